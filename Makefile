@@ -1,0 +1,60 @@
+# Stowage. `make` says what there is to make.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The version of Kubernetes is that of its module; kubectl refuses servers whose
+# version it cannot parse.
+KUBERNETES_VERSION := $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' go.mod)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMPONENT_VERSION := k8s.io/component-base/version
+LDFLAGS := -s -w \
+	-X github.com/stowage-k8s/stowage/internal/version.stowage=$(VERSION) \
+	-X $(COMPONENT_VERSION).gitVersion=$(KUBERNETES_VERSION) \
+	-X $(COMPONENT_VERSION).gitMajor=$(word 1,$(subst ., ,$(KUBERNETES_VERSION:v%=%))) \
+	-X $(COMPONENT_VERSION).gitMinor=$(word 2,$(subst ., ,$(KUBERNETES_VERSION:v%=%)))
+
+# Lint and code generators have a module file of their own.
+TOOL := go tool -modfile=tools.mod
+
+# What runs concurrently, and builds fast enough with the race detector.
+RACE_PACKAGES := ./internal/process ./internal/report ./internal/playground/...
+
+.PHONY: help
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the programs, and kubectl, into bin/ (5 to 8 minutes the first time)
+	@hack/build.sh '$(LDFLAGS)' ./cmd/... k8s.io/kubernetes/cmd/kubectl
+
+.PHONY: test
+test: build ## Run all tests, on real control planes where it matters
+	go test -timeout 15m ./...
+	go test -race -short -timeout 10m $(RACE_PACKAGES)
+
+.PHONY: demo
+demo: build ## Show the scheduler at work on 500 fake nodes (ARGS=--keep leaves it up)
+	@bin/stowage-playground demo $(ARGS)
+
+.PHONY: lint
+lint: ## Check formatting, vet, staticcheck, generated code and module files
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt on:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	go mod tidy -diff
+	@hack/generate.sh --check
+
+.PHONY: bench
+bench: ## Run the Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./plugins/...
+
+.PHONY: generate
+generate: ## Regenerate the conversions, defaults and deep copies of plugin arguments
+	@hack/generate.sh
+
+.PHONY: clean
+clean: ## Stop playgrounds and remove what was built
+	@[ ! -x bin/stowage-playground ] || bin/stowage-playground down --all
+	rm -rf bin out

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/spf13/pflag"
+	"go.etcd.io/etcd/server/v3/etcdmain"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kwokconfig "sigs.k8s.io/kwok/pkg/config"
+	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
+	kwoklog "sigs.k8s.io/kwok/pkg/log"
+)
+
+// components are the programs that this binary runs itself as, each in a process
+// of its own because their global state does not mix. They read os.Args and return
+// an exit code.
+var components = map[string]func() int{
+	"etcd": func() int { etcdmain.Main(os.Args); return 0 },
+	"kube-apiserver": func() int {
+		return cli.Run(apiserver.NewAPIServerCommand())
+	},
+	"kube-controller-manager": func() int {
+		return cli.Run(controllermanager.NewControllerManagerCommand())
+	},
+	"kube-scheduler": func() int {
+		return cli.Run(scheduler.NewSchedulerCommand())
+	},
+	"kwok": runKwok,
+}
+
+// runKwok does what KWOK's main does: its configuration files are read before its
+// command is made.
+func runKwok() int {
+	dropGlobalFlags()
+	flags := pflag.NewFlagSet("kwok", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.Usage = func() {}
+	ctx, _ := kwoklog.InitFlags(context.Background(), flags)
+	ctx, err := kwokconfig.InitFlags(ctx, flags)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reading the configuration:", err)
+		return 1
+	}
+	command := kwok.NewCommand(ctx)
+	command.PersistentFlags().AddFlagSet(flags)
+	if err := command.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// dropGlobalFlags forgets the flags that Kubernetes' packages register globally:
+// cobra would add them, --version among them, to commands that are not theirs.
+func dropGlobalFlags() {
+	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ContinueOnError)
+}
+
+// runComponent becomes one of the components.
+func runComponent(name string, args []string) (int, error) {
+	run, ok := components[name]
+	if !ok {
+		return 1, fmt.Errorf("no component %q: there are %v", name, slices.Sorted(maps.Keys(components)))
+	}
+	os.Args = append([]string{name}, args...)
+	return run(), nil
+}

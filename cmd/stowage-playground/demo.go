@@ -1,0 +1,38 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-k8s/stowage/internal/demo"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+func newDemoCommand() *cobra.Command {
+	flags := startFlags{}
+	keep := false
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show Stowage at work on a playground of its own",
+		Long: `Starts a playground, runs the workloads of config/demo on it, once placed by the
+default scheduler alone and once with stowage-scheduler beside it, and compares.
+
+The exit code is 0 only if every pod that fits is running.`,
+		Example: `  stowage-playground demo
+  stowage-playground demo --nodes 100
+  stowage-playground demo --keep    # and look around with kubectl`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := flags.options()
+			if err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			return interrupted(ctx, demo.Run(ctx, demo.Options{Playground: opts, Keep: keep}, report.NewLive(os.Stdout)))
+		},
+	}
+	flags.addTo(cmd)
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave everything up at the end, until Ctrl-C")
+	return cmd
+}

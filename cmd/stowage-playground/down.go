@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
+)
+
+func newDownCommand() *cobra.Command {
+	all := false
+	cmd := &cobra.Command{
+		Use:   "down [NAME]",
+		Short: "Stop a playground that runs in another terminal",
+		Example: `  stowage-playground down          # the one that is running
+  stowage-playground down other    # one of several
+  stowage-playground down --all`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all && len(args) > 0 {
+				return errors.New("give a name or --all, not both")
+			}
+			names := runningNames()
+			if !all {
+				name, err := oneName(args)
+				if err != nil {
+					return err
+				}
+				names = []string{name}
+			}
+			for _, name := range names {
+				if err := playground.Down(cmd.Context(), name); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "playground %q stopped\n", name)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "stop all of them")
+	return cmd
+}
+
+func newListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the playgrounds that are running",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
+			fmt.Fprintln(w, "NAME\tNODES\tAGE\tSERVER\tKUBECONFIG")
+			for _, info := range playground.List() {
+				age := "starting"
+				if !info.Started.IsZero() {
+					age = duration.HumanDuration(time.Since(info.Started))
+				}
+				fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", info.Name, info.Nodes, age, info.Server, info.Kubeconfig)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newKubeconfigCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "kubeconfig [NAME]",
+		Short:             "Print the path of a running playground's kubeconfig",
+		Example:           `  export KUBECONFIG="$(stowage-playground kubeconfig)"`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := oneName(args)
+			if err != nil {
+				return err
+			}
+			for _, info := range playground.List() {
+				if info.Name == name && !info.Started.IsZero() {
+					fmt.Fprintln(cmd.OutOrStdout(), info.Kubeconfig)
+					return nil
+				}
+			}
+			return fmt.Errorf("no playground named %q is running", name)
+		},
+	}
+}
+
+// oneName returns the name that is given, or that of the only playground there is.
+func oneName(args []string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	switch names := runningNames(); len(names) {
+	case 0:
+		return "", errors.New("no playground is running")
+	case 1:
+		return names[0], nil
+	default:
+		return "", fmt.Errorf("several playgrounds are running: name one of %s", strings.Join(names, ", "))
+	}
+}
+
+func runningNames() []string {
+	var names []string
+	for _, info := range playground.List() {
+		names = append(names, info.Name)
+	}
+	return names
+}
+
+func completeNames(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return runningNames(), cobra.ShellCompDirectiveNoFileComp
+}

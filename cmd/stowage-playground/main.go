@@ -1,0 +1,70 @@
+// Command stowage-playground runs a real Kubernetes control plane with fake nodes
+// on this machine, for the demo, tests and benchmarks.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-k8s/stowage/internal/playground/supervisor"
+)
+
+func main() {
+	// Components have flags of their own, and know nothing of the command below.
+	if len(os.Args) > 2 && os.Args[1] == "component" {
+		code, err := runComponent(os.Args[2], os.Args[3:])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "stowage-playground:", err)
+		}
+		os.Exit(code)
+	}
+	dropGlobalFlags()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := newCommand().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "stowage-playground:", err)
+		os.Exit(1)
+	}
+}
+
+func newCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "stowage-playground",
+		Short: "A real Kubernetes control plane with fake nodes on this machine",
+		Long: `stowage-playground runs etcd, kube-apiserver, kube-controller-manager,
+kube-scheduler and KWOK as processes on this machine. Everything is real but the
+nodes: they run nothing, and report pods as running at once.
+
+It listens on 127.0.0.1 only, and leaves no process, port or file behind.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	cmd.AddCommand(newUpCommand(), newDownCommand(), newListCommand(), newKubeconfigCommand(), newDemoCommand(), newSuperviseCommand())
+	return cmd
+}
+
+// newSuperviseCommand is what playground.Start runs.
+func newSuperviseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "supervise",
+		Short:  "Run a playground for the program that started this one",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			if supervisor.Run(cmd.Context(), self, os.Stdin, os.Stdout) != nil {
+				os.Exit(1) // the error has gone to whoever started it
+			}
+			return nil
+		},
+	}
+}

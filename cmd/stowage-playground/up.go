@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/demo"
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/observe"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+// statusInterval is how often the live status of `up` changes.
+const statusInterval = time.Second
+
+// startFlags are the flags of the commands that start a playground.
+type startFlags struct {
+	poolFile string
+	nodes    int
+	opts     playground.Options
+}
+
+func (f *startFlags) addTo(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&f.opts.Name, "name", "", "name of the playground (default: the first free of playground, playground-2, ...)")
+	fs.StringVar(&f.poolFile, "pool", "", "YAML file of the fake nodes (default: the built-in pool of 500 nodes, config/pools/default.yaml)")
+	fs.IntVar(&f.nodes, "nodes", 0, "number of nodes in all, in the pool's proportions (default: as the pool says)")
+	fs.IntVar(&f.opts.Port, "port", 0, "port of the API server on 127.0.0.1 (default: a free one)")
+	fs.Float32Var(&f.opts.ClientQPS, "kube-api-qps", playground.DefaultClientQPS, "requests per second that each client of the control plane may make")
+	fs.IntVar(&f.opts.ClientBurst, "kube-api-burst", playground.DefaultClientBurst, "requests that each client may make at once")
+	fs.StringVar(&f.opts.LogDir, "log-dir", "", "folder that keeps the logs of the control plane (default: they go with the playground)")
+	_ = cmd.MarkFlagFilename("pool", "yaml", "yml")
+	_ = cmd.MarkFlagDirname("log-dir")
+}
+
+// options returns the options that the flags ask for, or says what is wrong with them.
+func (f *startFlags) options() (playground.Options, error) {
+	opts := f.opts
+	if f.nodes < 0 {
+		return opts, fmt.Errorf("--nodes=%d: must be 1 or more, or 0 for as many as the pool has", f.nodes)
+	}
+	var err error
+	if f.poolFile != "" {
+		opts.Pool, err = pool.Load(f.poolFile)
+	} else {
+		opts.Pool, err = pool.Parse(config.DefaultPool)
+	}
+	if err != nil {
+		return opts, err
+	}
+	if f.nodes > 0 {
+		opts.Pool = opts.Pool.Scale(f.nodes)
+	}
+	opts.Binary, err = os.Executable()
+	return opts, err
+}
+
+func newUpCommand() *cobra.Command {
+	flags := startFlags{}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start a playground, and stay up with live status until Ctrl-C",
+		Example: `  # 500 nodes, and kubectl in another terminal
+  stowage-playground up
+  kubectl --kubeconfig "$(stowage-playground kubeconfig)" get nodes
+
+  # 5,000 nodes, or any other number of them
+  stowage-playground up --pool config/pools/large.yaml
+  stowage-playground up --nodes 50
+
+  # a second playground beside the first
+  stowage-playground up --name other --pool config/pools/small.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := flags.options()
+			if err != nil {
+				return err
+			}
+			return up(cmd.Context(), opts)
+		},
+	}
+	flags.addTo(cmd)
+	cmd.Flags().BoolVar(&flags.opts.NoKubeScheduler, "no-kube-scheduler", false, "leave the stock kube-scheduler out: pods that ask for no other stay pending")
+	return cmd
+}
+
+// up runs a playground until ctx ends or it fails.
+func up(ctx context.Context, opts playground.Options) error {
+	live := report.NewLive(os.Stdout)
+	opts.Progress = func(step playground.Step) { demo.ShowStep(live, step) }
+	p, err := playground.Start(ctx, opts)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer p.Stop()
+	live.Println(fmt.Sprintf("\n  export KUBECONFIG=%s\n\nCtrl-C, or `stowage-playground down %s`, ends it.\n", p.Kubeconfig, p.Name))
+
+	client, err := p.Client()
+	if err != nil {
+		return err
+	}
+	observer, err := observe.Start(ctx, client)
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	tick := time.NewTicker(statusInterval)
+	defer tick.Stop()
+	before := observe.Counts{}
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+			counts := observer.Counts()
+			live.Show(statusLine(before, counts, statusInterval))
+			before = counts
+		case <-p.Done():
+			return p.Err()
+		case <-ctx.Done():
+		}
+	}
+	p.Stop()
+	live.Println("stopped: nothing is left behind")
+	return nil
+}
+
+// interrupted says, for an error after the context has ended, that this is why.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted: nothing is left behind")
+	}
+	return err
+}
+
+// statusLine says how the cluster is, and how many pods got a node per second.
+func statusLine(before, now observe.Counts, interval time.Duration) string {
+	var pods []string
+	for _, state := range observe.States {
+		if n := now.InState(state); n > 0 {
+			pods = append(pods, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	line := fmt.Sprintf("nodes %d/%d Ready   pods %d", now.NodesReady, now.Nodes, now.Total())
+	if len(pods) > 0 {
+		line += " (" + strings.Join(pods, ", ") + ")"
+	}
+	return line + fmt.Sprintf("   bound %.0f/s", float64(now.Binds-before.Binds)/interval.Seconds())
+}

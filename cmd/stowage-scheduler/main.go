@@ -1,0 +1,73 @@
+// Command stowage-scheduler is kube-scheduler's engine with Stowage's plugins,
+// configured to run as a secondary scheduler.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app"
+
+	"github.com/stowage-k8s/stowage/internal/version"
+	"github.com/stowage-k8s/stowage/plugins"
+)
+
+const program = "stowage-scheduler"
+
+func main() {
+	os.Exit(cli.Run(newCommand()))
+}
+
+func newCommand() *cobra.Command {
+	var options []app.Option
+	for name, factory := range plugins.NewRegistry() {
+		options = append(options, app.WithPlugin(name, factory))
+	}
+	cmd := app.NewSchedulerCommand(options...)
+	cmd.Use = program
+	cmd.Long = `stowage-scheduler is kube-scheduler's engine with Stowage's plugins. It runs as a
+secondary scheduler: it places the pods whose spec.schedulerName is that of one
+of its profiles, "stowage" unless configured otherwise, and leaves the others to
+the cluster's own scheduler.
+
+Without --config it runs with the configuration that is shipped as
+config/scheduler/config.yaml. --kubeconfig and the --kube-api flags override what
+the configuration says under clientConnection.
+
+Examples:
+  # against a cluster, from outside
+  stowage-scheduler --kubeconfig ~/.kube/config
+
+  # with a configuration of one's own, and logs as JSON
+  stowage-scheduler --config my-profiles.yaml --logging-format json
+
+  # check a configuration, and see it with every default filled in
+  stowage-scheduler --config my-profiles.yaml --kubeconfig ~/.kube/config --write-config-to /dev/stdout`
+	// A slip in a flag gets one line, not some hundred of usage.
+	cmd.SilenceUsage = true
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w (see %s --help)", err, cmd.Name())
+	})
+	for name := range clientConnectionFields {
+		flag := cmd.Flags().Lookup(name)
+		flag.Deprecated = ""
+		flag.Usage = usageOverride(name)
+	}
+	setFeatureGates := cmd.PersistentPreRunE
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Lookup("version").Value.String() == "true" {
+			fmt.Println(version.Line(program))
+			os.Exit(0)
+		}
+		if err := prepareConfig(cmd.Context(), cmd.Flags()); err != nil {
+			return err
+		}
+		return setFeatureGates(cmd, args)
+	}
+	return cmd
+}

@@ -1,0 +1,75 @@
+package cluster
+
+import (
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	"k8s.io/klog/v2"
+)
+
+// eligible says whether the pod could be on the node if the node were empty: by
+// taints, node selector, required node affinity and size. What depends on other
+// pods (affinity between pods, spread, host ports) and volumes is left out.
+func eligible(pod *corev1.Pod, requests Amounts, node *corev1.Node, allocatable Amounts) bool {
+	if node.Spec.Unschedulable || !requests.fits(allocatable) {
+		return false
+	}
+	_, untolerated := v1helper.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, pod.Spec.Tolerations, func(taint *corev1.Taint) bool {
+		return taint.Effect == corev1.TaintEffectNoSchedule || taint.Effect == corev1.TaintEffectNoExecute
+	}, false)
+	if untolerated {
+		return false
+	}
+	matches, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node)
+	return err == nil && matches
+}
+
+// class is a set of pods that ask nodes for the same, and so are eligible for the
+// same nodes.
+type class struct {
+	pods     []*corev1.Pod
+	requests Amounts
+	nodes    []int
+}
+
+// classes sorts the pods into classes, and finds the nodes of each.
+func (s *Snapshot) classes(pods []*corev1.Pod) []*class {
+	allocatable := make([]Amounts, len(s.Nodes))
+	for i, node := range s.Nodes {
+		allocatable[i] = Allocatable(node)
+	}
+	bySignature := map[string]*class{}
+	var all []*class
+	for _, pod := range pods {
+		requests := Requests(pod)
+		signature := signatureOf(pod, requests)
+		c, known := bySignature[signature]
+		if !known {
+			c = &class{requests: requests}
+			for i, node := range s.Nodes {
+				if eligible(pod, requests, node, allocatable[i]) {
+					c.nodes = append(c.nodes, i)
+				}
+			}
+			bySignature[signature] = c
+			all = append(all, c)
+		}
+		c.pods = append(c.pods, pod)
+	}
+	return all
+}
+
+// signatureOf holds everything about a pod that eligible looks at.
+func signatureOf(pod *corev1.Pod, requests Amounts) string {
+	var affinity *corev1.NodeAffinity
+	if pod.Spec.Affinity != nil {
+		affinity = pod.Spec.Affinity.NodeAffinity
+	}
+	signature, err := json.Marshal([]any{requests, pod.Spec.NodeSelector, affinity, pod.Spec.Tolerations})
+	if err != nil {
+		return string(pod.UID) // a class of its own
+	}
+	return string(signature)
+}

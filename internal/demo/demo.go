@@ -1,0 +1,126 @@
+// Package demo shows Stowage at work on a playground, act by act.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/internal/manifests"
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/observe"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+// Options say how to run the demo.
+type Options struct {
+	// Playground is what to run it on.
+	Playground playground.Options
+	// Keep leaves everything up at the end, until the context ends.
+	Keep bool
+}
+
+// demo is one run of the demo.
+type demo struct {
+	play     *playground.Playground
+	client   kubernetes.Interface
+	applier  *manifests.Applier
+	observer *observe.Observer
+	live     *report.Live
+	laps     report.Laps
+	// abort ends the run for the reason given.
+	abort context.CancelCauseFunc
+	// ends undo what the acts have started.
+	ends []func()
+}
+
+// end remembers what to do at the end of the run.
+func (d *demo) end(undo func()) { d.ends = append(d.ends, undo) }
+
+// Run runs the demo and prints what it shows. It returns an error when something
+// failed, or when at the end of an act a pod that fits is not running.
+func Run(ctx context.Context, opts Options, live *report.Live) error {
+	d := &demo{live: live}
+	d.laps.Start()
+	live.Println("A control plane and its nodes")
+	opts.Playground.Progress = func(step playground.Step) { ShowStep(live, step) }
+	play, err := playground.Start(ctx, opts.Playground)
+	if err != nil {
+		return err
+	}
+	d.end(play.Stop)
+	defer func() {
+		for _, undo := range slices.Backward(d.ends) {
+			undo()
+		}
+	}()
+	d.play = play
+	d.laps.Lap("playground with %d nodes Ready", play.Nodes)
+	ctx, d.abort = context.WithCancelCause(ctx)
+	defer d.abort(nil)
+	go func() {
+		<-play.Done()
+		d.abort(play.Err()) // else every step would wait for what never comes
+	}()
+	if err := d.connect(ctx); err != nil {
+		return explain(ctx, err)
+	}
+	if err := d.pack(ctx); err != nil {
+		return explain(ctx, err)
+	}
+	live.Println(d.laps.String())
+	if opts.Keep {
+		d.keep(ctx)
+	}
+	return nil
+}
+
+// explain prefers the reason why the context ended to what failed because of it.
+func explain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// ShowStep shows a step of a playground's start.
+func ShowStep(live *report.Live, step playground.Step) {
+	line := fmt.Sprintf("%6.1fs  %s", step.Took.Seconds(), step.Message)
+	if step.Interim {
+		live.Show(line)
+	} else {
+		live.Println(line)
+	}
+}
+
+// connect makes the clients that the acts need.
+func (d *demo) connect(ctx context.Context) error {
+	cfg, err := d.play.RESTConfig()
+	if err != nil {
+		return err
+	}
+	if d.client, err = kubernetes.NewForConfig(cfg); err != nil {
+		return err
+	}
+	if d.applier, err = manifests.NewApplier(cfg); err != nil {
+		return err
+	}
+	d.observer, err = observe.Start(ctx, d.client)
+	return err
+}
+
+// keep stays up until the context ends, and says how to look around.
+func (d *demo) keep(ctx context.Context) {
+	d.live.Println(fmt.Sprintf(`
+Everything stays up until Ctrl-C. In another terminal:
+
+  export KUBECONFIG=%s
+  bin/kubectl get nodes
+  bin/kubectl get pods -n %s -o wide
+  bin/kubectl get leases -A
+`, d.play.Kubeconfig, namespace))
+	<-ctx.Done()
+}

@@ -1,0 +1,202 @@
+// Package observe counts the nodes and pods of a cluster as they change.
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// State is how far a pod has come.
+type State string
+
+// The states of a pod: its phase, but for a Pending one that has a node and for
+// one that is being deleted.
+const (
+	Pending     State = "Pending"
+	Scheduled   State = "Scheduled"
+	Running     State = "Running"
+	Succeeded   State = "Succeeded"
+	Failed      State = "Failed"
+	Terminating State = "Terminating"
+)
+
+// States are all states in the order in which pods go through them.
+var States = []State{Pending, Scheduled, Running, Succeeded, Failed, Terminating}
+
+// appLabel is the label that pods are told apart by.
+const appLabel = "app"
+
+// Group is a set of pods that are counted together.
+type Group struct {
+	// App is the value of the pods' label app, Scheduler their spec.schedulerName.
+	App, Scheduler string
+	State          State
+}
+
+// Counts are the numbers at one moment.
+type Counts struct {
+	// Nodes and NodesReady count nodes, those that pods can be scheduled on apart.
+	Nodes, NodesReady int
+	// Pods counts pods by group.
+	Pods map[Group]int
+	// Binds counts the pods that have got a node since the observer started.
+	Binds int
+}
+
+// InState returns how many pods are in the state.
+func (c Counts) InState(state State) int {
+	total := 0
+	for group, n := range c.Pods {
+		if group.State == state {
+			total += n
+		}
+	}
+	return total
+}
+
+// Total returns how many pods there are.
+func (c Counts) Total() int {
+	total := 0
+	for _, n := range c.Pods {
+		total += n
+	}
+	return total
+}
+
+// Observer follows a cluster.
+type Observer struct {
+	mu     sync.Mutex
+	counts Counts
+}
+
+// Start follows a cluster until ctx ends. It returns when it has seen all there is.
+func Start(ctx context.Context, client kubernetes.Interface) (*Observer, error) {
+	o := &Observer{counts: Counts{Pods: map[Group]int{}}}
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim))
+	nodes, pods := factory.Core().V1().Nodes().Informer(), factory.Core().V1().Pods().Informer()
+	_, nodesErr := nodes.AddEventHandler(handler(o.countNode))
+	_, podsErr := pods.AddEventHandler(handler(o.countPod))
+	if err := errors.Join(nodesErr, podsErr); err != nil {
+		return nil, fmt.Errorf("watching nodes and pods: %w", err)
+	}
+	factory.Start(ctx.Done())
+	for kind, synced := range factory.WaitForCacheSync(ctx.Done()) {
+		if !synced {
+			return nil, fmt.Errorf("watching %v: %w", kind, context.Cause(ctx))
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts.Binds = 0 // those that had a node already
+	return o, nil
+}
+
+// Counts returns the numbers as they are now.
+func (o *Observer) Counts() Counts {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	counts := o.counts
+	counts.Pods = maps.Clone(counts.Pods)
+	return counts
+}
+
+// handler turns an object's changes into one call with what it was and what it
+// is, nil where it was not or is no more.
+func handler[T any](change func(was, is *T)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(is any) { change(nil, is.(*T)) },
+		UpdateFunc: func(was, is any) { change(was.(*T), is.(*T)) },
+		DeleteFunc: func(was any) {
+			if gone, ok := was.(cache.DeletedFinalStateUnknown); ok {
+				was = gone.Obj
+			}
+			change(was.(*T), nil)
+		},
+	}
+}
+
+func (o *Observer) countNode(was, is *corev1.Node) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for node, n := range map[*corev1.Node]int{was: -1, is: 1} {
+		if node == nil {
+			continue
+		}
+		o.counts.Nodes += n
+		if Schedulable(node) {
+			o.counts.NodesReady += n
+		}
+	}
+}
+
+func (o *Observer) countPod(was, is *corev1.Pod) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if was != nil {
+		group := groupOf(was)
+		if o.counts.Pods[group]--; o.counts.Pods[group] == 0 {
+			delete(o.counts.Pods, group)
+		}
+	}
+	if is != nil {
+		o.counts.Pods[groupOf(is)]++
+		if is.Spec.NodeName != "" && (was == nil || was.Spec.NodeName == "") {
+			o.counts.Binds++
+		}
+	}
+}
+
+func groupOf(pod *corev1.Pod) Group {
+	return Group{App: pod.Labels[appLabel], Scheduler: pod.Spec.SchedulerName, State: stateOf(pod)}
+}
+
+func stateOf(pod *corev1.Pod) State {
+	switch {
+	case pod.DeletionTimestamp != nil:
+		return Terminating
+	case pod.Status.Phase == corev1.PodPending && pod.Spec.NodeName != "":
+		return Scheduled
+	default:
+		return State(pod.Status.Phase)
+	}
+}
+
+// Schedulable says whether pods can be scheduled on a node: it is Ready, and the
+// node lifecycle controller has taken off the taint that new nodes get.
+func Schedulable(node *corev1.Node) bool {
+	for _, taint := range node.Spec.Taints {
+		if taint.Key == corev1.TaintNodeNotReady {
+			return false
+		}
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// trim keeps of an object what is counted: there may be very many.
+func trim(obj any) (any, error) {
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		trimmed := &corev1.Pod{ObjectMeta: o.ObjectMeta}
+		trimmed.Labels = map[string]string{appLabel: o.Labels[appLabel]}
+		trimmed.Annotations, trimmed.ManagedFields, trimmed.OwnerReferences = nil, nil, nil
+		trimmed.Spec.NodeName, trimmed.Spec.SchedulerName = o.Spec.NodeName, o.Spec.SchedulerName
+		trimmed.Status.Phase = o.Status.Phase
+		return trimmed, nil
+	case *corev1.Node:
+		o.ManagedFields, o.Status.Images = nil, nil
+	}
+	return obj, nil
+}

@@ -1,0 +1,85 @@
+package playground
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
+)
+
+const (
+	// DefaultClientQPS and DefaultClientBurst limit each client of the control
+	// plane, in requests per second. client-go's own default of 5 is the usual
+	// reason for a "slow" scheduler; these are above what two cores can do.
+	DefaultClientQPS   = 5000
+	DefaultClientBurst = 10000
+)
+
+// Options say what playground to start. The zero value is a control plane with a
+// kube-scheduler and no nodes.
+type Options struct {
+	// Name tells playgrounds on the same machine apart; empty means the first
+	// free of playground, playground-2 and so on.
+	Name string
+	// Pool is the fake nodes to start with; nil means none.
+	Pool *pool.Pool
+	// NoKubeScheduler leaves the stock kube-scheduler out.
+	NoKubeScheduler bool
+	// ClientQPS and ClientBurst limit each client of the control plane in requests
+	// per second; 0 means the defaults above.
+	ClientQPS   float32
+	ClientBurst int
+	// Port is the API server's on 127.0.0.1; 0 means a free one.
+	Port int
+	// LogDir keeps the logs of the control plane; empty means that they go with
+	// the playground.
+	LogDir string
+	// Binary is the stowage-playground executable; empty means the one that
+	// `make build` leaves in bin/.
+	Binary string
+	// Progress is told what is going on; nil means nobody is.
+	Progress func(Step)
+}
+
+// Step is something that a start-up has just finished, or is busy with.
+type Step struct {
+	// Message says what, in a few words.
+	Message string
+	// Interim says that it is not finished.
+	Interim bool
+	// Took is how long it took.
+	Took time.Duration
+}
+
+// validate checks the options before anything is started, and fills in defaults.
+func (o *Options) validate() error {
+	if msgs := validation.IsDNS1123Label(o.Name); o.Name != "" && len(msgs) > 0 {
+		return fmt.Errorf("playground name %q: %s", o.Name, msgs[0])
+	}
+	if o.Port < 0 || o.Port > 65535 {
+		return fmt.Errorf("port %d: must be from 1 to 65535, or 0 for a free one", o.Port)
+	}
+	if o.ClientQPS < 0 || o.ClientBurst < 0 {
+		return fmt.Errorf("client QPS %g and burst %d: must be 0 (the default) or more", o.ClientQPS, o.ClientBurst)
+	}
+	if o.ClientQPS == 0 {
+		o.ClientQPS = DefaultClientQPS
+	}
+	if o.ClientBurst == 0 {
+		o.ClientBurst = max(DefaultClientBurst, int(o.ClientQPS))
+	}
+	if o.LogDir != "" {
+		abs, err := filepath.Abs(o.LogDir)
+		if err != nil {
+			return fmt.Errorf("log folder %q: %w", o.LogDir, err)
+		}
+		o.LogDir = abs
+	}
+	if o.Progress == nil {
+		o.Progress = func(Step) {}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+// Package playground starts a real Kubernetes control plane with fake nodes on
+// this machine: etcd, kube-apiserver, kube-controller-manager, kube-scheduler and
+// KWOK, as child processes of the stowage-playground binary. It does not link any
+// of them, so that what uses it (tests, benchmarks, the demo) builds fast.
+package playground
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+// BinaryName is the name of the playground's executable.
+const BinaryName = "stowage-playground"
+
+// stopGrace is how long the supervisor gets to clean up before it is killed.
+const stopGrace = 10 * time.Second
+
+// Playground is a control plane that is running.
+type Playground struct {
+	Info
+
+	opts       Options
+	dir        string
+	lock       *os.File
+	supervisor *process.Process
+	lifeline   io.Closer
+
+	done chan struct{}
+	stop sync.Once
+	err  error
+}
+
+// Start starts a playground and returns when its control plane answers and its
+// nodes are Ready. It ends with Stop, when ctx ends, and when this process ends,
+// however it ends: no process, port or file of it is left behind.
+func Start(ctx context.Context, opts Options) (*Playground, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	if opts.Binary == "" {
+		binary, err := FindBinary(BinaryName)
+		if err != nil {
+			return nil, err
+		}
+		opts.Binary = binary
+	}
+	dir, lock, err := claim(opts.Name)
+	if err != nil {
+		return nil, err
+	}
+	p := &Playground{opts: opts, dir: dir, lock: lock, done: make(chan struct{})}
+	events, err := p.startSupervisor()
+	if err != nil {
+		p.cleanUp()
+		return nil, err
+	}
+	ready := make(chan Info, 1)
+	go p.follow(events, ready)
+	select {
+	case p.Info = <-ready:
+		context.AfterFunc(ctx, p.Stop)
+		return p, nil
+	case <-p.done:
+		return nil, p.err
+	case <-ctx.Done():
+		p.Stop()
+		return nil, fmt.Errorf("starting a playground: %w", context.Cause(ctx))
+	}
+}
+
+// startSupervisor starts the supervisor and returns its standard output.
+func (p *Playground) startSupervisor() (io.ReadCloser, error) {
+	stdin, lifeline, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
+	events, stdout, err := os.Pipe()
+	if err != nil {
+		lifeline.Close()
+		return nil, err
+	}
+	defer stdout.Close()
+	p.lifeline = lifeline
+	p.supervisor, err = process.Start(process.Spec{
+		Name:       "the playground's supervisor",
+		Path:       p.opts.Binary,
+		Args:       []string{"supervise"},
+		Stdin:      stdin,
+		Stdout:     stdout,
+		Stderr:     os.Stderr,
+		ExtraFiles: []*os.File{p.lock},
+		// The supervisor must survive this process for as long as it takes to
+		// clean up. It knows by the end of its standard input.
+		OutlivesParent: true,
+	})
+	if err != nil {
+		lifeline.Close()
+		events.Close()
+		return nil, err
+	}
+	request := Request{
+		Name:            nameOf(p.dir),
+		Dir:             p.dir,
+		Pool:            p.opts.Pool,
+		NoKubeScheduler: p.opts.NoKubeScheduler,
+		ClientQPS:       p.opts.ClientQPS,
+		ClientBurst:     p.opts.ClientBurst,
+		Port:            p.opts.Port,
+		LogDir:          p.opts.LogDir,
+	}
+	if err := json.NewEncoder(lifeline).Encode(request); err != nil {
+		p.supervisor.Kill()
+		events.Close()
+		return nil, fmt.Errorf("telling the playground's supervisor what to start: %w", err)
+	}
+	return events, nil
+}
+
+// follow reads the supervisor's events until it ends, then cleans up.
+func (p *Playground) follow(events io.ReadCloser, ready chan<- Info) {
+	defer events.Close()
+	lines := bufio.NewScanner(events)
+	for lines.Scan() {
+		var event Event
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			continue // not ours: a library that prints
+		}
+		switch {
+		case event.Step != nil:
+			p.opts.Progress(*event.Step)
+		case event.Ready != nil:
+			ready <- *event.Ready
+		case event.Error != "":
+			p.err = errors.New(event.Error)
+		}
+	}
+	if err := p.supervisor.Err(); err != nil && p.err == nil {
+		p.err = err
+	}
+	p.cleanUp()
+	close(p.done)
+}
+
+// cleanUp removes what a supervisor that was killed could not.
+func (p *Playground) cleanUp() {
+	if p.lifeline != nil {
+		p.lifeline.Close()
+	}
+	if err := Remove(p.dir); err != nil && p.err == nil {
+		p.err = err
+	}
+	p.lock.Close()
+}
+
+// Stop ends the playground and waits until nothing of it is left.
+func (p *Playground) Stop() {
+	p.stop.Do(func() { p.supervisor.Stop(context.Background(), stopGrace) })
+	<-p.done
+}
+
+// Done is closed when the playground has ended.
+func (p *Playground) Done() <-chan struct{} { return p.done }
+
+// Err says, once Done is closed, why the playground ended by itself; nil when it
+// was asked to.
+func (p *Playground) Err() error { return p.err }
+
+// RESTConfig returns a client configuration for the administrator, with the
+// playground's QPS and burst.
+func (p *Playground) RESTConfig() (*rest.Config, error) {
+	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading the playground's kubeconfig: %w", err)
+	}
+	cfg.QPS, cfg.Burst = p.opts.ClientQPS, p.opts.ClientBurst
+	cfg.ContentType = "application/vnd.kubernetes.protobuf"
+	cfg.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	return cfg, nil
+}
+
+// Client returns a client for the administrator.
+func (p *Playground) Client() (kubernetes.Interface, error) {
+	cfg, err := p.RESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(cfg)
+}

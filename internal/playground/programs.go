@@ -1,0 +1,53 @@
+package playground
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+// StartProgram starts one of the project's programs beside the playground, under
+// a name that its log goes by. It ends with this process at the latest.
+func (p *Playground) StartProgram(binary, name string, args ...string) (*process.Process, error) {
+	path, err := FindBinary(binary)
+	if err != nil {
+		return nil, err
+	}
+	dir := p.opts.LogDir
+	if dir == "" {
+		dir = p.dir
+	}
+	return process.Start(process.Spec{Name: name, Path: path, Args: args, Log: filepath.Join(dir, name+".log")})
+}
+
+// ServiceAccountKubeconfig writes a kubeconfig with a token of a service account,
+// as a pod of its would have it, and returns its path.
+func (p *Playground) ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
+	client, err := p.Client()
+	if err != nil {
+		return "", err
+	}
+	token, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("requesting a token for service account %s/%s: %w", namespace, name, err)
+	}
+	cfg, err := clientcmd.LoadFromFile(p.Kubeconfig)
+	if err != nil {
+		return "", fmt.Errorf("reading the playground's kubeconfig: %w", err)
+	}
+	user := fmt.Sprintf("system:serviceaccount:%s:%s", namespace, name)
+	cfg.AuthInfos = map[string]*clientcmdapi.AuthInfo{user: {Token: token.Status.Token}}
+	cfg.Contexts[cfg.CurrentContext].AuthInfo = user
+	path := filepath.Join(p.dir, fmt.Sprintf("%s.%s.kubeconfig", namespace, name))
+	if err := clientcmd.WriteToFile(*cfg, path); err != nil {
+		return "", fmt.Errorf("writing kubeconfig %s: %w", path, err)
+	}
+	return path, nil
+}

@@ -1,0 +1,48 @@
+package playground
+
+import (
+	"time"
+
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
+)
+
+// Request is what Start sends to the supervisor, as one JSON document on its
+// standard input. The input then stays open for as long as the playground is
+// wanted: its end, for whatever reason, ends the playground.
+type Request struct {
+	Name            string
+	Dir             string
+	Pool            *pool.Pool
+	NoKubeScheduler bool
+	ClientQPS       float32
+	ClientBurst     int
+	Port            int
+	LogDir          string
+}
+
+// Event is what the supervisor answers, one JSON document a line on its standard
+// output: steps, then Ready, and at any time an Error, which is the last.
+type Event struct {
+	Step  *Step  `json:",omitempty"`
+	Ready *Info  `json:",omitempty"`
+	Error string `json:",omitempty"`
+}
+
+// Info describes a playground that is running. It is also kept in its folder, for
+// `list` and `down`.
+type Info struct {
+	// Name is the playground's name.
+	Name string
+	// PID is the supervisor's process id.
+	PID int
+	// Server is the URL of the API server.
+	Server string
+	// Kubeconfig is the path of the administrator's kubeconfig.
+	Kubeconfig string
+	// Context is the name of the context in it.
+	Context string
+	// Nodes is how many fake nodes it started with.
+	Nodes int
+	// Started is when it was ready.
+	Started time.Time
+}

@@ -1,0 +1,143 @@
+package supervisor
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/stowage-k8s/stowage/internal/playground/pki"
+)
+
+// The components, by the names under which the binary runs them.
+const (
+	etcd              = "etcd"
+	apiServer         = "kube-apiserver"
+	controllerManager = "kube-controller-manager"
+	scheduler         = "kube-scheduler"
+	kwok              = "kwok"
+)
+
+const (
+	// servingPair and serviceAccountPair name key pairs in the pki folder.
+	servingPair        = "kube-apiserver"
+	serviceAccountPair = "service-account"
+
+	// serviceCIDR is where services get addresses that nothing answers on, and
+	// serviceIP the one of the API server's own service.
+	serviceCIDR = "10.96.0.0/16"
+	serviceIP   = "10.96.0.1"
+
+	// etcdQuotaBytes has room for the largest clusters that one machine can fake.
+	etcdQuotaBytes = 8 << 30
+)
+
+// componentEnv makes the Go runtime of the components trade memory, which
+// machines have, for processor time, of which a control plane never has enough.
+var componentEnv = []string{"GOGC=200"}
+
+// etcdSocket is a Unix socket: it takes no port, and only this user can reach it.
+func (s *supervisor) etcdSocket() string { return s.path("etcd.sock") }
+
+func (s *supervisor) etcdArgs() []string {
+	return []string{
+		"--name=playground",
+		"--data-dir=" + s.path("etcd"),
+		"--listen-client-urls=unix://" + s.etcdSocket(),
+		"--listen-peer-urls=unix://" + s.path("etcd-peer.sock"),
+		// What is advertised must be an address, but there are no peers that would
+		// call it: nothing listens there.
+		"--advertise-client-urls=http://127.0.0.1:2379",
+		"--initial-advertise-peer-urls=http://127.0.0.1:2380",
+		"--initial-cluster=playground=http://127.0.0.1:2380",
+		"--quota-backend-bytes=" + strconv.Itoa(etcdQuotaBytes),
+		"--unsafe-no-fsync", // nothing here survives a crash of the machine anyway
+		"--log-level=warn",
+	}
+}
+
+func (s *supervisor) apiServerArgs() []string {
+	serving, accounts := s.pair(servingPair), s.pair(serviceAccountPair)
+	return []string{
+		"--etcd-servers=unix://" + s.etcdSocket(),
+		"--bind-address=127.0.0.1",
+		"--secure-port=" + strconv.Itoa(s.port),
+		"--permit-port-sharing", // with the reservation of the port, see reservePort
+		"--tls-cert-file=" + serving.Cert,
+		"--tls-private-key-file=" + serving.Key,
+		"--client-ca-file=" + s.authority.CAFile(),
+		"--anonymous-auth=false",
+		"--authorization-mode=Node,RBAC",
+		"--enable-admission-plugins=NodeRestriction",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + accounts.Cert,
+		"--service-account-signing-key-file=" + accounts.Key,
+		"--service-cluster-ip-range=" + serviceCIDR,
+		// The service "kubernetes" cannot point to a loopback address.
+		"--endpoint-reconciler-type=none",
+		"--advertise-address=127.0.0.1",
+		// As a provider sizes them for thousands of nodes.
+		"--max-requests-inflight=3000",
+		"--max-mutating-requests-inflight=1000",
+	}
+}
+
+func (s *supervisor) controllerManagerArgs() []string {
+	kubeconfig := s.kubeconfigOf(controllerManager)
+	return append(s.clientArgs(),
+		"--kubeconfig="+kubeconfig,
+		"--secure-port=0",
+		"--leader-elect=false",
+		"--use-service-account-credentials",
+		"--service-account-private-key-file="+s.pair(serviceAccountPair).Key,
+		"--root-ca-file="+s.authority.CAFile(),
+		"--node-monitor-grace-period="+(s.leaseDuration()+10*time.Second).String(),
+		"--concurrent-deployment-syncs=10",
+		"--concurrent-replicaset-syncs=20",
+		"--concurrent-statefulset-syncs=10",
+		"--concurrent-job-syncs=10",
+		"--concurrent-namespace-syncs=20",
+		"--concurrent-gc-syncs=20",
+	)
+}
+
+func (s *supervisor) schedulerArgs() []string {
+	return append(s.clientArgs(),
+		"--kubeconfig="+s.kubeconfigOf(scheduler),
+		"--secure-port=0",
+	)
+}
+
+// clientArgs set the limits of a component's client.
+func (s *supervisor) clientArgs() []string {
+	return []string{
+		fmt.Sprintf("--kube-api-qps=%g", s.request.ClientQPS),
+		fmt.Sprintf("--kube-api-burst=%d", s.request.ClientBurst),
+	}
+}
+
+func (s *supervisor) kwokArgs() []string {
+	return []string{
+		"--config=" + s.path(kwokConfigFile),
+		"--kubeconfig=" + s.kubeconfigOf(kwok),
+		"--manage-all-nodes",
+		"--v=WARN",
+		"--node-lease-duration-seconds=" + strconv.Itoa(int(s.leaseDuration().Seconds())),
+	}
+}
+
+// leaseDuration is how long a fake node's heartbeat is good for. Heartbeats come
+// four times as often, at most 50 a second for all nodes together: a kubelet's
+// usual 10 s would make 5,000 nodes the control plane's main load.
+func (s *supervisor) leaseDuration() time.Duration {
+	nodes := 0
+	if s.request.Pool != nil {
+		nodes = s.request.Pool.Size()
+	}
+	return 4 * max(10*time.Second, time.Duration(nodes)*time.Second/50)
+}
+
+func (s *supervisor) pair(name string) pki.KeyPair {
+	base := filepath.Join(s.path("pki"), name)
+	return pki.KeyPair{Cert: base + ".crt", Key: base + ".key"}
+}

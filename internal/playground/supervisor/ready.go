@@ -1,0 +1,122 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/stowage-k8s/stowage/internal/playground/observe"
+)
+
+// nodeCreators is how many nodes are created at once.
+const nodeCreators = 16
+
+// dialUnix says whether something answers on a Unix socket.
+func dialUnix(path string) error {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// readyz says whether the API server is ready.
+func readyz(ctx context.Context, client kubernetes.Interface) error {
+	return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+}
+
+// defaultServiceAccount says whether pods can be created in the default namespace.
+func defaultServiceAccount(ctx context.Context, client kubernetes.Interface) error {
+	_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+	return err
+}
+
+// createNodes creates the nodes, many at a time.
+func createNodes(ctx context.Context, client kubernetes.Interface, nodes []*corev1.Node) error {
+	errs := make([]error, len(nodes))
+	workqueue.ParallelizeUntil(ctx, nodeCreators, len(nodes), func(i int) {
+		_, errs[i] = client.CoreV1().Nodes().Create(ctx, nodes[i], metav1.CreateOptions{})
+	})
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("creating node %s: %w", nodes[i].Name, err)
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// awaitNodes waits until pods can be scheduled on that many nodes, and reports
+// how many there are once a second.
+func awaitNodes(ctx context.Context, client kubernetes.Interface, want int, progress func(ready int)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	observer, err := observe.Start(ctx, client)
+	if err != nil {
+		return err
+	}
+	look, report := time.NewTicker(50*time.Millisecond), time.NewTicker(time.Second)
+	defer look.Stop()
+	defer report.Stop()
+	for {
+		ready := observer.Counts().NodesReady
+		if ready >= want {
+			return nil
+		}
+		select {
+		case <-look.C:
+		case <-report.C:
+			progress(ready)
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d nodes Ready: %w", ready, want, context.Cause(ctx))
+		}
+	}
+}
+
+// reservation keeps a port of 127.0.0.1 from being given to somebody else.
+type reservation struct {
+	fd   int
+	port int
+}
+
+// reservePort binds a port, or the given one, without listening on it. The API
+// server binds the same port beside it (SO_REUSEPORT) some time later; in between
+// nobody else can have it, as they could if the port were just looked up.
+func reservePort(port int) (*reservation, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reserving a port: %w", err)
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("reserving a port: %w", err)
+	}
+	if err := bindLoopback(fd, port); err != nil {
+		unix.Close(fd)
+		if errors.Is(err, unix.EADDRINUSE) {
+			return nil, fmt.Errorf("port %d of 127.0.0.1 is in use: choose another, or none for a free one", port)
+		}
+		return nil, fmt.Errorf("reserving port %d of 127.0.0.1: %w", port, err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("reserving a port: %w", err)
+	}
+	return &reservation{fd: fd, port: name.(*unix.SockaddrInet4).Port}, nil
+}
+
+func bindLoopback(fd, port int) error {
+	return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+}
+
+// Close gives the port up.
+func (r *reservation) Close() { unix.Close(r.fd) }

@@ -1,0 +1,325 @@
+// Package supervisor runs the processes of a playground, as the child of the
+// program that wants one: it starts them in order, brings the nodes to Ready,
+// and takes everything down again at the end, whoever brings it about.
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/pki"
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+const (
+	// startTimeout and startTimePerNode bound how long a start may take. Only a
+	// machine that is busy with something else needs a tenth of it.
+	startTimeout     = 2 * time.Minute
+	startTimePerNode = 50 * time.Millisecond
+
+	// pollInterval is how often to look whether a component answers.
+	pollInterval = 25 * time.Millisecond
+
+	// maxComponents is how many components there are at most.
+	maxComponents = 5
+)
+
+// supervisor holds what one playground consists of.
+type supervisor struct {
+	request playground.Request
+	// binary re-executes itself as each of the components.
+	binary string
+	emit   func(playground.Event)
+
+	port       int
+	authority  *pki.Authority
+	components []*process.Process
+	// failed takes the component that ended by itself.
+	failed chan *process.Process
+}
+
+// Run reads a playground.Request from in, runs the playground, reports
+// playground.Events to out, and returns when ctx ends, in ends or a component
+// fails. Nothing of the playground is left then.
+func Run(ctx context.Context, binary string, in io.Reader, out io.Writer) error {
+	decoder := json.NewDecoder(in)
+	var request playground.Request
+	if err := decoder.Decode(&request); err != nil {
+		return fmt.Errorf("reading what playground to run: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		// The other end is held open by whoever wants the playground.
+		_, _ = io.Copy(io.Discard, decoder.Buffered())
+		_, _ = io.Copy(io.Discard, in)
+		cancel()
+	}()
+	encoder := json.NewEncoder(out)
+	s := &supervisor{
+		request: request,
+		binary:  binary,
+		emit:    func(e playground.Event) { _ = encoder.Encode(e) },
+		failed:  make(chan *process.Process, maxComponents),
+	}
+	err := s.run(ctx)
+	s.stop()
+	err = errors.Join(err, playground.Remove(request.Dir))
+	if err != nil {
+		s.emit(playground.Event{Error: err.Error()})
+	}
+	return err
+}
+
+// run starts everything, then waits for the end; nil means that the end was asked for.
+func (s *supervisor) run(ctx context.Context) error {
+	started := time.Now()
+	info, err := s.start(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	s.step("ready", started)
+	info.Started = time.Now()
+	if err := playground.WriteInfo(s.request.Dir, info); err != nil {
+		return err
+	}
+	s.emit(playground.Event{Ready: &info})
+	select {
+	case <-ctx.Done():
+		return nil
+	case p := <-s.failed:
+		return p.Err()
+	}
+}
+
+// start brings up the control plane and the nodes.
+func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
+	info := playground.Info{
+		Name:       s.request.Name,
+		PID:        os.Getpid(),
+		Kubeconfig: s.path("kubeconfig"),
+		Context:    "stowage-playground-" + s.request.Name,
+	}
+	hold, err := reservePort(s.request.Port)
+	if err != nil {
+		return info, err
+	}
+	defer hold.Close()
+	s.port = hold.port
+	info.Server = "https://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
+	if s.request.Pool != nil {
+		info.Nodes = s.request.Pool.Size()
+	}
+	if err := errors.Join(s.writeFiles(info), playground.WriteInfo(s.request.Dir, info)); err != nil {
+		return info, fmt.Errorf("setting up the playground: %w", err)
+	}
+	client, err := s.client()
+	if err != nil {
+		return info, err
+	}
+	limit := startTimeout + time.Duration(info.Nodes)*startTimePerNode
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not ready after %v: is the machine overloaded?", limit))
+	defer cancel()
+	if err := s.startControlPlane(ctx, client); err != nil {
+		return info, err
+	}
+	return info, s.startNodes(ctx, client)
+}
+
+// startControlPlane starts the components in the order in which they need each other.
+func (s *supervisor) startControlPlane(ctx context.Context, client kubernetes.Interface) error {
+	begin := time.Now()
+	if err := s.startComponent(etcd, s.etcdArgs()); err != nil {
+		return err
+	}
+	if err := s.await(ctx, "etcd", func(context.Context) error { return dialUnix(s.etcdSocket()) }); err != nil {
+		return err
+	}
+	s.step("etcd answers", begin)
+
+	begin = time.Now()
+	if err := s.startComponent(apiServer, s.apiServerArgs()); err != nil {
+		return err
+	}
+	if err := s.await(ctx, "kube-apiserver", func(ctx context.Context) error { return readyz(ctx, client) }); err != nil {
+		return err
+	}
+	s.step("kube-apiserver answers", begin)
+
+	begin = time.Now()
+	if err := s.startComponent(controllerManager, s.controllerManagerArgs()); err != nil {
+		return err
+	}
+	if err := s.startComponent(kwok, s.kwokArgs()); err != nil {
+		return err
+	}
+	if !s.request.NoKubeScheduler {
+		if err := s.startComponent(scheduler, s.schedulerArgs()); err != nil {
+			return err
+		}
+	}
+	// Without its service account a namespace takes no pods.
+	if err := s.await(ctx, "kube-controller-manager", func(ctx context.Context) error { return defaultServiceAccount(ctx, client) }); err != nil {
+		return err
+	}
+	s.step("controllers run", begin)
+	return nil
+}
+
+// startNodes creates the pool's nodes and waits until pods can be scheduled on them.
+func (s *supervisor) startNodes(ctx context.Context, client kubernetes.Interface) error {
+	if s.request.Pool == nil {
+		return nil
+	}
+	nodes := s.request.Pool.Nodes()
+	begin := time.Now()
+	if err := createNodes(ctx, client, nodes); err != nil {
+		return err
+	}
+	s.step(fmt.Sprintf("%d nodes created", len(nodes)), begin)
+	begin = time.Now()
+	progress := func(ready int) {
+		s.emit(playground.Event{Step: &playground.Step{
+			Message: fmt.Sprintf("%d of %d nodes Ready", ready, len(nodes)),
+			Interim: true,
+			Took:    time.Since(begin),
+		}})
+	}
+	if err := s.orFailed(ctx, func(ctx context.Context) error { return awaitNodes(ctx, client, len(nodes), progress) }); err != nil {
+		return err
+	}
+	s.step(fmt.Sprintf("all %d nodes Ready", len(nodes)), begin)
+	return nil
+}
+
+// writeFiles writes the certificates, kubeconfigs and configuration files.
+func (s *supervisor) writeFiles(info playground.Info) error {
+	logs := s.logDir()
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		return err
+	}
+	authority, err := pki.NewAuthority(s.path("pki"))
+	if err != nil {
+		return err
+	}
+	s.authority = authority
+	hosts := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(serviceIP)}
+	if _, err := authority.Server(servingPair, hosts, addresses); err != nil {
+		return err
+	}
+	if _, err := authority.SigningKey(serviceAccountPair); err != nil {
+		return err
+	}
+	for file, id := range map[string]pki.Identity{
+		info.Kubeconfig:                   {User: "admin", Groups: []string{"system:masters"}},
+		s.kubeconfigOf(controllerManager): {User: "system:kube-controller-manager"},
+		s.kubeconfigOf(scheduler):         {User: "system:kube-scheduler"},
+		s.kubeconfigOf(kwok):              {User: "system:kwok", Groups: []string{"system:masters"}},
+	} {
+		if err := authority.Kubeconfig(file, info.Context, info.Server, id); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(s.path(kwokConfigFile), kwokConfig(), 0o600)
+}
+
+// startComponent re-executes the binary as one of the components.
+func (s *supervisor) startComponent(name string, args []string) error {
+	p, err := process.Start(process.Spec{
+		Name: name,
+		Path: s.binary,
+		Args: append([]string{"component", name}, args...),
+		Env:  append(slices.Clone(componentEnv), "KWOK_WORKDIR="+s.request.Dir),
+		Log:  filepath.Join(s.logDir(), name+".log"),
+	})
+	if err != nil {
+		return err
+	}
+	s.components = append(s.components, p)
+	go func() {
+		<-p.Done()
+		s.failed <- p
+	}()
+	return nil
+}
+
+// stop kills the components, last first. They hold nothing that is worth a
+// graceful end.
+func (s *supervisor) stop() {
+	for _, p := range slices.Backward(s.components) {
+		p.Kill()
+	}
+}
+
+// await polls until the check succeeds, ctx ends or a component fails.
+func (s *supervisor) await(ctx context.Context, what string, check func(context.Context) error) error {
+	return s.orFailed(ctx, func(ctx context.Context) error {
+		var last error
+		if err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+			last = check(ctx)
+			return last == nil, nil
+		}); err != nil {
+			return fmt.Errorf("waiting for %s: %w (last answer: %v)", what, context.Cause(ctx), last)
+		}
+		return nil
+	})
+}
+
+// orFailed runs work, and cuts it short when a component fails meanwhile.
+func (s *supervisor) orFailed(ctx context.Context, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	result := make(chan error, 1)
+	go func() { result <- work(ctx) }()
+	select {
+	case err := <-result:
+		return err
+	case p := <-s.failed:
+		return p.Err()
+	}
+}
+
+// step reports something that has just finished.
+func (s *supervisor) step(message string, begin time.Time) {
+	s.emit(playground.Event{Step: &playground.Step{Message: message, Took: time.Since(begin)}})
+}
+
+func (s *supervisor) path(name string) string { return filepath.Join(s.request.Dir, name) }
+
+func (s *supervisor) logDir() string {
+	if s.request.LogDir != "" {
+		return s.request.LogDir
+	}
+	return s.path("logs")
+}
+
+func (s *supervisor) kubeconfigOf(component string) string { return s.path(component + ".kubeconfig") }
+
+// client returns the administrator's client.
+func (s *supervisor) client() (kubernetes.Interface, error) {
+	cfg, err := clientcmd.BuildConfigFromFlags("", s.path("kubeconfig"))
+	if err != nil {
+		return nil, err
+	}
+	cfg.QPS, cfg.Burst = s.request.ClientQPS, s.request.ClientBurst
+	cfg.ContentType = "application/vnd.kubernetes.protobuf"
+	return kubernetes.NewForConfig(cfg)
+}

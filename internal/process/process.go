@@ -1,0 +1,169 @@
+// Package process starts programs that cannot outlive the one that started them.
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Spec says what to start.
+type Spec struct {
+	// Name is what the program is called in messages.
+	Name string
+	// Path is the executable, Args its arguments without the program's name.
+	Path string
+	Args []string
+	// Env is added to this process's environment, as NAME=value.
+	Env []string
+	// Log is the file that takes the program's stdout and stderr, appended. Where
+	// it is empty, Stdout and Stderr apply.
+	Log            string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// ExtraFiles are inherited as descriptors 3 and up.
+	ExtraFiles []*os.File
+	// OutlivesParent leaves it to the program to notice that this process has died.
+	OutlivesParent bool
+}
+
+// Process is a program that was started.
+type Process struct {
+	spec Spec
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+// Start starts a program in a process group of its own, so that a Ctrl-C at the
+// terminal reaches it only through this process. Unless it says that it outlives
+// this process, and where the kernel can do it (Linux), it is killed when this
+// process dies, however it dies.
+func Start(spec Spec) (*Process, error) {
+	cmd := exec.Command(spec.Path, spec.Args...)
+	cmd.Env = append(os.Environ(), spec.Env...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = spec.Stdin, spec.Stdout, spec.Stderr
+	cmd.ExtraFiles = spec.ExtraFiles
+	cmd.SysProcAttr = sysProcAttr(!spec.OutlivesParent)
+	if spec.Log != "" {
+		log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("opening the log of %s: %w", spec.Name, err)
+		}
+		defer log.Close()
+		cmd.Stdout, cmd.Stderr = log, log
+	}
+	if err := startOnLastingThread(cmd); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
+	}
+	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// starts carries commands to the one thread that starts them all.
+var starts = sync.OnceValue(func() chan<- func() {
+	c := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for start := range c {
+			start()
+		}
+	}()
+	return c
+})
+
+// startOnLastingThread starts the command on a thread that lives as long as this
+// process: the kernel's parent-death signal is bound to the thread that started
+// the child, and Go ends idle threads at will.
+func startOnLastingThread(cmd *exec.Cmd) error {
+	result := make(chan error, 1)
+	starts() <- func() { result <- cmd.Start() }
+	return <-result
+}
+
+// Name returns the name given in the Spec.
+func (p *Process) Name() string { return p.spec.Name }
+
+// PID returns the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err waits until the program has ended and says how: nil for exit code 0,
+// otherwise an error with the end of its log.
+func (p *Process) Err() error {
+	<-p.done
+	if p.err == nil {
+		return nil
+	}
+	if tail := p.LogTail(1); tail != "" {
+		return fmt.Errorf("%s ended with %w: %s", p.spec.Name, p.err, tail)
+	}
+	return fmt.Errorf("%s ended with %w", p.spec.Name, p.err)
+}
+
+// Signal sends a signal; a program that has ended already is no error.
+func (p *Process) Signal(sig os.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("sending %v to %s: %w", sig, p.spec.Name, err)
+	}
+	return nil
+}
+
+// Kill ends the program at once and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.Signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// Stop asks the program to end, and kills it when it has not after the grace
+// period or when the context ends.
+func (p *Process) Stop(ctx context.Context, grace time.Duration) {
+	_ = p.Signal(syscall.SIGTERM)
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	p.Kill()
+}
+
+// tailBytes is how much of the end of a log LogTail looks at.
+const tailBytes = 16 << 10
+
+// LogTail returns up to the given number of last lines of the program's log.
+func (p *Process) LogTail(lines int) string {
+	if p.spec.Log == "" {
+		return ""
+	}
+	f, err := os.Open(p.spec.Log)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > tailBytes {
+		_, _ = f.Seek(-tailBytes, io.SeekEnd)
+	}
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return ""
+	}
+	all := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
+	return string(bytes.Join(all[max(0, len(all)-lines):], []byte(" | ")))
+}

@@ -1,0 +1,22 @@
+package v1
+
+import (
+	"k8s.io/apimachinery/pkg/runtime"
+	schedulerconfigv1 "k8s.io/kube-scheduler/config/v1"
+)
+
+var (
+	// SchemeGroupVersion is the scheduler's own group and version, see package config.
+	SchemeGroupVersion = schedulerconfigv1.SchemeGroupVersion
+
+	localSchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes, RegisterDefaults)
+	// AddToScheme registers the versioned argument types, their defaults and conversions.
+	AddToScheme = localSchemeBuilder.AddToScheme
+)
+
+func addKnownTypes(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(SchemeGroupVersion,
+		&BinPackingArgs{},
+	)
+	return nil
+}

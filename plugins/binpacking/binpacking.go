@@ -1,0 +1,156 @@
+// Package binpacking scores nodes by how full a pod would leave them, so that
+// pods fill nodes that are in use before they open empty ones.
+package binpacking
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+)
+
+const (
+	// Name is the name of the plugin in the registry and in configurations.
+	Name = "BinPacking"
+	// preScoreStateKey is the key in CycleState to what PreScore computed for Score.
+	preScoreStateKey = "PreScore" + Name
+	// requestsSignerName keys what this plugin reads of a pod in the pod's signature.
+	requestsSignerName = "stowage.dev/" + Name + ".requests"
+)
+
+// BinPacking is a score plugin that prefers the fullest nodes.
+type BinPacking struct {
+	resources []config.ResourceSpec
+}
+
+var _ fwk.PreScorePlugin = &BinPacking{}
+var _ fwk.ScorePlugin = &BinPacking{}
+var _ fwk.ScoreExtensions = &BinPacking{}
+var _ fwk.SignPlugin = &BinPacking{}
+
+// Name returns the name of the plugin.
+func (pl *BinPacking) Name() string {
+	return Name
+}
+
+// preScoreState is what a pod asks for of the resources that count for it.
+type preScoreState struct {
+	demands []demand
+}
+
+// Clone returns the state itself: nothing changes it after PreScore.
+func (s *preScoreState) Clone() fwk.StateData {
+	return s
+}
+
+// SignPod signs the pod by what it requests of the resources to pack by: two pods
+// that request the same get the same scores.
+func (pl *BinPacking) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	return []fwk.SignFragment{{Key: requestsSignerName, Value: pl.requests(pod)}}, nil
+}
+
+// PreScore works out what the pod requests, once for all nodes. A pod that
+// requests none of the resources fills no node, and is left to other plugins.
+func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
+	s := pl.newState(pod)
+	if len(s.demands) == 0 {
+		return fwk.NewStatus(fwk.Skip)
+	}
+	state.Write(preScoreStateKey, s)
+	return nil
+}
+
+// newState returns the pod's demands: none where it requests nothing. Extended
+// resources count for pods that request them, the others for all.
+func (pl *BinPacking) newState(pod *corev1.Pod) *preScoreState {
+	s := &preScoreState{}
+	requestsAny := false
+	for i, request := range pl.requests(pod) {
+		name := corev1.ResourceName(pl.resources[i].Name)
+		if request == 0 && schedutil.IsScalarResourceName(name) {
+			continue
+		}
+		requestsAny = requestsAny || request > 0
+		s.demands = append(s.demands, demand{resource: name, request: request, weight: pl.resources[i].Weight})
+	}
+	if !requestsAny {
+		s.demands = nil
+	}
+	return s
+}
+
+// Score returns how full the pod would leave the node, finer than a node score
+// can tell: NormalizeScore brings it into range.
+func (pl *BinPacking) Score(_ context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
+	s, err := pl.readState(state, pod)
+	if err != nil {
+		return 0, fwk.AsStatus(err)
+	}
+	return fullness(s.demands, node), nil
+}
+
+// readState returns what PreScore has left, or works it out where a profile
+// enables the plugin for Score alone.
+func (pl *BinPacking) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
+	data, err := state.Read(preScoreStateKey)
+	if errors.Is(err, fwk.ErrNotFound) {
+		return pl.newState(pod), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %q from the cycle state: %w", preScoreStateKey, err)
+	}
+	s, ok := data.(*preScoreState)
+	if !ok {
+		return nil, fmt.Errorf("%q holds a %T, not a preScoreState", preScoreStateKey, data)
+	}
+	return s, nil
+}
+
+// ScoreExtensions returns the plugin itself.
+func (pl *BinPacking) ScoreExtensions() fwk.ScoreExtensions {
+	return pl
+}
+
+// NormalizeScore brings the scores of all nodes into 0..MaxScore.
+func (pl *BinPacking) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, scores fwk.NodeScoreList) *fwk.Status {
+	normalize(scores)
+	return nil
+}
+
+// requests returns what the pod requests of each of the plugin's resources, in
+// the engine's units: millicores for cpu, bytes or a count for the rest.
+func (pl *BinPacking) requests(pod *corev1.Pod) []int64 {
+	// The engine adds exactly this to a node's requested resources once the pod
+	// is assumed there, pod-level resources and overhead included.
+	total := (&framework.PodInfo{Pod: pod}).CalculateResource().Resource
+	requests := make([]int64, len(pl.resources))
+	for i, spec := range pl.resources {
+		if spec.Name == string(corev1.ResourcePods) {
+			requests[i] = 1
+			continue
+		}
+		requests[i] = quantity(total, corev1.ResourceName(spec.Name))
+	}
+	return requests
+}
+
+// New returns the plugin for the given arguments, or an error that names the
+// argument that is wrong.
+func New(_ context.Context, obj runtime.Object, _ fwk.Handle) (fwk.Plugin, error) {
+	args, ok := obj.(*config.BinPackingArgs)
+	if !ok {
+		return nil, fmt.Errorf("want the arguments of %s to be of type BinPackingArgs, got %T", Name, obj)
+	}
+	if err := validation.ValidateBinPackingArgs(validation.ArgsPath(Name), args); err != nil {
+		return nil, err
+	}
+	return &BinPacking{resources: args.Resources}, nil
+}

@@ -1,0 +1,16 @@
+// Package plugins names every scheduler plugin of Stowage.
+package plugins
+
+import (
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+
+	_ "github.com/stowage-k8s/stowage/plugins/apis/config/scheme" // decodes the plugins' arguments
+	"github.com/stowage-k8s/stowage/plugins/binpacking"
+)
+
+// NewRegistry returns Stowage's plugins by name, to be merged with the engine's own.
+func NewRegistry() frameworkruntime.Registry {
+	return frameworkruntime.Registry{
+		binpacking.Name: binpacking.New,
+	}
+}

@@ -88,6 +88,10 @@ func override(doc map[string]any, flags *pflag.FlagSet) (bool, error) {
 	return changed, nil
 }
 
+// handedOver keeps the pipe of handOver open: the engine knows it by its number
+// only, and the garbage collector closes files that nobody knows.
+var handedOver *os.File
+
 // handOver passes the configuration to the engine, which takes it from a file
 // only, through a pipe: a container's file system may well be read-only.
 func handOver(flags *pflag.FlagSet, data []byte) error {
@@ -95,6 +99,7 @@ func handOver(flags *pflag.FlagSet, data []byte) error {
 	if err != nil {
 		return err
 	}
+	handedOver = read
 	go func() {
 		// A failure shows as a truncated, so invalid, configuration.
 		_, _ = write.Write(data)

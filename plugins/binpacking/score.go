@@ -66,11 +66,11 @@ func quantity(r fwk.Resource, name corev1.ResourceName) int64 {
 	}
 }
 
-// normalize brings raw scores into 0..MaxScore. The best node gets the most,
-// the others in proportion to it, and each at least one point less than the next
-// better one: nodes that differ too little for a whole point keep their order, as
-// far down as whole numbers allow. Equal nodes stay equal. A node's score depends
-// on better nodes only, so leaving out worse ones changes nothing.
+// normalize brings raw scores into 0..MaxScore. The best node gets the most, the
+// others in proportion to it, and each at least one point less than the next
+// better one, down to 0: nodes that differ too little for a whole point keep their
+// order. Equal nodes stay equal. A node's score depends on better nodes only, so
+// leaving out worse ones changes nothing.
 func normalize(scores fwk.NodeScoreList) {
 	order := make([]int, len(scores))
 	for i := range order {

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/playground"
+)
+
+// run runs the program to its end.
+func run(t *testing.T, args ...string) (output string, code int) {
+	t.Helper()
+	binary, err := playground.FindBinary(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	out, _ := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Fatalf("%s %s does not end: %s", program, strings.Join(args, " "), out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// writeConfig writes the shipped configuration with a text replaced.
+func writeConfig(t *testing.T, old, new string) string {
+	t.Helper()
+	if !strings.Contains(string(config.Scheduler), old) {
+		t.Fatalf("the shipped configuration has no %q", old)
+	}
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(config.Scheduler), old, new)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestBadInput(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"no API server named", nil, "no API server is named: give --kubeconfig, or run in a cluster"},
+		{"a kubeconfig that is missing", []string{"--kubeconfig", "/does/not/exist"}, `reading the kubeconfig \"/does/not/exist\": stat /does/not/exist: no such file or directory`},
+		{"a server that does not answer", []string{"--master", "http://127.0.0.1:1"}, "cannot use the API server at http://127.0.0.1:1:"},
+		{"credentials that are refused", []string{"--master", play.Server}, "cannot use the API server at " + play.Server},
+		{"a configuration that is missing", []string{"--config", "/does/not/exist"}, "reading the configuration: open /does/not/exist: no such file or directory"},
+		{"a flag that does not exist", []string{"--kubeconfigg", "x"}, "unknown flag: --kubeconfigg (see stowage-scheduler --help)"},
+		{"an argument that is no flag", []string{"run"}, `"stowage-scheduler" does not take any arguments, got ["run"]`},
+		{
+			"an unknown field of a plugin's arguments",
+			[]string{"--kubeconfig", kubeconfig, "--config", writeConfig(t, "resources:", "resource:")},
+			`unknown field \"resource\"`,
+		},
+		{
+			"a wrong value in a plugin's arguments",
+			[]string{"--kubeconfig", kubeconfig, "--config", writeConfig(t, "weight: 2", "weight: 200")},
+			`initializing plugin \"BinPacking\": pluginConfig[BinPacking].args.resources[2].weight: Invalid value: 200: must be from 1 to 100`,
+		},
+		{
+			"a plugin that does not exist",
+			[]string{"--kubeconfig", kubeconfig, "--config", writeConfig(t, "- name: BinPacking\n        weight", "- name: BinPaking\n        weight")},
+			"BinPaking",
+		},
+		{
+			"an unknown field of the configuration",
+			[]string{"--kubeconfig", kubeconfig, "--config", writeConfig(t, "percentageOfNodesToScore", "percentageOfNodes")},
+			`unknown field \"percentageOfNodes\"`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, code := run(t, append(tt.args, "--secure-port", "0")...)
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			if last := lines[len(lines)-1]; code == 0 || !strings.Contains(last, tt.want) {
+				t.Errorf("exit code %d, last line %q, want one with %s", code, last, tt.want)
+			}
+		})
+	}
+}
+
+func TestVersion(t *testing.T) {
+	out, code := run(t, "--version")
+	if want := regexp.MustCompile(`^stowage-scheduler \S+ \(Kubernetes v1\.36\.3\)\n$`); code != 0 || !want.MatchString(out) {
+		t.Errorf("exit code %d, output %q, want %v", code, out, want)
+	}
+}
+
+// TestFlagsOverrideTheConfiguration looks at the configuration that the engine
+// ends up with.
+func TestFlagsOverrideTheConfiguration(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"built in", nil, []string{"qps: 1000", "burst: 2000", "resourceName: stowage-scheduler", "schedulerName: stowage", "name: BinPacking"}},
+		{"built in, with flags", []string{"--kube-api-qps", "12.5", "--kube-api-burst", "34"}, []string{"qps: 12.5", "burst: 34", "name: BinPacking"}},
+		{
+			"a file, with flags",
+			[]string{"--config", writeConfig(t, "schedulerName: stowage", "schedulerName: mine"), "--kube-api-qps", "56", "--kube-api-content-type", "application/json"},
+			[]string{"qps: 56", "contentType: application/json", "schedulerName: mine"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, code := run(t, append(tt.args, "--kubeconfig", kubeconfig, "--secure-port", "0", "--write-config-to", "/dev/stdout")...)
+			if code != 0 {
+				t.Fatalf("exit code %d: %s", code, out)
+			}
+			for _, want := range append(tt.want, "kubeconfig: "+kubeconfig) {
+				if !strings.Contains(out, want+"\n") {
+					t.Errorf("no %q in the configuration", want)
+				}
+			}
+		})
+	}
+}
+
+// TestMetricsAndJSONLogs runs the scheduler as in a cluster: with its secure port
+// open to those that may read metrics.
+func TestMetricsAndJSONLogs(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	listener.Close()
+	scheduler := startScheduler(t, "metrics", "--bind-address", "127.0.0.1", "--secure-port", fmt.Sprint(port),
+		"--authentication-kubeconfig", kubeconfig, "--authorization-kubeconfig", kubeconfig, "--logging-format", "json")
+	awaitLeader(t, "")
+	ns := namespace(t)
+	createPod(t, ns, newPod("measured", schedulerName, "100m"))
+	awaitRunning(t, ns, "measured")
+
+	cfg, err := play.RESTConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.X509KeyPair(cfg.CertData, cfg.KeyData)
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := func(certificates ...tls.Certificate) (int, string) {
+		https := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certificates}}}
+		answer, err := https.Get(fmt.Sprintf("https://127.0.0.1:%d/metrics", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(body)
+	}
+	if code, _ := metrics(); code != http.StatusForbidden && code != http.StatusUnauthorized {
+		t.Errorf("metrics without credentials: %d", code)
+	}
+	code, body := metrics(certificate)
+	if want := `scheduler_schedule_attempts_total{profile="stowage",result="scheduled"}`; code != http.StatusOK || !strings.Contains(body, want) {
+		t.Errorf("metrics: %d, want 200 with %s", code, want)
+	}
+	if err := json.Unmarshal([]byte(scheduler.LogTail(1)), &map[string]any{}); err != nil {
+		t.Errorf("the last line of the log is no JSON: %v: %s", err, scheduler.LogTail(1))
+	}
+}

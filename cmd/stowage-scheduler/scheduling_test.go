@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+)
+
+func TestBindsTheirOwnPodsOnly(t *testing.T) {
+	startScheduler(t, "scheduler")
+	awaitLeader(t, "")
+	ns := namespace(t)
+	ours := createPod(t, ns, newPod("ours", schedulerName, "100m"))
+	theirs := createPod(t, ns, newPod("theirs", "", "100m"))
+	nobodys := createPod(t, ns, newPod("nobodys", "somebody-else", "100m"))
+	for pod, scheduler := range map[*corev1.Pod]string{ours: "stowage", theirs: "default-scheduler"} {
+		node := awaitRunning(t, ns, pod.Name).Spec.NodeName
+		eventually(t, pod.Name+" has its event", func(ctx context.Context) (bool, string) {
+			want := map[string][]string{scheduler: {fmt.Sprintf("Successfully assigned %s/%s to %s", ns, pod.Name, node)}}
+			diff := cmp.Diff(want, eventNotes(ctx, pod, "Scheduled"))
+			return diff == "", diff
+		})
+	}
+	left, err := client.CoreV1().Pods(ns).Get(t.Context(), nobodys.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left.Spec.NodeName != "" || len(left.Status.Conditions) > 0 {
+		t.Errorf("the pod of another scheduler got node %q and conditions %v", left.Spec.NodeName, left.Status.Conditions)
+	}
+}
+
+func TestPacks(t *testing.T) {
+	startScheduler(t, "scheduler")
+	awaitLeader(t, "")
+	eventually(t, "earlier tests' pods are gone", func(ctx context.Context) (bool, string) {
+		list, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+		return err == nil && len(list.Items) == 0, fmt.Sprintf("%v, %d pods", err, len(list.Items))
+	})
+	ns := namespace(t)
+	nodes := map[string]int{}
+	const pods = 16 // of half a cpu each: one node of 8 cpus holds them all
+	for i := range pods {
+		createPod(t, ns, newPod(fmt.Sprintf("small-%d", i), schedulerName, "500m"))
+	}
+	for i := range pods {
+		nodes[awaitRunning(t, ns, fmt.Sprintf("small-%d", i)).Spec.NodeName]++
+	}
+	if len(nodes) != 1 {
+		t.Errorf("%d pods that fit on one node are on %v", pods, nodes)
+	}
+}
+
+func TestSecondReplicaTakesOver(t *testing.T) {
+	first := startScheduler(t, "first")
+	leading := awaitLeader(t, "")
+	startScheduler(t, "second")
+	ns := namespace(t)
+	createPod(t, ns, newPod("before", schedulerName, "100m"))
+	awaitRunning(t, ns, "before")
+	first.Kill()
+	createPod(t, ns, newPod("after", schedulerName, "100m"))
+	awaitLeader(t, leading)
+	awaitRunning(t, ns, "after")
+}
+
+func TestSaysWhyAPodDoesNotFit(t *testing.T) {
+	startScheduler(t, "scheduler")
+	awaitLeader(t, "")
+	ns := namespace(t)
+	nodes, err := client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := createPod(t, ns, newPod("large", schedulerName, "100"))
+	// Two nodes have GPUs, and a taint that keeps the pod off.
+	want := fmt.Sprintf("0/%d nodes are available: %d Insufficient cpu, 2 node(s) had untolerated taint(s).", len(nodes.Items), len(nodes.Items)-2)
+	eventually(t, "an event says why", func(ctx context.Context) (bool, string) {
+		notes := eventNotes(ctx, pod, "FailedScheduling")[schedulerName]
+		return len(notes) == 1 && strings.HasPrefix(notes[0], want), fmt.Sprint(notes)
+	})
+	large := corev1.ResourceList{"cpu": resource.MustParse("128"), "memory": resource.MustParse("64Gi"), "pods": resource.MustParse("110")}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "large-enough", Labels: map[string]string{corev1.LabelHostname: "large-enough"}},
+		Status:     corev1.NodeStatus{Capacity: large, Allocatable: large},
+	}
+	if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deleteNode(t, node.Name) })
+	if got := awaitRunning(t, ns, "large").Spec.NodeName; got != node.Name {
+		t.Errorf("the pod is on %s", got)
+	}
+}
+
+func TestUnknownPriority(t *testing.T) {
+	ns := namespace(t)
+	pod := newPod("unheard-of", schedulerName, "100m")
+	pod.Spec.PriorityClassName = "unheard-of"
+	if _, err := client.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err == nil || !strings.Contains(err.Error(), "no PriorityClass with name unheard-of was found") {
+		t.Errorf("creating a pod of an unknown priority: %v", err)
+	}
+	// A class may go while a pod of it waits: the pod keeps its priority.
+	classes := client.SchedulingV1().PriorityClasses()
+	if _, err := classes.Create(t.Context(), &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "passing"}, Value: 1000}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	pod = newPod("left-over", schedulerName, "100m")
+	pod.Spec.PriorityClassName = "passing"
+	createPod(t, ns, pod)
+	if err := classes.Delete(t.Context(), "passing", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	startScheduler(t, "scheduler")
+	if got := awaitRunning(t, ns, "left-over").Spec.Priority; got == nil || *got != 1000 {
+		t.Errorf("priority %v, want 1000", got)
+	}
+}
+
+// binds records every node that a pod is ever seen on.
+type binds struct {
+	mu    sync.Mutex
+	nodes map[types.UID][]string
+}
+
+// watchBinds follows a namespace until the test ends.
+func watchBinds(t *testing.T, ns string) *binds {
+	t.Helper()
+	b := &binds{nodes: map[types.UID][]string{}}
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(ns))
+	see := func(obj any) {
+		pod := obj.(*corev1.Pod)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if pod.Spec.NodeName != "" && !slices.Contains(b.nodes[pod.UID], pod.Spec.NodeName) {
+			b.nodes[pod.UID] = append(b.nodes[pod.UID], pod.Spec.NodeName)
+		}
+	}
+	informer := factory.Core().V1().Pods().Informer()
+	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: see, UpdateFunc: func(_, pod any) { see(pod) }}); err != nil {
+		t.Fatal(err)
+	}
+	factory.Start(t.Context().Done())
+	factory.WaitForCacheSync(t.Context().Done())
+	return b
+}
+
+// seen returns how many pods have been seen on a node, and on how many nodes each.
+func (b *binds) seen() (pods int, nodesEach []int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	each := map[int]bool{}
+	for _, nodes := range b.nodes {
+		each[len(nodes)] = true
+	}
+	return len(b.nodes), slices.Sorted(maps.Keys(each))
+}
+
+// TestKilledWithPodsPending kills the scheduler while it works off 1,000 pods,
+// takes a node away, and starts it again: every pod is bound, once.
+func TestKilledWithPodsPending(t *testing.T) {
+	const pods = 1000
+	ns := namespace(t)
+	seen := watchBinds(t, ns)
+	errs := make(chan error, pods)
+	workqueue.ParallelizeUntil(t.Context(), 16, pods, func(i int) {
+		if _, err := client.CoreV1().Pods(ns).Create(t.Context(), newPod(fmt.Sprintf("pod-%04d", i), schedulerName, "50m"), metav1.CreateOptions{}); err != nil {
+			errs <- err
+		}
+	})
+	if len(errs) > 0 {
+		t.Fatalf("creating pods: %v and %d more", <-errs, len(errs))
+	}
+	first := startScheduler(t, "killed")
+	eventually(t, "some pods are bound", func(context.Context) (bool, string) {
+		n, _ := seen.seen()
+		return n >= 50, fmt.Sprint(n)
+	})
+	first.Kill()
+	if n, _ := seen.seen(); n == pods {
+		t.Fatal("all pods were bound before the scheduler was killed: the test shows nothing")
+	}
+	startScheduler(t, "restarted")
+	bound := 0
+	eventually(t, "more pods are bound", func(context.Context) (bool, string) {
+		n, _ := seen.seen()
+		bound = max(bound, n)
+		return n >= 200, fmt.Sprint(n)
+	})
+	deleteNode(t, nodeInUse(t, ns))
+	eventually(t, "all pods are bound", func(context.Context) (bool, string) {
+		n, _ := seen.seen()
+		return n == pods, fmt.Sprint(n)
+	})
+	if _, each := seen.seen(); !slices.Equal(each, []int{1}) {
+		t.Errorf("pods were seen on %v nodes each, want 1", each)
+	}
+}
+
+// nodeInUse returns a node that pods of the namespace are on.
+func nodeInUse(t *testing.T, ns string) string {
+	t.Helper()
+	list, err := client.CoreV1().Pods(ns).List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName!="})
+	if err != nil || len(list.Items) == 0 {
+		t.Fatalf("looking for a node in use: %v", err)
+	}
+	return list.Items[0].Spec.NodeName
+}
+
+func deleteNode(t *testing.T, name string) {
+	t.Helper()
+	if err := client.CoreV1().Nodes().Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,128 @@
+package playground_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+// command runs stowage-playground to its end.
+func command(t *testing.T, args ...string) (output string, code int) {
+	t.Helper()
+	binary, err := playground.FindBinary(playground.BinaryName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	out, _ := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Fatalf("stowage-playground %s does not end: %s", strings.Join(args, " "), out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func TestBadCommands(t *testing.T) {
+	file := func(yaml string) string {
+		path := filepath.Join(t.TempDir(), "pool.yaml")
+		if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const header = "apiVersion: playground.stowage.dev/v1alpha1\nkind: NodePool\ngroups:\n"
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a pool file that is missing", []string{"up", "--pool", "/does/not/exist"}, "reading the pool file: open /does/not/exist: no such file or directory"},
+		{"a pool with a negative count", []string{"up", "--pool", file(header + "- {name: a, count: -5, capacity: {cpu: 1, memory: 1Gi}}")}, "groups[0].count: Invalid value: -5: must be 0 or more"},
+		{"a pool with an unknown field", []string{"up", "--pool", file(header + "- {name: a, cuont: 5, capacity: {cpu: 1, memory: 1Gi}}")}, `unknown field "groups[0].cuont"`},
+		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for as many as the pool has"},
+		{"an unknown flag", []string{"up", "--node=1"}, "unknown flag: --node"},
+		{"an unknown command", []string{"start"}, `unknown command "start" for "stowage-playground"`},
+		{"a playground that does not run", []string{"down", "nobody"}, `no playground named "nobody" is running`},
+		{"a kubeconfig of none", []string{"kubeconfig", "nobody"}, `no playground named "nobody" is running`},
+		{"a name, and all", []string{"down", "--all", "somebody"}, "give a name or --all, not both"},
+		{"an unknown component", []string{"component", "kubelet"}, `no component "kubelet": there are [etcd kube-apiserver kube-controller-manager kube-scheduler kwok]`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, code := command(t, tt.args...)
+			if code != 1 || !strings.Contains(out, tt.want) || strings.Count(out, "\n") != 1 {
+				t.Errorf("exit code %d, output %q, want code 1 and one line with %s", code, out, tt.want)
+			}
+		})
+	}
+}
+
+// TestUp runs `up` as a user does, looks at it from other terminals, and ends it
+// with Ctrl-C.
+func TestUp(t *testing.T) {
+	binary, err := playground.FindBinary(playground.BinaryName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, err := process.Start(process.Spec{Name: "up", Path: binary, Args: []string{"up", "--name", "tested", "--nodes", "3"}, Stdout: write, Stderr: write})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	t.Cleanup(up.Kill)
+	lines := bufio.NewReader(read)
+	await := func(text string) string {
+		t.Helper()
+		for {
+			line, err := lines.ReadString('\n')
+			if strings.Contains(line, text) {
+				return line
+			}
+			if err != nil {
+				t.Fatalf("`up` has not said %q: %v", text, err)
+			}
+		}
+	}
+	await("all 3 nodes Ready")
+	kubeconfig := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(await("export KUBECONFIG=")), "export KUBECONFIG="))
+	await("nodes 3/3 Ready   pods 0   bound 0/s")
+
+	if out, code := command(t, "kubeconfig", "tested"); code != 0 || out != kubeconfig+"\n" {
+		t.Errorf("kubeconfig: exit code %d, %q, want %q", code, out, kubeconfig)
+	}
+	if out, code := command(t, "list"); code != 0 || !strings.Contains(out, "tested") || !strings.Contains(out, kubeconfig) {
+		t.Errorf("list: exit code %d, %q", code, out)
+	}
+	var info playground.Info
+	for _, info = range playground.List() {
+		if info.Name == "tested" {
+			break
+		}
+	}
+	if err := up.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	await("stopped: nothing is left behind")
+	if _, err := io.Copy(io.Discard, lines); err != nil {
+		t.Error(err)
+	}
+	if err := up.Err(); err != nil {
+		t.Errorf("`up` ended with %v", err)
+	}
+	awaitNothingLeft(t, info)
+}

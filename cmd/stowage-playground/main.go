@@ -5,13 +5,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
+	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/supervisor"
+	"github.com/stowage-k8s/stowage/internal/version"
 )
 
 func main() {
@@ -24,6 +28,10 @@ func main() {
 		os.Exit(code)
 	}
 	dropGlobalFlags()
+	// What client libraries log while a server comes and goes is not for users:
+	// what concerns them is returned as an error.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newCommand().ExecuteContext(ctx)
 	stop()
@@ -42,9 +50,11 @@ kube-scheduler and KWOK as processes on this machine. Everything is real but the
 nodes: they run nothing, and report pods as running at once.
 
 It listens on 127.0.0.1 only, and leaves no process, port or file behind.`,
+		Version:       version.Line(playground.BinaryName),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.AddCommand(newUpCommand(), newDownCommand(), newListCommand(), newKubeconfigCommand(), newDemoCommand(), newSuperviseCommand())
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 const (
@@ -168,23 +169,22 @@ func Down(ctx context.Context, name string) error {
 	if info.PID == 0 {
 		return fmt.Errorf("playground %q is still starting: try again in a moment, or end the command that starts it", name)
 	}
+	lock, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("no playground named %q is running any more: %w", name, err)
+	}
+	defer lock.Close()
 	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stopping playground %q: %w", name, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, downTimeout)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("playground %q has not gone: %w", name, ctx.Err())
-		}
+	// Its processes hold the lock until all is gone, the folder itself included.
+	err = wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, downTimeout, true, func(context.Context) (bool, error) {
+		return unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("playground %q has not gone: %w", name, err)
 	}
+	return nil
 }
 
 // WriteInfo leaves the description of a running playground in its folder.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,20 +58,25 @@ func start(t *testing.T, opts playground.Options) *playground.Playground {
 	return p
 }
 
-// processesOf returns the command lines of the processes that have to do with a
-// playground's folder.
-func processesOf(t *testing.T, info playground.Info) []string {
+// processesOf returns the command lines, by process id, of the processes that have
+// to do with a playground's folder.
+func processesOf(t *testing.T, info playground.Info) map[int]string {
 	t.Helper()
-	var found []string
+	found := map[int]string{}
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("listing processes: %v", err)
 	}
 	for _, file := range files {
 		line, err := os.ReadFile(file)
-		if err == nil && bytes.Contains(line, []byte(filepath.Dir(info.Kubeconfig)+"/")) {
-			found = append(found, string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
+		if err != nil || !bytes.Contains(line, []byte(filepath.Dir(info.Kubeconfig)+"/")) {
+			continue
 		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[pid] = string(bytes.ReplaceAll(line, []byte{0}, []byte{' '}))
 	}
 	return found
 }
@@ -78,12 +84,13 @@ func processesOf(t *testing.T, info playground.Info) []string {
 // componentPID returns the process id of one of a playground's components.
 func componentPID(t *testing.T, info playground.Info, component string) int {
 	t.Helper()
-	out, err := exec.Command("pgrep", "-f", fmt.Sprintf("component %s .*%s/", component, filepath.Dir(info.Kubeconfig))).Output()
-	var pid int
-	if _, scanErr := fmt.Sscan(string(out), &pid); err != nil || scanErr != nil {
-		t.Fatalf("looking for %s: %v %v", component, err, scanErr)
+	for pid, line := range processesOf(t, info) {
+		if strings.Contains(line, " component "+component+" ") {
+			return pid
+		}
 	}
-	return pid
+	t.Fatalf("no %s runs", component)
+	return 0
 }
 
 // awaitNothingLeft waits until no process, port or file of a playground is left.
@@ -91,7 +98,7 @@ func awaitNothingLeft(t *testing.T, info playground.Info) {
 	t.Helper()
 	left := func() string {
 		if processes := processesOf(t, info); len(processes) > 0 {
-			return "processes: " + strings.Join(processes, "\n")
+			return fmt.Sprintf("processes %v", processes)
 		}
 		if _, err := os.Stat(filepath.Dir(info.Kubeconfig)); !errors.Is(err, os.ErrNotExist) {
 			return fmt.Sprintf("folder %s: %v", filepath.Dir(info.Kubeconfig), err)

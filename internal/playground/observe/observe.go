@@ -77,21 +77,19 @@ type Observer struct {
 	counts Counts
 }
 
-// Start follows a cluster until ctx ends. It returns when it has seen all there is.
+// Start follows a cluster until ctx ends. It returns when it has counted all there is.
 func Start(ctx context.Context, client kubernetes.Interface) (*Observer, error) {
 	o := &Observer{counts: Counts{Pods: map[Group]int{}}}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim))
-	nodes, pods := factory.Core().V1().Nodes().Informer(), factory.Core().V1().Pods().Informer()
-	_, nodesErr := nodes.AddEventHandler(handler(o.countNode))
-	_, podsErr := pods.AddEventHandler(handler(o.countPod))
+	nodes, nodesErr := factory.Core().V1().Nodes().Informer().AddEventHandler(handler(o.countNode))
+	pods, podsErr := factory.Core().V1().Pods().Informer().AddEventHandler(handler(o.countPod))
 	if err := errors.Join(nodesErr, podsErr); err != nil {
 		return nil, fmt.Errorf("watching nodes and pods: %w", err)
 	}
 	factory.Start(ctx.Done())
-	for kind, synced := range factory.WaitForCacheSync(ctx.Done()) {
-		if !synced {
-			return nil, fmt.Errorf("watching %v: %w", kind, context.Cause(ctx))
-		}
+	// The handlers, not just the informers: those run behind.
+	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced, pods.HasSynced) {
+		return nil, fmt.Errorf("watching nodes and pods: %w", context.Cause(ctx))
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

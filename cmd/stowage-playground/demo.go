@@ -28,8 +28,7 @@ The exit code is 0 only if every pod that fits is running.`,
 			if err != nil {
 				return err
 			}
-			ctx := cmd.Context()
-			return interrupted(ctx, demo.Run(ctx, demo.Options{Playground: opts, Keep: keep}, report.NewLive(os.Stdout)))
+			return interrupted(demo.Run(cmd.Context(), demo.Options{Playground: opts, Keep: keep}, report.NewLive(os.Stdout)))
 		},
 	}
 	flags.addTo(cmd)

@@ -35,13 +35,15 @@ func newDownCommand() *cobra.Command {
 				}
 				names = []string{name}
 			}
+			var errs []error
 			for _, name := range names {
 				if err := playground.Down(cmd.Context(), name); err != nil {
-					return err
+					errs = append(errs, err)
+					continue
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "playground %q stopped\n", name)
 			}
-			return nil
+			return errors.Join(errs...)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "stop all of them")

@@ -62,16 +62,16 @@ It listens on 127.0.0.1 only, and leaves no process, port or file behind.`,
 // newSuperviseCommand is what playground.Start runs.
 func newSuperviseCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    "supervise",
-		Short:  "Run a playground for the program that started this one",
+		Use:    "supervise DIR",
+		Short:  "Run the playground of a folder for the program that started this one",
 		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			self, err := os.Executable()
 			if err != nil {
 				return err
 			}
-			if supervisor.Run(cmd.Context(), self, os.Stdin, os.Stdout) != nil {
+			if supervisor.Run(cmd.Context(), args[0], self, os.Stdin) != nil {
 				os.Exit(1) // the error has gone to whoever started it
 			}
 			return nil

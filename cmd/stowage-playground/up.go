@@ -57,6 +57,9 @@ func (f *startFlags) options() (playground.Options, error) {
 		return opts, err
 	}
 	if f.nodes > 0 {
+		if opts.Pool.Size() == 0 {
+			return opts, fmt.Errorf("--nodes=%d: pool file %s has no nodes to take the proportions from", f.nodes, f.poolFile)
+		}
 		opts.Pool = opts.Pool.Scale(f.nodes)
 	}
 	opts.Binary, err = os.Executable()
@@ -98,41 +101,51 @@ func up(ctx context.Context, opts playground.Options) error {
 	opts.Progress = func(step playground.Step) { demo.ShowStep(live, step) }
 	p, err := playground.Start(ctx, opts)
 	if err != nil {
-		return interrupted(ctx, err)
+		return interrupted(err)
 	}
 	defer p.Stop()
 	live.Println(fmt.Sprintf("\n  export KUBECONFIG=%s\n\nCtrl-C, or `stowage-playground down %s`, ends it.\n", p.Kubeconfig, p.Name))
+	ctx, cancel := p.Context(ctx)
+	defer cancel(nil)
+	if err := showStatus(ctx, p, live); err != nil && ctx.Err() == nil {
+		return err
+	}
+	p.Stop()
+	if err := p.Err(); err != nil {
+		return err
+	}
+	live.Println("stopped: nothing is left behind")
+	return nil
+}
 
+// showStatus shows how the cluster is until ctx ends.
+func showStatus(ctx context.Context, p *playground.Playground, live *report.Live) error {
 	client, err := p.Client()
 	if err != nil {
 		return err
 	}
 	observer, err := observe.Start(ctx, client)
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		return err
 	}
 	tick := time.NewTicker(statusInterval)
 	defer tick.Stop()
 	before := observe.Counts{}
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-tick.C:
 			counts := observer.Counts()
 			live.Show(statusLine(before, counts, statusInterval))
 			before = counts
-		case <-p.Done():
-			return p.Err()
 		case <-ctx.Done():
+			return nil
 		}
 	}
-	p.Stop()
-	live.Println("stopped: nothing is left behind")
-	return nil
 }
 
-// interrupted says, for an error after the context has ended, that this is why.
-func interrupted(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
+// interrupted says so plainly when an error just means that the user wanted the end.
+func interrupted(err error) error {
+	if errors.Is(err, context.Canceled) {
 		return errors.New("interrupted: nothing is left behind")
 	}
 	return err

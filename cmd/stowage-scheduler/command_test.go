@@ -60,6 +60,7 @@ func TestBadInput(t *testing.T) {
 		{"a server that does not answer", []string{"--master", "http://127.0.0.1:1"}, "cannot use the API server at http://127.0.0.1:1:"},
 		{"credentials that are refused", []string{"--master", play.Server}, "cannot use the API server at " + play.Server},
 		{"a configuration that is missing", []string{"--config", "/does/not/exist"}, "reading the configuration: open /does/not/exist: no such file or directory"},
+		{"a configuration that is empty", []string{"--config", "/dev/null", "--kubeconfig", "/does/not/exist"}, "/dev/null is empty: want a KubeSchedulerConfiguration"},
 		{"a flag that does not exist", []string{"--kubeconfigg", "x"}, "unknown flag: --kubeconfigg (see stowage-scheduler --help)"},
 		{"an argument that is no flag", []string{"run"}, `"stowage-scheduler" does not take any arguments, got ["run"]`},
 		{

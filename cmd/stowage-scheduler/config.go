@@ -50,6 +50,9 @@ func prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 	if err := yaml.UnmarshalStrict(data, &doc); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
+	if doc == nil {
+		return fmt.Errorf("%s is empty: want a KubeSchedulerConfiguration", source)
+	}
 	changed, err := override(doc, flags)
 	if err != nil {
 		return fmt.Errorf("%s: %w", source, err)

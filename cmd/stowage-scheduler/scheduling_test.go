@@ -191,15 +191,19 @@ func TestKilledWithPodsPending(t *testing.T) {
 		return n >= 50, fmt.Sprint(n)
 	})
 	first.Kill()
-	if n, _ := seen.seen(); n == pods {
+	killedAt := 0
+	eventually(t, "no more pods get bound", func(context.Context) (bool, string) {
+		before := killedAt
+		killedAt, _ = seen.seen()
+		return killedAt == before, fmt.Sprint(killedAt)
+	})
+	if killedAt == pods {
 		t.Fatal("all pods were bound before the scheduler was killed: the test shows nothing")
 	}
 	startScheduler(t, "restarted")
-	bound := 0
-	eventually(t, "more pods are bound", func(context.Context) (bool, string) {
+	eventually(t, "the restarted scheduler binds pods", func(context.Context) (bool, string) {
 		n, _ := seen.seen()
-		bound = max(bound, n)
-		return n >= 200, fmt.Sprint(n)
+		return n > killedAt, fmt.Sprint(n)
 	})
 	deleteNode(t, nodeInUse(t, ns))
 	eventually(t, "all pods are bound", func(context.Context) (bool, string) {
@@ -208,6 +212,19 @@ func TestKilledWithPodsPending(t *testing.T) {
 	})
 	if _, each := seen.seen(); !slices.Equal(each, []int{1}) {
 		t.Errorf("pods were seen on %v nodes each, want 1", each)
+	}
+	events, err := client.EventsV1().Events(ns).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[types.UID]int{}
+	for _, e := range events.Items {
+		if e.Reason == "Scheduled" {
+			said[e.Regarding.UID]++
+		}
+		if said[e.Regarding.UID] > 1 || e.Reason == "Scheduled" && e.Series != nil {
+			t.Errorf("pod %s was said to be scheduled more than once: %+v", e.Regarding.Name, e)
+		}
 	}
 }
 

@@ -31,6 +31,17 @@ type ResourcePacking struct {
 	Stranded float64
 }
 
+// Resource returns how the resource of that name is used: not at all where no pod
+// requests it.
+func (p Packing) Resource(name corev1.ResourceName) ResourcePacking {
+	for _, r := range p.Resources {
+		if r.Name == name {
+			return r
+		}
+	}
+	return ResourcePacking{Name: name}
+}
+
 // Packing returns how the pods that match are packed; pods that have come to
 // their end do not count.
 func (s *Snapshot) Packing(match func(*corev1.Pod) bool) Packing {

@@ -59,28 +59,30 @@ func Run(ctx context.Context, opts Options, live *report.Live) error {
 	}()
 	d.play = play
 	d.laps.Lap("playground with %d nodes Ready", play.Nodes)
-	ctx, d.abort = context.WithCancelCause(ctx)
+	ctx, d.abort = play.Context(ctx)
 	defer d.abort(nil)
-	go func() {
-		<-play.Done()
-		d.abort(play.Err()) // else every step would wait for what never comes
-	}()
+	err = d.acts(ctx)
+	if err == nil && opts.Keep {
+		err = d.keep(ctx)
+	}
+	return explain(ctx, err)
+}
+
+// acts plays the demo's acts.
+func (d *demo) acts(ctx context.Context) error {
 	if err := d.connect(ctx); err != nil {
-		return explain(ctx, err)
+		return err
 	}
 	if err := d.pack(ctx); err != nil {
-		return explain(ctx, err)
+		return err
 	}
-	live.Println(d.laps.String())
-	if opts.Keep {
-		d.keep(ctx)
-	}
+	d.live.Println(d.laps.String())
 	return nil
 }
 
 // explain prefers the reason why the context ended to what failed because of it.
 func explain(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
 	}
 	return err
@@ -112,8 +114,8 @@ func (d *demo) connect(ctx context.Context) error {
 	return err
 }
 
-// keep stays up until the context ends, and says how to look around.
-func (d *demo) keep(ctx context.Context) {
+// keep stays up until the user wants the end, and says how to look around.
+func (d *demo) keep(ctx context.Context) error {
 	d.live.Println(fmt.Sprintf(`
 Everything stays up until Ctrl-C. In another terminal:
 
@@ -123,4 +125,8 @@ Everything stays up until Ctrl-C. In another terminal:
   bin/kubectl get leases -A
 `, d.play.Kubeconfig, namespace))
 	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
 }

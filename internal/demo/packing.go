@@ -98,14 +98,22 @@ func (d *demo) startScheduler(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	scheduler, err := d.play.StartProgram("stowage-scheduler", "stowage-scheduler", "--kubeconfig", kubeconfig, "--secure-port", "0")
+	cfg, err := d.play.RESTConfig()
+	if err != nil {
+		return err
+	}
+	scheduler, err := d.play.StartProgram("stowage-scheduler", "stowage-scheduler", "--kubeconfig", kubeconfig, "--secure-port", "0",
+		"--kube-api-qps", fmt.Sprint(cfg.QPS), "--kube-api-burst", fmt.Sprint(cfg.Burst))
 	if err != nil {
 		return err
 	}
 	d.end(scheduler.Kill)
 	go func() {
-		<-scheduler.Done()
-		d.abort(scheduler.Err())
+		err := scheduler.Err()
+		if err == nil {
+			err = errors.New("stowage-scheduler ended by itself")
+		}
+		d.abort(err)
 	}()
 	return wait.PollUntilContextCancel(ctx, refresh, true, func(ctx context.Context) (bool, error) {
 		lease, err := d.client.CoordinationV1().Leases(systemNamespace).Get(ctx, lease, metav1.GetOptions{})
@@ -143,11 +151,11 @@ func packingRows(before, after cluster.Packing, beforeName, afterName string) []
 		{"nodes used", strconv.Itoa(before.NodesUsed), strconv.Itoa(after.NodesUsed)},
 		{"  lower bound", strconv.Itoa(before.LowerBound), strconv.Itoa(after.LowerBound)},
 	}
-	for i, r := range before.Resources {
-		rows = append(rows, []string{fmt.Sprintf("%s requested on the nodes used", r.Name), percent(r.Utilisation), percent(after.Resources[i].Utilisation)})
+	for _, r := range before.Resources {
+		rows = append(rows, []string{fmt.Sprintf("%s requested on the nodes used", r.Name), percent(r.Utilisation), percent(after.Resource(r.Name).Utilisation)})
 	}
-	for i, r := range before.Resources {
-		rows = append(rows, []string{fmt.Sprintf("%s stranded, of the cluster", r.Name), percent(r.Stranded), percent(after.Resources[i].Stranded)})
+	for _, r := range before.Resources {
+		rows = append(rows, []string{fmt.Sprintf("%s stranded, of the cluster", r.Name), percent(r.Stranded), percent(after.Resource(r.Name).Stranded)})
 	}
 	return rows
 }

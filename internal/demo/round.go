@@ -24,8 +24,11 @@ const (
 
 // outcome is what came of a round.
 type outcome struct {
-	// bound and running are when the last pod had got a node and was Running.
+	// bound and running are when the last pod had got a node and was Running; 0
+	// means never.
 	bound, running time.Duration
+	// missing counts the pods that no controller has created.
+	missing int
 	// byScheduler counts the pods with a node by their spec.schedulerName.
 	byScheduler map[string]int
 	// packing is about the pods of the workloads that ask for stowage in config/demo,
@@ -58,12 +61,14 @@ func (d *demo) round(ctx context.Context, workloads []workload) (outcome, error)
 		if o.bound == 0 && counts.InState(observe.Scheduled)+counts.InState(observe.Running) >= want {
 			o.bound = time.Since(begin)
 		}
-		return counts.InState(observe.Running) >= want || time.Since(changed) > stall, nil
+		if counts.InState(observe.Running) >= want {
+			o.running = time.Since(begin)
+		}
+		return o.running > 0 || time.Since(changed) > stall, nil
 	})
 	if err != nil {
 		return o, err
 	}
-	o.running = time.Since(begin)
 	d.live.Keep()
 	return o, d.measure(ctx, workloads, &o)
 }
@@ -90,6 +95,10 @@ func (d *demo) measure(ctx context.Context, workloads []workload, o *outcome) er
 	o.overlooked = len(snapshot.Overlooked())
 	o.packing = snapshot.Packing(func(pod *corev1.Pod) bool { return stowage[pod.Labels["app"]] })
 	o.all = snapshot.Packing(func(*corev1.Pod) bool { return true })
+	for _, w := range workloads {
+		o.missing += w.pods
+	}
+	o.missing -= len(snapshot.Pods)
 	return nil
 }
 
@@ -97,6 +106,8 @@ func (d *demo) measure(ctx context.Context, workloads []workload, o *outcome) er
 func (o outcome) verdict() error {
 	pending := o.all.Pods - o.all.Placed
 	switch {
+	case o.missing > 0:
+		return fmt.Errorf("%d pods were never created", o.missing)
 	case o.overlooked > 0:
 		return fmt.Errorf("%d pods have no node though there is room for them", o.overlooked)
 	case o.notRunning > pending:

@@ -1,6 +1,7 @@
 package playground
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,8 @@ const (
 	newPrefix = ".new"
 	// minFreeBytes is what a small playground writes, with room to spare.
 	minFreeBytes = 512 << 20
+	// fullBytes is less than the logs and the database grow by at a time.
+	fullBytes = 4 << 20
 	// downTimeout bounds how long Down waits.
 	downTimeout = 15 * time.Second
 )
@@ -46,7 +49,7 @@ func nameOf(dir string) string {
 // claim makes and locks the folder for a new playground. The lock lasts until
 // every process that has the returned file open has ended.
 func claim(name string) (dir string, lock *os.File, err error) {
-	if err := checkSpace(os.TempDir()); err != nil {
+	if err := errors.Join(checkSpace(os.TempDir()), checkLength(name)); err != nil {
 		return "", nil, err
 	}
 	sweep()
@@ -96,17 +99,41 @@ func takeName(fresh, name string) (string, error) {
 	}
 }
 
-// checkSpace refuses to start what would fail half way for want of disk space.
-func checkSpace(dir string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("looking at the free space of %s: %w", dir, err)
-	}
-	free := fs.Bavail * uint64(fs.Bsize)
-	if free < minFreeBytes {
-		return fmt.Errorf("only %d MiB free in %s: a playground needs %d MiB or more (TMPDIR chooses another folder)", free>>20, dir, minFreeBytes>>20)
+// checkLength refuses folders in which etcd could not make its sockets: the kernel
+// takes 107 bytes for the path of one.
+func checkLength(name string) error {
+	const longest = 107 - len("/etcd-peer.sock")
+	if dir := folder(cmp.Or(name, baseName+"-99")); len(dir) > longest {
+		return fmt.Errorf("the playground's folder %s would have a path of more than %d bytes: choose a shorter name, or another folder with TMPDIR", dir, longest)
 	}
 	return nil
+}
+
+// checkSpace refuses to start what would fail half way for want of disk space.
+func checkSpace(dir string) error {
+	free, err := freeBytes(dir)
+	if err == nil && free < minFreeBytes {
+		err = fmt.Errorf("only %d MiB free in %s: a playground needs %d MiB or more (TMPDIR chooses another folder)", free>>20, dir, minFreeBytes>>20)
+	}
+	return err
+}
+
+// CheckRoom says whether there is hardly any room left in the folder: for a
+// playground that fails, the most likely reason.
+func CheckRoom(dir string) error {
+	free, err := freeBytes(dir)
+	if err == nil && free < fullBytes {
+		err = fmt.Errorf("the disk of %s is full", dir)
+	}
+	return err
+}
+
+func freeBytes(dir string) (uint64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return 0, fmt.Errorf("looking at the free space of %s: %w", dir, err)
+	}
+	return fs.Bavail * uint64(fs.Bsize), nil
 }
 
 // tryLock opens and locks a folder, or fails at once when another process has it.
@@ -130,7 +157,7 @@ func sweep() {
 			continue // somebody is about to lock it
 		}
 		if lock, err := tryLock(dir); err == nil {
-			os.RemoveAll(dir)
+			_ = Remove(lock, dir) // what cannot be removed now is tried again the next time
 			lock.Close()
 		}
 	}
@@ -210,15 +237,30 @@ func readInfo(dir string) (Info, error) {
 	return info, json.Unmarshal(data, &info)
 }
 
-// Remove removes a playground's folder. Processes that were killed a moment ago
-// may still be writing, so it tries for a while.
-func Remove(dir string) error {
+// Remove removes a playground's folder, for somebody who holds the lock on it. A
+// folder of the same name that somebody else has made since is left alone.
+// Processes that were killed a moment ago may still be writing, so it tries for a
+// while.
+func Remove(lock *os.File, dir string) error {
 	var err error
 	for range 50 {
+		if !isLocked(lock, dir) {
+			return nil
+		}
 		if err = os.RemoveAll(dir); err == nil {
 			return nil
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	return fmt.Errorf("removing the playground's folder: %w", err)
+}
+
+// isLocked says whether the lock is on the folder that is at the path now.
+func isLocked(lock *os.File, dir string) bool {
+	locked, err := lock.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(dir)
+	return err == nil && os.SameFile(locked, there)
 }

@@ -74,6 +74,9 @@ func Start(ctx context.Context, opts Options) (*Playground, error) {
 		context.AfterFunc(ctx, p.Stop)
 		return p, nil
 	case <-p.done:
+		if p.err == nil {
+			return nil, errors.New("the playground was stopped while it was starting")
+		}
 		return nil, p.err
 	case <-ctx.Done():
 		p.Stop()
@@ -81,40 +84,39 @@ func Start(ctx context.Context, opts Options) (*Playground, error) {
 	}
 }
 
-// startSupervisor starts the supervisor and returns its standard output.
+// startSupervisor starts the supervisor and returns the stream of its events.
 func (p *Playground) startSupervisor() (io.ReadCloser, error) {
 	stdin, lifeline, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer stdin.Close()
-	events, stdout, err := os.Pipe()
+	events, eventsIn, err := os.Pipe()
 	if err != nil {
 		lifeline.Close()
 		return nil, err
 	}
-	defer stdout.Close()
+	defer eventsIn.Close()
 	p.lifeline = lifeline
 	p.supervisor, err = process.Start(process.Spec{
-		Name:       "the playground's supervisor",
-		Path:       p.opts.Binary,
-		Args:       []string{"supervise"},
-		Stdin:      stdin,
-		Stdout:     stdout,
-		Stderr:     os.Stderr,
-		ExtraFiles: []*os.File{p.lock},
+		Name:  "the playground's supervisor",
+		Path:  p.opts.Binary,
+		Args:  []string{"supervise", p.dir},
+		Stdin: stdin,
+		// It says nothing there but what the Go runtime says of a crash.
+		Stderr: os.Stderr,
+		// In the order of LockFD and EventsFD.
+		ExtraFiles: []*os.File{p.lock, eventsIn},
 		// The supervisor must survive this process for as long as it takes to
 		// clean up. It knows by the end of its standard input.
 		OutlivesParent: true,
 	})
 	if err != nil {
-		lifeline.Close()
 		events.Close()
 		return nil, err
 	}
 	request := Request{
 		Name:            nameOf(p.dir),
-		Dir:             p.dir,
 		Pool:            p.opts.Pool,
 		NoKubeScheduler: p.opts.NoKubeScheduler,
 		ClientQPS:       p.opts.ClientQPS,
@@ -137,7 +139,7 @@ func (p *Playground) follow(events io.ReadCloser, ready chan<- Info) {
 	for lines.Scan() {
 		var event Event
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			continue // not ours: a library that prints
+			event.Error = fmt.Sprintf("understanding the playground's supervisor: %v", err)
 		}
 		switch {
 		case event.Step != nil:
@@ -160,7 +162,7 @@ func (p *Playground) cleanUp() {
 	if p.lifeline != nil {
 		p.lifeline.Close()
 	}
-	if err := Remove(p.dir); err != nil && p.err == nil {
+	if err := Remove(p.lock, p.dir); err != nil && p.err == nil {
 		p.err = err
 	}
 	p.lock.Close()
@@ -178,6 +180,20 @@ func (p *Playground) Done() <-chan struct{} { return p.done }
 // Err says, once Done is closed, why the playground ended by itself; nil when it
 // was asked to.
 func (p *Playground) Err() error { return p.err }
+
+// Context returns a context that ends with the playground too: for work that
+// would otherwise wait for an answer for ever.
+func (p *Playground) Context(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-p.done:
+			cancel(p.err)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
 
 // RESTConfig returns a client configuration for the administrator, with the
 // playground's QPS and burst.

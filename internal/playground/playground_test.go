@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,7 +70,8 @@ func processesOf(t *testing.T, info playground.Info) map[int]string {
 	}
 	for _, file := range files {
 		line, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(line, []byte(filepath.Dir(info.Kubeconfig)+"/")) {
+		folder := []byte(filepath.Dir(info.Kubeconfig))
+		if err != nil || !bytes.Contains(line, append(folder, '/')) && !bytes.Contains(line, append(folder, 0)) {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
@@ -127,8 +129,8 @@ func awaitNothingLeft(t *testing.T, info playground.Info) {
 
 func TestStopLeavesNothing(t *testing.T) {
 	p := start(t, playground.Options{})
-	if got := len(processesOf(t, p.Info)); got < 5 {
-		t.Errorf("%d processes are running, want etcd, the API server, two controllers and KWOK", got)
+	if got := len(processesOf(t, p.Info)); got != 6 {
+		t.Errorf("%d processes are running, want the supervisor, etcd, the API server, its two controllers and KWOK", got)
 	}
 	p.Stop()
 	if err := p.Err(); err != nil {
@@ -180,16 +182,38 @@ func TestTheEndOfAComponentIsTheEnd(t *testing.T) {
 	awaitNothingLeft(t, p.Info)
 }
 
+// folders returns the folders of all playgrounds, whoever they belong to.
+func folders(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), "stowage-playground-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 func TestCancelledStartLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := playground.Start(ctx, playground.Options{Name: "cancelled", Progress: func(playground.Step) { cancel() }})
+	before := folders(t)
+	_, err := playground.Start(ctx, playground.Options{Progress: func(playground.Step) { cancel() }})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that it was cancelled", err)
 	}
-	for _, info := range playground.List() {
-		if info.Name == "cancelled" {
-			t.Error("it is still listed")
+	if diff := cmp.Diff(before, folders(t)); diff != "" {
+		t.Errorf("folders (-before +after):\n%s", diff)
+	}
+}
+
+func TestStoppedWhileStarting(t *testing.T) {
+	_, err := playground.Start(t.Context(), playground.Options{Name: "hasty", Progress: func(playground.Step) {
+		for _, info := range playground.List() {
+			if info.Name == "hasty" {
+				_ = syscall.Kill(info.PID, syscall.SIGTERM) // as `down` does
+			}
 		}
+	}})
+	if err == nil || !strings.Contains(err.Error(), "stopped while it was starting") {
+		t.Errorf("error %v, want that it was stopped", err)
 	}
 }
 
@@ -213,9 +237,19 @@ func TestSideBySide(t *testing.T) {
 			t.Errorf("playground %s has the config maps %v, want its own alone", p.Name, maps.Items)
 		}
 	}
-	_, err := playground.Start(t.Context(), playground.Options{Name: "side-a"})
-	if !errors.Is(err, playground.ErrInUse) {
+	if _, err := playground.Start(t.Context(), playground.Options{Name: "side-a"}); !errors.Is(err, playground.ErrInUse) {
 		t.Errorf("a second playground of the same name: %v", err)
+	}
+	server, err := url.Parse(a.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(server.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := playground.Start(t.Context(), playground.Options{Port: port}); err == nil || !strings.Contains(err.Error(), "is in use") {
+		t.Errorf("a playground on the port of another: %v", err)
 	}
 	if err := playground.Down(t.Context(), "side-a"); err != nil {
 		t.Fatal(err)
@@ -240,6 +274,10 @@ func TestBadOptions(t *testing.T) {
 	}
 	defer taken.Close()
 	port := taken.Addr().(*net.TCPAddr).Port
+	deep := filepath.Join(t.TempDir(), strings.Repeat("x", 80))
+	if err := os.Mkdir(deep, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name   string
 		opts   playground.Options
@@ -252,6 +290,7 @@ func TestBadOptions(t *testing.T) {
 		{name: "a negative limit", opts: playground.Options{ClientQPS: -1}, want: "client QPS -1 and burst 0: must be 0 (the default) or more"},
 		{name: "no such binary", opts: playground.Options{Binary: "/does/not/exist"}, want: "no such file or directory"},
 		{name: "a disk without room", tmpdir: "/sys", want: "only 0 MiB free in /sys: a playground needs 512 MiB or more"},
+		{name: "a folder too deep for sockets", tmpdir: deep, want: "would have a path of more than 92 bytes"},
 		{name: "logs that cannot be written", opts: playground.Options{LogDir: "/dev/null/logs"}, want: "/dev/null: not a directory"},
 	}
 	for _, tt := range tests {
@@ -259,13 +298,13 @@ func TestBadOptions(t *testing.T) {
 			if tt.tmpdir != "" {
 				t.Setenv("TMPDIR", tt.tmpdir)
 			}
-			before := len(playground.List())
+			before := folders(t)
 			_, err := playground.Start(t.Context(), tt.opts)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want one line with %s", err, tt.want)
 			}
-			if after := len(playground.List()); after != before {
-				t.Errorf("%d playgrounds before, %d after", before, after)
+			if diff := cmp.Diff(before, folders(t)); diff != "" {
+				t.Errorf("folders (-before +after):\n%s", diff)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -27,6 +28,10 @@ func (p *Playground) StartProgram(binary, name string, args ...string) (*process
 	return process.Start(process.Spec{Name: name, Path: path, Args: args, Log: filepath.Join(dir, name+".log")})
 }
 
+// tokenSeconds is how long tokens last: as long as any playground. In a cluster
+// the kubelet renews them, but the programs started here have none.
+const tokenSeconds = 365 * 24 * 60 * 60
+
 // ServiceAccountKubeconfig writes a kubeconfig with a token of a service account,
 // as a pod of its would have it, and returns its path.
 func (p *Playground) ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
@@ -34,7 +39,8 @@ func (p *Playground) ServiceAccountKubeconfig(ctx context.Context, namespace, na
 	if err != nil {
 		return "", err
 	}
-	token, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
+	token, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("requesting a token for service account %s/%s: %w", namespace, name, err)
 	}

@@ -6,12 +6,20 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
+// The files that the supervisor inherits besides its standard input.
+const (
+	// LockFD is the playground's folder, locked for as long as it is open anywhere.
+	LockFD = 3
+	// EventsFD takes Events. It is not standard output: a write to that, when
+	// nobody reads it any more, would end the process before it has cleaned up.
+	EventsFD = 4
+)
+
 // Request is what Start sends to the supervisor, as one JSON document on its
 // standard input. The input then stays open for as long as the playground is
 // wanted: its end, for whatever reason, ends the playground.
 type Request struct {
 	Name            string
-	Dir             string
 	Pool            *pool.Pool
 	NoKubeScheduler bool
 	ClientQPS       float32
@@ -20,8 +28,8 @@ type Request struct {
 	LogDir          string
 }
 
-// Event is what the supervisor answers, one JSON document a line on its standard
-// output: steps, then Ready, and at any time an Error, which is the last.
+// Event is what the supervisor answers, one JSON document a line: steps, then
+// Ready, and at any time an Error, which is the last.
 type Event struct {
 	Step  *Step  `json:",omitempty"`
 	Ready *Info  `json:",omitempty"`

@@ -1,4 +1,5 @@
 // Package process starts programs that cannot outlive the one that started them.
+// It relies on Linux for that.
 package process
 
 import (
@@ -45,14 +46,16 @@ type Process struct {
 
 // Start starts a program in a process group of its own, so that a Ctrl-C at the
 // terminal reaches it only through this process. Unless it says that it outlives
-// this process, and where the kernel can do it (Linux), it is killed when this
-// process dies, however it dies.
+// this process, the kernel kills it when this process dies, however it dies.
 func Start(spec Spec) (*Process, error) {
 	cmd := exec.Command(spec.Path, spec.Args...)
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = spec.Stdin, spec.Stdout, spec.Stderr
 	cmd.ExtraFiles = spec.ExtraFiles
-	cmd.SysProcAttr = sysProcAttr(!spec.OutlivesParent)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if !spec.OutlivesParent {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	if spec.Log != "" {
 		log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {

@@ -11,15 +11,20 @@ import (
 	"golang.org/x/term"
 )
 
-// plainInterval is how often a status may be repeated where it cannot be redrawn.
-const plainInterval = 5 * time.Second
+const (
+	// plainInterval is how often a status may be repeated where it cannot be redrawn.
+	plainInterval = 5 * time.Second
+	// fallbackWidth is that of a terminal that does not say.
+	fallbackWidth = 80
+)
 
 // Live shows a status that changes: redrawn in place on a terminal, as a line now
 // and then elsewhere.
 type Live struct {
-	out      io.Writer
-	terminal bool
-	height   int
+	out io.Writer
+	// width returns the terminal's width, in characters; nil means no terminal.
+	width  func() int
+	height int
 	// last was printed at lastAt; pending was not, so far.
 	last, pending string
 	lastAt        time.Time
@@ -27,16 +32,29 @@ type Live struct {
 
 // NewLive returns a Live that writes to the file.
 func NewLive(out *os.File) *Live {
-	return &Live{out: out, terminal: term.IsTerminal(int(out.Fd()))}
+	l := &Live{out: out}
+	if term.IsTerminal(int(out.Fd())) {
+		l.width = func() int {
+			width, _, err := term.GetSize(int(out.Fd()))
+			if err != nil || width <= 0 {
+				return fallbackWidth
+			}
+			return width
+		}
+	}
+	return l
 }
 
 // Show replaces the status, which may have several lines.
 func (l *Live) Show(status string) {
 	status = strings.TrimRight(status, "\n")
-	if l.terminal {
+	if l.width != nil {
 		l.erase()
-		fmt.Fprintln(l.out, status)
-		l.height = strings.Count(status, "\n") + 1
+		lines := strings.Split(status, "\n")
+		for _, line := range lines {
+			fmt.Fprintln(l.out, clip(line, l.width()))
+		}
+		l.height = len(lines)
 		return
 	}
 	if status == l.last {
@@ -57,7 +75,7 @@ func (l *Live) Println(args ...any) {
 
 // Keep leaves the status where it is, as the last of its kind.
 func (l *Live) Keep() {
-	if !l.terminal && l.pending != "" {
+	if l.width == nil && l.pending != "" {
 		fmt.Fprintln(l.out, l.pending)
 	}
 	l.height, l.last, l.pending, l.lastAt = 0, "", "", time.Time{}
@@ -69,4 +87,10 @@ func (l *Live) erase() {
 		fmt.Fprintf(l.out, "\x1b[%dA\x1b[J", l.height)
 		l.height = 0
 	}
+}
+
+// clip cuts a line to the width: a longer one would wrap, and could not be erased.
+func clip(line string, width int) string {
+	runes := []rune(line)
+	return string(runes[:min(len(runes), width)])
 }

@@ -10,15 +10,15 @@ import (
 
 func TestLiveOnATerminal(t *testing.T) {
 	var out strings.Builder
-	l := &Live{out: &out, terminal: true}
+	l := &Live{out: &out, width: func() int { return 10 }}
 	l.Show("one\ntwo\n")
 	l.Show("three")
 	l.Println("stays")
-	l.Show("four")
+	l.Show("four, and much more")
 	l.Keep()
 	l.Show("five")
 	const up2, up1 = "\x1b[2A\x1b[J", "\x1b[1A\x1b[J"
-	want := "one\ntwo\n" + up2 + "three\n" + up1 + "stays\nfour\nfive\n"
+	want := "one\ntwo\n" + up2 + "three\n" + up1 + "stays\nfour, and \nfive\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}

@@ -57,8 +57,8 @@ func (pl *BinPacking) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFra
 	return []fwk.SignFragment{{Key: requestsSignerName, Value: pl.requests(pod)}}, nil
 }
 
-// PreScore works out what the pod requests, once for all nodes. A pod that
-// requests none of the resources fills no node, and is left to other plugins.
+// PreScore works out what the pod requests, once for all nodes. A pod to which
+// none of the resources apply is left to other plugins.
 func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
 	s := pl.newState(pod)
 	if len(s.demands) == 0 {
@@ -68,21 +68,17 @@ func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *cor
 	return nil
 }
 
-// newState returns the pod's demands: none where it requests nothing. Extended
-// resources count for pods that request them, the others for all.
+// newState returns the pod's demands. An extended resource applies to pods that
+// request it. The others apply to every pod: one that requests nothing still
+// belongs on a node that is in use, not on an empty one.
 func (pl *BinPacking) newState(pod *corev1.Pod) *preScoreState {
 	s := &preScoreState{}
-	requestsAny := false
 	for i, request := range pl.requests(pod) {
 		name := corev1.ResourceName(pl.resources[i].Name)
 		if request == 0 && schedutil.IsScalarResourceName(name) {
 			continue
 		}
-		requestsAny = requestsAny || request > 0
 		s.demands = append(s.demands, demand{resource: name, request: request, weight: pl.resources[i].Weight})
-	}
-	if !requestsAny {
-		s.demands = nil
 	}
 	return s
 }

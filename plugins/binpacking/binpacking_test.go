@@ -215,11 +215,21 @@ func TestScore(t *testing.T) {
 			want: map[string]int64{"a": 100, "b": 50},
 		},
 		{
-			name:  "a pod that requests none of the resources is left to other plugins",
-			args:  cpuAndMemory,
-			pod:   pod(amounts{gpu: "1"}),
+			name:  "a pod that requests none of the extended resources is left to other plugins",
+			args:  resources(config.ResourceSpec{Name: gpu, Weight: 1}),
+			pod:   pod(amounts{"cpu": "1"}),
 			nodes: []fwk.NodeInfo{node("a", amounts{"cpu": "4", "memory": "4Gi", gpu: "1"})},
 			want:  nil,
+		},
+		{
+			name: "a pod that requests nothing goes to a node in use",
+			args: cpuAndMemory,
+			pod:  pod(nil),
+			nodes: []fwk.NodeInfo{
+				node("empty", amounts{"cpu": "4", "memory": "4Gi"}),
+				node("in use", amounts{"cpu": "4", "memory": "4Gi"}, pod(amounts{"cpu": "1"})),
+			},
+			want: map[string]int64{"in use": 100, "empty": 0},
 		},
 		{
 			name:  "a single node gets the most",

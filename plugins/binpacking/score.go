@@ -9,9 +9,9 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// fullnessScale is the raw score of a node that is full in every resource. It is
-// the precision of a float64, so no two fractions that differ fall together.
-const fullnessScale = 1 << 53
+// fullnessScale is the raw score of a node that is full in every resource: fine
+// enough to tell a byte of a terabyte, coarse enough to hide the rounding of sums.
+const fullnessScale = 1 << 42
 
 // demand is what a pod requests of one resource, and how much that resource counts.
 type demand struct {
@@ -41,7 +41,7 @@ func fullness(demands []demand, node fwk.NodeInfo) int64 {
 	if weights == 0 {
 		return 0
 	}
-	return int64(sum / weights * fullnessScale)
+	return int64(math.Round(sum / weights * fullnessScale))
 }
 
 // usage returns what is requested of a resource on the node and what is allocatable.

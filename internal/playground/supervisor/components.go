@@ -2,11 +2,8 @@ package supervisor
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"time"
-
-	"github.com/stowage-k8s/stowage/internal/playground/pki"
 )
 
 // The components, by the names under which the binary runs them.
@@ -19,10 +16,6 @@ const (
 )
 
 const (
-	// servingPair and serviceAccountPair name key pairs in the pki folder.
-	servingPair        = "kube-apiserver"
-	serviceAccountPair = "service-account"
-
 	// serviceCIDR is where services get addresses that nothing answers on, and
 	// serviceIP the one of the API server's own service.
 	serviceCIDR = "10.96.0.0/16"
@@ -57,21 +50,20 @@ func (s *supervisor) etcdArgs() []string {
 }
 
 func (s *supervisor) apiServerArgs() []string {
-	serving, accounts := s.pair(servingPair), s.pair(serviceAccountPair)
 	return []string{
 		"--etcd-servers=unix://" + s.etcdSocket(),
 		"--bind-address=127.0.0.1",
 		"--secure-port=" + strconv.Itoa(s.port),
 		"--permit-port-sharing", // with the reservation of the port, see reservePort
-		"--tls-cert-file=" + serving.Cert,
-		"--tls-private-key-file=" + serving.Key,
+		"--tls-cert-file=" + s.serving.Cert,
+		"--tls-private-key-file=" + s.serving.Key,
 		"--client-ca-file=" + s.authority.CAFile(),
 		"--anonymous-auth=false",
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + accounts.Cert,
-		"--service-account-signing-key-file=" + accounts.Key,
+		"--service-account-key-file=" + s.accounts.Cert,
+		"--service-account-signing-key-file=" + s.accounts.Key,
 		"--service-cluster-ip-range=" + serviceCIDR,
 		// The service "kubernetes" cannot point to a loopback address.
 		"--endpoint-reconciler-type=none",
@@ -89,7 +81,7 @@ func (s *supervisor) controllerManagerArgs() []string {
 		"--secure-port=0",
 		"--leader-elect=false",
 		"--use-service-account-credentials",
-		"--service-account-private-key-file="+s.pair(serviceAccountPair).Key,
+		"--service-account-private-key-file="+s.accounts.Key,
 		"--root-ca-file="+s.authority.CAFile(),
 		"--node-monitor-grace-period="+(s.leaseDuration()+10*time.Second).String(),
 		"--concurrent-deployment-syncs=10",
@@ -135,9 +127,4 @@ func (s *supervisor) leaseDuration() time.Duration {
 		nodes = s.request.Pool.Size()
 	}
 	return 4 * max(10*time.Second, time.Duration(nodes)*time.Second/50)
-}
-
-func (s *supervisor) pair(name string) pki.KeyPair {
-	base := filepath.Join(s.path("pki"), name)
-	return pki.KeyPair{Cert: base + ".crt", Key: base + ".key"}
 }

@@ -90,32 +90,48 @@ type reservation struct {
 // server binds the same port beside it (SO_REUSEPORT) some time later; in between
 // nobody else can have it, as they could if the port were just looked up.
 func reservePort(port int) (*reservation, error) {
+	if err := tryPort(port); err != nil {
+		return nil, err
+	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reserving a port: %w", err)
 	}
 	unix.CloseOnExec(fd)
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("reserving a port: %w", err)
-	}
-	if err := bindLoopback(fd, port); err != nil {
-		unix.Close(fd)
-		if errors.Is(err, unix.EADDRINUSE) {
-			return nil, fmt.Errorf("port %d of 127.0.0.1 is in use: choose another, or none for a free one", port)
-		}
+	r := &reservation{fd: fd}
+	if err := r.bind(port); err != nil {
+		r.Close()
 		return nil, fmt.Errorf("reserving port %d of 127.0.0.1: %w", port, err)
 	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("reserving a port: %w", err)
-	}
-	return &reservation{fd: fd, port: name.(*unix.SockaddrInet4).Port}, nil
+	return r, nil
 }
 
-func bindLoopback(fd, port int) error {
-	return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+// tryPort says whether a port is taken. The reservation would not notice another
+// playground's: that shares its port just the same.
+func tryPort(port int) error {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if errors.Is(err, unix.EADDRINUSE) {
+		return fmt.Errorf("port %d of 127.0.0.1 is in use: choose another, or none for a free one", port)
+	}
+	if err != nil {
+		return fmt.Errorf("trying port %d of 127.0.0.1: %w", port, err)
+	}
+	return listener.Close()
+}
+
+func (r *reservation) bind(port int) error {
+	if err := unix.SetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		return err
+	}
+	if err := unix.Bind(r.fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return err
+	}
+	name, err := unix.Getsockname(r.fd)
+	if err != nil {
+		return err
+	}
+	r.port = name.(*unix.SockaddrInet4).Port
+	return nil
 }
 
 // Close gives the port up.

@@ -41,44 +41,48 @@ const (
 // supervisor holds what one playground consists of.
 type supervisor struct {
 	request playground.Request
-	// binary re-executes itself as each of the components.
-	binary string
-	emit   func(playground.Event)
+	// dir is the playground's folder, binary what re-executes itself as each of the
+	// components.
+	dir, binary string
+	emit        func(playground.Event)
 
-	port       int
-	authority  *pki.Authority
-	components []*process.Process
+	port      int
+	authority *pki.Authority
+	// serving and accounts are the API server's certificate, and the keys of the
+	// service accounts' tokens.
+	serving, accounts pki.KeyPair
+	components        []*process.Process
 	// failed takes the component that ended by itself.
 	failed chan *process.Process
 }
 
-// Run reads a playground.Request from in, runs the playground, reports
-// playground.Events to out, and returns when ctx ends, in ends or a component
-// fails. Nothing of the playground is left then.
-func Run(ctx context.Context, binary string, in io.Reader, out io.Writer) error {
-	decoder := json.NewDecoder(in)
-	var request playground.Request
-	if err := decoder.Decode(&request); err != nil {
-		return fmt.Errorf("reading what playground to run: %w", err)
+// Run runs the playground in the folder, which the process that started this one
+// has locked and handed over with the files of package playground. It returns when
+// ctx ends, in ends or a component fails; nothing of the playground is left then.
+func Run(ctx context.Context, dir, binary string, in io.Reader) error {
+	lock := os.NewFile(playground.LockFD, "lock")
+	encoder := json.NewEncoder(os.NewFile(playground.EventsFD, "events"))
+	s := &supervisor{
+		dir:    dir,
+		binary: binary,
+		// Nobody may be listening any more; that is no reason not to clean up.
+		emit:   func(e playground.Event) { _ = encoder.Encode(e) },
+		failed: make(chan *process.Process, maxComponents),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() {
-		// The other end is held open by whoever wants the playground.
-		_, _ = io.Copy(io.Discard, decoder.Buffered())
-		_, _ = io.Copy(io.Discard, in)
-		cancel()
-	}()
-	encoder := json.NewEncoder(out)
-	s := &supervisor{
-		request: request,
-		binary:  binary,
-		emit:    func(e playground.Event) { _ = encoder.Encode(e) },
-		failed:  make(chan *process.Process, maxComponents),
+	decoder := json.NewDecoder(in)
+	err := decoder.Decode(&s.request)
+	if err == nil {
+		go func() {
+			// The other end is held open by whoever wants the playground.
+			_, _ = io.Copy(io.Discard, in)
+			cancel()
+		}()
+		err = s.run(ctx)
 	}
-	err := s.run(ctx)
 	s.stop()
-	err = errors.Join(err, playground.Remove(request.Dir))
+	err = errors.Join(err, playground.Remove(lock, dir))
 	if err != nil {
 		s.emit(playground.Event{Error: err.Error()})
 	}
@@ -97,7 +101,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 	s.step("ready", started)
 	info.Started = time.Now()
-	if err := playground.WriteInfo(s.request.Dir, info); err != nil {
+	if err := playground.WriteInfo(s.dir, info); err != nil {
 		return err
 	}
 	s.emit(playground.Event{Ready: &info})
@@ -105,7 +109,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case p := <-s.failed:
-		return p.Err()
+		return s.explain(p)
 	}
 }
 
@@ -127,7 +131,7 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	if s.request.Pool != nil {
 		info.Nodes = s.request.Pool.Size()
 	}
-	if err := errors.Join(s.writeFiles(info), playground.WriteInfo(s.request.Dir, info)); err != nil {
+	if err := errors.Join(s.writeFiles(info), playground.WriteInfo(s.dir, info)); err != nil {
 		return info, fmt.Errorf("setting up the playground: %w", err)
 	}
 	client, err := s.client()
@@ -190,7 +194,7 @@ func (s *supervisor) startNodes(ctx context.Context, client kubernetes.Interface
 	}
 	nodes := s.request.Pool.Nodes()
 	begin := time.Now()
-	if err := createNodes(ctx, client, nodes); err != nil {
+	if err := s.orFailed(ctx, func(ctx context.Context) error { return createNodes(ctx, client, nodes) }); err != nil {
 		return err
 	}
 	s.step(fmt.Sprintf("%d nodes created", len(nodes)), begin)
@@ -222,10 +226,10 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 	s.authority = authority
 	hosts := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
 	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(serviceIP)}
-	if _, err := authority.Server(servingPair, hosts, addresses); err != nil {
+	if s.serving, err = authority.Server(apiServer, hosts, addresses); err != nil {
 		return err
 	}
-	if _, err := authority.SigningKey(serviceAccountPair); err != nil {
+	if s.accounts, err = authority.SigningKey("service-account"); err != nil {
 		return err
 	}
 	for file, id := range map[string]pki.Identity{
@@ -247,7 +251,7 @@ func (s *supervisor) startComponent(name string, args []string) error {
 		Name: name,
 		Path: s.binary,
 		Args: append([]string{"component", name}, args...),
-		Env:  append(slices.Clone(componentEnv), "KWOK_WORKDIR="+s.request.Dir),
+		Env:  append(slices.Clone(componentEnv), "KWOK_WORKDIR="+s.dir),
 		Log:  filepath.Join(s.logDir(), name+".log"),
 	})
 	if err != nil {
@@ -293,8 +297,23 @@ func (s *supervisor) orFailed(ctx context.Context, work func(context.Context) er
 	case err := <-result:
 		return err
 	case p := <-s.failed:
-		return p.Err()
+		return s.explain(p)
 	}
+}
+
+// explain says why a component ended that should not have.
+func (s *supervisor) explain(p *process.Process) error {
+	err := p.Err()
+	if err == nil {
+		err = fmt.Errorf("%s ended by itself", p.Name())
+	}
+	for _, dir := range []string{s.dir, s.logDir()} {
+		if full := playground.CheckRoom(dir); full != nil {
+			err = fmt.Errorf("%w: %w", full, err)
+			break
+		}
+	}
+	return err
 }
 
 // step reports something that has just finished.
@@ -302,7 +321,7 @@ func (s *supervisor) step(message string, begin time.Time) {
 	s.emit(playground.Event{Step: &playground.Step{Message: message, Took: time.Since(begin)}})
 }
 
-func (s *supervisor) path(name string) string { return filepath.Join(s.request.Dir, name) }
+func (s *supervisor) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *supervisor) logDir() string {
 	if s.request.LogDir != "" {

@@ -41,7 +41,7 @@ demo: build ## Show the scheduler at work on 500 fake nodes (ARGS=--keep leaves 
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck, generated code and module files
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt on:"; echo "$$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt on:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	$(TOOL) staticcheck ./...
 	go mod tidy -diff

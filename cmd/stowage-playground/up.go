@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/config"
-	"github.com/stowage-k8s/stowage/internal/demo"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
@@ -98,7 +97,7 @@ func newUpCommand() *cobra.Command {
 // up runs a playground until ctx ends or it fails.
 func up(ctx context.Context, opts playground.Options) error {
 	live := report.NewLive(os.Stdout)
-	opts.Progress = func(step playground.Step) { demo.ShowStep(live, step) }
+	opts.Progress = func(s playground.Step) { live.Step(s.String(), s.Interim) }
 	p, err := playground.Start(ctx, opts)
 	if err != nil {
 		return interrupted(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
@@ -91,24 +92,22 @@ func override(doc map[string]any, flags *pflag.FlagSet) (bool, error) {
 	return changed, nil
 }
 
-// handedOver keeps the pipe of handOver open: the engine knows it by its number
-// only, and the garbage collector closes files that nobody knows.
-var handedOver *os.File
-
 // handOver passes the configuration to the engine, which takes it from a file
 // only, through a pipe: a container's file system may well be read-only.
 func handOver(flags *pflag.FlagSet, data []byte) error {
-	read, write, err := os.Pipe()
-	if err != nil {
-		return err
+	// Not os.Pipe: the engine knows the reading end by its number only, and the
+	// garbage collector closes files that nobody refers to.
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return fmt.Errorf("making a pipe: %w", err)
 	}
-	handedOver = read
+	write := os.NewFile(uintptr(ends[1]), "configuration")
 	go func() {
 		// A failure shows as a truncated, so invalid, configuration.
 		_, _ = write.Write(data)
 		write.Close()
 	}()
-	return flags.Set("config", fmt.Sprintf("/dev/fd/%d", read.Fd()))
+	return flags.Set("config", fmt.Sprintf("/dev/fd/%d", ends[0]))
 }
 
 // reachAPIServer says what is wrong when the API server cannot be reached at the

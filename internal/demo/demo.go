@@ -46,7 +46,7 @@ func Run(ctx context.Context, opts Options, live *report.Live) error {
 	d := &demo{live: live}
 	d.laps.Start()
 	live.Println("A control plane and its nodes")
-	opts.Playground.Progress = func(step playground.Step) { ShowStep(live, step) }
+	opts.Playground.Progress = func(s playground.Step) { live.Step(s.String(), s.Interim) }
 	play, err := playground.Start(ctx, opts.Playground)
 	if err != nil {
 		return err
@@ -86,16 +86,6 @@ func explain(ctx context.Context, err error) error {
 		return cause
 	}
 	return err
-}
-
-// ShowStep shows a step of a playground's start.
-func ShowStep(live *report.Live, step playground.Step) {
-	line := fmt.Sprintf("%6.1fs  %s", step.Took.Seconds(), step.Message)
-	if step.Interim {
-		live.Show(line)
-	} else {
-		live.Println(line)
-	}
 }
 
 // connect makes the clients that the acts need.

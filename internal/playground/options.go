@@ -39,9 +39,9 @@ type Options struct {
 	LogDir string
 	// Binary is the stowage-playground executable; empty means the one that
 	// `make build` leaves in bin/.
-	Binary string
+	Binary string `json:"-"`
 	// Progress is told what is going on; nil means nobody is.
-	Progress func(Step)
+	Progress func(Step) `json:"-"`
 }
 
 // Step is something that a start-up has just finished, or is busy with.
@@ -53,6 +53,9 @@ type Step struct {
 	// Took is how long it took.
 	Took time.Duration
 }
+
+// String says what and how long.
+func (s Step) String() string { return fmt.Sprintf("%6.1fs  %s", s.Took.Seconds(), s.Message) }
 
 // validate checks the options before anything is started, and fills in defaults.
 func (o *Options) validate() error {

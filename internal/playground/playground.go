@@ -61,6 +61,7 @@ func Start(ctx context.Context, opts Options) (*Playground, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Name = nameOf(dir)
 	p := &Playground{opts: opts, dir: dir, lock: lock, done: make(chan struct{})}
 	events, err := p.startSupervisor()
 	if err != nil {
@@ -115,16 +116,7 @@ func (p *Playground) startSupervisor() (io.ReadCloser, error) {
 		events.Close()
 		return nil, err
 	}
-	request := Request{
-		Name:            nameOf(p.dir),
-		Pool:            p.opts.Pool,
-		NoKubeScheduler: p.opts.NoKubeScheduler,
-		ClientQPS:       p.opts.ClientQPS,
-		ClientBurst:     p.opts.ClientBurst,
-		Port:            p.opts.Port,
-		LogDir:          p.opts.LogDir,
-	}
-	if err := json.NewEncoder(lifeline).Encode(request); err != nil {
+	if err := json.NewEncoder(lifeline).Encode(p.opts); err != nil {
 		p.supervisor.Kill()
 		events.Close()
 		return nil, fmt.Errorf("telling the playground's supervisor what to start: %w", err)

@@ -1,12 +1,10 @@
 package playground
 
-import (
-	"time"
+import "time"
 
-	"github.com/stowage-k8s/stowage/internal/playground/pool"
-)
-
-// The files that the supervisor inherits besides its standard input.
+// The supervisor reads Options, as one JSON document, from its standard input. The
+// input then stays open for as long as the playground is wanted: its end, for
+// whatever reason, ends the playground. It inherits two more files.
 const (
 	// LockFD is the playground's folder, locked for as long as it is open anywhere.
 	LockFD = 3
@@ -14,19 +12,6 @@ const (
 	// nobody reads it any more, would end the process before it has cleaned up.
 	EventsFD = 4
 )
-
-// Request is what Start sends to the supervisor, as one JSON document on its
-// standard input. The input then stays open for as long as the playground is
-// wanted: its end, for whatever reason, ends the playground.
-type Request struct {
-	Name            string
-	Pool            *pool.Pool
-	NoKubeScheduler bool
-	ClientQPS       float32
-	ClientBurst     int
-	Port            int
-	LogDir          string
-}
 
 // Event is what the supervisor answers, one JSON document a line: steps, then
 // Ready, and at any time an Error, which is the last.

@@ -73,6 +73,15 @@ func (l *Live) Println(args ...any) {
 	fmt.Fprintln(l.out, args...)
 }
 
+// Step shows a step of something: for good, or as a status while it is not finished.
+func (l *Live) Step(line string, interim bool) {
+	if interim {
+		l.Show(line)
+	} else {
+		l.Println(line)
+	}
+}
+
 // Keep leaves the status where it is, as the last of its kind.
 func (l *Live) Keep() {
 	if l.width == nil && l.pending != "" {

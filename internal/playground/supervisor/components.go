@@ -103,8 +103,8 @@ func (s *supervisor) schedulerArgs() []string {
 // clientArgs set the limits of a component's client.
 func (s *supervisor) clientArgs() []string {
 	return []string{
-		fmt.Sprintf("--kube-api-qps=%g", s.request.ClientQPS),
-		fmt.Sprintf("--kube-api-burst=%d", s.request.ClientBurst),
+		fmt.Sprintf("--kube-api-qps=%g", s.opts.ClientQPS),
+		fmt.Sprintf("--kube-api-burst=%d", s.opts.ClientBurst),
 	}
 }
 
@@ -123,8 +123,8 @@ func (s *supervisor) kwokArgs() []string {
 // usual 10 s would make 5,000 nodes the control plane's main load.
 func (s *supervisor) leaseDuration() time.Duration {
 	nodes := 0
-	if s.request.Pool != nil {
-		nodes = s.request.Pool.Size()
+	if s.opts.Pool != nil {
+		nodes = s.opts.Pool.Size()
 	}
 	return 4 * max(10*time.Second, time.Duration(nodes)*time.Second/50)
 }

@@ -40,7 +40,7 @@ const (
 
 // supervisor holds what one playground consists of.
 type supervisor struct {
-	request playground.Request
+	opts playground.Options
 	// dir is the playground's folder, binary what re-executes itself as each of the
 	// components.
 	dir, binary string
@@ -72,7 +72,7 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	decoder := json.NewDecoder(in)
-	err := decoder.Decode(&s.request)
+	err := decoder.Decode(&s.opts)
 	if err == nil {
 		go func() {
 			// The other end is held open by whoever wants the playground.
@@ -116,20 +116,20 @@ func (s *supervisor) run(ctx context.Context) error {
 // start brings up the control plane and the nodes.
 func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	info := playground.Info{
-		Name:       s.request.Name,
+		Name:       s.opts.Name,
 		PID:        os.Getpid(),
 		Kubeconfig: s.path("kubeconfig"),
-		Context:    "stowage-playground-" + s.request.Name,
+		Context:    "stowage-playground-" + s.opts.Name,
 	}
-	hold, err := reservePort(s.request.Port)
+	hold, err := reservePort(s.opts.Port)
 	if err != nil {
 		return info, err
 	}
 	defer hold.Close()
 	s.port = hold.port
 	info.Server = "https://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
-	if s.request.Pool != nil {
-		info.Nodes = s.request.Pool.Size()
+	if s.opts.Pool != nil {
+		info.Nodes = s.opts.Pool.Size()
 	}
 	if err := errors.Join(s.writeFiles(info), playground.WriteInfo(s.dir, info)); err != nil {
 		return info, fmt.Errorf("setting up the playground: %w", err)
@@ -174,7 +174,7 @@ func (s *supervisor) startControlPlane(ctx context.Context, client kubernetes.In
 	if err := s.startComponent(kwok, s.kwokArgs()); err != nil {
 		return err
 	}
-	if !s.request.NoKubeScheduler {
+	if !s.opts.NoKubeScheduler {
 		if err := s.startComponent(scheduler, s.schedulerArgs()); err != nil {
 			return err
 		}
@@ -189,10 +189,10 @@ func (s *supervisor) startControlPlane(ctx context.Context, client kubernetes.In
 
 // startNodes creates the pool's nodes and waits until pods can be scheduled on them.
 func (s *supervisor) startNodes(ctx context.Context, client kubernetes.Interface) error {
-	if s.request.Pool == nil {
+	if s.opts.Pool == nil {
 		return nil
 	}
-	nodes := s.request.Pool.Nodes()
+	nodes := s.opts.Pool.Nodes()
 	begin := time.Now()
 	if err := s.orFailed(ctx, func(ctx context.Context) error { return createNodes(ctx, client, nodes) }); err != nil {
 		return err
@@ -324,8 +324,8 @@ func (s *supervisor) step(message string, begin time.Time) {
 func (s *supervisor) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *supervisor) logDir() string {
-	if s.request.LogDir != "" {
-		return s.request.LogDir
+	if s.opts.LogDir != "" {
+		return s.opts.LogDir
 	}
 	return s.path("logs")
 }
@@ -338,7 +338,7 @@ func (s *supervisor) client() (kubernetes.Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.QPS, cfg.Burst = s.request.ClientQPS, s.request.ClientBurst
+	cfg.QPS, cfg.Burst = s.opts.ClientQPS, s.opts.ClientBurst
 	cfg.ContentType = "application/vnd.kubernetes.protobuf"
 	return kubernetes.NewForConfig(cfg)
 }

@@ -50,6 +50,12 @@ func writeConfig(t *testing.T, old, new string) string {
 }
 
 func TestBadInput(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := fmt.Sprint(taken.Addr().(*net.TCPAddr).Port)
 	tests := []struct {
 		name string
 		args []string
@@ -61,6 +67,7 @@ func TestBadInput(t *testing.T) {
 		{"credentials that are refused", []string{"--master", play.Server}, "cannot use the API server at " + play.Server},
 		{"a configuration that is missing", []string{"--config", "/does/not/exist"}, "reading the configuration: open /does/not/exist: no such file or directory"},
 		{"a configuration that is empty", []string{"--config", "/dev/null", "--kubeconfig", "/does/not/exist"}, "/dev/null is empty: want a KubeSchedulerConfiguration"},
+		{"a port in use", []string{"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", port}, "address already in use"},
 		{"a flag that does not exist", []string{"--kubeconfigg", "x"}, "unknown flag: --kubeconfigg (see stowage-scheduler --help)"},
 		{"an argument that is no flag", []string{"run"}, `"stowage-scheduler" does not take any arguments, got ["run"]`},
 		{
@@ -86,7 +93,7 @@ func TestBadInput(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			out, code := run(t, append(tt.args, "--secure-port", "0")...)
+			out, code := run(t, append([]string{"--secure-port", "0"}, tt.args...)...)
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			if last := lines[len(lines)-1]; code == 0 || !strings.Contains(last, tt.want) {
 				t.Errorf("exit code %d, last line %q, want one with %s", code, last, tt.want)

@@ -113,7 +113,7 @@ func (p *Process) Err() error {
 		return nil
 	}
 	if tail := p.LogTail(1); tail != "" {
-		return fmt.Errorf("%s ended with %w: %s", p.spec.Name, p.err, tail)
+		return fmt.Errorf("%s ended with %w: %.*s", p.spec.Name, p.err, maxTail, tail)
 	}
 	return fmt.Errorf("%s ended with %w", p.spec.Name, p.err)
 }
@@ -147,8 +147,13 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) {
 	p.Kill()
 }
 
-// tailBytes is how much of the end of a log LogTail looks at.
-const tailBytes = 16 << 10
+const (
+	// tailBytes is how much of the end of a log LogTail looks at.
+	tailBytes = 16 << 10
+	// maxTail is how much of a log's last line goes into an error: some of them
+	// hold whole stack traces.
+	maxTail = 300
+)
 
 // LogTail returns up to the given number of last lines of the program's log.
 func (p *Process) LogTail(lines int) string {

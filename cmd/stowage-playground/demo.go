@@ -28,7 +28,12 @@ The exit code is 0 only if every pod that fits is running.`,
 			if err != nil {
 				return err
 			}
-			return interrupted(demo.Run(cmd.Context(), demo.Options{Playground: opts, Keep: keep}, report.NewLive(os.Stdout)))
+			live := report.NewLive(os.Stdout)
+			if err := demo.Run(cmd.Context(), demo.Options{Playground: opts, Keep: keep}, live); err != nil {
+				return interrupted(err)
+			}
+			live.Println("\nstopped: nothing is left behind")
+			return nil
 		},
 	}
 	flags.addTo(cmd)

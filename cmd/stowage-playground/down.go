@@ -84,7 +84,11 @@ func newKubeconfigCommand() *cobra.Command {
 				return err
 			}
 			for _, info := range playground.List() {
-				if info.Name == name && !info.Started.IsZero() {
+				switch {
+				case info.Name != name:
+				case info.Started.IsZero():
+					return fmt.Errorf("playground %q is still starting", name)
+				default:
 					fmt.Fprintln(cmd.OutOrStdout(), info.Kubeconfig)
 					return nil
 				}

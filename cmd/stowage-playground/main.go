@@ -48,7 +48,8 @@ func newCommand() *cobra.Command {
 kube-scheduler and KWOK as processes on this machine. Everything is real but the
 nodes: they run nothing, and report pods as running at once.
 
-It listens on 127.0.0.1 only, and leaves no process, port or file behind.`,
+It listens on 127.0.0.1 only, keeps its files in $TMPDIR (/tmp by default), and
+leaves no process, port or file behind.`,
 		Version:       version.Line(playground.BinaryName),
 		SilenceErrors: true,
 		SilenceUsage:  true,

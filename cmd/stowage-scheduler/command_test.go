@@ -82,8 +82,38 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			"a plugin that does not exist",
-			[]string{"--kubeconfig", kubeconfig, "--config", writeConfig(t, "- name: BinPacking\n        weight", "- name: BinPaking\n        weight")},
-			"BinPaking",
+			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight", "- name: BinPaking\n        weight")},
+			`profiles[0].plugins.multiPoint.enabled[0].name: Unsupported value: \"BinPaking\": supported values: \"BinPacking\", \"DefaultBinder\"`,
+		},
+		{
+			"arguments of a plugin that does not exist",
+			[]string{"--config", writeConfig(t, "- name: BinPacking\n    args", "- name: BinPaking\n    args")},
+			`profiles[0].pluginConfig[0].name: Unsupported value: \"BinPaking\"`,
+		},
+		{
+			"a plugin that does not exist, disabled",
+			[]string{"--config", writeConfig(t, "name: NodeResourcesFit", "name: NodeResourceFit")},
+			`profiles[0].plugins.score.disabled[0].name: Unsupported value: \"NodeResourceFit\"`,
+		},
+		{
+			"a negative weight",
+			[]string{"--config", writeConfig(t, "weight: 1\n    score", "weight: -1\n    score")},
+			"profiles[0].plugins.multiPoint.enabled[0].weight: Invalid value: -1: must be 1 or more: a negative weight prefers the worst nodes",
+		},
+		{
+			"the name of the cluster's own scheduler",
+			[]string{"--config", writeConfig(t, "schedulerName: stowage", "schedulerName: default-scheduler")},
+			`leaderElection.resourceName: Invalid value: \"stowage-scheduler\": a profile has the name of kube-scheduler's, default-scheduler, and both would place the same pods`,
+		},
+		{
+			"the lease of the cluster's own scheduler",
+			[]string{"--leader-elect-resource-name", "kube-scheduler", "--leader-elect-resource-namespace", "kube-system"},
+			`leaderElection.resourceName: Invalid value: \"kube-scheduler\": is kube-scheduler's lease`,
+		},
+		{
+			"a lease in a namespace that does not exist",
+			[]string{"--kubeconfig", kubeconfig, "--leader-elect-resource-namespace", "nowhere"},
+			`the cluster has no namespace \"nowhere\", where the lease is kept: apply config/scheduler/rbac.yaml first`,
 		},
 		{
 			"an unknown field of the configuration",
@@ -99,6 +129,22 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("exit code %d, last line %q, want one with %s", code, last, tt.want)
 			}
 		})
+	}
+}
+
+// TestTakesThePlace lets a configuration pass that shares name and lease with
+// kube-scheduler: then only one of them is at work.
+func TestTakesThePlace(t *testing.T) {
+	out, code := run(t, "--config", writeConfig(t, "schedulerName: stowage", "schedulerName: default-scheduler"),
+		"--leader-elect-resource-name", "kube-scheduler", "--leader-elect-resource-namespace", "kube-system", "--write-config-to", "/dev/stdout")
+	if code != 0 || !strings.Contains(out, "schedulerName: default-scheduler\n") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	if out, code := run(t, "completion", "bash"); code != 0 || !strings.Contains(out, "__start_stowage-scheduler") {
+		t.Errorf("exit code %d: %s", code, out)
 	}
 }
 
@@ -118,6 +164,7 @@ func TestFlagsOverrideTheConfiguration(t *testing.T) {
 		want []string
 	}{
 		{"built in", nil, []string{"qps: 1000", "burst: 2000", "resourceName: stowage-scheduler", "schedulerName: stowage", "name: BinPacking"}},
+		{"built in, with a kubeconfig", []string{"--kubeconfig", kubeconfig}, []string{"kubeconfig: " + kubeconfig}},
 		{"built in, with flags", []string{"--kube-api-qps", "12.5", "--kube-api-burst", "34"}, []string{"qps: 12.5", "burst: 34", "name: BinPacking"}},
 		{
 			"a file, with flags",
@@ -127,11 +174,11 @@ func TestFlagsOverrideTheConfiguration(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			out, code := run(t, append(tt.args, "--kubeconfig", kubeconfig, "--secure-port", "0", "--write-config-to", "/dev/stdout")...)
+			out, code := run(t, append(tt.args, "--write-config-to", "/dev/stdout")...)
 			if code != 0 {
 				t.Fatalf("exit code %d: %s", code, out)
 			}
-			for _, want := range append(tt.want, "kubeconfig: "+kubeconfig) {
+			for _, want := range tt.want {
 				if !strings.Contains(out, want+"\n") {
 					t.Errorf("no %q in the configuration", want)
 				}
@@ -149,8 +196,7 @@ func TestMetricsAndJSONLogs(t *testing.T) {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
-	scheduler := startScheduler(t, "metrics", "--bind-address", "127.0.0.1", "--secure-port", fmt.Sprint(port),
-		"--authentication-kubeconfig", kubeconfig, "--authorization-kubeconfig", kubeconfig, "--logging-format", "json")
+	scheduler := startScheduler(t, "metrics", "--bind-address", "127.0.0.1", "--secure-port", fmt.Sprint(port), "--logging-format", "json")
 	awaitLeader(t, "")
 	ns := namespace(t)
 	createPod(t, ns, newPod("measured", schedulerName, "100m"))

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
@@ -21,26 +24,40 @@ import (
 // reachTimeout is how long the API server may take to answer the first request.
 const reachTimeout = 10 * time.Second
 
-// clientConnectionFields maps flags to fields of clientConnection. The engine
-// ignores these flags when it is given a configuration; here they override it.
-var clientConnectionFields = map[string]string{
-	"kubeconfig":            "kubeconfig",
-	"kube-api-content-type": "contentType",
-	"kube-api-qps":          "qps",
-	"kube-api-burst":        "burst",
+// overrides maps flags to fields of the configuration. The engine ignores the
+// first four when it is given a configuration; here all of them override it.
+var overrides = map[string][]string{
+	"kubeconfig":                      {"clientConnection", "kubeconfig"},
+	"kube-api-content-type":           {"clientConnection", "contentType"},
+	"kube-api-qps":                    {"clientConnection", "qps"},
+	"kube-api-burst":                  {"clientConnection", "burst"},
+	"leader-elect":                    {"leaderElection", "leaderElect"},
+	"leader-elect-lease-duration":     {"leaderElection", "leaseDuration"},
+	"leader-elect-renew-deadline":     {"leaderElection", "renewDeadline"},
+	"leader-elect-retry-period":       {"leaderElection", "retryPeriod"},
+	"leader-elect-resource-lock":      {"leaderElection", "resourceLock"},
+	"leader-elect-resource-name":      {"leaderElection", "resourceName"},
+	"leader-elect-resource-namespace": {"leaderElection", "resourceNamespace"},
 }
 
-func usageOverride(flag string) string {
-	return fmt.Sprintf("overrides clientConnection.%s of the configuration", clientConnectionFields[flag])
+// describeOverrides makes the help say what the flags do here.
+func describeOverrides(flags *pflag.FlagSet) {
+	for name, path := range overrides {
+		flag := flags.Lookup(name)
+		flag.Usage = fmt.Sprintf("overrides %s of the configuration", strings.Join(path, "."))
+		flag.DefValue = zeroValues[flag.Value.Type()] // the default is up to the configuration
+	}
 }
+
+// zeroValues are the values, by type of flag, that the help does not mention.
+var zeroValues = map[string]string{"bool": "false", "duration": "0s", "float32": "0", "int32": "0"}
 
 // prepareConfig hands the engine the configuration to run with: the built-in one
 // unless --config names another, with the flags that override it. It then makes
-// sure that there is an API server to talk to.
+// sure that there is a cluster that it can run in.
 func prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
-	path := flags.Lookup("config").Value.String()
 	source, data := "the built-in configuration", config.Scheduler
-	if path != "" {
+	if path := flags.Lookup("config").Value.String(); path != "" {
 		var err error
 		if data, err = os.ReadFile(path); err != nil {
 			return fmt.Errorf("reading the configuration: %w", err)
@@ -54,42 +71,37 @@ func prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 	if doc == nil {
 		return fmt.Errorf("%s is empty: want a KubeSchedulerConfiguration", source)
 	}
-	changed, err := override(doc, flags)
-	if err != nil {
+	if err := override(doc, flags); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
-	if flags.Lookup("write-config-to").Value.String() == "" {
-		if err := reachAPIServer(ctx, doc, flags.Lookup("master").Value.String()); err != nil {
-			return err
-		}
+	if err := check(doc); err != nil {
+		return fmt.Errorf("%s: %w", source, err)
 	}
-	if path != "" && !changed {
-		return nil
+	if err := prepareClient(ctx, doc, flags); err != nil {
+		return err
 	}
-	if data, err = yaml.Marshal(doc); err != nil {
+	data, err := yaml.Marshal(doc)
+	if err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	return handOver(flags, data)
 }
 
-// override sets the fields of clientConnection for which there are flags, and
-// says whether there were any.
-func override(doc map[string]any, flags *pflag.FlagSet) (bool, error) {
-	changed := false
-	for name, field := range clientConnectionFields {
+// override sets the fields for which flags are given.
+func override(doc map[string]any, flags *pflag.FlagSet) error {
+	for name, path := range overrides {
 		if !flags.Changed(name) {
 			continue
 		}
 		var value any
 		if err := yaml.Unmarshal([]byte(flags.Lookup(name).Value.String()), &value); err != nil {
-			return false, fmt.Errorf("--%s: %w", name, err)
+			return fmt.Errorf("--%s: %w", name, err)
 		}
-		if err := unstructured.SetNestedField(doc, value, "clientConnection", field); err != nil {
-			return false, err
+		if err := unstructured.SetNestedField(doc, value, path...); err != nil {
+			return err
 		}
-		changed = true
 	}
-	return changed, nil
+	return nil
 }
 
 // handOver passes the configuration to the engine, which takes it from a file
@@ -110,26 +122,56 @@ func handOver(flags *pflag.FlagSet, data []byte) error {
 	return flags.Set("config", fmt.Sprintf("/dev/fd/%d", ends[0]))
 }
 
-// reachAPIServer says what is wrong when the API server cannot be reached at the
-// start. Later on the engine keeps trying, as it should.
-func reachAPIServer(ctx context.Context, doc map[string]any, master string) error {
+// prepareClient makes sure that there is a cluster to work in, and fills in the
+// flags that follow from how it is reached.
+func prepareClient(ctx context.Context, doc map[string]any, flags *pflag.FlagSet) error {
 	kubeconfig, _, err := unstructured.NestedString(doc, "clientConnection", "kubeconfig")
 	if err != nil {
 		return err
 	}
-	cfg, err := clientConfig(master, kubeconfig)
+	cfg, err := clientConfig(flags.Lookup("master").Value.String(), kubeconfig)
+	if flags.Changed("write-config-to") {
+		// Only looks at the configuration: what is missing of a server, nobody calls.
+		if err != nil {
+			return flags.Set("master", "http://127.0.0.1:0")
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	cfg.Timeout = reachTimeout
-	client, err := discovery.NewDiscoveryClientForConfig(cfg)
-	if err != nil {
+	if err := checkCluster(ctx, cfg, leaseOf(doc)); err != nil {
 		return err
 	}
-	if err := client.RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
-		return fmt.Errorf("cannot use the API server at %s: %w", cfg.Host, err)
+	// Who may read the metrics is for the same API server to say.
+	for _, name := range []string{"authentication-kubeconfig", "authorization-kubeconfig"} {
+		if kubeconfig != "" && !flags.Changed(name) {
+			if err := flags.Set(name, kubeconfig); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// checkCluster says what is wrong when the API server cannot be used at the start.
+// Later on the engine keeps trying, as it should.
+func checkCluster(ctx context.Context, cfg *rest.Config, l lease) error {
+	cfg.Timeout = reachTimeout
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return err
+	}
+	if err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+		return fmt.Errorf("cannot use the API server at %s: %w", cfg.Host, err)
+	}
+	if !l.elect {
+		return nil
+	}
+	if _, err := client.CoreV1().Namespaces().Get(ctx, l.namespace, metav1.GetOptions{}); apierrors.IsNotFound(err) {
+		return fmt.Errorf("the cluster has no namespace %q, where the lease is kept: apply config/scheduler/rbac.yaml first, or name another with --leader-elect-resource-namespace", l.namespace)
+	}
+	return nil // whoever may not look at namespaces may well use the lease
 }
 
 // clientConfig returns how to reach the API server.

@@ -36,8 +36,8 @@ of its profiles, "stowage" unless configured otherwise, and leaves the others to
 the cluster's own scheduler.
 
 Without --config it runs with the configuration that is shipped as
-config/scheduler/config.yaml. --kubeconfig and the --kube-api flags override what
-the configuration says under clientConnection.
+config/scheduler/config.yaml. --kubeconfig, the --kube-api and the --leader-elect
+flags override the configuration.
 
 Examples:
   # against a cluster, from outside
@@ -46,20 +46,20 @@ Examples:
   # with a configuration of one's own, and logs as JSON
   stowage-scheduler --config my-profiles.yaml --logging-format json
 
-  # check a configuration, and see it with every default filled in
-  stowage-scheduler --config my-profiles.yaml --kubeconfig ~/.kube/config --write-config-to /dev/stdout`
+  # check a configuration, without a cluster, and see every default filled in
+  stowage-scheduler --config my-profiles.yaml --write-config-to /dev/stdout`
 	// A slip in a flag gets one line, not some hundred of usage.
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, cmd.Name())
 	})
-	for name := range clientConnectionFields {
-		flag := cmd.Flags().Lookup(name)
-		flag.Deprecated = ""
-		flag.Usage = usageOverride(name)
-	}
+	describeOverrides(cmd.Flags())
+	cmd.Flags().Lookup("help").Usage = "help for " + program
 	setFeatureGates := cmd.PersistentPreRunE
-	cmd.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+	cmd.PersistentPreRunE = func(running *cobra.Command, args []string) error {
+		if running != cmd {
+			return nil // cobra's own, for shell completion
+		}
 		if cmd.Flags().Lookup("version").Value.String() == "true" {
 			fmt.Println(version.Line(program))
 			os.Exit(0)

@@ -98,7 +98,7 @@ func (s *Snapshot) Free() []Amounts {
 	}
 	for _, pod := range s.Pods {
 		if i, known := index[pod.Spec.NodeName]; known && Holds(pod) {
-			free[i].add(Requests(pod), -1)
+			free[i].Add(Requests(pod), -1)
 		}
 	}
 	return free
@@ -108,13 +108,14 @@ func (s *Snapshot) Free() []Amounts {
 // cluster can beat. For one kind of nodes it is the largest, over the resources,
 // of ⌈Σ requested ÷ a node's allocatable⌉. Of nodes of several sizes it takes the
 // largest first, resource by resource, which no placement can beat either. Pods
-// that have no eligible node in common (GPU pods and others, say) add up.
+// that have no eligible node in common (GPU pods and others, say) add up. Where all
+// eligible nodes together are not enough, it counts one more than there are.
 func (s *Snapshot) LowerBound(pods []*corev1.Pod) int {
 	bound := 0
 	for _, group := range groupByNodes(s.classes(pods)) {
 		total, nodes := Amounts{}, map[int]bool{}
 		for _, c := range group {
-			total.add(c.requests, int64(len(c.pods)))
+			total.Add(c.requests, int64(len(c.pods)))
 			for _, i := range c.nodes {
 				nodes[i] = true
 			}
@@ -132,12 +133,16 @@ func (s *Snapshot) LowerBound(pods []*corev1.Pod) int {
 	return bound
 }
 
-// fewest returns how many of the sizes, largest first, it takes to hold the amount.
+// fewest returns how many of the sizes, largest first, it takes to hold the amount:
+// one more than there are where they do not.
 func fewest(sizes []int64, amount int64) int {
 	slices.SortFunc(sizes, func(a, b int64) int { return cmp.Compare(b, a) })
 	n := 0
 	for ; amount > 0 && n < len(sizes); n++ {
 		amount -= sizes[n]
+	}
+	if amount > 0 {
+		n++
 	}
 	return n
 }

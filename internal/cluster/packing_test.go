@@ -114,6 +114,11 @@ func TestLowerBound(t *testing.T) {
 			1,
 		},
 		{
+			"more than there is room for: one node more than there are", equal,
+			repeat(13, func(int) *corev1.Pod { return testPod("", list(1, 1, 0)) }),
+			4,
+		},
+		{
 			"a pod that fits nowhere does not count", equal,
 			[]*corev1.Pod{testPod("", list(5, 1, 0)), testPod("", list(1, 1, 0))},
 			1,
@@ -151,7 +156,7 @@ func TestLowerBoundHolds(t *testing.T) {
 			requests := Requests(pod)
 			for i, node := range s.Nodes {
 				if eligible(pod, requests, node, Allocatable(node)) && requests.fits(free[i]) {
-					free[i].add(requests, -1)
+					free[i].Add(requests, -1)
 					used[i] = true
 					placed = append(placed, pod)
 					break

@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"maps"
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	resourcehelper "k8s.io/component-helpers/resource"
 )
@@ -35,19 +38,26 @@ func Allocatable(node *corev1.Node) Amounts {
 	return amountsOf(node.Status.Allocatable)
 }
 
-// add adds others to the amounts, factor times.
-func (a Amounts) add(others Amounts, factor int64) {
+// Add adds the other amounts, factor times.
+func (a Amounts) Add(others Amounts, factor int64) {
 	for name, amount := range others {
 		a[name] += factor * amount
 	}
 }
 
-// fits says whether the amounts fit into what is free.
-func (a Amounts) fits(free Amounts) bool {
-	for name, amount := range a {
-		if amount > free[name] {
-			return false
+// Exceeding returns the first resource, by name, of which the amounts are more
+// than what is free, if there is any.
+func (a Amounts) Exceeding(free Amounts) (corev1.ResourceName, bool) {
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		if a[name] > 0 && a[name] > free[name] {
+			return name, true
 		}
 	}
-	return true
+	return "", false
+}
+
+// fits says whether the amounts fit into what is free.
+func (a Amounts) fits(free Amounts) bool {
+	_, exceeds := a.Exceeding(free)
+	return !exceeds
 }

@@ -43,6 +43,9 @@ func (d *demo) end(undo func()) { d.ends = append(d.ends, undo) }
 // Run runs the demo and prints what it shows. It returns an error when something
 // failed, or when at the end of an act a pod that fits is not running.
 func Run(ctx context.Context, opts Options, live *report.Live) error {
+	if _, err := playground.FindBinary(schedulerProgram); err != nil {
+		return err
+	}
 	d := &demo{live: live}
 	d.laps.Start()
 	live.Println("A control plane and its nodes")

@@ -20,6 +20,8 @@ import (
 )
 
 const (
+	// schedulerProgram is the program that the act is about.
+	schedulerProgram = "stowage-scheduler"
 	// systemNamespace and account are stowage-scheduler's in config/scheduler/rbac.yaml,
 	// lease its lease's name in config/scheduler/config.yaml.
 	systemNamespace = "stowage-system"
@@ -102,7 +104,7 @@ func (d *demo) startScheduler(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	scheduler, err := d.play.StartProgram("stowage-scheduler", "stowage-scheduler", "--kubeconfig", kubeconfig, "--secure-port", "0",
+	scheduler, err := d.play.StartProgram(schedulerProgram, schedulerProgram, "--kubeconfig", kubeconfig, "--secure-port", "0",
 		"--kube-api-qps", fmt.Sprint(cfg.QPS), "--kube-api-burst", fmt.Sprint(cfg.Burst))
 	if err != nil {
 		return err
@@ -111,7 +113,7 @@ func (d *demo) startScheduler(ctx context.Context) error {
 	go func() {
 		err := scheduler.Err()
 		if err == nil {
-			err = errors.New("stowage-scheduler ended by itself")
+			err = errors.New(schedulerProgram + " ended by itself")
 		}
 		d.abort(err)
 	}()
@@ -124,22 +126,28 @@ func (d *demo) startScheduler(ctx context.Context) error {
 // packingSummary shows the two rounds side by side.
 func packingSummary(before, after outcome) string {
 	var b strings.Builder
-	b.WriteString("\nPods with a node, by spec.schedulerName\n")
-	b.WriteString(report.Table([][]string{
-		{"", "without Stowage", "with Stowage"},
-		{"default-scheduler", strconv.Itoa(before.byScheduler[corev1.DefaultSchedulerName]), strconv.Itoa(after.byScheduler[corev1.DefaultSchedulerName])},
+	section := func(title string, rows [][]string) { fmt.Fprintf(&b, "\n%s\n%s", title, report.Table(rows)) }
+	columns := []string{"", "without Stowage", "with Stowage"}
+	section("Pods with a node, by spec.schedulerName", [][]string{
+		columns,
+		{corev1.DefaultSchedulerName, strconv.Itoa(before.byScheduler[corev1.DefaultSchedulerName]), strconv.Itoa(after.byScheduler[corev1.DefaultSchedulerName])},
 		{schedulerName, strconv.Itoa(before.byScheduler[schedulerName]), strconv.Itoa(after.byScheduler[schedulerName])},
-	}))
-	b.WriteString("\nThe workloads that ask for stowage, placed by\n")
-	b.WriteString(report.Table(packingRows(before.packing, after.packing, "default-scheduler", "stowage")))
-	b.WriteString("\nAll workloads\n")
-	b.WriteString(report.Table(packingRows(before.all, after.all, "without Stowage", "with Stowage")))
-	b.WriteString("\nTime from the first workload applied\n")
-	b.WriteString(report.Table([][]string{
-		{"", "without Stowage", "with Stowage"},
+	})
+	section("The workloads that ask for stowage, placed by", packingRows(before.packing, after.packing, "default-scheduler", schedulerName))
+	section("All workloads", packingRows(before.all, after.all, columns[1], columns[2]))
+	section("Time from the first workload applied", [][]string{
+		columns,
 		{"every pod has a node", seconds(before.bound), seconds(after.bound)},
 		{"every pod is Running", seconds(before.running), seconds(after.running)},
-	}))
+		{"pods refused by a full node", strconv.Itoa(before.refused), strconv.Itoa(after.refused)},
+	})
+	b.WriteString(`
+lower bound  no placement needs fewer nodes: per resource, requested ÷ a node's allocatable
+in use       requested ÷ allocatable, by all pods on the nodes used
+stranded     free where too little of another resource is free for a typical pod (the
+             median request), ÷ the cluster's allocatable
+refused      two schedulers chose a node at once, and it had room for one pod only
+`)
 	return b.String()
 }
 
@@ -152,10 +160,10 @@ func packingRows(before, after cluster.Packing, beforeName, afterName string) []
 		{"  lower bound", strconv.Itoa(before.LowerBound), strconv.Itoa(after.LowerBound)},
 	}
 	for _, r := range before.Resources {
-		rows = append(rows, []string{fmt.Sprintf("%s requested on the nodes used", r.Name), percent(r.Utilisation), percent(after.Resource(r.Name).Utilisation)})
+		rows = append(rows, []string{fmt.Sprintf("%s in use", r.Name), percent(r.Utilisation), percent(after.Resource(r.Name).Utilisation)})
 	}
 	for _, r := range before.Resources {
-		rows = append(rows, []string{fmt.Sprintf("%s stranded, of the cluster", r.Name), percent(r.Stranded), percent(after.Resource(r.Name).Stranded)})
+		rows = append(rows, []string{fmt.Sprintf("%s stranded", r.Name), percent(r.Stranded), percent(after.Resource(r.Name).Stranded)})
 	}
 	return rows
 }

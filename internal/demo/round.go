@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/playground/kubelet"
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
@@ -37,40 +38,62 @@ type outcome struct {
 	// notRunning and overlooked count pods that are not Running and those of them
 	// that have no node though there is room.
 	notRunning, overlooked int
+	// refused counts the pods that their node had no room for, as it happens when
+	// two schedulers choose it at the same moment; their controllers replaced them.
+	refused int
 }
 
 // round applies the workloads and waits until all pods run, or until nothing
-// changes any more.
+// changes any more. Those that do not ask for stowage come first, as in a cluster
+// into which it is introduced.
 func (d *demo) round(ctx context.Context, workloads []workload) (outcome, error) {
 	o := outcome{}
 	begin := time.Now()
-	want := 0
-	for _, w := range workloads {
-		want += w.pods
-		if err := d.applier.Apply(ctx, w.object); err != nil {
+	watch := func(done func(observe.Counts) bool) (bool, error) { return d.watch(ctx, begin, workloads, done) }
+	pods := 0
+	for _, asking := range []bool{false, true} {
+		for _, w := range workloads {
+			if w.stowage != asking {
+				continue
+			}
+			pods += w.pods
+			if err := d.applier.Apply(ctx, w.object); err != nil {
+				return o, err
+			}
+		}
+		allBound, err := watch(func(c observe.Counts) bool { return c.InState(observe.Scheduled)+c.InState(observe.Running) >= pods })
+		if err != nil {
 			return o, err
 		}
+		if allBound && asking {
+			o.bound = time.Since(begin)
+		}
 	}
-	changed, last := begin, ""
+	allRun, err := watch(func(c observe.Counts) bool { return c.InState(observe.Running) >= pods })
+	if err != nil {
+		return o, err
+	}
+	if allRun {
+		o.running = time.Since(begin)
+	}
+	d.live.Keep()
+	return o, d.measure(ctx, workloads, &o)
+}
+
+// watch shows how far the workloads have come until done says so, which is what it
+// returns, or nothing changes any more.
+func (d *demo) watch(ctx context.Context, begin time.Time, workloads []workload, done func(observe.Counts) bool) (bool, error) {
+	changed, last, isDone := time.Now(), "", false
 	err := wait.PollUntilContextCancel(ctx, refresh, true, func(context.Context) (bool, error) {
 		counts := d.observer.Counts()
 		if state := fmt.Sprint(counts.Pods); state != last {
 			changed, last = time.Now(), state
 		}
 		d.live.Show(progressTable(workloads, counts, time.Since(begin)))
-		if o.bound == 0 && counts.InState(observe.Scheduled)+counts.InState(observe.Running) >= want {
-			o.bound = time.Since(begin)
-		}
-		if counts.InState(observe.Running) >= want {
-			o.running = time.Since(begin)
-		}
-		return o.running > 0 || time.Since(changed) > stall, nil
+		isDone = done(counts)
+		return isDone || time.Since(changed) > stall, nil
 	})
-	if err != nil {
-		return o, err
-	}
-	d.live.Keep()
-	return o, d.measure(ctx, workloads, &o)
+	return isDone, err
 }
 
 // measure fills in the figures that take a look at the whole cluster.
@@ -84,7 +107,17 @@ func (d *demo) measure(ctx context.Context, workloads []workload, o *outcome) er
 		stowage[w.app] = w.stowage
 	}
 	o.byScheduler = map[string]int{}
+	for _, w := range workloads {
+		o.missing += w.pods
+	}
 	for _, pod := range snapshot.Pods {
+		if !cluster.Holds(pod) {
+			if strings.HasPrefix(pod.Status.Reason, kubelet.ReasonPrefix) {
+				o.refused++
+			}
+			continue
+		}
+		o.missing--
 		if pod.Spec.NodeName != "" {
 			o.byScheduler[pod.Spec.SchedulerName]++
 		}
@@ -95,10 +128,6 @@ func (d *demo) measure(ctx context.Context, workloads []workload, o *outcome) er
 	o.overlooked = len(snapshot.Overlooked())
 	o.packing = snapshot.Packing(func(pod *corev1.Pod) bool { return stowage[pod.Labels["app"]] })
 	o.all = snapshot.Packing(func(*corev1.Pod) bool { return true })
-	for _, w := range workloads {
-		o.missing += w.pods
-	}
-	o.missing -= len(snapshot.Pods)
 	return nil
 }
 

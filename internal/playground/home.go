@@ -209,7 +209,7 @@ func Down(ctx context.Context, name string) error {
 		return unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("playground %q has not gone: %w", name, err)
+		return fmt.Errorf("playground %q has not gone after %v: is the command that started it suspended?", name, downTimeout)
 	}
 	return nil
 }

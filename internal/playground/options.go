@@ -60,7 +60,7 @@ func (s Step) String() string { return fmt.Sprintf("%6.1fs  %s", s.Took.Seconds(
 // validate checks the options before anything is started, and fills in defaults.
 func (o *Options) validate() error {
 	if msgs := validation.IsDNS1123Label(o.Name); o.Name != "" && len(msgs) > 0 {
-		return fmt.Errorf("playground name %q: %s", o.Name, msgs[0])
+		return fmt.Errorf("playground name %q: must be lowercase letters, digits and dashes", o.Name)
 	}
 	if o.Port < 0 || o.Port > 65535 {
 		return fmt.Errorf("port %d: must be from 1 to 65535, or 0 for a free one", o.Port)

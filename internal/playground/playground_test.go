@@ -22,7 +22,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -286,7 +288,7 @@ func TestBadOptions(t *testing.T) {
 	}{
 		{name: "a port in use", opts: playground.Options{Port: port}, want: fmt.Sprintf("port %d of 127.0.0.1 is in use", port)},
 		{name: "a port that does not exist", opts: playground.Options{Port: 70000}, want: "port 70000: must be from 1 to 65535, or 0 for a free one"},
-		{name: "a name that does not fit", opts: playground.Options{Name: "My Playground"}, want: `playground name "My Playground": a lowercase RFC 1123 label`},
+		{name: "a name that does not fit", opts: playground.Options{Name: "My Playground"}, want: `playground name "My Playground": must be lowercase letters, digits and dashes`},
 		{name: "a negative limit", opts: playground.Options{ClientQPS: -1}, want: "client QPS -1 and burst 0: must be 0 (the default) or more"},
 		{name: "no such binary", opts: playground.Options{Binary: "/does/not/exist"}, want: "no such file or directory"},
 		{name: "a disk without room", tmpdir: "/sys", want: "only 0 MiB free in /sys: a playground needs 512 MiB or more"},
@@ -367,6 +369,35 @@ func TestCluster(t *testing.T) {
 		}
 		if _, err := account.CoreV1().Pods("default").List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
 			t.Errorf("listing pods as the default service account: %v, want that it is forbidden", err)
+		}
+	})
+
+	t.Run("a node refuses pods that it has no room for, as a kubelet does", func(t *testing.T) {
+		for _, name := range []string{"fits", "too-many"} {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.PodSpec{
+				NodeName: "general-00000", // as if two schedulers had bound them at once
+				Containers: []corev1.Container{{Name: "main", Image: "registry.k8s.io/pause", Resources: corev1.ResourceRequirements{
+					Requests: corev1.ResourceList{"cpu": resource.MustParse("5")},
+				}}},
+			}}
+			if _, err := client.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got map[string]string
+		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+			pods, err := client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{})
+			got = map[string]string{}
+			for _, pod := range pods.Items {
+				got[pod.Name] = string(pod.Status.Phase) + pod.Status.Reason
+			}
+			return cmp.Equal(got, map[string]string{"fits": "Running", "too-many": "FailedOutOfcpu"}), err
+		})
+		if err != nil {
+			t.Errorf("pods %v: %v", got, err)
+		}
+		if err := client.CoreV1().Pods("default").DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+			t.Error(err)
 		}
 	})
 

@@ -113,7 +113,7 @@ func (p *Process) Err() error {
 		return nil
 	}
 	if tail := p.LogTail(1); tail != "" {
-		return fmt.Errorf("%s ended with %w: %.*s", p.spec.Name, p.err, maxTail, tail)
+		return fmt.Errorf("%s ended with %w; the last line of its log: %.*s", p.spec.Name, p.err, maxTail, tail)
 	}
 	return fmt.Errorf("%s ended with %w", p.spec.Name, p.err)
 }

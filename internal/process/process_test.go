@@ -123,7 +123,7 @@ func TestStop(t *testing.T) {
 
 func TestErrTellsTheEndOfTheLog(t *testing.T) {
 	p := startRole(t, "failing", func(s *Spec) { s.Log = filepath.Join(t.TempDir(), "log") })
-	want := "failing ended with exit status 3: last line"
+	want := "failing ended with exit status 3; the last line of its log: last line"
 	if err := p.Err(); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

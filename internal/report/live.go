@@ -25,6 +25,8 @@ type Live struct {
 	// width returns the terminal's width, in characters; nil means no terminal.
 	width  func() int
 	height int
+	// shown is what is on the terminal now.
+	shown string
 	// last was printed at lastAt; pending was not, so far.
 	last, pending string
 	lastAt        time.Time
@@ -54,7 +56,7 @@ func (l *Live) Show(status string) {
 		for _, line := range lines {
 			fmt.Fprintln(l.out, clip(line, l.width()))
 		}
-		l.height = len(lines)
+		l.height, l.shown = len(lines), status
 		return
 	}
 	if status == l.last {
@@ -82,9 +84,13 @@ func (l *Live) Step(line string, interim bool) {
 	}
 }
 
-// Keep leaves the status where it is, as the last of its kind.
+// Keep leaves the status where it is, at its full width, as the last of its kind.
 func (l *Live) Keep() {
-	if l.width == nil && l.pending != "" {
+	switch {
+	case l.height > 0:
+		l.erase()
+		fmt.Fprintln(l.out, l.shown)
+	case l.pending != "":
 		fmt.Fprintln(l.out, l.pending)
 	}
 	l.height, l.last, l.pending, l.lastAt = 0, "", "", time.Time{}

@@ -18,7 +18,7 @@ func TestLiveOnATerminal(t *testing.T) {
 	l.Keep()
 	l.Show("five")
 	const up2, up1 = "\x1b[2A\x1b[J", "\x1b[1A\x1b[J"
-	want := "one\ntwo\n" + up2 + "three\n" + up1 + "stays\nfour, and \nfive\n"
+	want := "one\ntwo\n" + up2 + "three\n" + up1 + "stays\nfour, and \n" + up1 + "four, and much more\nfive\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/workqueue"
 
@@ -39,17 +41,23 @@ func defaultServiceAccount(ctx context.Context, client kubernetes.Interface) err
 	return err
 }
 
-// createNodes creates the nodes, many at a time.
-func createNodes(ctx context.Context, client kubernetes.Interface, nodes []*corev1.Node) error {
-	errs := make([]error, len(nodes))
-	workqueue.ParallelizeUntil(ctx, nodeCreators, len(nodes), func(i int) {
-		_, errs[i] = client.CoreV1().Nodes().Create(ctx, nodes[i], metav1.CreateOptions{})
-	})
-	for i, err := range errs {
-		if err != nil {
-			return fmt.Errorf("creating node %s: %w", nodes[i].Name, err)
+// createNodes creates the nodes, many at a time, and reports how many there are
+// once a second.
+func createNodes(ctx context.Context, client kubernetes.Interface, nodes []*corev1.Node, progress func(created int)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var created atomic.Int64
+	go wait.UntilWithContext(ctx, func(context.Context) {
+		if n := created.Load(); n > 0 {
+			progress(int(n))
 		}
-	}
+	}, time.Second)
+	workqueue.ParallelizeUntil(ctx, nodeCreators, len(nodes), func(i int) {
+		if _, err := client.CoreV1().Nodes().Create(ctx, nodes[i], metav1.CreateOptions{}); err != nil {
+			cancel(fmt.Errorf("creating node %s: %w", nodes[i].Name, err))
+		}
+		created.Add(1)
+	})
 	return context.Cause(ctx)
 }
 

@@ -14,13 +14,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/kubelet"
 	"github.com/stowage-k8s/stowage/internal/playground/pki"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -47,6 +50,7 @@ type supervisor struct {
 	emit        func(playground.Event)
 
 	port      int
+	client    kubernetes.Interface
 	authority *pki.Authority
 	// serving and accounts are the API server's certificate, and the keys of the
 	// service accounts' tokens.
@@ -60,13 +64,21 @@ type supervisor struct {
 // has locked and handed over with the files of package playground. It returns when
 // ctx ends, in ends or a component fails; nothing of the playground is left then.
 func Run(ctx context.Context, dir, binary string, in io.Reader) error {
+	// The components inherit the lock, so that it lasts as long as any of them; the
+	// stream of events ends with this process.
+	unix.CloseOnExec(playground.EventsFD)
 	lock := os.NewFile(playground.LockFD, "lock")
 	encoder := json.NewEncoder(os.NewFile(playground.EventsFD, "events"))
+	var encoding sync.Mutex
 	s := &supervisor{
 		dir:    dir,
 		binary: binary,
-		// Nobody may be listening any more; that is no reason not to clean up.
-		emit:   func(e playground.Event) { _ = encoder.Encode(e) },
+		emit: func(e playground.Event) {
+			encoding.Lock()
+			defer encoding.Unlock()
+			// Nobody may be listening any more; that is no reason not to clean up.
+			_ = encoder.Encode(e)
+		},
 		failed: make(chan *process.Process, maxComponents),
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -93,10 +105,13 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 func (s *supervisor) run(ctx context.Context) error {
 	started := time.Now()
 	info, err := s.start(ctx)
+	if err == nil {
+		err = kubelet.Start(ctx, s.client)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
 		return err
 	}
 	s.step("ready", started)
@@ -134,21 +149,20 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	if err := errors.Join(s.writeFiles(info), playground.WriteInfo(s.dir, info)); err != nil {
 		return info, fmt.Errorf("setting up the playground: %w", err)
 	}
-	client, err := s.client()
-	if err != nil {
+	if s.client, err = s.newClient(); err != nil {
 		return info, err
 	}
 	limit := startTimeout + time.Duration(info.Nodes)*startTimePerNode
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not ready after %v: is the machine overloaded?", limit))
 	defer cancel()
-	if err := s.startControlPlane(ctx, client); err != nil {
+	if err := s.startControlPlane(ctx); err != nil {
 		return info, err
 	}
-	return info, s.startNodes(ctx, client)
+	return info, s.startNodes(ctx)
 }
 
 // startControlPlane starts the components in the order in which they need each other.
-func (s *supervisor) startControlPlane(ctx context.Context, client kubernetes.Interface) error {
+func (s *supervisor) startControlPlane(ctx context.Context) error {
 	begin := time.Now()
 	if err := s.startComponent(etcd, s.etcdArgs()); err != nil {
 		return err
@@ -162,7 +176,7 @@ func (s *supervisor) startControlPlane(ctx context.Context, client kubernetes.In
 	if err := s.startComponent(apiServer, s.apiServerArgs()); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "kube-apiserver", func(ctx context.Context) error { return readyz(ctx, client) }); err != nil {
+	if err := s.await(ctx, "kube-apiserver", func(ctx context.Context) error { return readyz(ctx, s.client) }); err != nil {
 		return err
 	}
 	s.step("kube-apiserver answers", begin)
@@ -180,7 +194,7 @@ func (s *supervisor) startControlPlane(ctx context.Context, client kubernetes.In
 		}
 	}
 	// Without its service account a namespace takes no pods.
-	if err := s.await(ctx, "kube-controller-manager", func(ctx context.Context) error { return defaultServiceAccount(ctx, client) }); err != nil {
+	if err := s.await(ctx, "kube-controller-manager", func(ctx context.Context) error { return defaultServiceAccount(ctx, s.client) }); err != nil {
 		return err
 	}
 	s.step("controllers run", begin)
@@ -188,25 +202,25 @@ func (s *supervisor) startControlPlane(ctx context.Context, client kubernetes.In
 }
 
 // startNodes creates the pool's nodes and waits until pods can be scheduled on them.
-func (s *supervisor) startNodes(ctx context.Context, client kubernetes.Interface) error {
+func (s *supervisor) startNodes(ctx context.Context) error {
 	if s.opts.Pool == nil {
 		return nil
 	}
 	nodes := s.opts.Pool.Nodes()
 	begin := time.Now()
-	if err := s.orFailed(ctx, func(ctx context.Context) error { return createNodes(ctx, client, nodes) }); err != nil {
+	progress := func(format string) func(int) {
+		return func(done int) { s.interim(begin, format, done, len(nodes)) }
+	}
+	if err := s.orFailed(ctx, func(ctx context.Context) error {
+		return createNodes(ctx, s.client, nodes, progress("%d of %d nodes created"))
+	}); err != nil {
 		return err
 	}
 	s.step(fmt.Sprintf("%d nodes created", len(nodes)), begin)
 	begin = time.Now()
-	progress := func(ready int) {
-		s.emit(playground.Event{Step: &playground.Step{
-			Message: fmt.Sprintf("%d of %d nodes Ready", ready, len(nodes)),
-			Interim: true,
-			Took:    time.Since(begin),
-		}})
-	}
-	if err := s.orFailed(ctx, func(ctx context.Context) error { return awaitNodes(ctx, client, len(nodes), progress) }); err != nil {
+	if err := s.orFailed(ctx, func(ctx context.Context) error {
+		return awaitNodes(ctx, s.client, len(nodes), progress("%d of %d nodes Ready"))
+	}); err != nil {
 		return err
 	}
 	s.step(fmt.Sprintf("all %d nodes Ready", len(nodes)), begin)
@@ -321,6 +335,11 @@ func (s *supervisor) step(message string, begin time.Time) {
 	s.emit(playground.Event{Step: &playground.Step{Message: message, Took: time.Since(begin)}})
 }
 
+// interim reports how far something has come that takes longer.
+func (s *supervisor) interim(begin time.Time, format string, args ...any) {
+	s.emit(playground.Event{Step: &playground.Step{Message: fmt.Sprintf(format, args...), Interim: true, Took: time.Since(begin)}})
+}
+
 func (s *supervisor) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *supervisor) logDir() string {
@@ -332,8 +351,8 @@ func (s *supervisor) logDir() string {
 
 func (s *supervisor) kubeconfigOf(component string) string { return s.path(component + ".kubeconfig") }
 
-// client returns the administrator's client.
-func (s *supervisor) client() (kubernetes.Interface, error) {
+// newClient returns the administrator's client.
+func (s *supervisor) newClient() (kubernetes.Interface, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", s.path("kubeconfig"))
 	if err != nil {
 		return nil, err

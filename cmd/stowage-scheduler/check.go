@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	frameworkplugins "k8s.io/kubernetes/pkg/scheduler/framework/plugins"
+
+	"github.com/stowage-k8s/stowage/plugins"
+)
+
+// allPlugins stands for every plugin where plugins are disabled.
+const allPlugins = "*"
+
+// kubeSchedulerLease is the lease of the cluster's own scheduler, which is also
+// the engine's default.
+var kubeSchedulerLease = lease{elect: true, namespace: "kube-system", name: "kube-scheduler"}
+
+// lease says by which lease replicas elect their leader, if they do.
+type lease struct {
+	elect           bool
+	namespace, name string
+}
+
+// leaseOf returns the lease that a configuration names.
+func leaseOf(doc map[string]any) lease {
+	elect, given, _ := unstructured.NestedBool(doc, "leaderElection", "leaderElect")
+	namespace, _, _ := unstructured.NestedString(doc, "leaderElection", "resourceNamespace")
+	name, _, _ := unstructured.NestedString(doc, "leaderElection", "resourceName")
+	return lease{
+		elect:     elect || !given,
+		namespace: cmp.Or(namespace, kubeSchedulerLease.namespace),
+		name:      cmp.Or(name, kubeSchedulerLease.name),
+	}
+}
+
+// check finds what the engine lets pass though nobody can have meant it. What is
+// wrong otherwise, fields of the wrong type included, the engine says itself.
+func check(doc map[string]any) error {
+	var errs field.ErrorList
+	known := knownPlugins()
+	takesPlace := false
+	profiles, _ := doc["profiles"].([]any)
+	for i, p := range profiles {
+		profile, _ := p.(map[string]any)
+		at := field.NewPath("profiles").Index(i)
+		name, _ := profile["schedulerName"].(string)
+		takesPlace = takesPlace || cmp.Or(name, corev1.DefaultSchedulerName) == corev1.DefaultSchedulerName
+		points, _ := profile["plugins"].(map[string]any)
+		for _, point := range slices.Sorted(maps.Keys(points)) {
+			errs = append(errs, checkPoint(points[point], at.Child("plugins", point), known)...)
+		}
+		errs = append(errs, checkPlugins(profile["pluginConfig"], at.Child("pluginConfig"), known)...)
+	}
+	return append(errs, checkLease(leaseOf(doc), takesPlace || len(profiles) == 0)...).ToAggregate()
+}
+
+// checkPoint checks the plugins of one extension point.
+func checkPoint(point any, at *field.Path, known sets.Set[string]) field.ErrorList {
+	sides, _ := point.(map[string]any)
+	errs := checkPlugins(sides["enabled"], at.Child("enabled"), known)
+	return append(errs, checkPlugins(sides["disabled"], at.Child("disabled"), known.Union(sets.New(allPlugins)))...)
+}
+
+// checkPlugins checks a list of plugins: names, and weights where there are any.
+func checkPlugins(list any, at *field.Path, known sets.Set[string]) field.ErrorList {
+	var errs field.ErrorList
+	entries, _ := list.([]any)
+	for i, e := range entries {
+		entry, _ := e.(map[string]any)
+		if name, _ := entry["name"].(string); !known.Has(name) {
+			errs = append(errs, field.NotSupported(at.Index(i).Child("name"), name, sets.List(known)))
+		}
+		if weight, _ := entry["weight"].(float64); weight < 0 {
+			errs = append(errs, field.Invalid(at.Index(i).Child("weight"), weight, "must be 1 or more: a negative weight prefers the worst nodes"))
+		}
+	}
+	return errs
+}
+
+// checkLease keeps the scheduler out of kube-scheduler's way, unless it takes its
+// place: then they have to share the lease, so that only one of them is at work.
+func checkLease(l lease, takesPlace bool) field.ErrorList {
+	at := field.NewPath("leaderElection", "resourceName")
+	switch {
+	case takesPlace && l.elect && l != kubeSchedulerLease:
+		return field.ErrorList{field.Invalid(at, l.name, fmt.Sprintf("a profile has the name of kube-scheduler's, %s, and both would place the same pods: "+
+			"give it another, or share the lease %s of %s", corev1.DefaultSchedulerName, kubeSchedulerLease.name, kubeSchedulerLease.namespace))}
+	case !takesPlace && l == kubeSchedulerLease:
+		return field.ErrorList{field.Invalid(at, l.name, "is kube-scheduler's lease, so that only one of the two schedulers would be at work: choose another resourceName or resourceNamespace")}
+	}
+	return nil
+}
+
+// knownPlugins are the names of the engine's own plugins and of Stowage's.
+func knownPlugins() sets.Set[string] {
+	return sets.KeySet(frameworkplugins.NewInTreeRegistry()).Union(sets.KeySet(plugins.NewRegistry()))
+}

@@ -1,0 +1,221 @@
+// Package kubelet does for fake nodes what KWOK leaves out: like a kubelet, it
+// refuses pods that a node has no room for. On real nodes that is how it shows
+// that two schedulers have placed pods on one node at the same moment.
+package kubelet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// ReasonPrefix begins the status reason of a refused pod; the resource follows,
+// as in OutOfcpu.
+const ReasonPrefix = "OutOf"
+
+// admission decides on pods in the order in which they reach their nodes.
+type admission struct {
+	client   kubernetes.Interface
+	refusals workqueue.TypedRateLimitingInterface[refusal]
+
+	mu    sync.Mutex
+	nodes map[string]*room
+	// pods holds the decision on every pod that has a node.
+	pods map[types.UID]decision
+}
+
+// room is what a node has and what the pods admitted to it request. A node that is
+// not known, yet or any more, has no allocatable, and admits every pod.
+type room struct {
+	allocatable, requested cluster.Amounts
+}
+
+// decision is what became of a pod: either it was admitted to a node, or refused.
+type decision struct {
+	node     string
+	requests cluster.Amounts
+	refusal  *refusal
+}
+
+// refusal is what the status of a refused pod is to say.
+type refusal struct {
+	namespace, name string
+	uid             types.UID
+	reason, message string
+}
+
+// Start decides on the pods of all nodes until ctx ends. It returns when it has
+// seen those that there are.
+func Start(ctx context.Context, client kubernetes.Interface) error {
+	a := &admission{
+		client:   client,
+		refusals: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[refusal]()),
+		nodes:    map[string]*room{},
+		pods:     map[types.UID]decision{},
+	}
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim))
+	nodes, nodesErr := factory.Core().V1().Nodes().Informer().AddEventHandler(handler(a.setNode, a.forgetNode))
+	pods, podsErr := factory.Core().V1().Pods().Informer().AddEventHandler(handler(a.setPod, a.forgetPod))
+	if err := errors.Join(nodesErr, podsErr); err != nil {
+		return fmt.Errorf("watching nodes and pods: %w", err)
+	}
+	factory.Start(ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced, pods.HasSynced) {
+		return fmt.Errorf("watching nodes and pods: %w", context.Cause(ctx))
+	}
+	context.AfterFunc(ctx, a.refusals.ShutDown)
+	go func() {
+		for a.writeNext(ctx) {
+		}
+	}()
+	return nil
+}
+
+// handler calls set with each new state of an object, and forget with its last.
+func handler[T any](set, forget func(*T)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { set(obj.(*T)) },
+		UpdateFunc: func(_, obj any) { set(obj.(*T)) },
+		DeleteFunc: func(obj any) {
+			if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+				obj = gone.Obj
+			}
+			forget(obj.(*T))
+		},
+	}
+}
+
+func (a *admission) setNode(node *corev1.Node) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.room(node.Name).allocatable = cluster.Allocatable(node)
+}
+
+func (a *admission) forgetNode(node *corev1.Node) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	// What its pods request stays: they may outlive it, and it may come back.
+	a.room(node.Name).allocatable = nil
+}
+
+// room returns the room of a node.
+func (a *admission) room(node string) *room {
+	if a.nodes[node] == nil {
+		a.nodes[node] = &room{requested: cluster.Amounts{}}
+	}
+	return a.nodes[node]
+}
+
+func (a *admission) setPod(pod *corev1.Pod) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if pod.Spec.NodeName == "" {
+		return
+	}
+	if !cluster.Holds(pod) {
+		a.release(pod.UID)
+		return
+	}
+	d, decided := a.pods[pod.UID]
+	if !decided {
+		d = a.decide(pod)
+		a.pods[pod.UID] = d
+	}
+	// Said again whenever it is seen not to have ended: KWOK may have let it run.
+	if d.refusal != nil {
+		a.refusals.Add(*d.refusal)
+	}
+}
+
+func (a *admission) forgetPod(pod *corev1.Pod) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.release(pod.UID)
+	delete(a.pods, pod.UID)
+}
+
+// decide admits a pod to its node, or refuses it.
+func (a *admission) decide(pod *corev1.Pod) decision {
+	room, requests := a.room(pod.Spec.NodeName), cluster.Requests(pod)
+	if room.allocatable != nil {
+		free := cluster.Amounts{}
+		free.Add(room.allocatable, 1)
+		free.Add(room.requested, -1)
+		if resource, lacking := requests.Exceeding(free); lacking {
+			return decision{refusal: &refusal{
+				namespace: pod.Namespace, name: pod.Name, uid: pod.UID,
+				reason: ReasonPrefix + string(resource),
+				message: fmt.Sprintf("Pod was rejected: the node has not enough %s: requested %d, used %d, capacity %d",
+					resource, requests[resource], room.requested[resource], room.allocatable[resource]),
+			}}
+		}
+	}
+	room.requested.Add(requests, 1)
+	return decision{node: pod.Spec.NodeName, requests: requests}
+}
+
+// release gives back what an admitted pod has requested, once.
+func (a *admission) release(uid types.UID) {
+	if d := a.pods[uid]; d.requests != nil {
+		a.room(d.node).requested.Add(d.requests, -1)
+		a.pods[uid] = decision{refusal: d.refusal}
+	}
+}
+
+// writeNext writes the next refusal to its pod's status; false means that there
+// will be none any more.
+func (a *admission) writeNext(ctx context.Context) bool {
+	r, shutdown := a.refusals.Get()
+	if shutdown {
+		return false
+	}
+	defer a.refusals.Done(r)
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": r.uid},
+		"status":   map[string]any{"phase": corev1.PodFailed, "reason": r.reason, "message": r.message},
+	})
+	if err == nil {
+		_, err = a.client.CoreV1().Pods(r.namespace).Patch(ctx, r.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	}
+	// A pod that is gone, or another of its name, needs no refusal.
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		a.refusals.Forget(r)
+	} else {
+		a.refusals.AddRateLimited(r)
+	}
+	return true
+}
+
+// trim keeps of a pod what is decided by: there may be very many.
+func trim(obj any) (any, error) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil
+	}
+	trimmed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}}
+	trimmed.Spec.NodeName, trimmed.Spec.Overhead, trimmed.Spec.Resources = pod.Spec.NodeName, pod.Spec.Overhead, pod.Spec.Resources
+	trimmed.Spec.Containers, trimmed.Spec.InitContainers = trimContainers(pod.Spec.Containers), trimContainers(pod.Spec.InitContainers)
+	trimmed.Status.Phase = pod.Status.Phase
+	return trimmed, nil
+}
+
+func trimContainers(containers []corev1.Container) []corev1.Container {
+	trimmed := make([]corev1.Container, len(containers))
+	for i, c := range containers {
+		trimmed[i] = corev1.Container{Name: c.Name, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
+	}
+	return trimmed
+}

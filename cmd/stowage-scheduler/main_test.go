@@ -86,7 +86,9 @@ func eventually(t *testing.T, what string, condition func(ctx context.Context) (
 	last := ""
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		ok, state := condition(ctx)
-		last = state
+		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
+			last = state
+		}
 		return ok, nil
 	})
 	if err != nil {
@@ -99,7 +101,7 @@ func eventually(t *testing.T, what string, condition func(ctx context.Context) (
 func startScheduler(t *testing.T, name string, args ...string) *process.Process {
 	t.Helper()
 	args = append([]string{
-		"--kubeconfig", kubeconfig, "--secure-port", "0",
+		"--kubeconfig", kubeconfig, "--secure-port", "0", "-v", "2",
 		"--leader-elect-lease-duration", "4s", "--leader-elect-renew-deadline", "3s", "--leader-elect-retry-period", "500ms",
 	}, args...)
 	p, err := play.StartProgram(program, t.Name()+"-"+name, args...)
@@ -108,7 +110,7 @@ func startScheduler(t *testing.T, name string, args ...string) *process.Process 
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the last lines of %s: %s", p.Name(), p.LogTail(5))
+			t.Logf("the last lines of %s: %s", p.Name(), p.LogTail(20))
 		}
 		p.Stop(context.Background(), 5*time.Second) // gives its lease back
 	})
@@ -199,7 +201,7 @@ func eventNotes(ctx context.Context, pod *corev1.Pod, reason string) map[string]
 	notes := map[string][]string{}
 	events, err := client.EventsV1().Events(pod.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return notes
+		return map[string][]string{"error": {err.Error()}}
 	}
 	for _, e := range events.Items {
 		if e.Regarding.UID == pod.UID && e.Reason == reason {

@@ -94,12 +94,23 @@ func TestSaysWhyAPodDoesNotFit(t *testing.T) {
 	// Two nodes have GPUs, and a taint that keeps the pod off.
 	want := fmt.Sprintf("0/%d nodes are available: %d Insufficient cpu, 2 node(s) had untolerated taint(s).", len(nodes.Items), len(nodes.Items)-2)
 	eventually(t, "an event says why", func(ctx context.Context) (bool, string) {
-		notes := eventNotes(ctx, pod, "FailedScheduling")[schedulerName]
-		return len(notes) == 1 && strings.HasPrefix(notes[0], want), fmt.Sprint(notes)
+		notes := eventNotes(ctx, pod, "FailedScheduling")
+		found := notes[schedulerName]
+		return len(found) == 1 && strings.HasPrefix(found[0], "0/"), fmt.Sprint(notes)
+	})
+	// The event keeps the words of the first attempt, the condition has the last one's.
+	eventually(t, "the condition says why", func(ctx context.Context) (bool, string) {
+		now, err := client.CoreV1().Pods(ns).Get(ctx, pod.Name, metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		return slices.ContainsFunc(now.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && strings.HasPrefix(c.Message, want)
+		}), fmt.Sprint(now.Status.Conditions)
 	})
 	large := corev1.ResourceList{"cpu": resource.MustParse("128"), "memory": resource.MustParse("64Gi"), "pods": resource.MustParse("110")}
 	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: "large-enough", Labels: map[string]string{corev1.LabelHostname: "large-enough"}},
+		ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{corev1.LabelHostname: ns}},
 		Status:     corev1.NodeStatus{Capacity: large, Allocatable: large},
 	}
 	if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {

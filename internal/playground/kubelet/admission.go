@@ -6,7 +6,6 @@ package kubelet
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -14,12 +13,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/playground/follow"
 )
 
 // ReasonPrefix begins the status reason of a refused pod; the resource follows,
@@ -66,15 +64,8 @@ func Start(ctx context.Context, client kubernetes.Interface) error {
 		nodes:    map[string]*room{},
 		pods:     map[types.UID]decision{},
 	}
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim))
-	nodes, nodesErr := factory.Core().V1().Nodes().Informer().AddEventHandler(handler(a.setNode, a.forgetNode))
-	pods, podsErr := factory.Core().V1().Pods().Informer().AddEventHandler(handler(a.setPod, a.forgetPod))
-	if err := errors.Join(nodesErr, podsErr); err != nil {
-		return fmt.Errorf("watching nodes and pods: %w", err)
-	}
-	factory.Start(ctx.Done())
-	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced, pods.HasSynced) {
-		return fmt.Errorf("watching nodes and pods: %w", context.Cause(ctx))
+	if err := follow.NodesAndPods(ctx, client, follow.Changes{Node: a.changeNode, Pod: a.changePod, Trim: trim}); err != nil {
+		return err
 	}
 	context.AfterFunc(ctx, a.refusals.ShutDown)
 	go func() {
@@ -84,31 +75,15 @@ func Start(ctx context.Context, client kubernetes.Interface) error {
 	return nil
 }
 
-// handler calls set with each new state of an object, and forget with its last.
-func handler[T any](set, forget func(*T)) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { set(obj.(*T)) },
-		UpdateFunc: func(_, obj any) { set(obj.(*T)) },
-		DeleteFunc: func(obj any) {
-			if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-				obj = gone.Obj
-			}
-			forget(obj.(*T))
-		},
+func (a *admission) changeNode(was, is *corev1.Node) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if is == nil {
+		// What its pods request stays: they may outlive it, and it may come back.
+		a.room(was.Name).allocatable = nil
+		return
 	}
-}
-
-func (a *admission) setNode(node *corev1.Node) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.room(node.Name).allocatable = cluster.Allocatable(node)
-}
-
-func (a *admission) forgetNode(node *corev1.Node) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	// What its pods request stays: they may outlive it, and it may come back.
-	a.room(node.Name).allocatable = nil
+	a.room(is.Name).allocatable = cluster.Allocatable(is)
 }
 
 // room returns the room of a node.
@@ -119,32 +94,29 @@ func (a *admission) room(node string) *room {
 	return a.nodes[node]
 }
 
-func (a *admission) setPod(pod *corev1.Pod) {
+func (a *admission) changePod(was, is *corev1.Pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if pod.Spec.NodeName == "" {
+	switch {
+	case is == nil:
+		a.release(was.UID)
+		delete(a.pods, was.UID)
+		return
+	case is.Spec.NodeName == "":
+		return
+	case !cluster.Holds(is):
+		a.release(is.UID)
 		return
 	}
-	if !cluster.Holds(pod) {
-		a.release(pod.UID)
-		return
-	}
-	d, decided := a.pods[pod.UID]
+	d, decided := a.pods[is.UID]
 	if !decided {
-		d = a.decide(pod)
-		a.pods[pod.UID] = d
+		d = a.decide(is)
+		a.pods[is.UID] = d
 	}
 	// Said again whenever it is seen not to have ended: KWOK may have let it run.
 	if d.refusal != nil {
 		a.refusals.Add(*d.refusal)
 	}
-}
-
-func (a *admission) forgetPod(pod *corev1.Pod) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.release(pod.UID)
-	delete(a.pods, pod.UID)
 }
 
 // decide admits a pod to its node, or refuses it.

@@ -3,15 +3,13 @@ package observe
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
+
+	"github.com/stowage-k8s/stowage/internal/playground/follow"
 )
 
 // State is how far a pod has come.
@@ -80,16 +78,8 @@ type Observer struct {
 // Start follows a cluster until ctx ends. It returns when it has counted all there is.
 func Start(ctx context.Context, client kubernetes.Interface) (*Observer, error) {
 	o := &Observer{counts: Counts{Pods: map[Group]int{}}}
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim))
-	nodes, nodesErr := factory.Core().V1().Nodes().Informer().AddEventHandler(handler(o.countNode))
-	pods, podsErr := factory.Core().V1().Pods().Informer().AddEventHandler(handler(o.countPod))
-	if err := errors.Join(nodesErr, podsErr); err != nil {
-		return nil, fmt.Errorf("watching nodes and pods: %w", err)
-	}
-	factory.Start(ctx.Done())
-	// The handlers, not just the informers: those run behind.
-	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced, pods.HasSynced) {
-		return nil, fmt.Errorf("watching nodes and pods: %w", context.Cause(ctx))
+	if err := follow.NodesAndPods(ctx, client, follow.Changes{Node: o.countNode, Pod: o.countPod, Trim: trim}); err != nil {
+		return nil, err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,21 +94,6 @@ func (o *Observer) Counts() Counts {
 	counts := o.counts
 	counts.Pods = maps.Clone(counts.Pods)
 	return counts
-}
-
-// handler turns an object's changes into one call with what it was and what it
-// is, nil where it was not or is no more.
-func handler[T any](change func(was, is *T)) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(is any) { change(nil, is.(*T)) },
-		UpdateFunc: func(was, is any) { change(was.(*T), is.(*T)) },
-		DeleteFunc: func(was any) {
-			if gone, ok := was.(cache.DeletedFinalStateUnknown); ok {
-				was = gone.Obj
-			}
-			change(was.(*T), nil)
-		},
-	}
 }
 
 func (o *Observer) countNode(was, is *corev1.Node) {

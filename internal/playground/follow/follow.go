@@ -1,0 +1,53 @@
+// Package follow tells what changes about the nodes and pods of a cluster.
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// Changes are called with an object as it was and as it is: nil where it was not
+// yet or is no more. The calls about nodes, and those about pods, come one by one;
+// a node's and a pod's may come at the same time.
+type Changes struct {
+	Node func(was, is *corev1.Node)
+	Pod  func(was, is *corev1.Pod)
+	// Trim takes from an object what is not needed of it: there may be very many.
+	Trim cache.TransformFunc
+}
+
+// NodesAndPods calls the functions until ctx ends. It returns when they have been
+// called for all that there is.
+func NodesAndPods(ctx context.Context, client kubernetes.Interface, changes Changes) error {
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(changes.Trim))
+	nodes, nodesErr := factory.Core().V1().Nodes().Informer().AddEventHandler(handler(changes.Node))
+	pods, podsErr := factory.Core().V1().Pods().Informer().AddEventHandler(handler(changes.Pod))
+	if err := errors.Join(nodesErr, podsErr); err != nil {
+		return fmt.Errorf("watching nodes and pods: %w", err)
+	}
+	factory.Start(ctx.Done())
+	// The handlers, not just the informers: those run behind.
+	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced, pods.HasSynced) {
+		return fmt.Errorf("watching nodes and pods: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+func handler[T any](change func(was, is *T)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(is any) { change(nil, is.(*T)) },
+		UpdateFunc: func(was, is any) { change(was.(*T), is.(*T)) },
+		DeleteFunc: func(was any) {
+			if gone, ok := was.(cache.DeletedFinalStateUnknown); ok {
+				was = gone.Obj
+			}
+			change(was.(*T), nil)
+		},
+	}
+}

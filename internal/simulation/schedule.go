@@ -1,0 +1,108 @@
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+)
+
+// Decision is what the scheduler would do with a pod.
+type Decision struct {
+	// Node is where the pod would go; nothing, if no node takes it.
+	Node string
+	// Scores are those of all nodes that take the pod, best first, equal ones by
+	// name. They are empty where only one does: the engine does not score it.
+	Scores []fwk.NodePluginScores
+	// Reasons count the nodes that do not take the pod, by why.
+	Reasons map[string]int
+}
+
+// Schedule returns where the pod would go, without putting it there. It looks at
+// every node, whatever sample the configuration takes, and of nodes with the same
+// score it takes the first by name, so the same cluster gives the same answer.
+func (s *Simulation) Schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
+	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
+		return Decision{}, fmt.Errorf("taking a snapshot: %w", err)
+	}
+	state := framework.NewCycleState()
+	feasible, reasons, err := s.filter(ctx, state, pod)
+	if err != nil || len(feasible) == 0 {
+		return Decision{Reasons: reasons}, err
+	}
+	if len(feasible) == 1 {
+		return Decision{Node: feasible[0].Node().Name, Reasons: reasons}, nil
+	}
+	if status := s.framework.RunPreScorePlugins(ctx, state, pod, feasible); !status.IsSuccess() {
+		return Decision{}, fmt.Errorf("before scoring nodes for %s: %w", klog.KObj(pod), status.AsError())
+	}
+	scores, status := s.framework.RunScorePlugins(ctx, state, pod, feasible)
+	if !status.IsSuccess() {
+		return Decision{}, fmt.Errorf("scoring nodes for %s: %w", klog.KObj(pod), status.AsError())
+	}
+	slices.SortFunc(scores, func(a, b fwk.NodePluginScores) int {
+		return cmp.Or(cmp.Compare(b.TotalScore, a.TotalScore), cmp.Compare(a.Name, b.Name))
+	})
+	return Decision{Node: scores[0].Name, Scores: scores, Reasons: reasons}, nil
+}
+
+// filter returns the nodes that take the pod, and why the others do not.
+func (s *Simulation) filter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod) ([]fwk.NodeInfo, map[string]int, error) {
+	nodes, err := s.snapshot.NodeInfos().List()
+	if err != nil {
+		return nil, nil, err
+	}
+	reasons := map[string]int{}
+	narrowed, status, narrowedBy := s.framework.RunPreFilterPlugins(ctx, state, pod)
+	if !status.IsSuccess() {
+		if !status.IsRejected() {
+			return nil, nil, fmt.Errorf("before filtering nodes for %s: %w", klog.KObj(pod), status.AsError())
+		}
+		reasons[status.Message()] = len(nodes)
+		return nil, reasons, nil
+	}
+	if !narrowed.AllNodes() {
+		all := len(nodes)
+		nodes = slices.DeleteFunc(slices.Clone(nodes), func(n fwk.NodeInfo) bool { return !narrowed.NodeNames.Has(n.Node().Name) })
+		if left := all - len(nodes); left > 0 {
+			reasons[fmt.Sprintf("node(s) left out by plugin(s) %s", strings.Join(sets.List(narrowedBy), ", "))] = left
+		}
+	}
+	statuses := make([]*fwk.Status, len(nodes))
+	s.framework.Parallelizer().Until(ctx, len(nodes), func(i int) {
+		statuses[i] = s.framework.RunFilterPluginsWithNominatedPods(ctx, state, pod, nodes[i])
+	}, "simulation")
+	var feasible []fwk.NodeInfo
+	for i, status := range statuses {
+		switch {
+		case status.IsSuccess():
+			feasible = append(feasible, nodes[i])
+		case status.IsRejected():
+			for _, reason := range status.Reasons() {
+				reasons[reason]++
+			}
+		default:
+			return nil, nil, fmt.Errorf("filtering %s for %s: %w", nodes[i].Node().Name, klog.KObj(pod), status.AsError())
+		}
+	}
+	return feasible, reasons, ctx.Err()
+}
+
+// noQueue stands for the scheduling queue: nothing waits there.
+type noQueue struct{}
+
+func (noQueue) AddNominatedPod(klog.Logger, fwk.PodInfo, *fwk.NominatingInfo) {}
+func (noQueue) DeleteNominatedPodIfExists(*corev1.Pod)                        {}
+func (noQueue) UpdateNominatedPod(klog.Logger, *corev1.Pod, fwk.PodInfo)      {}
+func (noQueue) NominatedPodsForNode(string) []fwk.PodInfo                     { return nil }
+func (noQueue) Activate(klog.Logger, map[string]*corev1.Pod)                  {}
+
+var _ fwk.PodNominator = noQueue{}
+var _ fwk.PodActivator = noQueue{}

@@ -1,0 +1,168 @@
+// Package simulation answers where the scheduler would put a pod: it runs the
+// scheduling engine's own framework, with a profile of the user's configuration,
+// over a cluster in memory. It makes no request of any API server.
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	resourceslicetracker "k8s.io/dynamic-resource-allocation/resourceslice/tracker"
+	"k8s.io/klog/v2"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	"k8s.io/kubernetes/pkg/scheduler/backend/cache"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/parallelize"
+	frameworkplugins "k8s.io/kubernetes/pkg/scheduler/framework/plugins"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/dynamicresources"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodevolumelimits"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+	"k8s.io/kubernetes/pkg/scheduler/metrics"
+	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
+)
+
+// Options say what scheduler to simulate.
+type Options struct {
+	// Profile is the profile to place pods by, see Profile.
+	Profile *schedulerconfig.KubeSchedulerProfile
+	// Registry holds the plugins beside the engine's own.
+	Registry frameworkruntime.Registry
+	// Parallelism is how many nodes are looked at side by side; 0 is the engine's default.
+	Parallelism int
+}
+
+// Simulation is a cluster in memory and a scheduler for it. It is not safe for
+// concurrent use.
+type Simulation struct {
+	framework framework.Framework
+	cache     cache.Cache
+	snapshot  *cache.Snapshot
+	informers informers.SharedInformerFactory
+	logger    klog.Logger
+}
+
+// New returns an empty cluster with the scheduler that the options describe. The
+// context ends what runs in the background.
+func New(ctx context.Context, opts Options) (*Simulation, error) {
+	metrics.Register()
+	registry := frameworkplugins.NewInTreeRegistry()
+	if err := registry.Merge(opts.Registry); err != nil {
+		return nil, err
+	}
+	if opts.Parallelism == 0 {
+		opts.Parallelism = parallelize.DefaultParallelism
+	}
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: "simulation.invalid", Transport: noRequests{}})
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulation{
+		cache:     cache.New(ctx, nil, false),
+		snapshot:  cache.NewEmptySnapshot(),
+		informers: informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
+		logger:    klog.FromContext(ctx),
+	}
+	claims := assumecache.NewAssumeCache(s.logger, s.informers.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
+	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: s.informers.Resource().V1().ResourceSlices(), KubeClient: client})
+	if err != nil {
+		return nil, fmt.Errorf("following resource slices: %w", err)
+	}
+	s.framework, err = frameworkruntime.NewFramework(ctx, registry, opts.Profile,
+		frameworkruntime.WithClientSet(client),
+		frameworkruntime.WithInformerFactory(s.informers),
+		frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards
+		frameworkruntime.WithSnapshotSharedLister(s.snapshot),
+		frameworkruntime.WithSharedDRAManager(dynamicresources.NewDRAManager(ctx, claims, slices, s.informers)),
+		frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(s.informers.Storage().V1().CSINodes().Lister())),
+		frameworkruntime.WithPodNominator(noQueue{}),
+		frameworkruntime.WithPodActivator(noQueue{}),
+		frameworkruntime.WithPodGroupManager(s.cache),
+		frameworkruntime.WithParallelism(opts.Parallelism),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("setting up profile %q: %w", opts.Profile.SchedulerName, err)
+	}
+	return s, nil
+}
+
+// AddNode adds a node, or replaces what is known of it.
+func (s *Simulation) AddNode(node *corev1.Node) {
+	s.cache.AddNode(s.logger, node)
+}
+
+// RemoveNode removes a node. Its pods stay known, and come back with it, until
+// they are removed themselves.
+func (s *Simulation) RemoveNode(node *corev1.Node) error {
+	return s.cache.RemoveNode(s.logger, node)
+}
+
+// AddPod adds a pod that has a node.
+func (s *Simulation) AddPod(pod *corev1.Pod) error {
+	if pod.Spec.NodeName == "" {
+		return fmt.Errorf("pod %s has no node", klog.KObj(pod))
+	}
+	return s.cache.AddPod(s.logger, pod)
+}
+
+// UpdatePod replaces a pod that has a node.
+func (s *Simulation) UpdatePod(before, after *corev1.Pod) error {
+	return s.cache.UpdatePod(s.logger, before, after)
+}
+
+// RemovePod removes a pod.
+func (s *Simulation) RemovePod(pod *corev1.Pod) error {
+	return s.cache.RemovePod(s.logger, pod)
+}
+
+// Place adds the pod to the node, and returns it as it is then.
+func (s *Simulation) Place(pod *corev1.Pod, node string) (*corev1.Pod, error) {
+	placed := pod.DeepCopy()
+	placed.Spec.NodeName = node
+	return placed, s.AddPod(placed)
+}
+
+// Store makes an object that is neither node nor pod known to the plugins, or
+// replaces what is known of it: a namespace, a workload, a volume, a budget.
+func (s *Simulation) Store(obj runtime.Object) error {
+	informer, err := s.informerFor(obj)
+	if err != nil {
+		return err
+	}
+	return informer.Informer().GetIndexer().Update(obj)
+}
+
+// Forget makes an object that was stored unknown again.
+func (s *Simulation) Forget(obj runtime.Object) error {
+	informer, err := s.informerFor(obj)
+	if err != nil {
+		return err
+	}
+	return informer.Informer().GetIndexer().Delete(obj)
+}
+
+func (s *Simulation) informerFor(obj runtime.Object) (informers.GenericInformer, error) {
+	kinds, _, err := clientscheme.Scheme.ObjectKinds(obj)
+	if err != nil {
+		return nil, fmt.Errorf("a %s cannot be simulated: %w", reflect.TypeOf(obj), err)
+	}
+	resource, _ := meta.UnsafeGuessKindToResource(kinds[0])
+	return s.informers.ForResource(resource)
+}
+
+// noRequests stands for the network: whatever would use it is a defect.
+type noRequests struct{}
+
+func (noRequests) RoundTrip(r *http.Request) (*http.Response, error) {
+	return nil, errors.New("a simulation makes no requests, but a plugin asked for " + r.URL.Path)
+}

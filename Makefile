@@ -24,7 +24,7 @@ RACE_PACKAGES := ./internal/process ./internal/playground/...
 
 .PHONY: help
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the programs, and kubectl, into bin/ (5 to 8 minutes the first time)
@@ -50,6 +50,10 @@ lint: ## Check formatting, vet, staticcheck, generated code and module files
 .PHONY: bench
 bench: ## Run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem ./plugins/...
+
+.PHONY: bench-packing
+bench-packing: ## Compare how far scores fill a cluster (ARGS=--help says what it takes)
+	@go run ./cmd/stowage-bench packing $(ARGS)
 
 .PHONY: generate
 generate: ## Regenerate the conversions, defaults and deep copies of plugin arguments

@@ -21,7 +21,8 @@ var Scheduler []byte
 //go:embed scheduler/rbac.yaml
 var SchedulerRBAC []byte
 
-// Demo holds the workloads of the demo, one file each.
+// Demo holds the workloads of the demo: a folder for each of its acts, a file for
+// each workload, and what all acts share beside them.
 //
-//go:embed demo/*.yaml
+//go:embed demo
 var Demo embed.FS

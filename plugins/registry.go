@@ -6,11 +6,15 @@ import (
 
 	_ "github.com/stowage-k8s/stowage/plugins/apis/config/scheme" // decodes the plugins' arguments
 	"github.com/stowage-k8s/stowage/plugins/binpacking"
+	"github.com/stowage-k8s/stowage/plugins/dedicatednodes"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
 // NewRegistry returns Stowage's plugins by name, to be merged with the engine's own.
 func NewRegistry() frameworkruntime.Registry {
 	return frameworkruntime.Registry{
-		binpacking.Name: binpacking.New,
+		binpacking.Name:       binpacking.New,
+		dedicatednodes.Name:   dedicatednodes.New,
+		preemptiblenodes.Name: preemptiblenodes.New,
 	}
 }

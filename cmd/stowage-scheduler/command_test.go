@@ -83,7 +83,7 @@ func TestBadInput(t *testing.T) {
 		{
 			"a plugin that does not exist",
 			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight", "- name: BinPaking\n        weight")},
-			`profiles[0].plugins.multiPoint.enabled[0].name: Unsupported value: \"BinPaking\": supported values: \"BinPacking\", \"DefaultBinder\"`,
+			`profiles[0].plugins.multiPoint.enabled[0].name: Unsupported value: \"BinPaking\": supported values: \"BinPacking\", \"DedicatedNodes\"`,
 		},
 		{
 			"arguments of a plugin that does not exist",
@@ -97,8 +97,8 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			"a negative weight",
-			[]string{"--config", writeConfig(t, "weight: 1\n    score", "weight: -1\n    score")},
-			"profiles[0].plugins.multiPoint.enabled[0].weight: Invalid value: -1: must be 1 or more: a negative weight prefers the worst nodes",
+			[]string{"--config", writeConfig(t, "weight: 5\n    score", "weight: -1\n    score")},
+			"profiles[0].plugins.multiPoint.enabled[2].weight: Invalid value: -1: must be 1 or more: a negative weight prefers the worst nodes",
 		},
 		{
 			"the name of the cluster's own scheduler",

@@ -49,7 +49,14 @@ func TestPacks(t *testing.T) {
 	awaitLeader(t, "")
 	eventually(t, "earlier tests' pods are gone", func(ctx context.Context) (bool, string) {
 		list, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
-		return err == nil && len(list.Items) == 0, fmt.Sprintf("%v, %d pods", err, len(list.Items))
+		if err != nil {
+			return false, err.Error()
+		}
+		var left []string
+		for _, pod := range list.Items {
+			left = append(left, fmt.Sprintf("%s/%s on %q", pod.Namespace, pod.Name, pod.Spec.NodeName))
+		}
+		return len(left) == 0, fmt.Sprint(left)
 	})
 	ns := namespace(t)
 	nodes := map[string]int{}

@@ -12,6 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/manifests"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 // demo is one run of the demo.
 type demo struct {
 	play     *playground.Playground
+	pool     *pool.Pool
 	client   kubernetes.Interface
 	applier  *manifests.Applier
 	observer *observe.Observer
@@ -60,7 +62,7 @@ func Run(ctx context.Context, opts Options, live *report.Live) error {
 			undo()
 		}
 	}()
-	d.play = play
+	d.play, d.pool = play, opts.Playground.Pool
 	d.laps.Lap("playground with %d nodes Ready", play.Nodes)
 	ctx, d.abort = play.Context(ctx)
 	defer d.abort(nil)
@@ -77,6 +79,9 @@ func (d *demo) acts(ctx context.Context) error {
 		return err
 	}
 	if err := d.pack(ctx); err != nil {
+		return err
+	}
+	if err := d.preempt(ctx); err != nil {
 		return err
 	}
 	d.live.Println(d.laps.String())

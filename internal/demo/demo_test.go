@@ -14,7 +14,7 @@ import (
 )
 
 func TestLoadWorkloads(t *testing.T) {
-	_, workloads, err := loadWorkloads()
+	_, workloads, err := loadWorkloads("packing")
 	if err != nil {
 		t.Fatal(err)
 	}

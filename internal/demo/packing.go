@@ -32,7 +32,7 @@ const (
 // pack is the act of the secondary scheduler: the same workloads, first all placed
 // by the default scheduler, then those that ask for it by stowage-scheduler.
 func (d *demo) pack(ctx context.Context) error {
-	other, workloads, err := loadWorkloads()
+	other, workloads, err := loadWorkloads("packing")
 	if err != nil {
 		return err
 	}

@@ -26,26 +26,31 @@ type workload struct {
 	app string
 	// pods is how many there are.
 	pods int
-	// stowage says that it asks for stowage-scheduler in config/demo.
+	// stowage says that it asks for stowage-scheduler in config/demo/packing.
 	stowage bool
 	// scheduler is the scheduler that its pods name.
 	scheduler string
 }
 
-// loadWorkloads reads config/demo: its namespace, and its workloads by name.
-func loadWorkloads() (other []*unstructured.Unstructured, workloads []workload, err error) {
-	entries, err := fs.ReadDir(config.Demo, "demo")
+// loadWorkloads reads what an act needs of config/demo: what all acts share, and the
+// act's workloads by name.
+func loadWorkloads(act string) (other []*unstructured.Unstructured, workloads []workload, err error) {
+	shared, err := fs.Glob(config.Demo, "demo/*.yaml")
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, entry := range entries {
-		data, err := fs.ReadFile(config.Demo, path.Join("demo", entry.Name()))
+	own, err := fs.Glob(config.Demo, path.Join("demo", act, "*.yaml"))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, file := range append(shared, own...) {
+		data, err := fs.ReadFile(config.Demo, file)
 		if err != nil {
 			return nil, nil, err
 		}
 		objects, err := manifests.Decode(data)
 		if err != nil {
-			return nil, nil, fmt.Errorf("config/demo/%s: %w", entry.Name(), err)
+			return nil, nil, fmt.Errorf("config/%s: %w", file, err)
 		}
 		for _, object := range objects {
 			if w, ok := asWorkload(object); ok {

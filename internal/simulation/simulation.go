@@ -50,6 +50,7 @@ type Simulation struct {
 	snapshot  *cache.Snapshot
 	informers informers.SharedInformerFactory
 	logger    klog.Logger
+	nodes     map[string]*corev1.Node
 }
 
 // New returns an empty cluster with the scheduler that the options describe. The
@@ -72,6 +73,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		snapshot:  cache.NewEmptySnapshot(),
 		informers: informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
 		logger:    klog.FromContext(ctx),
+		nodes:     map[string]*corev1.Node{},
 	}
 	claims := assumecache.NewAssumeCache(s.logger, s.informers.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
 	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: s.informers.Resource().V1().ResourceSlices(), KubeClient: client})
@@ -98,12 +100,18 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 
 // AddNode adds a node, or replaces what is known of it.
 func (s *Simulation) AddNode(node *corev1.Node) {
-	s.cache.AddNode(s.logger, node)
+	if before, known := s.nodes[node.Name]; known {
+		s.cache.UpdateNode(s.logger, before, node)
+	} else {
+		s.cache.AddNode(s.logger, node)
+	}
+	s.nodes[node.Name] = node
 }
 
 // RemoveNode removes a node. Its pods stay known, and come back with it, until
 // they are removed themselves.
 func (s *Simulation) RemoveNode(node *corev1.Node) error {
+	delete(s.nodes, node.Name)
 	return s.cache.RemoveNode(s.logger, node)
 }
 

@@ -289,3 +289,23 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		source.Shuffle(len(pods), func(i, j int) { pods[i], pods[j] = pods[j], pods[i] })
 	}
 }
+
+func TestAddNodeReplacesWhatIsKnown(t *testing.T) {
+	s := newSimulation(t, "fullest")
+	n := node("a", "1", "1Gi")
+	n.Labels[corev1.LabelTopologyZone] = "east"
+	s.AddNode(n)
+	larger := node("a", "4", "4Gi")
+	larger.Labels[corev1.LabelTopologyZone] = "west"
+	s.AddNode(larger)
+	decision, err := s.Schedule(t.Context(), pod("p", "", "3", "1Gi"))
+	if err != nil || decision.Node != "a" {
+		t.Fatalf("%+v, %v: want the pod on the node as it is now", decision, err)
+	}
+	if err := s.RemoveNode(larger); err != nil {
+		t.Fatal(err)
+	}
+	if decision, err = s.Schedule(t.Context(), pod("p", "", "1", "1Gi")); err != nil || decision.Node != "" {
+		t.Fatalf("%+v, %v: want the node gone", decision, err)
+	}
+}

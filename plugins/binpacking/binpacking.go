@@ -26,9 +26,15 @@ const (
 	requestsSignerName = "stowage.dev/" + Name + ".requests"
 )
 
-// BinPacking is a score plugin that prefers the fullest nodes.
+// BinPacking is a score plugin that prefers the nodes on which a pod leaves least
+// behind.
 type BinPacking struct {
+	strategy  config.PackingStrategy
 	resources []config.ResourceSpec
+	emptyLast bool
+	// census and lister serve Fragmentation alone.
+	census *census
+	lister fwk.NodeInfoLister
 }
 
 var _ fwk.PreScorePlugin = &BinPacking{}
@@ -41,9 +47,15 @@ func (pl *BinPacking) Name() string {
 	return Name
 }
 
-// preScoreState is what a pod asks for of the resources that count for it.
+// preScoreState is what scoring the nodes for one pod takes.
 type preScoreState struct {
+	// demands are the resources that apply to the pod.
 	demands []demand
+	// unasked are the extended resources that the pod does not request.
+	unasked []corev1.ResourceName
+	// emptyLast says that a node without pods is taken only if no other will do.
+	emptyLast bool
+	rate      strategy
 }
 
 // Clone returns the state itself: nothing changes it after PreScore.
@@ -52,7 +64,10 @@ func (s *preScoreState) Clone() fwk.StateData {
 }
 
 // SignPod signs the pod by what it requests of the resources to pack by: two pods
-// that request the same get the same scores.
+// that request the same get the same scores. That holds for Fragmentation too: its
+// scores depend on the pods in the cluster besides, but those are no property of the
+// pod. Where the engine keeps scores for the next pods with the same signature, typical
+// pods are those of a moment ago, as they are between two renewals anyway.
 func (pl *BinPacking) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	return []fwk.SignFragment{{Key: requestsSignerName, Value: pl.requests(pod)}}, nil
 }
@@ -60,7 +75,10 @@ func (pl *BinPacking) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFra
 // PreScore works out what the pod requests, once for all nodes. A pod to which
 // none of the resources apply is left to other plugins.
 func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
-	s := pl.newState(pod)
+	s, err := pl.newState(pod)
+	if err != nil {
+		return fwk.AsStatus(err)
+	}
 	if len(s.demands) == 0 {
 		return fwk.NewStatus(fwk.Skip)
 	}
@@ -71,26 +89,47 @@ func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *cor
 // newState returns the pod's demands. An extended resource applies to pods that
 // request it. The others apply to every pod: one that requests nothing still
 // belongs on a node that is in use, not on an empty one.
-func (pl *BinPacking) newState(pod *corev1.Pod) *preScoreState {
-	s := &preScoreState{}
+func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
+	s := &preScoreState{emptyLast: pl.emptyLast}
+	var all []demand
 	for i, request := range pl.requests(pod) {
-		name := corev1.ResourceName(pl.resources[i].Name)
-		if request == 0 && schedutil.IsScalarResourceName(name) {
+		spec := pl.resources[i]
+		d := demand{resource: corev1.ResourceName(spec.Name), request: request, weight: float64(spec.Weight), ceiling: float64(spec.Ceiling) / 100}
+		all = append(all, d)
+		if request == 0 && schedutil.IsScalarResourceName(d.resource) {
+			s.unasked = append(s.unasked, d.resource)
 			continue
 		}
-		s.demands = append(s.demands, demand{resource: name, request: request, weight: pl.resources[i].Weight})
+		s.demands = append(s.demands, d)
 	}
-	return s
+	switch pl.strategy {
+	case config.DotProduct:
+		s.rate = dotProduct
+	case config.Fragmentation:
+		nodes, err := pl.lister.List()
+		if err != nil {
+			return nil, fmt.Errorf("looking at all nodes: %w", err)
+		}
+		typical, averages := pl.census.look(nodes)
+		weight := float64(growthFirst)
+		if pl.emptyLast {
+			weight = growthWithFewNodes
+		}
+		s.rate = fragmentation(weight, all, typical, averages)
+	default:
+		s.rate = bestFit
+	}
+	return s, nil
 }
 
-// Score returns how full the pod would leave the node, finer than a node score
-// can tell: NormalizeScore brings it into range.
+// Score returns how well the pod fits the node, finer than a node score can tell:
+// NormalizeScore brings it into range.
 func (pl *BinPacking) Score(_ context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
 	s, err := pl.readState(state, pod)
 	if err != nil {
 		return 0, fwk.AsStatus(err)
 	}
-	return fullness(s.demands, node), nil
+	return s.rawScore(node), nil
 }
 
 // readState returns what PreScore has left, or works it out where a profile
@@ -98,7 +137,7 @@ func (pl *BinPacking) Score(_ context.Context, state fwk.CycleState, pod *corev1
 func (pl *BinPacking) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
 	data, err := state.Read(preScoreStateKey)
 	if errors.Is(err, fwk.ErrNotFound) {
-		return pl.newState(pod), nil
+		return pl.newState(pod)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %q from the cycle state: %w", preScoreStateKey, err)
@@ -129,18 +168,14 @@ func (pl *BinPacking) requests(pod *corev1.Pod) []int64 {
 	total := (&framework.PodInfo{Pod: pod}).CalculateResource().Resource
 	requests := make([]int64, len(pl.resources))
 	for i, spec := range pl.resources {
-		if spec.Name == string(corev1.ResourcePods) {
-			requests[i] = 1
-			continue
-		}
-		requests[i] = quantity(total, corev1.ResourceName(spec.Name))
+		requests[i] = request(total, corev1.ResourceName(spec.Name))
 	}
 	return requests
 }
 
 // New returns the plugin for the given arguments, or an error that names the
 // argument that is wrong.
-func New(_ context.Context, obj runtime.Object, _ fwk.Handle) (fwk.Plugin, error) {
+func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	args, ok := obj.(*config.BinPackingArgs)
 	if !ok {
 		return nil, fmt.Errorf("want the arguments of %s to be of type BinPackingArgs, got %T", Name, obj)
@@ -148,5 +183,10 @@ func New(_ context.Context, obj runtime.Object, _ fwk.Handle) (fwk.Plugin, error
 	if err := validation.ValidateBinPackingArgs(validation.ArgsPath(Name), args); err != nil {
 		return nil, err
 	}
-	return &BinPacking{resources: args.Resources}, nil
+	pl := &BinPacking{strategy: args.Strategy, resources: args.Resources, emptyLast: args.EmptyNodes == config.LastResort}
+	if args.Strategy == config.Fragmentation {
+		pl.census = newCensus(args.Resources, args.TypicalPods)
+		pl.lister = handle.SnapshotSharedLister().NodeInfos()
+	}
+	return pl, nil
 }

@@ -145,6 +145,17 @@ func (p *Pool) Nodes() []*corev1.Node {
 	return nodes
 }
 
+// PreemptibleNodes returns the Node objects of the pool's preemptible groups.
+func (p *Pool) PreemptibleNodes() []*corev1.Node {
+	some := &Pool{}
+	for _, g := range p.Groups {
+		if g.Preemptible != "" {
+			some.Groups = append(some.Groups, g)
+		}
+	}
+	return some.Nodes()
+}
+
 // node returns the group's node of the given index.
 func (g *Group) node(index int) *corev1.Node {
 	zones := g.Zones

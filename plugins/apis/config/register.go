@@ -19,6 +19,8 @@ var (
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion,
 		&BinPackingArgs{},
+		&DedicatedNodesArgs{},
+		&PreemptibleNodesArgs{},
 	)
 	return nil
 }

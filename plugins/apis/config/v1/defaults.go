@@ -2,11 +2,18 @@ package v1
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
 // SetDefaults_BinPackingArgs packs by cpu and memory alike unless told otherwise.
 func SetDefaults_BinPackingArgs(args *BinPackingArgs) {
+	if args.Strategy == "" {
+		args.Strategy = PackingStrategy(config.Fragmentation)
+	}
+	if args.EmptyNodes == "" {
+		args.EmptyNodes = EmptyNodesPolicy(config.LastResort)
+	}
 	if len(args.Resources) == 0 {
 		args.Resources = []ResourceSpec{
 			{Name: string(corev1.ResourceCPU)},
@@ -14,8 +21,16 @@ func SetDefaults_BinPackingArgs(args *BinPackingArgs) {
 		}
 	}
 	for i := range args.Resources {
-		if args.Resources[i].Weight == nil {
-			args.Resources[i].Weight = ptr.To[int64](1)
-		}
+		setDefault(&args.Resources[i].Weight, 1)
+		setDefault(&args.Resources[i].Ceiling, 100)
+	}
+	for i := range args.TypicalPods {
+		setDefault(&args.TypicalPods[i].Weight, 1)
+	}
+}
+
+func setDefault(field **int64, value int64) {
+	if *field == nil {
+		*field = &value
 	}
 }

@@ -6,10 +6,14 @@
 package v1
 
 import (
+	unsafe "unsafe"
+
 	config "github.com/stowage-k8s/stowage/plugins/apis/config"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	conversion "k8s.io/apimachinery/pkg/conversion"
 	runtime "k8s.io/apimachinery/pkg/runtime"
+	intstr "k8s.io/apimachinery/pkg/util/intstr"
 )
 
 func init() {
@@ -29,6 +33,56 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*DedicatedNodesArgs)(nil), (*config.DedicatedNodesArgs)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1_DedicatedNodesArgs_To_config_DedicatedNodesArgs(a.(*DedicatedNodesArgs), b.(*config.DedicatedNodesArgs), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*config.DedicatedNodesArgs)(nil), (*DedicatedNodesArgs)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_config_DedicatedNodesArgs_To_v1_DedicatedNodesArgs(a.(*config.DedicatedNodesArgs), b.(*DedicatedNodesArgs), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*DedicatedNodesWeights)(nil), (*config.DedicatedNodesWeights)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1_DedicatedNodesWeights_To_config_DedicatedNodesWeights(a.(*DedicatedNodesWeights), b.(*config.DedicatedNodesWeights), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*config.DedicatedNodesWeights)(nil), (*DedicatedNodesWeights)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_config_DedicatedNodesWeights_To_v1_DedicatedNodesWeights(a.(*config.DedicatedNodesWeights), b.(*DedicatedNodesWeights), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*NodeLabel)(nil), (*config.NodeLabel)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1_NodeLabel_To_config_NodeLabel(a.(*NodeLabel), b.(*config.NodeLabel), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*config.NodeLabel)(nil), (*NodeLabel)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_config_NodeLabel_To_v1_NodeLabel(a.(*config.NodeLabel), b.(*NodeLabel), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*PreemptibleNodesArgs)(nil), (*config.PreemptibleNodesArgs)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1_PreemptibleNodesArgs_To_config_PreemptibleNodesArgs(a.(*PreemptibleNodesArgs), b.(*config.PreemptibleNodesArgs), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*config.PreemptibleNodesArgs)(nil), (*PreemptibleNodesArgs)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_config_PreemptibleNodesArgs_To_v1_PreemptibleNodesArgs(a.(*config.PreemptibleNodesArgs), b.(*PreemptibleNodesArgs), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*PreemptiblePolicy)(nil), (*config.PreemptiblePolicy)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy(a.(*PreemptiblePolicy), b.(*config.PreemptiblePolicy), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*config.PreemptiblePolicy)(nil), (*PreemptiblePolicy)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_config_PreemptiblePolicy_To_v1_PreemptiblePolicy(a.(*config.PreemptiblePolicy), b.(*PreemptiblePolicy), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*ResourceSpec)(nil), (*config.ResourceSpec)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1_ResourceSpec_To_config_ResourceSpec(a.(*ResourceSpec), b.(*config.ResourceSpec), scope)
 	}); err != nil {
@@ -39,10 +93,32 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*TaintWeight)(nil), (*config.TaintWeight)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1_TaintWeight_To_config_TaintWeight(a.(*TaintWeight), b.(*config.TaintWeight), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*config.TaintWeight)(nil), (*TaintWeight)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_config_TaintWeight_To_v1_TaintWeight(a.(*config.TaintWeight), b.(*TaintWeight), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*TypicalPod)(nil), (*config.TypicalPod)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1_TypicalPod_To_config_TypicalPod(a.(*TypicalPod), b.(*config.TypicalPod), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*config.TypicalPod)(nil), (*TypicalPod)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_config_TypicalPod_To_v1_TypicalPod(a.(*config.TypicalPod), b.(*TypicalPod), scope)
+	}); err != nil {
+		return err
+	}
 	return nil
 }
 
 func autoConvert_v1_BinPackingArgs_To_config_BinPackingArgs(in *BinPackingArgs, out *config.BinPackingArgs, s conversion.Scope) error {
+	out.Strategy = config.PackingStrategy(in.Strategy)
+	out.EmptyNodes = config.EmptyNodesPolicy(in.EmptyNodes)
 	if in.Resources != nil {
 		in, out := &in.Resources, &out.Resources
 		*out = make([]config.ResourceSpec, len(*in))
@@ -54,6 +130,17 @@ func autoConvert_v1_BinPackingArgs_To_config_BinPackingArgs(in *BinPackingArgs, 
 	} else {
 		out.Resources = nil
 	}
+	if in.TypicalPods != nil {
+		in, out := &in.TypicalPods, &out.TypicalPods
+		*out = make([]config.TypicalPod, len(*in))
+		for i := range *in {
+			if err := Convert_v1_TypicalPod_To_config_TypicalPod(&(*in)[i], &(*out)[i], s); err != nil {
+				return err
+			}
+		}
+	} else {
+		out.TypicalPods = nil
+	}
 	return nil
 }
 
@@ -63,6 +150,8 @@ func Convert_v1_BinPackingArgs_To_config_BinPackingArgs(in *BinPackingArgs, out 
 }
 
 func autoConvert_config_BinPackingArgs_To_v1_BinPackingArgs(in *config.BinPackingArgs, out *BinPackingArgs, s conversion.Scope) error {
+	out.Strategy = PackingStrategy(in.Strategy)
+	out.EmptyNodes = EmptyNodesPolicy(in.EmptyNodes)
 	if in.Resources != nil {
 		in, out := &in.Resources, &out.Resources
 		*out = make([]ResourceSpec, len(*in))
@@ -74,6 +163,17 @@ func autoConvert_config_BinPackingArgs_To_v1_BinPackingArgs(in *config.BinPackin
 	} else {
 		out.Resources = nil
 	}
+	if in.TypicalPods != nil {
+		in, out := &in.TypicalPods, &out.TypicalPods
+		*out = make([]TypicalPod, len(*in))
+		for i := range *in {
+			if err := Convert_config_TypicalPod_To_v1_TypicalPod(&(*in)[i], &(*out)[i], s); err != nil {
+				return err
+			}
+		}
+	} else {
+		out.TypicalPods = nil
+	}
 	return nil
 }
 
@@ -82,9 +182,184 @@ func Convert_config_BinPackingArgs_To_v1_BinPackingArgs(in *config.BinPackingArg
 	return autoConvert_config_BinPackingArgs_To_v1_BinPackingArgs(in, out, s)
 }
 
+func autoConvert_v1_DedicatedNodesArgs_To_config_DedicatedNodesArgs(in *DedicatedNodesArgs, out *config.DedicatedNodesArgs, s conversion.Scope) error {
+	if err := Convert_v1_DedicatedNodesWeights_To_config_DedicatedNodesWeights(&in.Weights, &out.Weights, s); err != nil {
+		return err
+	}
+	out.ScarceResources = *(*[]string)(unsafe.Pointer(&in.ScarceResources))
+	if in.PreferNoSchedule != nil {
+		in, out := &in.PreferNoSchedule, &out.PreferNoSchedule
+		*out = make([]config.TaintWeight, len(*in))
+		for i := range *in {
+			if err := Convert_v1_TaintWeight_To_config_TaintWeight(&(*in)[i], &(*out)[i], s); err != nil {
+				return err
+			}
+		}
+	} else {
+		out.PreferNoSchedule = nil
+	}
+	if err := metav1.Convert_Pointer_v1_Duration_To_v1_Duration(&in.StayHorizon, &out.StayHorizon, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1_DedicatedNodesArgs_To_config_DedicatedNodesArgs is an autogenerated conversion function.
+func Convert_v1_DedicatedNodesArgs_To_config_DedicatedNodesArgs(in *DedicatedNodesArgs, out *config.DedicatedNodesArgs, s conversion.Scope) error {
+	return autoConvert_v1_DedicatedNodesArgs_To_config_DedicatedNodesArgs(in, out, s)
+}
+
+func autoConvert_config_DedicatedNodesArgs_To_v1_DedicatedNodesArgs(in *config.DedicatedNodesArgs, out *DedicatedNodesArgs, s conversion.Scope) error {
+	if err := Convert_config_DedicatedNodesWeights_To_v1_DedicatedNodesWeights(&in.Weights, &out.Weights, s); err != nil {
+		return err
+	}
+	out.ScarceResources = *(*[]string)(unsafe.Pointer(&in.ScarceResources))
+	if in.PreferNoSchedule != nil {
+		in, out := &in.PreferNoSchedule, &out.PreferNoSchedule
+		*out = make([]TaintWeight, len(*in))
+		for i := range *in {
+			if err := Convert_config_TaintWeight_To_v1_TaintWeight(&(*in)[i], &(*out)[i], s); err != nil {
+				return err
+			}
+		}
+	} else {
+		out.PreferNoSchedule = nil
+	}
+	if err := metav1.Convert_v1_Duration_To_Pointer_v1_Duration(&in.StayHorizon, &out.StayHorizon, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_config_DedicatedNodesArgs_To_v1_DedicatedNodesArgs is an autogenerated conversion function.
+func Convert_config_DedicatedNodesArgs_To_v1_DedicatedNodesArgs(in *config.DedicatedNodesArgs, out *DedicatedNodesArgs, s conversion.Scope) error {
+	return autoConvert_config_DedicatedNodesArgs_To_v1_DedicatedNodesArgs(in, out, s)
+}
+
+func autoConvert_v1_DedicatedNodesWeights_To_config_DedicatedNodesWeights(in *DedicatedNodesWeights, out *config.DedicatedNodesWeights, s conversion.Scope) error {
+	if err := metav1.Convert_Pointer_int64_To_int64(&in.ToleratedTaints, &out.ToleratedTaints, s); err != nil {
+		return err
+	}
+	if err := metav1.Convert_Pointer_int64_To_int64(&in.ScarceResources, &out.ScarceResources, s); err != nil {
+		return err
+	}
+	if err := metav1.Convert_Pointer_int64_To_int64(&in.PreferNoSchedule, &out.PreferNoSchedule, s); err != nil {
+		return err
+	}
+	if err := metav1.Convert_Pointer_int64_To_int64(&in.ShortStay, &out.ShortStay, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1_DedicatedNodesWeights_To_config_DedicatedNodesWeights is an autogenerated conversion function.
+func Convert_v1_DedicatedNodesWeights_To_config_DedicatedNodesWeights(in *DedicatedNodesWeights, out *config.DedicatedNodesWeights, s conversion.Scope) error {
+	return autoConvert_v1_DedicatedNodesWeights_To_config_DedicatedNodesWeights(in, out, s)
+}
+
+func autoConvert_config_DedicatedNodesWeights_To_v1_DedicatedNodesWeights(in *config.DedicatedNodesWeights, out *DedicatedNodesWeights, s conversion.Scope) error {
+	if err := metav1.Convert_int64_To_Pointer_int64(&in.ToleratedTaints, &out.ToleratedTaints, s); err != nil {
+		return err
+	}
+	if err := metav1.Convert_int64_To_Pointer_int64(&in.ScarceResources, &out.ScarceResources, s); err != nil {
+		return err
+	}
+	if err := metav1.Convert_int64_To_Pointer_int64(&in.PreferNoSchedule, &out.PreferNoSchedule, s); err != nil {
+		return err
+	}
+	if err := metav1.Convert_int64_To_Pointer_int64(&in.ShortStay, &out.ShortStay, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_config_DedicatedNodesWeights_To_v1_DedicatedNodesWeights is an autogenerated conversion function.
+func Convert_config_DedicatedNodesWeights_To_v1_DedicatedNodesWeights(in *config.DedicatedNodesWeights, out *DedicatedNodesWeights, s conversion.Scope) error {
+	return autoConvert_config_DedicatedNodesWeights_To_v1_DedicatedNodesWeights(in, out, s)
+}
+
+func autoConvert_v1_NodeLabel_To_config_NodeLabel(in *NodeLabel, out *config.NodeLabel, s conversion.Scope) error {
+	out.Key = in.Key
+	out.Values = *(*[]string)(unsafe.Pointer(&in.Values))
+	return nil
+}
+
+// Convert_v1_NodeLabel_To_config_NodeLabel is an autogenerated conversion function.
+func Convert_v1_NodeLabel_To_config_NodeLabel(in *NodeLabel, out *config.NodeLabel, s conversion.Scope) error {
+	return autoConvert_v1_NodeLabel_To_config_NodeLabel(in, out, s)
+}
+
+func autoConvert_config_NodeLabel_To_v1_NodeLabel(in *config.NodeLabel, out *NodeLabel, s conversion.Scope) error {
+	out.Key = in.Key
+	out.Values = *(*[]string)(unsafe.Pointer(&in.Values))
+	return nil
+}
+
+// Convert_config_NodeLabel_To_v1_NodeLabel is an autogenerated conversion function.
+func Convert_config_NodeLabel_To_v1_NodeLabel(in *config.NodeLabel, out *NodeLabel, s conversion.Scope) error {
+	return autoConvert_config_NodeLabel_To_v1_NodeLabel(in, out, s)
+}
+
+func autoConvert_v1_PreemptibleNodesArgs_To_config_PreemptibleNodesArgs(in *PreemptibleNodesArgs, out *config.PreemptibleNodesArgs, s conversion.Scope) error {
+	out.NodeLabels = *(*[]config.NodeLabel)(unsafe.Pointer(&in.NodeLabels))
+	out.TerminationNotices = *(*[]string)(unsafe.Pointer(&in.TerminationNotices))
+	if err := Convert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy(&in.Default, &out.Default, s); err != nil {
+		return err
+	}
+	out.Enforcement = config.Enforcement(in.Enforcement)
+	return nil
+}
+
+// Convert_v1_PreemptibleNodesArgs_To_config_PreemptibleNodesArgs is an autogenerated conversion function.
+func Convert_v1_PreemptibleNodesArgs_To_config_PreemptibleNodesArgs(in *PreemptibleNodesArgs, out *config.PreemptibleNodesArgs, s conversion.Scope) error {
+	return autoConvert_v1_PreemptibleNodesArgs_To_config_PreemptibleNodesArgs(in, out, s)
+}
+
+func autoConvert_config_PreemptibleNodesArgs_To_v1_PreemptibleNodesArgs(in *config.PreemptibleNodesArgs, out *PreemptibleNodesArgs, s conversion.Scope) error {
+	out.NodeLabels = *(*[]NodeLabel)(unsafe.Pointer(&in.NodeLabels))
+	out.TerminationNotices = *(*[]string)(unsafe.Pointer(&in.TerminationNotices))
+	if err := Convert_config_PreemptiblePolicy_To_v1_PreemptiblePolicy(&in.Default, &out.Default, s); err != nil {
+		return err
+	}
+	out.Enforcement = Enforcement(in.Enforcement)
+	return nil
+}
+
+// Convert_config_PreemptibleNodesArgs_To_v1_PreemptibleNodesArgs is an autogenerated conversion function.
+func Convert_config_PreemptibleNodesArgs_To_v1_PreemptibleNodesArgs(in *config.PreemptibleNodesArgs, out *PreemptibleNodesArgs, s conversion.Scope) error {
+	return autoConvert_config_PreemptibleNodesArgs_To_v1_PreemptibleNodesArgs(in, out, s)
+}
+
+func autoConvert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy(in *PreemptiblePolicy, out *config.PreemptiblePolicy, s conversion.Scope) error {
+	out.Preemptible = config.PreemptibleMode(in.Preemptible)
+	out.PreemptibleMax = (*intstr.IntOrString)(unsafe.Pointer(in.PreemptibleMax))
+	out.OnDemandMin = (*intstr.IntOrString)(unsafe.Pointer(in.OnDemandMin))
+	return nil
+}
+
+// Convert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy is an autogenerated conversion function.
+func Convert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy(in *PreemptiblePolicy, out *config.PreemptiblePolicy, s conversion.Scope) error {
+	return autoConvert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy(in, out, s)
+}
+
+func autoConvert_config_PreemptiblePolicy_To_v1_PreemptiblePolicy(in *config.PreemptiblePolicy, out *PreemptiblePolicy, s conversion.Scope) error {
+	out.Preemptible = PreemptibleMode(in.Preemptible)
+	out.PreemptibleMax = (*intstr.IntOrString)(unsafe.Pointer(in.PreemptibleMax))
+	out.OnDemandMin = (*intstr.IntOrString)(unsafe.Pointer(in.OnDemandMin))
+	return nil
+}
+
+// Convert_config_PreemptiblePolicy_To_v1_PreemptiblePolicy is an autogenerated conversion function.
+func Convert_config_PreemptiblePolicy_To_v1_PreemptiblePolicy(in *config.PreemptiblePolicy, out *PreemptiblePolicy, s conversion.Scope) error {
+	return autoConvert_config_PreemptiblePolicy_To_v1_PreemptiblePolicy(in, out, s)
+}
+
 func autoConvert_v1_ResourceSpec_To_config_ResourceSpec(in *ResourceSpec, out *config.ResourceSpec, s conversion.Scope) error {
 	out.Name = in.Name
 	if err := metav1.Convert_Pointer_int64_To_int64(&in.Weight, &out.Weight, s); err != nil {
+		return err
+	}
+	if err := metav1.Convert_Pointer_int64_To_int64(&in.Ceiling, &out.Ceiling, s); err != nil {
 		return err
 	}
 	return nil
@@ -100,10 +375,67 @@ func autoConvert_config_ResourceSpec_To_v1_ResourceSpec(in *config.ResourceSpec,
 	if err := metav1.Convert_int64_To_Pointer_int64(&in.Weight, &out.Weight, s); err != nil {
 		return err
 	}
+	if err := metav1.Convert_int64_To_Pointer_int64(&in.Ceiling, &out.Ceiling, s); err != nil {
+		return err
+	}
 	return nil
 }
 
 // Convert_config_ResourceSpec_To_v1_ResourceSpec is an autogenerated conversion function.
 func Convert_config_ResourceSpec_To_v1_ResourceSpec(in *config.ResourceSpec, out *ResourceSpec, s conversion.Scope) error {
 	return autoConvert_config_ResourceSpec_To_v1_ResourceSpec(in, out, s)
+}
+
+func autoConvert_v1_TaintWeight_To_config_TaintWeight(in *TaintWeight, out *config.TaintWeight, s conversion.Scope) error {
+	out.Key = in.Key
+	out.Value = in.Value
+	if err := metav1.Convert_Pointer_int64_To_int64(&in.Weight, &out.Weight, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1_TaintWeight_To_config_TaintWeight is an autogenerated conversion function.
+func Convert_v1_TaintWeight_To_config_TaintWeight(in *TaintWeight, out *config.TaintWeight, s conversion.Scope) error {
+	return autoConvert_v1_TaintWeight_To_config_TaintWeight(in, out, s)
+}
+
+func autoConvert_config_TaintWeight_To_v1_TaintWeight(in *config.TaintWeight, out *TaintWeight, s conversion.Scope) error {
+	out.Key = in.Key
+	out.Value = in.Value
+	if err := metav1.Convert_int64_To_Pointer_int64(&in.Weight, &out.Weight, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_config_TaintWeight_To_v1_TaintWeight is an autogenerated conversion function.
+func Convert_config_TaintWeight_To_v1_TaintWeight(in *config.TaintWeight, out *TaintWeight, s conversion.Scope) error {
+	return autoConvert_config_TaintWeight_To_v1_TaintWeight(in, out, s)
+}
+
+func autoConvert_v1_TypicalPod_To_config_TypicalPod(in *TypicalPod, out *config.TypicalPod, s conversion.Scope) error {
+	out.Requests = *(*corev1.ResourceList)(unsafe.Pointer(&in.Requests))
+	if err := metav1.Convert_Pointer_int64_To_int64(&in.Weight, &out.Weight, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1_TypicalPod_To_config_TypicalPod is an autogenerated conversion function.
+func Convert_v1_TypicalPod_To_config_TypicalPod(in *TypicalPod, out *config.TypicalPod, s conversion.Scope) error {
+	return autoConvert_v1_TypicalPod_To_config_TypicalPod(in, out, s)
+}
+
+func autoConvert_config_TypicalPod_To_v1_TypicalPod(in *config.TypicalPod, out *TypicalPod, s conversion.Scope) error {
+	out.Requests = *(*corev1.ResourceList)(unsafe.Pointer(&in.Requests))
+	if err := metav1.Convert_int64_To_Pointer_int64(&in.Weight, &out.Weight, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_config_TypicalPod_To_v1_TypicalPod is an autogenerated conversion function.
+func Convert_config_TypicalPod_To_v1_TypicalPod(in *config.TypicalPod, out *TypicalPod, s conversion.Scope) error {
+	return autoConvert_config_TypicalPod_To_v1_TypicalPod(in, out, s)
 }

@@ -14,9 +14,19 @@ import (
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
 	scheme.AddTypeDefaultingFunc(&BinPackingArgs{}, func(obj interface{}) { SetObjectDefaults_BinPackingArgs(obj.(*BinPackingArgs)) })
+	scheme.AddTypeDefaultingFunc(&DedicatedNodesArgs{}, func(obj interface{}) { SetObjectDefaults_DedicatedNodesArgs(obj.(*DedicatedNodesArgs)) })
+	scheme.AddTypeDefaultingFunc(&PreemptibleNodesArgs{}, func(obj interface{}) { SetObjectDefaults_PreemptibleNodesArgs(obj.(*PreemptibleNodesArgs)) })
 	return nil
 }
 
 func SetObjectDefaults_BinPackingArgs(in *BinPackingArgs) {
 	SetDefaults_BinPackingArgs(in)
+}
+
+func SetObjectDefaults_DedicatedNodesArgs(in *DedicatedNodesArgs) {
+	SetDefaults_DedicatedNodesArgs(in)
+}
+
+func SetObjectDefaults_PreemptibleNodesArgs(in *PreemptibleNodesArgs) {
+	SetDefaults_PreemptibleNodesArgs(in)
 }

@@ -3,7 +3,10 @@ package validation
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -30,17 +33,35 @@ func ArgsPath(plugin string) *field.Path {
 	return field.NewPath("pluginConfig").Key(plugin).Child("args")
 }
 
+// strategies are the ways to pack.
+var strategies = []config.PackingStrategy{config.BestFit, config.DotProduct, config.Fragmentation}
+
+// emptyNodes are the policies for empty nodes.
+var emptyNodes = []config.EmptyNodesPolicy{config.LastResort, config.LikeAnyOther}
+
 // ValidateBinPackingArgs checks the arguments of the BinPacking plugin; path is
 // where they stand.
 func ValidateBinPackingArgs(path *field.Path, args *config.BinPackingArgs) error {
-	resources := path.Child("resources")
-	if len(args.Resources) == 0 {
-		return field.Required(resources, "at least one resource to pack by")
+	var errs field.ErrorList
+	if !slices.Contains(strategies, args.Strategy) {
+		errs = append(errs, field.NotSupported(path.Child("strategy"), args.Strategy, strategies))
+	}
+	if !slices.Contains(emptyNodes, args.EmptyNodes) {
+		errs = append(errs, field.NotSupported(path.Child("emptyNodes"), args.EmptyNodes, emptyNodes))
+	}
+	errs = append(errs, validateResources(path.Child("resources"), args.Resources)...)
+	errs = append(errs, validateTypicalPods(path.Child("typicalPods"), args)...)
+	return errs.ToAggregate()
+}
+
+func validateResources(path *field.Path, specs []config.ResourceSpec) field.ErrorList {
+	if len(specs) == 0 {
+		return field.ErrorList{field.Required(path, "at least one resource to pack by")}
 	}
 	var errs field.ErrorList
 	seen := sets.New[string]()
-	for i, spec := range args.Resources {
-		at := resources.Index(i)
+	for i, spec := range specs {
+		at := path.Index(i)
 		if seen.Has(spec.Name) {
 			errs = append(errs, field.Duplicate(at.Child("name"), spec.Name))
 		}
@@ -48,11 +69,48 @@ func ValidateBinPackingArgs(path *field.Path, args *config.BinPackingArgs) error
 		if err := validateResourceName(at.Child("name"), spec.Name); err != nil {
 			errs = append(errs, err)
 		}
-		if spec.Weight < 1 || spec.Weight > maxWeight {
-			errs = append(errs, field.Invalid(at.Child("weight"), spec.Weight, fmt.Sprintf("must be from 1 to %d", maxWeight)))
-		}
+		errs = append(errs, inRange(at.Child("weight"), spec.Weight, 1, maxWeight)...)
+		errs = append(errs, inRange(at.Child("ceiling"), spec.Ceiling, 1, 100)...)
 	}
-	return errs.ToAggregate()
+	return errs
+}
+
+func validateTypicalPods(path *field.Path, args *config.BinPackingArgs) field.ErrorList {
+	if len(args.TypicalPods) > 0 && args.Strategy != config.Fragmentation {
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("only strategy %s has a use for it", config.Fragmentation))}
+	}
+	var packed []string
+	for _, spec := range args.Resources {
+		packed = append(packed, spec.Name)
+	}
+	var errs field.ErrorList
+	for i, typical := range args.TypicalPods {
+		at := path.Index(i)
+		if len(typical.Requests) == 0 {
+			errs = append(errs, field.Required(at.Child("requests"), "what pods of the kind request"))
+		}
+		for _, name := range slices.Sorted(maps.Keys(typical.Requests)) {
+			requests, quantity := at.Child("requests").Key(string(name)), typical.Requests[name]
+			switch {
+			case !slices.Contains(packed, string(name)):
+				errs = append(errs, field.Forbidden(requests, "it is none of the resources to pack by: "+strings.Join(packed, ", ")))
+			case quantity.Sign() <= 0:
+				errs = append(errs, field.Invalid(requests, quantity.String(), "must be more than 0"))
+			case name == corev1.ResourcePods && quantity.CmpInt64(1) != 0:
+				errs = append(errs, field.Invalid(requests, quantity.String(), "every pod takes up exactly 1"))
+			}
+		}
+		errs = append(errs, inRange(at.Child("weight"), typical.Weight, 1, math.MaxInt32)...)
+	}
+	return errs
+}
+
+// inRange refuses a number that is less than low or more than high.
+func inRange(path *field.Path, value, low, high int64) field.ErrorList {
+	if value < low || value > high {
+		return field.ErrorList{field.Invalid(path, value, fmt.Sprintf("must be from %d to %d", low, high))}
+	}
+	return nil
 }
 
 // validateResourceName accepts the names of resources that nodes have. A name

@@ -1,0 +1,69 @@
+// Command stowage-bench compares ways to schedule on clusters in memory.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/internal/version"
+)
+
+const (
+	program = "stowage-bench"
+	// interruptedCode is the exit code of programs that Ctrl-C has ended.
+	interruptedCode = 130
+)
+
+func main() {
+	// Kubernetes' packages register flags globally, which cobra would add to ours.
+	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ContinueOnError)
+	klog.SetLogger(logr.Discard())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code := run(ctx, newCommand())
+	stop()
+	os.Exit(code)
+}
+
+// run runs the command and returns the exit code.
+func run(ctx context.Context, cmd *cobra.Command) int {
+	err := cmd.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil:
+		// Whatever failed did so because of the interruption.
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: interrupted\n", program)
+		return interruptedCode
+	default:
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", program, err)
+		return 1
+	}
+}
+
+func newCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   program,
+		Short: "Compare ways to schedule on clusters in memory",
+		Long: `stowage-bench runs the scheduling engine on clusters in memory, and measures what
+different configurations make of the same workloads. It needs no cluster, and
+makes no request of any.`,
+		Version:       version.Line(program),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return errors.New(err.Error() + " (see " + cmd.CommandPath() + " --help)")
+	})
+	cmd.AddCommand(newPackingCommand())
+	return cmd
+}

@@ -1,0 +1,129 @@
+package validation
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+)
+
+var (
+	// PreemptibleModes are the ways to use preemptible nodes.
+	PreemptibleModes = []config.PreemptibleMode{config.PreemptibleNever, config.PreemptibleAllow, config.PreemptiblePrefer, config.PreemptibleRequire}
+	enforcements     = []config.Enforcement{config.Soft, config.Hard}
+)
+
+// noticePrefix marks a termination notice that stands for all keys with a prefix.
+const noticePrefix = "/*"
+
+// ValidatePreemptibleNodesArgs checks the arguments of the PreemptibleNodes plugin;
+// path is where they stand.
+func ValidatePreemptibleNodesArgs(path *field.Path, args *config.PreemptibleNodesArgs) error {
+	var errs field.ErrorList
+	if len(args.NodeLabels) == 0 {
+		errs = append(errs, field.Required(path.Child("nodeLabels"), "at least one label by which preemptible nodes are known"))
+	}
+	for i, label := range args.NodeLabels {
+		errs = append(errs, validateNodeLabel(path.Child("nodeLabels").Index(i), label, args.NodeLabels[:i])...)
+	}
+	for i, notice := range args.TerminationNotices {
+		at := path.Child("terminationNotices").Index(i)
+		key := notice
+		if domain, isPrefix := strings.CutSuffix(notice, noticePrefix); isPrefix {
+			key = domain + "/any"
+		}
+		for _, message := range utilvalidation.IsQualifiedName(key) {
+			errs = append(errs, field.Invalid(at, notice, message))
+		}
+		if slices.Contains(args.TerminationNotices[:i], notice) {
+			errs = append(errs, field.Duplicate(at, notice))
+		}
+	}
+	errs = append(errs, ValidatePreemptiblePolicy(path.Child("default"), args.Default)...)
+	if !slices.Contains(enforcements, args.Enforcement) {
+		errs = append(errs, field.NotSupported(path.Child("enforcement"), args.Enforcement, enforcements))
+	}
+	return errs.ToAggregate()
+}
+
+func validateNodeLabel(path *field.Path, label config.NodeLabel, before []config.NodeLabel) field.ErrorList {
+	var errs field.ErrorList
+	for _, message := range utilvalidation.IsQualifiedName(label.Key) {
+		errs = append(errs, field.Invalid(path.Child("key"), label.Key, message))
+	}
+	if slices.ContainsFunc(before, func(l config.NodeLabel) bool { return l.Key == label.Key }) {
+		errs = append(errs, field.Duplicate(path.Child("key"), label.Key))
+	}
+	if len(label.Values) == 0 {
+		errs = append(errs, field.Required(path.Child("values"), "at least one value of the label"))
+	}
+	for i, value := range label.Values {
+		for _, message := range utilvalidation.IsValidLabelValue(value) {
+			errs = append(errs, field.Invalid(path.Child("values").Index(i), value, message))
+		}
+		if slices.Contains(label.Values[:i], value) {
+			errs = append(errs, field.Duplicate(path.Child("values").Index(i), value))
+		}
+	}
+	return errs
+}
+
+// ValidatePreemptiblePolicy checks a policy; path is where it stands.
+func ValidatePreemptiblePolicy(path *field.Path, policy config.PreemptiblePolicy) field.ErrorList {
+	var errs field.ErrorList
+	if !slices.Contains(PreemptibleModes, policy.Preemptible) {
+		errs = append(errs, field.NotSupported(path.Child("preemptible"), policy.Preemptible, PreemptibleModes))
+	}
+	for _, limit := range []struct {
+		name  string
+		value *intstr.IntOrString
+	}{{"preemptibleMax", policy.PreemptibleMax}, {"onDemandMin", policy.OnDemandMin}} {
+		if limit.value == nil {
+			continue
+		}
+		at := path.Child(limit.name)
+		if _, err := ParseReplicas(limit.value.String()); err != nil {
+			errs = append(errs, field.Invalid(at, limit.value.String(), err.Error()))
+		} else if policy.Preemptible == config.PreemptibleRequire {
+			errs = append(errs, field.Forbidden(at, "preemptible: require leaves replicas beyond a limit nowhere to go"))
+		}
+	}
+	return errs
+}
+
+// Replicas is a number of replicas, or a percentage of all.
+type Replicas struct {
+	// Number is the number, or the percentage from 0 to 100.
+	Number int
+	// Percent says that it is a percentage.
+	Percent bool
+}
+
+// ParseReplicas reads "3" or "66%", and nothing else.
+func ParseReplicas(text string) (Replicas, error) {
+	digits, percent := strings.CutSuffix(text, "%")
+	// Atoi would take a sign.
+	number, err := strconv.ParseUint(digits, 10, 31)
+	if err != nil || percent && number > 100 {
+		return Replicas{}, fmt.Errorf("must be a number of replicas, such as 2, or a percentage from 0%% to 100%%, such as 66%%")
+	}
+	return Replicas{Number: int(number), Percent: percent}, nil
+}
+
+// Of returns how many of the replicas that is, rounded up or down.
+func (r Replicas) Of(replicas int, roundUp bool) int {
+	switch {
+	case !r.Percent:
+		return r.Number
+	case roundUp:
+		return (r.Number*replicas + 99) / 100
+	default:
+		return r.Number * replicas / 100
+	}
+}

@@ -1,0 +1,85 @@
+package binpacking
+
+import (
+	"math"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+)
+
+// What a node's raw score loses for each reason to prefer any other, in tiers. Each
+// weighs more than the ones before it together.
+const (
+	opensNode = 1 << iota
+	strandsResource
+	passesCeiling
+)
+
+// rawScore returns the node's raw score: its rating, less what it loses where the
+// pod would open an empty node, strand what it does not ask for, or pass a ceiling.
+func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
+	rating, tiers := 0.0, 0
+	if s.emptyLast && empty(node) {
+		tiers += opensNode
+	}
+	if s.strands(node) {
+		tiers += strandsResource
+	}
+	if excess := s.excess(node); excess > 0 {
+		// Over the ceiling the least full node is the one to take.
+		rating, tiers = 1-excess, tiers+passesCeiling
+	} else {
+		rating = s.rate(s.demands, node)
+	}
+	return int64(math.Round(rating*scale)) - int64(tiers)*tier
+}
+
+// empty says whether nothing is on the node but what every node has: pods of
+// DaemonSets, and those that come from the node itself.
+func empty(node fwk.NodeInfo) bool {
+	for _, pod := range node.GetPods() {
+		owner := metav1.GetControllerOfNoCopy(pod.GetPod())
+		if owner == nil || owner.Kind != "DaemonSet" && owner.Kind != "Node" {
+			return false
+		}
+	}
+	return true
+}
+
+// excess returns by how much of its allocatable the node would go over a ceiling:
+// the most over all demands, 0 where it stays below.
+func (s *preScoreState) excess(node fwk.NodeInfo) float64 {
+	most := 0.0
+	for _, d := range s.demands {
+		if d.ceiling == 1 {
+			continue
+		}
+		if filled, has := d.filled(node); has {
+			most = max(most, filled-d.ceiling)
+		}
+	}
+	return most
+}
+
+// strands says whether the pod would leave less of what it asks for, in proportion,
+// than the node has free of an extended resource that the pod does not ask for:
+// GPUs, say, that no longer have the cpu that goes with them.
+func (s *preScoreState) strands(node fwk.NodeInfo) bool {
+	for _, name := range s.unasked {
+		requested, allocatable := usage(node, name)
+		if allocatable <= 0 {
+			continue
+		}
+		free := 1 - float64(requested)/float64(allocatable)
+		for _, d := range s.demands {
+			// What the pod does not take, it does not strand anything by.
+			if d.request == 0 {
+				continue
+			}
+			if filled, has := d.filled(node); has && 1-filled < free {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,187 @@
+package binpacking
+
+import (
+	"cmp"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+)
+
+const (
+	// maxShapes is how many kinds of pods count as typical, the commonest first.
+	maxShapes = 32
+	// renewal is the part of all pods that may come or go before what is typical is
+	// worked out again.
+	renewal = 1.0 / 64
+)
+
+// census keeps count of what the pods of the cluster request, and of what its nodes
+// have, of the resources to pack by.
+type census struct {
+	resources []corev1.ResourceName
+	// fixed are the typical pods that the arguments give.
+	fixed []shape
+
+	mu       sync.Mutex
+	follower changes.Follower
+	nodes    map[string]*nodeCensus
+	kinds    map[string]int // by key of what is requested
+	pods     int
+	have     []int // nodes that have the resource
+	total    []int64
+
+	typical []shape
+	drift   int // pods that came or went since typical was worked out
+}
+
+// nodeCensus is what one node adds to the census.
+type nodeCensus struct {
+	kinds map[string]int
+	have  []int64
+}
+
+func newCensus(resources []config.ResourceSpec, typical []config.TypicalPod) *census {
+	c := &census{nodes: map[string]*nodeCensus{}, kinds: map[string]int{}, have: make([]int, len(resources)), total: make([]int64, len(resources))}
+	for _, spec := range resources {
+		c.resources = append(c.resources, corev1.ResourceName(spec.Name))
+	}
+	var weights float64
+	for _, pod := range typical {
+		weights += float64(pod.Weight)
+	}
+	for _, pod := range typical {
+		s := shape{share: float64(pod.Weight) / weights}
+		for _, name := range c.resources {
+			quantity := pod.Requests[name]
+			amount := quantity.Value()
+			switch name {
+			case corev1.ResourceCPU:
+				amount = quantity.MilliValue()
+			case corev1.ResourcePods:
+				amount = 1 // whether it is given or not
+			}
+			s.requests = append(s.requests, amount)
+		}
+		c.fixed = append(c.fixed, s)
+	}
+	return c
+}
+
+// look brings the census up to date with the snapshot, and returns the typical pods
+// and what an average node that has it has of each resource.
+func (c *census) look(nodes []fwk.NodeInfo) ([]shape, []float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.follower.Follow(nodes, func(node fwk.NodeInfo) { c.set(node.Node().Name, c.countNode(node)) }, func(name string) { c.set(name, nil) })
+	averages := make([]float64, len(c.resources))
+	for i, n := range c.have {
+		if n > 0 {
+			averages[i] = float64(c.total[i]) / float64(n)
+		}
+	}
+	if c.fixed != nil {
+		return c.fixed, averages
+	}
+	if c.drift > 0 && float64(c.drift) >= renewal*float64(c.pods) {
+		c.typical, c.drift = commonest(c.kinds), 0
+	}
+	return c.typical, averages
+}
+
+// countNode returns what the node adds to the census.
+func (c *census) countNode(node fwk.NodeInfo) *nodeCensus {
+	n := &nodeCensus{kinds: map[string]int{}, have: make([]int64, len(c.resources))}
+	for i, name := range c.resources {
+		_, n.have[i] = usage(node, name)
+	}
+	if c.fixed != nil {
+		return n
+	}
+	for _, pod := range node.GetPods() {
+		resource := pod.CalculateResource().Resource
+		key := make([]byte, 0, 8*len(c.resources))
+		for _, name := range c.resources {
+			key = binary.BigEndian.AppendUint64(key, uint64(request(resource, name)))
+		}
+		n.kinds[string(key)]++
+	}
+	return n
+}
+
+// set replaces what a node adds to the census; nothing, if it is gone.
+func (c *census) set(name string, now *nodeCensus) {
+	before := c.nodes[name]
+	if now == nil {
+		delete(c.nodes, name)
+	} else {
+		c.nodes[name] = now
+	}
+	c.add(before, -1)
+	c.add(now, 1)
+	c.drift += difference(before, now)
+}
+
+func (c *census) add(n *nodeCensus, sign int) {
+	if n == nil {
+		return
+	}
+	for i, amount := range n.have {
+		if amount > 0 {
+			c.have[i] += sign
+			c.total[i] += int64(sign) * amount
+		}
+	}
+	for key, count := range n.kinds {
+		c.pods += sign * count
+		if c.kinds[key] += sign * count; c.kinds[key] == 0 {
+			delete(c.kinds, key)
+		}
+	}
+}
+
+// difference returns how many pods came or went between two states of a node.
+func difference(before, now *nodeCensus) int {
+	var kindsBefore, kindsNow map[string]int
+	if before != nil {
+		kindsBefore = before.kinds
+	}
+	if now != nil {
+		kindsNow = now.kinds
+	}
+	n := 0
+	for key, count := range kindsNow {
+		n += max(0, count-kindsBefore[key])
+	}
+	for key, count := range kindsBefore {
+		n += max(0, count-kindsNow[key])
+	}
+	return n
+}
+
+// commonest returns the kinds that most pods are of, with their shares among these.
+func commonest(kinds map[string]int) []shape {
+	keys := slices.SortedFunc(maps.Keys(kinds), func(a, b string) int {
+		return cmp.Or(cmp.Compare(kinds[b], kinds[a]), cmp.Compare(a, b))
+	})
+	keys = keys[:min(maxShapes, len(keys))]
+	pods := 0
+	for _, key := range keys {
+		pods += kinds[key]
+	}
+	var shapes []shape
+	for _, key := range keys {
+		s := shape{share: float64(kinds[key]) / float64(pods)}
+		for rest := []byte(key); len(rest) > 0; rest = rest[8:] {
+			s.requests = append(s.requests, int64(binary.BigEndian.Uint64(rest)))
+		}
+		shapes = append(shapes, s)
+	}
+	return shapes
+}

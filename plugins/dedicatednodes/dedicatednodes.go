@@ -1,0 +1,122 @@
+// Package dedicatednodes scores nodes by whom they are meant for, as their taints
+// and extended resources say, so that pods stay off what is kept for others.
+package dedicatednodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+)
+
+const (
+	// Name is the name of the plugin in the registry and in configurations.
+	Name = "DedicatedNodes"
+	// preScoreStateKey is the key in CycleState to what PreScore computed for Score.
+	preScoreStateKey = "PreScore" + Name
+	// extendedResourcesSignerName keys, in the pod's signature, the scarce resources
+	// that it requests.
+	extendedResourcesSignerName = "stowage.dev/" + Name + ".extendedResources"
+)
+
+// DedicatedNodes is a score plugin that prefers the nodes that are meant for a pod
+// to those that anyone may use, and these to the nodes that are meant for others.
+type DedicatedNodes struct {
+	weights      weights
+	scarce       *scarceResources
+	taintWeights taintWeights
+	// horizon is how long a stay has to be not to count as short, in seconds.
+	horizon float64
+}
+
+var _ fwk.PreScorePlugin = &DedicatedNodes{}
+var _ fwk.ScorePlugin = &DedicatedNodes{}
+var _ fwk.ScoreExtensions = &DedicatedNodes{}
+var _ fwk.SignPlugin = &DedicatedNodes{}
+
+// Name returns the name of the plugin.
+func (pl *DedicatedNodes) Name() string {
+	return Name
+}
+
+// SignPod signs the pod by all that is read of it: its tolerations, and which scarce
+// resources it requests. How much it requests of them changes nothing.
+func (pl *DedicatedNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	return []fwk.SignFragment{
+		{Key: fwk.TolerationsSignerName, Value: fwk.TolerationsSigner(pod)},
+		{Key: extendedResourcesSignerName, Value: pl.scarce.requested(pod)},
+	}, nil
+}
+
+// PreScore reads the pod's tolerations and requests, once for all nodes. Where these
+// tell none of the nodes from another, scoring them is left to other plugins.
+func (pl *DedicatedNodes) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
+	s := pl.newState(pod)
+	if s.allAlike(nodes) {
+		return fwk.NewStatus(fwk.Skip)
+	}
+	state.Write(preScoreStateKey, s)
+	return nil
+}
+
+// Score returns how far the node is meant for the pod, finer than a node score can
+// tell: NormalizeScore brings it into range.
+func (pl *DedicatedNodes) Score(_ context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
+	s, err := pl.readState(state, pod)
+	if err != nil {
+		return 0, fwk.AsStatus(err)
+	}
+	return s.rawScore(node), nil
+}
+
+// readState returns what PreScore has left, or works it out where a profile
+// enables the plugin for Score alone.
+func (pl *DedicatedNodes) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
+	data, err := state.Read(preScoreStateKey)
+	if errors.Is(err, fwk.ErrNotFound) {
+		return pl.newState(pod), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %q from the cycle state: %w", preScoreStateKey, err)
+	}
+	s, ok := data.(*preScoreState)
+	if !ok {
+		return nil, fmt.Errorf("%q holds a %T, not a preScoreState", preScoreStateKey, data)
+	}
+	return s, nil
+}
+
+// ScoreExtensions returns the plugin itself.
+func (pl *DedicatedNodes) ScoreExtensions() fwk.ScoreExtensions {
+	return pl
+}
+
+// NormalizeScore brings the scores of all nodes into 0..MaxScore.
+func (pl *DedicatedNodes) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, scores fwk.NodeScoreList) *fwk.Status {
+	normalize(scores)
+	return nil
+}
+
+// New returns the plugin for the given arguments, or an error that names the
+// argument that is wrong.
+func New(_ context.Context, obj runtime.Object, _ fwk.Handle) (fwk.Plugin, error) {
+	args, ok := obj.(*config.DedicatedNodesArgs)
+	if !ok {
+		return nil, fmt.Errorf("want the arguments of %s to be of type DedicatedNodesArgs, got %T", Name, obj)
+	}
+	if err := validation.ValidateDedicatedNodesArgs(validation.ArgsPath(Name), args); err != nil {
+		return nil, err
+	}
+	return &DedicatedNodes{
+		weights:      newWeights(args.Weights),
+		scarce:       newScarceResources(args.ScarceResources),
+		taintWeights: newTaintWeights(args.PreferNoSchedule),
+		horizon:      args.StayHorizon.Seconds(),
+	}, nil
+}

@@ -1,0 +1,110 @@
+package dedicatednodes
+
+import (
+	"math"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	schedulingcorev1 "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+)
+
+// conditionPrefix starts the keys of the taints by which Kubernetes says what state
+// a node is in. It has pods tolerate some of them unasked.
+const conditionPrefix = "node.kubernetes.io/"
+
+// isDedication says whether a taint with the key says whom a node is for, rather than
+// what state it is in. No key is every key, and so says neither.
+func isDedication(key string) bool {
+	return key != "" && !strings.HasPrefix(key, conditionPrefix)
+}
+
+// tolerates says whether any of the tolerations tolerates the taint. Those that
+// compare numbers, which Kubernetes has switched off unless told otherwise, do not.
+func tolerates(tolerations []corev1.Toleration, taint *corev1.Taint) bool {
+	return len(tolerations) > 0 && schedulingcorev1.TolerationsTolerateTaint(klog.Background(), tolerations, taint, false)
+}
+
+// affinity returns how far the taints dedicate a node to the pod, between 0 and 1:
+//
+//	1 - ½^(own + 1/(1+foreign))
+//
+// with own the number of NoSchedule and NoExecute taints that the pod tolerates by
+// name, and foreign that of the others. So a node without taints has ½, each taint of
+// the pod's own brings it halfway to 1, and of nodes with as many of these, the one
+// with the fewest foreign taints has the most.
+func (s *preScoreState) affinity(taints []corev1.Taint) float64 {
+	own, foreign := 0, 0
+	for i := range taints {
+		if taint := &taints[i]; taint.Effect == corev1.TaintEffectPreferNoSchedule || !isDedication(taint.Key) {
+			continue
+		} else if tolerates(s.explicit, taint) {
+			own++
+		} else {
+			foreign++
+		}
+	}
+	return 1 - math.Exp2(-float64(own)-1/float64(1+foreign))
+}
+
+// unwelcome returns the sum of the weights of the PreferNoSchedule taints that the
+// pod does not tolerate.
+func (s *preScoreState) unwelcome(taints []corev1.Taint) float64 {
+	sum := 0.0
+	for i := range taints {
+		if taint := &taints[i]; taint.Effect == corev1.TaintEffectPreferNoSchedule && !tolerates(s.tolerations, taint) {
+			sum += s.taintWeights.of(taint)
+		}
+	}
+	return sum
+}
+
+// stay returns how many seconds the pod can stay before a NoExecute taint evicts it:
+// the fewest that any toleration leaves it for any of the taints, without end if none
+// sets a limit.
+func (s *preScoreState) stay(taints []corev1.Taint) float64 {
+	shortest := math.Inf(1)
+	for i := range taints {
+		if taints[i].Effect != corev1.TaintEffectNoExecute {
+			continue
+		}
+		for j := range s.limited {
+			if tolerates(s.limited[j:j+1], &taints[i]) {
+				// A time that is less than none is none.
+				shortest = min(shortest, float64(max(0, *s.limited[j].TolerationSeconds)))
+			}
+		}
+	}
+	return shortest
+}
+
+// taintWeights are the weights of the PreferNoSchedule taints that are listed, by key
+// and value.
+type taintWeights map[keyValue]float64
+
+// keyValue is a taint, or, without a value, every one with the key.
+type keyValue struct {
+	key, value string
+}
+
+func newTaintWeights(listed []config.TaintWeight) taintWeights {
+	w := taintWeights{}
+	for _, taint := range listed {
+		w[keyValue{taint.Key, taint.Value}] = float64(taint.Weight)
+	}
+	return w
+}
+
+// of returns the weight of the taint: that of its key and value, else that of its
+// key, else 1.
+func (w taintWeights) of(taint *corev1.Taint) float64 {
+	if weight, listed := w[keyValue{taint.Key, taint.Value}]; listed {
+		return weight
+	}
+	if weight, listed := w[keyValue{key: taint.Key}]; listed {
+		return weight
+	}
+	return 1
+}

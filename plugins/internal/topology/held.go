@@ -1,0 +1,124 @@
+package topology
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	fwk "k8s.io/kube-scheduler/framework"
+)
+
+// heldTerm is a term that pods on nodes have, and how heavily in which domain. It is
+// matched against a pod to be placed, so its namespace selector stays a selector:
+// the labels of that pod's namespace are looked up each time.
+type heldTerm struct {
+	term fwk.AffinityTerm
+	id   string
+	// domains are the summed weights by value of the topology key. What sums to
+	// nothing is not there.
+	domains map[string]int64
+	// holders are how many pods have the term, in a domain or not.
+	holders int
+}
+
+// heldTerms are all the different terms of one kind that pods on nodes have.
+type heldTerms struct {
+	byID map[string]*heldTerm
+	// byNamespace are those for pods of certain namespaces, anywhere those that go
+	// by the labels of a namespace.
+	byNamespace map[string]map[*heldTerm]struct{}
+	anywhere    map[*heldTerm]struct{}
+}
+
+// holding is one pod's part in a held term.
+type holding struct {
+	of     *heldTerms
+	term   *heldTerm
+	weight int64
+}
+
+func newHeldTerms() heldTerms {
+	return heldTerms{byID: map[string]*heldTerm{}, byNamespace: map[string]map[*heldTerm]struct{}{}, anywhere: map[*heldTerm]struct{}{}}
+}
+
+// take returns a pod's part in the term, which becomes known if it is not yet.
+func (h *heldTerms) take(term fwk.AffinityTerm, weight int64) holding {
+	var b strings.Builder
+	writePart(&b, term.TopologyKey)
+	writeMatch(&b, &term)
+	id := b.String()
+	held := h.byID[id]
+	if held == nil {
+		held = &heldTerm{term: term, id: id, domains: map[string]int64{}}
+		h.byID[id] = held
+		h.index(held)
+	}
+	held.holders++
+	return holding{of: h, term: held, weight: weight}
+}
+
+// index makes the term found by those it could match.
+func (h *heldTerms) index(held *heldTerm) {
+	if !labels.MatchesNothing(held.term.NamespaceSelector) {
+		h.anywhere[held] = struct{}{}
+		return
+	}
+	for namespace := range held.term.Namespaces {
+		if h.byNamespace[namespace] == nil {
+			h.byNamespace[namespace] = map[*heldTerm]struct{}{}
+		}
+		h.byNamespace[namespace][held] = struct{}{}
+	}
+}
+
+// matching calls found for each held term that matches the pod, whose namespace has
+// the labels.
+func (h *heldTerms) matching(pod *corev1.Pod, namespace labels.Set, found func(*heldTerm)) {
+	for held := range h.byNamespace[pod.Namespace] {
+		if held.term.Matches(pod, namespace) {
+			found(held)
+		}
+	}
+	for held := range h.anywhere {
+		if held.term.Matches(pod, namespace) {
+			found(held)
+		}
+	}
+}
+
+// enter adds the pod's part on a node with these labels.
+func (h holding) enter(node map[string]string) {
+	h.add(node, h.weight)
+}
+
+// leave undoes enter.
+func (h holding) leave(node map[string]string) {
+	h.add(node, -h.weight)
+}
+
+func (h holding) add(node map[string]string, weight int64) {
+	value, has := node[h.term.term.TopologyKey]
+	if !has {
+		return
+	}
+	if h.term.domains[value] += weight; h.term.domains[value] == 0 {
+		delete(h.term.domains, value)
+	}
+}
+
+// release gives up the pod's part. A term that no pod has is forgotten.
+func (h holding) release() {
+	held := h.term
+	held.holders--
+	if held.holders > 0 {
+		return
+	}
+	delete(h.of.byID, held.id)
+	delete(h.of.anywhere, held)
+	for namespace := range held.term.Namespaces {
+		delete(h.of.byNamespace[namespace], held)
+		if len(h.of.byNamespace[namespace]) == 0 {
+			delete(h.of.byNamespace, namespace)
+		}
+	}
+}

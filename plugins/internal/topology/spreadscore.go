@@ -1,0 +1,126 @@
+package topology
+
+import (
+	"math"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	fwk "k8s.io/kube-scheduler/framework"
+)
+
+// SpreadScorer says how well nodes do by a pod's topology spread constraints with
+// ScheduleAnyway. A nil scorer has nothing to say.
+type SpreadScorer struct {
+	parts []spreadPart
+	// keys are labels that a node must have to be scored.
+	keys []string
+	// slots are the places of nodes in the counts, by name.
+	slots map[string]*nodeState
+	// unscored are the names of the nodes that lack one of the keys.
+	unscored sets.Set[string]
+}
+
+// spreadPart is what one constraint adds to a score.
+type spreadPart struct {
+	counts *Counts
+	// perNode says that a node's own pods count, whether the node counts or not.
+	perNode bool
+	// weight makes up for topologies of many domains having few pods in each.
+	weight float64
+	base   float64
+}
+
+// SpreadScorer returns how to score for the pod the nodes that take it: how many
+// domains they are in decides what each constraint weighs.
+func (c *Cluster) SpreadScorer(pod *corev1.Pod, feasible []fwk.NodeInfo) (*SpreadScorer, error) {
+	constraints, err := c.constraints(pod, corev1.ScheduleAnyway)
+	if err != nil || len(constraints) == 0 {
+		return nil, err
+	}
+	// The engine's own defaults do without keys that nodes lack.
+	allKeys := len(pod.Spec.TopologySpreadConstraints) > 0 || !c.opts.SystemDefaulted
+	terms, err := c.spreadTerms(pod, constraints, allKeys)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := &SpreadScorer{keys: terms[0].Nodes.keys, slots: c.nodes, unscored: sets.New[string]()}
+	scored := make([]map[string]string, 0, len(feasible))
+	for _, info := range feasible {
+		if node := info.Node(); hasAll(node.Labels, s.keys) {
+			scored = append(scored, node.Labels)
+		} else {
+			s.unscored.Insert(node.Name)
+		}
+	}
+	for i, term := range terms {
+		part := spreadPart{counts: c.counts(term), perNode: term.Key == corev1.LabelHostname, base: float64(constraints[i].maxSkew - 1)}
+		domains := len(scored)
+		if !part.perNode {
+			domains = countValues(scored, term.Key)
+		}
+		part.weight = math.Log(float64(domains + 2))
+		s.parts = append(s.parts, part)
+	}
+	return s, nil
+}
+
+// countValues returns how many different values of the key the nodes have; not to
+// have it is the same as an empty value.
+func countValues(nodes []map[string]string, key string) int {
+	values := sets.New[string]()
+	for _, labels := range nodes {
+		values.Insert(labels[key])
+	}
+	return values.Len()
+}
+
+// Score returns the node's score before it is normalized, the lower the better: how
+// many pods there are in its domains, each constraint with its weight.
+func (s *SpreadScorer) Score(info fwk.NodeInfo) int64 {
+	if s == nil {
+		return 0
+	}
+	node := info.Node()
+	if !hasAll(node.Labels, s.keys) {
+		return 0
+	}
+	var score float64
+	for _, part := range s.parts {
+		value, has := node.Labels[part.counts.term.Key]
+		if !has {
+			continue
+		}
+		pods := part.counts.Pods(value)
+		if part.perNode {
+			pods = part.counts.on(s.slots[node.Name].slot)
+		}
+		score += float64(pods)*part.weight + part.base
+	}
+	return int64(math.Round(score))
+}
+
+// Normalize brings the scores of all nodes that take the pod into 0..MaxScore, so
+// that fewer pods score more. Nodes that lack a key get 0.
+func (s *SpreadScorer) Normalize(scores fwk.NodeScoreList) {
+	if s == nil {
+		return
+	}
+	least, most := int64(math.MaxInt64), int64(0)
+	for _, score := range scores {
+		if !s.unscored.Has(score.Name) {
+			least, most = min(least, score.Score), max(most, score.Score)
+		}
+	}
+	for i := range scores {
+		switch {
+		case s.unscored.Has(scores[i].Name):
+			scores[i].Score = 0
+		case most == 0:
+			scores[i].Score = fwk.MaxScore
+		default:
+			scores[i].Score = fwk.MaxScore * (most + least - scores[i].Score) / most
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package preemptiblenodes
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
+)
+
+// capacityRatio is the part of the cluster's allocatable that is on preemptible
+// nodes.
+var capacityRatio = metrics.NewGaugeVec(&metrics.GaugeOpts{
+	Subsystem:      "stowage",
+	Name:           "preemptible_capacity_ratio",
+	Help:           "Part of the cluster's allocatable that is on preemptible nodes, from 0 to 1, by resource.",
+	StabilityLevel: metrics.ALPHA,
+}, []string{"resource"})
+
+var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(capacityRatio) })
+
+const (
+	// The part of the capacity on preemptible nodes that is too much for the cluster to
+	// do without begins above two thirds.
+	alarmNumerator, alarmDenominator = 2, 3
+	// eventReason is that of the warning.
+	eventReason = "MostlyPreemptible"
+)
+
+// alarm follows the part of the cluster's capacity that is preemptible: in a metric
+// at all times, and in an event when it goes over two thirds and a pod is being
+// scheduled, so by the leader alone.
+type alarm struct {
+	recognizer recognizer
+	recorder   events.EventRecorder
+
+	// synced says that all nodes have been seen that were there at the start.
+	synced func() bool
+
+	mu    sync.Mutex
+	nodes map[string]capacity
+	sum   capacity
+	// preemptible are the preemptible nodes: the event is about one of them.
+	preemptible map[string]*corev1.Node
+	// raised says that it went over two thirds and the event was sent.
+	raised bool
+}
+
+// capacity is an amount of cpu and memory, and how much of it is preemptible.
+type capacity struct {
+	cpu, memory, preemptibleCPU, preemptibleMemory int64 // millicores, bytes
+}
+
+func newAlarm(r recognizer, factory informers.SharedInformerFactory, recorder events.EventRecorder) (*alarm, error) {
+	registerMetrics()
+	a := &alarm{recognizer: r, recorder: recorder, nodes: map[string]capacity{}, preemptible: map[string]*corev1.Node{}}
+	registration, err := factory.Core().V1().Nodes().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { a.see(obj.(*corev1.Node)) },
+		UpdateFunc: func(_, now any) { a.see(now.(*corev1.Node)) },
+		DeleteFunc: func(obj any) {
+			if node, ok := lastKnown(obj).(*corev1.Node); ok {
+				a.forget(node.Name)
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("following nodes: %w", err)
+	}
+	a.synced = registration.HasSynced
+	return a, nil
+}
+
+func (a *alarm) see(node *corev1.Node) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := capacity{cpu: node.Status.Allocatable.Cpu().MilliValue(), memory: node.Status.Allocatable.Memory().Value()}
+	delete(a.preemptible, node.Name)
+	if a.recognizer.preemptible(node) {
+		c.preemptibleCPU, c.preemptibleMemory = c.cpu, c.memory
+		a.preemptible[node.Name] = node
+	}
+	a.set(node.Name, c)
+}
+
+func (a *alarm) forget(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.preemptible, name)
+	a.set(name, capacity{})
+}
+
+// set replaces the capacity of a node. The lock is held.
+func (a *alarm) set(name string, now capacity) {
+	before := a.nodes[name]
+	if before == now {
+		return
+	}
+	if a.nodes[name] = now; now == (capacity{}) {
+		delete(a.nodes, name)
+	}
+	a.sum.add(before, -1)
+	a.sum.add(now, 1)
+	capacityRatio.WithLabelValues("cpu").Set(ratio(a.sum.preemptibleCPU, a.sum.cpu))
+	capacityRatio.WithLabelValues("memory").Set(ratio(a.sum.preemptibleMemory, a.sum.memory))
+}
+
+func (c *capacity) add(other capacity, sign int64) {
+	c.cpu += sign * other.cpu
+	c.memory += sign * other.memory
+	c.preemptibleCPU += sign * other.preemptibleCPU
+	c.preemptibleMemory += sign * other.preemptibleMemory
+}
+
+// mayBePreemptible says whether the cluster has preemptible nodes, or may have some
+// that have not been seen yet.
+func (a *alarm) mayBePreemptible() bool {
+	if !a.synced() {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.preemptible) > 0
+}
+
+// sound sends the event if the capacity has gone over two thirds since it was last
+// below.
+func (a *alarm) sound() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	over := a.sum.over()
+	if over && !a.raised {
+		first := slices.Min(slices.Collect(maps.Keys(a.preemptible)))
+		a.recorder.Eventf(a.preemptible[first], nil, corev1.EventTypeWarning, eventReason, "Scheduling",
+			"%.0f %% of the cluster's cpu and %.0f %% of its memory are on preemptible nodes: more than two thirds",
+			100*ratio(a.sum.preemptibleCPU, a.sum.cpu), 100*ratio(a.sum.preemptibleMemory, a.sum.memory))
+	}
+	a.raised = over
+}
+
+// over says whether more than two thirds of the cpu or of the memory is preemptible.
+func (c capacity) over() bool {
+	return c.preemptibleCPU*alarmDenominator > c.cpu*alarmNumerator || c.preemptibleMemory*alarmDenominator > c.memory*alarmNumerator
+}
+
+func ratio(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}

@@ -1,0 +1,187 @@
+package preemptiblenodes
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+)
+
+// pool is a set of preemptible nodes that are likely to go together: what a
+// platform takes back, it takes back by zone and instance type.
+type pool struct {
+	zone, instanceType string
+}
+
+// recognizer tells preemptible nodes, and those that will soon be gone.
+type recognizer struct {
+	labels  []config.NodeLabel
+	notices []string
+}
+
+func (r recognizer) preemptible(node *corev1.Node) bool {
+	return slices.ContainsFunc(r.labels, func(label config.NodeLabel) bool {
+		value, has := node.Labels[label.Key]
+		return has && slices.Contains(label.Values, value)
+	})
+}
+
+// notified says whether a taint says that the node will soon be gone.
+func (r recognizer) notified(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
+		return slices.ContainsFunc(r.notices, func(notice string) bool {
+			prefix, isPrefix := strings.CutSuffix(notice, "*")
+			return notice == taint.Key || isPrefix && strings.HasPrefix(taint.Key, prefix)
+		})
+	})
+}
+
+// nodeFacts is what counts about a node.
+type nodeFacts struct {
+	preemptible, notified bool
+	pool                  pool
+	// replicas are the pods on it, by their direct controller.
+	replicas map[types.UID]int
+}
+
+// tally is how many replicas of a controller are where.
+type tally struct {
+	preemptible, onDemand int
+	pools                 map[pool]int
+}
+
+// nodeIndex keeps the facts of all nodes, and the tallies of all controllers, in
+// step with the scheduler's snapshot, assumed pods included.
+type nodeIndex struct {
+	recognizer recognizer
+
+	mu       sync.Mutex
+	follower changes.Follower
+	// facts is read without the lock while a pod is scheduled: nothing changes it
+	// then, as the engine schedules one pod at a time.
+	facts    map[string]*nodeFacts
+	tallies  map[types.UID]*tally
+	notified int
+}
+
+func newNodeIndex(r recognizer) *nodeIndex {
+	return &nodeIndex{recognizer: r, facts: map[string]*nodeFacts{}, tallies: map[types.UID]*tally{}}
+}
+
+// update brings the index up to date with the snapshot.
+func (x *nodeIndex) update(nodes []fwk.NodeInfo) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.follower.Follow(nodes, func(node fwk.NodeInfo) { x.set(node.Node().Name, x.factsOf(node)) }, func(name string) { x.set(name, nil) })
+}
+
+// factsOf returns the facts of a node. Pods that are on their way out do not count:
+// what replaces them must not be counted out by them.
+func (x *nodeIndex) factsOf(node fwk.NodeInfo) *nodeFacts {
+	object := node.Node()
+	f := &nodeFacts{
+		preemptible: x.recognizer.preemptible(object),
+		notified:    x.recognizer.notified(object),
+		replicas:    map[types.UID]int{},
+	}
+	if f.preemptible {
+		f.pool = pool{zone: object.Labels[corev1.LabelTopologyZone], instanceType: object.Labels[corev1.LabelInstanceTypeStable]}
+	}
+	for _, info := range node.GetPods() {
+		if owner := metav1.GetControllerOfNoCopy(info.GetPod()); owner != nil && counts(info.GetPod()) {
+			f.replicas[owner.UID]++
+		}
+	}
+	return f
+}
+
+// counts says whether a pod is a replica that lasts.
+func counts(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+}
+
+// set replaces the facts of a node; nothing, if it is gone.
+func (x *nodeIndex) set(name string, now *nodeFacts) {
+	if before, known := x.facts[name]; known {
+		x.add(before, -1)
+	}
+	if now == nil {
+		delete(x.facts, name)
+		return
+	}
+	x.facts[name] = now
+	x.add(now, 1)
+}
+
+func (x *nodeIndex) add(f *nodeFacts, sign int) {
+	if f.notified {
+		x.notified += sign
+	}
+	for uid, count := range f.replicas {
+		t := x.tallies[uid]
+		if t == nil {
+			t = &tally{pools: map[pool]int{}}
+			x.tallies[uid] = t
+		}
+		t.add(f, sign*count)
+		if t.preemptible == 0 && t.onDemand == 0 {
+			delete(x.tallies, uid)
+		}
+	}
+}
+
+// add adds replicas on a node with those facts.
+func (t *tally) add(f *nodeFacts, count int) {
+	if !f.preemptible {
+		t.onDemand += count
+		return
+	}
+	t.preemptible += count
+	if t.pools[f.pool] += count; t.pools[f.pool] == 0 {
+		delete(t.pools, f.pool)
+	}
+}
+
+// tallyOf returns how many replicas of the controllers are where.
+func (x *nodeIndex) tallyOf(controllers map[types.UID]bool) tally {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	sum := tally{pools: map[pool]int{}}
+	for uid := range controllers {
+		if t := x.tallies[uid]; t != nil {
+			sum.preemptible += t.preemptible
+			sum.onDemand += t.onDemand
+			for p, count := range t.pools {
+				sum.pools[p] += count
+			}
+		}
+	}
+	return sum
+}
+
+// recount returns the same as tallyOf, from the pods that are on the nodes.
+func (x *nodeIndex) recount(controllers map[types.UID]bool, nodes []fwk.NodeInfo) tally {
+	sum := tally{pools: map[pool]int{}}
+	for _, node := range nodes {
+		facts := x.factsOf(node)
+		for uid, count := range facts.replicas {
+			if controllers[uid] {
+				sum.add(facts, count)
+			}
+		}
+	}
+	return sum
+}
+
+func (t tally) clone() tally {
+	t.pools = maps.Clone(t.pools)
+	return t
+}

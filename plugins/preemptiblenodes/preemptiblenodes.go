@@ -1,0 +1,269 @@
+// Package preemptiblenodes decides how much of a workload may be on nodes that can
+// be taken away at short notice, and spreads that part over what is taken away
+// together.
+package preemptiblenodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+)
+
+const (
+	// Name is the name of the plugin in the registry and in configurations.
+	Name = "PreemptibleNodes"
+	// stateKey is the key in CycleState to what is known of the pod.
+	stateKey = Name
+	// policySignerName keys what this plugin reads of a pod in the pod's signature.
+	policySignerName = "stowage.dev/" + Name + ".policy"
+)
+
+// Reasons why a node does not take a pod.
+const (
+	ErrReasonNotice      = "node(s) were about to be taken away"
+	ErrReasonPreemptible = "node(s) were preemptible, which the pod's policy rules out"
+	ErrReasonOnDemand    = "node(s) were not preemptible, which the pod's policy requires"
+	ErrReasonCap         = "node(s) were preemptible, and the workload had all the replicas on such nodes that its policy allows"
+)
+
+// PreemptibleNodes is a plugin that filters and scores nodes by whether they are
+// preemptible.
+type PreemptibleNodes struct {
+	defaults   statement
+	namespaces corelisters.NamespaceLister
+	pods       corelisters.PodLister
+	workloads  *workloads
+	nodes      *nodeIndex
+	waiting    *waiting
+	alarm      *alarm
+}
+
+var _ fwk.PreFilterPlugin = &PreemptibleNodes{}
+var _ fwk.PreFilterExtensions = &PreemptibleNodes{}
+var _ fwk.FilterPlugin = &PreemptibleNodes{}
+var _ fwk.PreScorePlugin = &PreemptibleNodes{}
+var _ fwk.ScorePlugin = &PreemptibleNodes{}
+var _ fwk.EnqueueExtensions = &PreemptibleNodes{}
+var _ fwk.SignPlugin = &PreemptibleNodes{}
+
+// Name returns the name of the plugin.
+func (pl *PreemptibleNodes) Name() string {
+	return Name
+}
+
+// state is what is known of the pod that is being scheduled.
+type state struct {
+	policy   policy
+	workload workload
+	// tally is where the other replicas are.
+	tally tally
+	// hardCap and softCap are how many may be on preemptible nodes.
+	hardCap, softCap int
+	facts            map[string]*nodeFacts
+	// fewest is the number of the workload's replicas in the pool that has fewest, of
+	// those that could take the pod.
+	fewest int
+}
+
+// Clone returns a copy: preemption takes pods away from it and gives them back.
+func (s *state) Clone() fwk.StateData {
+	c := *s
+	c.tally = s.tally.clone()
+	return &c
+}
+
+// signature is all that is read of a pod where there are no preemptible nodes.
+type signature struct {
+	Namespace   string            `json:"namespace"`
+	DaemonSet   bool              `json:"daemonSet"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+// SignPod signs pods only while there are no preemptible nodes. Where there are, a
+// node's score depends on where the siblings are, and each pod placed changes it.
+func (pl *PreemptibleNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	if pl.alarm.mayBePreemptible() {
+		return nil, fwk.NewStatus(fwk.Unschedulable, "where the workload's other replicas are counts")
+	}
+	s := signature{Namespace: pod.Namespace, DaemonSet: ofDaemonSet(pod), Annotations: map[string]string{}}
+	for key, value := range pod.Annotations {
+		if claimed(key) {
+			s.Annotations[key] = value
+		}
+	}
+	return []fwk.SignFragment{{Key: policySignerName, Value: s}}, nil
+}
+
+func ofDaemonSet(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && owner.Kind == "DaemonSet"
+}
+
+// PreFilter finds the pod's policy, and where its workload's other replicas are.
+func (pl *PreemptibleNodes) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+	s, status := pl.newState(ctx, pod, nodes)
+	if !status.IsSuccess() {
+		return nil, status
+	}
+	cycleState.Write(stateKey, s)
+	if pl.nodes.notified == 0 && !s.policy.filters(s.hardCap) {
+		return nil, fwk.NewStatus(fwk.Skip)
+	}
+	return nil, nil
+}
+
+// filters says whether the policy can rule out a node.
+func (p policy) filters(hardCap int) bool {
+	return hardCap != unlimited || p.hardMode && p.onlyOneKind()
+}
+
+// newState returns what is known of the pod. Pods of DaemonSets are bound to their
+// nodes, so nothing here applies to them.
+func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes []fwk.NodeInfo) (*state, *fwk.Status) {
+	if ofDaemonSet(pod) {
+		return nil, fwk.NewStatus(fwk.Skip)
+	}
+	pl.nodes.update(nodes)
+	pl.alarm.sound()
+	// Before anything is read: what changes from here on wakes the pod.
+	pl.wait(pod)
+	p, err := pl.policyOf(pod)
+	if err != nil {
+		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
+	}
+	s := &state{policy: p, facts: pl.nodes.facts}
+	if s.workload, err = pl.workloads.of(pod); err != nil {
+		if !errors.Is(err, errNotKnownYet) {
+			return nil, fwk.AsStatus(err)
+		}
+		klog.FromContext(ctx).V(4).Info("The pod has to wait for its workload", "pod", klog.KObj(pod), "reason", err)
+		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod's "+err.Error())
+	}
+	s.tally = pl.tally(pod, s.workload.controllers, nodes)
+	desired := s.workload.desired
+	if desired == unknownReplicas {
+		// As far as anybody can tell, it wants those that it has, and this one.
+		desired = s.tally.preemptible + s.tally.onDemand + 1
+	}
+	s.hardCap, s.softCap = p.caps(desired)
+	if !p.filters(s.hardCap) {
+		pl.waiting.remove(pod.UID)
+	}
+	return s, nil
+}
+
+// tally returns how many of the controllers' replicas are where. While the engine
+// places a pod group, it adds members to the snapshot and leaves the generations of
+// the nodes as they were, so the index misses them.
+func (pl *PreemptibleNodes) tally(pod *corev1.Pod, controllers map[types.UID]bool, nodes []fwk.NodeInfo) tally {
+	if pod.Spec.SchedulingGroup != nil {
+		return pl.nodes.recount(controllers, nodes)
+	}
+	return pl.nodes.tallyOf(controllers)
+}
+
+// PreFilterExtensions returns the plugin itself.
+func (pl *PreemptibleNodes) PreFilterExtensions() fwk.PreFilterExtensions {
+	return pl
+}
+
+// AddPod counts a pod that would be on the node.
+func (pl *PreemptibleNodes) AddPod(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, added fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
+	return countPod(cycleState, added.GetPod(), node, 1)
+}
+
+// RemovePod counts a pod out that would no longer be on the node.
+func (pl *PreemptibleNodes) RemovePod(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, removed fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
+	return countPod(cycleState, removed.GetPod(), node, -1)
+}
+
+func countPod(cycleState fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo, sign int) *fwk.Status {
+	s, err := readState(cycleState)
+	if err != nil {
+		return fwk.AsStatus(err)
+	}
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil || !s.workload.controllers[owner.UID] || !counts(pod) {
+		return nil
+	}
+	if f := s.facts[node.Node().Name]; f != nil {
+		s.tally.add(f, sign)
+	}
+	return nil
+}
+
+// Filter keeps pods off nodes that will soon be gone, and holds their policy.
+func (pl *PreemptibleNodes) Filter(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
+	s, err := readState(cycleState)
+	if err != nil {
+		return fwk.AsStatus(err)
+	}
+	f := s.facts[node.Node().Name]
+	switch {
+	case f == nil:
+		return fwk.AsStatus(fmt.Errorf("node %s is not in the snapshot", node.Node().Name))
+	case f.notified:
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, ErrReasonNotice)
+	case s.policy.hardMode && f.preemptible && s.policy.mode == config.PreemptibleNever:
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, ErrReasonPreemptible)
+	case s.policy.hardMode && !f.preemptible && s.policy.mode == config.PreemptibleRequire:
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, ErrReasonOnDemand)
+	case f.preemptible && s.tally.preemptible >= s.hardCap:
+		// A sibling that is preempted makes room.
+		return fwk.NewStatus(fwk.Unschedulable, ErrReasonCap)
+	}
+	return nil
+}
+
+// New returns the plugin for the given arguments, or an error that names the
+// argument that is wrong.
+func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+	args, ok := obj.(*config.PreemptibleNodesArgs)
+	if !ok {
+		return nil, fmt.Errorf("want the arguments of %s to be of type PreemptibleNodesArgs, got %T", Name, obj)
+	}
+	if err := validation.ValidatePreemptibleNodesArgs(validation.ArgsPath(Name), args); err != nil {
+		return nil, err
+	}
+	factory := handle.SharedInformerFactory()
+	workloads, err := newWorkloads(factory)
+	if err != nil {
+		return nil, err
+	}
+	recognizer := recognizer{labels: args.NodeLabels, notices: args.TerminationNotices}
+	pl := &PreemptibleNodes{
+		defaults:   defaultsOf(args),
+		namespaces: factory.Core().V1().Namespaces().Lister(),
+		pods:       factory.Core().V1().Pods().Lister(),
+		workloads:  workloads,
+		nodes:      newNodeIndex(recognizer),
+		waiting:    newWaiting(),
+	}
+	if pl.alarm, err = newAlarm(recognizer, factory, handle.EventRecorder()); err != nil {
+		return nil, err
+	}
+	return pl, pl.followWorkloads(ctx, factory, handle)
+}
+
+func readState(cycleState fwk.CycleState) (*state, error) {
+	data, err := cycleState.Read(stateKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q from the cycle state: %w", stateKey, err)
+	}
+	s, ok := data.(*state)
+	if !ok {
+		return nil, fmt.Errorf("%q holds a %T, not the state of %s", stateKey, data, Name)
+	}
+	return s, nil
+}

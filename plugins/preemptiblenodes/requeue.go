@@ -1,0 +1,270 @@
+package preemptiblenodes
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/util"
+)
+
+// EventsToRegister returns what can give a pod a node that this plugin refused it:
+// another annotation of the pod, a sibling that goes, a node that comes, changes or
+// goes with the replicas on it. What changes in workloads and namespaces is followed
+// by followWorkloads, as the engine's own events for these are of a cache that may
+// lag behind, or run ahead of, the one that this plugin reads.
+func (pl *PreemptibleNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
+	return []fwk.ClusterEventWithHint{
+		{Event: fwk.ClusterEvent{Resource: fwk.Pod, ActionType: fwk.Update | fwk.Delete}, QueueingHintFn: pl.hintForPod},
+		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.Delete | fwk.UpdateNodeLabel | fwk.UpdateNodeTaint}, QueueingHintFn: pl.hintForNode},
+	}, nil
+}
+
+// hintForPod lets the pod try again if it has changed itself, or if a sibling is on
+// its way out, has come to its end or is one no longer.
+func (pl *PreemptibleNodes) hintForPod(_ klog.Logger, pod *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
+	before, now, err := util.As[*corev1.Pod](oldObj, newObj)
+	if err != nil {
+		return fwk.Queue, err
+	}
+	if now != nil && now.UID == pod.UID {
+		if before != nil && maps.Equal(before.Annotations, now.Annotations) && controllerOf(before) == controllerOf(now) {
+			return fwk.QueueSkip, nil
+		}
+		return fwk.Queue, nil
+	}
+	if before == nil || !counts(before) || now != nil && counts(now) && controllerOf(before) == controllerOf(now) {
+		return fwk.QueueSkip, nil
+	}
+	own, err := pl.workloads.of(pod)
+	if err != nil {
+		return fwk.Queue, nil // nothing is known: let the next attempt tell
+	}
+	if own.controllers[controllerOf(before)] {
+		return fwk.Queue, nil
+	}
+	return fwk.QueueSkip, nil
+}
+
+// hintForNode lets the pod try again if a node is new to it, or gone, or has become
+// another kind of node.
+func (pl *PreemptibleNodes) hintForNode(_ klog.Logger, _ *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
+	before, now, err := util.As[*corev1.Node](oldObj, newObj)
+	if err != nil {
+		return fwk.Queue, err
+	}
+	r := pl.nodes.recognizer
+	switch {
+	case before == nil:
+		if r.notified(now) {
+			return fwk.QueueSkip, nil
+		}
+		return fwk.Queue, nil
+	case now == nil:
+		if r.preemptible(before) {
+			return fwk.Queue, nil // the replicas on it no longer count
+		}
+		return fwk.QueueSkip, nil
+	case r.preemptible(before) != r.preemptible(now) || r.notified(before) && !r.notified(now):
+		return fwk.Queue, nil
+	}
+	return fwk.QueueSkip, nil
+}
+
+// controllerOf returns the UID of a pod's direct controller; nothing, if it has none.
+func controllerOf(pod *corev1.Pod) types.UID {
+	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
+		return owner.UID
+	}
+	return ""
+}
+
+// waiting holds the pods that may have to wait for a change of their workload or
+// namespace.
+type waiting struct {
+	mu sync.Mutex
+	// byController holds pods by UID, by the UID of their direct controller. That is
+	// known of every pod, whatever the cache lacks of its workload.
+	byController map[types.UID]map[types.UID]*corev1.Pod
+	controllers  map[types.UID]types.UID // by the UID of the pod
+}
+
+func newWaiting() *waiting {
+	return &waiting{byController: map[types.UID]map[types.UID]*corev1.Pod{}, controllers: map[types.UID]types.UID{}}
+}
+
+func (w *waiting) add(pod *corev1.Pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop(pod.UID)
+	controller := controllerOf(pod)
+	if w.byController[controller] == nil {
+		w.byController[controller] = map[types.UID]*corev1.Pod{}
+	}
+	w.byController[controller][pod.UID] = pod
+	w.controllers[pod.UID] = controller
+}
+
+// remove forgets a pod that waits no longer.
+func (w *waiting) remove(pod types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop(pod)
+}
+
+func (w *waiting) drop(pod types.UID) {
+	controller, known := w.controllers[pod]
+	if !known {
+		return
+	}
+	delete(w.controllers, pod)
+	if delete(w.byController[controller], pod); len(w.byController[controller]) == 0 {
+		delete(w.byController, controller)
+	}
+}
+
+// of returns the pods of the controllers, by UID.
+func (w *waiting) of(controllers ...types.UID) map[string]*corev1.Pod {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[string]*corev1.Pod{}
+	for _, controller := range controllers {
+		for uid, pod := range w.byController[controller] {
+			found[string(uid)] = pod
+		}
+	}
+	return found
+}
+
+// in returns the pods of the namespace, by UID.
+func (w *waiting) in(namespace string) map[string]*corev1.Pod {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[string]*corev1.Pod{}
+	for _, pods := range w.byController {
+		for uid, pod := range pods {
+			if pod.Namespace == namespace {
+				found[string(uid)] = pod
+			}
+		}
+	}
+	return found
+}
+
+// wait has the pod wait for changes. One that is gone or has a node by now does not:
+// no event would tell to forget it.
+func (pl *PreemptibleNodes) wait(pod *corev1.Pod) {
+	pl.waiting.add(pod)
+	known, err := pl.pods.Pods(pod.Namespace).Get(pod.Name)
+	if err != nil || known.UID != pod.UID || known.Spec.NodeName != "" {
+		pl.waiting.remove(pod.UID)
+	}
+}
+
+// followWorkloads lets pods try again when what their policy is taken from changes:
+// the workload, or the namespace. By then the cache that is read has the change.
+func (pl *PreemptibleNodes) followWorkloads(ctx context.Context, factory informers.SharedInformerFactory, handle fwk.Handle) error {
+	logger := klog.FromContext(ctx)
+	wake := func(pods map[string]*corev1.Pod) {
+		if len(pods) > 0 {
+			handle.Activate(logger, pods)
+		}
+	}
+	workload := func(obj any) {
+		if object, err := meta.Accessor(obj); err == nil {
+			wake(pl.waiting.of(pl.workloads.concerned(object)...))
+		}
+	}
+	namespace := func(obj any) {
+		if n, ok := obj.(*corev1.Namespace); ok {
+			wake(pl.waiting.in(n.Name))
+		}
+	}
+	for _, follow := range []struct {
+		informer cache.SharedIndexInformer
+		changed  func(any)
+	}{
+		{factory.Apps().V1().Deployments().Informer(), workload},
+		{factory.Apps().V1().ReplicaSets().Informer(), workload},
+		{factory.Apps().V1().StatefulSets().Informer(), workload},
+		{factory.Core().V1().ReplicationControllers().Informer(), workload},
+		{factory.Batch().V1().Jobs().Informer(), workload},
+		{factory.Core().V1().Namespaces().Informer(), namespace},
+	} {
+		_, err := follow.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc: follow.changed,
+			UpdateFunc: func(before, now any) {
+				if matters(before, now) {
+					follow.changed(now)
+				}
+			},
+			DeleteFunc: func(obj any) { follow.changed(lastKnown(obj)) }, // its pods no longer count
+		})
+		if err != nil {
+			return fmt.Errorf("following workloads: %w", err)
+		}
+	}
+	return pl.followPods(factory)
+}
+
+// followPods forgets pods that wait no longer.
+func (pl *PreemptibleNodes) followPods(factory informers.SharedInformerFactory) error {
+	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		UpdateFunc: func(_, now any) {
+			if pod := now.(*corev1.Pod); pod.Spec.NodeName != "" {
+				pl.waiting.remove(pod.UID)
+			}
+		},
+		DeleteFunc: func(obj any) {
+			if pod, ok := lastKnown(obj).(*corev1.Pod); ok {
+				pl.waiting.remove(pod.UID)
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("following pods: %w", err)
+	}
+	return nil
+}
+
+// lastKnown returns the object that an informer says is gone, as it was when it was
+// last seen.
+func lastKnown(obj any) any {
+	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		return gone.Obj
+	}
+	return obj
+}
+
+// matters says whether anything changed but the status.
+func matters(before, now any) bool {
+	switch now := now.(type) {
+	case *appsv1.Deployment:
+		return !equality.Semantic.DeepEqual(before.(*appsv1.Deployment).Spec.Replicas, now.Spec.Replicas)
+	case *appsv1.ReplicaSet:
+		old := before.(*appsv1.ReplicaSet)
+		return !equality.Semantic.DeepEqual(old.Spec.Replicas, now.Spec.Replicas) || !equality.Semantic.DeepEqual(old.OwnerReferences, now.OwnerReferences)
+	case *appsv1.StatefulSet:
+		return !equality.Semantic.DeepEqual(before.(*appsv1.StatefulSet).Spec.Replicas, now.Spec.Replicas)
+	case *corev1.ReplicationController:
+		return !equality.Semantic.DeepEqual(before.(*corev1.ReplicationController).Spec.Replicas, now.Spec.Replicas)
+	case *batchv1.Job:
+		old := before.(*batchv1.Job)
+		return !equality.Semantic.DeepEqual(old.Spec.Parallelism, now.Spec.Parallelism) || !equality.Semantic.DeepEqual(old.Spec.Completions, now.Spec.Completions)
+	case *corev1.Namespace:
+		return !maps.Equal(before.(*corev1.Namespace).Annotations, now.Annotations)
+	}
+	return true
+}

@@ -1,0 +1,92 @@
+package preemptiblenodes
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	corev1 "k8s.io/api/core/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/apis/config"
+)
+
+// wish is which nodes a pod's policy prefers.
+type wish int
+
+const (
+	noWish wish = iota
+	wishPreemptible
+	wishOnDemand
+)
+
+// wish returns which nodes the policy prefers, with the workload's replicas where
+// they are: beyond a cap, others than preemptible ones.
+func (s *state) wish() wish {
+	switch {
+	case s.tally.preemptible >= s.softCap || s.policy.mode == config.PreemptibleNever:
+		return wishOnDemand
+	case s.policy.mode == config.PreemptiblePrefer || s.policy.mode == config.PreemptibleRequire:
+		return wishPreemptible
+	}
+	return noWish
+}
+
+// PreScore looks for the pool with the fewest of the workload's replicas. Where all
+// nodes would get the same score, it leaves scoring to other plugins.
+func (pl *PreemptibleNodes) PreScore(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
+	s, err := readState(cycleState)
+	if errors.Is(err, fwk.ErrNotFound) {
+		return fwk.NewStatus(fwk.Skip) // as a DaemonSet's
+	}
+	if err != nil {
+		return fwk.AsStatus(err)
+	}
+	fewest, most, preemptible := math.MaxInt, 0, 0
+	for _, node := range nodes {
+		if f := s.facts[node.Node().Name]; f != nil && f.preemptible {
+			preemptible++
+			fewest, most = min(fewest, s.tally.pools[f.pool]), max(most, s.tally.pools[f.pool])
+		}
+	}
+	bothKinds := preemptible > 0 && preemptible < len(nodes)
+	if fewest >= most && (s.wish() == noWish || !bothKinds) {
+		return fwk.NewStatus(fwk.Skip)
+	}
+	scored := *s
+	scored.fewest = fewest
+	cycleState.Write(stateKey, &scored)
+	return nil
+}
+
+// Score returns 100, less 50 for a node of the kind that the policy does not
+// prefer, and less up to 50 for a preemptible node of a pool that has more of the
+// workload's replicas than another:
+//
+//	100 - 50·[not preferred] - 50·e / (1 + e)
+//
+// with e the replicas in the node's pool beyond those in the pool that has fewest.
+func (pl *PreemptibleNodes) Score(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
+	s, err := readState(cycleState)
+	if err != nil {
+		return 0, fwk.AsStatus(err)
+	}
+	score := fwk.MaxScore
+	f := s.facts[node.Node().Name]
+	if f == nil {
+		return score, nil
+	}
+	if wish := s.wish(); wish == wishOnDemand && f.preemptible || wish == wishPreemptible && !f.preemptible {
+		score -= fwk.MaxScore / 2
+	}
+	if f.preemptible {
+		excess := int64(max(0, s.tally.pools[f.pool]-s.fewest))
+		score -= fwk.MaxScore / 2 * excess / (1 + excess)
+	}
+	return score, nil
+}
+
+// ScoreExtensions returns nothing: scores are in range as they are.
+func (pl *PreemptibleNodes) ScoreExtensions() fwk.ScoreExtensions {
+	return nil
+}

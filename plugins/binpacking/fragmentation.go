@@ -65,10 +65,10 @@ func growthOn(node fwk.NodeInfo, demands []demand, typical []shape, averages []f
 	}
 	growth := 0.0
 	for _, m := range typical {
-		if !m.fits(before) {
-			growth -= m.share * sizeBefore
-		}
-		if !m.fits(after) {
+		switch {
+		case !m.fits(before): // nor after: what the pod takes was out of reach
+			growth -= m.share * (sizeBefore - sizeAfter)
+		case !m.fits(after):
 			growth += m.share * sizeAfter
 		}
 	}

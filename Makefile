@@ -18,9 +18,9 @@ LDFLAGS := -s -w \
 # Lint and code generators have a module file of their own.
 TOOL := go tool -modfile=tools.mod
 
-# What runs concurrently is tested with the race detector. What links the scheduling
-# engine is not: that would take as long to build again as everything else.
-RACE_PACKAGES := ./internal/process ./internal/playground/...
+# What runs concurrently is tested with the race detector; of what links the
+# scheduling engine, which takes minutes to build again, the one plugin that does.
+RACE_PACKAGES := ./internal/process ./internal/playground/... ./plugins/preemptiblenodes
 
 .PHONY: help
 help: ## Say what there is to make

@@ -441,3 +441,51 @@ func TestSaysWhatIsWrongWithAnAnnotation(t *testing.T) {
 	}
 	awaitRunning(t, ns, pod.Name)
 }
+
+// TestWarnsOfPreemptibleCapacity adds a preemptible node that is larger than all
+// others together.
+func TestWarnsOfPreemptibleCapacity(t *testing.T) {
+	startScheduler(t, "scheduler")
+	awaitLeader(t, "")
+	ns := namespace(t)
+	node := preemptibleNodes(t)[0]
+	node.Name = ns
+	node.Labels[corev1.LabelHostname] = node.Name
+	huge := corev1.ResourceList{"cpu": resource.MustParse("1000"), "memory": resource.MustParse("8Ti"), "pods": resource.MustParse("110")}
+	node.Status.Capacity, node.Status.Allocatable = huge, huge
+	if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deleteNode(t, node.Name) })
+	pods := 0
+	eventually(t, "an event says that most of the capacity is preemptible", func(ctx context.Context) (bool, string) {
+		// The event comes with the next pod that is scheduled.
+		createPod(t, ns, newPod(fmt.Sprintf("pod-%d", pods), schedulerName, "1m"))
+		pods++
+		events, err := client.EventsV1().Events(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		for _, e := range events.Items {
+			if e.Reason == "MostlyPreemptible" && e.Regarding.Kind == "Node" && e.Type == corev1.EventTypeWarning {
+				return strings.Contains(e.Note, "are on preemptible nodes: more than two thirds"), e.Note
+			}
+		}
+		return false, fmt.Sprintf("%d events", len(events.Items))
+	})
+}
+
+// TestEveryShippedProfile places a pod by each of them.
+func TestEveryShippedProfile(t *testing.T) {
+	startScheduler(t, "scheduler")
+	awaitLeader(t, "")
+	ns := namespace(t)
+	for _, profile := range []string{schedulerName, "stowage-spread", preemptibleFirst} {
+		pod := createPod(t, ns, newPod(profile, profile, "10m"))
+		node := awaitRunning(t, ns, pod.Name).Spec.NodeName
+		eventually(t, "its event comes from "+profile, func(ctx context.Context) (bool, string) {
+			notes := eventNotes(ctx, pod, "Scheduled")
+			return len(notes[profile]) == 1 && strings.HasSuffix(notes[profile][0], " to "+node), fmt.Sprint(notes)
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 )
 
 // TestBestFit covers what the strategies have in common, too: which resources count.
@@ -186,7 +187,7 @@ func TestBestFitAgainstExactArithmetic(t *testing.T) {
 			n := node(name, draw("allocatable", 10_000, 10_100), pod(draw("used", 1, 5_000)))
 			nodes, exact[name] = append(nodes, n), exactFullness(weights, p, n)
 		}
-		scores := scoresOf(t, pl, p, nodes...)
+		scores := plugintest.Scores(t, pl, p, nodes...)
 		for a, scoreA := range scores {
 			for b, scoreB := range scores {
 				if exact[a].Cmp(exact[b]) > 0 && scoreA <= scoreB && (scoreA > 0 || scoreB > 0) {

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 )
 
 // strategies are all there are.
@@ -209,7 +210,7 @@ func BenchmarkScoring(b *testing.B) {
 				} else if err := changed.RemovePod(klog.Background(), p); err != nil {
 					b.Fatal(err)
 				}
-				score(b, pl, p, nodes)
+				plugintest.Score(b, pl, p, nodes)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 )
 
 const gpu = "nvidia.com/gpu"
@@ -95,45 +96,6 @@ func node(name string, allocatable amounts, pods ...*corev1.Pod) *framework.Node
 	return info
 }
 
-// score runs the plugin as the engine does: nothing, if it leaves the pod to others.
-func score(t testing.TB, pl *BinPacking, p *corev1.Pod, nodes []fwk.NodeInfo) fwk.NodeScoreList {
-	t.Helper()
-	ctx, state := context.Background(), framework.NewCycleState()
-	status := pl.PreScore(ctx, state, p, nodes)
-	if status.IsSkip() {
-		return nil
-	}
-	if !status.IsSuccess() {
-		t.Fatal(status)
-	}
-	list := make(fwk.NodeScoreList, 0, len(nodes))
-	for _, n := range nodes {
-		score, status := pl.Score(ctx, state, p, n)
-		if !status.IsSuccess() {
-			t.Fatal(status)
-		}
-		list = append(list, fwk.NodeScore{Name: n.Node().Name, Score: score})
-	}
-	if status := pl.ScoreExtensions().NormalizeScore(ctx, state, p, list); !status.IsSuccess() {
-		t.Fatal(status)
-	}
-	return list
-}
-
-// scoresOf returns the node scores by name.
-func scoresOf(t testing.TB, pl *BinPacking, p *corev1.Pod, nodes ...fwk.NodeInfo) map[string]int64 {
-	t.Helper()
-	list := score(t, pl, p, nodes)
-	if list == nil {
-		return nil
-	}
-	scores := map[string]int64{}
-	for _, s := range list {
-		scores[s.Name] = s.Score
-	}
-	return scores
-}
-
 // scoreTest is a pod, the nodes that it could go to, and what they score.
 type scoreTest struct {
 	name  string
@@ -147,7 +109,7 @@ type scoreTest struct {
 func runScoreTests(t *testing.T, tests []scoreTest) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := scoresOf(t, newPlugin(t, tt.args, tt.nodes...), tt.pod, tt.nodes...)
+			got := plugintest.Scores(t, newPlugin(t, tt.args, tt.nodes...), tt.pod, tt.nodes...)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("scores (-want +got):\n%s", diff)
 			}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 )
 
 // BenchmarkScoring is the plugin's whole share of a scheduling cycle over 5,000 nodes.
@@ -36,7 +38,7 @@ func BenchmarkScoring(b *testing.B) {
 			pl, p := newPlugin(b, everything), pod(amounts{"cpu": "500m"}, tolerant...)
 			b.ReportAllocs()
 			for b.Loop() {
-				run(b, pl, p, bm.nodes)
+				plugintest.Score(b, pl, p, bm.nodes)
 			}
 		})
 	}

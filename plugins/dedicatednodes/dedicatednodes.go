@@ -4,7 +4,6 @@ package dedicatednodes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+	"github.com/stowage-k8s/stowage/plugins/internal/cycle"
 )
 
 const (
@@ -75,21 +75,9 @@ func (pl *DedicatedNodes) Score(_ context.Context, state fwk.CycleState, pod *co
 	return s.rawScore(node), nil
 }
 
-// readState returns what PreScore has left, or works it out where a profile
-// enables the plugin for Score alone.
+// readState returns what PreScore has left, or works it out.
 func (pl *DedicatedNodes) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
-	data, err := state.Read(preScoreStateKey)
-	if errors.Is(err, fwk.ErrNotFound) {
-		return pl.newState(pod), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading %q from the cycle state: %w", preScoreStateKey, err)
-	}
-	s, ok := data.(*preScoreState)
-	if !ok {
-		return nil, fmt.Errorf("%q holds a %T, not a preScoreState", preScoreStateKey, data)
-	}
-	return s, nil
+	return cycle.ReadOr(state, preScoreStateKey, func() (*preScoreState, error) { return pl.newState(pod), nil })
 }
 
 // ScoreExtensions returns the plugin itself.

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
@@ -118,44 +117,4 @@ func uses(requests amounts) nodeOption {
 	return func(_ *corev1.Node, info *framework.NodeInfo) {
 		info.AddPodInfo(&framework.PodInfo{Pod: pod(requests)})
 	}
-}
-
-// run runs the plugin as the engine does, and returns the node scores; none if the
-// plugin has nothing to say.
-func run(t testing.TB, pl *DedicatedNodes, p *corev1.Pod, nodes []fwk.NodeInfo) fwk.NodeScoreList {
-	t.Helper()
-	ctx, state := context.Background(), framework.NewCycleState()
-	status := pl.PreScore(ctx, state, p, nodes)
-	if status.IsSkip() {
-		return nil
-	}
-	if !status.IsSuccess() {
-		t.Fatal(status)
-	}
-	scores := make(fwk.NodeScoreList, 0, len(nodes))
-	for _, n := range nodes {
-		score, status := pl.Score(ctx, state, p, n)
-		if !status.IsSuccess() {
-			t.Fatal(status)
-		}
-		scores = append(scores, fwk.NodeScore{Name: n.Node().Name, Score: score})
-	}
-	if status := pl.ScoreExtensions().NormalizeScore(ctx, state, p, scores); !status.IsSuccess() {
-		t.Fatal(status)
-	}
-	return scores
-}
-
-// scoresOf returns the node scores by node; none if the plugin has nothing to say.
-func scoresOf(t testing.TB, pl *DedicatedNodes, p *corev1.Pod, nodes ...fwk.NodeInfo) map[string]int64 {
-	t.Helper()
-	list := run(t, pl, p, nodes)
-	if list == nil {
-		return nil
-	}
-	scores := map[string]int64{}
-	for _, s := range list {
-		scores[s.Name] = s.Score
-	}
-	return scores
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 )
 
 // facts are all that counts about a node, each in the plainest form.
@@ -88,7 +89,7 @@ func drawArgs(t *rapid.T) *config.DedicatedNodesArgs {
 // scoresOrEqual returns the scores, and for nodes that are left to other plugins the
 // same one for all.
 func scoresOrEqual(t testing.TB, pl *DedicatedNodes, nodes ...fwk.NodeInfo) map[string]int64 {
-	scores := scoresOf(t, pl, factsPod, nodes...)
+	scores := plugintest.Scores(t, pl, factsPod, nodes...)
 	if scores == nil {
 		scores = map[string]int64{}
 		for _, n := range nodes {

@@ -8,6 +8,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 )
 
 const (
@@ -29,7 +30,7 @@ type scoreTest struct {
 
 func (tt scoreTest) check(t *testing.T, args *config.DedicatedNodesArgs) {
 	t.Run(tt.name, func(t *testing.T) {
-		got := scoresOf(t, newPlugin(t, args), tt.pod, tt.nodes...)
+		got := plugintest.Scores(t, newPlugin(t, args), tt.pod, tt.nodes...)
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("scores (-want +got):\n%s", diff)
 		}

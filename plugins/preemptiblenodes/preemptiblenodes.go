@@ -18,6 +18,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+	"github.com/stowage-k8s/stowage/plugins/internal/cycle"
 )
 
 const (
@@ -257,13 +258,5 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 }
 
 func readState(cycleState fwk.CycleState) (*state, error) {
-	data, err := cycleState.Read(stateKey)
-	if err != nil {
-		return nil, fmt.Errorf("reading %q from the cycle state: %w", stateKey, err)
-	}
-	s, ok := data.(*state)
-	if !ok {
-		return nil, fmt.Errorf("%q holds a %T, not the state of %s", stateKey, data, Name)
-	}
-	return s, nil
+	return cycle.Read[*state](cycleState, stateKey)
 }

@@ -7,36 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
-	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 )
-
-// decodeDedicatedNodes reads a KubeSchedulerConfiguration with the given arguments of
-// DedicatedNodes, indented as they stand in the file, as the scheduler does.
-func decodeDedicatedNodes(args string) (*config.DedicatedNodesArgs, error) {
-	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), []byte(`
-apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-profiles:
-- schedulerName: stowage
-  pluginConfig:
-  - name: DedicatedNodes
-    args:
-`+args))
-	if err != nil {
-		return nil, err
-	}
-	for _, plugin := range obj.(*schedulerconfig.KubeSchedulerConfiguration).Profiles[0].PluginConfig {
-		if plugin.Name == "DedicatedNodes" {
-			return plugin.Args.(*config.DedicatedNodesArgs), nil
-		}
-	}
-	return nil, nil
-}
 
 func TestDecodeDedicatedNodesArgs(t *testing.T) {
 	weights := config.DedicatedNodesWeights{ToleratedTaints: 2, ScarceResources: 1, PreferNoSchedule: 1, ShortStay: 1}
@@ -89,7 +63,7 @@ func TestDecodeDedicatedNodesArgs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := decodeDedicatedNodes(tt.args)
+			got, err := decode[*config.DedicatedNodesArgs]("DedicatedNodes", tt.args)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -205,7 +179,7 @@ func TestBadDedicatedNodesArgs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			args, err := decodeDedicatedNodes(tt.args)
+			args, err := decode[*config.DedicatedNodesArgs]("DedicatedNodes", tt.args)
 			if err == nil {
 				err = validation.ValidateDedicatedNodesArgs(validation.ArgsPath("DedicatedNodes"), args)
 			}

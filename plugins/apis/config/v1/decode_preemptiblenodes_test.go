@@ -5,37 +5,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
-	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 )
-
-// decodePreemptibleNodes reads a KubeSchedulerConfiguration with the given arguments
-// of PreemptibleNodes, indented as they stand in the file, as the scheduler does.
-func decodePreemptibleNodes(args string) (*config.PreemptibleNodesArgs, error) {
-	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), []byte(`
-apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-profiles:
-- schedulerName: stowage
-  pluginConfig:
-  - name: PreemptibleNodes
-    args:
-`+args))
-	if err != nil {
-		return nil, err
-	}
-	for _, plugin := range obj.(*schedulerconfig.KubeSchedulerConfiguration).Profiles[0].PluginConfig {
-		if plugin.Name == "PreemptibleNodes" {
-			return plugin.Args.(*config.PreemptibleNodesArgs), nil
-		}
-	}
-	return nil, nil
-}
 
 // preemptibleNodesDefaults returns what the arguments are where none are given.
 func preemptibleNodesDefaults() *config.PreemptibleNodesArgs {
@@ -95,7 +69,7 @@ func TestDecodePreemptibleNodesArgs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := decodePreemptibleNodes(tt.args)
+			got, err := decode[*config.PreemptibleNodesArgs]("PreemptibleNodes", tt.args)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -234,7 +208,7 @@ func TestBadPreemptibleNodesArgs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			args, err := decodePreemptibleNodes(tt.args)
+			args, err := decode[*config.PreemptibleNodesArgs]("PreemptibleNodes", tt.args)
 			if err == nil {
 				err = validation.ValidatePreemptibleNodesArgs(validation.ArgsPath("PreemptibleNodes"), args)
 			}

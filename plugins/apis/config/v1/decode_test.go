@@ -7,37 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/runtime"
-	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
-	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
-	_ "github.com/stowage-k8s/stowage/plugins/apis/config/scheme"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 )
-
-// decode reads a KubeSchedulerConfiguration with the given arguments of
-// BinPacking, indented as they stand in the file, as the scheduler does.
-func decode(args string) (runtime.Object, error) {
-	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), []byte(`
-apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-profiles:
-- schedulerName: stowage
-  pluginConfig:
-  - name: BinPacking
-    args:
-`+args))
-	if err != nil {
-		return nil, err
-	}
-	for _, plugin := range obj.(*schedulerconfig.KubeSchedulerConfiguration).Profiles[0].PluginConfig {
-		if plugin.Name == "BinPacking" {
-			return plugin.Args, nil
-		}
-	}
-	return nil, nil
-}
 
 func TestDecodeBinPackingArgs(t *testing.T) {
 	cpu, memory := config.ResourceSpec{Name: "cpu", Weight: 1, Ceiling: 100}, config.ResourceSpec{Name: "memory", Weight: 1, Ceiling: 100}
@@ -101,14 +74,14 @@ func TestDecodeBinPackingArgs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			args, err := decode(tt.args)
+			args, err := decode[*config.BinPackingArgs]("BinPacking", tt.args)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, args); diff != "" {
 				t.Errorf("arguments (-want +got):\n%s", diff)
 			}
-			if err := validation.ValidateBinPackingArgs(validation.ArgsPath("BinPacking"), args.(*config.BinPackingArgs)); err != nil {
+			if err := validation.ValidateBinPackingArgs(validation.ArgsPath("BinPacking"), args); err != nil {
 				t.Error(err)
 			}
 		})
@@ -243,9 +216,9 @@ func TestBadBinPackingArgs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			args, err := decode(tt.args)
+			args, err := decode[*config.BinPackingArgs]("BinPacking", tt.args)
 			if err == nil {
-				err = validation.ValidateBinPackingArgs(validation.ArgsPath("BinPacking"), args.(*config.BinPackingArgs))
+				err = validation.ValidateBinPackingArgs(validation.ArgsPath("BinPacking"), args)
 			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %s", err, tt.want)

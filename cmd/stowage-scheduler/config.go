@@ -165,6 +165,10 @@ func checkCluster(ctx context.Context, cfg *rest.Config, l lease) error {
 	if err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
 		return fmt.Errorf("cannot use the API server at %s: %w", cfg.Host, err)
 	}
+	// The engine waits for ever for what an older API server does not serve.
+	if _, err := client.Discovery().ServerResourcesForGroupVersion("resource.k8s.io/v1"); apierrors.IsNotFound(err) {
+		return fmt.Errorf("the API server at %s serves no resource.k8s.io/v1: stowage-scheduler needs Kubernetes 1.34 or later", cfg.Host)
+	}
 	if !l.elect {
 		return nil
 	}

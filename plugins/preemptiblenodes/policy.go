@@ -169,9 +169,13 @@ func parseAnnotations(all map[string]string) (statement, error) {
 
 // claimed says whether an annotation is one of ours, or looks like one.
 func claimed(key string) bool {
-	name, ours := strings.CutPrefix(key, annotationPrefix)
-	return ours && (strings.HasPrefix(name, "preemptible") || strings.HasPrefix(name, "on-demand") ||
-		slices.ContainsFunc(annotations, func(known string) bool { return edits(key, known) <= maxSlips }))
+	if strings.HasPrefix(key, PreemptibleAnnotation) || strings.HasPrefix(key, annotationPrefix+"on-demand") {
+		return true
+	}
+	return slices.ContainsFunc(annotations, func(known string) bool {
+		longer := len(key) - len(known)
+		return -maxSlips <= longer && longer <= maxSlips && edits(key, known) <= maxSlips
+	})
 }
 
 func (s *statement) parse(key, value string) error {

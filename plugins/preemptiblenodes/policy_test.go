@@ -43,6 +43,8 @@ func TestWrongAnnotations(t *testing.T) {
 		{"a minimum in hexadecimal", stringMap{OnDemandMinAnnotation: "0x2"}, `annotation stowage.dev/on-demand-min: "0x2" ` + limit},
 		{"a slip in the name of the mode", stringMap{"stowage.dev/preemptibles": "never"}, `annotation stowage.dev/preemptibles: "never" ` + none},
 		{"a letter left out of the name of the maximum", stringMap{"stowage.dev/preemtible-max": "1"}, `annotation stowage.dev/preemtible-max: "1" ` + none},
+		{"a letter left out of the domain", stringMap{"stowge.dev/preemptible-max": "1"}, `annotation stowge.dev/preemptible-max: "1" ` + none},
+		{"a full stop in place of the slash", stringMap{"stowage.dev.preemptible-max": "1"}, `annotation stowage.dev.preemptible-max: "1" ` + none},
 		{"a hyphen left out of the name of the minimum", stringMap{"stowage.dev/ondemand-min": "1"}, `annotation stowage.dev/ondemand-min: "1" ` + none},
 		{"a slip in the name of the maximum", stringMap{"stowage.dev/preemptible-maximum": "1"}, `annotation stowage.dev/preemptible-maximum: "1" ` + none},
 		{"a slip in the name of the minimum", stringMap{"stowage.dev/on-demand": "1"}, `annotation stowage.dev/on-demand: "1" ` + none},

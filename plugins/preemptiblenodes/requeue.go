@@ -21,13 +21,14 @@ import (
 )
 
 // EventsToRegister returns what can give a pod a node that this plugin refused it:
-// another annotation of the pod, a sibling that goes, a node that comes, changes or
+// another annotation of the pod, a sibling that goes, or comes where that makes the
+// workload larger, a node that comes, changes or
 // goes with the replicas on it. What changes in workloads and namespaces is followed
 // by followWorkloads, as the engine's own events for these are of a cache that may
 // lag behind, or run ahead of, the one that this plugin reads.
 func (pl *PreemptibleNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return []fwk.ClusterEventWithHint{
-		{Event: fwk.ClusterEvent{Resource: fwk.Pod, ActionType: fwk.Update | fwk.Delete}, QueueingHintFn: pl.hintForPod},
+		{Event: fwk.ClusterEvent{Resource: fwk.Pod, ActionType: fwk.Add | fwk.Update | fwk.Delete}, QueueingHintFn: pl.hintForPod},
 		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.Delete | fwk.UpdateNodeLabel | fwk.UpdateNodeTaint}, QueueingHintFn: pl.hintForNode},
 	}, nil
 }
@@ -45,7 +46,10 @@ func (pl *PreemptibleNodes) hintForPod(_ klog.Logger, pod *corev1.Pod, oldObj, n
 		}
 		return fwk.Queue, nil
 	}
-	if before == nil || !counts(before) || now != nil && counts(now) && controllerOf(before) == controllerOf(now) {
+	if before == nil {
+		return pl.hintForSibling(pod, now), nil
+	}
+	if !counts(before) || now != nil && counts(now) && controllerOf(before) == controllerOf(now) {
 		return fwk.QueueSkip, nil
 	}
 	own, err := pl.workloads.of(pod)
@@ -56,6 +60,18 @@ func (pl *PreemptibleNodes) hintForPod(_ klog.Logger, pod *corev1.Pod, oldObj, n
 		return fwk.Queue, nil
 	}
 	return fwk.QueueSkip, nil
+}
+
+// hintForSibling lets the pod try again if another pod has got a node and is one more
+// replica of a workload that wants as many as it has: its cap may have risen.
+func (pl *PreemptibleNodes) hintForSibling(pod, placed *corev1.Pod) fwk.QueueingHint {
+	if owner := controllerOf(pod); owner == "" || owner != controllerOf(placed) || !counts(placed) {
+		return fwk.QueueSkip
+	}
+	if own, err := pl.workloads.of(pod); err == nil && own.desired != unknownReplicas {
+		return fwk.QueueSkip
+	}
+	return fwk.Queue
 }
 
 // hintForNode lets the pod try again if a node is new to it, or gone, or has become
@@ -206,7 +222,10 @@ func (pl *PreemptibleNodes) followWorkloads(ctx context.Context, factory informe
 		_, err := follow.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: follow.changed,
 			UpdateFunc: func(before, now any) {
-				if matters(before, now) {
+				if replaced(before, now) {
+					follow.changed(before)
+				}
+				if replaced(before, now) || matters(before, now) {
 					follow.changed(now)
 				}
 			},
@@ -246,6 +265,17 @@ func lastKnown(obj any) any {
 		return gone.Obj
 	}
 	return obj
+}
+
+// replaced says whether the object is another one of the same name: after a time
+// without news, its end and the other's beginning arrive as one change.
+func replaced(before, now any) bool {
+	old, err := meta.Accessor(before)
+	if err != nil {
+		return false
+	}
+	object, err := meta.Accessor(now)
+	return err == nil && old.GetUID() != object.GetUID()
 }
 
 // matters says whether anything changed but the status.

@@ -66,6 +66,27 @@ func TestHintForPod(t *testing.T) {
 			t.Errorf("hint %v, error %v", hint, err)
 		}
 	})
+	t.Run("a sibling gets a node", func(t *testing.T) {
+		cloneSet := func(name string) *corev1.Pod {
+			return owned(pod(name, nil), "apps.kruise.io/v1alpha1", "CloneSet", "own", "own")
+		}
+		for _, tt := range []struct {
+			name         string
+			waits, added *corev1.Pod
+			want         fwk.QueueingHint
+		}{
+			{"of a kind whose desired replicas nobody can tell: its cap may have risen", cloneSet("one"), cloneSet("other"), fwk.Queue},
+			{"of a kind whose desired replicas are known", waits[0], waits[1], fwk.QueueSkip},
+			{"of another workload", cloneSet("one"), stranger, fwk.QueueSkip},
+			{"and the pod has no controller", pod("one", nil), pod("other", nil), fwk.QueueSkip},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				if hint, err := c.plugin.hintForPod(klog.Background(), tt.waits, nil, tt.added); err != nil || hint != tt.want {
+					t.Errorf("hint %v, error %v, want %v", hint, err, tt.want)
+				}
+			})
+		}
+	})
 	t.Run("what is no pod", func(t *testing.T) {
 		if hint, err := c.plugin.hintForPod(klog.Background(), waits[0], node("a"), nil); err == nil || hint != fwk.Queue {
 			t.Errorf("hint %v, error %v", hint, err)
@@ -321,5 +342,13 @@ func TestLastKnown(t *testing.T) {
 		if got := lastKnown(obj); got != any(p) {
 			t.Errorf("%T: got %v", obj, got)
 		}
+	}
+}
+
+func TestReplaced(t *testing.T) {
+	before, again := deployment("web", 3), deployment("web", 3)
+	before.UID, again.UID = "first", "second"
+	if replaced(before, before) || !replaced(before, again) || replaced(before, "nothing") {
+		t.Error("only an object of another UID replaces one")
 	}
 }

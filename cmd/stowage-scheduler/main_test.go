@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/internal/manifests"
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/follow"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -193,6 +194,23 @@ func awaitRunning(t *testing.T, ns, name string) *corev1.Pod {
 		return pod.Status.Phase == corev1.PodRunning, fmt.Sprintf("%s, conditions %v", pod.Status.Phase, pod.Status.Conditions)
 	})
 	return pod
+}
+
+// followPods calls see with each pod of the namespace as it was and as it is, until
+// the test ends; nil is where it was not yet or is no more.
+func followPods(t *testing.T, ns string, see func(was, is *corev1.Pod)) {
+	t.Helper()
+	err := follow.NodesAndPods(t.Context(), client, follow.Changes{
+		Node: func(_, _ *corev1.Node) {},
+		Pod: func(was, is *corev1.Pod) {
+			if was != nil && was.Namespace == ns || is != nil && is.Namespace == ns {
+				see(was, is)
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // eventNotes returns the notes of the pod's events of that reason, by the

@@ -16,8 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
@@ -56,22 +54,13 @@ func takeCensus(t *testing.T, ns string) *census {
 	for _, node := range preemptibleNodes(t) {
 		c.preemptible.Insert(node.Name)
 	}
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(ns))
-	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { c.see(obj.(*corev1.Pod), true) },
-		UpdateFunc: func(_, obj any) { c.see(obj.(*corev1.Pod), true) },
-		DeleteFunc: func(obj any) {
-			if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-				obj = gone.Obj
-			}
-			c.see(obj.(*corev1.Pod), false)
-		},
+	followPods(t, ns, func(was, is *corev1.Pod) {
+		if is != nil {
+			c.see(is, true)
+		} else {
+			c.see(was, false)
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	factory.Start(t.Context().Done())
-	factory.WaitForCacheSync(t.Context().Done())
 	return c
 }
 

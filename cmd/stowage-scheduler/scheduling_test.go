@@ -15,8 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 )
 
@@ -163,21 +161,13 @@ type binds struct {
 func watchBinds(t *testing.T, ns string) *binds {
 	t.Helper()
 	b := &binds{nodes: map[types.UID][]string{}}
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(ns))
-	see := func(obj any) {
-		pod := obj.(*corev1.Pod)
+	followPods(t, ns, func(_, pod *corev1.Pod) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if pod.Spec.NodeName != "" && !slices.Contains(b.nodes[pod.UID], pod.Spec.NodeName) {
+		if pod != nil && pod.Spec.NodeName != "" && !slices.Contains(b.nodes[pod.UID], pod.Spec.NodeName) {
 			b.nodes[pod.UID] = append(b.nodes[pod.UID], pod.Spec.NodeName)
 		}
-	}
-	informer := factory.Core().V1().Pods().Informer()
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: see, UpdateFunc: func(_, pod any) { see(pod) }}); err != nil {
-		t.Fatal(err)
-	}
-	factory.Start(t.Context().Done())
-	factory.WaitForCacheSync(t.Context().Done())
+	})
 	return b
 }
 

@@ -119,9 +119,9 @@ func (d *demo) settle(ctx context.Context, title string, workloads []workload) (
 // count counts the replicas by where they are. Those on their way out count for
 // nothing but that they are still there.
 func (d *demo) count(title string, snapshot *cluster.Snapshot) stage {
-	places := map[string]place{}
+	places, preemptible := map[string]place{}, d.preemptible()
 	for _, node := range snapshot.Nodes {
-		places[node.Name] = place{preemptible: d.preemptible().Has(node.Name), zone: node.Labels[corev1.LabelTopologyZone]}
+		places[node.Name] = place{preemptible: preemptible.Has(node.Name), zone: node.Labels[corev1.LabelTopologyZone]}
 	}
 	s := stage{title: title, at: map[string]map[place]int{}, running: map[string]int{}}
 	for _, pod := range snapshot.Pods {

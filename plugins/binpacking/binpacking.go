@@ -1,5 +1,6 @@
-// Package binpacking scores nodes by how full a pod would leave them, so that
-// pods fill nodes that are in use before they open empty ones.
+// Package binpacking scores nodes by what a pod would leave behind on them, so that
+// pods fill nodes that are in use before they open empty ones, and what stays free
+// is of use to others.
 package binpacking
 
 import (

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	fwk "k8s.io/kube-scheduler/framework"
 
@@ -96,8 +95,8 @@ func (x *nodeIndex) factsOf(node fwk.NodeInfo) *nodeFacts {
 		f.pool = pool{zone: object.Labels[corev1.LabelTopologyZone], instanceType: object.Labels[corev1.LabelInstanceTypeStable]}
 	}
 	for _, info := range node.GetPods() {
-		if owner := metav1.GetControllerOfNoCopy(info.GetPod()); owner != nil && counts(info.GetPod()) {
-			f.replicas[owner.UID]++
+		if uid := controllerOf(info.GetPod()); uid != "" && counts(info.GetPod()) {
+			f.replicas[uid]++
 		}
 	}
 	return f

@@ -194,8 +194,7 @@ func countPod(cycleState fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo, sig
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
-	owner := metav1.GetControllerOfNoCopy(pod)
-	if owner == nil || !s.workload.controllers[owner.UID] || !counts(pod) {
+	if !s.workload.controllers[controllerOf(pod)] || !counts(pod) {
 		return nil
 	}
 	if f := s.facts[node.Node().Name]; f != nil {

@@ -22,10 +22,10 @@ import (
 
 // EventsToRegister returns what can give a pod a node that this plugin refused it:
 // another annotation of the pod, a sibling that goes, or comes where that makes the
-// workload larger, a node that comes, changes or
-// goes with the replicas on it. What changes in workloads and namespaces is followed
-// by followWorkloads, as the engine's own events for these are of a cache that may
-// lag behind, or run ahead of, the one that this plugin reads.
+// workload larger, a node that comes, changes or goes with the replicas on it. What
+// changes in workloads and namespaces is followed by followWorkloads, as the engine's
+// own events for these are of a cache that may lag behind, or run ahead of, the one
+// that this plugin reads.
 func (pl *PreemptibleNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return []fwk.ClusterEventWithHint{
 		{Event: fwk.ClusterEvent{Resource: fwk.Pod, ActionType: fwk.Add | fwk.Update | fwk.Delete}, QueueingHintFn: pl.hintForPod},
@@ -34,7 +34,8 @@ func (pl *PreemptibleNodes) EventsToRegister(context.Context) ([]fwk.ClusterEven
 }
 
 // hintForPod lets the pod try again if it has changed itself, or if a sibling is on
-// its way out, has come to its end or is one no longer.
+// its way out, has come to its end or is one no longer; for one that comes, see
+// hintForSibling.
 func (pl *PreemptibleNodes) hintForPod(_ klog.Logger, pod *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
 	before, now, err := util.As[*corev1.Pod](oldObj, newObj)
 	if err != nil {
@@ -222,10 +223,11 @@ func (pl *PreemptibleNodes) followWorkloads(ctx context.Context, factory informe
 		_, err := follow.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: follow.changed,
 			UpdateFunc: func(before, now any) {
-				if replaced(before, now) {
+				switch {
+				case replaced(before, now):
 					follow.changed(before)
-				}
-				if replaced(before, now) || matters(before, now) {
+					follow.changed(now)
+				case matters(before, now):
 					follow.changed(now)
 				}
 			},

@@ -23,6 +23,10 @@ import (
 // noticeTaint is what an autoscaler puts on nodes that it is about to take away.
 var noticeTaint = corev1.Taint{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}
 
+// again ends the names of nodes that have come back: as from any platform, they are
+// new ones. KWOK may lose a node that goes and comes under one name.
+const again = "-again"
+
 // policies are the limits of the act's workloads, as their manifests and the shipped
 // profile have them: the most replicas on preemptible nodes, worked out by hand.
 var policies = map[string]struct {
@@ -121,7 +125,7 @@ func (d *demo) settle(ctx context.Context, title string, workloads []workload) (
 func (d *demo) count(title string, snapshot *cluster.Snapshot) stage {
 	places, preemptible := map[string]place{}, d.preemptible()
 	for _, node := range snapshot.Nodes {
-		places[node.Name] = place{preemptible: preemptible.Has(node.Name), zone: node.Labels[corev1.LabelTopologyZone]}
+		places[node.Name] = place{preemptible: preemptible.Has(strings.TrimSuffix(node.Name, again)), zone: node.Labels[corev1.LabelTopologyZone]}
 	}
 	s := stage{title: title, at: map[string]map[place]int{}, running: map[string]int{}}
 	for _, pod := range snapshot.Pods {
@@ -238,16 +242,18 @@ func (d *demo) evictFrom(ctx context.Context, names sets.Set[string]) error {
 // they may use them.
 func (d *demo) giveBack(ctx context.Context, workloads []workload) error {
 	for _, node := range d.pool.PreemptibleNodes() {
+		node.Name += again
+		node.Labels[corev1.LabelHostname] = node.Name
 		if _, err := d.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("giving a node back: %w", err)
 		}
 	}
 	for _, w := range workloads {
-		again := w.object.DeepCopy()
-		if err := unstructured.SetNestedField(again.Object, "2", "spec", "template", "metadata", "labels", "revision"); err != nil {
+		renewed := w.object.DeepCopy()
+		if err := unstructured.SetNestedField(renewed.Object, "2", "spec", "template", "metadata", "labels", "revision"); err != nil {
 			return err
 		}
-		if err := d.applier.Apply(ctx, again); err != nil {
+		if err := d.applier.Apply(ctx, renewed); err != nil {
 			return err
 		}
 	}

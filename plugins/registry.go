@@ -6,15 +6,21 @@ import (
 
 	_ "github.com/stowage-k8s/stowage/plugins/apis/config/scheme" // decodes the plugins' arguments
 	"github.com/stowage-k8s/stowage/plugins/binpacking"
+	"github.com/stowage-k8s/stowage/plugins/candidatenodes"
 	"github.com/stowage-k8s/stowage/plugins/dedicatednodes"
+	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
+	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
 // NewRegistry returns Stowage's plugins by name, to be merged with the engine's own.
 func NewRegistry() frameworkruntime.Registry {
 	return frameworkruntime.Registry{
-		binpacking.Name:       binpacking.New,
-		dedicatednodes.Name:   dedicatednodes.New,
-		preemptiblenodes.Name: preemptiblenodes.New,
+		binpacking.Name:               binpacking.New,
+		candidatenodes.Name:           candidatenodes.New,
+		dedicatednodes.Name:           dedicatednodes.New,
+		indexedinterpodaffinity.Name:  indexedinterpodaffinity.New,
+		indexedpodtopologyspread.Name: indexedpodtopologyspread.New,
+		preemptiblenodes.Name:         preemptiblenodes.New,
 	}
 }

@@ -11,8 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	frameworkplugins "k8s.io/kubernetes/pkg/scheduler/framework/plugins"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 
 	"github.com/stowage-k8s/stowage/plugins"
+	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
+	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
 )
 
 // allPlugins stands for every plugin where plugins are disabled.
@@ -56,6 +59,7 @@ func check(doc map[string]any) error {
 		for _, point := range slices.Sorted(maps.Keys(points)) {
 			errs = append(errs, checkPoint(points[point], at.Child("plugins", point), known)...)
 		}
+		errs = append(errs, checkStandIns(points, at.Child("plugins"))...)
 		errs = append(errs, checkPlugins(profile["pluginConfig"], at.Child("pluginConfig"), known)...)
 	}
 	return append(errs, checkLease(leaseOf(doc), takesPlace || len(profiles) == 0)...).ToAggregate()
@@ -82,6 +86,38 @@ func checkPlugins(list any, at *field.Path, known sets.Set[string]) field.ErrorL
 		}
 	}
 	return errs
+}
+
+// standIns are the plugins that decide what one of the engine's does.
+var standIns = map[string]string{
+	indexedinterpodaffinity.Name:  names.InterPodAffinity,
+	indexedpodtopologyspread.Name: names.PodTopologySpread,
+}
+
+// checkStandIns finds plugins that decide what another one, which is enabled as well,
+// decides: both would count in the score.
+func checkStandIns(points map[string]any, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	disabled := namesIn(points, "multiPoint", "disabled").Union(namesIn(points, "score", "disabled"))
+	enabled := namesIn(points, "multiPoint", "enabled")
+	for _, name := range slices.Sorted(maps.Keys(standIns)) {
+		if other := standIns[name]; enabled.Has(name) && !disabled.HasAny(other, allPlugins) {
+			errs = append(errs, field.Required(at.Child("multiPoint", "disabled"), fmt.Sprintf("%s stands in for %s, which has to be disabled: both would count in the score", name, other)))
+		}
+	}
+	return errs
+}
+
+// namesIn returns the names of the plugins on one side of an extension point.
+func namesIn(points map[string]any, point, side string) sets.Set[string] {
+	found := sets.New[string]()
+	list, _, _ := unstructured.NestedSlice(points, point, side)
+	for _, e := range list {
+		entry, _ := e.(map[string]any)
+		name, _ := entry["name"].(string)
+		found.Insert(name)
+	}
+	return found
 }
 
 // checkLease keeps the scheduler out of kube-scheduler's way, unless it takes its

@@ -77,13 +77,13 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			"a wrong value in a plugin's arguments",
-			[]string{"--kubeconfig", kubeconfig, "--config", writeConfig(t, "weight: 2", "weight: 200")},
+			[]string{"--kubeconfig", kubeconfig, "--config", writeConfig(t, "gpu\n        weight: 2", "gpu\n        weight: 200")},
 			`initializing plugin \"BinPacking\": pluginConfig[BinPacking].args.resources[2].weight: Invalid value: 200: must be from 1 to 100`,
 		},
 		{
 			"a plugin that does not exist",
 			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight", "- name: BinPaking\n        weight")},
-			`profiles[0].plugins.multiPoint.enabled[0].name: Unsupported value: \"BinPaking\": supported values: \"BinPacking\", \"DedicatedNodes\"`,
+			`profiles[0].plugins.multiPoint.enabled[0].name: Unsupported value: \"BinPaking\": supported values: \"BinPacking\", \"CandidateNodes\", \"DedicatedNodes\"`,
 		},
 		{
 			"arguments of a plugin that does not exist",
@@ -97,8 +97,13 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			"a negative weight",
-			[]string{"--config", writeConfig(t, "weight: 5\n    score", "weight: -1\n    score")},
+			[]string{"--config", writeConfig(t, "weight: 5", "weight: -1")},
 			"profiles[0].plugins.multiPoint.enabled[2].weight: Invalid value: -1: must be 1 or more: a negative weight prefers the worst nodes",
+		},
+		{
+			"a plugin beside the one that it stands in for",
+			[]string{"--config", writeConfig(t, "      disabled:\n      - name: InterPodAffinity\n", "      disabled:\n")},
+			"profiles[0].plugins.multiPoint.disabled: Required value: IndexedInterPodAffinity stands in for InterPodAffinity, which has to be disabled: both would count in the score",
 		},
 		{
 			"the name of the cluster's own scheduler",

@@ -15,7 +15,9 @@ import (
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 	"github.com/stowage-k8s/stowage/plugins/internal/cycle"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 const (
@@ -36,8 +38,11 @@ type BinPacking struct {
 	// census and lister serve Fragmentation alone.
 	census *census
 	lister fwk.NodeInfoLister
+	changes.Reserver
 }
 
+var _ fwk.PreFilterPlugin = &BinPacking{}
+var _ fwk.ReservePlugin = &BinPacking{}
 var _ fwk.PreScorePlugin = &BinPacking{}
 var _ fwk.ScorePlugin = &BinPacking{}
 var _ fwk.ScoreExtensions = &BinPacking{}
@@ -57,6 +62,8 @@ type preScoreState struct {
 	// emptyLast says that a node without pods is taken only if no other will do.
 	emptyLast bool
 	rate      strategy
+	// version is that of the typical pods that rate goes by.
+	version int64
 }
 
 // Clone returns the state itself: nothing changes it after PreScore.
@@ -73,10 +80,30 @@ func (pl *BinPacking) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFra
 	return []fwk.SignFragment{{Key: requestsSignerName, Value: pl.requests(pod)}}, nil
 }
 
+// PreFilter says in a scan how the node's score comes about. It filters nothing.
+func (pl *BinPacking) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+	s, err := pl.newState(pod)
+	if err != nil {
+		return nil, fwk.AsStatus(err)
+	}
+	var part scan.Part
+	if len(s.demands) > 0 {
+		state.Write(preScoreStateKey, s)
+		part.Scorer = scorer{s}
+	}
+	scan.Write(state, Name, part)
+	return nil, fwk.NewStatus(fwk.Skip)
+}
+
+// PreFilterExtensions returns nothing: there is no filter.
+func (pl *BinPacking) PreFilterExtensions() fwk.PreFilterExtensions {
+	return nil
+}
+
 // PreScore works out what the pod requests, once for all nodes. A pod to which
 // none of the resources apply is left to other plugins.
 func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
-	s, err := pl.newState(pod)
+	s, err := pl.readState(state, pod)
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
@@ -111,7 +138,8 @@ func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
 		if err != nil {
 			return nil, fmt.Errorf("looking at all nodes: %w", err)
 		}
-		typical, averages := pl.census.look(nodes)
+		typical, averages, version := pl.census.look(nodes)
+		s.version = version
 		weight := float64(growthFirst)
 		if pl.emptyLast {
 			weight = growthWithFewNodes
@@ -133,7 +161,7 @@ func (pl *BinPacking) Score(_ context.Context, state fwk.CycleState, pod *corev1
 	return s.rawScore(node), nil
 }
 
-// readState returns what PreScore has left, or works it out.
+// readState returns what PreFilter or PreScore has left, or works it out.
 func (pl *BinPacking) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
 	return cycle.ReadOr(state, preScoreStateKey, func() (*preScoreState, error) { return pl.newState(pod) })
 }
@@ -172,9 +200,13 @@ func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, 
 	if err := validation.ValidateBinPackingArgs(validation.ArgsPath(Name), args); err != nil {
 		return nil, err
 	}
-	pl := &BinPacking{strategy: args.Strategy, resources: args.Resources, emptyLast: args.EmptyNodes == config.LastResort}
+	feed, err := changes.Of(handle)
+	if err != nil {
+		return nil, err
+	}
+	pl := &BinPacking{strategy: args.Strategy, resources: args.Resources, emptyLast: args.EmptyNodes == config.LastResort, Reserver: changes.Reserver{Feed: feed}}
 	if args.Strategy == config.Fragmentation {
-		pl.census = newCensus(args.Resources, args.TypicalPods)
+		pl.census = sharedCensus(feed, args.Resources, args.TypicalPods)
 		pl.lister = handle.SnapshotSharedLister().NodeInfos()
 	}
 	return pl, nil

@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes/fake"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -30,13 +32,17 @@ func packBy(strategy config.PackingStrategy, specs ...config.ResourceSpec) *conf
 	return &config.BinPackingArgs{Strategy: strategy, EmptyNodes: config.LikeAnyOther, Resources: specs}
 }
 
-// handle is all that the plugin asks of the engine: its snapshot.
+// handle is all that the plugin asks of the engine: its snapshot, and informers.
 type handle struct {
 	fwk.Handle
 	snapshot *cache.Snapshot
 }
 
 func (h handle) SnapshotSharedLister() fwk.SharedLister { return h.snapshot }
+
+func (h handle) SharedInformerFactory() informers.SharedInformerFactory {
+	return informers.NewSharedInformerFactory(fake.NewClientset(), 0)
+}
 
 // newPlugin returns the plugin in a cluster of the nodes and the pods on them.
 func newPlugin(t testing.TB, args *config.BinPackingArgs, cluster ...fwk.NodeInfo) *BinPacking {

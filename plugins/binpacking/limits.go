@@ -3,8 +3,9 @@ package binpacking
 import (
 	"math"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 // What a node's raw score loses for each reason to prefer any other, in tiers. Each
@@ -19,7 +20,7 @@ const (
 // pod would open an empty node, strand what it does not ask for, or pass a ceiling.
 func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
 	rating, tiers := 0.0, 0
-	if s.emptyLast && empty(node) {
+	if s.emptyLast && scan.Empty(node) {
 		tiers += opensNode
 	}
 	if s.strands(node) {
@@ -32,18 +33,6 @@ func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
 		rating = s.rate(s.demands, node)
 	}
 	return int64(math.Round(rating*scale)) - int64(tiers)*tier
-}
-
-// empty says whether nothing is on the node but what every node has: pods of
-// DaemonSets, and those that come from the node itself.
-func empty(node fwk.NodeInfo) bool {
-	for _, pod := range node.GetPods() {
-		owner := metav1.GetControllerOfNoCopy(pod.GetPod())
-		if owner == nil || owner.Kind != "DaemonSet" && owner.Kind != "Node" {
-			return false
-		}
-	}
-	return true
 }
 
 // excess returns by how much of its allocatable the node would go over a ceiling:

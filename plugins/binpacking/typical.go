@@ -3,6 +3,7 @@ package binpacking
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -29,17 +30,22 @@ type census struct {
 	// fixed are the typical pods that the arguments give.
 	fixed []shape
 
-	mu       sync.Mutex
-	follower changes.Follower
-	nodes    map[string]*nodeCensus
-	kinds    map[string]int // by key of what is requested
-	pods     int
-	have     []int // nodes that have the resource
-	total    []int64
+	feed *changes.Feed
+
+	mu    sync.Mutex
+	nodes []*nodeCensus  // by slot
+	kinds map[string]int // by key of what is requested
+	pods  int
+	have  []int // nodes that have the resource
+	total []int64
 
 	typical []shape
 	drift   int // pods that came or went since typical was worked out
+	// version grows with each change of typical pods or of what nodes have.
+	version int64
 }
+
+var _ changes.Subscriber = &census{}
 
 // nodeCensus is what one node adds to the census.
 type nodeCensus struct {
@@ -47,8 +53,18 @@ type nodeCensus struct {
 	have  []int64
 }
 
-func newCensus(resources []config.ResourceSpec, typical []config.TypicalPod) *census {
-	c := &census{nodes: map[string]*nodeCensus{}, kinds: map[string]int{}, have: make([]int, len(resources)), total: make([]int64, len(resources))}
+// sharedCensus returns the census of the feed's snapshot. Profiles with the same
+// arguments share one.
+func sharedCensus(feed *changes.Feed, resources []config.ResourceSpec, typical []config.TypicalPod) *census {
+	var names []string
+	for _, spec := range resources {
+		names = append(names, spec.Name)
+	}
+	return changes.Shared(feed, fmt.Sprint(names, typical), func() *census { return newCensus(feed, resources, typical) })
+}
+
+func newCensus(feed *changes.Feed, resources []config.ResourceSpec, typical []config.TypicalPod) *census {
+	c := &census{feed: feed, kinds: map[string]int{}, have: make([]int, len(resources)), total: make([]int64, len(resources))}
 	for _, spec := range resources {
 		c.resources = append(c.resources, corev1.ResourceName(spec.Name))
 	}
@@ -75,11 +91,12 @@ func newCensus(resources []config.ResourceSpec, typical []config.TypicalPod) *ce
 }
 
 // look brings the census up to date with the snapshot, and returns the typical pods
-// and what an average node that has it has of each resource.
-func (c *census) look(nodes []fwk.NodeInfo) ([]shape, []float64) {
+// and what an average node that has it has of each resource, and their version: as
+// long as it is the same, so are they.
+func (c *census) look(nodes []fwk.NodeInfo) ([]shape, []float64, int64) {
+	c.feed.Update(nodes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.follower.Follow(nodes, func(node fwk.NodeInfo) { c.set(node.Node().Name, c.countNode(node)) }, func(name string) { c.set(name, nil) })
 	averages := make([]float64, len(c.resources))
 	for i, n := range c.have {
 		if n > 0 {
@@ -87,12 +104,27 @@ func (c *census) look(nodes []fwk.NodeInfo) ([]shape, []float64) {
 		}
 	}
 	if c.fixed != nil {
-		return c.fixed, averages
+		return c.fixed, averages, c.version
 	}
 	if c.drift > 0 && float64(c.drift) >= renewal*float64(c.pods) {
 		c.typical, c.drift = commonest(c.kinds), 0
+		c.version++
 	}
-	return c.typical, averages
+	return c.typical, averages, c.version
+}
+
+// Changed counts the node as it is now.
+func (c *census) Changed(slot int, node fwk.NodeInfo) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.set(slot, c.countNode(node))
+}
+
+// Gone counts the node out.
+func (c *census) Gone(slot int, _ string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.set(slot, nil)
 }
 
 // countNode returns what the node adds to the census.
@@ -115,17 +147,19 @@ func (c *census) countNode(node fwk.NodeInfo) *nodeCensus {
 	return n
 }
 
-// set replaces what a node adds to the census; nothing, if it is gone.
-func (c *census) set(name string, now *nodeCensus) {
-	before := c.nodes[name]
-	if now == nil {
-		delete(c.nodes, name)
-	} else {
-		c.nodes[name] = now
+// set replaces what the node in the slot adds to the census; nothing, if it is gone.
+func (c *census) set(slot int, now *nodeCensus) {
+	for slot >= len(c.nodes) {
+		c.nodes = append(c.nodes, nil)
 	}
+	before := c.nodes[slot]
+	c.nodes[slot] = now
 	c.add(before, -1)
 	c.add(now, 1)
 	c.drift += difference(before, now)
+	if before == nil || now == nil || !slices.Equal(before.have, now.have) {
+		c.version++
+	}
 }
 
 func (c *census) add(n *nodeCensus, sign int) {

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 )
 
 var censusResources = []config.ResourceSpec{cpu, spec(gpu, 1)}
@@ -32,7 +33,7 @@ type counts struct {
 
 // kept returns what the census has counted of the nodes.
 func kept(c *census, nodes []fwk.NodeInfo) counts {
-	_, averages := c.look(nodes)
+	_, averages, _ := c.look(nodes)
 	return counts{Kinds: maps.Clone(c.kinds), Pods: c.pods, Have: slices.Clone(c.have), Total: slices.Clone(c.total), Averages: averages}
 }
 
@@ -74,7 +75,7 @@ func kind(requests ...int64) string {
 // compares what the census has kept count of with a count from scratch.
 func TestCensusAgainstRecount(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		c := newCensus(censusResources, nil)
+		c := sharedCensus(&changes.Feed{}, censusResources, nil)
 		cluster := map[string]*framework.NodeInfo{}
 		born := 0
 		for range rapid.IntRange(1, 10).Draw(rt, "snapshots") {
@@ -129,10 +130,10 @@ func podsOf(kinds map[string]int) []*corev1.Pod {
 
 // TestTypicalPodsAreRenewed changes a cluster of 128 pods by one after the other.
 func TestTypicalPodsAreRenewed(t *testing.T) {
-	c := newCensus([]config.ResourceSpec{cpu}, nil)
+	c := sharedCensus(&changes.Feed{}, []config.ResourceSpec{cpu}, nil)
 	n := node("a", amounts{"cpu": "1000"}, podsOf(map[string]int{"1": 96, "2": 32})...)
 	shares := func() map[int64]float64 {
-		typical, _ := c.look([]fwk.NodeInfo{n})
+		typical, _, _ := c.look([]fwk.NodeInfo{n})
 		byCPU := map[int64]float64{}
 		for _, s := range typical {
 			byCPU[s.requests[0]] = s.share
@@ -186,11 +187,11 @@ func TestCommonest(t *testing.T) {
 
 func TestGivenTypicalPods(t *testing.T) {
 	resources := []config.ResourceSpec{cpu, memory, spec(gpu, 1), spec("pods", 1)}
-	c := newCensus(resources, []config.TypicalPod{
+	c := sharedCensus(&changes.Feed{}, resources, []config.TypicalPod{
 		{Requests: quantities(amounts{"cpu": "1500m", "memory": "1Gi"}), Weight: 3},
 		{Requests: quantities(amounts{"cpu": "4", gpu: "2"}), Weight: 1},
 	})
-	typical, averages := c.look([]fwk.NodeInfo{
+	typical, averages, _ := c.look([]fwk.NodeInfo{
 		node("a", amounts{"cpu": "2", "memory": "4Gi", gpu: "4", "pods": "10"}, podsOf(map[string]int{"1": 5})...),
 		node("b", amounts{"cpu": "6", "memory": "4Gi", "pods": "30"}),
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 	"github.com/stowage-k8s/stowage/plugins/internal/cycle"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 const (
@@ -35,6 +36,7 @@ type DedicatedNodes struct {
 	horizon float64
 }
 
+var _ fwk.PreFilterPlugin = &DedicatedNodes{}
 var _ fwk.PreScorePlugin = &DedicatedNodes{}
 var _ fwk.ScorePlugin = &DedicatedNodes{}
 var _ fwk.ScoreExtensions = &DedicatedNodes{}
@@ -54,10 +56,27 @@ func (pl *DedicatedNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.Sig
 	}, nil
 }
 
-// PreScore reads the pod's tolerations and requests, once for all nodes. Where these
+// PreFilter reads the pod's tolerations and requests, once for all nodes, and says in
+// a scan how a node's score comes about. It filters nothing.
+func (pl *DedicatedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+	s := pl.newState(pod)
+	state.Write(preScoreStateKey, s)
+	scan.Write(state, Name, scan.Part{Scorer: scorer{s}})
+	return nil, fwk.NewStatus(fwk.Skip)
+}
+
+// PreFilterExtensions returns nothing: there is no filter.
+func (pl *DedicatedNodes) PreFilterExtensions() fwk.PreFilterExtensions {
+	return nil
+}
+
+// PreScore leaves scoring to other plugins where the pod's tolerations and requests
 // tell none of the nodes from another, scoring them is left to other plugins.
 func (pl *DedicatedNodes) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
-	s := pl.newState(pod)
+	s, err := pl.readState(state, pod)
+	if err != nil {
+		return fwk.AsStatus(err)
+	}
 	if s.allAlike(nodes) {
 		return fwk.NewStatus(fwk.Skip)
 	}
@@ -75,7 +94,7 @@ func (pl *DedicatedNodes) Score(_ context.Context, state fwk.CycleState, pod *co
 	return s.rawScore(node), nil
 }
 
-// readState returns what PreScore has left, or works it out.
+// readState returns what PreFilter or PreScore has left, or works it out.
 func (pl *DedicatedNodes) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
 	return cycle.ReadOr(state, preScoreStateKey, func() (*preScoreState, error) { return pl.newState(pod), nil })
 }

@@ -100,7 +100,11 @@ func normalize(scores fwk.NodeScoreList) {
 		best = max(best, s.Score)
 	}
 	for i, s := range scores {
-		behind := max(0, best-s.Score-noise)
-		scores[i].Score = fwk.MaxScore - (behind*fwk.MaxScore+scale-1)/scale
+		scores[i].Score = normalized(s.Score, best)
 	}
+}
+
+func normalized(raw, best int64) int64 {
+	behind := max(0, best-raw-noise)
+	return fwk.MaxScore - (behind*fwk.MaxScore+scale-1)/scale
 }

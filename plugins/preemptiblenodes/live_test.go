@@ -36,6 +36,8 @@ type activated struct {
 	pods map[string]bool
 }
 
+func (*activated) SnapshotSharedLister() fwk.SharedLister { return nil }
+
 func (h *activated) SharedInformerFactory() informers.SharedInformerFactory { return h.factory }
 func (h *activated) EventRecorder() events.EventRecorderLogger              { return h.events }
 

@@ -1,6 +1,7 @@
 package preemptiblenodes
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -62,8 +63,7 @@ type tally struct {
 type nodeIndex struct {
 	recognizer recognizer
 
-	mu       sync.Mutex
-	follower changes.Follower
+	mu sync.Mutex
 	// facts is read without the lock while a pod is scheduled: nothing changes it
 	// then, as the engine schedules one pod at a time.
 	facts    map[string]*nodeFacts
@@ -71,15 +71,28 @@ type nodeIndex struct {
 	notified int
 }
 
-func newNodeIndex(r recognizer) *nodeIndex {
-	return &nodeIndex{recognizer: r, facts: map[string]*nodeFacts{}, tallies: map[types.UID]*tally{}}
+var _ changes.Subscriber = &nodeIndex{}
+
+// newNodeIndex returns the index of the feed's snapshot. Profiles that tell nodes by the
+// same labels and taints share one.
+func newNodeIndex(feed *changes.Feed, r recognizer) *nodeIndex {
+	return changes.Shared(feed, fmt.Sprint(r), func() *nodeIndex {
+		return &nodeIndex{recognizer: r, facts: map[string]*nodeFacts{}, tallies: map[types.UID]*tally{}}
+	})
 }
 
-// update brings the index up to date with the snapshot.
-func (x *nodeIndex) update(nodes []fwk.NodeInfo) {
+// Changed replaces the facts of a node.
+func (x *nodeIndex) Changed(_ int, node fwk.NodeInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.follower.Follow(nodes, func(node fwk.NodeInfo) { x.set(node.Node().Name, x.factsOf(node)) }, func(name string) { x.set(name, nil) })
+	x.set(node.Node().Name, x.factsOf(node))
+}
+
+// Gone forgets a node.
+func (x *nodeIndex) Gone(_ int, name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.set(name, nil)
 }
 
 // factsOf returns the facts of a node. Pods that are on their way out do not count:

@@ -18,7 +18,9 @@ import (
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 	"github.com/stowage-k8s/stowage/plugins/internal/cycle"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 const (
@@ -48,6 +50,7 @@ type PreemptibleNodes struct {
 	nodes      *nodeIndex
 	waiting    *waiting
 	alarm      *alarm
+	changes.Reserver
 }
 
 var _ fwk.PreFilterPlugin = &PreemptibleNodes{}
@@ -55,6 +58,7 @@ var _ fwk.PreFilterExtensions = &PreemptibleNodes{}
 var _ fwk.FilterPlugin = &PreemptibleNodes{}
 var _ fwk.PreScorePlugin = &PreemptibleNodes{}
 var _ fwk.ScorePlugin = &PreemptibleNodes{}
+var _ fwk.ReservePlugin = &PreemptibleNodes{}
 var _ fwk.EnqueueExtensions = &PreemptibleNodes{}
 var _ fwk.SignPlugin = &PreemptibleNodes{}
 
@@ -114,10 +118,14 @@ func ofDaemonSet(pod *corev1.Pod) bool {
 // PreFilter finds the pod's policy, and where its workload's other replicas are.
 func (pl *PreemptibleNodes) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	s, status := pl.newState(ctx, pod, nodes)
+	if status.IsSkip() {
+		scan.Write(cycleState, Name, scan.Part{})
+	}
 	if !status.IsSuccess() {
 		return nil, status
 	}
 	cycleState.Write(stateKey, s)
+	scan.Write(cycleState, Name, pl.part(s))
 	if pl.nodes.notified == 0 && !s.policy.filters(s.hardCap) {
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
@@ -135,7 +143,7 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 	if ofDaemonSet(pod) {
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
-	pl.nodes.update(nodes)
+	pl.Feed.Update(nodes)
 	pl.alarm.sound()
 	// Before anything is read: what changes from here on wakes the pod.
 	pl.wait(pod)
@@ -210,20 +218,30 @@ func (pl *PreemptibleNodes) Filter(_ context.Context, cycleState fwk.CycleState,
 		return fwk.AsStatus(err)
 	}
 	f := s.facts[node.Node().Name]
-	switch {
-	case f == nil:
+	if f == nil {
 		return fwk.AsStatus(fmt.Errorf("node %s is not in the snapshot", node.Node().Name))
-	case f.notified:
-		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, ErrReasonNotice)
-	case s.policy.hardMode && f.preemptible && s.policy.mode == config.PreemptibleNever:
-		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, ErrReasonPreemptible)
-	case s.policy.hardMode && !f.preemptible && s.policy.mode == config.PreemptibleRequire:
-		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, ErrReasonOnDemand)
-	case f.preemptible && s.tally.preemptible >= s.hardCap:
-		// A sibling that is preempted makes room.
-		return fwk.NewStatus(fwk.Unschedulable, ErrReasonCap)
+	}
+	if code, reason := s.rejects(f); reason != "" {
+		return fwk.NewStatus(code, reason)
 	}
 	return nil
+}
+
+// rejects returns why a node with those facts does not take the pod; no reason, if it
+// does.
+func (s *state) rejects(f *nodeFacts) (fwk.Code, string) {
+	switch {
+	case f.notified:
+		return fwk.UnschedulableAndUnresolvable, ErrReasonNotice
+	case s.policy.hardMode && f.preemptible && s.policy.mode == config.PreemptibleNever:
+		return fwk.UnschedulableAndUnresolvable, ErrReasonPreemptible
+	case s.policy.hardMode && !f.preemptible && s.policy.mode == config.PreemptibleRequire:
+		return fwk.UnschedulableAndUnresolvable, ErrReasonOnDemand
+	case f.preemptible && s.tally.preemptible >= s.hardCap:
+		// A sibling that is preempted makes room.
+		return fwk.Unschedulable, ErrReasonCap
+	}
+	return fwk.Success, ""
 }
 
 // New returns the plugin for the given arguments, or an error that names the
@@ -241,14 +259,19 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 	if err != nil {
 		return nil, err
 	}
+	feed, err := changes.Of(handle)
+	if err != nil {
+		return nil, err
+	}
 	recognizer := recognizer{labels: args.NodeLabels, notices: args.TerminationNotices}
 	pl := &PreemptibleNodes{
 		defaults:   defaultsOf(args),
 		namespaces: factory.Core().V1().Namespaces().Lister(),
 		pods:       factory.Core().V1().Pods().Lister(),
 		workloads:  workloads,
-		nodes:      newNodeIndex(recognizer),
+		nodes:      newNodeIndex(feed, recognizer),
 		waiting:    newWaiting(),
+		Reserver:   changes.Reserver{Feed: feed},
 	}
 	if pl.alarm, err = newAlarm(recognizer, factory, handle.EventRecorder()); err != nil {
 		return nil, err

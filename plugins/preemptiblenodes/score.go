@@ -9,6 +9,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 // wish is which nodes a pod's policy prefers.
@@ -42,21 +43,32 @@ func (pl *PreemptibleNodes) PreScore(ctx context.Context, cycleState fwk.CycleSt
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
-	fewest, most, preemptible := math.MaxInt, 0, 0
-	for _, node := range nodes {
-		if f := s.facts[node.Node().Name]; f != nil && f.preemptible {
-			preemptible++
-			fewest, most = min(fewest, s.tally.pools[f.pool]), max(most, s.tally.pools[f.pool])
-		}
+	groups := make([]scan.Group, len(nodes))
+	for i, node := range nodes {
+		groups[i] = scan.Group{Node: scan.Node{Info: node}, Count: 1}
 	}
-	bothKinds := preemptible > 0 && preemptible < len(nodes)
-	if fewest >= most && (s.wish() == noWish || !bothKinds) {
+	fewest, alike := s.compare(groups)
+	if alike {
 		return fwk.NewStatus(fwk.Skip)
 	}
 	scored := *s
 	scored.fewest = fewest
 	cycleState.Write(stateKey, &scored)
 	return nil
+}
+
+// compare returns the number of the workload's replicas in the pool that has fewest,
+// of those that could take the pod, and whether all nodes get the same score.
+func (s *state) compare(groups []scan.Group) (int, bool) {
+	fewest, most, preemptible := math.MaxInt, 0, 0
+	for _, group := range groups {
+		if f := s.facts[group.Info.Node().Name]; f != nil && f.preemptible {
+			preemptible++
+			fewest, most = min(fewest, s.tally.pools[f.pool]), max(most, s.tally.pools[f.pool])
+		}
+	}
+	bothKinds := preemptible > 0 && preemptible < len(groups)
+	return fewest, fewest >= most && (s.wish() == noWish || !bothKinds)
 }
 
 // Score returns 100, less 50 for a node of the kind that the policy does not
@@ -71,10 +83,14 @@ func (pl *PreemptibleNodes) Score(_ context.Context, cycleState fwk.CycleState, 
 	if err != nil {
 		return 0, fwk.AsStatus(err)
 	}
+	return s.score(node), nil
+}
+
+func (s *state) score(node fwk.NodeInfo) int64 {
 	score := fwk.MaxScore
 	f := s.facts[node.Node().Name]
 	if f == nil {
-		return score, nil
+		return score
 	}
 	if wish := s.wish(); wish == wishOnDemand && f.preemptible || wish == wishPreemptible && !f.preemptible {
 		score -= fwk.MaxScore / 2
@@ -83,7 +99,7 @@ func (pl *PreemptibleNodes) Score(_ context.Context, cycleState fwk.CycleState, 
 		excess := int64(max(0, s.tally.pools[f.pool]-s.fewest))
 		score -= fwk.MaxScore / 2 * excess / (1 + excess)
 	}
-	return score, nil
+	return score
 }
 
 // ScoreExtensions returns nothing: scores are in range as they are.

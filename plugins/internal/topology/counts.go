@@ -2,46 +2,32 @@ package topology
 
 import (
 	"math"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
-// Counts are how many pods a term counts in each domain, kept up to date node by
-// node. A domain is there while at least one node makes it up, with pods or without.
+// Counts are how many pods a term counts in each domain, kept up to date node by node.
 type Counts struct {
-	term    Term
-	domains map[string]*domain // by value of the term's key
-	nodes   []share            // by slot
-	total   int                // pods in all domains
-	// levels are how many domains have a number of pods; least is no more than the
-	// least such number.
+	term      Term
+	partition *partition
+	slots     map[int]int     // pods that count on the node in a slot, where there are any
+	domains   map[*domain]int // those in a domain, where there are any
+	total     int             // pods in all domains
+	// levels are how many domains have a number of pods, from 1; least is no more than
+	// the least such number.
 	levels map[int]int
 	least  int
 	// used is the look in which the counts were asked for last.
 	used uint64
 }
 
-// domain is what the nodes of a domain add up to.
-type domain struct {
-	nodes, pods int
-}
-
-// share is what a node adds: its pods that count, to its domain, if it is of one.
-type share struct {
-	pods   int
-	domain *domain
-}
-
-func newCounts(term Term) *Counts {
-	return &Counts{term: term, domains: map[string]*domain{}, levels: map[int]int{}}
+func newCounts(term Term, p *partition) *Counts {
+	c := &Counts{term: term, partition: p, slots: map[int]int{}, domains: map[*domain]int{}, levels: map[int]int{}, least: 1}
+	p.users[c] = struct{}{}
+	return c
 }
 
 // Pods returns how many pods count in the domain with that value.
 func (c *Counts) Pods(value string) int {
-	if d := c.domains[value]; d != nil {
-		return d.pods
-	}
-	return 0
+	return c.domains[c.partition.domains[value]]
 }
 
 // Total returns how many pods count in all domains.
@@ -51,14 +37,17 @@ func (c *Counts) Total() int {
 
 // Domains returns how many domains there are.
 func (c *Counts) Domains() int {
-	return len(c.domains)
+	return len(c.partition.domains)
 }
 
 // Least returns how many pods the domain with the fewest has; where there is no
 // domain, more than any has.
 func (c *Counts) Least() int {
-	if len(c.domains) == 0 {
+	switch {
+	case c.Domains() == 0:
 		return math.MaxInt32
+	case c.Domains() > len(c.domains):
+		return 0
 	}
 	for c.levels[c.least] == 0 {
 		c.least++
@@ -68,60 +57,16 @@ func (c *Counts) Least() int {
 
 // on returns how many of the node's pods count, whether the node is of a domain or not.
 func (c *Counts) on(slot int) int {
-	if slot >= len(c.nodes) {
-		return 0
-	}
-	return c.nodes[slot].pods
-}
-
-// share returns what the node in the slot adds, to be changed.
-func (c *Counts) share(slot int) *share {
-	for slot >= len(c.nodes) {
-		c.nodes = append(c.nodes, share{})
-	}
-	return &c.nodes[slot]
-}
-
-// enter makes the node part of its domain, if the term takes it.
-func (c *Counts) enter(slot int, node *corev1.Node) {
-	if !c.term.Nodes.admits(node) {
-		return
-	}
-	value := node.Labels[c.term.Key]
-	d := c.domains[value]
-	if d == nil {
-		d = &domain{}
-		c.domains[value] = d
-		c.level(0, 1)
-	}
-	d.nodes++
-	s := c.share(slot)
-	s.domain = d
-	c.add(d, s.pods)
-}
-
-// leave undoes enter; the node is as it was then.
-func (c *Counts) leave(slot int, node *corev1.Node) {
-	s := c.share(slot)
-	d := s.domain
-	if d == nil {
-		return
-	}
-	s.domain = nil
-	c.add(d, -s.pods)
-	d.nodes--
-	if d.nodes == 0 {
-		delete(c.domains, node.Labels[c.term.Key])
-		c.level(d.pods, -1)
-	}
+	return c.slots[slot]
 }
 
 // count adds pods to what the node has, or takes them away.
 func (c *Counts) count(slot, pods int) {
-	s := c.share(slot)
-	s.pods += pods
-	if s.domain != nil {
-		c.add(s.domain, pods)
+	if c.slots[slot] += pods; c.slots[slot] == 0 {
+		delete(c.slots, slot)
+	}
+	if d := c.partition.domain(slot); d != nil {
+		c.add(d, pods)
 	}
 }
 
@@ -130,14 +75,22 @@ func (c *Counts) add(d *domain, pods int) {
 	if pods == 0 {
 		return
 	}
-	c.level(d.pods, -1)
-	d.pods += pods
-	c.level(d.pods, 1)
+	before := c.domains[d]
+	c.level(before, -1)
+	c.level(before+pods, 1)
+	if before+pods == 0 {
+		delete(c.domains, d)
+	} else {
+		c.domains[d] = before + pods
+	}
 	c.total += pods
 }
 
 // level changes how many domains have that number of pods.
 func (c *Counts) level(pods, domains int) {
+	if pods == 0 {
+		return
+	}
 	if c.levels[pods] += domains; c.levels[pods] == 0 {
 		delete(c.levels, pods)
 	}

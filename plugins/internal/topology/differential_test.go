@@ -131,8 +131,8 @@ func compareCluster(t *testing.T, seed uint64, seen tally) {
 	want := newUpstream(ctx, t, w.settings, w.snapshot, w.informers)
 	got := newOurs(w.settings, w.informers, w.maxTerms)
 	for range decisionsPerCluster {
-		w.change()
-		pod := w.newPod("")
+		w.Change()
+		pod := w.NewPod("")
 		nodes := w.look()
 		feasible, ok := compare(t, want, got, pod, nodes, w.someNodes, seen)
 		if !ok {

@@ -23,11 +23,8 @@ type heldTerm struct {
 
 // heldTerms are all the different terms of one kind that pods on nodes have.
 type heldTerms struct {
-	byID map[string]*heldTerm
-	// byNamespace are those for pods of certain namespaces, anywhere those that go
-	// by the labels of a namespace.
-	byNamespace map[string]map[*heldTerm]struct{}
-	anywhere    map[*heldTerm]struct{}
+	byID  map[string]*heldTerm
+	byPod termIndex[*heldTerm]
 }
 
 // holding is one pod's part in a held term.
@@ -38,7 +35,7 @@ type holding struct {
 }
 
 func newHeldTerms() heldTerms {
-	return heldTerms{byID: map[string]*heldTerm{}, byNamespace: map[string]map[*heldTerm]struct{}{}, anywhere: map[*heldTerm]struct{}{}}
+	return heldTerms{byID: map[string]*heldTerm{}, byPod: newTermIndex[*heldTerm]()}
 }
 
 // take returns a pod's part in the term, which becomes known if it is not yet.
@@ -51,39 +48,20 @@ func (h *heldTerms) take(term fwk.AffinityTerm, weight int64) holding {
 	if held == nil {
 		held = &heldTerm{term: term, id: id, domains: map[string]int64{}}
 		h.byID[id] = held
-		h.index(held)
+		h.byPod.add(&held.term, held)
 	}
 	held.holders++
 	return holding{of: h, term: held, weight: weight}
 }
 
-// index makes the term found by those it could match.
-func (h *heldTerms) index(held *heldTerm) {
-	if !labels.MatchesNothing(held.term.NamespaceSelector) {
-		h.anywhere[held] = struct{}{}
-		return
-	}
-	for namespace := range held.term.Namespaces {
-		if h.byNamespace[namespace] == nil {
-			h.byNamespace[namespace] = map[*heldTerm]struct{}{}
-		}
-		h.byNamespace[namespace][held] = struct{}{}
-	}
-}
-
 // matching calls found for each held term that matches the pod, whose namespace has
 // the labels.
 func (h *heldTerms) matching(pod *corev1.Pod, namespace labels.Set, found func(*heldTerm)) {
-	for held := range h.byNamespace[pod.Namespace] {
+	h.byPod.find(pod, func(held *heldTerm) {
 		if held.term.Matches(pod, namespace) {
 			found(held)
 		}
-	}
-	for held := range h.anywhere {
-		if held.term.Matches(pod, namespace) {
-			found(held)
-		}
-	}
+	})
 }
 
 // enter adds the pod's part on a node with these labels.
@@ -114,11 +92,5 @@ func (h holding) release() {
 		return
 	}
 	delete(h.of.byID, held.id)
-	delete(h.of.anywhere, held)
-	for namespace := range held.term.Namespaces {
-		delete(h.of.byNamespace[namespace], held)
-		if len(h.of.byNamespace[namespace]) == 0 {
-			delete(h.of.byNamespace, namespace)
-		}
-	}
+	h.of.byPod.remove(&held.term, held)
 }

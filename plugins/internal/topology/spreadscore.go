@@ -11,11 +11,10 @@ import (
 // SpreadScorer says how well nodes do by a pod's topology spread constraints with
 // ScheduleAnyway. A nil scorer has nothing to say.
 type SpreadScorer struct {
+	store *store
 	parts []spreadPart
 	// keys are labels that a node must have to be scored.
 	keys []string
-	// slots are the places of nodes in the counts, by name.
-	slots map[string]*nodeState
 	// unscored are the names of the nodes that lack one of the keys.
 	unscored sets.Set[string]
 }
@@ -33,6 +32,15 @@ type spreadPart struct {
 // SpreadScorer returns how to score for the pod the nodes that take it: how many
 // domains they are in decides what each constraint weighs.
 func (c *Cluster) SpreadScorer(pod *corev1.Pod, feasible []fwk.NodeInfo) (*SpreadScorer, error) {
+	s, err := c.unweighted(pod)
+	if s != nil {
+		s.weigh(feasible, func(int) int { return 1 })
+	}
+	return s, err
+}
+
+// unweighted returns the scorer before it knows which nodes take the pod.
+func (c *Cluster) unweighted(pod *corev1.Pod) (*SpreadScorer, error) {
 	constraints, err := c.constraints(pod, corev1.ScheduleAnyway)
 	if err != nil || len(constraints) == 0 {
 		return nil, err
@@ -45,25 +53,35 @@ func (c *Cluster) SpreadScorer(pod *corev1.Pod, feasible []fwk.NodeInfo) (*Sprea
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := &SpreadScorer{keys: terms[0].Nodes.keys, slots: c.nodes, unscored: sets.New[string]()}
-	scored := make([]map[string]string, 0, len(feasible))
-	for _, info := range feasible {
+	s := &SpreadScorer{keys: terms[0].Nodes.keys, store: c.store}
+	for i, term := range terms {
+		s.parts = append(s.parts, spreadPart{counts: c.counts(term), perNode: term.Key == corev1.LabelHostname, base: float64(constraints[i].maxSkew - 1)})
+	}
+	return s, nil
+}
+
+// weigh works out what each constraint weighs by the nodes that take the pod, each of
+// which stands for a number of nodes that are alike.
+func (s *SpreadScorer) weigh(feasible []fwk.NodeInfo, number func(i int) int) {
+	s.unscored = sets.New[string]()
+	var scored []map[string]string
+	nodes := 0
+	for i, info := range feasible {
 		if node := info.Node(); hasAll(node.Labels, s.keys) {
 			scored = append(scored, node.Labels)
+			nodes += number(i)
 		} else {
 			s.unscored.Insert(node.Name)
 		}
 	}
-	for i, term := range terms {
-		part := spreadPart{counts: c.counts(term), perNode: term.Key == corev1.LabelHostname, base: float64(constraints[i].maxSkew - 1)}
-		domains := len(scored)
+	for i := range s.parts {
+		part := &s.parts[i]
+		domains := nodes
 		if !part.perNode {
-			domains = countValues(scored, term.Key)
+			domains = countValues(scored, part.counts.term.Key)
 		}
 		part.weight = math.Log(float64(domains + 2))
-		s.parts = append(s.parts, part)
 	}
-	return s, nil
 }
 
 // countValues returns how many different values of the key the nodes have; not to
@@ -82,19 +100,21 @@ func (s *SpreadScorer) Score(info fwk.NodeInfo) int64 {
 	if s == nil {
 		return 0
 	}
-	node := info.Node()
-	if !hasAll(node.Labels, s.keys) {
+	labels := info.Node().Labels
+	if !hasAll(labels, s.keys) {
 		return 0
 	}
 	var score float64
 	for _, part := range s.parts {
-		value, has := node.Labels[part.counts.term.Key]
+		value, has := labels[part.counts.term.Key]
 		if !has {
 			continue
 		}
-		pods := part.counts.Pods(value)
+		var pods int
 		if part.perNode {
-			pods = part.counts.on(s.slots[node.Name].slot)
+			pods = part.counts.on(s.store.nodes[info.Node().Name].slot)
+		} else {
+			pods = part.counts.Pods(value)
 		}
 		score += float64(pods)*part.weight + part.base
 	}
@@ -114,13 +134,19 @@ func (s *SpreadScorer) Normalize(scores fwk.NodeScoreList) {
 		}
 	}
 	for i := range scores {
-		switch {
-		case s.unscored.Has(scores[i].Name):
+		if s.unscored.Has(scores[i].Name) {
 			scores[i].Score = 0
-		case most == 0:
-			scores[i].Score = fwk.MaxScore
-		default:
-			scores[i].Score = fwk.MaxScore * (most + least - scores[i].Score) / most
+			continue
 		}
+		scores[i].Score = fewest(scores[i].Score, least, most)
 	}
+}
+
+// fewest returns the score of a node out of the lowest and the highest before they
+// are normalized.
+func fewest(score, least, most int64) int64 {
+	if most == 0 {
+		return fwk.MaxScore
+	}
+	return fwk.MaxScore * (most + least - score) / most
 }

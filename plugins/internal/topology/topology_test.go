@@ -22,7 +22,9 @@ func TestCountsFollowAnySequence(t *testing.T) {
 		zone string // nothing: not of a domain
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		counts := newCounts(Term{Key: "zone", Nodes: nodeFilter{keys: []string{"zone"}}})
+		term := Term{Key: "zone", Nodes: nodeFilter{keys: []string{"zone"}}}
+		zones := newPartition("zones", &term)
+		counts := newCounts(term, zones)
 		node := func(zone string) *corev1.Node {
 			if zone == "" {
 				return &corev1.Node{}
@@ -34,9 +36,9 @@ func TestCountsFollowAnySequence(t *testing.T) {
 			slot := rapid.IntRange(0, len(nodes)-1).Draw(rt, "slot")
 			n := &nodes[slot]
 			if rapid.Bool().Draw(rt, "moves") {
-				counts.leave(slot, node(n.zone))
+				zones.leave(slot)
 				n.zone = rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(rt, "zone")
-				counts.enter(slot, node(n.zone))
+				zones.enter(slot, node(n.zone))
 			} else {
 				pods := rapid.IntRange(-n.pods, 3).Draw(rt, "pods")
 				counts.count(slot, pods)
@@ -89,7 +91,7 @@ func TestForgetsWhatIsNotAskedFor(t *testing.T) {
 		}
 	}
 	cluster.Look(nil)
-	if held := cluster.requiredAntiAffinity; len(held.byID)+len(held.byNamespace)+len(held.anywhere) > 0 {
+	if held := cluster.requiredAntiAffinity; len(held.byID)+len(held.byPod) > 0 {
 		t.Errorf("terms of pods that are gone are still held: %v", held)
 	}
 }

@@ -18,6 +18,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion,
 		&BinPackingArgs{},
 		&DedicatedNodesArgs{},
+		&IndexedInterPodAffinityArgs{},
+		&IndexedPodTopologySpreadArgs{},
 		&PreemptibleNodesArgs{},
 	)
 	return nil

@@ -15,6 +15,12 @@ import (
 func RegisterDefaults(scheme *runtime.Scheme) error {
 	scheme.AddTypeDefaultingFunc(&BinPackingArgs{}, func(obj interface{}) { SetObjectDefaults_BinPackingArgs(obj.(*BinPackingArgs)) })
 	scheme.AddTypeDefaultingFunc(&DedicatedNodesArgs{}, func(obj interface{}) { SetObjectDefaults_DedicatedNodesArgs(obj.(*DedicatedNodesArgs)) })
+	scheme.AddTypeDefaultingFunc(&IndexedInterPodAffinityArgs{}, func(obj interface{}) {
+		SetObjectDefaults_IndexedInterPodAffinityArgs(obj.(*IndexedInterPodAffinityArgs))
+	})
+	scheme.AddTypeDefaultingFunc(&IndexedPodTopologySpreadArgs{}, func(obj interface{}) {
+		SetObjectDefaults_IndexedPodTopologySpreadArgs(obj.(*IndexedPodTopologySpreadArgs))
+	})
 	scheme.AddTypeDefaultingFunc(&PreemptibleNodesArgs{}, func(obj interface{}) { SetObjectDefaults_PreemptibleNodesArgs(obj.(*PreemptibleNodesArgs)) })
 	return nil
 }
@@ -25,6 +31,14 @@ func SetObjectDefaults_BinPackingArgs(in *BinPackingArgs) {
 
 func SetObjectDefaults_DedicatedNodesArgs(in *DedicatedNodesArgs) {
 	SetDefaults_DedicatedNodesArgs(in)
+}
+
+func SetObjectDefaults_IndexedInterPodAffinityArgs(in *IndexedInterPodAffinityArgs) {
+	SetDefaults_IndexedInterPodAffinityArgs(in)
+}
+
+func SetObjectDefaults_IndexedPodTopologySpreadArgs(in *IndexedPodTopologySpreadArgs) {
+	SetDefaults_IndexedPodTopologySpreadArgs(in)
 }
 
 func SetObjectDefaults_PreemptibleNodesArgs(in *PreemptibleNodesArgs) {

@@ -1,4 +1,4 @@
-package topology
+package randomcluster
 
 import (
 	"fmt"
@@ -9,70 +9,91 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// newPod draws a pod for the node; with no node, one to be placed. Most pods are one
+// NewPod draws a pod for the node; with no node, one to be placed. Most pods are one
 // of many of the same workload, so that the same is asked again later.
-func (w *world) newPod(node string) *corev1.Pod {
+func (w *World) NewPod(node string) *corev1.Pod {
 	pod := w.newWorkload()
-	if w.chance(0.7) {
-		pod = pick(w.Rand, w.workloads...).DeepCopy()
+	if w.Chance(0.7) {
+		pod = Pick(w, w.workloads...).DeepCopy()
 	}
-	w.made++
-	pod.Name = fmt.Sprintf("pod-%d", w.made)
-	pod.UID = types.UID(pod.Name)
+	w.name(pod)
 	pod.Spec.NodeName = node
-	if node != "" && w.chance(0.1) {
+	if by := metav1.GetControllerOf(pod); node == "" && by != nil && by.Kind == "DaemonSet" && w.Chance(0.9) {
+		w.nameNode(pod, w.someNode())
+	}
+	if node != "" && w.Chance(0.1) {
 		pod.DeletionTimestamp = &metav1.Time{}
 	}
 	return pod
 }
 
+// Another returns a pod to be placed that asks for the same as the one given, or, in a
+// world with everything, for the same but for one thing.
+func (w *World) Another(pod *corev1.Pod) *corev1.Pod {
+	pod = pod.DeepCopy()
+	w.name(pod)
+	if w.options.Everything && w.Chance(0.6) {
+		w.vary(pod)
+	}
+	return pod
+}
+
+func (w *World) name(pod *corev1.Pod) {
+	w.made++
+	pod.Name = fmt.Sprintf("pod-%d", w.made)
+	pod.UID = types.UID(pod.Name)
+}
+
 // newWorkload draws what a pod asks for.
-func (w *world) newWorkload() *corev1.Pod {
+func (w *World) newWorkload() *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.someNamespace(), Labels: w.newLabels()}}
 	w.addNodeAffinity(pod)
 	w.addTolerations(pod)
 	w.addPodAffinity(pod)
 	w.addConstraints(pod)
+	if w.options.Everything {
+		w.outfit(pod)
+	}
 	return pod
 }
 
-func (w *world) someNamespace() string {
-	if w.chance(0.5) {
+func (w *World) someNamespace() string {
+	if w.Chance(0.5) {
 		return namespaces[0]
 	}
-	return pick(w.Rand, namespaces...)
+	return Pick(w, namespaces...)
 }
 
-func (w *world) newLabels() map[string]string {
+func (w *World) newLabels() map[string]string {
 	labels := map[string]string{}
-	if w.chance(0.95) {
-		labels["app"] = pick(w.Rand, "a", "a", "b", "c")
+	if w.Chance(0.95) {
+		labels["app"] = Pick(w, "a", "a", "b", "c")
 	}
-	if w.chance(0.6) {
-		labels["tier"] = pick(w.Rand, "x", "y")
+	if w.Chance(0.6) {
+		labels["tier"] = Pick(w, "x", "y")
 	}
-	if w.chance(0.5) {
-		labels["rev"] = pick(w.Rand, "1", "2")
+	if w.Chance(0.5) {
+		labels["rev"] = Pick(w, "1", "2")
 	}
 	return labels
 }
 
-func (w *world) addNodeAffinity(pod *corev1.Pod) {
-	if w.chance(0.15) {
-		pod.Spec.NodeSelector = map[string]string{corev1.LabelTopologyZone: pick(w.Rand, "z1", "z2")}
+func (w *World) addNodeAffinity(pod *corev1.Pod) {
+	if w.Chance(0.15) {
+		pod.Spec.NodeSelector = map[string]string{corev1.LabelTopologyZone: Pick(w, "z1", "z2")}
 	}
-	if !w.chance(0.15) {
+	if !w.Chance(0.15) {
 		return
 	}
 	term := corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{
-		pick(w.Rand,
-			corev1.NodeSelectorRequirement{Key: size, Operator: corev1.NodeSelectorOpGt, Values: []string{"1"}},
-			corev1.NodeSelectorRequirement{Key: size, Operator: corev1.NodeSelectorOpLt, Values: []string{pick(w.Rand, "16", "a size that is no number")}},
-			corev1.NodeSelectorRequirement{Key: rack, Operator: corev1.NodeSelectorOpExists},
+		Pick(w,
+			corev1.NodeSelectorRequirement{Key: Size, Operator: corev1.NodeSelectorOpGt, Values: []string{"1"}},
+			corev1.NodeSelectorRequirement{Key: Size, Operator: corev1.NodeSelectorOpLt, Values: []string{Pick(w, "16", "a size that is no number")}},
+			corev1.NodeSelectorRequirement{Key: Rack, Operator: corev1.NodeSelectorOpExists},
 			corev1.NodeSelectorRequirement{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpNotIn, Values: []string{"z1"}},
 		),
 	}}
-	if w.chance(0.2) {
+	if w.Chance(0.2) {
 		term.MatchFields = []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: corev1.NodeSelectorOpNotIn, Values: []string{w.nodeName()}}}
 	}
 	pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
@@ -80,29 +101,29 @@ func (w *world) addNodeAffinity(pod *corev1.Pod) {
 	}}
 }
 
-func (w *world) addTolerations(pod *corev1.Pod) {
-	if w.chance(0.2) {
+func (w *World) addTolerations(pod *corev1.Pod) {
+	if w.Chance(0.2) {
 		pod.Spec.Tolerations = append(pod.Spec.Tolerations, corev1.Toleration{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "x"})
 	}
-	if w.chance(0.1) {
+	if w.Chance(0.1) {
 		pod.Spec.Tolerations = append(pod.Spec.Tolerations, corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule})
 	}
 }
 
-func (w *world) addPodAffinity(pod *corev1.Pod) {
-	if !w.chance(0.6) {
+func (w *World) addPodAffinity(pod *corev1.Pod) {
+	if !w.Chance(w.options.Affinity) {
 		return
 	}
 	if pod.Spec.Affinity == nil {
 		pod.Spec.Affinity = &corev1.Affinity{}
 	}
-	if w.chance(0.5) {
+	if w.Chance(0.5) {
 		pod.Spec.Affinity.PodAffinity = &corev1.PodAffinity{
 			RequiredDuringSchedulingIgnoredDuringExecution:  w.newTerms(0.4, pod.Labels),
 			PreferredDuringSchedulingIgnoredDuringExecution: w.newWeightedTerms(0.6),
 		}
 	}
-	if w.chance(0.5) {
+	if w.Chance(0.5) {
 		pod.Spec.Affinity.PodAntiAffinity = &corev1.PodAntiAffinity{
 			RequiredDuringSchedulingIgnoredDuringExecution:  w.newTerms(0.4, nil),
 			PreferredDuringSchedulingIgnoredDuringExecution: w.newWeightedTerms(0.6),
@@ -111,14 +132,14 @@ func (w *world) addPodAffinity(pod *corev1.Pod) {
 }
 
 // newTerms draws up to two terms; half of them select by the labels, if there are any.
-func (w *world) newTerms(likely float64, own map[string]string) []corev1.PodAffinityTerm {
+func (w *World) newTerms(likely float64, own map[string]string) []corev1.PodAffinityTerm {
 	var terms []corev1.PodAffinityTerm
 	for range 2 {
-		if !w.chance(likely) {
+		if !w.Chance(likely) {
 			continue
 		}
 		term := w.newTerm()
-		if len(own) > 0 && w.chance(0.5) {
+		if len(own) > 0 && w.Chance(0.5) {
 			term.LabelSelector = &metav1.LabelSelector{MatchLabels: own}
 		}
 		terms = append(terms, term)
@@ -126,23 +147,23 @@ func (w *world) newTerms(likely float64, own map[string]string) []corev1.PodAffi
 	return terms
 }
 
-func (w *world) newWeightedTerms(likely float64) []corev1.WeightedPodAffinityTerm {
+func (w *World) newWeightedTerms(likely float64) []corev1.WeightedPodAffinityTerm {
 	var terms []corev1.WeightedPodAffinityTerm
 	for range 2 {
-		if w.chance(likely) {
-			terms = append(terms, corev1.WeightedPodAffinityTerm{Weight: int32(pick(w.Rand, 1, 10, 1+w.IntN(100))), PodAffinityTerm: w.newTerm()})
+		if w.Chance(likely) {
+			terms = append(terms, corev1.WeightedPodAffinityTerm{Weight: int32(Pick(w, 1, 10, 1+w.IntN(100))), PodAffinityTerm: w.newTerm()})
 		}
 	}
 	return terms
 }
 
-func (w *world) newTerm() corev1.PodAffinityTerm {
+func (w *World) newTerm() corev1.PodAffinityTerm {
 	term := corev1.PodAffinityTerm{TopologyKey: w.newKey(), LabelSelector: w.newSelector()}
-	if w.chance(0.2) {
-		term.Namespaces = []string{pick(w.Rand, namespaces...), pick(w.Rand, namespaces...)}
+	if w.Chance(0.2) {
+		term.Namespaces = []string{Pick(w, namespaces...), Pick(w, namespaces...)}
 	}
-	if w.chance(0.3) {
-		term.NamespaceSelector = pick(w.Rand,
+	if w.Chance(0.3) {
+		term.NamespaceSelector = Pick(w,
 			&metav1.LabelSelector{},
 			&metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}},
 			selectBy("team", metav1.LabelSelectorOpIn, "red", "blue"),
@@ -154,25 +175,25 @@ func (w *world) newTerm() corev1.PodAffinityTerm {
 	return term
 }
 
-func (w *world) newKey() string {
-	return pick(w.Rand, corev1.LabelHostname, corev1.LabelHostname, corev1.LabelHostname, corev1.LabelHostname,
-		corev1.LabelTopologyZone, corev1.LabelTopologyZone, corev1.LabelTopologyZone, corev1.LabelTopologyZone, rack, rack, nowhere)
+func (w *World) newKey() string {
+	return Pick(w, corev1.LabelHostname, corev1.LabelHostname, corev1.LabelHostname, corev1.LabelHostname,
+		corev1.LabelTopologyZone, corev1.LabelTopologyZone, corev1.LabelTopologyZone, corev1.LabelTopologyZone, Rack, Rack, Nowhere)
 }
 
 // newSelector draws a selector: most take pods of one app, some nothing or everything.
-func (w *world) newSelector() *metav1.LabelSelector {
-	app := pick(w.Rand, "a", "b", "c")
+func (w *World) newSelector() *metav1.LabelSelector {
+	app := Pick(w, "a", "b", "c")
 	switch {
-	case w.chance(0.05):
+	case w.Chance(0.05):
 		return nil
-	case w.chance(0.05):
+	case w.Chance(0.05):
 		return &metav1.LabelSelector{}
-	case w.chance(0.5):
+	case w.Chance(0.5):
 		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
-	case w.chance(0.4):
-		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app, "tier": pick(w.Rand, "x", "y")}}
+	case w.Chance(0.4):
+		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app, "tier": Pick(w, "x", "y")}}
 	}
-	return pick(w.Rand,
+	return Pick(w,
 		selectBy("app", metav1.LabelSelectorOpIn, "a", "b"),
 		selectBy("app", metav1.LabelSelectorOpNotIn, app),
 		selectBy("tier", metav1.LabelSelectorOpExists),
@@ -184,33 +205,34 @@ func selectBy(key string, op metav1.LabelSelectorOperator, values ...string) *me
 	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: op, Values: values}}}
 }
 
-func (w *world) addConstraints(pod *corev1.Pod) {
-	if !w.chance(0.5) {
+func (w *World) addConstraints(pod *corev1.Pod) {
+	if !w.Chance(w.options.Spread) {
 		return
 	}
 	for _, kind := range []corev1.UnsatisfiableConstraintAction{corev1.DoNotSchedule, corev1.ScheduleAnyway} {
 		for range 2 {
-			if w.chance(0.4) {
-				pod.Spec.TopologySpreadConstraints = append(pod.Spec.TopologySpreadConstraints, w.newConstraint(w.newKey(), kind))
+			if w.Chance(0.4) {
+				pod.Spec.TopologySpreadConstraints = append(pod.Spec.TopologySpreadConstraints, w.NewConstraint(w.newKey(), kind))
 			}
 		}
 	}
 }
 
-func (w *world) newConstraint(key string, kind corev1.UnsatisfiableConstraintAction) corev1.TopologySpreadConstraint {
+// NewConstraint draws a constraint of topology spread.
+func (w *World) NewConstraint(key string, kind corev1.UnsatisfiableConstraintAction) corev1.TopologySpreadConstraint {
 	c := corev1.TopologySpreadConstraint{
 		MaxSkew: int32(1 + w.IntN(4)), TopologyKey: key, WhenUnsatisfiable: kind, LabelSelector: w.newSelector(),
 		NodeAffinityPolicy: w.newPolicy(), NodeTaintsPolicy: w.newPolicy(),
 	}
-	if kind == corev1.DoNotSchedule && w.chance(0.6) {
+	if kind == corev1.DoNotSchedule && w.Chance(0.6) {
 		c.MinDomains = ptr.To(int32(1 + w.IntN(10)))
 	}
-	if w.chance(0.3) {
-		c.MatchLabelKeys = []string{pick(w.Rand, "rev", "tier", "no pod has this")}
+	if w.Chance(0.3) {
+		c.MatchLabelKeys = []string{Pick(w, "rev", "tier", "no pod has this")}
 	}
 	return c
 }
 
-func (w *world) newPolicy() *corev1.NodeInclusionPolicy {
-	return pick(w.Rand, nil, ptr.To(corev1.NodeInclusionPolicyHonor), ptr.To(corev1.NodeInclusionPolicyIgnore))
+func (w *World) newPolicy() *corev1.NodeInclusionPolicy {
+	return Pick(w, nil, ptr.To(corev1.NodeInclusionPolicyHonor), ptr.To(corev1.NodeInclusionPolicyIgnore))
 }

@@ -1,0 +1,81 @@
+package loop
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Metrics of figures.
+const (
+	cpuPerPod    = "cpu_us_per_pod"
+	allocsPerPod = "allocs_per_pod"
+	nodesUsed    = "nodes_used"
+	lowerBound   = "lower_bound"
+)
+
+// Figure is one thing measured.
+type Figure struct {
+	Case    string `json:"case"`
+	Subject string `json:"subject"`
+	Metric  string `json:"metric"`
+	// Value is the median over the rounds, between Min and Max, or a plain count.
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Min   float64 `json:"min,omitempty"`
+	Max   float64 `json:"max,omitempty"`
+}
+
+// summary completes the figure from what was measured round by round.
+func summary(f Figure, values []float64) Figure {
+	f.Value, f.Min, f.Max = tenths(median(values)), tenths(slices.Min(values)), tenths(slices.Max(values))
+	return f
+}
+
+func tenths(v float64) float64 { return math.Round(v*10) / 10 }
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// WriteJSON writes the figures as a list.
+func WriteJSON(out io.Writer, figures []Figure) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(figures)
+}
+
+// WriteFile writes the figures to a file, whole or not at all.
+func WriteFile(path string, figures []Figure) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	if err := WriteJSON(file, figures); err != nil {
+		_ = file.Close()
+		return fmt.Errorf("writing %s: %w", file.Name(), err)
+	}
+	// Temporary files are their owner's alone.
+	if err := file.Chmod(0o644); err != nil {
+		_ = file.Close()
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}

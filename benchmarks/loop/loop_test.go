@@ -1,0 +1,227 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+const (
+	smallNodes = 50
+	// smallPods are of more than one app.
+	smallPods = 70
+)
+
+func workload(t *testing.T, name string) Workload {
+	t.Helper()
+	all := Workloads()
+	i := slices.IndexFunc(all, func(w Workload) bool { return w.Name == name })
+	if i < 0 {
+		t.Fatalf("no workload %s", name)
+	}
+	return all[i]
+}
+
+// TestEverySubjectPlacesEveryWorkload, and no pod is where it must not be.
+func TestEverySubjectPlacesEveryWorkload(t *testing.T) {
+	for _, w := range Workloads() {
+		for _, fill := range []int{0, 50} {
+			c := Case{w, smallNodes, fill}
+			s := newScenario(c, 1)
+			for _, subject := range Subjects() {
+				t.Run(c.String()+"/"+subject.Name, func(t *testing.T) {
+					e, err := newEngine(t.Context(), subject, s)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer e.stop()
+					placed, err := e.pack(t.Context(), smallPods)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := e.check(smallPods); err != nil {
+						t.Error(err)
+					}
+					if diff := cmp.Diff([]string(nil), violations(s, placed)); diff != "" {
+						t.Errorf("what is wrong (-want +got):\n%s", diff)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestViolationsAreFound(t *testing.T) {
+	tests := []struct {
+		workload string
+		// nodes are those of three pods of one app.
+		nodes []int
+		want  []string
+	}{
+		{plain, []int{0, 0, 0}, nil},
+		{"hostname-anti-affinity", []int{0, 1, 1}, []string{"arrived-0: 2 replicas are on node-00001"}},
+		{"zone-affinity", []int{0, 10, 1}, []string{"arrived-0: replicas are in zones zone-0, zone-1"}},
+		{"zone-spread", []int{0, 10, 1}, []string{"arrived-0: zone-0 has 2 replicas, another zone 0"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.workload, func(t *testing.T) {
+			s := newScenario(Case{workload(t, tt.workload), smallNodes, 0}, 1)
+			var placed []*corev1.Pod
+			for i, node := range tt.nodes {
+				pod := s.arrival(i, "")
+				pod.Spec.NodeName = s.nodes[node].Name
+				placed = append(placed, pod)
+			}
+			if diff := cmp.Diff(tt.want, violations(s, placed)); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestMeasure looks at what the figures are about, not at times.
+func TestMeasure(t *testing.T) {
+	c := Comparison{Case: Case{workload(t, plain), smallNodes, 0}, Subjects: Subjects(), Packed: smallPods}
+	figures, err := Run(t.Context(), []Comparison{c}, Options{Rounds: 2, Seed: 1, Progress: func(Progress) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type shape struct{ Case, Subject, Metric, Unit string }
+	var got, want []shape
+	counts := map[string]float64{}
+	for _, f := range figures {
+		got = append(got, shape{f.Case, f.Subject, f.Metric, f.Unit})
+		if f.Value <= 0 {
+			t.Errorf("%+v is not above 0", f)
+		}
+		if f.Metric == nodesUsed || f.Metric == lowerBound {
+			counts[f.Subject+" "+f.Metric] = f.Value
+		} else if f.Min > f.Value || f.Value > f.Max {
+			t.Errorf("%+v is not between the least and the most", f)
+		}
+	}
+	for _, subject := range Subjects() {
+		for _, m := range [][2]string{{cpuPerPod, "us"}, {allocsPerPod, "count"}, {nodesUsed, "count"}, {lowerBound, "count"}} {
+			want = append(want, shape{"plain/nodes=50/fill=0", subject.Name, m[0], m[1]})
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("figures (-want +got):\n%s", diff)
+	}
+	// 64 pods fill a node; upstream's default spreads 70 over all nodes.
+	wantCounts := map[string]float64{
+		"stowage nodes_used": 2, "stowage lower_bound": 2, "exhaustive nodes_used": 2, "exhaustive lower_bound": 2,
+		"default nodes_used": 50, "default lower_bound": 2, "most-allocated nodes_used": 2, "most-allocated lower_bound": 2,
+	}
+	if diff := cmp.Diff(wantCounts, counts); diff != "" {
+		t.Errorf("nodes (-want +got):\n%s", diff)
+	}
+}
+
+func TestMeasureFailsWhereAPodHasNoPlace(t *testing.T) {
+	c := Comparison{Case: Case{workload(t, plain), smallNodes, 0}, Subjects: Subjects()[:1], Packed: 2*smallNodes*nodeMilliCPU/podMilliCPU + 1}
+	_, err := Run(t.Context(), []Comparison{c}, Options{Rounds: 1, Seed: 1, Progress: func(Progress) {}})
+	const want = "plain/nodes=50/fill=0: stowage: pod loop/arrival-3200 has got no node: 0/50 nodes are available"
+	if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
+		t.Errorf("error %v, want %s …", err, want)
+	}
+}
+
+func TestMeasureNeedsRoomForTheRounds(t *testing.T) {
+	c := Comparison{Case: Case{workload(t, plain), smallNodes, 90}, Subjects: Subjects()[:1]}
+	_, err := Run(t.Context(), []Comparison{c}, Options{Rounds: 1000, Seed: 1, Progress: func(Progress) {}})
+	const want = "plain/nodes=50/fill=90: there is room for 320 pods, which is not enough for 1000 rounds: have fewer"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := Comparison{Case: Case{workload(t, plain), smallNodes, 0}, Subjects: Subjects()}
+	_, err := Run(ctx, []Comparison{c}, Options{Rounds: 3, Seed: 1, Progress: func(p Progress) {
+		if p.Doing == "round 2 of 3" {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want the end of the context", err)
+	}
+}
+
+func TestComparisons(t *testing.T) {
+	workloads := []Workload{workload(t, plain), workload(t, "taints"), workload(t, "zone-spread")}
+	tests := []struct {
+		name string
+		got  []Comparison
+		want []string
+	}{
+		{
+			"each workload at its own fills", Full(workloads, Subjects()[:2], []int{1000}, nil), []string{
+				"plain/nodes=1000/fill=0, packing 3300: stowage exhaustive", "plain/nodes=1000/fill=50: stowage exhaustive",
+				"plain/nodes=1000/fill=90: stowage exhaustive", "plain/nodes=1000/fill=98: stowage exhaustive",
+				"taints/nodes=1000/fill=0: stowage exhaustive", "taints/nodes=1000/fill=50: stowage exhaustive",
+				"taints/nodes=1000/fill=90: stowage exhaustive", "taints/nodes=1000/fill=98: stowage exhaustive",
+				"zone-spread/nodes=1000/fill=0: stowage exhaustive",
+			},
+		},
+		{
+			"fills that are given are for all", Full(workloads[1:], Subjects()[:1], []int{1000, 5000}, []int{90}), []string{
+				"taints/nodes=1000/fill=90: stowage", "taints/nodes=5000/fill=90: stowage",
+				"zone-spread/nodes=1000/fill=90: stowage", "zone-spread/nodes=5000/fill=90: stowage",
+			},
+		},
+		{
+			"quick: fills, and looking at all nodes, with plain pods only", Quick(workloads, Subjects()[:2]), []string{
+				"plain/nodes=5000/fill=0, packing 1300: stowage exhaustive", "plain/nodes=5000/fill=90: stowage exhaustive",
+				"plain/nodes=5000/fill=98: stowage exhaustive", "taints/nodes=5000/fill=0: stowage", "zone-spread/nodes=5000/fill=0: stowage",
+			},
+		},
+		{"quick: nobody is left", Quick(workloads[1:], Subjects()[1:2]), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, lines(tt.got)); diff != "" {
+				t.Errorf("comparisons (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestScenario covers that there is room, and that full nodes have none.
+func TestScenario(t *testing.T) {
+	for _, w := range Workloads() {
+		for _, fill := range Fills {
+			c := Case{w, 1000, fill}
+			s := newScenario(c, 1)
+			full := 0
+			for _, free := range (&cluster.Snapshot{Nodes: s.nodes, Pods: s.before}).Free() {
+				switch {
+				case free[corev1.ResourceCPU] == 0:
+					full++
+				case free[corev1.ResourceCPU] < 0 || free[corev1.ResourceMemory] < 0:
+					t.Errorf("%s: a node has %v free", c, free)
+				}
+			}
+			if full != 1000*fill/100 {
+				t.Errorf("%s: %d nodes are full", c, full)
+			}
+			if bounds, err := s.measured(5); err != nil || bounds.most < 30 {
+				t.Errorf("%s: a batch of 5 is %+v, error %v, want 30 pods or more", c, bounds, err)
+			}
+			populated := full
+			if w.social {
+				populated = 1000
+			}
+			if len(s.before) != populated*podsBefore {
+				t.Errorf("%s: there are %d pods before, want %d on each of %d nodes", c, len(s.before), podsBefore, populated)
+			}
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package loop
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+)
+
+// exampleFigures are of three cases, of which the last has one subject only.
+var exampleFigures = []Figure{
+	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: cpuPerPod, Value: 150, Unit: "us", Min: 140, Max: 155.5},
+	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: allocsPerPod, Value: 300, Unit: "count", Min: 300, Max: 301},
+	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: nodesUsed, Value: 52, Unit: "count"},
+	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: lowerBound, Value: 52, Unit: "count"},
+	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: cpuPerPod, Value: 600, Unit: "us", Min: 590, Max: 610},
+	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: allocsPerPod, Value: 9000, Unit: "count", Min: 9000, Max: 9000},
+	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: nodesUsed, Value: 1000, Unit: "count"},
+	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: lowerBound, Value: 52, Unit: "count"},
+	{Case: "plain/nodes=15000/fill=0", Subject: stowage, Metric: cpuPerPod, Value: 300, Unit: "us", Min: 290, Max: 310},
+	{Case: "plain/nodes=15000/fill=0", Subject: upstream, Metric: cpuPerPod, Value: 1900, Unit: "us", Min: 1890, Max: 1910},
+	{Case: "plain/nodes=15000/fill=98", Subject: stowage, Metric: cpuPerPod, Value: 315, Unit: "us", Min: 290, Max: 350},
+}
+
+func TestWriteTables(t *testing.T) {
+	var out strings.Builder
+	if err := WriteTables(&out, exampleFigures); err != nil {
+		t.Fatal(err)
+	}
+	want := `CPU time per pod, in µs: the median over the rounds
+  CASE                       stowage  default  default/stowage
+  plain/nodes=1000/fill=0        150      600              4.0
+  plain/nodes=15000/fill=0       300     1900              6.3
+  plain/nodes=15000/fill=98      315        -                -
+
+Allocations per pod
+  CASE                       stowage  default
+  plain/nodes=1000/fill=0        300     9000
+  plain/nodes=15000/fill=0         -        -
+  plain/nodes=15000/fill=98        -        -
+
+Nodes used, all subjects with the same number of pods, and how many they need at least
+  CASE                     stowage  default  AT LEAST
+  plain/nodes=1000/fill=0       52     1000        52
+
+stowage: plain/nodes=15000/fill=0 costs 2.00 times what plain/nodes=1000/fill=0 does
+stowage: plain/nodes=15000/fill=98 costs 1.05 times what plain/nodes=15000/fill=0 does
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("tables (-want +got):\n%s", diff)
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "loop.json")
+	if err := os.WriteFile(path, []byte("what was there before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, exampleFigures); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Figure
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(exampleFigures, got); diff != "" {
+		t.Errorf("figures (-written +read):\n%s", diff)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("the folder has %v, error %v, want the file alone", files, err)
+	}
+	if err := WriteFile(filepath.Join(dir, "missing", "loop.json"), exampleFigures); err == nil {
+		t.Error("no error where the folder is missing")
+	}
+}
+
+func TestMedian(t *testing.T) {
+	tests := []struct {
+		values []float64
+		want   float64
+	}{
+		{[]float64{7}, 7},
+		{[]float64{9, 1, 2}, 2},
+		{[]float64{9, 1, 2, 4}, 3},
+	}
+	for _, tt := range tests {
+		if got := median(tt.values); got != tt.want {
+			t.Errorf("the median of %v is %v, want %v", tt.values, got, tt.want)
+		}
+	}
+}
+
+func TestDisable(t *testing.T) {
+	both := schedulerconfig.PluginSet{Enabled: []schedulerconfig.Plugin{{Name: "A"}, {Name: "B"}}}
+	p := &schedulerconfig.Plugins{MultiPoint: both, PreFilter: both, Bind: schedulerconfig.PluginSet{Enabled: []schedulerconfig.Plugin{{Name: "B"}}}}
+	p.PreFilter.Enabled = []schedulerconfig.Plugin{{Name: "B"}, {Name: "A"}}
+	disable(p, "A")
+	want := schedulerconfig.PluginSet{Enabled: []schedulerconfig.Plugin{{Name: "B"}}}
+	if diff := cmp.Diff(&schedulerconfig.Plugins{MultiPoint: want, PreFilter: want, Bind: want}, p); diff != "" {
+		t.Errorf("plugins (-want +got):\n%s", diff)
+	}
+}

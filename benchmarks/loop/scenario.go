@@ -1,0 +1,198 @@
+package loop
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	nodeMilliCPU = 32_000
+	nodeMemory   = "256Gi"
+	nodePods     = "110"
+	zones        = 10
+
+	podMilliCPU = 500
+	podMemory   = "1Gi"
+
+	// podsBefore is how many pods are on a node that is not empty. On a full one they
+	// share all of its cpu.
+	podsBefore   = 10
+	fullMilliCPU = nodeMilliCPU / podsBefore
+	// replicasBefore is how many replicas an app has that was there before.
+	replicasBefore = 100
+
+	namespace = "loop"
+)
+
+// scenario is what all subjects start from. They share it, so nobody changes it.
+type scenario struct {
+	workload Workload
+	nodes    []*corev1.Node
+	// before are the pods that have a node already.
+	before []*corev1.Pod
+	// replicas is how many of the arriving pods are of one app. That many fill a node
+	// just so. Whatever apps have filled of a zone, then, the next finds there either
+	// no room at all, or enough for all of its replicas.
+	replicas int
+	// room is how many pods may arrive: half of those that fit. With more it would be
+	// up to the order of placements whether all find a place.
+	room int
+}
+
+// newScenario returns the scenario of the case, always the same for the same seed.
+func newScenario(c Case, seed uint64) *scenario {
+	source := rand.New(rand.NewPCG(seed, 0))
+	s := &scenario{workload: c.Workload}
+	for i, place := range source.Perm(c.Nodes) {
+		s.nodes = append(s.nodes, newNode(i, c.Workload, float64(place)/float64(c.Nodes)))
+	}
+	full := chooseFull(source, c)
+	s.populate(full)
+	s.limit(full)
+	return s
+}
+
+// newNode returns the node of that number. Its place in a random order of all nodes,
+// from 0 to 1, says what is special about it.
+func newNode(i int, w Workload, place float64) *corev1.Node {
+	name := fmt.Sprintf("node-%05d", i)
+	size := corev1.ResourceList{
+		corev1.ResourceCPU:    *resource.NewMilliQuantity(nodeMilliCPU, resource.DecimalSI),
+		corev1.ResourceMemory: resource.MustParse(nodeMemory),
+		corev1.ResourcePods:   resource.MustParse(nodePods),
+	}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Labels: map[string]string{
+			corev1.LabelHostname:           name,
+			corev1.LabelTopologyRegion:     "region-0",
+			corev1.LabelTopologyZone:       fmt.Sprintf("zone-%d", i%zones),
+			corev1.LabelInstanceTypeStable: "standard-32",
+		}},
+		Status: corev1.NodeStatus{Capacity: size, Allocatable: size},
+	}
+	if place < 0.5 {
+		node.Labels[poolLabel] = poolName
+	}
+	switch {
+	case !w.tainted || place >= 0.6:
+	case place < 0.1:
+		node.Spec.Taints = []corev1.Taint{untolerated}
+	default:
+		node.Spec.Taints = []corev1.Taint{tolerated}
+	}
+	return node
+}
+
+// chooseFull says for each node whether it is full: at random, with the same number
+// in each zone.
+func chooseFull(source *rand.Rand, c Case) []bool {
+	full := make([]bool, c.Nodes)
+	for zone := range zones {
+		var members []int
+		for i := zone; i < c.Nodes; i += zones {
+			members = append(members, i)
+		}
+		source.Shuffle(len(members), func(a, b int) { members[a], members[b] = members[b], members[a] })
+		for _, i := range members[:len(members)*c.Fill/100] {
+			full[i] = true
+		}
+	}
+	return full
+}
+
+// populate puts pods on the full nodes, and, if they matter, on the others.
+func (s *scenario) populate(full []bool) {
+	templates := map[string]*corev1.Pod{}
+	for i, node := range s.nodes {
+		milliCPU := int64(podMilliCPU)
+		switch {
+		case full[i]:
+			milliCPU = fullMilliCPU
+		case !s.workload.social:
+			continue
+		}
+		for slot := range podsBefore {
+			app := s.appBefore(i, slot)
+			key := fmt.Sprintf("%s/%d", app, milliCPU)
+			if templates[key] == nil {
+				templates[key] = newPod(s.workload, app, milliCPU)
+			}
+			pod := named(templates[key], fmt.Sprintf("before-%d-%d", i, slot))
+			pod.Spec.NodeName = node.Name
+			s.before = append(s.before, pod)
+		}
+	}
+}
+
+// appBefore returns the app of the pod in a node's slot: apps take as many nodes that
+// follow each other as they have replicas, or, if they are in one zone, as many that
+// follow each other in that.
+func (s *scenario) appBefore(node, slot int) string {
+	if s.workload.oneZone {
+		return fmt.Sprintf("before-%d-%d-%d", slot, node%zones, node/zones/replicasBefore)
+	}
+	return fmt.Sprintf("before-%d-%d", slot, node/replicasBefore)
+}
+
+// limit finds how many pods may arrive.
+func (s *scenario) limit(full []bool) {
+	free := 0
+	for i, node := range s.nodes {
+		if !full[i] && s.eligible(node) {
+			free++
+		}
+	}
+	perNode := nodeMilliCPU / podMilliCPU
+	if s.workload.social {
+		perNode -= podsBefore
+	}
+	s.room = free * perNode / 2
+	s.replicas = perNode
+	if s.workload.onePerNode {
+		s.replicas = min(perNode, free)
+	}
+}
+
+// eligible says whether the node takes the workload's pods if it has room.
+func (s *scenario) eligible(node *corev1.Node) bool {
+	if len(node.Spec.Taints) > 0 && node.Spec.Taints[0] == untolerated {
+		return false
+	}
+	selector := newPod(s.workload, "", podMilliCPU).Spec.NodeSelector
+	return selector == nil || node.Labels[poolLabel] == selector[poolLabel]
+}
+
+// arrival returns the pod of that number that arrives for the scheduler of that name.
+func (s *scenario) arrival(i int, schedulerName string) *corev1.Pod {
+	pod := named(newPod(s.workload, fmt.Sprintf("arrived-%d", i/s.replicas), podMilliCPU), fmt.Sprintf("arrival-%d", i))
+	pod.Spec.SchedulerName = schedulerName
+	return pod
+}
+
+// newPod returns a pod of the app.
+func newPod(w Workload, app string, milliCPU int64) *corev1.Pod {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Labels: map[string]string{appLabel: app}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
+			Name: "main", Image: "app", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceCPU:    *resource.NewMilliQuantity(milliCPU, resource.DecimalSI),
+				corev1.ResourceMemory: resource.MustParse(podMemory),
+			}},
+		}}},
+	}
+	w.constrain(&pod.Spec, app)
+	return pod
+}
+
+// named returns a pod like the template, with which it shares what is below its
+// fields.
+func named(template *corev1.Pod, name string) *corev1.Pod {
+	pod := *template
+	pod.Name, pod.UID = name, types.UID(name)
+	return &pod
+}

@@ -1,0 +1,21 @@
+package config
+
+import (
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+)
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// IndexedInterPodAffinityArgs holds the arguments of the IndexedInterPodAffinity
+// plugin: those of InterPodAffinity.
+type IndexedInterPodAffinityArgs struct {
+	schedulerconfig.InterPodAffinityArgs
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// IndexedPodTopologySpreadArgs holds the arguments of the IndexedPodTopologySpread
+// plugin: those of PodTopologySpread.
+type IndexedPodTopologySpreadArgs struct {
+	schedulerconfig.PodTopologySpreadArgs
+}

@@ -1,0 +1,39 @@
+package binpacking
+
+import (
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
+)
+
+// scorer scores the nodes of a scan for one pod.
+type scorer struct {
+	state *preScoreState
+}
+
+var _ scan.Remembered = scorer{}
+
+// Prepare does nothing: which nodes take the pod does not matter.
+func (scorer) Prepare([]scan.Group) {}
+
+// Score returns the node's raw score.
+func (s scorer) Score(node scan.Node) int64 {
+	return s.state.rawScore(node.Info)
+}
+
+// Version returns the version of the typical pods.
+func (s scorer) Version() int64 {
+	return s.state.version
+}
+
+// Normalize brings raw scores into 0..MaxScore.
+func (scorer) Normalize(_ []scan.Group, scores []int64) {
+	list := make(fwk.NodeScoreList, len(scores))
+	for i, score := range scores {
+		list[i].Score = score
+	}
+	normalize(list)
+	for i := range list {
+		scores[i] = list[i].Score
+	}
+}

@@ -1,0 +1,146 @@
+// Package candidatenodes finds the best node for a pod from what groups of nodes have
+// in common, and has the engine look at that node only. It decides nothing: the node
+// is the one that the profile would choose if it looked at all nodes, and wherever it
+// cannot tell, the engine does look at all nodes.
+package candidatenodes
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
+)
+
+const (
+	// Name is the name of the plugin in the registry and in configurations.
+	Name = "CandidateNodes"
+	// stateKey is the key in CycleState to the node that was chosen.
+	stateKey = Name
+)
+
+// refused counts nodes that were chosen and did not take the pod.
+var refused = metrics.NewCounter(&metrics.CounterOpts{
+	Namespace: "stowage", Name: "candidate_nodes_refused_total", StabilityLevel: metrics.ALPHA,
+	Help: "Nodes that CandidateNodes had chosen and a filter then refused. Each costs another attempt, which looks at all nodes; report it as a defect.",
+})
+
+// pods counts pods by whether a node was chosen for them.
+var pods = metrics.NewCounterVec(&metrics.CounterOpts{
+	Namespace: "stowage", Name: "candidate_nodes_pods_total", StabilityLevel: metrics.ALPHA,
+	Help: "Attempts to place a pod, by whether CandidateNodes chose the node (chosen), no node had room by its reckoning (none), or it left the pod to the engine (left).",
+}, []string{"result"})
+
+var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(refused, pods) })
+
+// CandidateNodes is a plugin that leaves one node to filter and score.
+type CandidateNodes struct {
+	changes.Reserver
+	framework   framework.Framework
+	table       *nodetable.Table
+	nominations *nominations
+
+	mu      sync.Mutex // guards what follows: a cycle is one after the other
+	profile *profile
+	memory  memory
+	marks   marks
+	// distrusted are pods that a node refused: their next attempt looks at all nodes.
+	distrusted sets.Set[types.UID]
+}
+
+var _ fwk.PreFilterPlugin = &CandidateNodes{}
+var _ fwk.PostFilterPlugin = &CandidateNodes{}
+var _ fwk.ReservePlugin = &CandidateNodes{}
+
+// Name returns the name of the plugin.
+func (pl *CandidateNodes) Name() string {
+	return Name
+}
+
+// chosen is the node that was chosen in a cycle.
+type chosen struct {
+	node string
+}
+
+// Clone returns the same: nothing changes it.
+func (c *chosen) Clone() fwk.StateData {
+	return c
+}
+
+// PreFilter returns the best node, or skips itself where the engine has to look.
+func (pl *CandidateNodes) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+	if probing(ctx) {
+		return nil, fwk.NewStatus(fwk.Skip)
+	}
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	node, result := pl.choose(ctx, state, pod, nodes)
+	pods.WithLabelValues(result).Inc()
+	if result != resultChosen {
+		return nil, fwk.NewStatus(fwk.Skip)
+	}
+	state.Write(stateKey, &chosen{node})
+	return &fwk.PreFilterResult{NodeNames: sets.New(node)}, nil
+}
+
+// PreFilterExtensions returns nothing: there is no filter.
+func (pl *CandidateNodes) PreFilterExtensions() fwk.PreFilterExtensions {
+	return nil
+}
+
+// PostFilter is told that no node takes the pod. That should not be where one was
+// chosen; then the pod is tried again at once, with all nodes, and nothing is evicted
+// for it before that.
+func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
+	pl.nominations.mayHaveChanged()
+	data, err := state.Read(stateKey)
+	if err != nil {
+		return nil, fwk.NewStatus(fwk.Unschedulable)
+	}
+	node := data.(*chosen).node
+	refused.Inc()
+	klog.FromContext(ctx).Error(nil, "The node that CandidateNodes chose does not take the pod; all nodes are looked at next", "pod", klog.KObj(pod), "node", node, "reason", statuses.Get(node).Message())
+	pl.mu.Lock()
+	pl.distrusted.Insert(pod.UID)
+	pl.mu.Unlock()
+	pl.framework.Activate(klog.FromContext(ctx), map[string]*corev1.Pod{string(pod.UID): pod})
+	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod is tried again with all nodes")
+}
+
+// New returns the plugin. It takes no arguments.
+func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+	if obj != nil {
+		return nil, fmt.Errorf("%s takes no arguments, got a %T", Name, obj)
+	}
+	engine, ok := handle.(framework.Framework)
+	if !ok {
+		return nil, fmt.Errorf("%s needs the engine's own framework, got a %T", Name, handle)
+	}
+	registerMetrics()
+	feed, err := changes.Of(handle)
+	if err != nil {
+		return nil, err
+	}
+	nominations, err := newNominations(handle)
+	if err != nil {
+		return nil, err
+	}
+	return &CandidateNodes{
+		Reserver:    changes.Reserver{Feed: feed},
+		framework:   engine,
+		table:       nodetable.Of(feed),
+		nominations: nominations,
+		distrusted:  sets.New[types.UID](),
+	}, nil
+}

@@ -1,0 +1,111 @@
+package candidatenodes
+
+import (
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+)
+
+// nominations knows which nodes pods are nominated for: room is kept there for them,
+// after preemption has made it, which the table does not tell.
+type nominations struct {
+	nominator fwk.PodNominator
+
+	mu sync.Mutex
+	// byPod are the nodes that the API server says pods without a node are nominated for.
+	byPod map[types.UID]string
+	// changed says that the engine may have nominated pods since all was looked at.
+	changed bool
+	// found are the nodes that the engine had nominated pods for then.
+	found map[string]struct{}
+}
+
+func newNominations(handle fwk.Handle) (*nominations, error) {
+	n := &nominations{nominator: handle, byPod: map[types.UID]string{}, found: map[string]struct{}{}}
+	_, err := handle.SharedInformerFactory().Core().V1().Pods().Informer().AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    n.note,
+		UpdateFunc: func(_, now any) { n.note(now) },
+		DeleteFunc: n.forget,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("following pods: %w", err)
+	}
+	return n, nil
+}
+
+func (n *nominations) note(obj any) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if pod.Spec.NodeName == "" && pod.Status.NominatedNodeName != "" {
+		n.byPod[pod.UID] = pod.Status.NominatedNodeName
+	} else {
+		delete(n.byPod, pod.UID)
+	}
+}
+
+func (n *nominations) forget(obj any) {
+	if unknown, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
+		obj = unknown.Obj
+	}
+	if pod, ok := obj.(*corev1.Pod); ok {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.byPod, pod.UID)
+	}
+}
+
+// mayHaveChanged says that the engine may nominate a pod in this cycle.
+func (n *nominations) mayHaveChanged() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.changed = true
+}
+
+// against returns the nodes that have nominated pods which the pod has to yield to.
+func (n *nominations) against(pod *corev1.Pod, feed *changes.Feed) []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.changed {
+		n.changed = false
+		feed.EachName(func(name string) {
+			if len(n.nominator.NominatedPodsForNode(name)) > 0 {
+				n.found[name] = struct{}{}
+			}
+		})
+	}
+	var names []string
+	for name := range n.found {
+		if len(n.nominator.NominatedPodsForNode(name)) == 0 {
+			delete(n.found, name)
+		} else if n.yields(pod, name) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range n.byPod {
+		if _, twice := n.found[name]; !twice && n.yields(pod, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// yields says whether the pod has to leave room on the node for nominated pods.
+func (n *nominations) yields(pod *corev1.Pod, node string) bool {
+	for _, other := range n.nominator.NominatedPodsForNode(node) {
+		if v1helper.PodPriority(other.GetPod()) >= v1helper.PodPriority(pod) && other.GetPod().UID != pod.UID {
+			return true
+		}
+	}
+	return false
+}

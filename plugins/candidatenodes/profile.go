@@ -1,0 +1,163 @@
+package candidatenodes
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
+
+	"github.com/stowage-k8s/stowage/plugins/binpacking"
+	"github.com/stowage-k8s/stowage/plugins/dedicatednodes"
+	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
+	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
+)
+
+var (
+	// ours are the plugins that leave a part for a scan.
+	ours = sets.New(binpacking.Name, dedicatednodes.Name, preemptiblenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name)
+	// byState are the engine's filters that read nothing of a node but its state.
+	byState = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity, names.NodeResourcesFit, names.NodeDeclaredFeatures)
+	// idle are the engine's plugins that do nothing for pods that are modelled.
+	idle = sets.New(names.NodePorts, names.VolumeRestrictions, names.NodeVolumeLimits, names.VolumeBinding, names.VolumeZone, names.DynamicResources, names.GangScheduling)
+	// scoredByState are the engine's score plugins that read nothing of a node but its
+	// state, and whose scores are not normalized.
+	scoredByState = sets.New(names.NodeResourcesFit, names.NodeResourcesBalancedAllocation)
+)
+
+// profile is what there is to know of the profile that the plugin is part of.
+type profile struct {
+	// modelled says whether the best node can be known without the engine.
+	modelled bool
+	// parts are the names of our plugins.
+	parts []string
+	// others are the filters that are not asked by state.
+	others sets.Set[string]
+	scores []score
+	// byEngine says that the engine's own plugins score some of it.
+	byEngine bool
+}
+
+// score is a score plugin.
+type score struct {
+	name   string
+	weight int64
+	ours   bool
+}
+
+// place returns where among the score plugins the plugin is, or -1.
+func (p *profile) place(name string) int {
+	return slices.IndexFunc(p.scores, func(s score) bool { return s.name == name })
+}
+
+// newProfile returns what there is to know of the framework's profile; nil, if that
+// cannot be found out with this pod.
+func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) *profile {
+	plugins := f.ListPlugins()
+	p := &profile{others: sets.New[string]()}
+	reason := p.read(plugins)
+	switch {
+	case reason != "":
+	case len(f.Extenders()) > 0:
+		reason = "there is an extender"
+	case !comesFirst(plugins.PostFilter.Enabled):
+		reason = fmt.Sprintf("it has to be enabled at postFilter too, before %s", names.DefaultPreemption)
+	default:
+		added, known := hasAddedAffinity(ctx, f, pod, nodes)
+		if !known {
+			return nil
+		}
+		if added {
+			reason = names.NodeAffinity + " has addedAffinity"
+		}
+	}
+	p.modelled = reason == ""
+	if !p.modelled {
+		klog.FromContext(ctx).Info("CandidateNodes leaves the choice of nodes to the engine", "profile", f.ProfileName(), "reason", reason)
+	}
+	return p
+}
+
+// read takes the plugins in, and returns what about them is not modelled; nothing, if
+// all is.
+func (p *profile) read(plugins *schedulerconfig.Plugins) string {
+	parts := sets.New[string]()
+	for _, plugin := range slices.Concat(plugins.PreFilter.Enabled, plugins.Filter.Enabled) {
+		switch {
+		case ours.Has(plugin.Name):
+			parts.Insert(plugin.Name)
+		case plugin.Name != Name && !byState.Has(plugin.Name) && !idle.Has(plugin.Name):
+			return fmt.Sprintf("it does not know the filter %s", plugin.Name)
+		}
+		if !byState.Has(plugin.Name) {
+			p.others.Insert(plugin.Name)
+		}
+	}
+	for _, plugin := range plugins.Score.Enabled {
+		s := score{name: plugin.Name, weight: int64(plugin.Weight), ours: ours.Has(plugin.Name)}
+		switch {
+		case s.ours && !parts.Has(plugin.Name):
+			return fmt.Sprintf("%s is not enabled at preFilter", plugin.Name)
+		case scoredByState.Has(plugin.Name):
+			p.byEngine = true
+		case !s.ours && !idle.Has(plugin.Name) && plugin.Name != names.NodeAffinity:
+			return fmt.Sprintf("it does not know the score %s", plugin.Name)
+		}
+		p.scores = append(p.scores, s)
+	}
+	p.parts = sets.List(parts)
+	before := true
+	for _, plugin := range plugins.PreFilter.Enabled {
+		before = before && plugin.Name != Name
+		if !before && ours.Has(plugin.Name) {
+			return fmt.Sprintf("%s comes after it", plugin.Name)
+		}
+	}
+	return ""
+}
+
+// comesFirst says whether this plugin is before the one that preempts, if there is one.
+func comesFirst(enabled []schedulerconfig.Plugin) bool {
+	place := func(name string) int {
+		return slices.IndexFunc(enabled, func(p schedulerconfig.Plugin) bool { return p.Name == name })
+	}
+	preemption := place(names.DefaultPreemption)
+	return place(Name) >= 0 && (preemption < 0 || place(Name) < preemption)
+}
+
+// hasAddedAffinity says whether the arguments of NodeAffinity add to what pods ask
+// for: it then has something to do for a pod that asks for nothing. This pod, without
+// what it asks for of nodes, is to find out. It may be that plugins fail for it.
+func hasAddedAffinity(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) (added, known bool) {
+	ctx, state := withProbe(ctx), framework.NewCycleState()
+	pod = pod.DeepCopy()
+	pod.Spec.NodeSelector = nil
+	if pod.Spec.Affinity != nil {
+		pod.Spec.Affinity.NodeAffinity = nil
+	}
+	if _, status, _ := f.RunPreFilterPlugins(ctx, state, pod); !status.IsSuccess() {
+		return false, false
+	}
+	if !f.RunPreScorePlugins(ctx, state, pod, nodes).IsSuccess() {
+		return false, false
+	}
+	return !state.GetSkipFilterPlugins().Has(names.NodeAffinity) || !state.GetSkipScorePlugins().Has(names.NodeAffinity), true
+}
+
+// probeKey marks a context in which this plugin itself runs the engine's plugins.
+type probeKey struct{}
+
+func withProbe(ctx context.Context) context.Context {
+	return context.WithValue(ctx, probeKey{}, true)
+}
+
+func probing(ctx context.Context) bool {
+	return ctx.Value(probeKey{}) != nil
+}

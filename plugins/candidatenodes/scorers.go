@@ -1,0 +1,111 @@
+package candidatenodes
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
+)
+
+// engineScorer returns how one of the engine's score plugins scores nodes for the
+// pod; nil if it does not.
+func (s *search) engineScorer(name string) scan.Scorer {
+	if name == names.NodeAffinity {
+		return newAffinityScorer(s.pod)
+	}
+	if scoredByState.Has(name) {
+		return &engineScorer{search: s, name: name}
+	}
+	return nil
+}
+
+// affinityScorer scores by preferred node affinity, as NodeAffinity does.
+type affinityScorer struct {
+	terms *nodeaffinity.PreferredSchedulingTerms
+}
+
+var _ scan.Remembered = affinityScorer{}
+
+// newAffinityScorer returns the scorer for the pod; nil if it prefers nothing, or its
+// terms cannot be parsed, of which the engine tells.
+func newAffinityScorer(pod *corev1.Pod) scan.Scorer {
+	if pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil {
+		return nil
+	}
+	terms, err := nodeaffinity.NewPreferredSchedulingTerms(pod.Spec.Affinity.NodeAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+	if err != nil || terms == nil {
+		return nil
+	}
+	return affinityScorer{terms}
+}
+
+func (affinityScorer) Prepare([]scan.Group) {}
+
+func (s affinityScorer) Score(node scan.Node) int64 {
+	return s.terms.Score(node.Info.Node())
+}
+
+func (affinityScorer) Version() int64 {
+	return 0
+}
+
+// Normalize scales the scores so that the highest is MaxScore.
+func (affinityScorer) Normalize(_ []scan.Group, scores []int64) {
+	var most int64
+	for _, score := range scores {
+		most = max(most, score)
+	}
+	if most == 0 {
+		return
+	}
+	for i, score := range scores {
+		scores[i] = fwk.MaxScore * score / most
+	}
+}
+
+// engineScorer has the engine run one of its own plugins, whose score is not
+// normalized.
+type engineScorer struct {
+	search *search
+	name   string
+}
+
+var _ scan.Remembered = &engineScorer{}
+
+func (*engineScorer) Prepare([]scan.Group) {}
+
+func (*engineScorer) Normalize([]scan.Group, []int64) {}
+
+func (*engineScorer) Version() int64 {
+	return 0
+}
+
+// Score returns the plugin's score. The engine has multiplied it by the weight.
+func (e *engineScorer) Score(node scan.Node) int64 {
+	state := e.search.known.state
+	before := state.GetSkipScorePlugins()
+	defer state.SetSkipScorePlugins(before)
+	if before.Has(e.name) {
+		return 0
+	}
+	skip := sets.New[string]()
+	var weight int64
+	for _, score := range e.search.profile.scores {
+		if score.name == e.name {
+			weight = score.weight
+		} else {
+			skip.Insert(score.name)
+		}
+	}
+	state.SetSkipScorePlugins(skip)
+	scores, status := e.search.framework.RunScorePlugins(context.WithoutCancel(e.search.ctx), state, e.search.pod, []fwk.NodeInfo{node.Info})
+	if !status.IsSuccess() {
+		return 0
+	}
+	return scores[0].TotalScore / weight
+}

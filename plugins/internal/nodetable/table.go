@@ -1,0 +1,206 @@
+// Package nodetable groups the nodes of the scheduler's snapshot by their state: what
+// they have, what is requested there, their taints, and the labels that anybody goes
+// by. What holds for one node of a state holds for all of them, so a question about
+// all nodes costs as much as there are states, of which a cluster of thousands of
+// nodes may have a few dozen.
+package nodetable
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
+)
+
+// maxLabels is how many labels tell states apart at most. Beyond, those that nobody
+// has asked for again are forgotten.
+const maxLabels = 64
+
+// State is what some nodes have in common.
+type State struct {
+	// ID is a small number that no other state of the same epoch has.
+	ID int
+	// Slots are those of the nodes in the state, by their names.
+	Slots []int32
+
+	key string
+	// place is where in the table's list of states with nodes this one is.
+	place int
+}
+
+// Table knows the state of each node. What it returns is good until the next update;
+// the engine places one pod after the other, so this is no burden.
+type Table struct {
+	feed *changes.Feed
+
+	mu     sync.Mutex
+	labels []string
+	nodes  []node // by slot
+	count  int    // of nodes
+	states map[string]*State
+	live   []*State // those with nodes
+	epoch  int64
+	static statics
+	buffer []byte
+}
+
+type node struct {
+	info   fwk.NodeInfo // nil for a slot without a node
+	name   string
+	object *corev1.Node
+	static uint32
+	state  *State
+}
+
+var _ changes.Subscriber = &Table{}
+
+// Of returns the table of the feed's snapshot.
+func Of(feed *changes.Feed) *Table {
+	return changes.Shared(feed, "", func() *Table { return &Table{feed: feed, states: map[string]*State{}, static: newStatics()} })
+}
+
+// Update brings the table up to date with the snapshot, and has it tell states apart
+// by the labels, beside others.
+func (t *Table) Update(nodes []fwk.NodeInfo, labels ...[]string) {
+	t.feed.Update(nodes)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var missing []string
+	for _, keys := range labels {
+		for _, key := range keys {
+			if key != corev1.LabelHostname && !slices.Contains(t.labels, key) && !slices.Contains(missing, key) {
+				missing = append(missing, key)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	t.labels = append(t.labels, missing...)
+	if len(t.labels) > maxLabels {
+		t.labels = nil
+		for _, keys := range labels {
+			t.labels = append(t.labels, keys...)
+		}
+	}
+	t.rebuild()
+}
+
+// Epoch changes when IDs of states are given anew.
+func (t *Table) Epoch() int64 {
+	return t.epoch
+}
+
+// States returns the states that nodes are in.
+func (t *Table) States() []*State {
+	return t.live
+}
+
+// StateOf returns the state of the node in the slot; nil if there is none.
+func (t *Table) StateOf(slot int) *State {
+	if slot >= len(t.nodes) {
+		return nil
+	}
+	return t.nodes[slot].state
+}
+
+// Node returns the node in the slot.
+func (t *Table) Node(slot int) scan.Node {
+	return scan.Node{Slot: slot, Info: t.nodes[slot].info}
+}
+
+// Changed finds the state that the node is in now.
+func (t *Table) Changed(slot int, info fwk.NodeInfo) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for slot >= len(t.nodes) {
+		t.nodes = append(t.nodes, node{})
+	}
+	n := &t.nodes[slot]
+	object := info.Node()
+	if n.info == nil {
+		t.count++
+		n.name = object.Name
+	}
+	n.info = info
+	if n.object != object {
+		n.object = object
+		n.static = t.static.of(object, info, t.labels)
+	}
+	t.place(slot)
+	if len(t.states) > 4*t.count+4096 {
+		t.rebuild() // most are of the past
+	}
+}
+
+// Gone forgets the node.
+func (t *Table) Gone(slot int, _ string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.leave(slot)
+	t.nodes[slot] = node{}
+	t.count--
+}
+
+// rebuild starts over with the nodes that there are.
+func (t *Table) rebuild() {
+	t.epoch++
+	t.states, t.live, t.static = map[string]*State{}, nil, newStatics()
+	for slot := range t.nodes {
+		if n := &t.nodes[slot]; n.info != nil {
+			n.state = nil
+			n.static = t.static.of(n.object, n.info, t.labels)
+			t.place(slot)
+		}
+	}
+}
+
+// place puts the node in the slot to the others in its state.
+func (t *Table) place(slot int) {
+	n := &t.nodes[slot]
+	t.buffer = t.static.appendKey(t.buffer[:0], n.static, n.info)
+	state := t.states[string(t.buffer)]
+	if state == nil {
+		state = &State{ID: len(t.states), key: string(t.buffer)}
+		t.states[state.key] = state
+	}
+	if state == n.state {
+		return
+	}
+	t.leave(slot)
+	n.state = state
+	if len(state.Slots) == 0 {
+		state.place = len(t.live)
+		t.live = append(t.live, state)
+	}
+	i, _ := t.search(state, n.name)
+	state.Slots = slices.Insert(state.Slots, i, int32(slot))
+}
+
+// leave takes the node in the slot out of its state, if it has one.
+func (t *Table) leave(slot int) {
+	n := &t.nodes[slot]
+	state := n.state
+	if state == nil {
+		return
+	}
+	n.state = nil
+	i, _ := t.search(state, n.name)
+	state.Slots = slices.Delete(state.Slots, i, i+1)
+	if len(state.Slots) > 0 {
+		return
+	}
+	last := len(t.live) - 1
+	t.live[state.place] = t.live[last]
+	t.live[state.place].place = state.place
+	t.live = t.live[:last]
+}
+
+func (t *Table) search(state *State, name string) (int, bool) {
+	return slices.BinarySearchFunc(state.Slots, name, func(slot int32, name string) int { return cmp.Compare(t.nodes[slot].name, name) })
+}

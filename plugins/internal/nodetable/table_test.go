@@ -1,0 +1,283 @@
+package nodetable
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/backend/cache"
+	"k8s.io/kubernetes/pkg/scheduler/metrics"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
+)
+
+// gpu is an extended resource that some nodes have.
+const gpu = "example.com/gpu"
+
+// cluster is a random cluster that changes, in the engine's cache.
+type cluster struct {
+	rt       *rapid.T
+	cache    cache.Cache
+	snapshot *cache.Snapshot
+	nodes    map[string]*corev1.Node
+	pods     map[string][]*corev1.Pod // by node
+	made     int
+}
+
+func newCluster(ctx context.Context, rt *rapid.T) *cluster {
+	metrics.Register() // the cache cannot do without
+	return &cluster{rt: rt, cache: cache.New(ctx, nil, false), snapshot: cache.NewEmptySnapshot(), nodes: map[string]*corev1.Node{}, pods: map[string][]*corev1.Pod{}}
+}
+
+func draw[T any](rt *rapid.T, what string, of ...T) T {
+	return rapid.SampledFrom(of).Draw(rt, what)
+}
+
+func (c *cluster) must(err error) {
+	if err != nil {
+		c.rt.Fatal(err)
+	}
+}
+
+// newNode draws a node: few values of much, so that nodes are often alike.
+func (c *cluster) newNode(name string) *corev1.Node {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	if draw(c.rt, "hostname", true, true, false) {
+		node.Labels[corev1.LabelHostname] = name
+	}
+	for _, key := range []string{"zone", "pool"} {
+		if value := draw(c.rt, key, "", "a", "b"); value != "" {
+			node.Labels[key] = value
+		}
+	}
+	if draw(c.rt, "tainted", true, false) {
+		node.Spec.Taints = []corev1.Taint{{Key: draw(c.rt, "taint", "x", "y"), Effect: draw(c.rt, "effect", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule)}}
+	}
+	node.Spec.Unschedulable = draw(c.rt, "unschedulable", true, false, false)
+	node.Status.Allocatable = corev1.ResourceList{
+		corev1.ResourceCPU: draw(c.rt, "cpu", resource.MustParse("4"), resource.MustParse("8")), corev1.ResourceMemory: resource.MustParse("8Gi"), corev1.ResourcePods: resource.MustParse("10"),
+	}
+	if draw(c.rt, "gpus", true, false) {
+		node.Status.Allocatable[gpu] = draw(c.rt, "gpu", resource.MustParse("0"), resource.MustParse("2"))
+	}
+	return node
+}
+
+func (c *cluster) newPod(node string) *corev1.Pod {
+	c.made++
+	name := fmt.Sprint(c.made)
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: corev1.PodSpec{NodeName: node}}
+	if draw(c.rt, "of a DaemonSet", true, false, false) {
+		pod.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: "d", UID: "d", Controller: ptr.To(true)}}
+	}
+	requests := corev1.ResourceList{}
+	if draw(c.rt, "requests", true, true, false) {
+		requests[corev1.ResourceCPU] = draw(c.rt, "cpu", resource.MustParse("1"), resource.MustParse("2"))
+		requests[gpu] = draw(c.rt, "gpu", resource.MustParse("0"), resource.MustParse("1"))
+	}
+	pod.Spec.Containers = []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests}}}
+	return pod
+}
+
+// change makes one thing different.
+func (c *cluster) change() {
+	logger := klog.Background()
+	name := fmt.Sprintf("n%d", rapid.IntRange(0, 9).Draw(c.rt, "node"))
+	node := c.nodes[name]
+	doing := draw(c.rt, "doing", "goes", "pod comes", "pod comes", "pod goes", "changes")
+	switch {
+	case node == nil:
+		c.nodes[name] = c.newNode(name)
+		c.cache.AddNode(logger, c.nodes[name])
+	case doing == "goes":
+		c.must(c.cache.RemoveNode(logger, node))
+		delete(c.nodes, name)
+		for _, pod := range c.pods[name] {
+			c.must(c.cache.RemovePod(logger, pod))
+		}
+		delete(c.pods, name)
+	case doing == "changes":
+		c.nodes[name] = c.newNode(name)
+		c.cache.UpdateNode(logger, node, c.nodes[name])
+	case doing == "pod goes" && len(c.pods[name]) > 0:
+		c.must(c.cache.RemovePod(logger, c.pods[name][0]))
+		c.pods[name] = c.pods[name][1:]
+	default:
+		pod := c.newPod(name)
+		c.must(c.cache.AddPod(logger, pod))
+		c.pods[name] = append(c.pods[name], pod)
+	}
+}
+
+func (c *cluster) look() []fwk.NodeInfo {
+	c.must(c.cache.UpdateSnapshot(klog.Background(), c.snapshot))
+	nodes, err := c.snapshot.List()
+	c.must(err)
+	return nodes
+}
+
+// described is all that may tell nodes apart, for the labels asked about, in words.
+func described(node fwk.NodeInfo, labels []string) string {
+	object := node.Node()
+	asked := map[string]string{}
+	for _, key := range labels {
+		if value, has := object.Labels[key]; has {
+			asked[key] = value
+		}
+	}
+	_, named := object.Labels[corev1.LabelHostname]
+	amounts := func(r fwk.Resource) string {
+		scalars := maps.Clone(r.GetScalarResources())
+		maps.DeleteFunc(scalars, func(_ corev1.ResourceName, amount int64) bool { return amount == 0 })
+		return fmt.Sprint(r.GetMilliCPU(), r.GetMemory(), r.GetEphemeralStorage(), scalars)
+	}
+	return fmt.Sprint(asked, named, object.Spec.Taints, object.Spec.Unschedulable,
+		amounts(node.GetAllocatable()), node.GetAllocatable().GetAllowedPodNumber(), amounts(node.GetRequested()), amounts(node.GetNonZeroRequested()),
+		len(node.GetPods()), scan.Empty(node))
+}
+
+// grouping draws clusters that change, and compares the states that the table finds
+// with what the nodes are like, each by itself.
+func grouping(rt *rapid.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c, feed := newCluster(ctx, rt), &changes.Feed{}
+	table := Of(feed)
+	var labels []string
+	for range rapid.IntRange(1, 15).Draw(rt, "snapshots") {
+		for range rapid.IntRange(0, 5).Draw(rt, "changes") {
+			c.change()
+		}
+		if key := draw(rt, "label that is asked for", "", "", "zone", "pool"); key != "" && !slices.Contains(labels, key) {
+			labels = append(labels, key)
+		}
+		nodes := c.look()
+		table.Update(nodes, labels)
+		want, got := map[string][]string{}, map[string][]string{}
+		for _, node := range nodes {
+			words := described(node, labels)
+			want[words] = append(want[words], node.Node().Name)
+		}
+		for _, names := range want {
+			slices.Sort(names) // states have their nodes by name
+		}
+		ids := map[int]bool{}
+		for _, state := range table.States() {
+			if ids[state.ID] {
+				rt.Fatalf("two states have the ID %d", state.ID)
+			}
+			ids[state.ID] = true
+			words := described(table.Node(int(state.Slots[0])).Info, labels)
+			for _, slot := range state.Slots {
+				if table.StateOf(int(slot)) != state {
+					rt.Fatalf("slot %d is in two states", slot)
+				}
+				got[words] = append(got[words], table.Node(int(slot)).Info.Node().Name)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			rt.Fatalf("nodes by what they are like (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestGroupsAnyCluster(t *testing.T) {
+	rapid.Check(t, grouping)
+}
+
+func FuzzGrouping(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(grouping))
+}
+
+// TestForgetsStatesOfThePast covers that states that no node is in any more do not pile
+// up, and that IDs then are of another epoch.
+func TestForgetsStatesOfThePast(t *testing.T) {
+	metrics.Register()
+	logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false), cache.NewEmptySnapshot()
+	feed := &changes.Feed{}
+	table := Of(feed)
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}
+	c.AddNode(logger, node)
+	for i := range 5_000 {
+		changed := node.DeepCopy()
+		changed.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(int64(i+1), resource.DecimalSI)}
+		c.UpdateNode(logger, node, changed)
+		node = changed
+		if err := c.UpdateSnapshot(logger, snapshot); err != nil {
+			t.Fatal(err)
+		}
+		nodes, err := snapshot.List()
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Update(nodes)
+		if len(table.States()) != 1 || table.Node(0).Info.GetAllocatable().GetMilliCPU() != int64(1000*(i+1)) {
+			t.Fatalf("after %d changes, the node is not in a state of its own", i)
+		}
+	}
+	if len(table.states) > 4_200 {
+		t.Errorf("%d states are kept for one node", len(table.states))
+	}
+	if table.Epoch() == 0 {
+		t.Error("IDs were given anew, but the epoch is the same")
+	}
+}
+
+// BenchmarkMemory is what the table takes per node, where all nodes are alike and where
+// no two are.
+func BenchmarkMemory(b *testing.B) {
+	metrics.Register()
+	for _, test := range []struct {
+		name string
+		cpu  func(i int) int64
+	}{
+		{"alike", func(int) int64 { return 8 }},
+		{"all different", func(i int) int64 { return int64(i + 1) }},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			const count = 5_000
+			c, snapshot := cache.New(b.Context(), nil, false), cache.NewEmptySnapshot()
+			for i := range count {
+				c.AddNode(klog.Background(), &corev1.Node{
+					ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("node-%d", i)},
+					Status:     corev1.NodeStatus{Allocatable: corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(test.cpu(i), resource.DecimalSI)}},
+				})
+			}
+			if err := c.UpdateSnapshot(klog.Background(), snapshot); err != nil {
+				b.Fatal(err)
+			}
+			nodes, err := snapshot.List()
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				before := heap()
+				table := Of(&changes.Feed{})
+				table.Update(nodes, []string{"zone", "pool"})
+				b.ReportMetric(float64(heap()-before)/count, "B/node")
+				runtime.KeepAlive(table)
+			}
+		})
+	}
+}
+
+// heap returns how many bytes are in use.
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}

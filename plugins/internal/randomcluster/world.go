@@ -1,0 +1,235 @@
+// Package randomcluster draws clusters that change, and pods to be placed in them,
+// for tests that compare two ways to decide.
+package randomcluster
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Rack is a topology key beside hostname and zone; no node has Nowhere.
+const (
+	Rack    = "example.com/rack"
+	Nowhere = "example.com/nowhere"
+	Size    = "example.com/size"
+)
+
+// namespaces are where pods are. The last is never known.
+var namespaces = []string{"ns0", "ns1", "ns2", "ns3", "unknown"}
+
+// Cluster is told what there is, and what becomes of it. A simulation is one.
+type Cluster interface {
+	// AddNode adds a node, or replaces it.
+	AddNode(node *corev1.Node)
+	// RemoveNode removes a node. Its pods stay until they are removed themselves.
+	RemoveNode(node *corev1.Node) error
+	AddPod(pod *corev1.Pod) error
+	UpdatePod(before, after *corev1.Pod) error
+	RemovePod(pod *corev1.Pod) error
+	// Store adds or replaces an object that is neither node nor pod.
+	Store(obj runtime.Object) error
+	Forget(obj runtime.Object) error
+}
+
+// Options say what a world is like.
+type Options struct {
+	// Nodes and Pods are how many there are at most, at first. There are five nodes
+	// at least.
+	Nodes, Pods int
+	// Affinity and Spread are the shares of pods that ask for affinity to other pods,
+	// and to be spread.
+	Affinity, Spread float64
+	// Everything gives nodes and pods also what affinity and spread do not look at:
+	// resources, workloads, policies for preemptible nodes, images, ports.
+	Everything bool
+	// Policies is the share of workloads and namespaces that say something of
+	// preemptible nodes. This and all that follows is of worlds with Everything.
+	Policies float64
+	// Preferences is the share of pods that prefer nodes by their labels.
+	Preferences float64
+	// Untidy has nodes without a hostname or a zone, or with another's.
+	Untidy bool
+	// ManyLabels has pods ask for many different labels of nodes.
+	ManyLabels bool
+	// Alike has nodes of few sizes, which come with the same labels and taints.
+	Alike bool
+}
+
+// World is a random cluster that changes.
+type World struct {
+	*rand.Rand
+	t         testing.TB
+	options   Options
+	cluster   Cluster
+	nodes     map[string]*corev1.Node
+	workloads []*corev1.Pod
+	pods      []*corev1.Pod
+	owners    []runtime.Object
+	made      int // pods and owners
+}
+
+// New returns a world without anything in it.
+func New(t testing.TB, r *rand.Rand, cluster Cluster, options Options) *World {
+	return &World{Rand: r, t: t, options: options, cluster: cluster, nodes: map[string]*corev1.Node{}}
+}
+
+// Fill draws namespaces, nodes and pods.
+func (w *World) Fill() {
+	w.t.Helper()
+	for _, name := range namespaces[:4] {
+		w.setNamespace(name)
+	}
+	for _, name := range namespaces {
+		w.store(&corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "service"},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": Pick(w, "a", "b", "c")}},
+		})
+	}
+	for range 6 {
+		w.workloads = append(w.workloads, w.newOwnedWorkload())
+	}
+	for range 5 + w.IntN(w.options.Nodes-4) {
+		w.setNode(w.nodeName())
+	}
+	for range w.IntN(w.options.Pods + 1) {
+		w.addPod()
+	}
+}
+
+// Chance is true with the probability.
+func (w *World) Chance(p float64) bool {
+	return w.Float64() < p
+}
+
+// Pick returns one of the values.
+func Pick[T any](w *World, of ...T) T {
+	return of[w.IntN(len(of))]
+}
+
+func (w *World) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *World) store(obj runtime.Object) {
+	w.t.Helper()
+	w.must(w.cluster.Store(obj))
+}
+
+// Change makes up to four things different.
+func (w *World) Change() {
+	w.t.Helper()
+	kinds := 12
+	if w.options.Everything {
+		kinds = 15
+	}
+	for range w.IntN(5) {
+		switch w.IntN(kinds) {
+		case 0, 1, 2:
+			w.addPod()
+		case 3, 4:
+			w.removePod()
+		case 5, 6:
+			w.updatePod()
+		case 7:
+			w.setNode(w.nodeName()) // often one that is there
+		case 8:
+			w.touchNode()
+		case 9:
+			w.removeNode()
+		case 10:
+			w.setNamespace(Pick(w, namespaces[:4]...))
+		case 11:
+			w.removeNamespace()
+		case 12:
+			w.scale()
+		case 13, 14:
+			w.alterNode()
+		}
+	}
+}
+
+// Placed says that the pod was put on a node, and that the cluster knows.
+func (w *World) Placed(pod *corev1.Pod) {
+	w.pods = append(w.pods, pod)
+}
+
+// setNamespace adds a namespace, or gives it other labels.
+func (w *World) setNamespace(name string) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	if w.Chance(0.7) {
+		namespace.Labels["team"] = Pick(w, "red", "blue")
+	}
+	if w.Chance(0.5) {
+		namespace.Labels["env"] = Pick(w, "test", "live")
+	}
+	if w.options.Everything {
+		namespace.Annotations = w.newPolicyAnnotations(w.options.Policies / 2)
+	}
+	w.store(namespace)
+}
+
+func (w *World) removeNamespace() {
+	w.must(w.cluster.Forget(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Pick(w, namespaces...)}}))
+}
+
+// addPod adds a pod to a node, whether it may be there or not. Where nodes have
+// resources it mostly has room there.
+func (w *World) addPod() {
+	pod := w.NewPod(w.someNode())
+	for range 4 {
+		if !w.options.Everything || w.hasRoom(pod) || w.Chance(0.02) {
+			w.must(w.cluster.AddPod(pod))
+			w.pods = append(w.pods, pod)
+			return
+		}
+		pod.Spec.NodeName = w.someNode()
+	}
+}
+
+func (w *World) removePod() {
+	if len(w.pods) == 0 {
+		return
+	}
+	i := w.IntN(len(w.pods))
+	w.must(w.cluster.RemovePod(w.pods[i]))
+	w.pods = slices.Delete(w.pods, i, i+1)
+}
+
+// updatePod gives a pod other labels, or begins to delete it.
+func (w *World) updatePod() {
+	if len(w.pods) == 0 {
+		return
+	}
+	i := w.IntN(len(w.pods))
+	before, after := w.pods[i], w.pods[i].DeepCopy()
+	if w.Chance(0.4) {
+		after.DeletionTimestamp = &metav1.Time{}
+	} else {
+		after.Labels = w.newLabels()
+	}
+	if w.options.Everything && w.Chance(0.3) {
+		w.resize(after)
+	}
+	w.must(w.cluster.UpdatePod(before, after))
+	w.pods[i] = after
+}
+
+// someNode returns the name of a node that is there.
+func (w *World) someNode() string {
+	return Pick(w, slices.Sorted(maps.Keys(w.nodes))...)
+}
+
+// nodeName returns the name of a node that may be there.
+func (w *World) nodeName() string {
+	return fmt.Sprintf("node-%d", w.IntN(w.options.Nodes+5))
+}

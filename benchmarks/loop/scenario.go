@@ -27,6 +27,11 @@ const (
 	replicasBefore = 100
 
 	namespace = "loop"
+
+	// variedSizes is how many sizes pods have where they are of many, and variedBefore how
+	// many of these are on a node before.
+	variedSizes  = 24
+	variedBefore = 5
 )
 
 // scenario is what all subjects start from. They share it, so nobody changes it.
@@ -113,6 +118,9 @@ func (s *scenario) populate(full []bool) {
 		switch {
 		case full[i]:
 			milliCPU = fullMilliCPU
+		case s.workload.varied:
+			s.vary(i, node.Name)
+			continue
 		case !s.workload.social:
 			continue
 		}
@@ -126,6 +134,16 @@ func (s *scenario) populate(full []bool) {
 			pod.Spec.NodeName = node.Name
 			s.before = append(s.before, pod)
 		}
+	}
+}
+
+// vary puts pods on the node that leave it like no other.
+func (s *scenario) vary(i int, node string) {
+	for slot := range variedBefore {
+		pod := named(newPod(s.workload, fmt.Sprintf("before-%d", slot), int64(100+(i*37+slot*411)%2000)), fmt.Sprintf("before-%d-%d", i, slot))
+		pod.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = *resource.NewQuantity(int64(1+i)<<20, resource.BinarySI)
+		pod.Spec.NodeName = node
+		s.before = append(s.before, pod)
 	}
 }
 
@@ -151,6 +169,9 @@ func (s *scenario) limit(full []bool) {
 	if s.workload.social {
 		perNode -= podsBefore
 	}
+	if s.workload.varied {
+		perNode /= 2
+	}
 	s.room = free * perNode / 2
 	s.replicas = perNode
 	if s.workload.onePerNode {
@@ -169,7 +190,11 @@ func (s *scenario) eligible(node *corev1.Node) bool {
 
 // arrival returns the pod of that number that arrives for the scheduler of that name.
 func (s *scenario) arrival(i int, schedulerName string) *corev1.Pod {
-	pod := named(newPod(s.workload, fmt.Sprintf("arrived-%d", i/s.replicas), podMilliCPU), fmt.Sprintf("arrival-%d", i))
+	milliCPU := int64(podMilliCPU)
+	if s.workload.varied {
+		milliCPU = int64(50 * (1 + i%variedSizes))
+	}
+	pod := named(newPod(s.workload, fmt.Sprintf("arrived-%d", i/s.replicas), milliCPU), fmt.Sprintf("arrival-%d", i))
 	pod.Spec.SchedulerName = schedulerName
 	return pod
 }

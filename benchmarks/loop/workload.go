@@ -34,6 +34,9 @@ type Workload struct {
 	onePerNode bool
 	// tainted says that nodes have taints.
 	tainted bool
+	// varied says that pods are of many sizes. Nodes then have some already, and no two
+	// have the same left.
+	varied bool
 	// constrain adds to a pod's spec what makes it one of this kind.
 	constrain func(spec *corev1.PodSpec, app string)
 }
@@ -58,6 +61,7 @@ func Workloads() []Workload {
 				Key: tolerated.Key, Operator: corev1.TolerationOpEqual, Value: tolerated.Value, Effect: tolerated.Effect,
 			}}
 		}},
+		{Name: "mixed", varied: true, constrain: func(*corev1.PodSpec, string) {}},
 		{Name: "hostname-anti-affinity", social: true, onePerNode: true, constrain: func(spec *corev1.PodSpec, app string) {
 			spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
 				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(app, corev1.LabelHostname)},

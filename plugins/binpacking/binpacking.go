@@ -173,7 +173,14 @@ func (pl *BinPacking) ScoreExtensions() fwk.ScoreExtensions {
 
 // NormalizeScore brings the scores of all nodes into 0..MaxScore.
 func (pl *BinPacking) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, scores fwk.NodeScoreList) *fwk.Status {
-	normalize(scores)
+	raw := make([]int64, len(scores))
+	for i, score := range scores {
+		raw[i] = score.Score
+	}
+	normalize(raw)
+	for i := range scores {
+		scores[i].Score = raw[i]
+	}
 	return nil
 }
 

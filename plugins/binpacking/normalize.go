@@ -23,31 +23,52 @@ const (
 // less than the next better one, down to 0: nodes that differ too little for a whole
 // point keep their order. Equal nodes stay equal. A node's score depends on better
 // nodes only, so leaving out worse ones changes nothing.
-func normalize(scores fwk.NodeScoreList) {
+func normalize(scores []int64) {
 	if len(scores) == 0 {
 		return
 	}
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(scores[b].Score, scores[a].Score) })
-
-	previous := scores[order[0]].Score
-	floor := tierOf(previous)
-	best := float64(previous - floor)
-	score := fwk.MaxScore
-	for _, i := range order {
-		if raw := scores[i].Score; raw < previous {
-			previous = raw
-			proportional := int64(0)
-			if raw > floor {
-				proportional = int64(math.Round(float64(raw-floor) / best * float64(fwk.MaxScore)))
-			}
-			score = max(fwk.MinScore, min(proportional, score-1))
+	// So many points, so many that can have one.
+	highest := highestOf(scores, int(fwk.MaxScore)+1)
+	points := make([]int64, len(highest))
+	floor := tierOf(highest[0])
+	best := float64(highest[0] - floor)
+	points[0] = fwk.MaxScore
+	for i, raw := range highest[1:] {
+		proportional := int64(0)
+		if raw > floor {
+			proportional = int64(math.Round(float64(raw-floor) / best * float64(fwk.MaxScore)))
 		}
-		scores[i].Score = score
+		points[i+1] = max(fwk.MinScore, min(proportional, points[i]-1))
 	}
+	least := highest[len(highest)-1]
+	for i, raw := range scores {
+		scores[i] = fwk.MinScore
+		if raw >= least {
+			place, _ := slices.BinarySearchFunc(highest, raw, descending)
+			scores[i] = points[place]
+		}
+	}
+}
+
+// highestOf returns the highest different scores, the highest first, up to that many.
+func highestOf(scores []int64, most int) []int64 {
+	highest := make([]int64, 0, most+1)
+	for _, raw := range scores {
+		if len(highest) == most && raw <= highest[most-1] {
+			continue
+		}
+		place, found := slices.BinarySearchFunc(highest, raw, descending)
+		if found {
+			continue
+		}
+		highest = slices.Insert(highest, place, raw)
+		highest = highest[:min(most, len(highest))]
+	}
+	return highest
+}
+
+func descending(a, b int64) int {
+	return cmp.Compare(b, a)
 }
 
 // tierOf returns the lowest raw score of the tier that a raw score is in.

@@ -10,22 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// scoreList returns a list of nodes with the raw scores.
-func scoreList(raw ...int64) fwk.NodeScoreList {
-	var list fwk.NodeScoreList
-	for _, r := range raw {
-		list = append(list, fwk.NodeScore{Score: r})
-	}
-	return list
-}
-
 func normalized(raw ...int64) []int64 {
-	list := scoreList(raw...)
-	normalize(list)
-	var scores []int64
-	for _, s := range list {
-		scores = append(scores, s.Score)
-	}
+	scores := slices.Clone(raw)
+	normalize(scores)
 	return scores
 }
 

@@ -1,8 +1,6 @@
 package binpacking
 
 import (
-	fwk "k8s.io/kube-scheduler/framework"
-
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
@@ -28,12 +26,5 @@ func (s scorer) Version() int64 {
 
 // Normalize brings raw scores into 0..MaxScore.
 func (scorer) Normalize(_ []scan.Group, scores []int64) {
-	list := make(fwk.NodeScoreList, len(scores))
-	for i, score := range scores {
-		list[i].Score = score
-	}
-	normalize(list)
-	for i := range list {
-		scores[i] = list[i].Score
-	}
+	normalize(scores)
 }

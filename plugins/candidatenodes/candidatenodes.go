@@ -21,6 +21,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 const (
@@ -55,6 +56,9 @@ type CandidateNodes struct {
 	profile *profile
 	memory  memory
 	marks   marks
+	statics statics
+	items   []item       // for reuse
+	groups  []scan.Group // for reuse
 	// distrusted are pods that a node refused: their next attempt looks at all nodes.
 	distrusted sets.Set[types.UID]
 }

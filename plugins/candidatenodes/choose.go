@@ -1,6 +1,7 @@
 package candidatenodes
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -30,6 +31,17 @@ type search struct {
 	// scorers are the score plugins that matter to the pod.
 	scorers []weightedScorer
 	known   *known
+	groups  []scan.Group
+	items   []item
+}
+
+// item is nodes that take the pod and get the same score.
+type item struct {
+	state *nodetable.State
+	group int
+	// slot is that of a node that is an exception, -1 for all others in the state.
+	slot  int
+	total int64
 }
 
 // weightedScorer is a score plugin by its place in the profile.
@@ -64,7 +76,9 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 		if s.known = s.memory.of(s, nodes); s.known == nil {
 			return "", resultLeft
 		}
+		s.items, s.groups = pl.items[:0], pl.groups[:0]
 		node, result := s.best()
+		pl.items, pl.groups = s.items, s.groups
 		if result != resultChosen || pl.Feed.Recheck(node) {
 			return node, result
 		}
@@ -97,66 +111,57 @@ func (s *search) gather(state fwk.CycleState) bool {
 
 // best returns the first, by name, of the nodes with the best score.
 func (s *search) best() (string, string) {
-	groups, ok := s.groups()
-	if !ok {
+	s.mark()
+	if s.mayBeKept() {
 		return "", resultLeft
 	}
-	if len(groups) == 0 {
+	s.collect()
+	if len(s.items) == 0 {
 		return "", resultNone
 	}
-	totals := s.totals(groups)
-	best := 0
-	for i := range groups {
-		if totals[i] > totals[best] || totals[i] == totals[best] && groups[i].Info.Node().Name < groups[best].Info.Node().Name {
-			best = i
+	s.score()
+	most := slices.MaxFunc(s.items, func(a, b item) int { return cmp.Compare(a.total, b.total) }).total
+	node := ""
+	for i := range s.items {
+		if s.items[i].total < most {
+			continue
+		}
+		if name := s.name(&s.items[i]); node == "" || name < node {
+			node = name
 		}
 	}
-	node := groups[best].Info.Node().Name
 	if s.nominations.yields(s.pod, node) {
 		return "", resultLeft
 	}
 	return node, resultChosen
 }
 
-// groups returns the nodes that take the pod, those that are alike together, each by
-// the first by name. It returns false if pods nominated for a node matter.
-func (s *search) groups() ([]scan.Group, bool) {
+// mark marks the nodes that plugins are to be asked about by themselves.
+func (s *search) mark() {
 	s.marks.reset()
 	for _, part := range s.parts {
 		if part.Exceptions != nil {
 			part.Exceptions(func(slot int) { s.marks.mark(slot, s.table.StateOf(slot)) })
 		}
 	}
-	for _, name := range s.nominations.against(s.pod, s.Feed) {
-		slot, known := s.Feed.Slot(name)
-		if known && s.takes(s.table.StateOf(slot), s.table.Node(slot)) {
-			return nil, false
-		}
-	}
-	var groups []scan.Group
-	for _, state := range s.table.States() {
-		count := len(state.Slots) - s.marks.in(state)
-		if count == 0 {
-			continue
-		}
-		first := slices.IndexFunc(state.Slots, func(slot int32) bool { return !s.marks.has(int(slot)) })
-		if node := s.table.Node(int(state.Slots[first])); s.takes(state, node) {
-			groups = append(groups, scan.Group{Node: node, Count: count})
-		}
-	}
-	for _, slot := range s.marks.slots {
-		if node := s.table.Node(slot); s.takes(s.table.StateOf(slot), node) {
-			groups = append(groups, scan.Group{Node: node, Count: 1})
-		}
-	}
-	return groups, true
 }
 
-// takes says whether the node, which is in the state, takes the pod.
-func (s *search) takes(state *nodetable.State, node scan.Node) bool {
-	if !s.known.takes(s, state, node) {
-		return false
+// mayBeKept says whether a node would take the pod on which room is kept for others.
+func (s *search) mayBeKept() bool {
+	for _, name := range s.nominations.against(s.pod, s.Feed) {
+		slot, known := s.Feed.Slot(name)
+		if !known {
+			continue
+		}
+		if node := s.table.Node(slot); s.known.takes(s, s.table.StateOf(slot), node) && s.admits(node) {
+			return true
+		}
 	}
+	return false
+}
+
+// admits says whether our plugins let the pod go to the node.
+func (s *search) admits(node scan.Node) bool {
 	for _, part := range s.parts {
 		if part.Admits != nil && !part.Admits(node) {
 			return false
@@ -165,79 +170,99 @@ func (s *search) takes(state *nodetable.State, node scan.Node) bool {
 	return true
 }
 
-// totals returns the weighted sum of the scores of each group.
-func (s *search) totals(groups []scan.Group) []int64 {
-	totals := make([]int64, len(groups))
-	if len(groups) == 1 {
-		return totals
-	}
-	scores := make([]int64, len(groups))
-	for _, scorer := range s.scorers {
-		scorer.Prepare(groups)
-		if remembered, ok := scorer.Scorer.(scan.Remembered); ok {
-			column := s.known.column(scorer.place, remembered.Version())
-			for i, group := range groups {
-				scores[i] = column.score(s.table.StateOf(group.Slot), func() int64 { return scorer.Score(group.Node) })
-			}
-		} else {
-			for i, group := range groups {
-				scores[i] = scorer.Score(group.Node)
-			}
+// collect finds the nodes that take the pod: those in the same state as one item, each
+// that is an exception as one. Items whose nodes have the same taints and labels are
+// one group to the plugins that go by these, exceptions are groups by themselves.
+func (s *search) collect() {
+	s.statics.reset()
+	for _, state := range s.table.States() {
+		count := len(state.Slots) - s.marks.in(state)
+		if count == 0 || s.statics.refuses(state.Static) {
+			continue
 		}
-		scorer.Normalize(groups, scores)
-		for i := range groups {
-			totals[i] += scorer.weight * scores[i]
+		node := s.table.Node(s.first(state))
+		if !s.known.takes(s, state, node) {
+			continue
+		}
+		group, isNew := s.statics.group(state.Static, len(s.groups))
+		if isNew {
+			if !s.admits(node) {
+				s.statics.refuse(state.Static)
+				continue
+			}
+			s.groups = append(s.groups, scan.Group{Node: node})
+		}
+		s.groups[group].Count += count
+		s.items = append(s.items, item{state: state, group: group, slot: -1})
+	}
+	for _, slot := range s.marks.slots {
+		state, node := s.table.StateOf(slot), s.table.Node(slot)
+		if s.known.takes(s, state, node) && s.admits(node) {
+			s.items = append(s.items, item{state: state, group: len(s.groups), slot: slot})
+			s.groups = append(s.groups, scan.Group{Node: node, Count: 1})
 		}
 	}
-	return totals
 }
 
-// marks are nodes that are asked about by themselves. Those of one search are told
-// from those of the last by a number, so that nothing has to be cleared.
-type marks struct {
-	number uint32
-	nodes  []uint32 // by slot
-	states []stateMarks
-	slots  []int
+// first returns the slot of the first node in the state, by name, that is no exception.
+func (s *search) first(state *nodetable.State) int {
+	if s.marks.in(state) == 0 {
+		return int(state.Slots[0])
+	}
+	return int(state.Slots[slices.IndexFunc(state.Slots, func(slot int32) bool { return !s.marks.has(int(slot)) })])
 }
 
-type stateMarks struct {
-	number uint32
-	count  int
+// name returns the name of the item's node, the first of several.
+func (s *search) name(item *item) string {
+	slot := item.slot
+	if slot < 0 {
+		slot = s.first(item.state)
+	}
+	return s.table.Node(slot).Info.Node().Name
 }
 
-func (m *marks) reset() {
-	m.number++
-	m.slots = m.slots[:0]
-}
-
-func (m *marks) mark(slot int, state *nodetable.State) {
-	if state == nil || m.has(slot) {
+// score finds the weighted sums of the scores of all items.
+func (s *search) score() {
+	if len(s.items) == 1 {
 		return
 	}
-	for slot >= len(m.nodes) {
-		m.nodes = append(m.nodes, 0)
+	ofGroups := make([]int64, len(s.groups))
+	scores := make([]int64, max(len(s.items), len(s.groups)))
+	for _, scorer := range s.scorers {
+		remembered, ok := scorer.Scorer.(scan.Remembered)
+		if ok {
+			s.scoreItems(scorer, remembered, scores[:len(s.items)])
+			continue
+		}
+		scorer.Prepare(s.groups)
+		scores := scores[:len(s.groups)]
+		for i, group := range s.groups {
+			scores[i] = scorer.Score(group.Node)
+		}
+		scorer.Normalize(s.groups, scores)
+		for i := range s.groups {
+			ofGroups[i] += scorer.weight * scores[i]
+		}
 	}
-	for state.ID >= len(m.states) {
-		m.states = append(m.states, stateMarks{})
-	}
-	m.nodes[slot] = m.number
-	m.slots = append(m.slots, slot)
-	if in := &m.states[state.ID]; in.number == m.number {
-		in.count++
-	} else {
-		*in = stateMarks{m.number, 1}
+	for i := range s.items {
+		s.items[i].total += ofGroups[s.items[i].group]
 	}
 }
 
-func (m *marks) has(slot int) bool {
-	return slot < len(m.nodes) && m.nodes[slot] == m.number
-}
-
-// in returns how many nodes in the state are marked.
-func (m *marks) in(state *nodetable.State) int {
-	if state.ID < len(m.states) && m.states[state.ID].number == m.number {
-		return m.states[state.ID].count
+// scoreItems adds the scores of a plugin that goes by the whole state.
+func (s *search) scoreItems(scorer weightedScorer, remembered scan.Remembered, scores []int64) {
+	column := s.known.column(scorer.place, remembered.Version())
+	for i := range s.items {
+		state := s.items[i].state
+		score, known := column.score(state)
+		if !known {
+			score = scorer.Score(s.table.Node(int(state.Slots[0])))
+			column.remember(state, score)
+		}
+		scores[i] = score
 	}
-	return 0
+	scorer.Normalize(nil, scores)
+	for i := range s.items {
+		s.items[i].total += scorer.weight * scores[i]
+	}
 }

@@ -105,13 +105,17 @@ func (k *known) column(place int, version int64) *column {
 	return c
 }
 
-// score returns the score of nodes in the state, which ask finds out.
-func (c *column) score(state *nodetable.State, ask func() int64) int64 {
+// score returns the score of nodes in the state, if it is known.
+func (c *column) score(state *nodetable.State) (int64, bool) {
+	if state.ID >= len(c.has) || !c.has[state.ID] {
+		return 0, false
+	}
+	return c.scores[state.ID], true
+}
+
+func (c *column) remember(state *nodetable.State, score int64) {
 	for state.ID >= len(c.scores) {
 		c.scores, c.has = append(c.scores, 0), append(c.has, false)
 	}
-	if !c.has[state.ID] {
-		c.scores[state.ID], c.has[state.ID] = ask(), true
-	}
-	return c.scores[state.ID]
+	c.scores[state.ID], c.has[state.ID] = score, true
 }

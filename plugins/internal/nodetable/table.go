@@ -25,6 +25,8 @@ const maxLabels = 64
 type State struct {
 	// ID is a small number that no other state of the same epoch has.
 	ID int
+	// Static is the number of what does not change with pods: labels, taints and such.
+	Static int
 	// Slots are those of the nodes in the state, by their names.
 	Slots []int32
 
@@ -166,7 +168,7 @@ func (t *Table) place(slot int) {
 	t.buffer = t.static.appendKey(t.buffer[:0], n.static, n.info)
 	state := t.states[string(t.buffer)]
 	if state == nil {
-		state = &State{ID: len(t.states), key: string(t.buffer)}
+		state = &State{ID: len(t.states), Static: int(n.static), key: string(t.buffer)}
 		t.states[state.key] = state
 	}
 	if state == n.state {

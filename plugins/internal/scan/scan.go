@@ -3,7 +3,8 @@
 //
 // What tells one node from another is its state: what it has and what is requested
 // there, its taints, and its labels as far as a plugin goes by them. Plugins are
-// asked about one node for all that are alike, and about exceptions by themselves.
+// asked about one node for all that are alike, in their taints and labels or in all of
+// the state, and about exceptions by themselves.
 package scan
 
 import (
@@ -25,13 +26,14 @@ type Group struct {
 }
 
 // Part is what one plugin has to say about the nodes for one pod. The zero Part has
-// nothing to say.
+// nothing to say. Unless its scorer is one that is remembered, it goes by the taints and
+// labels of nodes alone, but for exceptions.
 type Part struct {
 	// Labels are the keys of the labels that it goes by. Of the hostname it goes by
 	// whether a node has one, and by its value for exceptions alone.
 	Labels []string
 	// Exceptions calls its argument for each slot whose node it may think different of
-	// than of others in the same state. Nil if there are none.
+	// than of others with the same taints and labels. Nil if there are none.
 	Exceptions func(func(slot int))
 	// Admits says whether a node takes the pod. Nil if it is for others to say.
 	Admits func(Node) bool
@@ -53,6 +55,7 @@ type Scorer interface {
 // Remembered is a Scorer whose scores, before they are normalized, depend on nothing
 // but the state of the node and, of the pod, on what it requests, its tolerations and
 // its node affinity: as long as the version is the same, they need not be asked again.
+// It prepares nothing, and needs no groups to normalize.
 type Remembered interface {
 	Scorer
 	Version() int64

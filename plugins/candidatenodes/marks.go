@@ -1,0 +1,95 @@
+package candidatenodes
+
+import (
+	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
+)
+
+// marks are nodes that are asked about by themselves. Those of one search are told
+// from those of the last by a number, so that nothing has to be cleared.
+type marks struct {
+	number uint32
+	nodes  []uint32 // by slot
+	states []stateMarks
+	slots  []int
+}
+
+type stateMarks struct {
+	number uint32
+	count  int
+}
+
+func (m *marks) reset() {
+	m.number++
+	m.slots = m.slots[:0]
+}
+
+func (m *marks) mark(slot int, state *nodetable.State) {
+	if state == nil || m.has(slot) {
+		return
+	}
+	for slot >= len(m.nodes) {
+		m.nodes = append(m.nodes, 0)
+	}
+	for state.ID >= len(m.states) {
+		m.states = append(m.states, stateMarks{})
+	}
+	m.nodes[slot] = m.number
+	m.slots = append(m.slots, slot)
+	if in := &m.states[state.ID]; in.number == m.number {
+		in.count++
+	} else {
+		*in = stateMarks{m.number, 1}
+	}
+}
+
+func (m *marks) has(slot int) bool {
+	return slot < len(m.nodes) && m.nodes[slot] == m.number
+}
+
+// in returns how many nodes in the state are marked.
+func (m *marks) in(state *nodetable.State) int {
+	if state.ID < len(m.states) && m.states[state.ID].number == m.number {
+		return m.states[state.ID].count
+	}
+	return 0
+}
+
+// statics are what a search has found out about taints and labels, by number. What an
+// earlier one has found is told by the search's number.
+type statics struct {
+	number uint32
+	found  []static
+}
+
+type static struct {
+	number  uint32
+	refuses bool
+	group   int
+}
+
+func (f *statics) reset() {
+	f.number++
+}
+
+// group returns the group of nodes with those taints and labels, which is the next one
+// if there is none yet.
+func (f *statics) group(number, next int) (group int, isNew bool) {
+	for number >= len(f.found) {
+		f.found = append(f.found, static{})
+	}
+	if found := f.found[number]; found.number == f.number {
+		return found.group, false
+	}
+	f.found[number] = static{number: f.number, group: next}
+	return next, true
+}
+
+// refuse notes that none of these nodes takes the pod.
+func (f *statics) refuse(number int) {
+	f.found[number].refuses = true
+}
+
+// refuses says whether none of these nodes takes the pod.
+func (f *statics) refuses(number int) bool {
+	return number < len(f.found) && f.found[number].number == f.number && f.found[number].refuses
+}

@@ -51,9 +51,6 @@ func (e *engine) addFour() {
 
 // TestStepsAside covers pods of which the plugin cannot say where they may go.
 func TestStepsAside(t *testing.T) {
-	if !pluginLanded() {
-		t.Skip("there is no plugin yet")
-	}
 	volume := func(source corev1.VolumeSource) func(*corev1.Pod) {
 		return func(pod *corev1.Pod) {
 			pod.Spec.Volumes = []corev1.Volume{{Name: "volume", VolumeSource: source}}
@@ -171,9 +168,6 @@ func (unknownPermit) PostBind(context.Context, fwk.CycleState, *corev1.Pod, stri
 
 // TestStepsAsideInAProfile covers configurations in which it cannot say anything.
 func TestStepsAsideInAProfile(t *testing.T) {
-	if !pluginLanded() {
-		t.Skip("there is no plugin yet")
-	}
 	with := func(pl fwk.Plugin) (func(*schedulerconfig.KubeSchedulerProfile), scheduler.Option) {
 		return func(p *schedulerconfig.KubeSchedulerProfile) {
 				p.Plugins.MultiPoint.Enabled = append([]schedulerconfig.Plugin{{Name: pl.Name()}}, p.Plugins.MultiPoint.Enabled...)

@@ -104,8 +104,8 @@ func (pl *CandidateNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 }
 
 // PostFilter is told that no node takes the pod. That should not be where one was
-// chosen; then the pod is tried again at once, with all nodes, and nothing is evicted
-// for it before that.
+// chosen; then the pod is tried again, after its backoff, with all nodes, and nothing is
+// evicted for it before that.
 func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
 	pl.nominations.mayHaveChanged()
 	data, err := state.Read(stateKey)

@@ -120,7 +120,7 @@ func newOptions(r *rand.Rand) randomcluster.Options {
 		Affinity: share(0, 0, 0.1, 0.6), Spread: share(0, 0, 0.1, 0.5),
 		Everything: true,
 		Policies:   share(0, 0.3, 0.7), Preferences: share(0, 0.1, 0.3),
-		Untidy: r.IntN(6) == 0, ManyLabels: r.IntN(10) == 0, Alike: r.IntN(5) < 2,
+		Untidy: r.IntN(6) == 0, ManyLabels: r.IntN(10) == 0, Alike: r.IntN(5) < 2, FewRequests: r.IntN(3) == 0,
 	}
 }
 

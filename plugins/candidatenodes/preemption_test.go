@@ -41,7 +41,7 @@ func TestPreemption(t *testing.T) {
 			t.Errorf("%s: %d times in %d clusters, which proves little", what, seen[what], preemptionClusters)
 		}
 	}
-	if pluginLanded() && seen["narrowed"]*10 < seen["placed"] {
+	if seen["narrowed"]*10 < seen["placed"] {
 		t.Errorf("%d pods of %d were narrowed to one node, which proves little", seen["narrowed"], seen["placed"])
 	}
 }

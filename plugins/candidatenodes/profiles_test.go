@@ -14,7 +14,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/simulation"
-	"github.com/stowage-k8s/stowage/plugins"
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
@@ -32,17 +31,6 @@ const (
 var ofEngine = map[string]string{
 	indexedPodAffinity:    names.InterPodAffinity,
 	indexedTopologySpread: names.PodTopologySpread,
-}
-
-// registered says whether Stowage has the plugin.
-func registered(name string) bool {
-	return plugins.NewRegistry()[name] != nil
-}
-
-// pluginLanded says whether there is a plugin to test.
-// TODO: delete with its callers once CandidateNodes is in the registry.
-func pluginLanded() bool {
-	return registered(candidateNodes)
 }
 
 // profileCase is a profile that decisions are compared for.
@@ -69,11 +57,8 @@ func shipped(t testing.TB) []profileCase {
 	return cases
 }
 
-// narrowing returns the profile with CandidateNodes where it belongs, if Stowage has it.
+// narrowing returns the profile with CandidateNodes where it belongs.
 func narrowing(profile *schedulerconfig.KubeSchedulerProfile) *schedulerconfig.KubeSchedulerProfile {
-	if !registered(candidateNodes) {
-		return profile
-	}
 	without(candidateNodes)(profile)
 	multiPoint, postFilter := &profile.Plugins.MultiPoint.Enabled, &profile.Plugins.PostFilter.Enabled
 	*multiPoint = append(*multiPoint, schedulerconfig.Plugin{Name: candidateNodes})
@@ -181,7 +166,7 @@ func variants(t testing.TB) []profileCase {
 // indexed puts our plugins for affinity and spread in the place of the engine's.
 func indexed(p *schedulerconfig.KubeSchedulerProfile) {
 	for ours, theirs := range ofEngine {
-		if !registered(ours) || enables(p, ours) {
+		if enables(p, ours) {
 			continue
 		}
 		for _, set := range pluginSets(p) {

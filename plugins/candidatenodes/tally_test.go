@@ -24,14 +24,14 @@ const (
 	spread        kind = "with spread"
 	affine        kind = "with affinity to pods"
 	amongAffine   kind = "plain, where other pods have affinity"
-	named         kind = "for a node by name"
+	named         kind = "for nodes by name"
 	withHostPorts kind = "with host ports"
 	withClaims    kind = "with volume claims"
 )
 
 // leastNarrowed is how many of the decisions about a kind of pod, in percent, must be
 // narrowed to one node, of those where several nodes take the pod.
-var leastNarrowed = map[kind]int{plain: 95, amongAffine: 95, withPolicy: 90, selective: 80, spread: 80, affine: 75, choosy: 40}
+var leastNarrowed = map[kind]int{plain: 90, amongAffine: 90, withPolicy: 90, selective: 90, spread: 90, affine: 90, choosy: 90}
 
 // enoughDecisions is how many there must be of a kind to say something about it.
 const enoughDecisions = 100
@@ -52,7 +52,7 @@ func kindOf(pod *corev1.Pod, options randomcluster.Options) kind {
 		return withClaims
 	case slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return len(c.Ports) > 0 }):
 		return withHostPorts
-	case required != nil && slices.ContainsFunc(required.NodeSelectorTerms, func(t corev1.NodeSelectorTerm) bool { return len(t.MatchFields) > 0 }):
+	case asksByName(pod.Spec.NodeSelector, nodes):
 		return named
 	case affinity.PodAffinity != nil || affinity.PodAntiAffinity != nil:
 		return affine
@@ -68,6 +68,21 @@ func kindOf(pod *corev1.Pod, options randomcluster.Options) kind {
 		return withPolicy
 	}
 	return plain
+}
+
+// asksByName says whether nodes are asked for by name or hostname.
+func asksByName(selector map[string]string, nodes *corev1.NodeAffinity) bool {
+	var terms []corev1.NodeSelectorTerm
+	if required := nodes.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
+		terms = append(terms, required.NodeSelectorTerms...)
+	}
+	for _, preferred := range nodes.PreferredDuringSchedulingIgnoredDuringExecution {
+		terms = append(terms, preferred.Preference)
+	}
+	_, byHostname := selector[corev1.LabelHostname]
+	return byHostname || slices.ContainsFunc(terms, func(term corev1.NodeSelectorTerm) bool {
+		return len(term.MatchFields) > 0 || slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool { return r.Key == corev1.LabelHostname })
+	})
 }
 
 // tally counts decisions by the profile and by the kind of pod.
@@ -139,9 +154,6 @@ func (t tally) of(which func(profile string, k kind) bool) count {
 // mustNarrow fails the test if too few decisions were narrowed to prove anything.
 func (t tally) mustNarrow(tb testing.TB) {
 	tb.Helper()
-	if !pluginLanded() {
-		return
-	}
 	for _, wrong := range t.tooFew(shipped(tb)) {
 		tb.Error(wrong)
 	}

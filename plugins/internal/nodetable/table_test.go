@@ -85,7 +85,7 @@ func (c *cluster) newPod(node string) *corev1.Pod {
 	}
 	requests := corev1.ResourceList{}
 	if draw(c.rt, "requests", true, true, false) {
-		requests[corev1.ResourceCPU] = draw(c.rt, "cpu", resource.MustParse("1"), resource.MustParse("2"))
+		requests[corev1.ResourceCPU] = draw(c.rt, "cpu", resource.MustParse("0"), resource.MustParse("1"), resource.MustParse("2"))
 		requests[gpu] = draw(c.rt, "gpu", resource.MustParse("0"), resource.MustParse("1"))
 	}
 	pod.Spec.Containers = []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests}}}
@@ -200,6 +200,65 @@ func TestGroupsAnyCluster(t *testing.T) {
 
 func FuzzGrouping(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(grouping))
+}
+
+// TestTellsApart covers differences that random clusters seldom draw alone.
+func TestTellsApart(t *testing.T) {
+	metrics.Register()
+	requesting := func(cpu string) *corev1.Pod {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "pod", UID: "pod"}, Spec: corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{Name: "main"}}}}
+		if cpu != "" {
+			pod.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}
+		}
+		return pod
+	}
+	ofDaemonSet := requesting("1")
+	ofDaemonSet.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: "d", UID: "d", Controller: ptr.To(true)}}
+	tainted := func(value string) *corev1.Node {
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}, Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: "k", Value: value}}}}
+	}
+	plain := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}
+	tests := []struct {
+		name           string
+		nodes          [2]*corev1.Node
+		pods           [2]*corev1.Pod
+		alikeIsCorrect bool
+	}{
+		{"a pod that requests no cpu, and one without requests", [2]*corev1.Node{plain, plain}, [2]*corev1.Pod{requesting("0"), requesting("")}, false},
+		{"a pod of a DaemonSet, and another", [2]*corev1.Node{plain, plain}, [2]*corev1.Pod{ofDaemonSet, requesting("1")}, false},
+		{"a taint's values", [2]*corev1.Node{tainted("a"), tainted("b")}, [2]*corev1.Pod{}, false},
+		{"a taint, and none", [2]*corev1.Node{tainted("a"), plain}, [2]*corev1.Pod{}, false},
+		{"nothing", [2]*corev1.Node{tainted("a"), tainted("a")}, [2]*corev1.Pod{requesting("1"), requesting("1000m")}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false), cache.NewEmptySnapshot()
+			for i, node := range tt.nodes {
+				node = node.DeepCopy()
+				node.Name = fmt.Sprint(i)
+				c.AddNode(logger, node)
+				if pod := tt.pods[i]; pod != nil {
+					pod = pod.DeepCopy()
+					pod.Name, pod.UID, pod.Spec.NodeName = node.Name, types.UID(node.Name), node.Name
+					if err := c.AddPod(logger, pod); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := c.UpdateSnapshot(logger, snapshot); err != nil {
+				t.Fatal(err)
+			}
+			nodes, err := snapshot.List()
+			if err != nil {
+				t.Fatal(err)
+			}
+			table := Of(&changes.Feed{})
+			table.Update(nodes)
+			if alike := len(table.States()) == 1; alike != tt.alikeIsCorrect {
+				t.Errorf("both nodes are in one state: %t, want %t", alike, tt.alikeIsCorrect)
+			}
+		})
+	}
 }
 
 // TestForgetsStatesOfThePast covers that states that no node is in any more do not pile

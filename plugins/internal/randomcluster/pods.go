@@ -21,6 +21,9 @@ func (w *World) NewPod(node string) *corev1.Pod {
 	if by := metav1.GetControllerOf(pod); node == "" && by != nil && by.Kind == "DaemonSet" && w.Chance(0.9) {
 		w.nameNode(pod, w.someNode())
 	}
+	if w.options.Alike && node != "" && w.Chance(0.1) {
+		pod.OwnerReferences = owner("apps/v1", "DaemonSet", metav1.ObjectMeta{Name: "everywhere", UID: "everywhere"})
+	}
 	if node != "" && w.Chance(0.1) {
 		pod.DeletionTimestamp = &metav1.Time{}
 	}

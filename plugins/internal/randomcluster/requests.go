@@ -54,6 +54,15 @@ func (w *World) newContainer(name string) corev1.Container {
 	if w.Chance(0.3) {
 		c.Image = Pick(w, images...)
 	}
+	if w.options.FewRequests && w.Chance(0.95) {
+		c.Resources.Requests = Pick(w,
+			nil,
+			corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0"), corev1.ResourceMemory: resource.MustParse("0")},
+			corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("1Gi")},
+			corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("1Gi")},
+		)
+		return c
+	}
 	if w.Chance(0.1) {
 		return c
 	}

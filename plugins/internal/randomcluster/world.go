@@ -58,6 +58,8 @@ type Options struct {
 	Untidy bool
 	// ManyLabels has pods ask for many different labels of nodes.
 	ManyLabels bool
+	// FewRequests has pods request one of few things, so that many nodes are in use alike.
+	FewRequests bool
 	// Alike has nodes of few sizes, which come with the same labels and taints.
 	Alike bool
 }

@@ -232,8 +232,17 @@ func TestMetricsAndJSONLogs(t *testing.T) {
 		t.Errorf("metrics without credentials: %d", code)
 	}
 	code, body := metrics(certificate)
-	if want := `scheduler_schedule_attempts_total{profile="stowage",result="scheduled"}`; code != http.StatusOK || !strings.Contains(body, want) {
-		t.Errorf("metrics: %d, want 200 with %s", code, want)
+	if code != http.StatusOK {
+		t.Fatalf("metrics: %d, want 200", code)
+	}
+	for _, want := range []string{
+		`scheduler_schedule_attempts_total{profile="stowage",result="scheduled"} 1`,
+		`stowage_candidate_nodes_pods_total{result="chosen"} 1`,
+		`stowage_candidate_nodes_refused_total 0`,
+	} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("the metrics have no %s", want)
+		}
 	}
 	if err := json.Unmarshal([]byte(scheduler.LogTail(1)), &map[string]any{}); err != nil {
 		t.Errorf("the last line of the log is no JSON: %v: %s", err, scheduler.LogTail(1))

@@ -215,12 +215,15 @@ func TestScenario(t *testing.T) {
 			if bounds, err := s.measured(5); err != nil || bounds.most < 30 {
 				t.Errorf("%s: a batch of 5 is %+v, error %v, want 30 pods or more", c, bounds, err)
 			}
-			populated := full
-			if w.social {
-				populated = 1000
+			onOthers := 0
+			switch {
+			case w.social:
+				onOthers = podsBefore
+			case w.varied:
+				onOthers = variedBefore
 			}
-			if len(s.before) != populated*podsBefore {
-				t.Errorf("%s: there are %d pods before, want %d on each of %d nodes", c, len(s.before), podsBefore, populated)
+			if want := full*podsBefore + (1000-full)*onOthers; len(s.before) != want {
+				t.Errorf("%s: there are %d pods before, want %d on each full node and %d on each other: %d", c, len(s.before), podsBefore, onOthers, want)
 			}
 		}
 	}

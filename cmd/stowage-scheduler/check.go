@@ -14,8 +14,11 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 
 	"github.com/stowage-k8s/stowage/plugins"
+	"github.com/stowage-k8s/stowage/plugins/binpacking"
+	"github.com/stowage-k8s/stowage/plugins/candidatenodes"
 	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
 	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
 // allPlugins stands for every plugin where plugins are disabled.
@@ -62,6 +65,7 @@ func check(doc map[string]any) error {
 		errs = append(errs, checkStandIns(points, at.Child("plugins"))...)
 		errs = append(errs, checkPlugins(profile["pluginConfig"], at.Child("pluginConfig"), known)...)
 	}
+	errs = append(errs, checkHeard(profiles)...)
 	return append(errs, checkLease(leaseOf(doc), takesPlace || len(profiles) == 0)...).ToAggregate()
 }
 
@@ -104,6 +108,30 @@ func checkStandIns(points map[string]any, at *field.Path) field.ErrorList {
 		if other := standIns[name]; enabled.Has(name) && !disabled.HasAny(other, allPlugins) {
 			errs = append(errs, field.Required(at.Child("multiPoint", "disabled"), fmt.Sprintf("%s stands in for %s, which has to be disabled: both would count in the score", name, other)))
 		}
+	}
+	return errs
+}
+
+// heard are the plugins that tell those of other profiles which pods their own places.
+var heard = sets.New(binpacking.Name, candidatenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, preemptiblenodes.Name)
+
+// checkHeard finds profiles whose pods the plugins of others would learn of only when
+// they are bound: until then, limits and affinity would not hold.
+func checkHeard(profiles []any) field.ErrorList {
+	var errs field.ErrorList
+	someone := false
+	for i, p := range profiles {
+		profile, _ := p.(map[string]any)
+		points, _ := profile["plugins"].(map[string]any)
+		if namesIn(points, "multiPoint", "enabled").Union(namesIn(points, "reserve", "enabled")).HasAny(heard.UnsortedList()...) {
+			someone = true
+			continue
+		}
+		errs = append(errs, field.Required(field.NewPath("profiles").Index(i).Child("plugins", "multiPoint", "enabled"),
+			candidatenodes.Name+" has to be enabled in each profile if others of Stowage's plugins are in any, or these learn too late of the pods that this profile places"))
+	}
+	if !someone {
+		return nil
 	}
 	return errs
 }

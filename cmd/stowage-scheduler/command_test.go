@@ -106,6 +106,11 @@ func TestBadInput(t *testing.T) {
 			"profiles[0].plugins.multiPoint.disabled: Required value: IndexedInterPodAffinity stands in for InterPodAffinity, which has to be disabled: both would count in the score",
 		},
 		{
+			"a profile that the plugins of others do not hear of",
+			[]string{"--config", writeConfig(t, "profiles:\n", "profiles:\n- schedulerName: plain\n")},
+			"profiles[0].plugins.multiPoint.enabled: Required value: CandidateNodes has to be enabled in each profile",
+		},
+		{
 			"the name of the cluster's own scheduler",
 			[]string{"--config", writeConfig(t, "schedulerName: stowage", "schedulerName: default-scheduler")},
 			`leaderElection.resourceName: Invalid value: \"stowage-scheduler\": a profile has the name of kube-scheduler's, default-scheduler, and both would place the same pods`,

@@ -117,6 +117,7 @@ func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, 
 	klog.FromContext(ctx).Error(nil, "The node that CandidateNodes chose does not take the pod; all nodes are looked at next", "pod", klog.KObj(pod), "node", node, "reason", statuses.Get(node).Message())
 	pl.mu.Lock()
 	pl.distrusted.Insert(pod.UID)
+	pl.memory = memory{} // it may be what was remembered
 	pl.mu.Unlock()
 	pl.framework.Activate(klog.FromContext(ctx), map[string]*corev1.Pod{string(pod.UID): pod})
 	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod is tried again with all nodes")

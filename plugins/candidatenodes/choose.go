@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -33,6 +34,9 @@ type search struct {
 	known   *known
 	groups  []scan.Group
 	items   []item
+	// failed says that a plugin of the engine's failed: the engine has to hear of it.
+	// stale says that the table was behind the snapshot.
+	failed, stale atomic.Bool
 }
 
 // item is nodes that take the pod and get the same score.
@@ -72,16 +76,24 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 		labels = append(labels, part.Labels)
 	}
 	for range attempts {
-		pl.table.Update(nodes, labels...)
+		if !pl.table.Update(nodes, labels...) {
+			return "", resultLeft
+		}
 		if s.known = s.memory.of(s, nodes); s.known == nil {
 			return "", resultLeft
 		}
 		s.items, s.groups = pl.items[:0], pl.groups[:0]
 		node, result := s.best()
 		pl.items, pl.groups = s.items, s.groups
-		if result != resultChosen || pl.Feed.Recheck(node) {
+		switch {
+		case s.failed.Load():
+			pl.memory = memory{} // of what has failed, nothing is to be remembered
+			return "", resultLeft
+		case !s.stale.Load():
 			return node, result
 		}
+		s.stale.Store(false)
+		pl.Feed.Distrust()
 	}
 	return "", resultLeft
 }
@@ -115,21 +127,24 @@ func (s *search) best() (string, string) {
 	if s.mayBeKept() {
 		return "", resultLeft
 	}
+	s.known.askAll(s)
 	s.collect()
 	if len(s.items) == 0 {
 		return "", resultNone
 	}
 	s.score()
 	most := slices.MaxFunc(s.items, func(a, b item) int { return cmp.Compare(a.total, b.total) }).total
-	node := ""
+	node, chosen := "", scan.Node{}
 	for i := range s.items {
 		if s.items[i].total < most {
 			continue
 		}
-		if name := s.name(&s.items[i]); node == "" || name < node {
-			node = name
+		candidate := s.node(&s.items[i])
+		if name := candidate.Info.Node().Name; node == "" || name < node {
+			node, chosen = name, candidate
 		}
 	}
+	s.check(chosen)
 	if s.nominations.yields(s.pod, node) {
 		return "", resultLeft
 	}
@@ -148,12 +163,13 @@ func (s *search) mark() {
 
 // mayBeKept says whether a node would take the pod on which room is kept for others.
 func (s *search) mayBeKept() bool {
-	for _, name := range s.nominations.against(s.pod, s.Feed) {
+	for _, name := range s.nominations.nodes(s.Feed) {
 		slot, known := s.Feed.Slot(name)
 		if !known {
-			continue
+			continue // it is to come
 		}
-		if node := s.table.Node(slot); s.known.takes(s, s.table.StateOf(slot), node) && s.admits(node) {
+		node := s.table.Node(slot)
+		if s.known.takes(s, s.table.StateOf(slot), node) && s.admits(node) && s.nominations.yields(s.pod, name) {
 			return true
 		}
 	}
@@ -186,6 +202,7 @@ func (s *search) collect() {
 		}
 		group, isNew := s.statics.group(state.Static, len(s.groups))
 		if isNew {
+			s.check(node)
 			if !s.admits(node) {
 				s.statics.refuse(state.Static)
 				continue
@@ -197,10 +214,18 @@ func (s *search) collect() {
 	}
 	for _, slot := range s.marks.slots {
 		state, node := s.table.StateOf(slot), s.table.Node(slot)
+		s.check(node)
 		if s.known.takes(s, state, node) && s.admits(node) {
 			s.items = append(s.items, item{state: state, group: len(s.groups), slot: slot})
 			s.groups = append(s.groups, scan.Group{Node: node, Count: 1})
 		}
+	}
+}
+
+// check notes if the node is not as the table has it.
+func (s *search) check(node scan.Node) {
+	if !s.table.Current(node.Slot) {
+		s.stale.Store(true)
 	}
 }
 
@@ -212,13 +237,13 @@ func (s *search) first(state *nodetable.State) int {
 	return int(state.Slots[slices.IndexFunc(state.Slots, func(slot int32) bool { return !s.marks.has(int(slot)) })])
 }
 
-// name returns the name of the item's node, the first of several.
-func (s *search) name(item *item) string {
+// node returns the item's node, the first of several by name.
+func (s *search) node(item *item) scan.Node {
 	slot := item.slot
 	if slot < 0 {
 		slot = s.first(item.state)
 	}
-	return s.table.Node(slot).Info.Node().Name
+	return s.table.Node(slot)
 }
 
 // score finds the weighted sums of the scores of all items.
@@ -252,17 +277,40 @@ func (s *search) score() {
 // scoreItems adds the scores of a plugin that goes by the whole state.
 func (s *search) scoreItems(scorer weightedScorer, remembered scan.Remembered, scores []int64) {
 	column := s.known.column(scorer.place, remembered.Version())
+	s.askScores(column, remembered)
 	for i := range s.items {
-		state := s.items[i].state
-		score, known := column.score(state)
-		if !known {
-			score = scorer.Score(s.table.Node(int(state.Slots[0])))
-			column.remember(state, score)
-		}
-		scores[i] = score
+		scores[i], _ = column.score(s.items[i].state)
 	}
 	scorer.Normalize(nil, scores)
 	for i := range s.items {
 		s.items[i].total += scorer.weight * scores[i]
+	}
+}
+
+// askScores has the column remember the scores of all items.
+func (s *search) askScores(column *column, scorer scan.Remembered) {
+	var states []*nodetable.State
+	var infos []fwk.NodeInfo
+	many, atOnce := scorer.(manyScorer)
+	for i := range s.items {
+		state := s.items[i].state
+		if _, known := column.score(state); known {
+			continue
+		}
+		node := s.table.Node(int(state.Slots[0]))
+		if s.check(node); s.stale.Load() {
+			return
+		}
+		if atOnce {
+			states, infos = append(states, state), append(infos, node.Info)
+		} else {
+			column.remember(state, scorer.Score(node))
+		}
+	}
+	if len(infos) == 0 {
+		return
+	}
+	for i, score := range many.scoreMany(infos) {
+		column.remember(states[i], score)
 	}
 }

@@ -1,6 +1,9 @@
 package candidatenodes
 
 import (
+	"maps"
+	"slices"
+
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
@@ -8,13 +11,18 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// maxKinds is how many kinds of pods are remembered.
-const maxKinds = 256
+// maxKinds is how many kinds of pods are remembered. Beyond, half of them are dropped,
+// those asked about longest ago.
+const maxKinds = 128
+
+// manyStates is how many states are worth asking about side by side.
+const manyStates = 64
 
 // memory is what is known of states of nodes by kind of pod: pods of one template ask
 // the same of a node.
 type memory struct {
 	epoch int64
+	asked int64
 	kinds map[string]*known
 	key   []byte
 }
@@ -28,6 +36,8 @@ type known struct {
 	// verdicts are by ID of the state.
 	verdicts []verdict
 	columns  map[int]*column // by place of the score plugin
+	// used is when, by number of questions, it was asked about last.
+	used int64
 }
 
 type verdict uint8
@@ -48,16 +58,34 @@ type column struct {
 // of returns what is known for pods like the one of the search; nil if the engine's
 // plugins do not do for it what this package takes them to do.
 func (m *memory) of(s *search, nodes []fwk.NodeInfo) *known {
-	if epoch := s.table.Epoch(); m.kinds == nil || m.epoch != epoch || len(m.kinds) > maxKinds {
+	if epoch := s.table.Epoch(); m.kinds == nil || m.epoch != epoch {
 		m.epoch, m.kinds = epoch, map[string]*known{}
 	}
+	m.asked++
 	m.key = appendKind(m.key[:0], s.pod)
-	k, found := m.kinds[string(m.key)]
-	if !found {
-		k = newKnown(s, nodes)
+	k := m.kinds[string(m.key)]
+	if k == nil {
+		m.makeRoom()
+		if k = newKnown(s, nodes); k == nil {
+			return nil
+		}
 		m.kinds[string(m.key)] = k
 	}
+	k.used = m.asked
 	return k
+}
+
+// makeRoom drops kinds if there are too many.
+func (m *memory) makeRoom() {
+	if len(m.kinds) < maxKinds {
+		return
+	}
+	var used []int64
+	for _, k := range m.kinds {
+		used = append(used, k.used)
+	}
+	slices.Sort(used)
+	maps.DeleteFunc(m.kinds, func(_ string, k *known) bool { return k.used < used[len(used)/2] })
 }
 
 // newKnown runs what the engine's plugins do before they filter and score.
@@ -73,22 +101,65 @@ func newKnown(s *search, nodes []fwk.NodeInfo) *known {
 			return nil
 		}
 	}
+	// What ours have left is of this cycle, and holds on to its nodes.
+	for name := range ours {
+		k.state.Delete(fwk.StateKey("PreFilter" + name))
+		k.state.Delete(fwk.StateKey("PreScore" + name))
+		scan.Delete(k.state, name)
+	}
 	return k
 }
 
 // takes says whether the engine's own plugins let the pod go to nodes in the state, of
 // which this is one.
 func (k *known) takes(s *search, state *nodetable.State, node scan.Node) bool {
+	if k.verdict(state) == notAsked {
+		k.verdicts[state.ID] = k.ask(s, node)
+	}
+	return k.verdicts[state.ID] == takes
+}
+
+// verdict returns what is known of the state.
+func (k *known) verdict(state *nodetable.State) verdict {
 	for state.ID >= len(k.verdicts) {
 		k.verdicts = append(k.verdicts, notAsked)
 	}
-	if k.verdicts[state.ID] == notAsked {
-		k.verdicts[state.ID] = refuses
-		if s.framework.RunFilterPlugins(s.ctx, k.state, s.pod, node.Info).IsSuccess() {
-			k.verdicts[state.ID] = takes
+	return k.verdicts[state.ID]
+}
+
+// ask has the engine filter the node. Nothing is known if the node is not in the state
+// any more that the table has it in, or a plugin failed.
+func (k *known) ask(s *search, node scan.Node) verdict {
+	if !s.table.Current(node.Slot) {
+		s.stale.Store(true)
+		return notAsked
+	}
+	switch status := s.framework.RunFilterPlugins(s.ctx, k.state, s.pod, node.Info); {
+	case status.IsSuccess():
+		return takes
+	case status.IsRejected():
+		return refuses
+	}
+	s.failed.Store(true) // the engine will say what is wrong
+	return notAsked
+}
+
+// askAll asks about all states with nodes of which nothing is known, side by side.
+func (k *known) askAll(s *search) {
+	var unknown []*nodetable.State
+	for _, state := range s.table.States() {
+		if k.verdict(state) == notAsked {
+			unknown = append(unknown, state)
 		}
 	}
-	return k.verdicts[state.ID] == takes
+	ask := func(i int) { k.verdicts[unknown[i].ID] = k.ask(s, s.table.Node(int(unknown[i].Slots[0]))) }
+	if len(unknown) >= manyStates {
+		s.framework.Parallelizer().Until(s.ctx, len(unknown), ask, Name)
+		return
+	}
+	for i := range unknown {
+		ask(i)
+	}
 }
 
 // column returns the scores of the plugin in the place, in their version.

@@ -2,6 +2,8 @@ package candidatenodes
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,8 +21,10 @@ type nominations struct {
 	nominator fwk.PodNominator
 
 	mu sync.Mutex
-	// byPod are the nodes that the API server says pods without a node are nominated for.
-	byPod map[types.UID]string
+	// byPod are the nodes that the API server says pods without a node are nominated for,
+	// byNode how many of these pods there are for a node.
+	byPod  map[types.UID]string
+	byNode map[string]int
 	// changed says that the engine may have nominated pods since all was looked at.
 	changed bool
 	// found are the nodes that the engine had nominated pods for then.
@@ -28,7 +32,7 @@ type nominations struct {
 }
 
 func newNominations(handle fwk.Handle) (*nominations, error) {
-	n := &nominations{nominator: handle, byPod: map[types.UID]string{}, found: map[string]struct{}{}}
+	n := &nominations{nominator: handle, byPod: map[types.UID]string{}, byNode: map[string]int{}, found: map[string]struct{}{}}
 	_, err := handle.SharedInformerFactory().Core().V1().Pods().Informer().AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    n.note,
 		UpdateFunc: func(_, now any) { n.note(now) },
@@ -45,12 +49,26 @@ func (n *nominations) note(obj any) {
 	if !ok {
 		return
 	}
+	node := ""
+	if pod.Spec.NodeName == "" {
+		node = pod.Status.NominatedNodeName
+	}
+	n.set(pod.UID, node)
+}
+
+// set notes which node a pod is nominated for; nothing, if it is not for any.
+func (n *nominations) set(uid types.UID, node string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if pod.Spec.NodeName == "" && pod.Status.NominatedNodeName != "" {
-		n.byPod[pod.UID] = pod.Status.NominatedNodeName
-	} else {
-		delete(n.byPod, pod.UID)
+	if before, known := n.byPod[uid]; known {
+		delete(n.byPod, uid)
+		if n.byNode[before]--; n.byNode[before] == 0 {
+			delete(n.byNode, before)
+		}
+	}
+	if node != "" {
+		n.byPod[uid] = node
+		n.byNode[node]++
 	}
 }
 
@@ -59,9 +77,7 @@ func (n *nominations) forget(obj any) {
 		obj = unknown.Obj
 	}
 	if pod, ok := obj.(*corev1.Pod); ok {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		delete(n.byPod, pod.UID)
+		n.set(pod.UID, "")
 	}
 }
 
@@ -72,28 +88,22 @@ func (n *nominations) mayHaveChanged() {
 	n.changed = true
 }
 
-// against returns the nodes that have nominated pods which the pod has to yield to.
-func (n *nominations) against(pod *corev1.Pod, feed *changes.Feed) []string {
+// nodes returns the nodes that may have nominated pods.
+func (n *nominations) nodes(feed *changes.Feed) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.changed {
 		n.changed = false
+		clear(n.found)
 		feed.EachName(func(name string) {
 			if len(n.nominator.NominatedPodsForNode(name)) > 0 {
 				n.found[name] = struct{}{}
 			}
 		})
 	}
-	var names []string
-	for name := range n.found {
-		if len(n.nominator.NominatedPodsForNode(name)) == 0 {
-			delete(n.found, name)
-		} else if n.yields(pod, name) {
-			names = append(names, name)
-		}
-	}
-	for _, name := range n.byPod {
-		if _, twice := n.found[name]; !twice && n.yields(pod, name) {
+	names := slices.Collect(maps.Keys(n.found))
+	for name := range n.byNode {
+		if _, twice := n.found[name]; !twice {
 			names = append(names, name)
 		}
 	}

@@ -1,8 +1,6 @@
 package candidatenodes
 
 import (
-	"context"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
@@ -76,6 +74,12 @@ type engineScorer struct {
 }
 
 var _ scan.Remembered = &engineScorer{}
+var _ manyScorer = &engineScorer{}
+
+// manyScorer scores many nodes at less than the cost of one after the other.
+type manyScorer interface {
+	scoreMany(nodes []fwk.NodeInfo) []int64
+}
 
 func (*engineScorer) Prepare([]scan.Group) {}
 
@@ -85,14 +89,20 @@ func (*engineScorer) Version() int64 {
 	return 0
 }
 
-// Score returns the plugin's score. The engine has multiplied it by the weight.
+// Score returns the plugin's score of one node.
 func (e *engineScorer) Score(node scan.Node) int64 {
+	return e.scoreMany([]fwk.NodeInfo{node.Info})[0]
+}
+
+// scoreMany returns the plugin's scores. The engine has multiplied them by the weight.
+func (e *engineScorer) scoreMany(nodes []fwk.NodeInfo) []int64 {
+	all := make([]int64, len(nodes))
 	state := e.search.known.state
 	before := state.GetSkipScorePlugins()
-	defer state.SetSkipScorePlugins(before)
 	if before.Has(e.name) {
-		return 0
+		return all
 	}
+	defer state.SetSkipScorePlugins(before)
 	skip := sets.New[string]()
 	var weight int64
 	for _, score := range e.search.profile.scores {
@@ -103,9 +113,13 @@ func (e *engineScorer) Score(node scan.Node) int64 {
 		}
 	}
 	state.SetSkipScorePlugins(skip)
-	scores, status := e.search.framework.RunScorePlugins(context.WithoutCancel(e.search.ctx), state, e.search.pod, []fwk.NodeInfo{node.Info})
+	scores, status := e.search.framework.RunScorePlugins(e.search.ctx, state, e.search.pod, nodes)
 	if !status.IsSuccess() {
-		return 0
+		e.search.failed.Store(true)
+		return all
 	}
-	return scores[0].TotalScore / weight
+	for i := range scores {
+		all[i] = scores[i].TotalScore / weight
+	}
+	return all
 }

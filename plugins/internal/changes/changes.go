@@ -80,7 +80,9 @@ func (f *Feed) Update(nodes []fwk.NodeInfo) {
 		f.rearrange()
 	}
 	if following {
-		f.heat(f.events.drain(), now)
+		names, lost := f.events.drain()
+		f.heat(names, now)
+		known = known && !lost
 	}
 	if known && now.Sub(f.compared) < compareEvery {
 		f.compareHot(now)
@@ -245,12 +247,12 @@ func (f *Feed) introduce() {
 	}
 }
 
-// Recheck compares one node, and returns whether its subscribers knew it as it is.
-func (f *Feed) Recheck(name string) bool {
+// Distrust has the next update compare all nodes: somebody has found one that is not as
+// it was, of which the feed did not know.
+func (f *Feed) Distrust() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	place, known := f.places[name]
-	return known && !f.compare(place)
+	f.compared = time.Time{}
 }
 
 // Shared returns the feed's subscriber of the type and the key, which newSubscriber

@@ -283,8 +283,24 @@ func TestReservesOnBehalfOfItsPlugins(t *testing.T) {
 	r := Reserver{Feed: &Feed{events: told}}
 	r.Reserve(t.Context(), framework.NewCycleState(), &corev1.Pod{}, "a")
 	r.Unreserve(t.Context(), framework.NewCycleState(), &corev1.Pod{}, "b")
-	if diff := cmp.Diff(map[string]struct{}{"a": {}, "b": {}}, told.drain()); diff != "" {
-		t.Errorf("nodes touched (-want +got):\n%s", diff)
+	names, lost := told.drain()
+	if diff := cmp.Diff(map[string]struct{}{"a": {}, "b": {}}, names); diff != "" || lost {
+		t.Errorf("lost: %t, nodes touched (-want +got):\n%s", lost, diff)
+	}
+}
+
+// TestGathersNoMoreThanItMust covers a scheduler that does not lead for weeks: names do
+// not pile up, and when it leads, it is known that some are missing.
+func TestGathersNoMoreThanItMust(t *testing.T) {
+	told := &events{names: map[string]struct{}{}, drained: map[string]struct{}{}}
+	for i := range maxNames + 10 {
+		told.touch(fmt.Sprint(i))
+	}
+	if names, lost := told.drain(); !lost || len(names) > maxNames {
+		t.Errorf("%d names were gathered, lost: %t", len(names), lost)
+	}
+	if _, lost := told.drain(); lost {
+		t.Error("names are still said to be lost")
 	}
 }
 

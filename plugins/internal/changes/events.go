@@ -66,7 +66,13 @@ type events struct {
 	mu sync.Mutex
 	// names is what was gathered, drained what the last drain returned.
 	names, drained map[string]struct{}
+	// lost says that names were dropped, as nobody asked for them: the scheduler is not
+	// the one that leads, and nodes come and go.
+	lost bool
 }
+
+// maxNames is how many names are gathered at most.
+const maxNames = 1 << 16
 
 // newEvents follows nodes and pods.
 func newEvents(factory informers.SharedInformerFactory) (*events, error) {
@@ -112,6 +118,10 @@ func (e *events) pod(obj any) {
 func (e *events) touch(name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if len(e.names) >= maxNames {
+		clear(e.names)
+		e.lost = true
+	}
 	e.names[name] = struct{}{}
 }
 
@@ -132,13 +142,15 @@ func (e *events) reliable() bool {
 	return true
 }
 
-// drain returns the names gathered since the last call. They are good until the next.
-func (e *events) drain() map[string]struct{} {
+// drain returns the names gathered since the last call, and whether some were lost.
+// They are good until the next.
+func (e *events) drain() (names map[string]struct{}, lost bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	clear(e.drained)
 	e.names, e.drained = e.drained, e.names
-	return e.drained
+	lost, e.lost = e.lost, false
+	return e.drained, lost
 }
 
 // Reserver is a part of every plugin that goes by a feed: it says where the engine

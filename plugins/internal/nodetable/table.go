@@ -17,9 +17,14 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// maxLabels is how many labels tell states apart at most. Beyond, those that nobody
-// has asked for again are forgotten.
-const maxLabels = 64
+const (
+	// maxLabels is how many labels tell states apart at most. Beyond, a quarter of them
+	// is dropped, those asked for longest ago.
+	maxLabels = 256
+	// maxValues is how many values a label of a small cluster may have to be taken for
+	// one that nodes have in common. In a large one it is a quarter of the nodes.
+	maxValues = 64
+)
 
 // State is what some nodes have in common.
 type State struct {
@@ -42,55 +47,116 @@ type Table struct {
 
 	mu     sync.Mutex
 	labels []string
-	nodes  []node // by slot
-	count  int    // of nodes
-	states map[string]*State
-	live   []*State // those with nodes
-	epoch  int64
-	static statics
-	buffer []byte
+	// asked is when, by number of updates, a label was asked for last.
+	asked   map[string]int64
+	updates int64
+	// individual are labels of which nearly every node has a value of its own, at the
+	// number of nodes that was found out with.
+	individual map[string]int
+	nodes      []node // by slot
+	count      int    // of nodes
+	states     map[string]*State
+	live       []*State // those with nodes
+	epoch      int64
+	static     statics
+	buffer     []byte
 }
 
 type node struct {
-	info   fwk.NodeInfo // nil for a slot without a node
-	name   string
-	object *corev1.Node
-	static uint32
-	state  *State
+	info fwk.NodeInfo // nil for a slot without a node
+	// generation is that of the info when the state was found.
+	generation int64
+	name       string
+	object     *corev1.Node
+	static     uint32
+	state      *State
 }
 
 var _ changes.Subscriber = &Table{}
 
 // Of returns the table of the feed's snapshot.
 func Of(feed *changes.Feed) *Table {
-	return changes.Shared(feed, "", func() *Table { return &Table{feed: feed, states: map[string]*State{}, static: newStatics()} })
+	return changes.Shared(feed, "", func() *Table { return newTable(feed) })
+}
+
+func newTable(feed *changes.Feed) *Table {
+	return &Table{feed: feed, asked: map[string]int64{}, individual: map[string]int{}, states: map[string]*State{}, static: newStatics()}
 }
 
 // Update brings the table up to date with the snapshot, and has it tell states apart
-// by the labels, beside others.
-func (t *Table) Update(nodes []fwk.NodeInfo, labels ...[]string) {
+// by the labels, beside others. It returns false if it does not do so, as nearly every
+// node has a value of its own of one of them; so it is with the hostname.
+func (t *Table) Update(nodes []fwk.NodeInfo, labels ...[]string) bool {
 	t.feed.Update(nodes)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var missing []string
+	t.updates++
+	isNew := false
 	for _, keys := range labels {
 		for _, key := range keys {
-			if key != corev1.LabelHostname && !slices.Contains(t.labels, key) && !slices.Contains(missing, key) {
-				missing = append(missing, key)
+			if key == corev1.LabelHostname || t.isIndividual(key) {
+				return false
+			}
+			t.asked[key] = t.updates
+			if !slices.Contains(t.labels, key) {
+				t.labels, isNew = append(t.labels, key), true
 			}
 		}
 	}
-	if len(missing) == 0 {
-		return
+	if !isNew {
+		return true
 	}
-	t.labels = append(t.labels, missing...)
-	if len(t.labels) > maxLabels {
-		t.labels = nil
-		for _, keys := range labels {
-			t.labels = append(t.labels, keys...)
+	t.dropLabels()
+	for _, key := range t.labels {
+		if values := t.valuesOf(key); values > max(maxValues, t.count/4) {
+			t.individual[key] = t.count
 		}
 	}
+	t.labels = slices.DeleteFunc(t.labels, func(key string) bool { return t.individual[key] > 0 })
 	t.rebuild()
+	return !slices.ContainsFunc(slices.Concat(labels...), t.isIndividual)
+}
+
+// isIndividual says whether the label is known to be one of which nearly every node has
+// a value of its own. Where there are now far more or fewer nodes, that is forgotten.
+func (t *Table) isIndividual(key string) bool {
+	then := t.individual[key]
+	if then > 0 && (t.count > 2*then || 2*t.count < then) {
+		delete(t.individual, key)
+		return false
+	}
+	return then > 0
+}
+
+// dropLabels drops those asked for longest ago if there are too many.
+func (t *Table) dropLabels() {
+	if len(t.labels) <= maxLabels {
+		return
+	}
+	slices.SortFunc(t.labels, func(a, b string) int { return cmp.Compare(t.asked[b], t.asked[a]) })
+	for _, key := range t.labels[maxLabels*3/4:] {
+		if t.asked[key] != t.updates {
+			delete(t.asked, key)
+		}
+	}
+	t.labels = slices.DeleteFunc(t.labels, func(key string) bool { return t.asked[key] == 0 })
+}
+
+// valuesOf returns how many values nodes have of the label.
+func (t *Table) valuesOf(key string) int {
+	values := map[string]struct{}{}
+	for i := range t.nodes {
+		if object := t.nodes[i].object; object != nil {
+			values[object.Labels[key]] = struct{}{}
+		}
+	}
+	return len(values)
+}
+
+// Current says whether the node in the slot is still as it was when its state was
+// found. The engine changes nodes of a snapshot in place, before the feed hears of it.
+func (t *Table) Current(slot int) bool {
+	return t.nodes[slot].generation == t.nodes[slot].info.GetGeneration()
 }
 
 // Epoch changes when IDs of states are given anew.
@@ -129,13 +195,13 @@ func (t *Table) Changed(slot int, info fwk.NodeInfo) {
 		t.count++
 		n.name = object.Name
 	}
-	n.info = info
+	n.info, n.generation = info, info.GetGeneration()
 	if n.object != object {
 		n.object = object
 		n.static = t.static.of(object, info, t.labels)
 	}
 	t.place(slot)
-	if len(t.states) > 4*t.count+4096 {
+	if len(t.states) > 2*t.count+1024 {
 		t.rebuild() // most are of the past
 	}
 }

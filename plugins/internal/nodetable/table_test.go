@@ -287,7 +287,7 @@ func TestForgetsStatesOfThePast(t *testing.T) {
 			t.Fatalf("after %d changes, the node is not in a state of its own", i)
 		}
 	}
-	if len(table.states) > 4_200 {
+	if len(table.states) > 1_100 {
 		t.Errorf("%d states are kept for one node", len(table.states))
 	}
 	if table.Epoch() == 0 {

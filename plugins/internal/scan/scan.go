@@ -94,6 +94,11 @@ func Read(cycleState fwk.CycleState, plugin string) (Part, bool) {
 	return s.Part, true
 }
 
+// Delete removes what the plugin has to say.
+func Delete(cycleState fwk.CycleState, plugin string) {
+	cycleState.Delete(key(plugin))
+}
+
 // OfGroup says whether the engine is placing a pod group: it adds members to the
 // snapshot then, and leaves the generations of nodes as they were.
 func OfGroup(pod *corev1.Pod) bool {

@@ -1,0 +1,115 @@
+package disruption
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// budget is a PodDisruptionBudget with what the ledger counts of it.
+type budget struct {
+	*policyv1.PodDisruptionBudget
+	selector labels.Selector
+	// healthy is how many pods of the picture count as available.
+	healthy int
+	// uncounted is how many evictions of this run the status does not show.
+	uncounted int
+}
+
+// newBudget returns nil for a selector that cannot be read: the API server takes it
+// to select nothing. So does a nil selector; an empty one selects all pods.
+func newBudget(pdb *policyv1.PodDisruptionBudget) *budget {
+	selector, err := metav1.LabelSelectorAsSelector(pdb.Spec.Selector)
+	if err != nil {
+		return nil
+	}
+	return &budget{PodDisruptionBudget: pdb, selector: selector}
+}
+
+func (b *budget) key() types.NamespacedName {
+	return types.NamespacedName{Namespace: b.Namespace, Name: b.Name}
+}
+
+// current says whether the status was computed from the spec as it is.
+func (b *budget) current() bool { return b.Status.ObservedGeneration == b.Generation }
+
+// countsAsHealthy says whether the pod is one of those that keep the budget. Pending
+// pods are none. Those that are about to be deleted are none, as for the disruption
+// controller; the map is by name, so a successor of the same name is none either.
+func (b *budget) countsAsHealthy(pod *corev1.Pod) bool {
+	_, disrupted := b.Status.DisruptedPods[pod.Name]
+	return !disrupted && pod.DeletionTimestamp == nil && guarded(pod) && ready(pod)
+}
+
+// desired returns how many pods must stay healthy. Both percentages are rounded up,
+// as the disruption controller does: 50 % of 3 unavailable are 2 pods.
+func (b *budget) desired() (int, error) {
+	expected := int(b.Status.ExpectedPods)
+	switch spec := b.Spec; {
+	case spec.MaxUnavailable != nil:
+		unavailable, err := intstr.GetScaledValueFromIntOrPercent(spec.MaxUnavailable, expected, true)
+		return max(0, expected-unavailable), err
+	case spec.MinAvailable != nil:
+		return intstr.GetScaledValueFromIntOrPercent(spec.MinAvailable, expected, true)
+	}
+	return expected, nil // it says nothing, and the disruption controller allows none
+}
+
+// allowed is Ledger.Allowed.
+func (b *budget) allowed() int {
+	desired, err := b.desired()
+	if err != nil || !b.current() || b.Status.ExpectedPods <= 0 {
+		return 0
+	}
+	return max(0, min(int(b.Status.DisruptionsAllowed)-b.uncounted, b.healthy-desired))
+}
+
+// keeps says whether the budget has all the healthy pods that it needs, by its status
+// and by the picture, and whether it needs any.
+func (b *budget) keeps() (kept, needs bool) {
+	desired, err := b.desired()
+	kept = err == nil && b.healthy >= desired && b.Status.CurrentHealthy >= b.Status.DesiredHealthy
+	return kept, desired > 0 && b.Status.DesiredHealthy > 0
+}
+
+// why says in words what the budget allows and what of it is used up.
+func (b *budget) why() string {
+	if !b.current() {
+		return fmt.Sprintf("budget %s was changed and the disruption controller has not counted anew: wait for it", b.key())
+	}
+	failed := meta.FindStatusCondition(b.Status.Conditions, policyv1.DisruptionAllowedCondition)
+	if failed != nil && failed.Reason == policyv1.SyncFailedReason {
+		return fmt.Sprintf("budget %s allows nothing, since the disruption controller cannot count its pods: %s", b.key(), failed.Message)
+	}
+	desired, err := b.desired()
+	if err != nil {
+		return fmt.Sprintf("budget %s allows nothing, since it cannot be read: %v", b.key(), err)
+	}
+	return fmt.Sprintf("budget %s: %d pods are healthy, %d must stay; its status allows %d disruptions, of which this run has used %d",
+		b.key(), b.healthy, desired, b.Status.DisruptionsAllowed, b.uncounted)
+}
+
+// terminal says whether the pod has come to its end.
+func terminal(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// guarded says whether the API server asks a budget before it evicts the pod.
+func guarded(pod *corev1.Pod) bool {
+	return !terminal(pod) && pod.Status.Phase != corev1.PodPending
+}
+
+func ready(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

@@ -1,0 +1,163 @@
+package disruption
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
+)
+
+// Mode is how far an Evictor goes.
+type Mode int
+
+// The zero value is the harmless one.
+const (
+	// PlanOnly makes no request.
+	PlanOnly Mode = iota
+	// ServerDryRun asks the API server, which answers as if it evicted, and changes
+	// nothing. It takes nothing from a budget: a second question gets the same answer.
+	ServerDryRun
+	// ForReal evicts.
+	ForReal
+)
+
+// Limiter holds requests back: Wait returns when one may be made, or with an error
+// when the context ends. rate.Limiter and client-go's flowcontrol.RateLimiter are such.
+type Limiter interface {
+	Wait(ctx context.Context) error
+}
+
+// Options say how to evict. The zero value evicts nothing.
+type Options struct {
+	Mode Mode
+	// GracePeriodSeconds overrides the pods' own termination grace period.
+	GracePeriodSeconds *int64
+	// Limiter is asked before each request, beside the client's own limit; nil is none.
+	Limiter Limiter
+}
+
+// Target is a pod to evict. Only this very pod is evicted, not one that has taken its
+// name since.
+type Target struct {
+	Namespace, Name string
+	UID             types.UID
+	// ResourceVersion, where given, keeps the pod if anything about it has changed.
+	ResourceVersion string
+}
+
+// TargetOf returns the pod as a target, whatever changes about it.
+func TargetOf(pod *corev1.Pod) Target {
+	return Target{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+}
+
+// Evictor evicts pods, one at a time. It is safe for concurrent use.
+type Evictor struct {
+	client kubernetes.Interface
+	opts   Options
+
+	mu     sync.Mutex
+	counts Counts
+}
+
+// NewEvictor returns an Evictor. The client needs the right to create pods/eviction.
+func NewEvictor(client kubernetes.Interface, opts Options) *Evictor {
+	return &Evictor{client: client, opts: opts}
+}
+
+// Counts returns how many evictions came out how so far.
+func (e *Evictor) Counts() Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.counts
+}
+
+// Evict tries to evict the pod, once: whether and when to try again is up to the
+// caller. It returns when the API server has accepted, which is before the pod is gone.
+func (e *Evictor) Evict(ctx context.Context, target Target) Result {
+	result := e.try(ctx, target)
+	result.Target = target
+	if result.Err != nil {
+		result.Err = fmt.Errorf("evicting pod %s/%s: %w", target.Namespace, target.Name, result.Err)
+	}
+	klog.FromContext(ctx).V(2).Info("Eviction", "pod", klog.KRef(target.Namespace, target.Name), "outcome", result.Outcome,
+		"budget", result.Budget, "retryAfter", result.RetryAfter, "err", result.Err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.counts.add(result.Outcome)
+	return result
+}
+
+func (e *Evictor) try(ctx context.Context, target Target) Result {
+	if target.UID == "" {
+		return Result{Outcome: NotAsked, Err: errors.New("the target has no UID: take it from the pod, so that no other of its name is evicted")}
+	}
+	if e.opts.Mode == PlanOnly {
+		return Result{Outcome: Planned}
+	}
+	if e.opts.Limiter != nil {
+		if err := e.opts.Limiter.Wait(ctx); err != nil {
+			return Result{Outcome: NotAsked, Err: fmt.Errorf("no request was made: %w", err)}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{Outcome: NotAsked, Err: fmt.Errorf("no request was made: %w", context.Cause(ctx))}
+	}
+	if err := e.request(ctx, target); err != nil {
+		return classify(err, target)
+	}
+	if e.opts.Mode == ServerDryRun {
+		return Result{Outcome: WouldEvict}
+	}
+	return Result{Outcome: Evicted}
+}
+
+// request makes the request that the clientset's EvictV1 makes, but for two things: it
+// does not sleep and try again when the server says Retry-After, as client-go else does
+// up to ten times inside the call, and a dry run stands in the address too, where
+// admission webhooks are told of it.
+func (e *Evictor) request(ctx context.Context, target Target) error {
+	eviction := &policyv1.Eviction{
+		ObjectMeta: metav1.ObjectMeta{Namespace: target.Namespace, Name: target.Name},
+		DeleteOptions: &metav1.DeleteOptions{
+			GracePeriodSeconds: e.opts.GracePeriodSeconds,
+			Preconditions:      &metav1.Preconditions{UID: &target.UID},
+		},
+	}
+	if target.ResourceVersion != "" {
+		eviction.DeleteOptions.Preconditions.ResourceVersion = &target.ResourceVersion
+	}
+	var create metav1.CreateOptions
+	if e.opts.Mode != ForReal {
+		create.DryRun = []string{metav1.DryRunAll}
+		eviction.DeleteOptions.DryRun = create.DryRun
+	}
+	return e.client.PolicyV1().RESTClient().Post().
+		AbsPath("/api/v1").Namespace(target.Namespace).Resource("pods").Name(target.Name).SubResource("eviction").
+		VersionedParams(&create, scheme.ParameterCodec).
+		MaxRetries(0).
+		Body(eviction).
+		Do(ctx).
+		Error()
+}
+
+// Result is what came of an eviction.
+type Result struct {
+	Target  Target
+	Outcome Outcome
+	// Budget is the name of the budget that refused, where the server names it.
+	Budget string
+	// RetryAfter is how long the server asks to wait before the next try; 0 where it
+	// does not say.
+	RetryAfter time.Duration
+	// Err says why the pod was not evicted; nil where it was, or would be.
+	Err error
+}

@@ -1,0 +1,137 @@
+package disruption
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Outcome is how an eviction came out.
+type Outcome string
+
+const (
+	// Planned: no request was made, as asked.
+	Planned Outcome = "Planned"
+	// WouldEvict: the API server would have evicted the pod.
+	WouldEvict Outcome = "WouldEvict"
+	// Evicted: the API server has evicted the pod, which may take its grace period.
+	Evicted Outcome = "Evicted"
+	// Gone: there is no such pod any more.
+	Gone Outcome = "Gone"
+	// Replaced: another pod has the name now.
+	Replaced Outcome = "Replaced"
+	// Changed: the pod has another resourceVersion than asked for.
+	Changed Outcome = "Changed"
+	// RefusedByBudget: the pod's budget does not allow it now, or was not ready to say.
+	RefusedByBudget Outcome = "RefusedByBudget"
+	// TooManyRequests: the API server has too much to do; nothing was decided.
+	TooManyRequests Outcome = "TooManyRequests"
+	// TwoBudgets: more than one budget selects the pod.
+	TwoBudgets Outcome = "TwoBudgets"
+	// Forbidden: the client may not evict there, or the namespace is being deleted.
+	Forbidden Outcome = "Forbidden"
+	// Failed: the API server answered with another error.
+	Failed Outcome = "Failed"
+	// NotAsked: no request was made, since the context had ended or the target is none.
+	NotAsked Outcome = "NotAsked"
+	// Unanswered: the request was sent and no answer came. The pod may be evicted.
+	Unanswered Outcome = "Unanswered"
+)
+
+// Spends says whether the eviction has taken a disruption from the pod's budget, or may
+// have: then the ledger should Spend it. The API server takes it before it deletes the
+// pod, so it is lost too when it finds that the pod is another or has changed.
+func (o Outcome) Spends() bool {
+	switch o {
+	case Evicted, Replaced, Changed, Failed, Unanswered:
+		return true
+	}
+	return false
+}
+
+// Counts are evictions by outcome.
+type Counts struct {
+	Planned         int `json:"planned"`
+	WouldEvict      int `json:"wouldEvict"`
+	Evicted         int `json:"evicted"`
+	Gone            int `json:"gone"`
+	Replaced        int `json:"replaced"`
+	Changed         int `json:"changed"`
+	RefusedByBudget int `json:"refusedByBudget"`
+	TooManyRequests int `json:"tooManyRequests"`
+	TwoBudgets      int `json:"twoBudgets"`
+	Forbidden       int `json:"forbidden"`
+	Failed          int `json:"failed"`
+	NotAsked        int `json:"notAsked"`
+	Unanswered      int `json:"unanswered"`
+}
+
+func (c *Counts) add(o Outcome) {
+	*map[Outcome]*int{
+		Planned: &c.Planned, WouldEvict: &c.WouldEvict, Evicted: &c.Evicted, Gone: &c.Gone, Replaced: &c.Replaced,
+		Changed: &c.Changed, RefusedByBudget: &c.RefusedByBudget, TooManyRequests: &c.TooManyRequests,
+		TwoBudgets: &c.TwoBudgets, Forbidden: &c.Forbidden, Failed: &c.Failed, NotAsked: &c.NotAsked, Unanswered: &c.Unanswered,
+	}[o]++
+}
+
+// classify tells the outcome from the error of a request that was made.
+func classify(err error, target Target) Result {
+	result := Result{Outcome: Failed, Err: err}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		result.Outcome = Unanswered
+		result.Err = fmt.Errorf("no answer came, so look whether it was evicted: %w", err)
+		return result
+	}
+	if seconds, says := apierrors.SuggestsClientDelay(err); says {
+		result.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	switch answer := status.Status(); {
+	case answer.Code == http.StatusNotFound:
+		result.Outcome = Gone
+	case answer.Code == http.StatusConflict:
+		result.Outcome = conflict(answer.Message, target)
+	case answer.Code == http.StatusTooManyRequests:
+		result.Outcome = TooManyRequests
+		if cause, refused := apierrors.StatusCause(err, policyv1.DisruptionBudgetCause); refused {
+			result.Outcome = RefusedByBudget
+			result.Budget = budgetIn(cause)
+			result.Err = fmt.Errorf("%w %s", err, cause.Message)
+		}
+	case answer.Code == http.StatusForbidden:
+		result.Outcome = Forbidden
+		if !apierrors.HasStatusCause(err, "NamespaceTerminating") {
+			result.Err = fmt.Errorf("%w (it takes the right to create pods/eviction)", err)
+		}
+	// The server gives this answer no reason or cause that would tell.
+	case answer.Code == http.StatusInternalServerError && strings.Contains(answer.Message, "more than one PodDisruptionBudget"):
+		result.Outcome = TwoBudgets
+	}
+	return result
+}
+
+// conflict tells from which precondition a conflict came. The message alone says; it is
+// the UID's where no other was made.
+func conflict(message string, target Target) Outcome {
+	if target.ResourceVersion != "" && !strings.Contains(message, "UID in ") {
+		return Changed
+	}
+	return Replaced
+}
+
+var namesBudget = regexp.MustCompile(`^The disruption budget (\S+) `)
+
+// budgetIn returns the name in the cause of a refusal; the server puts it nowhere else.
+func budgetIn(cause metav1.StatusCause) string {
+	if found := namesBudget.FindStringSubmatch(cause.Message); found != nil {
+		return found[1]
+	}
+	return ""
+}

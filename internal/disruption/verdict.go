@@ -1,0 +1,137 @@
+package disruption
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Rule is what decides about a pod.
+type Rule string
+
+// The rules that let a pod go. All but WithinBudget take nothing from a budget.
+const (
+	// NoBudget: no budget selects the pod.
+	NoBudget Rule = "NoBudget"
+	// Terminal: the pod has succeeded or failed, and counts nowhere.
+	Terminal Rule = "Terminal"
+	// AlreadyUnavailable: the pod is pending or not ready, so its budget misses it
+	// already, and has enough healthy pods or always allows such evictions.
+	AlreadyUnavailable Rule = "AlreadyUnavailable"
+	// WithinBudget: the budget has room for one more disruption.
+	WithinBudget Rule = "WithinBudget"
+)
+
+// The rules that keep a pod.
+const (
+	// NotInPicture: the ledger knows no such pod.
+	NotInPicture Rule = "NotInPicture"
+	// AlreadyEvicted: this run has evicted the pod and the picture does not show it yet.
+	AlreadyEvicted Rule = "AlreadyEvicted"
+	// Terminating: the pod is being deleted.
+	Terminating Rule = "Terminating"
+	// SeveralBudgets: the API server evicts no pod under two budgets.
+	SeveralBudgets Rule = "SeveralBudgets"
+	// StaleStatus: the disruption controller has not seen the budget as it is.
+	StaleStatus Rule = "StaleStatus"
+	// BudgetSpent: the budget has no room for one more disruption.
+	BudgetSpent Rule = "BudgetSpent"
+	// BudgetShort: the pod is pending and its budget lacks healthy pods: it may be the
+	// very pod that is awaited.
+	BudgetShort Rule = "BudgetShort"
+	// UnknownPolicy: the budget has an unhealthyPodEvictionPolicy of a later release.
+	UnknownPolicy Rule = "UnknownPolicy"
+)
+
+// free says whether an eviction under the rule takes nothing from any budget.
+func (r Rule) free() bool {
+	return r == NoBudget || r == Terminal || r == AlreadyUnavailable || r == Terminating
+}
+
+// Verdict says whether a pod may be evicted now.
+type Verdict struct {
+	Allowed bool
+	Rule    Rule
+	// Budget is the one that decided; empty where none did.
+	Budget types.NamespacedName
+	// Reason is a sentence about a pod that is kept, with the budgets' names.
+	Reason string
+}
+
+// May says whether the pod may be evicted now. Where it says yes the API server does
+// too, but it is stricter than the server with pending pods. The server evicts those
+// without asking any budget, so whoever evicts replacements before they run keeps a
+// workload down for good. Here a pending pod counts as unavailable, goes only while its
+// budget has enough healthy pods without it (or always allows it), and then costs nothing.
+func (l *Ledger) May(pod *corev1.Pod) Verdict {
+	if _, gone := l.spent[pod.UID]; gone {
+		return Verdict{Rule: AlreadyEvicted, Reason: "this run has evicted it, and the picture does not show that yet"}
+	}
+	e := l.pods[pod.UID]
+	switch {
+	case e == nil:
+		return Verdict{Rule: NotInPicture, Reason: "the picture has no such pod: take a new one"}
+	case e.pod.DeletionTimestamp != nil:
+		return Verdict{Rule: Terminating, Reason: "it is being deleted already"}
+	case terminal(e.pod):
+		return Verdict{Allowed: true, Rule: Terminal}
+	case len(e.covering) == 0:
+		return Verdict{Allowed: true, Rule: NoBudget}
+	case len(e.covering) > 1:
+		return Verdict{Rule: SeveralBudgets, Reason: severalBudgets(e.covering)}
+	}
+	b := e.covering[0]
+	rule := b.decide(e.pod)
+	v := Verdict{Allowed: rule == WithinBudget || rule == AlreadyUnavailable, Rule: rule, Budget: b.key()}
+	switch {
+	case v.Allowed:
+	case rule == UnknownPolicy:
+		v.Reason = fmt.Sprintf("budget %s has the policy %q for pods that are not ready, which is not known here", b.key(), *b.Spec.UnhealthyPodEvictionPolicy)
+	default:
+		v.Reason = b.why()
+	}
+	return v
+}
+
+// decide returns the rule for a pod under this budget alone.
+func (b *budget) decide(pod *corev1.Pod) Rule {
+	pending := !guarded(pod)
+	if pending || !ready(pod) {
+		switch policy := b.Spec.UnhealthyPodEvictionPolicy; {
+		case policy == nil || *policy == policyv1.IfHealthyBudget:
+		case *policy == policyv1.AlwaysAllow:
+			return AlreadyUnavailable
+		default:
+			return UnknownPolicy
+		}
+		kept, needs := b.keeps()
+		switch {
+		case !b.current():
+			return StaleStatus
+		// Of a budget that needs no healthy pod the API server takes a disruption for
+		// a running pod that is not ready, and refuses it where no pod is healthy.
+		case kept && (needs || pending):
+			return AlreadyUnavailable
+		case pending:
+			return BudgetShort
+		}
+	}
+	switch {
+	case !b.current():
+		return StaleStatus
+	case b.allowed() == 0:
+		return BudgetSpent
+	}
+	return WithinBudget
+}
+
+func severalBudgets(covering []*budget) string {
+	var names []string
+	for _, b := range covering {
+		names = append(names, b.key().String())
+	}
+	return fmt.Sprintf("%d budgets select it (%s), and the API server evicts no such pod: leave one of them", len(names), strings.Join(names, ", "))
+}

@@ -19,7 +19,8 @@ type Decision struct {
 	// Node is where the pod would go; nothing, if no node takes it.
 	Node string
 	// Scores are those of all nodes that take the pod, best first, equal ones by
-	// name. They are empty where only one does: the engine does not score it.
+	// name. They are empty where only one does, or a plugin has left only one to look
+	// at: the engine does not score it.
 	Scores []fwk.NodePluginScores
 	// Reasons count the nodes that do not take the pod, by why.
 	Reasons map[string]int

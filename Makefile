@@ -66,7 +66,7 @@ bench: ## Run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem ./plugins/...
 
 .PHONY: bench-loop
-bench-loop: ## Measure what placing a pod costs on up to 15,000 nodes, in memory (ARGS=--quick: 5,000, in 2 minutes)
+bench-loop: ## Measure what placing a pod costs on up to 15,000 nodes, in memory (ARGS=--quick: 5,000, in less than 3 minutes)
 	@go run ./cmd/stowage-bench loop $(ARGS)
 
 .PHONY: bench-packing

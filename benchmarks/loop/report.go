@@ -58,7 +58,7 @@ func (f figures) times(name, subject, other string) string {
 func WriteTables(out io.Writer, results []Figure) error {
 	f := arrange(results)
 	var b strings.Builder
-	fmt.Fprintf(&b, "CPU time per pod, in µs: the median over the rounds\n%s\n", report.Table(f.cpuRows()))
+	fmt.Fprintf(&b, "CPU time per pod, in µs: the median over the rounds; ÷ is that of another by stowage's\n%s\n", report.Table(f.cpuRows()))
 	fmt.Fprintf(&b, "Allocations per pod\n%s\n", report.Table(f.rows(allocsPerPod)))
 	if rows := f.packingRows(); len(rows) > 1 {
 		fmt.Fprintf(&b, "Nodes used, all subjects with the same number of pods, and how many they need at least\n%s\n", report.Table(rows))
@@ -90,7 +90,7 @@ func (f figures) cpuRows() [][]string {
 		if !slices.Contains(f.subjects, stowage) || !slices.Contains(f.subjects, other) {
 			continue
 		}
-		rows[0] = append(rows[0], other+"/"+stowage)
+		rows[0] = append(rows[0], "÷ "+other)
 		for i, name := range f.cases {
 			rows[i+1] = append(rows[i+1], f.times(name, other, stowage))
 		}

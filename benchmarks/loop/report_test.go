@@ -31,11 +31,11 @@ func TestWriteTables(t *testing.T) {
 	if err := WriteTables(&out, exampleFigures); err != nil {
 		t.Fatal(err)
 	}
-	want := `CPU time per pod, in µs: the median over the rounds
-  CASE                       stowage  default  default/stowage
-  plain/nodes=1000/fill=0        150      600              4.0
-  plain/nodes=15000/fill=0       300     1900              6.3
-  plain/nodes=15000/fill=98      315        -                -
+	want := `CPU time per pod, in µs: the median over the rounds; ÷ is that of another by stowage's
+  CASE                       stowage  default  ÷ default
+  plain/nodes=1000/fill=0        150      600        4.0
+  plain/nodes=15000/fill=0       300     1900        6.3
+  plain/nodes=15000/fill=98      315        -          -
 
 Allocations per pod
   CASE                       stowage  default

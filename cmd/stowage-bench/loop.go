@@ -43,8 +43,9 @@ turns; what counts is the median over the rounds. For plain pods in empty cluste
 counts the nodes used, too.
 
 A case is a workload, a number of nodes, and how many percent of them are full. Pods
-that look at other pods find 10 of their kind on each node. The results are written to
-a file as well, as JSON.`,
+that look at other pods find 10 of their kind on each node; in "mixed", pods are of 24
+sizes, and no two nodes have the same left. The results are written to a file as well,
+as JSON.`,
 		Example: `  stowage-bench loop --quick
   stowage-bench loop --workload zone-affinity --nodes 5000 --subject stowage --subject default
   stowage-bench loop --workload plain --nodes 5000 --fill 98 --cpuprofile cpu.pprof

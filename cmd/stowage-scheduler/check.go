@@ -11,14 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	frameworkplugins "k8s.io/kubernetes/pkg/scheduler/framework/plugins"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 
 	"github.com/stowage-k8s/stowage/plugins"
-	"github.com/stowage-k8s/stowage/plugins/binpacking"
-	"github.com/stowage-k8s/stowage/plugins/candidatenodes"
-	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
-	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
-	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
 // allPlugins stands for every plugin where plugins are disabled.
@@ -62,7 +56,8 @@ func check(doc map[string]any) error {
 		for _, point := range slices.Sorted(maps.Keys(points)) {
 			errs = append(errs, checkPoint(points[point], at.Child("plugins", point), known)...)
 		}
-		errs = append(errs, checkStandIns(points, at.Child("plugins"))...)
+		errs = append(errs, checkStandIns(profile, points, at)...)
+		errs = append(errs, checkCandidates(points, at.Child("plugins"))...)
 		errs = append(errs, checkPlugins(profile["pluginConfig"], at.Child("pluginConfig"), known)...)
 	}
 	errs = append(errs, checkHeard(profiles)...)
@@ -90,62 +85,6 @@ func checkPlugins(list any, at *field.Path, known sets.Set[string]) field.ErrorL
 		}
 	}
 	return errs
-}
-
-// standIns are the plugins that decide what one of the engine's does.
-var standIns = map[string]string{
-	indexedinterpodaffinity.Name:  names.InterPodAffinity,
-	indexedpodtopologyspread.Name: names.PodTopologySpread,
-}
-
-// checkStandIns finds plugins that decide what another one, which is enabled as well,
-// decides: both would count in the score.
-func checkStandIns(points map[string]any, at *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	disabled := namesIn(points, "multiPoint", "disabled").Union(namesIn(points, "score", "disabled"))
-	enabled := namesIn(points, "multiPoint", "enabled")
-	for _, name := range slices.Sorted(maps.Keys(standIns)) {
-		if other := standIns[name]; enabled.Has(name) && !disabled.HasAny(other, allPlugins) {
-			errs = append(errs, field.Required(at.Child("multiPoint", "disabled"), fmt.Sprintf("%s stands in for %s, which has to be disabled: both would count in the score", name, other)))
-		}
-	}
-	return errs
-}
-
-// heard are the plugins that tell those of other profiles which pods their own places.
-var heard = sets.New(binpacking.Name, candidatenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, preemptiblenodes.Name)
-
-// checkHeard finds profiles whose pods the plugins of others would learn of only when
-// they are bound: until then, limits and affinity would not hold.
-func checkHeard(profiles []any) field.ErrorList {
-	var errs field.ErrorList
-	someone := false
-	for i, p := range profiles {
-		profile, _ := p.(map[string]any)
-		points, _ := profile["plugins"].(map[string]any)
-		if namesIn(points, "multiPoint", "enabled").Union(namesIn(points, "reserve", "enabled")).HasAny(heard.UnsortedList()...) {
-			someone = true
-			continue
-		}
-		errs = append(errs, field.Required(field.NewPath("profiles").Index(i).Child("plugins", "multiPoint", "enabled"),
-			candidatenodes.Name+" has to be enabled in each profile if others of Stowage's plugins are in any, or these learn too late of the pods that this profile places"))
-	}
-	if !someone {
-		return nil
-	}
-	return errs
-}
-
-// namesIn returns the names of the plugins on one side of an extension point.
-func namesIn(points map[string]any, point, side string) sets.Set[string] {
-	found := sets.New[string]()
-	list, _, _ := unstructured.NestedSlice(points, point, side)
-	for _, e := range list {
-		entry, _ := e.(map[string]any)
-		name, _ := entry["name"].(string)
-		found.Insert(name)
-	}
-	return found
 }
 
 // checkLease keeps the scheduler out of kube-scheduler's way, unless it takes its

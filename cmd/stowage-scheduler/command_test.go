@@ -108,7 +108,22 @@ func TestBadInput(t *testing.T) {
 		{
 			"a profile that the plugins of others do not hear of",
 			[]string{"--config", writeConfig(t, "profiles:\n", "profiles:\n- schedulerName: plain\n")},
-			"profiles[0].plugins.multiPoint.enabled: Required value: CandidateNodes has to be enabled in each profile",
+			"profiles[0].plugins.multiPoint.enabled: Required value: one of BinPacking, CandidateNodes, IndexedInterPodAffinity, IndexedPodTopologySpread, PreemptibleNodes has to be enabled in each profile",
+		},
+		{
+			"arguments of a plugin that another stands in for",
+			[]string{"--config", writeConfig(t, "- name: IndexedPodTopologySpread\n    args", "- name: PodTopologySpread\n    args")},
+			`profiles[0].pluginConfig[2].name: Invalid value: \"PodTopologySpread\": is disabled: the arguments have to be those of IndexedPodTopologySpread`,
+		},
+		{
+			"CandidateNodes without postFilter",
+			[]string{"--config", writeConfig(t, "    postFilter:\n      enabled:\n      - name: CandidateNodes", "    postFilter:\n      enabled:\n      - name: DefaultPreemption")},
+			"profiles[0].plugins.postFilter.enabled: Required value: CandidateNodes has to be enabled here too, so that it comes before DefaultPreemption",
+		},
+		{
+			"CandidateNodes before what it goes by",
+			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight: 1", "- name: CandidateNodes\n      - name: BinPacking\n        weight: 1")},
+			`profiles[0].plugins.multiPoint.enabled[0]: Invalid value: \"CandidateNodes\": must come after BinPacking`,
 		},
 		{
 			"the name of the cluster's own scheduler",

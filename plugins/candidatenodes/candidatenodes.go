@@ -13,12 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
+	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
@@ -43,7 +45,12 @@ var pods = metrics.NewCounterVec(&metrics.CounterOpts{
 	Help: "Attempts to place a pod, by whether CandidateNodes chose the node (chosen), no node had room by its reckoning (none), or it left the pod to the engine (left).",
 }, []string{"result"})
 
-var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(refused, pods) })
+var registerMetrics = sync.OnceFunc(func() {
+	legacyregistry.MustRegister(refused, pods)
+	for _, result := range []string{resultChosen, resultNone, resultLeft} {
+		pods.WithLabelValues(result) // there from the start, for alerts
+	}
+})
 
 // CandidateNodes is a plugin that leaves one node to filter and score.
 type CandidateNodes struct {
@@ -126,7 +133,7 @@ func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, 
 // New returns the plugin. It takes no arguments.
 func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	if obj != nil {
-		return nil, fmt.Errorf("%s takes no arguments, got a %T", Name, obj)
+		return nil, field.Forbidden(validation.ArgsPath(Name), "the plugin takes no arguments")
 	}
 	engine, ok := handle.(framework.Framework)
 	if !ok {

@@ -107,7 +107,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 			return fmt.Sprintf("%s is not enabled at preFilter", plugin.Name)
 		case scoredByState.Has(plugin.Name):
 			p.byEngine = true
-		case !s.ours && !idle.Has(plugin.Name) && plugin.Name != names.NodeAffinity:
+		case !s.ours && !idle.Has(plugin.Name) && plugin.Name != names.NodeAffinity && plugin.Name != names.TaintToleration:
 			return fmt.Sprintf("it does not know the score %s", plugin.Name)
 		}
 		p.scores = append(p.scores, s)

@@ -132,7 +132,7 @@ func variants(t testing.TB) []profileCase {
 			args.Weights.ShortStay = 0
 		}},
 		{"some of the engine's scores beside ours", func(p *schedulerconfig.KubeSchedulerProfile) {
-			p.Plugins.Score.Disabled = []schedulerconfig.Plugin{{Name: names.TaintToleration}, {Name: names.ImageLocality}}
+			p.Plugins.Score.Disabled = []schedulerconfig.Plugin{{Name: names.ImageLocality}}
 		}},
 		{"the engine's scores beside ours", func(p *schedulerconfig.KubeSchedulerProfile) { p.Plugins.Score.Disabled = nil }},
 		{"the engine's affinity and spread", func(p *schedulerconfig.KubeSchedulerProfile) {

@@ -1,10 +1,16 @@
 package candidatenodes
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/feature"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
@@ -13,8 +19,11 @@ import (
 // engineScorer returns how one of the engine's score plugins scores nodes for the
 // pod; nil if it does not.
 func (s *search) engineScorer(name string) scan.Scorer {
-	if name == names.NodeAffinity {
+	switch name {
+	case names.NodeAffinity:
 		return newAffinityScorer(s.pod)
+	case names.TaintToleration:
+		return newTaintScorer(s.pod)
 	}
 	if scoredByState.Has(name) {
 		return &engineScorer{search: s, name: name}
@@ -54,15 +63,62 @@ func (affinityScorer) Version() int64 {
 
 // Normalize scales the scores so that the highest is MaxScore.
 func (affinityScorer) Normalize(_ []scan.Group, scores []int64) {
-	var most int64
-	for _, score := range scores {
-		most = max(most, score)
-	}
+	scale(scores)
+}
+
+// scale brings scores into 0..MaxScore, in proportion to the highest.
+func scale(scores []int64) {
+	most := slices.Max(scores)
 	if most == 0 {
 		return
 	}
 	for i, score := range scores {
 		scores[i] = fwk.MaxScore * score / most
+	}
+}
+
+// taintScorer scores by PreferNoSchedule taints that the pod does not tolerate, as
+// TaintToleration does.
+type taintScorer struct {
+	tolerations []corev1.Toleration
+	comparisons bool
+}
+
+var _ scan.Remembered = taintScorer{}
+
+func newTaintScorer(pod *corev1.Pod) scan.Scorer {
+	s := taintScorer{comparisons: feature.NewSchedulerFeaturesFromGates(utilfeature.DefaultFeatureGate).EnableTaintTolerationComparisonOperators}
+	for _, toleration := range pod.Spec.Tolerations {
+		if toleration.Effect == "" || toleration.Effect == corev1.TaintEffectPreferNoSchedule {
+			s.tolerations = append(s.tolerations, toleration)
+		}
+	}
+	return s
+}
+
+func (taintScorer) Prepare([]scan.Group) {}
+
+// Score returns the number of such taints.
+func (s taintScorer) Score(node scan.Node) int64 {
+	var count int64
+	for i := range node.Info.Node().Spec.Taints {
+		taint := &node.Info.Node().Spec.Taints[i]
+		if taint.Effect == corev1.TaintEffectPreferNoSchedule && !v1helper.TolerationsTolerateTaint(klog.Background(), s.tolerations, taint, s.comparisons) {
+			count++
+		}
+	}
+	return count
+}
+
+func (taintScorer) Version() int64 {
+	return 0
+}
+
+// Normalize gives the node with most of them nothing, and one without any MaxScore.
+func (taintScorer) Normalize(_ []scan.Group, scores []int64) {
+	scale(scores)
+	for i, score := range scores {
+		scores[i] = fwk.MaxScore - score
 	}
 }
 

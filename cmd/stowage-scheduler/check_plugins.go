@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
+
+	"github.com/stowage-k8s/stowage/plugins/binpacking"
+	"github.com/stowage-k8s/stowage/plugins/candidatenodes"
+	"github.com/stowage-k8s/stowage/plugins/dedicatednodes"
+	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
+	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
+)
+
+// standIns are the plugins that decide what one of the engine's does.
+var standIns = map[string]string{
+	indexedinterpodaffinity.Name:  names.InterPodAffinity,
+	indexedpodtopologyspread.Name: names.PodTopologySpread,
+}
+
+// checkStandIns finds plugins that decide what another one, which is enabled as well,
+// decides, and arguments that were left with that one: nobody would read them.
+func checkStandIns(profile, points map[string]any, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	disabled := namesIn(points, "multiPoint", "disabled").Union(namesIn(points, "score", "disabled"))
+	enabled := namesIn(points, "multiPoint", "enabled")
+	for _, name := range slices.Sorted(maps.Keys(standIns)) {
+		if other := standIns[name]; enabled.Has(name) && !disabled.HasAny(other, allPlugins) {
+			errs = append(errs, field.Required(at.Child("plugins", "multiPoint", "disabled"), fmt.Sprintf("%s stands in for %s, which has to be disabled: both would count in the score", name, other)))
+		}
+	}
+	entries, _ := profile["pluginConfig"].([]any)
+	for i, e := range entries {
+		entry, _ := e.(map[string]any)
+		for name, other := range standIns {
+			if entry["name"] == other && enabled.Has(name) && disabled.HasAny(other, allPlugins) {
+				errs = append(errs, field.Invalid(at.Child("pluginConfig").Index(i).Child("name"), other, fmt.Sprintf("is disabled: the arguments have to be those of %s, which stands in for it", name)))
+			}
+		}
+	}
+	return errs
+}
+
+// checkCandidates finds CandidateNodes where it does nothing: it needs to come after
+// the plugins that it goes by, and before what preempts.
+func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
+	everywhere := slices.Index(listIn(points, "multiPoint", "enabled"), candidatenodes.Name)
+	afterwards := slices.Index(listIn(points, "postFilter", "enabled"), candidatenodes.Name)
+	preemption := slices.Index(listIn(points, "postFilter", "enabled"), names.DefaultPreemption)
+	switch {
+	case everywhere < 0:
+		return nil
+	case afterwards < 0:
+		return field.ErrorList{field.Required(at.Child("postFilter", "enabled"), candidatenodes.Name+" has to be enabled here too, so that it comes before "+names.DefaultPreemption)}
+	case preemption >= 0 && preemption < afterwards:
+		return field.ErrorList{field.Invalid(at.Child("postFilter", "enabled").Index(afterwards), candidatenodes.Name, "must come before "+names.DefaultPreemption)}
+	}
+	for _, later := range listIn(points, "multiPoint", "enabled")[everywhere:] {
+		if later == dedicatednodes.Name || later != candidatenodes.Name && heard.Has(later) {
+			return field.ErrorList{field.Invalid(at.Child("multiPoint", "enabled").Index(everywhere), candidatenodes.Name, "must come after "+later)}
+		}
+	}
+	return nil
+}
+
+// heard are the plugins that tell those of other profiles which pods their own places.
+var heard = sets.New(binpacking.Name, candidatenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, preemptiblenodes.Name)
+
+// checkHeard finds profiles whose pods the plugins of others would learn of only when
+// they are bound: until then, limits and affinity would not hold.
+func checkHeard(profiles []any) field.ErrorList {
+	var errs field.ErrorList
+	someone := false
+	for i, p := range profiles {
+		profile, _ := p.(map[string]any)
+		points, _ := profile["plugins"].(map[string]any)
+		if namesIn(points, "multiPoint", "enabled").Union(namesIn(points, "reserve", "enabled")).HasAny(heard.UnsortedList()...) {
+			someone = true
+			continue
+		}
+		errs = append(errs, field.Required(field.NewPath("profiles").Index(i).Child("plugins", "multiPoint", "enabled"),
+			fmt.Sprintf("one of %s has to be enabled in each profile if one is in any, or the others learn too late of the pods that this profile places; %s does in any profile", strings.Join(sets.List(heard), ", "), candidatenodes.Name)))
+	}
+	if !someone {
+		return nil
+	}
+	return errs
+}
+
+// namesIn returns the names of the plugins on one side of an extension point.
+func namesIn(points map[string]any, point, side string) sets.Set[string] {
+	return sets.New(listIn(points, point, side)...)
+}
+
+// listIn returns the same in their order.
+func listIn(points map[string]any, point, side string) []string {
+	var found []string
+	list, _, _ := unstructured.NestedSlice(points, point, side)
+	for _, e := range list {
+		entry, _ := e.(map[string]any)
+		name, _ := entry["name"].(string)
+		found = append(found, name)
+	}
+	return found
+}

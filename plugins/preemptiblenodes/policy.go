@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/stowage-k8s/stowage/internal/spelling"
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 )
@@ -174,7 +175,7 @@ func claimed(key string) bool {
 	}
 	return slices.ContainsFunc(annotations, func(known string) bool {
 		longer := len(key) - len(known)
-		return -maxSlips <= longer && longer <= maxSlips && edits(key, known) <= maxSlips
+		return -maxSlips <= longer && longer <= maxSlips && spelling.Edits(key, known) <= maxSlips
 	})
 }
 
@@ -211,26 +212,4 @@ func defaultsOf(args *config.PreemptibleNodesArgs) statement {
 		parseLimit(&s.onDemandMin, args.Default.OnDemandMin.String())
 	}
 	return s
-}
-
-// edits returns how many characters have to be inserted, left out or replaced to
-// turn one text into the other (Levenshtein's distance).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

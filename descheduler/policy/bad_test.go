@@ -1,0 +1,200 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+)
+
+const plugins = "Consolidate, DefaultEvictor, HighNodeUtilization, LowNodeUtilization, PodLifeTime, RemoveDuplicates, RemoveFailedPods, " +
+	"RemovePodsHavingTooManyRestarts, RemovePodsViolatingInterPodAntiAffinity, RemovePodsViolatingNodeAffinity, RemovePodsViolatingNodeTaints, " +
+	"RemovePodsViolatingTopologySpreadConstraint, RestorePreemptible"
+
+// idle is a profile to follow a bad header or bad limits.
+const idle = "profiles: [{name: p}]\n"
+
+// badCase is a file and all that is said of it.
+type badCase struct {
+	name, file string
+	want       []string
+}
+
+func testBad(t *testing.T, tests []badCase) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := policy.Load([]byte(tt.file))
+			if err == nil {
+				t.Fatalf("it loads: %+v", p)
+			}
+			if diff := cmp.Diff(tt.want, strings.Split(err.Error(), "\n")); diff != "" {
+				t.Errorf("errors (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFilesThatAreNoPolicy(t *testing.T) {
+	const empty = "the file is empty; a policy starts with apiVersion: descheduler/v1alpha2"
+	const expands = "the file is nested too deeply, or its aliases expand to too much, to be a policy"
+	testBad(t, []badCase{
+		{"nothing", "", []string{empty}},
+		{"a comment", "# nothing\n---\n", []string{empty}},
+		{"not YAML", "a: [1\n", []string{"not valid YAML: yaml: line 1: did not find expected ',' or ']'"}},
+		{"text", "policy\n", []string{"the file has text where a policy is a map of fields"}},
+		{"a list", "- a\n", []string{"the file has a list where a policy is a map of fields"}},
+		{"two policies", header + idle + "---\n" + header + idle, []string{"the file has 2 documents; only one policy is read"}},
+		{"something after the policy", header + idle + "--- {a: b}\n", []string{"the file has 2 documents; only one policy is read"}},
+		{"an alias to itself", "a: &a [*a]\n", []string{expands}},
+		{
+			"aliases that expand without end",
+			"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]\n",
+			[]string{expands},
+		},
+		{"no header", "profiles: []\n", []string{
+			`apiVersion: Unsupported value: "": supported values: "descheduler/v1alpha2"`,
+			`kind: Unsupported value: "": supported values: "DeschedulerPolicy"`,
+		}},
+		{"another version", "apiVersion: descheduler/v1\nkind: DeschedulerPolicy\n", []string{
+			`apiVersion: Unsupported value: "descheduler/v1": supported values: "descheduler/v1alpha2"`,
+		}},
+		{"another kind", "apiVersion: descheduler/v1alpha2\nkind: Policy\n", []string{
+			`kind: Unsupported value: "Policy": supported values: "DeschedulerPolicy"`,
+		}},
+		{"the old version", "apiVersion: descheduler/v1alpha1\nkind: DeschedulerPolicy\nstrategies: {RemoveDuplicates: {enabled: true}}\n", []string{
+			`apiVersion: Invalid value: "descheduler/v1alpha1": is no longer read, neither here nor by the descheduler; ` +
+				"of each entry of strategies that is enabled, put the name under profiles[0].plugins.deschedule.enabled or balance.enabled, " +
+				"and name and params as args under profiles[0].pluginConfig, with apiVersion: descheduler/v1alpha2",
+		}},
+	})
+}
+
+func TestBadFields(t *testing.T) {
+	testBad(t, []badCase{
+		{"a limit that is misspelled", header + idle + "maxNoOfPodsToEvictPerNod: 1\n", []string{
+			`maxNoOfPodsToEvictPerNod: Forbidden: unknown field (did you mean "maxNoOfPodsToEvictPerNode"?); there are ` + policyFields,
+		}},
+		{"a field that is not like any", header + idle + "tracing: {}\n", []string{"tracing: Forbidden: unknown field; there are " + policyFields}},
+		{"an extension point as the page of the descheduler spells it", header + "profiles: [{name: p, plugins: {preEvictionFilter: {enabled: [DefaultEvictor]}}}]\n", []string{
+			`profiles[0].plugins.preEvictionFilter: Forbidden: unknown field (did you mean "preevictionfilter"?); there are balance, deschedule, filter, preevictionfilter, presort, sort`,
+		}},
+		{"fields given twice", header + "profiles:\n- name: p\n  name: q\n  plugins: {}\n  plugins: {}\n", []string{
+			"profiles[0].name: Forbidden: line 5: the field is given twice", "profiles[0].plugins: Forbidden: line 7: the field is given twice",
+		}},
+		{"an argument given twice", profilePolicy("balance", "Consolidate", "{thresholds: {cpu: 10, cpu: 20}}"), []string{
+			"profiles[0].pluginConfig[0].args.thresholds.cpu: Forbidden: line 5: the field is given twice",
+		}},
+		{"wrong types", header + "nodeSelector: {a: b}\nmaxNoOfPodsToEvictPerNode: -1\nmaxNoOfPodsToEvictTotal: 1.5\nmaxNoOfPodsToEvictPerNamespace: \"3\"\n" +
+			"gracePeriodSeconds: 99999999999999999999\nevictionFailureEventNotification: 1\nprofiles: [{name: 1, plugins: [], pluginConfig: [x]}, z]\n", []string{
+			"nodeSelector: Forbidden: must be text, not a map",
+			"maxNoOfPodsToEvictPerNode: Invalid value: -1: must be a whole number, 0 or more",
+			"maxNoOfPodsToEvictTotal: Invalid value: 1.5: must be a whole number, 0 or more",
+			`maxNoOfPodsToEvictPerNamespace: Invalid value: "3": must be a whole number`,
+			"gracePeriodSeconds: Invalid value: 1e+20: must be a whole number from -9223372036854775808 to 9223372036854775807",
+			"evictionFailureEventNotification: Invalid value: 1: must be true or false",
+			"profiles[0].name: Invalid value: 1: must be text; put it in quotes",
+			"profiles[0].plugins: Forbidden: must be a map of fields, not a list",
+			`profiles[0].pluginConfig[0]: Invalid value: "x": must be a map with name and args`,
+			`profiles[1]: Invalid value: "z": must be a map of fields`,
+		}},
+		{"words that are booleans", profilePolicy("deschedule", "PodLifeTime", "{conditions: [{type: on, status: True}]}"), []string{
+			"profiles[0].pluginConfig[0].args.conditions[0].type: Invalid value: true: must be text; put it in quotes",
+			"profiles[0].pluginConfig[0].args.conditions[0].status: Invalid value: true: must be text; put it in quotes",
+		}},
+		{"numbers that are none", profilePolicy("balance", "Consolidate", "{thresholds: {cpu: .nan, memory: .inf, pods: 10%}}"), []string{
+			`profiles[0].pluginConfig[0].args.thresholds.cpu: Invalid value: ".nan": must be a finite value of its type`,
+			`profiles[0].pluginConfig[0].args.thresholds.memory: Invalid value: ".inf": must be a finite value of its type`,
+			`profiles[0].pluginConfig[0].args.thresholds.pods: Invalid value: "10%": must be a number`,
+		}},
+		{"values left out", profilePolicy("balance", "Consolidate", "{thresholds: {cpu: , memory: 10}}") + "- \n", []string{
+			"profiles[0].pluginConfig[0].args.thresholds.cpu: Required value: it has no value",
+			"profiles[1]: Required value: the entry is empty",
+		}},
+		{"control characters", header + "profiles: [{name: \"a\\x85b\"}]\n", []string{`profiles[0].name: Invalid value: "a\u0085b": must have no control characters`}},
+		{"keys that are none", header + idle + "? [a]\n: b\n", []string{"policy: Forbidden: line 4: a key that is not text"}},
+		{"a merge of text", header + "profiles: [{name: p, <<: x}]\n", []string{"profiles[0].<<: Forbidden: merges text; it can only merge maps"}},
+	})
+}
+
+const policyFields = "apiVersion, evictionFailureEventNotification, gracePeriodSeconds, kind, maxNoOfPodsToEvictPerNamespace, maxNoOfPodsToEvictPerNode, " +
+	"maxNoOfPodsToEvictTotal, metricsCollector, metricsProviders, nodeSelector, profiles"
+
+func TestBadPoliciesAroundPlugins(t *testing.T) {
+	testBad(t, []badCase{
+		{"no profiles", header, []string{"profiles: Required value: at least one profile; without one nothing is done"}},
+		{"profiles without names of their own", header + "profiles: [{name: a}, {}, {name: a}]\n", []string{
+			"profiles[1].name: Required value: the name by which reports tell profiles apart", `profiles[2].name: Duplicate value: "a"`,
+		}},
+		{"limits that cannot be", header + idle + "nodeSelector: a b\ngracePeriodSeconds: -1\n", []string{
+			`nodeSelector: Invalid value: "a b": must be a label selector such as pool=spot: unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt`,
+			"gracePeriodSeconds: Invalid value: -1: must be 0 or more",
+		}},
+		{"a selector that a template left empty", header + idle + "nodeSelector: \"\"\n", []string{
+			"nodeSelector: Required value: a label selector such as pool=spot; leave it out for all nodes",
+		}},
+		{"plugins that there are not", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicate}, {name: \"\"}, {name: NodeUtil}]\n" +
+			"  plugins: {deschedule: {enabled: [PodLifetime], disabled: [TopologySpreadConstraint]}}\n", []string{
+			`profiles[0].pluginConfig[0].name: Invalid value: "RemoveDuplicate": is no plugin (did you mean "RemoveDuplicates"?); there are ` + plugins,
+			"profiles[0].pluginConfig[1].name: Required value: the plugin that the arguments are for",
+			`profiles[0].pluginConfig[2].name: Invalid value: "NodeUtil": is no plugin (did you mean "LowNodeUtilization"?); there are ` + plugins,
+			`profiles[0].plugins.deschedule.enabled[0]: Invalid value: "PodLifetime": is no plugin (did you mean "PodLifeTime"?); there are ` + plugins,
+			`profiles[0].plugins.deschedule.disabled[0]: Invalid value: "TopologySpreadConstraint": is no plugin (did you mean "RemovePodsViolatingTopologySpreadConstraint"?); there are ` + plugins,
+		}},
+		{"a plugin that is like none", header + "profiles: [{name: p, plugins: {balance: {enabled: [Defragment]}}}]\n", []string{
+			`profiles[0].plugins.balance.enabled[0]: Invalid value: "Defragment": is no plugin; there are ` + plugins,
+		}},
+		{"plugins where they have nothing to do", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicates}]\n" +
+			"  plugins: {sort: {enabled: [DefaultEvictor]}, deschedule: {enabled: [RemoveDuplicates]}, filter: {enabled: [RemoveDuplicates]}}\n", []string{
+			`profiles[0].plugins.sort.enabled[0]: Invalid value: "DefaultEvictor": has nothing to do there; it belongs under filter, preevictionfilter`,
+			`profiles[0].plugins.deschedule.enabled[0]: Invalid value: "RemoveDuplicates": has nothing to do there; it belongs under balance`,
+			`profiles[0].plugins.filter.enabled[0]: Invalid value: "RemoveDuplicates": has nothing to do there; it belongs under balance`,
+		}},
+		{"plugins twice", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicates}, {name: RemoveDuplicates}]\n" +
+			"  plugins: {balance: {enabled: [RemoveDuplicates, RemoveDuplicates], disabled: [Consolidate, Consolidate]}}\n", []string{
+			`profiles[0].pluginConfig[1].name: Duplicate value: "RemoveDuplicates"`,
+			`profiles[0].plugins.balance.enabled[1]: Duplicate value: "RemoveDuplicates"`,
+			`profiles[0].plugins.balance.disabled[1]: Duplicate value: "Consolidate"`,
+		}},
+		{"plugins enabled and disabled", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicates}]\n" +
+			"  plugins: {balance: {enabled: [RemoveDuplicates], disabled: [RemoveDuplicates]}, filter: {disabled: [DefaultEvictor]}}\n", []string{
+			`profiles[0].plugins.balance.disabled[0]: Invalid value: "RemoveDuplicates": is enabled too`,
+			`profiles[0].plugins.filter.disabled[0]: Invalid value: "DefaultEvictor": cannot be disabled; its arguments say what it protects`,
+		}},
+		{"arguments in another profile", header + "profiles:\n- {name: a, pluginConfig: [{name: RemoveFailedPods}]}\n- {name: b, plugins: {deschedule: {enabled: [RemoveFailedPods]}}}\n", []string{
+			`profiles[1].plugins.deschedule.enabled[0]: Invalid value: "RemoveFailedPods": has no entry in pluginConfig of the profile; add "- name: RemoveFailedPods" there`,
+		}},
+		{"plugins that undo each other", header + "profiles:\n" +
+			"- {name: a, pluginConfig: [{name: Consolidate, args: {thresholds: {cpu: 1}}}], plugins: {balance: {enabled: [Consolidate]}}}\n" +
+			"- {name: b, pluginConfig: [{name: LowNodeUtilization, args: {thresholds: {cpu: 1}, targetThresholds: {cpu: 2}}}], plugins: {balance: {enabled: [LowNodeUtilization]}}}\n", []string{
+			"profiles[0].plugins.balance.enabled[0]: Forbidden: Consolidate empties the nodes that LowNodeUtilization fills; a policy can have only one of them",
+		}},
+	})
+}
+
+func TestBadMetricsProviders(t *testing.T) {
+	testBad(t, []badCase{
+		{"sources", header + idle + "metricsCollector: {enabled: true}\nmetricsProviders: [{source: Datadog}, {}, {source: KubernetesMetrics, prometheus: {}}, {source: Prometheus}, {source: Prometheus, prometheus: {url: \"http://p\"}}]\n", []string{
+			`metricsProviders[0].source: Unsupported value: "Datadog": supported values: "KubernetesMetrics", "Prometheus"`,
+			`metricsProviders[1].source: Unsupported value: "": supported values: "KubernetesMetrics", "Prometheus"`,
+			"metricsProviders[2].source: Forbidden: metricsCollector.enabled, which is deprecated, says it already",
+			"metricsProviders[2].prometheus: Forbidden: only source Prometheus has a use for it",
+			"metricsProviders[3].prometheus: Required value: where the server is",
+			`metricsProviders[4].source: Duplicate value: "Prometheus"`,
+		}},
+		{"a server without an address", header + idle + "metricsProviders: [{source: Prometheus, prometheus: {authToken: {}}}]\n", []string{
+			"metricsProviders[0].prometheus.url: Required value: such as http://prometheus.monitoring:9090",
+			"metricsProviders[0].prometheus.authToken.secretReference: Required value: the Secret with the token; leave authToken out to use the service account's",
+		}},
+		{"a server with half an address", header + idle + "metricsProviders: [{source: Prometheus, prometheus: {url: \"prometheus:9090\", authToken: {secretReference: {}}}}]\n", []string{
+			`metricsProviders[0].prometheus.url: Invalid value: "prometheus:9090": must be a URL with http or https, such as http://prometheus.monitoring:9090`,
+			"metricsProviders[0].prometheus.authToken.secretReference.namespace: Required value: where the Secret is",
+			"metricsProviders[0].prometheus.authToken.secretReference.name: Required value: the name of the Secret",
+		}},
+		{"a source that is not provided", profilePolicy("balance", "LowNodeUtilization", "{thresholds: {cpu: 1}, targetThresholds: {cpu: 2}, metricsUtilization: {metricsServer: true}}"), []string{
+			"profiles[0].pluginConfig[0].args.metricsUtilization.metricsServer: Forbidden: metricsProviders has no entry with source: KubernetesMetrics",
+		}},
+	})
+}

@@ -38,7 +38,7 @@ test: build ## Run all tests, on real control planes where it matters
 	go test -timeout 15m -race $(RACE_PACKAGES)
 
 .PHONY: test-differential
-test-differential: ## Compare 200,000 decisions each with the engine's own plugins (8 minutes; ARGS go to go test)
+test-differential: ## Compare 200,000 decisions each with the engine's own plugins (4 minutes; ARGS go to go test)
 	go test -timeout 60m ./plugins/internal/topology -run TestDifferential -v -differential.decisions=200000 $(ARGS)
 	go test -timeout 60m ./plugins/internal/indexed -run 'TestDecisions|TestThoughts' -v -differential.clusters=2000 $(ARGS)
 	go test -timeout 60m ./plugins/candidatenodes -run 'TestDifferential$$|TestPreemption' -v -differential.decisions=200000 $(ARGS)

@@ -7,10 +7,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/feature"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 
 	"github.com/stowage-k8s/stowage/plugins/binpacking"
@@ -43,6 +45,8 @@ type profile struct {
 	scores []score
 	// byEngine says that the engine's own plugins score some of it.
 	byEngine bool
+	// comparisons says that tolerations may compare numbers.
+	comparisons bool
 }
 
 // score is a score plugin.
@@ -61,7 +65,10 @@ func (p *profile) place(name string) int {
 // cannot be found out with this pod.
 func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) *profile {
 	plugins := f.ListPlugins()
-	p := &profile{others: sets.New[string]()}
+	p := &profile{
+		others:      sets.New[string](),
+		comparisons: feature.NewSchedulerFeaturesFromGates(utilfeature.DefaultFeatureGate).EnableTaintTolerationComparisonOperators,
+	}
 	reason := p.read(plugins)
 	switch {
 	case reason != "":

@@ -5,12 +5,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
-	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	v1helper "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/feature"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
@@ -23,7 +21,7 @@ func (s *search) engineScorer(name string) scan.Scorer {
 	case names.NodeAffinity:
 		return newAffinityScorer(s.pod)
 	case names.TaintToleration:
-		return newTaintScorer(s.pod)
+		return newTaintScorer(s.pod, s.profile.comparisons)
 	}
 	if scoredByState.Has(name) {
 		return &engineScorer{search: s, name: name}
@@ -86,8 +84,8 @@ type taintScorer struct {
 
 var _ scan.Remembered = taintScorer{}
 
-func newTaintScorer(pod *corev1.Pod) scan.Scorer {
-	s := taintScorer{comparisons: feature.NewSchedulerFeaturesFromGates(utilfeature.DefaultFeatureGate).EnableTaintTolerationComparisonOperators}
+func newTaintScorer(pod *corev1.Pod, comparisons bool) scan.Scorer {
+	s := taintScorer{comparisons: comparisons}
 	for _, toleration := range pod.Spec.Tolerations {
 		if toleration.Effect == "" || toleration.Effect == corev1.TaintEffectPreferNoSchedule {
 			s.tolerations = append(s.tolerations, toleration)

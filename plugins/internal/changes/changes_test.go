@@ -18,6 +18,8 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
 	testingclock "k8s.io/utils/clock/testing"
 	"pgregory.net/rapid"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 )
 
 // gathered is a subscriber that keeps the number of pods of each node, by slot.
@@ -55,74 +57,25 @@ func (g *gathered) pods() map[string]int {
 	return pods
 }
 
-// clusterOf is a cluster in the engine's cache, which changes.
-type clusterOf struct {
-	rt       *rapid.T
-	cache    cache.Cache
-	snapshot *cache.Snapshot
-	nodes    map[string]*corev1.Node
-	pods     map[string][]*corev1.Pod // by node
-	made     int
-}
-
-func newCluster(ctx context.Context, rt *rapid.T) *clusterOf {
-	metrics.Register() // the cache cannot do without
-	return &clusterOf{rt: rt, cache: cache.New(ctx, nil, false), snapshot: cache.NewEmptySnapshot(), nodes: map[string]*corev1.Node{}, pods: map[string][]*corev1.Pod{}}
-}
-
-// change makes one thing different, and returns which node it was about.
-func (c *clusterOf) change() string {
-	logger := klog.Background()
-	name := fmt.Sprintf("n%d", rapid.IntRange(0, 6).Draw(c.rt, "node"))
-	node := c.nodes[name]
-	doing := rapid.SampledFrom([]string{"comes or goes", "pod comes", "pod comes", "pod goes", "relabelled"}).Draw(c.rt, "doing")
-	switch {
-	case node == nil:
-		c.nodes[name] = &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		c.cache.AddNode(logger, c.nodes[name])
-	case doing == "comes or goes":
-		c.must(c.cache.RemoveNode(logger, node))
-		delete(c.nodes, name)
-		for _, pod := range c.pods[name] {
-			c.must(c.cache.RemovePod(logger, pod))
-		}
-		delete(c.pods, name)
-	case doing == "relabelled":
-		labelled := node.DeepCopy()
-		labelled.Labels = map[string]string{"made": fmt.Sprint(c.made)}
-		c.cache.UpdateNode(logger, node, labelled)
-		c.nodes[name] = labelled
-	case doing == "pod goes" && len(c.pods[name]) > 0:
-		c.must(c.cache.RemovePod(logger, c.pods[name][0]))
-		c.pods[name] = c.pods[name][1:]
-	default:
-		c.made++
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: fmt.Sprint(c.made), UID: types.UID(fmt.Sprint(c.made))}, Spec: corev1.PodSpec{NodeName: name}}
-		c.must(c.cache.AddPod(logger, pod))
-		c.pods[name] = append(c.pods[name], pod)
+// newCluster returns a cluster whose nodes say how often they have changed.
+func newCluster(ctx context.Context, rt *rapid.T) *plugintest.Cluster {
+	c, changes := plugintest.NewCluster(ctx, rt), 0
+	c.NewNode = func(name string) *corev1.Node {
+		changes++
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"changes": fmt.Sprint(changes)}}}
 	}
-	return name
-}
-
-// look takes a snapshot.
-func (c *clusterOf) look() []fwk.NodeInfo {
-	c.must(c.cache.UpdateSnapshot(klog.Background(), c.snapshot))
-	nodes, err := c.snapshot.List()
-	c.must(err)
-	return nodes
-}
-
-func (c *clusterOf) must(err error) {
-	if err != nil {
-		c.rt.Fatal(err)
+	c.NewPod = func(number int, node string) *corev1.Pod {
+		name := fmt.Sprint(number)
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: corev1.PodSpec{NodeName: node}}
 	}
+	return c
 }
 
-// want returns the number of pods by node.
-func (c *clusterOf) want() map[string]int {
+// podsOf returns the number of pods by node.
+func podsOf(c *plugintest.Cluster) map[string]int {
 	pods := map[string]int{}
-	for name := range c.nodes {
-		pods[name] = len(c.pods[name])
+	for name := range c.Nodes {
+		pods[name] = len(c.Pods[name])
 	}
 	return pods
 }
@@ -137,16 +90,16 @@ func comparing(rt *rapid.T) {
 	late := rapid.IntRange(0, 5).Draw(rt, "first snapshot of the subscriber")
 	for i := range rapid.IntRange(1, 12).Draw(rt, "snapshots") {
 		for range rapid.IntRange(0, 5).Draw(rt, "changes") {
-			c.change()
+			c.Change()
 		}
 		if i == late {
 			Shared(feed, "", func() *gathered { return g })
 		}
-		feed.Update(c.look())
+		feed.Update(c.Look())
 		if i < late {
 			continue
 		}
-		if diff := cmp.Diff(c.want(), g.pods()); diff != "" {
+		if diff := cmp.Diff(podsOf(c), g.pods()); diff != "" {
 			rt.Fatalf("pods by node (-want +got):\n%s", diff)
 		}
 	}
@@ -178,9 +131,9 @@ func hearing(rt *rapid.T) {
 			early := rapid.SampledFrom([]string{"", "n0", "n1", "n2"}).Draw(rt, "told before it happens")
 			if early != "" {
 				told.touch(early)
-				feed.Update(c.look())
+				feed.Update(c.Look())
 			}
-			name := c.change()
+			name := c.Change()
 			if name == early || rapid.IntRange(0, 3).Draw(rt, "told") > 0 {
 				if name != early {
 					told.touch(name)
@@ -189,10 +142,10 @@ func hearing(rt *rapid.T) {
 			}
 			silent[name] = true
 		}
-		nodes := c.look()
+		nodes := c.Look()
 		clock.SetTime(clock.Now().Add(time.Duration(rapid.IntRange(0, int(linger)-1).Draw(rt, "passes"))))
 		feed.Update(nodes)
-		want, got := c.want(), g.pods()
+		want, got := podsOf(c), g.pods()
 		for name := range silent {
 			delete(want, name)
 			delete(got, name)
@@ -204,7 +157,7 @@ func hearing(rt *rapid.T) {
 			clock.SetTime(clock.Now().Add(compareEvery))
 			feed.Update(nodes)
 		}
-		if diff := cmp.Diff(c.want(), g.pods()); diff != "" {
+		if diff := cmp.Diff(podsOf(c), g.pods()); diff != "" {
 			rt.Fatalf("pods by node, a second later (-want +got):\n%s", diff)
 		}
 		if n := value(rt) - before; n > float64(len(silent)) {

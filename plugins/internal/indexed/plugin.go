@@ -92,7 +92,7 @@ func (pl *Plugin) SignPod(ctx context.Context, pod *corev1.Pod) ([]fwk.SignFragm
 // PreFilter finds out which nodes may take the pod.
 func (pl *Plugin) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	if !scan.OfGroup(pod) {
-		pl.look(nodes)
+		pl.index.Look(nodes)
 		// On an error, the engine's plugin says in its own words what is wrong.
 		if filter, err := pl.index.Filter(pod); err == nil {
 			cycleState.Write(pl.filterKey, &filterState{filter: filter, upstream: pl.lazily(ctx, pod, nodes)})
@@ -109,11 +109,6 @@ func (pl *Plugin) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod 
 	result, status := pl.upstream.PreFilter(ctx, own, pod, nodes)
 	cycleState.Write(pl.filterKey, &filterState{own: own})
 	return result, status
-}
-
-// look brings the counts up to date.
-func (pl *Plugin) look(nodes []fwk.NodeInfo) {
-	pl.index.Look(nodes)
 }
 
 // lazily returns what returns, when it is first asked, what the engine's plugin finds
@@ -216,7 +211,7 @@ func (pl *Plugin) lookIfNotYet(cycleState fwk.CycleState) error {
 	if err != nil {
 		return err
 	}
-	pl.look(nodes)
+	pl.index.Look(nodes)
 	return nil
 }
 

@@ -21,112 +21,61 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 // gpu is an extended resource that some nodes have.
 const gpu = "example.com/gpu"
 
-// cluster is a random cluster that changes, in the engine's cache.
-type cluster struct {
-	rt       *rapid.T
-	cache    cache.Cache
-	snapshot *cache.Snapshot
-	nodes    map[string]*corev1.Node
-	pods     map[string][]*corev1.Pod // by node
-	made     int
-}
-
-func newCluster(ctx context.Context, rt *rapid.T) *cluster {
-	metrics.Register() // the cache cannot do without
-	return &cluster{rt: rt, cache: cache.New(ctx, nil, false), snapshot: cache.NewEmptySnapshot(), nodes: map[string]*corev1.Node{}, pods: map[string][]*corev1.Pod{}}
+// newCluster returns a cluster of nodes that are often alike.
+func newCluster(ctx context.Context, rt *rapid.T) *plugintest.Cluster {
+	c := plugintest.NewCluster(ctx, rt)
+	c.NewNode = func(name string) *corev1.Node { return newNode(rt, name) }
+	c.NewPod = func(number int, node string) *corev1.Pod { return newPod(rt, fmt.Sprint(number), node) }
+	return c
 }
 
 func draw[T any](rt *rapid.T, what string, of ...T) T {
 	return rapid.SampledFrom(of).Draw(rt, what)
 }
 
-func (c *cluster) must(err error) {
-	if err != nil {
-		c.rt.Fatal(err)
-	}
-}
-
 // newNode draws a node: few values of much, so that nodes are often alike.
-func (c *cluster) newNode(name string) *corev1.Node {
+func newNode(rt *rapid.T, name string) *corev1.Node {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
-	if draw(c.rt, "hostname", true, true, false) {
+	if draw(rt, "hostname", true, true, false) {
 		node.Labels[corev1.LabelHostname] = name
 	}
 	for _, key := range []string{"zone", "pool"} {
-		if value := draw(c.rt, key, "", "a", "b"); value != "" {
+		if value := draw(rt, key, "", "a", "b"); value != "" {
 			node.Labels[key] = value
 		}
 	}
-	if draw(c.rt, "tainted", true, false) {
-		node.Spec.Taints = []corev1.Taint{{Key: draw(c.rt, "taint", "x", "y"), Effect: draw(c.rt, "effect", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule)}}
+	if draw(rt, "tainted", true, false) {
+		node.Spec.Taints = []corev1.Taint{{Key: draw(rt, "taint", "x", "y"), Effect: draw(rt, "effect", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule)}}
 	}
-	node.Spec.Unschedulable = draw(c.rt, "unschedulable", true, false, false)
+	node.Spec.Unschedulable = draw(rt, "unschedulable", true, false, false)
 	node.Status.Allocatable = corev1.ResourceList{
-		corev1.ResourceCPU: draw(c.rt, "cpu", resource.MustParse("4"), resource.MustParse("8")), corev1.ResourceMemory: resource.MustParse("8Gi"), corev1.ResourcePods: resource.MustParse("10"),
+		corev1.ResourceCPU: draw(rt, "cpu", resource.MustParse("4"), resource.MustParse("8")), corev1.ResourceMemory: resource.MustParse("8Gi"), corev1.ResourcePods: resource.MustParse("10"),
 	}
-	if draw(c.rt, "gpus", true, false) {
-		node.Status.Allocatable[gpu] = draw(c.rt, "gpu", resource.MustParse("0"), resource.MustParse("2"))
+	if draw(rt, "gpus", true, false) {
+		node.Status.Allocatable[gpu] = draw(rt, "gpu", resource.MustParse("0"), resource.MustParse("2"))
 	}
 	return node
 }
 
-func (c *cluster) newPod(node string) *corev1.Pod {
-	c.made++
-	name := fmt.Sprint(c.made)
+func newPod(rt *rapid.T, name, node string) *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: corev1.PodSpec{NodeName: node}}
-	if draw(c.rt, "of a DaemonSet", true, false, false) {
+	if draw(rt, "of a DaemonSet", true, false, false) {
 		pod.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: "d", UID: "d", Controller: ptr.To(true)}}
 	}
 	requests := corev1.ResourceList{}
-	if draw(c.rt, "requests", true, true, false) {
-		requests[corev1.ResourceCPU] = draw(c.rt, "cpu", resource.MustParse("0"), resource.MustParse("1"), resource.MustParse("2"))
-		requests[gpu] = draw(c.rt, "gpu", resource.MustParse("0"), resource.MustParse("1"))
+	if draw(rt, "requests", true, true, false) {
+		requests[corev1.ResourceCPU] = draw(rt, "cpu", resource.MustParse("0"), resource.MustParse("1"), resource.MustParse("2"))
+		requests[gpu] = draw(rt, "gpu", resource.MustParse("0"), resource.MustParse("1"))
 	}
 	pod.Spec.Containers = []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests}}}
 	return pod
-}
-
-// change makes one thing different.
-func (c *cluster) change() {
-	logger := klog.Background()
-	name := fmt.Sprintf("n%d", rapid.IntRange(0, 9).Draw(c.rt, "node"))
-	node := c.nodes[name]
-	doing := draw(c.rt, "doing", "goes", "pod comes", "pod comes", "pod goes", "changes")
-	switch {
-	case node == nil:
-		c.nodes[name] = c.newNode(name)
-		c.cache.AddNode(logger, c.nodes[name])
-	case doing == "goes":
-		c.must(c.cache.RemoveNode(logger, node))
-		delete(c.nodes, name)
-		for _, pod := range c.pods[name] {
-			c.must(c.cache.RemovePod(logger, pod))
-		}
-		delete(c.pods, name)
-	case doing == "changes":
-		c.nodes[name] = c.newNode(name)
-		c.cache.UpdateNode(logger, node, c.nodes[name])
-	case doing == "pod goes" && len(c.pods[name]) > 0:
-		c.must(c.cache.RemovePod(logger, c.pods[name][0]))
-		c.pods[name] = c.pods[name][1:]
-	default:
-		pod := c.newPod(name)
-		c.must(c.cache.AddPod(logger, pod))
-		c.pods[name] = append(c.pods[name], pod)
-	}
-}
-
-func (c *cluster) look() []fwk.NodeInfo {
-	c.must(c.cache.UpdateSnapshot(klog.Background(), c.snapshot))
-	nodes, err := c.snapshot.List()
-	c.must(err)
-	return nodes
 }
 
 // described is all that may tell nodes apart, for the labels asked about, in words.
@@ -159,12 +108,12 @@ func grouping(rt *rapid.T) {
 	var labels []string
 	for range rapid.IntRange(1, 15).Draw(rt, "snapshots") {
 		for range rapid.IntRange(0, 5).Draw(rt, "changes") {
-			c.change()
+			c.Change()
 		}
 		if key := draw(rt, "label that is asked for", "", "", "zone", "pool"); key != "" && !slices.Contains(labels, key) {
 			labels = append(labels, key)
 		}
-		nodes := c.look()
+		nodes := c.Look()
 		table.Update(nodes, labels)
 		want, got := map[string][]string{}, map[string][]string{}
 		for _, node := range nodes {

@@ -134,19 +134,13 @@ func (s *SpreadScorer) Normalize(scores fwk.NodeScoreList) {
 		}
 	}
 	for i := range scores {
-		if s.unscored.Has(scores[i].Name) {
+		switch {
+		case s.unscored.Has(scores[i].Name):
 			scores[i].Score = 0
-			continue
+		case most == 0:
+			scores[i].Score = fwk.MaxScore
+		default:
+			scores[i].Score = fwk.MaxScore * (most + least - scores[i].Score) / most
 		}
-		scores[i].Score = fewest(scores[i].Score, least, most)
 	}
-}
-
-// fewest returns the score of a node out of the lowest and the highest before they
-// are normalized.
-func fewest(score, least, most int64) int64 {
-	if most == 0 {
-		return fwk.MaxScore
-	}
-	return fwk.MaxScore * (most + least - score) / most
 }

@@ -1,13 +1,18 @@
-// Package cluster answers what a cluster is: a picture of its nodes and pods at
-// one moment, and figures drawn from it.
+// Package cluster answers what a cluster is: a picture of its nodes, pods, owners and
+// budgets at one moment, from a live API server or from a dump, and figures drawn
+// from it.
 package cluster
 
 import (
 	"context"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 )
 
@@ -15,9 +20,23 @@ import (
 type Snapshot struct {
 	Nodes []*corev1.Node
 	Pods  []*corev1.Pod
+
+	// Budgets are the PodDisruptionBudgets.
+	Budgets    []*policyv1.PodDisruptionBudget
+	Namespaces []*corev1.Namespace
+
+	Deployments            []*appsv1.Deployment
+	ReplicaSets            []*appsv1.ReplicaSet
+	StatefulSets           []*appsv1.StatefulSet
+	ReplicationControllers []*corev1.ReplicationController
+	Jobs                   []*batchv1.Job
+
+	// Others are what else the scheduler's plugins look at: services, volumes and
+	// their claims and classes, resource claims and slices.
+	Others []runtime.Object
 }
 
-// Take lists the cluster's nodes and pods.
+// Take lists the cluster's nodes and pods, and nothing else.
 func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {

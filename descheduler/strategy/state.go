@@ -1,0 +1,121 @@
+package strategy
+
+import (
+	"cmp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// What pictures of clusters are made of, named here so that strategies outside this
+// module can.
+type (
+	Amounts  = cluster.Amounts
+	Snapshot = cluster.Snapshot
+	Workload = cluster.Workload
+)
+
+// Node is a node with what is on it.
+type Node struct {
+	*corev1.Node
+	// Allocatable is what it offers, Requested what its pods request of that, pods
+	// counted as one each.
+	Allocatable, Requested Amounts
+	// Pods are those that have the node and have not come to their end, terminating ones
+	// included.
+	Pods []*corev1.Pod
+	// Selected says that the policy looks at the node: strategies take pods from no other.
+	Selected bool
+}
+
+// State is a cluster as the plan has it so far: the picture as it was taken, with all
+// moves done that were kept. Strategies only read it.
+type State struct {
+	picture *Snapshot
+	owners  *cluster.Owners
+	nodes   []*Node
+	byName  map[string]*Node
+	// origins are the pods that replacements stand for.
+	origins map[types.UID]*corev1.Pod
+}
+
+// NewState returns the state of a picture. The policy looks at the nodes that the
+// selector selects.
+func NewState(picture *Snapshot, nodeSelector labels.Selector) *State {
+	s := &State{
+		picture: picture,
+		owners:  cluster.NewOwners(picture),
+		byName:  make(map[string]*Node, len(picture.Nodes)),
+		origins: map[types.UID]*corev1.Pod{},
+	}
+	for _, node := range picture.Nodes {
+		n := &Node{Node: node, Allocatable: cluster.Allocatable(node), Requested: Amounts{}, Selected: nodeSelector.Matches(labels.Set(node.Labels))}
+		s.nodes = append(s.nodes, n)
+		s.byName[node.Name] = n
+	}
+	slices.SortFunc(s.nodes, func(a, b *Node) int { return cmp.Compare(a.Name, b.Name) })
+	for _, pod := range picture.Pods {
+		s.Add(pod)
+	}
+	for _, n := range s.nodes {
+		slices.SortFunc(n.Pods, func(a, b *corev1.Pod) int {
+			return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		})
+	}
+	return s
+}
+
+// Picture is the cluster as it was taken, all pods of it included.
+func (s *State) Picture() *Snapshot { return s.picture }
+
+// Nodes returns all nodes, by name.
+func (s *State) Nodes() []*Node { return s.nodes }
+
+// Node returns the node of that name, or nil.
+func (s *State) Node(name string) *Node { return s.byName[name] }
+
+// Workload returns the pod's top controller, or nil where it has none.
+func (s *State) Workload(pod *corev1.Pod) *Workload { return s.owners.Of(pod) }
+
+// Origin returns the pod that was moved, for the replacement of one; nil for others.
+func (s *State) Origin(pod *corev1.Pod) *corev1.Pod { return s.origins[pod.UID] }
+
+// Add puts a pod that has a node there.
+func (s *State) Add(pod *corev1.Pod) {
+	n := s.byName[pod.Spec.NodeName]
+	if n == nil || !cluster.Holds(pod) {
+		return
+	}
+	n.Pods = append(n.Pods, pod)
+	n.Requested.Add(cluster.Requests(pod), 1)
+}
+
+// Remove takes a pod from its node.
+func (s *State) Remove(pod *corev1.Pod) {
+	n := s.byName[pod.Spec.NodeName]
+	if n == nil {
+		return
+	}
+	i := slices.IndexFunc(n.Pods, func(p *corev1.Pod) bool { return p.UID == pod.UID })
+	if i < 0 {
+		return
+	}
+	n.Pods = slices.Delete(n.Pods, i, i+1)
+	n.Requested.Add(cluster.Requests(pod), -1)
+}
+
+// AddReplacement puts the replacement of a pod on its node.
+func (s *State) AddReplacement(replacement, origin *corev1.Pod) {
+	s.origins[replacement.UID] = origin
+	s.Add(replacement)
+}
+
+// RemoveReplacement undoes AddReplacement.
+func (s *State) RemoveReplacement(replacement *corev1.Pod) {
+	s.Remove(replacement)
+	delete(s.origins, replacement.UID)
+}

@@ -114,3 +114,12 @@ type Utilization struct {
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 }
+
+// Done is what a run has carried out so far. A new plan within the run counts it
+// against the limits, and moves nothing twice.
+type Done struct {
+	// Moves are those whose pods were evicted, or may have been.
+	Moves []Move
+	// Replacements are the pods that came for them.
+	Replacements map[types.UID]bool
+}

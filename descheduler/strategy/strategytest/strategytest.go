@@ -1,0 +1,147 @@
+// Package strategytest has a session that tests of strategies run against: a simple
+// scheduler stands for the real one.
+package strategytest
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// Session keeps proposals for which Schedule finds a node that gains.
+type Session struct {
+	// Schedule returns where a pod would go, or nothing. The state has it on no node.
+	Schedule func(state *strategy.State, pod *corev1.Pod) string
+	// Keep says why a pod is not evictable, or nothing. Nil keeps none.
+	Keep func(pod *corev1.Pod) string
+	// Limit is the most moves; 0 is no limit.
+	Limit int
+
+	// Moves are those that were kept, as "namespace/name from>to: reason", in order.
+	Moves []string
+	// Refused are the pods that were proposed or asked about in vain, with the rule, as
+	// "namespace/name rule", in order.
+	Refused []string
+
+	state *strategy.State
+	moved map[types.UID]bool
+	kept  int
+}
+
+// New returns a session on a picture.
+func New(picture *cluster.Snapshot, schedule func(*strategy.State, *corev1.Pod) string) *Session {
+	return &Session{
+		Schedule: schedule,
+		state:    strategy.NewState(picture, labels.Everything()),
+		moved:    map[types.UID]bool{},
+	}
+}
+
+var _ strategy.Session = &Session{}
+
+// State implements strategy.Session.
+func (s *Session) State() *strategy.State { return s.state }
+
+// Evictable implements strategy.Session.
+func (s *Session) Evictable(pod *corev1.Pod) bool {
+	if s.moved[pod.UID] || s.state.Origin(pod) != nil {
+		return false
+	}
+	if s.Keep != nil && s.Keep(pod) != "" {
+		s.refuse(pod, strategy.NotEvictable)
+		return false
+	}
+	return true
+}
+
+func (s *Session) refuse(pod *corev1.Pod, rule strategy.Rule) {
+	s.Refused = append(s.Refused, fmt.Sprintf("%s/%s %s", pod.Namespace, pod.Name, rule))
+}
+
+// Propose implements strategy.Session.
+func (s *Session) Propose(_ context.Context, proposals ...strategy.Proposal) (strategy.Outcome, error) {
+	var undo []func()
+	moves := len(s.Moves)
+	for _, p := range proposals {
+		rule := s.try(p, &undo)
+		if rule == "" {
+			continue
+		}
+		for i := len(undo) - 1; i >= 0; i-- {
+			undo[i]()
+		}
+		s.Moves = s.Moves[:moves]
+		s.refuse(p.Pod, rule)
+		return strategy.Outcome{Rule: rule, Reason: string(rule), Full: rule == strategy.OverLimit}, nil
+	}
+	return strategy.Outcome{Kept: true}, nil
+}
+
+// Swap implements strategy.Session: both leave, then a is placed before b.
+func (s *Session) Swap(ctx context.Context, a, b strategy.Proposal) (strategy.Outcome, error) {
+	s.state.Remove(b.Pod)
+	var undo []func()
+	rule := s.try(a, &undo)
+	s.state.Add(b.Pod)
+	if rule == "" {
+		rule = s.try(b, &undo)
+	}
+	if rule == "" {
+		return strategy.Outcome{Kept: true}, nil
+	}
+	for i := len(undo) - 1; i >= 0; i-- {
+		undo[i]()
+		s.Moves = s.Moves[:len(s.Moves)-1]
+	}
+	s.refuse(a.Pod, rule)
+	return strategy.Outcome{Rule: rule, Reason: string(rule)}, nil
+}
+
+func (s *Session) try(p strategy.Proposal, undo *[]func()) strategy.Rule {
+	switch {
+	case s.moved[p.Pod.UID] || s.state.Origin(p.Pod) != nil:
+		return strategy.AlreadyMoved
+	case s.Keep != nil && s.Keep(p.Pod) != "":
+		return strategy.NotEvictable
+	case s.Limit > 0 && s.kept >= s.Limit:
+		return strategy.OverLimit
+	}
+	s.state.Remove(p.Pod)
+	to := ""
+	if p.Objective != strategy.Gone {
+		to = s.Schedule(s.state, p.Pod)
+		rule := strategy.Rule("")
+		switch {
+		case to == "":
+			rule = strategy.NoDestination
+		case p.Objective.Gain(s.state, p.Pod, to) > 0:
+		case to == p.Pod.Spec.NodeName:
+			rule = strategy.WouldReturn
+		default:
+			rule = strategy.NoImprovement
+		}
+		if rule != "" {
+			s.state.Add(p.Pod)
+			return rule
+		}
+	}
+	replacement := p.Pod.DeepCopy()
+	replacement.UID, replacement.Name, replacement.Spec.NodeName = p.Pod.UID+"-replacement", p.Pod.Name+"-replacement", to
+	s.state.AddReplacement(replacement, p.Pod)
+	s.moved[p.Pod.UID] = true
+	s.kept++
+	s.Moves = append(s.Moves, fmt.Sprintf("%s/%s %s>%s: %s", p.Pod.Namespace, p.Pod.Name, p.Pod.Spec.NodeName, to, p.Reason))
+	*undo = append(*undo, func() {
+		s.state.RemoveReplacement(replacement)
+		s.state.Add(p.Pod)
+		delete(s.moved, p.Pod.UID)
+		s.kept--
+	})
+	return ""
+}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/internal/simulation"
@@ -95,7 +96,7 @@ func TestProfiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sim, err := simulation.New(t.Context(), simulation.Options{Profile: profile, Registry: plugins.NewRegistry()})
+			sim, err := simulation.New(t.Context(), simulation.Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{profile}, Registry: plugins.NewRegistry()})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/simulation"
@@ -76,7 +77,7 @@ func (r *replay) run(ctx context.Context, subject Subject, progress func(done, a
 	if err != nil {
 		return err
 	}
-	sim, err := simulation.New(ctx, simulation.Options{Profile: profile, Registry: plugins.NewRegistry()})
+	sim, err := simulation.New(ctx, simulation.Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{profile}, Registry: plugins.NewRegistry()})
 	if err != nil {
 		return err
 	}

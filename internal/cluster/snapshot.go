@@ -6,6 +6,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -60,4 +61,21 @@ func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 // not come to its end.
 func Holds(pod *corev1.Pod) bool {
 	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+}
+
+// BesidesPods yields everything but nodes and pods.
+func (s *Snapshot) BesidesPods() iter.Seq[runtime.Object] {
+	return func(yield func(runtime.Object) bool) {
+		_ = each(s.Namespaces, yield) && each(s.Budgets, yield) && each(s.Deployments, yield) && each(s.ReplicaSets, yield) &&
+			each(s.StatefulSets, yield) && each(s.ReplicationControllers, yield) && each(s.Jobs, yield) && each(s.Others, yield)
+	}
+}
+
+func each[T runtime.Object](objects []T, yield func(runtime.Object) bool) bool {
+	for _, obj := range objects {
+		if !yield(obj) {
+			return false
+		}
+	}
+	return true
 }

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -10,9 +9,9 @@ import (
 	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 )
 
-// Profile returns the profile of that name from a KubeSchedulerConfiguration in
-// YAML or JSON, with every default filled in, as the scheduler would run it.
-func Profile(configuration []byte, schedulerName string) (*schedulerconfig.KubeSchedulerProfile, error) {
+// Profiles returns the profiles of a KubeSchedulerConfiguration in YAML or JSON, with
+// every default filled in, as the scheduler would run them.
+func Profiles(configuration []byte) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), configuration)
 	if err != nil {
 		return nil, fmt.Errorf("reading the scheduler's configuration: %w", err)
@@ -21,13 +20,29 @@ func Profile(configuration []byte, schedulerName string) (*schedulerconfig.KubeS
 	if !ok {
 		return nil, fmt.Errorf("reading the scheduler's configuration: it is a %T, not a KubeSchedulerConfiguration", obj)
 	}
-	i := slices.IndexFunc(cfg.Profiles, func(p schedulerconfig.KubeSchedulerProfile) bool { return p.SchedulerName == schedulerName })
-	if i < 0 {
-		var names []string
-		for _, p := range cfg.Profiles {
-			names = append(names, p.SchedulerName)
+	var profiles []*schedulerconfig.KubeSchedulerProfile
+	for i := range cfg.Profiles {
+		profile := &cfg.Profiles[i]
+		if profile.PercentageOfNodesToScore == nil {
+			profile.PercentageOfNodesToScore = cfg.PercentageOfNodesToScore
 		}
-		return nil, fmt.Errorf("the scheduler's configuration has no profile %q, only %s", schedulerName, strings.Join(names, ", "))
+		profiles = append(profiles, profile)
 	}
-	return &cfg.Profiles[i], nil
+	return profiles, nil
+}
+
+// Profile returns the profile of that name.
+func Profile(configuration []byte, schedulerName string) (*schedulerconfig.KubeSchedulerProfile, error) {
+	profiles, err := Profiles(configuration)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, profile := range profiles {
+		if profile.SchedulerName == schedulerName {
+			return profile, nil
+		}
+		names = append(names, profile.SchedulerName)
+	}
+	return nil, fmt.Errorf("the scheduler's configuration has no profile %q, only %s", schedulerName, strings.Join(names, ", "))
 }

@@ -3,6 +3,7 @@ package simulation
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
+	schedulerframework "k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
 // Decision is what the scheduler would do with a pod.
@@ -22,52 +23,81 @@ type Decision struct {
 	// name. They are empty where only one does, or a plugin has left only one to look
 	// at: the engine does not score it.
 	Scores []fwk.NodePluginScores
+	// Possible are the nodes that the scheduler could choose, Node among them, by name. It
+	// draws lots among the best, and in a large cluster it looks at some nodes only: the
+	// first so many that take the pod, counted in a circle from where it stopped before.
+	// So the best of each such run of nodes is possible. (Scores are those of a look at all
+	// nodes: on a sample, plugins that scale to the highest may weigh a little differently.)
+	Possible []string
 	// Reasons count the nodes that do not take the pod, by why.
 	Reasons map[string]int
 }
+
+// ErrUnknownScheduler says that a pod names a scheduler that is not simulated.
+var ErrUnknownScheduler = errors.New("no profile is known for it")
 
 // Schedule returns where the pod would go, without putting it there. It looks at
 // every node, whatever sample the configuration takes, and of nodes with the same
 // score it takes the first by name, so the same cluster gives the same answer.
 func (s *Simulation) Schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
+	framework, err := s.frameworkFor(pod)
+	if err != nil {
+		return Decision{}, err
+	}
 	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
 		return Decision{}, fmt.Errorf("taking a snapshot: %w", err)
 	}
-	state := framework.NewCycleState()
-	feasible, reasons, err := s.filter(ctx, state, pod)
+	state := schedulerframework.NewCycleState()
+	feasible, sample, reasons, err := s.filter(ctx, framework, state, pod)
 	if err != nil || len(feasible) == 0 {
 		return Decision{Reasons: reasons}, err
 	}
 	if len(feasible) == 1 {
-		return Decision{Node: feasible[0].Node().Name, Reasons: reasons}, nil
+		node := feasible[0].Node().Name
+		return Decision{Node: node, Possible: []string{node}, Reasons: reasons}, nil
 	}
-	if status := s.framework.RunPreScorePlugins(ctx, state, pod, feasible); !status.IsSuccess() {
+	if status := framework.RunPreScorePlugins(ctx, state, pod, feasible); !status.IsSuccess() {
 		return Decision{}, fmt.Errorf("before scoring nodes for %s: %w", klog.KObj(pod), status.AsError())
 	}
-	scores, status := s.framework.RunScorePlugins(ctx, state, pod, feasible)
+	scores, status := framework.RunScorePlugins(ctx, state, pod, feasible)
 	if !status.IsSuccess() {
 		return Decision{}, fmt.Errorf("scoring nodes for %s: %w", klog.KObj(pod), status.AsError())
 	}
+	possible := bestOfRuns(scores, sample)
 	slices.SortFunc(scores, func(a, b fwk.NodePluginScores) int {
 		return cmp.Or(cmp.Compare(b.TotalScore, a.TotalScore), cmp.Compare(a.Name, b.Name))
 	})
-	return Decision{Node: scores[0].Name, Scores: scores, Reasons: reasons}, nil
+	return Decision{Node: scores[0].Name, Scores: scores, Possible: possible, Reasons: reasons}, nil
 }
 
-// filter returns the nodes that take the pod, and why the others do not.
-func (s *Simulation) filter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod) ([]fwk.NodeInfo, map[string]int, error) {
+// frameworkFor returns the profile that places the pod.
+func (s *Simulation) frameworkFor(pod *corev1.Pod) (schedulerframework.Framework, error) {
+	if framework, known := s.frameworks[pod.Spec.SchedulerName]; known {
+		return framework, nil
+	}
+	if len(s.frameworks) == 1 {
+		for _, framework := range s.frameworks {
+			return framework, nil
+		}
+	}
+	return nil, fmt.Errorf("scheduler %q: %w", pod.Spec.SchedulerName, ErrUnknownScheduler)
+}
+
+// filter returns the nodes that take the pod, how many of them the scheduler would
+// score, and why the others do not take it.
+func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Framework, state fwk.CycleState, pod *corev1.Pod) ([]fwk.NodeInfo, int, map[string]int, error) {
 	nodes, err := s.snapshot.NodeInfos().List()
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
 	reasons := map[string]int{}
-	narrowed, status, narrowedBy := s.framework.RunPreFilterPlugins(ctx, state, pod)
+	narrowed, status, narrowedBy := framework.RunPreFilterPlugins(ctx, state, pod)
 	if !status.IsSuccess() {
 		if !status.IsRejected() {
-			return nil, nil, fmt.Errorf("before filtering nodes for %s: %w", klog.KObj(pod), status.AsError())
+			return nil, 0, nil, fmt.Errorf("before filtering nodes for %s: %w", klog.KObj(pod), status.AsError())
 		}
 		reasons[status.Message()] = len(nodes)
-		return nil, reasons, nil
+		return nil, 0, reasons, nil
 	}
 	if !narrowed.AllNodes() {
 		all := len(nodes)
@@ -77,8 +107,8 @@ func (s *Simulation) filter(ctx context.Context, state fwk.CycleState, pod *core
 		}
 	}
 	statuses := make([]*fwk.Status, len(nodes))
-	s.framework.Parallelizer().Until(ctx, len(nodes), func(i int) {
-		statuses[i] = s.framework.RunFilterPluginsWithNominatedPods(ctx, state, pod, nodes[i])
+	framework.Parallelizer().Until(ctx, len(nodes), func(i int) {
+		statuses[i] = framework.RunFilterPluginsWithNominatedPods(ctx, state, pod, nodes[i])
 	}, "simulation")
 	var feasible []fwk.NodeInfo
 	for i, status := range statuses {
@@ -90,10 +120,10 @@ func (s *Simulation) filter(ctx context.Context, state fwk.CycleState, pod *core
 				reasons[reason]++
 			}
 		default:
-			return nil, nil, fmt.Errorf("filtering %s for %s: %w", nodes[i].Node().Name, klog.KObj(pod), status.AsError())
+			return nil, 0, nil, fmt.Errorf("filtering %s for %s: %w", nodes[i].Node().Name, klog.KObj(pod), status.AsError())
 		}
 	}
-	return feasible, reasons, ctx.Err()
+	return feasible, sampleSize(framework.PercentageOfNodesToScore(), len(nodes)), reasons, ctx.Err()
 }
 
 // noQueue stands for the scheduling queue: nothing waits there.

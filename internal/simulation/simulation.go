@@ -4,11 +4,13 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -30,30 +32,33 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
 	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Options say what scheduler to simulate.
+// Options say what schedulers to simulate.
 type Options struct {
-	// Profile is the profile to place pods by, see Profile.
-	Profile *schedulerconfig.KubeSchedulerProfile
+	// Profiles are the profiles to place pods by, see Profiles: each places the pods that
+	// name it, and one by itself places all.
+	Profiles []*schedulerconfig.KubeSchedulerProfile
 	// Registry holds the plugins beside the engine's own.
 	Registry frameworkruntime.Registry
 	// Parallelism is how many nodes are looked at side by side; 0 is the engine's default.
 	Parallelism int
 }
 
-// Simulation is a cluster in memory and a scheduler for it. It is not safe for
+// Simulation is a cluster in memory and schedulers for it. It is not safe for
 // concurrent use.
 type Simulation struct {
-	framework framework.Framework
-	cache     cache.Cache
-	snapshot  *cache.Snapshot
-	informers informers.SharedInformerFactory
-	logger    klog.Logger
-	nodes     map[string]*corev1.Node
+	frameworks map[string]framework.Framework
+	cache      cache.Cache
+	snapshot   *cache.Snapshot
+	informers  informers.SharedInformerFactory
+	logger     klog.Logger
+	nodes      map[string]*corev1.Node
 }
 
-// New returns an empty cluster with the scheduler that the options describe. The
+// New returns an empty cluster with the schedulers that the options describe. The
 // context ends what runs in the background.
 func New(ctx context.Context, opts Options) (*Simulation, error) {
 	metrics.Register()
@@ -69,33 +74,62 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		return nil, err
 	}
 	s := &Simulation{
-		cache:     cache.New(ctx, nil, false),
-		snapshot:  cache.NewEmptySnapshot(),
-		informers: informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
-		logger:    klog.FromContext(ctx),
-		nodes:     map[string]*corev1.Node{},
+		frameworks: map[string]framework.Framework{},
+		cache:      cache.New(ctx, nil, false),
+		snapshot:   cache.NewEmptySnapshot(),
+		informers:  informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
+		logger:     klog.FromContext(ctx),
+		nodes:      map[string]*corev1.Node{},
 	}
 	claims := assumecache.NewAssumeCache(s.logger, s.informers.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
-	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: s.informers.Resource().V1().ResourceSlices(), KubeClient: client})
+	resourceSlices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: s.informers.Resource().V1().ResourceSlices(), KubeClient: client})
 	if err != nil {
 		return nil, fmt.Errorf("following resource slices: %w", err)
 	}
-	s.framework, err = frameworkruntime.NewFramework(ctx, registry, opts.Profile,
-		frameworkruntime.WithClientSet(client),
-		frameworkruntime.WithInformerFactory(s.informers),
-		frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards
-		frameworkruntime.WithSnapshotSharedLister(s.snapshot),
-		frameworkruntime.WithSharedDRAManager(dynamicresources.NewDRAManager(ctx, claims, slices, s.informers)),
-		frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(s.informers.Storage().V1().CSINodes().Lister())),
-		frameworkruntime.WithPodNominator(noQueue{}),
-		frameworkruntime.WithPodActivator(noQueue{}),
-		frameworkruntime.WithPodGroupManager(s.cache),
-		frameworkruntime.WithParallelism(opts.Parallelism),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("setting up profile %q: %w", opts.Profile.SchedulerName, err)
+	dra := dynamicresources.NewDRAManager(ctx, claims, resourceSlices, s.informers)
+	for _, profile := range opts.Profiles {
+		s.frameworks[profile.SchedulerName], err = frameworkruntime.NewFramework(ctx, registry, profile,
+			frameworkruntime.WithClientSet(client),
+			frameworkruntime.WithInformerFactory(s.informers),
+			frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards
+			frameworkruntime.WithSnapshotSharedLister(s.snapshot),
+			frameworkruntime.WithSharedDRAManager(dra),
+			frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(s.informers.Storage().V1().CSINodes().Lister())),
+			frameworkruntime.WithPodNominator(noQueue{}),
+			frameworkruntime.WithPodActivator(noQueue{}),
+			frameworkruntime.WithPodGroupManager(s.cache),
+			frameworkruntime.WithParallelism(opts.Parallelism),
+		)
+		if err != nil {
+			return nil, fmt.Errorf("setting up profile %q: %w", profile.SchedulerName, err)
+		}
 	}
 	return s, nil
+}
+
+// Load adds a picture of a cluster: nodes, pods that have one, and everything else.
+func (s *Simulation) Load(picture *cluster.Snapshot) error {
+	// The engine looks at nodes in the order in which it has heard of them.
+	nodes := slices.SortedStableFunc(slices.Values(picture.Nodes), func(a, b *corev1.Node) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	for _, node := range nodes {
+		s.AddNode(node)
+	}
+	for obj := range picture.BesidesPods() {
+		if err := s.Store(obj); err != nil {
+			return err
+		}
+	}
+	for _, pod := range picture.Pods {
+		if pod.Spec.NodeName == "" || !cluster.Holds(pod) {
+			continue
+		}
+		if err := s.AddPod(pod); err != nil {
+			return fmt.Errorf("adding pod %s: %w", klog.KObj(pod), err)
+		}
+	}
+	return nil
 }
 
 // AddNode adds a node, or replaces what is known of it.

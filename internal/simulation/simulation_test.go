@@ -41,7 +41,7 @@ func newSimulation(t *testing.T, profile string) *Simulation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(t.Context(), Options{Profile: p, Registry: plugins.NewRegistry()})
+	s, err := New(t.Context(), Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{p}, Registry: plugins.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}

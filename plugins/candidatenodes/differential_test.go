@@ -126,7 +126,7 @@ func newOptions(r *rand.Rand) randomcluster.Options {
 
 func newSide(ctx context.Context, t testing.TB, profile *schedulerconfig.KubeSchedulerProfile, registry frameworkruntime.Registry) side {
 	t.Helper()
-	s, err := simulation.New(ctx, simulation.Options{Profile: profile, Registry: registry, Parallelism: 1})
+	s, err := simulation.New(ctx, simulation.Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{profile}, Registry: registry, Parallelism: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	fwk "k8s.io/kube-scheduler/framework"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/stowage-k8s/stowage/internal/simulation"
@@ -70,7 +71,7 @@ profiles:
 		t.Fatal(err)
 	}
 	c := &cluster{t: t}
-	c.Simulation, err = simulation.New(ctx, simulation.Options{Profile: profile, Registry: frameworkruntime.Registry{
+	c.Simulation, err = simulation.New(ctx, simulation.Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{profile}, Registry: frameworkruntime.Registry{
 		Name: func(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 			pl, err := New(ctx, obj, handle)
 			if err == nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -41,7 +42,8 @@ type Options struct {
 	// Profiles are the profiles to place pods by, see Profiles: each places the pods that
 	// name it, and one by itself places all.
 	Profiles []*schedulerconfig.KubeSchedulerProfile
-	// Registry holds the plugins beside the engine's own.
+	// Registry holds the plugins beside the engine's own, or in place of those of the same
+	// name.
 	Registry frameworkruntime.Registry
 	// Parallelism is how many nodes are looked at side by side; 0 is the engine's default.
 	Parallelism int
@@ -63,9 +65,7 @@ type Simulation struct {
 func New(ctx context.Context, opts Options) (*Simulation, error) {
 	metrics.Register()
 	registry := frameworkplugins.NewInTreeRegistry()
-	if err := registry.Merge(opts.Registry); err != nil {
-		return nil, err
-	}
+	maps.Copy(registry, opts.Registry)
 	if opts.Parallelism == 0 {
 		opts.Parallelism = parallelize.DefaultParallelism
 	}

@@ -43,8 +43,9 @@ type Move struct {
 	From string `json:"from"`
 	To   string `json:"to,omitempty"`
 	// Possible are all nodes that the scheduler could choose, by ties or sampling, To
-	// among them.
-	Possible []string `json:"possible,omitempty"`
+	// among them; Choices is how many these are.
+	Possible []string `json:"-"`
+	Choices  int      `json:"choices,omitempty"`
 	// Scheduler is the profile that places the replacement.
 	Scheduler string `json:"scheduler,omitempty"`
 	// Scores are those of the best nodes, and of From where it was scored; none where
@@ -56,8 +57,8 @@ type Move struct {
 	Improves string  `json:"improves"`
 	// Budget is the PodDisruptionBudget that it takes a disruption from; empty where none.
 	Budget string `json:"budget,omitempty"`
-	// Together is the number of a group of moves that only make sense all together; 0
-	// for a move by itself.
+	// Together is the number of a swap: its moves make room for each other, so the pods
+	// leave in the same wave. 0 for a move by itself.
 	Together int `json:"together,omitempty"`
 
 	// Object is the pod as it was when the plan was made, Objective what the move is for.

@@ -81,6 +81,9 @@ func (s *State) Node(name string) *Node { return s.byName[name] }
 // Workload returns the pod's top controller, or nil where it has none.
 func (s *State) Workload(pod *corev1.Pod) *Workload { return s.owners.Of(pod) }
 
+// Owners are the controllers of the picture's pods.
+func (s *State) Owners() *cluster.Owners { return s.owners }
+
 // Origin returns the pod that was moved, for the replacement of one; nil for others.
 func (s *State) Origin(pod *corev1.Pod) *corev1.Pod { return s.origins[pod.UID] }
 

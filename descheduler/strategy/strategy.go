@@ -114,6 +114,8 @@ const (
 	Resting Rule = "Resting"
 	// AlreadyMoved: the plan moves the pod already, or it stands for one that is moved.
 	AlreadyMoved Rule = "AlreadyMoved"
+	// Outdated: the pod is gone or on another node than when the move was planned.
+	Outdated Rule = "Outdated"
 	// UnknownScheduler: no configuration is known for the pod's scheduler.
 	UnknownScheduler Rule = "UnknownScheduler"
 	// NoDestination: the scheduler would find no node for the replacement.

@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -87,8 +88,10 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		return nil, fmt.Errorf("following resource slices: %w", err)
 	}
 	dra := dynamicresources.NewDRAManager(ctx, claims, resourceSlices, s.informers)
+	// The engine logs what a scheduler's own log says better.
+	quiet := klog.NewContext(ctx, logr.Discard())
 	for _, profile := range opts.Profiles {
-		s.frameworks[profile.SchedulerName], err = frameworkruntime.NewFramework(ctx, registry, profile,
+		s.frameworks[profile.SchedulerName], err = frameworkruntime.NewFramework(quiet, registry, profile,
 			frameworkruntime.WithClientSet(client),
 			frameworkruntime.WithInformerFactory(s.informers),
 			frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards

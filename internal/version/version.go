@@ -14,3 +14,6 @@ var stowage = "unknown"
 func Line(program string) string {
 	return fmt.Sprintf("%s %s (Kubernetes %s)", program, stowage, kubernetes.Get().GitVersion)
 }
+
+// Stowage returns the version of Stowage alone.
+func Stowage() string { return stowage }

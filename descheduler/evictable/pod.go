@@ -1,0 +1,107 @@
+package evictable
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// sourceAnnotation is where the kubelet says what it has a pod from.
+const sourceAnnotation = "kubernetes.io/config.source"
+
+func isMirror(pod *corev1.Pod) string {
+	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
+		return "it is a mirror pod: its node runs it by itself"
+	}
+	return ""
+}
+
+func isStatic(pod *corev1.Pod) string {
+	if source, known := pod.Annotations[sourceAnnotation]; known && source != "api" {
+		return "it is a static pod: its node runs it by itself"
+	}
+	return ""
+}
+
+func isTerminating(pod *corev1.Pod) string {
+	if pod.DeletionTimestamp != nil {
+		return "it is terminating"
+	}
+	return ""
+}
+
+func isAnnotated(pod *corev1.Pod) string {
+	switch value, annotated := pod.Annotations[EvictAnnotation]; {
+	case !annotated || value == "true":
+		return ""
+	case value == "false":
+		return "its annotation " + EvictAnnotation + ` is "false"`
+	default:
+		return fmt.Sprintf(`its annotation %s is %.20q, taken for "false": it must be "true" or "false"`, EvictAnnotation, value)
+	}
+}
+
+func prefersNoEviction(pod *corev1.Pod) bool {
+	value, annotated := pod.Annotations[NoEvictionAnnotation]
+	return annotated && value != "false"
+}
+
+func wantsNoEviction(pod *corev1.Pod) string {
+	if prefersNoEviction(pod) {
+		return "its annotation " + NoEvictionAnnotation + " holds, for noEvictionPolicy is Mandatory"
+	}
+	return ""
+}
+
+func newBareCheck(protectFailed bool) check {
+	return func(pod *corev1.Pod) string {
+		switch {
+		case metav1.GetControllerOfNoCopy(pod) != nil:
+			return ""
+		case protectFailed:
+			return "it has no controller that would replace it"
+		case pod.Status.Phase != corev1.PodFailed:
+			return "it has no controller that would replace it, and has not failed"
+		}
+		return ""
+	}
+}
+
+func isDaemons(pod *corev1.Pod) string {
+	if slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return owner.Kind == "DaemonSet" }) {
+		return "it is a DaemonSet's"
+	}
+	return ""
+}
+
+func hasLocalStorage(pod *corev1.Pod) string {
+	for i := range pod.Spec.Volumes {
+		if volume := &pod.Spec.Volumes[i]; volume.HostPath != nil || volume.EmptyDir != nil {
+			return "it has local storage (volume " + volume.Name + ")"
+		}
+	}
+	return ""
+}
+
+func hasResourceClaims(pod *corev1.Pod) string {
+	if len(pod.Spec.ResourceClaims) > 0 {
+		return "it has resource claims (" + pod.Spec.ResourceClaims[0].Name + ")"
+	}
+	return ""
+}
+
+func newAgeCheck(least time.Duration, now time.Time) check {
+	young := fmt.Sprintf("it started less than %s ago (minPodAge)", least)
+	return func(pod *corev1.Pod) string {
+		switch start := pod.Status.StartTime; {
+		case start == nil:
+			return "it has not started, and so is younger than minPodAge"
+		case now.Sub(start.Time) < least:
+			return young
+		}
+		return ""
+	}
+}

@@ -1,0 +1,120 @@
+package explain
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+const (
+	// longest is the most rows of a table that is not wide.
+	longest = 50
+	// barWidth is the length of the longest bar, in characters.
+	barWidth = 20
+)
+
+// writeText writes the document for a terminal.
+func writeText(w io.Writer, doc Document, wide bool) error {
+	var b strings.Builder
+	summary := summarize(doc)
+	for _, line := range []string{summary.Headline, stopped(doc), landing(doc, summary), strings.Join(about(doc.Run), ", ")} {
+		if line != "" {
+			fmt.Fprintln(&b, clean(line))
+		}
+	}
+	for _, note := range doc.Plan.Notes {
+		fmt.Fprintln(&b, "Note: "+clean(note))
+	}
+	section := func(title string, s sheet) {
+		if len(s.Rows) == 0 {
+			return
+		}
+		if title != "" {
+			title += "\n"
+		}
+		fmt.Fprint(&b, "\n"+title+s.text(wide))
+	}
+	list := moves(doc)
+	section("", moveSheet(list, wide, doc.Result != nil))
+	section("What failed", errorSheet(list))
+	if doc.Result != nil {
+		section("Planned and then dropped, as the cluster was by then", groupSheet(group(doc.Result.Dropped)))
+	}
+	section("What stays", groupSheet(group(staying(doc.Plan))))
+	if wide {
+		section("Every refusal", refusalSheet(doc.Plan.Refused))
+	}
+	pictures := views(doc)
+	if all := resources(pictures); len(all) > 0 {
+		fmt.Fprintf(&b, "\nRequested of each node, in percent of allocatable: %s (nodes: %s)\n%s", titles(pictures), nodes(pictures), report.Table(statistics(pictures)))
+		for _, s := range all {
+			fmt.Fprint(&b, "\n"+histogram(s, pictures))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// text lays the table out. What is left out is said.
+func (s sheet) text(wide bool) string {
+	rows, more := s.Rows, 0
+	if !wide && len(rows) > longest {
+		rows, more = rows[:longest], len(rows)-longest
+	}
+	text := layOut(append([][]string{s.Header}, rows...))
+	if more > 0 {
+		text += fmt.Sprintf("… and %d more (-o wide or json shows all)\n", more)
+	}
+	return text
+}
+
+// layOut aligns columns to the left, as kubectl does.
+func layOut(rows [][]string) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	w.Flush()
+	return b.String()
+}
+
+// clean keeps what came with a pod or an error from moving the terminal's cursor.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// histogram draws how many nodes are how full, the views side by side.
+func histogram(s series, list []view) string {
+	rows := [][]string{{string(s.Name)}}
+	for _, v := range list {
+		rows[0] = append(rows[0], strings.ToUpper(v.Title))
+	}
+	most := s.largest()
+	width := len(fmt.Sprint(most))
+	for i, class := range classes {
+		row := []string{fmt.Sprintf("%8s", class)}
+		for _, u := range s.Views {
+			row = append(row, strings.TrimRight(fmt.Sprintf("%*d %s", width, u.Histogram[i], bar(u.Histogram[i], most)), " "))
+		}
+		rows = append(rows, row)
+	}
+	return layOut(rows)
+}
+
+// bar is as long as n is of most; what is there can be seen.
+func bar(n, most int) string {
+	if n == 0 {
+		return ""
+	}
+	return strings.Repeat("█", max(1, (n*barWidth+most/2)/most))
+}

@@ -1,0 +1,140 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+)
+
+const (
+	// key is where in the ConfigMap the document is.
+	key = "moves.yaml"
+	// attempts is how often Save tries while others write.
+	attempts = 5
+)
+
+// Load reads the memory from a ConfigMap, which need not be there yet. With a cooldown of
+// 0 it makes no request, and nothing is remembered. It takes the right to get the
+// ConfigMap. A ConfigMap that cannot be read is an error: to go on without would move what
+// should rest.
+func Load(ctx context.Context, client kubernetes.Interface, namespace, name string, cooldown time.Duration) (*Memory, error) {
+	m := New(cooldown)
+	if m.cooldown == 0 {
+		return m, nil
+	}
+	m.client, m.namespace, m.name = client, namespace, name
+	if err := m.read(ctx); err != nil {
+		return nil, err
+	}
+	m.entries = maps.Clone(m.stored)
+	return m, nil
+}
+
+// Save writes the memory to its ConfigMap, without workloads that have rested. What others
+// have written since is kept: the last move of each workload counts. It makes no request
+// if nothing has changed, or if the memory is not in a ConfigMap. Where a document of
+// 2,000 entries or 256 KiB has no room, the oldest are dropped. It takes the rights to get,
+// create and update the ConfigMap. After an error it may be called again.
+func (m *Memory) Save(ctx context.Context, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	for range attempts {
+		var dropped int
+		m.entries, dropped = bound(prune(m.entries, m.cooldown, now))
+		if dropped > 0 {
+			klog.FromContext(ctx).Info("Too many workloads were moved lately to remember all of them: those moved first do not rest", "dropped", dropped, "kept", len(m.entries))
+		}
+		if m.client == nil || maps.Equal(m.entries, m.stored) {
+			return nil
+		}
+		if err = m.write(ctx, render(m.entries, dropped)); err == nil {
+			m.stored = maps.Clone(m.entries)
+			return nil
+		}
+		if !m.overtaken(err) {
+			return err
+		}
+		if err := m.read(ctx); err != nil {
+			return err
+		}
+		m.entries = merge(m.entries, m.stored)
+	}
+	return fmt.Errorf("gave up after %d attempts, for others kept writing (does another descheduler use the same ConfigMap?): %w", attempts, err)
+}
+
+// overtaken says whether somebody has created, changed or deleted the ConfigMap meanwhile.
+// What is not found when it is created is the namespace.
+func (m *Memory) overtaken(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && m.configMap != nil
+}
+
+func (m *Memory) read(ctx context.Context) error {
+	configMap, err := m.client.CoreV1().ConfigMaps(m.namespace).Get(ctx, m.name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		m.configMap, m.stored = nil, entries{}
+		return nil
+	}
+	if err != nil {
+		return m.explain("get", err)
+	}
+	m.configMap = configMap
+	data, known := configMap.Data[key]
+	if !known {
+		m.stored = entries{}
+		if others := slices.Sorted(maps.Keys(configMap.Data)); len(others) > 0 {
+			return fmt.Errorf("%s has no key %s, but %s: it is not a memory of moves, give another name", m, key, strings.Join(others, ", "))
+		}
+		return nil
+	}
+	m.stored, err = parse(data)
+	if err != nil {
+		return fmt.Errorf("%s, key %s: %w; to forget what was moved lately, delete it: kubectl -n %s delete configmap %s", m, key, err, m.namespace, m.name)
+	}
+	return nil
+}
+
+// write leaves all else in the ConfigMap alone.
+func (m *Memory) write(ctx context.Context, data string) error {
+	client := m.client.CoreV1().ConfigMaps(m.namespace)
+	if m.configMap == nil {
+		created, err := client.Create(ctx, &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: m.namespace, Name: m.name},
+			Data:       map[string]string{key: data},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return m.explain("create", err)
+		}
+		m.configMap = created
+		return nil
+	}
+	if m.configMap.Data == nil {
+		m.configMap.Data = map[string]string{}
+	}
+	m.configMap.Data[key] = data
+	updated, err := client.Update(ctx, m.configMap, metav1.UpdateOptions{})
+	if err != nil {
+		return m.explain("update", err)
+	}
+	m.configMap = updated
+	return nil
+}
+
+func (m *Memory) explain(verb string, err error) error {
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("no right to %s %s, where it is kept what was moved lately: give the descheduler's ServiceAccount a Role with the verb %s on configmaps in namespace %s, or set the cooldown to 0: %w",
+			verb, m, verb, m.namespace, err)
+	}
+	return fmt.Errorf("cannot %s %s, where it is kept what was moved lately: %w", verb, m, err)
+}
+
+func (m *Memory) String() string { return fmt.Sprintf("ConfigMap %s/%s", m.namespace, m.name) }

@@ -1,0 +1,162 @@
+// Package metrics counts what the descheduler plans and does, for Prometheus: served,
+// pushed to a Pushgateway, or written to a file that the node exporter reads.
+package metrics
+
+import (
+	"runtime"
+	"time"
+
+	"k8s.io/component-base/metrics"
+	kubernetes "k8s.io/component-base/version"
+
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+)
+
+const (
+	namespace = "stowage"
+	subsystem = "descheduler"
+)
+
+// End is how a run came to its end.
+type End string
+
+// The ends.
+const (
+	// Done: the plan was carried out, or shown where that was all that was asked.
+	Done End = "done"
+	// Idle: there was nothing to do.
+	Idle End = "idle"
+	// Stopped: the run ended early, by itself or since it was told to.
+	Stopped End = "stopped"
+	// Failed: there was an error.
+	Failed End = "failed"
+)
+
+// ends are all ends.
+var ends = []End{Done, Idle, Stopped, Failed}
+
+// Recorder records runs. It may be used concurrently.
+type Recorder struct {
+	registry metrics.KubeRegistry
+
+	planMoves, planRefused        *metrics.GaugeVec
+	deviation                     *metrics.GaugeVec
+	lastRun                       *metrics.Gauge
+	evictions, stopped, runs      *metrics.CounterVec
+	useless                       *metrics.Counter
+	planning, wave, ready, runFor *metrics.Histogram
+	strategies                    *metrics.HistogramVec
+}
+
+// NewRecorder returns a recorder with a registry of its own. The version is that of the
+// program.
+func NewRecorder(version string) *Recorder {
+	r := &Recorder{
+		registry:    metrics.NewKubeRegistry(),
+		planMoves:   gauges("plan_moves", "Moves of the latest plan, by the strategy that proposed them.", "profile", "strategy"),
+		planRefused: gauges("plan_refused", "Candidates of the latest plan that stay, by the strategy that proposed them and the rule that stopped them. A pod may be a candidate of several strategies.", "profile", "strategy", "rule"),
+		deviation:   gauges("node_utilization_stddev", "How skewed the nodes are: the standard deviation of the requested share of allocatable over the nodes, 0.25 being 25 points. Before the latest run, and after it; where it evicts nothing, as planned.", "resource", "when"),
+		lastRun: metrics.NewGauge(&metrics.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "last_run_timestamp_seconds", StabilityLevel: metrics.ALPHA,
+			Help: "When the latest run ended, however it did.",
+		}),
+		evictions: counters("evictions_total", "Evictions tried, by the strategy that proposed them and their outcome: Evicted, RefusedByBudget and so on; Planned and WouldEvict in dry runs.", "profile", "strategy", "namespace", "outcome"),
+		stopped:   counters("stopped_total", "Runs that ended early, by their cause.", "cause"),
+		runs:      counters("runs_total", "Runs, by how they ended: done, idle (nothing to do), stopped or failed.", "result"),
+		useless: metrics.NewCounter(&metrics.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "useless_landings_total", StabilityLevel: metrics.ALPHA,
+			Help: "Evicted pods whose replacement landed where it is no better. Each is a plan that did not come true.",
+		}),
+		planning:   metrics.NewHistogram(histogram("plan_duration_seconds", "How long planning took.", 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)),
+		wave:       metrics.NewHistogram(histogram("wave_duration_seconds", "How long waves took, until their replacements were ready or given up.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
+		ready:      metrics.NewHistogram(histogram("replacement_ready_seconds", "Time from an eviction until the replacement was ready. Those that never were do not count.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
+		runFor:     metrics.NewHistogram(histogram("run_duration_seconds", "How long runs took, from reading the cluster to the end.", 0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)),
+		strategies: metrics.NewHistogramVec(histogram("strategy_duration_seconds", "How long strategies took to propose, with the simulation of what they proposed.", 0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120), []string{"profile", "strategy"}),
+	}
+	build := gauges("build_info", "Always 1. What was built with what.", "version", "kubernetes_version", "go_version")
+	r.registry.MustRegister(build, r.planMoves, r.planRefused, r.deviation, r.lastRun, r.evictions, r.stopped, r.runs, r.useless, r.planning, r.wave, r.ready, r.runFor, r.strategies)
+	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
+	// These are there from the start, so that alerts see them rise from 0.
+	for _, end := range ends {
+		r.runs.WithLabelValues(string(end))
+	}
+	for _, cause := range plan.Causes() {
+		r.stopped.WithLabelValues(string(cause))
+	}
+	return r
+}
+
+// ObservePlan records the plan that a run begins with. What it is expected to come to
+// stands as after the run until ObserveResult says what it came to.
+func (r *Recorder) ObservePlan(p *plan.Plan) {
+	type key struct{ profile, strategy, rule string }
+	moves, refused := map[key]int{}, map[key]int{}
+	for _, m := range p.Moves {
+		moves[key{profile: m.Profile, strategy: m.Strategy}]++
+	}
+	for _, r := range p.Refused {
+		refused[key{profile: r.Profile, strategy: r.Strategy, rule: string(r.Rule)}]++
+	}
+	r.planMoves.Reset()
+	for k, n := range moves {
+		r.planMoves.WithLabelValues(k.profile, k.strategy).Set(float64(n))
+	}
+	r.planRefused.Reset()
+	for k, n := range refused {
+		r.planRefused.WithLabelValues(k.profile, k.strategy, k.rule).Set(float64(n))
+	}
+	r.deviation.Reset()
+	r.observePicture(p.Before, "before")
+	r.observePicture(p.After, "after")
+	r.planning.Observe(p.Took.Seconds())
+}
+
+// ObserveResult records what came of carrying a plan out.
+func (r *Recorder) ObserveResult(result *plan.Result) {
+	for _, e := range result.Evictions {
+		r.evictions.WithLabelValues(e.Move.Profile, e.Move.Strategy, e.Move.Pod.Namespace, string(e.Outcome)).Inc()
+		if e.ReadyAfter > 0 {
+			r.ready.Observe(e.ReadyAfter.Seconds())
+		}
+		if e.Useless {
+			r.useless.Inc()
+		}
+	}
+	for _, took := range result.WavesTook {
+		r.wave.Observe(took.Seconds())
+	}
+	if result.Cause != plan.NotStopped {
+		r.stopped.WithLabelValues(string(result.Cause)).Inc()
+	}
+	r.observePicture(result.After, "after")
+}
+
+// ObserveStrategy records how long a strategy took within a plan.
+func (r *Recorder) ObserveStrategy(profile, strategy string, took time.Duration) {
+	r.strategies.WithLabelValues(profile, strategy).Observe(took.Seconds())
+}
+
+// ObserveRun records the end of a run.
+func (r *Recorder) ObserveRun(end End, at time.Time, took time.Duration) {
+	r.runs.WithLabelValues(string(end)).Inc()
+	r.lastRun.Set(float64(at.UnixMilli()) / 1000)
+	r.runFor.Observe(took.Seconds())
+}
+
+func (r *Recorder) observePicture(picture plan.Picture, when string) {
+	for _, u := range picture.Resources {
+		r.deviation.WithLabelValues(string(u.Name), when).Set(u.StdDev / 100)
+	}
+}
+
+func gauges(name, help string, labels ...string) *metrics.GaugeVec {
+	return metrics.NewGaugeVec(&metrics.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA}, labels)
+}
+
+func counters(name, help string, labels ...string) *metrics.CounterVec {
+	return metrics.NewCounterVec(&metrics.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA}, labels)
+}
+
+func histogram(name, help string, buckets ...float64) *metrics.HistogramOpts {
+	return &metrics.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets, StabilityLevel: metrics.ALPHA}
+}

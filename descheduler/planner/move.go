@@ -1,0 +1,231 @@
+package planner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/simulation"
+)
+
+// move adds one move to the attempt, if the scheduler would make an improvement of it.
+func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (strategy.Outcome, error) {
+	if outcome := s.hindrance(p.Pod, s.profile); outcome.Rule != "" {
+		return outcome, nil
+	}
+	replaced := metav1.GetControllerOfNoCopy(p.Pod) != nil && cluster.Holds(p.Pod) && p.Pod.Spec.NodeName != ""
+	if !replaced && p.Objective != strategy.Gone && p.Objective != strategy.Anywhere && cluster.Holds(p.Pod) {
+		return strategy.Outcome{Rule: strategy.NoDestination, Reason: "nothing would make a replacement of it"}, nil
+	}
+	if p.Objective == strategy.Gone || !replaced {
+		if err := s.depart(a, p.Pod); err != nil {
+			return strategy.Outcome{}, err
+		}
+		s.note(a, p, simulation.Decision{}, nil, 1)
+		return strategy.Outcome{}, nil
+	}
+	replacement := replacementOf(p.Pod)
+	terminating, err := s.whileTerminating(ctx, []*corev1.Pod{p.Pod}, []*corev1.Pod{replacement})
+	if err != nil {
+		return asOutcome(err)
+	}
+	if err := s.depart(a, p.Pod); err != nil {
+		return strategy.Outcome{}, err
+	}
+	return s.place(ctx, a, p, replacement, terminating[0])
+}
+
+// swap adds two moves to the attempt, if the scheduler would make improvements of both
+// in whichever order it comes to them.
+func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal) (*corev1.Pod, strategy.Outcome, error) {
+	if pair[0].Pod.UID == pair[1].Pod.UID {
+		return pair[0].Pod, strategy.Outcome{Rule: strategy.AlreadyMoved, Reason: "it is both pods of a swap"}, nil
+	}
+	var pods, replacements []*corev1.Pod
+	for _, p := range pair {
+		if outcome := s.hindrance(p.Pod, s.profile); outcome.Rule != "" {
+			return p.Pod, outcome, nil
+		}
+		pods, replacements = append(pods, p.Pod), append(replacements, replacementOf(p.Pod))
+	}
+	terminating, err := s.whileTerminating(ctx, pods, replacements)
+	if err != nil {
+		outcome, err := asOutcome(err)
+		return pods[0], outcome, err
+	}
+	for _, pod := range pods {
+		if err := s.depart(a, pod); err != nil {
+			return pod, strategy.Outcome{}, err
+		}
+	}
+	inOrder := func(a *attempt, order ...int) (*corev1.Pod, strategy.Outcome, error) {
+		for _, i := range order {
+			if outcome, err := s.place(ctx, a, pair[i], replacements[i], terminating[i]); err != nil || outcome.Rule != "" {
+				return pods[i], outcome, err
+			}
+		}
+		return nil, strategy.Outcome{}, nil
+	}
+	rehearsal := &attempt{}
+	pod, outcome, err := inOrder(rehearsal, 1, 0)
+	if undone := rehearsal.revert(); err == nil {
+		err = undone
+	}
+	if err != nil || outcome.Rule != "" {
+		return pod, outcome, err
+	}
+	return inOrder(a, 0, 1)
+}
+
+// place adds a move of a pod that has left to the attempt. What the scheduler would choose
+// while the pod was terminating is possible too.
+func (s *session) place(ctx context.Context, a *attempt, p strategy.Proposal, replacement *corev1.Pod, terminating simulation.Decision) (strategy.Outcome, error) {
+	decision, err := s.sim.Schedule(ctx, replacement)
+	if err != nil {
+		return asOutcome(err)
+	}
+	return s.settle(a, p, replacement, decision, union(decision.Possible, terminating.Possible))
+}
+
+// depart takes the pod away and counts its eviction.
+func (s *session) depart(a *attempt, pod *corev1.Pod) error {
+	back, err := s.leave(pod)
+	if err != nil {
+		return err
+	}
+	s.count(pod, pod.Spec.NodeName, true)
+	a.onUndo(func() error {
+		s.count(pod, pod.Spec.NodeName, false)
+		return back()
+	})
+	return nil
+}
+
+// settle puts the replacement where the scheduler would, if all nodes that it could
+// choose gain.
+func (s *session) settle(a *attempt, p strategy.Proposal, replacement *corev1.Pod, decision simulation.Decision, possible []string) (strategy.Outcome, error) {
+	if decision.Node == "" {
+		return strategy.Outcome{Rule: strategy.NoDestination, Reason: noDestination(decision.Reasons)}, nil
+	}
+	least, outcome := s.gain(p, possible)
+	if outcome.Rule != "" {
+		return outcome, nil
+	}
+	back, err := s.arrive(replacement, p.Pod, decision.Node)
+	if err != nil {
+		return strategy.Outcome{}, err
+	}
+	a.onUndo(back)
+	s.note(a, p, decision, possible, least)
+	return strategy.Outcome{}, nil
+}
+
+// gain returns the least gain over the nodes, or why there is none. The node that the
+// pod is on says most about a refusal, so it is named before others.
+func (s *session) gain(p strategy.Proposal, possible []string) (float64, strategy.Outcome) {
+	least, worse := 0.0, ""
+	for i, node := range possible {
+		gain := p.Objective.Gain(s.state, p.Pod, node)
+		if i == 0 || gain < least {
+			least = gain
+		}
+		if gain <= 0 && (worse == "" || node == p.Pod.Spec.NodeName) {
+			worse = node
+		}
+	}
+	would := "would"
+	if len(possible) > 1 {
+		would = "could"
+	}
+	switch {
+	case worse == "":
+		return least, strategy.Outcome{}
+	case worse == p.Pod.Spec.NodeName:
+		return 0, strategy.Outcome{Rule: strategy.WouldReturn, Reason: fmt.Sprintf("scheduler %s %s put its replacement on the same node", p.Pod.Spec.SchedulerName, would)}
+	}
+	return 0, strategy.Outcome{Rule: strategy.NoImprovement, Reason: fmt.Sprintf("scheduler %s %s choose node %s, which is no better", p.Pod.Spec.SchedulerName, would, worse)}
+}
+
+// note adds the move to the attempt.
+func (s *session) note(a *attempt, p strategy.Proposal, decision simulation.Decision, possible []string, gain float64) {
+	m := plan.Move{
+		Pod: nameOf(s.state, p.Pod), Profile: s.profile, Strategy: s.strategy, Reason: p.Reason,
+		From: p.Pod.Spec.NodeName, To: decision.Node, Possible: possible, Choices: len(possible),
+		Scores: scoresOf(decision.Scores, p.Pod.Spec.NodeName), Gain: gain, Improves: p.Objective.Describe(gain),
+		Object: p.Pod, Objective: p.Objective,
+	}
+	if decision.Node != "" {
+		m.Scheduler = p.Pod.Spec.SchedulerName
+	}
+	if verdict := s.ledger.May(p.Pod); verdict.Budget.Name != "" {
+		m.Budget = verdict.Budget.String()
+	}
+	a.moves = append(a.moves, m)
+}
+
+// shownScores is how many of the best nodes a move has the scores of.
+const shownScores = 3
+
+// scoresOf returns the scores of the best nodes, and of the pod's own.
+func scoresOf(scores []fwk.NodePluginScores, own string) []plan.Score {
+	var shown []plan.Score
+	for i, score := range scores {
+		if i >= shownScores && score.Name != own {
+			continue
+		}
+		plugins := make(map[string]int64, len(score.Scores))
+		for _, plugin := range score.Scores {
+			plugins[plugin.Name] = plugin.Score
+		}
+		shown = append(shown, plan.Score{Node: score.Name, Total: score.TotalScore, Plugins: plugins})
+	}
+	return shown
+}
+
+// asOutcome tells a pod whose scheduler is not known from a failure.
+func asOutcome(err error) (strategy.Outcome, error) {
+	if errors.Is(err, simulation.ErrUnknownScheduler) {
+		return strategy.Outcome{Rule: strategy.UnknownScheduler, Reason: err.Error() + ": give its configuration by --scheduler-config"}, nil
+	}
+	return strategy.Outcome{}, err
+}
+
+// noDestination says why no node takes a pod, the most frequent reason first.
+func noDestination(reasons map[string]int) string {
+	type counted struct {
+		reason string
+		nodes  int
+	}
+	var all []counted
+	for reason, nodes := range reasons {
+		all = append(all, counted{reason, nodes})
+	}
+	slices.SortFunc(all, func(a, b counted) int {
+		return cmp.Or(cmp.Compare(b.nodes, a.nodes), cmp.Compare(a.reason, b.reason))
+	})
+	text := "no node would take its replacement"
+	for i, c := range all {
+		separator := ", "
+		if i == 0 {
+			separator = ": "
+		}
+		text += fmt.Sprintf("%s%d %s", separator, c.nodes, c.reason)
+	}
+	return text
+}
+
+// union returns the names of both sorted lists, sorted, each once.
+func union(a, b []string) []string {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}

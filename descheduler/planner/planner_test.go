@@ -1,0 +1,268 @@
+package planner
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// resting lets every workload rest.
+type resting struct{}
+
+func (resting) Resting(_ *cluster.Workload, now time.Time) (time.Time, bool) {
+	return now.Add(time.Minute), true
+}
+
+func TestPlan(t *testing.T) {
+	// each proposes the pods one by one, to leave the nodes.
+	each := func(objective strategy.Objective, b *build, pods ...string) scripted {
+		return func(ctx context.Context, s strategy.Session) error {
+			for _, name := range pods {
+				if _, err := s.Propose(ctx, strategy.Proposal{Pod: b.pod(name), Reason: "test", Objective: objective}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	three := func() *build { return new(build).node("a", "10").node("b", "10").node("c", "10") }
+	tests := []struct {
+		name   string
+		build  *build
+		run    func(*build) scripted
+		change func(*Options)
+		want   []string
+	}{
+		{
+			name:  "a move that every node that could be chosen gains by is kept",
+			build: three().pods("web", "emptiest", "3", "a", "a", "a"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{"web-0 a>b of 2, together 0"},
+		},
+		{
+			name:  "each move supposes those before it",
+			build: three().pods("web", "emptiest", "3", "a", "a", "a"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
+			want:  []string{"web-0 a>b of 2, together 0", "web-1 a>c of 1, together 0"},
+		},
+		{
+			name:  "lots that the scheduler may draw for a node that is no better refuse a move",
+			build: three().pods("web", "emptiest", "3", "a", "a", "a"),
+			run:   func(b *build) scripted { return each(off("a", "c"), b, "web-0") },
+			want:  []string{"web-0 NoImprovement: scheduler emptiest could choose node c, which is no better"},
+		},
+		{
+			name:  "a scheduler that would put the pod back refuses a move",
+			build: three().pods("web", "fullest", "3", "a", "a"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{"web-0 WouldReturn: scheduler fullest would put its replacement on the same node"},
+		},
+		{
+			name: "so does one that would while the pod has not left",
+			// Without web-0 node a is at 40 %, b at 50 %; with it a is at 60 %.
+			build: three().pods("web", "fullest", "2", "a").pods("others", "fullest", "4", "a").pods("more", "fullest", "5", "b"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{"web-0 WouldReturn: scheduler fullest could put its replacement on the same node"},
+		},
+		{
+			name:  "a pod that would start anew may come back",
+			build: three().pods("web", "fullest", "3", "a", "a"),
+			run:   func(b *build) scripted { return each(strategy.Anywhere, b, "web-0") },
+			want:  []string{"web-0 a>a of 1, together 0"},
+		},
+		{
+			name:  "a pod that no node would take stays",
+			build: new(build).node("a", "10").node("b", "2").pods("web", "emptiest", "3", "a", "a", "a"),
+			run: func(b *build) scripted {
+				b.Nodes[0].Spec.Unschedulable = true
+				return each(off("a"), b, "web-0")
+			},
+			want: []string{"web-0 NoDestination: no node would take its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable"},
+		},
+		{
+			name:  "a pod of an unknown scheduler stays",
+			build: three().pods("web", "other", "3", "a"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{`web-0 UnknownScheduler: scheduler "other": no profile is known for it: give its configuration by --scheduler-config`},
+		},
+		{
+			name:  "a pod that nothing replaces is not moved",
+			build: three().pods("web", "emptiest", "3", "a", "a"),
+			run: func(b *build) scripted {
+				b.pod("web-0").OwnerReferences = nil
+				b.pod("web-0").Annotations = map[string]string{evictable.EvictAnnotation: "true"}
+				return each(off("a"), b, "web-0")
+			},
+			want: []string{"web-0 NoDestination: nothing would make a replacement of it"},
+		},
+		{
+			name:  "but removed where that is the point",
+			build: three().pods("web", "emptiest", "3", "a", "a"),
+			run: func(b *build) scripted {
+				b.pod("web-0").OwnerReferences = nil
+				b.pod("web-0").Annotations = map[string]string{evictable.EvictAnnotation: "true"}
+				return each(strategy.Anywhere, b, "web-0")
+			},
+			want: []string{"web-0 a> of 0, together 0"},
+		},
+		{
+			name:  "a budget that is spent keeps its pods",
+			build: three().pods("web", "emptiest", "3", "a", "a").budget("web", 0),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{"web-0 OverBudget: budget default/web: 2 pods are healthy, 2 must stay; its status allows 0 disruptions, of which this run has used 0"},
+		},
+		{
+			name:  "a limit keeps the pods beyond it",
+			build: three().pods("web", "emptiest", "3", "a", "a", "a"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
+			change: func(o *Options) {
+				o.Policy.MaxNoOfPodsToEvictPerNode = ptr.To(uint(1))
+			},
+			want: []string{"web-0 a>b of 2, together 0", "web-1 OverLimit: maxNoOfPodsToEvictPerNode is 1"},
+		},
+		{
+			name:  "a workload that rests is left alone",
+			build: three().pods("web", "emptiest", "3", "a"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			change: func(o *Options) {
+				o.Memory = resting{}
+			},
+			want: []string{"web-0 Resting: ReplicaSet default/web was moved lately and rests until 12:01:00"},
+		},
+		{
+			name:  "nothing is moved twice",
+			build: three().pods("web", "emptiest", "3", "a", "a"),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0", "web-0") },
+			want:  []string{"web-0 a>b of 2, together 0"},
+		},
+		{
+			name:  "of a group all move or none",
+			build: three().pods("web", "emptiest", "3", "a").pods("big", "emptiest", "11", "a"),
+			run: func(b *build) scripted {
+				return func(ctx context.Context, s strategy.Session) error {
+					_, err := s.Propose(ctx, strategy.Proposal{Pod: b.pod("web-0"), Objective: off("a")}, strategy.Proposal{Pod: b.pod("big-0"), Objective: off("a")})
+					return err
+				}
+			},
+			want: []string{"big-0 NoDestination: no node would take its replacement: 3 Insufficient cpu"},
+		},
+		{
+			name:  "pods that make room for each other swap nodes",
+			build: new(build).node("a", "10").node("b", "10").pods("large", "emptiest", "8", "a").pods("small", "emptiest", "3", "b").pods("fixed", "emptiest", "2", "b"),
+			run: func(b *build) scripted {
+				return func(ctx context.Context, s strategy.Session) error {
+					large := strategy.Proposal{Pod: b.pod("large-0"), Objective: off("a")}
+					if _, err := s.Propose(ctx, large); err != nil {
+						return err
+					}
+					_, err := s.Swap(ctx, large, strategy.Proposal{Pod: b.pod("small-0"), Objective: off("b")})
+					return err
+				}
+			},
+			// By itself the large pod fits nowhere else. When both have left, whichever comes
+			// first prefers the empty node a.
+			want: []string{
+				"large-0 WouldReturn: scheduler emptiest would put its replacement on the same node",
+				"small-0 WouldReturn: scheduler emptiest could put its replacement on the same node",
+			},
+		},
+		{
+			name:  "a swap that the scheduler makes in either order is kept",
+			build: new(build).node("a", "8").node("b", "10").pods("large", "emptiest", "7", "a").pods("small", "emptiest", "5", "b").pods("fixed", "emptiest", "1", "a"),
+			run: func(b *build) scripted {
+				b.pod("large-0").Spec.NodeSelector = map[string]string{corev1.LabelHostname: "b"}
+				b.pod("small-0").Spec.NodeSelector = map[string]string{corev1.LabelHostname: "a"}
+				return func(ctx context.Context, s strategy.Session) error {
+					_, err := s.Swap(ctx, strategy.Proposal{Pod: b.pod("large-0"), Objective: off("a")}, strategy.Proposal{Pod: b.pod("small-0"), Objective: off("b")})
+					return err
+				}
+			},
+			want: []string{"large-0 a>b of 1, together 1", "small-0 b>a of 1, together 1"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var changes []func(*Options)
+			if tt.change != nil {
+				changes = append(changes, tt.change)
+			}
+			run := tt.run(tt.build)
+			made, err := newPlanner(t, run, changes...).Plan(t.Context(), &tt.build.Snapshot, plan.Done{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, shown(made)); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPlanCountsWhatTheRunHasDone(t *testing.T) {
+	b := new(build).node("a", "10").node("b", "10").pods("web", "emptiest", "3", "a", "a")
+	run := func(ctx context.Context, s strategy.Session) error {
+		for _, pod := range b.Pods {
+			if _, err := s.Propose(ctx, strategy.Proposal{Pod: pod, Objective: off("a")}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	p := newPlanner(t, run, func(o *Options) { o.Policy.MaxNoOfPodsToEvictTotal = ptr.To(uint(2)) })
+	done := plan.Done{Moves: []plan.Move{{From: "c", Object: &corev1.Pod{}}, {From: "c", Object: &corev1.Pod{}}}}
+	made, err := p.Plan(t.Context(), &b.Snapshot, done)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"web-0 OverLimit: maxNoOfPodsToEvictTotal is 2", "web-1 OverLimit: maxNoOfPodsToEvictTotal is 2"}
+	if diff := cmp.Diff(want, shown(made)); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	b := new(build).node("a", "10").node("b", "10").pods("web", "emptiest", "3", "a", "a", "a").pods("fixed", "emptiest", "4", "a")
+	var moves []plan.Move
+	for _, pod := range b.Pods[:3] {
+		moves = append(moves, plan.Move{Pod: plan.Pod{UID: pod.UID}, Profile: "test", Strategy: "Scripted", From: "a", Object: pod, Objective: off("a")})
+	}
+	b.Pods = b.Pods[1:] // the first is gone
+	moved := b.Pods[0].DeepCopy()
+	moved.Spec.NodeName = "b"
+	b.Pods[0] = moved
+	kept, dropped, err := newPlanner(t, nil).Check(t.Context(), &b.Snapshot, moves, plan.Done{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"web-2 a>b of 1, together 0", "web-0 Outdated: the pod is gone", "web-1 Outdated: the pod is on node b now"}
+	if diff := cmp.Diff(want, shown(&plan.Plan{Moves: kept, Refused: dropped})); diff != "" {
+		t.Errorf("moves and refusals (-want +got):\n%s", diff)
+	}
+}
+
+func TestNewNeedsTheStrategiesOfThePolicy(t *testing.T) {
+	loaded, err := policy.Load([]byte(`apiVersion: descheduler/v1alpha2
+kind: DeschedulerPolicy
+profiles:
+- name: test
+  pluginConfig: [{name: RemoveDuplicates, args: {}}]
+  plugins: {balance: {enabled: [RemoveDuplicates]}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(Options{Policy: loaded})
+	if want := `profile "test": no strategy RemoveDuplicates was built in`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}

@@ -1,0 +1,166 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// run is the making of one plan.
+type run struct {
+	*world
+	planner *Planner
+	now     time.Time
+	ledger  *disruption.Ledger
+	filters map[string]*evictable.Filter // by profile
+	done    plan.Done
+
+	moves   []plan.Move
+	refused refusals
+	notes   []string
+	swaps   int
+
+	// evictions are counted against the policy's limits.
+	evictions struct {
+		total        uint
+		perNode      map[string]uint
+		perNamespace map[string]uint
+	}
+	proposed int
+}
+
+func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done plan.Done) (*run, error) {
+	r := &run{
+		planner: p, now: p.opts.Now(), done: done,
+		ledger:  disruption.NewLedger(picture.Budgets, picture.Pods),
+		filters: map[string]*evictable.Filter{},
+		refused: newRefusals(),
+	}
+	r.evictions.perNode, r.evictions.perNamespace = map[string]uint{}, map[string]uint{}
+	for i := range done.Moves {
+		r.count(done.Moves[i].Object, done.Moves[i].From, true)
+	}
+	r.moves = []plan.Move{} // an empty plan is a list too
+	var err error
+	if r.world, err = newWorld(ctx, picture, p); err != nil {
+		return nil, err
+	}
+	for i := range p.opts.Policy.Profiles {
+		profile := &p.opts.Policy.Profiles[i]
+		if r.filters[profile.Name], err = evictable.New(profile.Evictor(), picture, r.state.Owners(), r.now); err != nil {
+			return nil, fmt.Errorf("profile %q, plugin %s: %w", profile.Name, policy.DefaultEvictor, err)
+		}
+	}
+	return r, nil
+}
+
+// count adds an eviction to those that the limits bound, or takes it away.
+func (r *run) count(pod *corev1.Pod, node string, add bool) {
+	one := uint(1)
+	if !add {
+		one = ^uint(0) // minus one
+	}
+	r.evictions.total += one
+	r.evictions.perNode[node] += one
+	r.evictions.perNamespace[pod.Namespace] += one
+}
+
+// limit says which limit of the policy keeps the pod, if one does, and whether it would
+// keep every other pod as well.
+func (r *run) limit(pod *corev1.Pod) (reason string, full bool) {
+	limits := r.planner.opts.Policy
+	reached := func(count uint, limit *uint) bool { return limit != nil && count >= *limit }
+	switch {
+	case reached(r.evictions.total, limits.MaxNoOfPodsToEvictTotal):
+		return fmt.Sprintf("maxNoOfPodsToEvictTotal is %d", *limits.MaxNoOfPodsToEvictTotal), true
+	case pod.Spec.NodeName != "" && reached(r.evictions.perNode[pod.Spec.NodeName], limits.MaxNoOfPodsToEvictPerNode):
+		return fmt.Sprintf("maxNoOfPodsToEvictPerNode is %d", *limits.MaxNoOfPodsToEvictPerNode), false
+	case reached(r.evictions.perNamespace[pod.Namespace], limits.MaxNoOfPodsToEvictPerNamespace):
+		return fmt.Sprintf("maxNoOfPodsToEvictPerNamespace is %d", *limits.MaxNoOfPodsToEvictPerNamespace), false
+	}
+	return "", false
+}
+
+// hindrance says what keeps the pod wherever it would go: nothing for a pod that may be
+// evicted.
+func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
+	refuse := func(rule strategy.Rule, reason string) strategy.Outcome {
+		return strategy.Outcome{Rule: rule, Reason: reason}
+	}
+	if r.state.Origin(pod) != nil || r.moved[pod.UID] || r.done.Replacements[pod.UID] {
+		return refuse(strategy.AlreadyMoved, "this run moves it already")
+	}
+	if reason := r.filters[profile].Check(pod); reason != "" {
+		return refuse(strategy.NotEvictable, reason)
+	}
+	if workload := r.state.Workload(pod); workload != nil && cluster.Holds(pod) {
+		if workload.Rollout != "" {
+			return refuse(strategy.Rollout, fmt.Sprintf("%s: %s", workload, workload.Rollout))
+		}
+		if memory := r.planner.opts.Memory; memory != nil {
+			if until, resting := memory.Resting(workload, r.now); resting {
+				return refuse(strategy.Resting, fmt.Sprintf("%s was moved lately and rests until %s", workload, until.UTC().Format(time.TimeOnly)))
+			}
+		}
+	}
+	if verdict := r.ledger.May(pod); !verdict.Allowed {
+		return refuse(strategy.OverBudget, verdict.Reason)
+	}
+	if reason, full := r.limit(pod); reason != "" {
+		return strategy.Outcome{Rule: strategy.OverLimit, Reason: reason, Full: full}
+	}
+	return strategy.Outcome{}
+}
+
+// refusals are the candidates that stay, each once per strategy.
+type refusals struct {
+	list []plan.Refusal
+	seen map[refusal]bool
+}
+
+type refusal struct {
+	profile, strategy string
+	pod               types.UID
+}
+
+func newRefusals() refusals {
+	return refusals{list: []plan.Refusal{}, seen: map[refusal]bool{}}
+}
+
+func (r *refusals) add(refused plan.Refusal) {
+	key := refusal{refused.Profile, refused.Strategy, refused.Pod.UID}
+	if !r.seen[key] {
+		r.seen[key] = true
+		r.list = append(r.list, refused)
+	}
+}
+
+// except leaves out the refusals of pods that were moved after all.
+func (r *refusals) except(moved map[types.UID]bool) []plan.Refusal {
+	kept := []plan.Refusal{}
+	for _, refused := range r.list {
+		if !moved[refused.Pod.UID] {
+			kept = append(kept, refused)
+		}
+	}
+	return kept
+}
+
+// nameOf names a pod in plans.
+func nameOf(state *strategy.State, pod *corev1.Pod) plan.Pod {
+	named := plan.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+	if workload := state.Workload(pod); workload != nil {
+		named.Workload = workload.String()
+	}
+	return named
+}

@@ -1,0 +1,114 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/simulation"
+)
+
+// world is the cluster as the plan has it so far, for strategies (state) and for the
+// schedulers (sim): both in step.
+type world struct {
+	state *strategy.State
+	sim   *simulation.Simulation
+	moved map[types.UID]bool
+}
+
+func newWorld(ctx context.Context, picture *cluster.Snapshot, p *Planner) (*world, error) {
+	sim, err := simulation.New(ctx, simulation.Options{Profiles: p.opts.Profiles, Registry: p.opts.Registry})
+	if err != nil {
+		return nil, err
+	}
+	if err := sim.Load(picture); err != nil {
+		return nil, fmt.Errorf("simulating the cluster: %w", err)
+	}
+	return &world{state: strategy.NewState(picture, p.selector), sim: sim, moved: map[types.UID]bool{}}, nil
+}
+
+// leave takes the pod from its node and returns what puts it back.
+func (w *world) leave(pod *corev1.Pod) (back func() error, err error) {
+	w.moved[pod.UID] = true
+	onNode := pod.Spec.NodeName != "" && cluster.Holds(pod)
+	if onNode {
+		w.state.Remove(pod)
+		if err := w.sim.RemovePod(pod); err != nil {
+			return nil, err
+		}
+	}
+	return func() error {
+		delete(w.moved, pod.UID)
+		if !onNode {
+			return nil
+		}
+		w.state.Add(pod)
+		return w.sim.AddPod(pod)
+	}, nil
+}
+
+// arrive puts the replacement of a pod on a node and returns what takes it away again.
+func (w *world) arrive(replacement, origin *corev1.Pod, node string) (back func() error, err error) {
+	placed, err := w.sim.Place(replacement, node)
+	if err != nil {
+		return nil, err
+	}
+	w.state.AddReplacement(placed, origin)
+	return func() error {
+		w.state.RemoveReplacement(placed)
+		return w.sim.RemovePod(placed)
+	}, nil
+}
+
+// whileTerminating returns where each replacement would go as long as the pods are on
+// their way out and still hold their room. Nothing is asked for a replacement that comes
+// only when its pod is gone.
+func (w *world) whileTerminating(ctx context.Context, pods, replacements []*corev1.Pod) ([]simulation.Decision, error) {
+	leaving := make([]*corev1.Pod, len(pods))
+	decisions := make([]simulation.Decision, len(pods))
+	for i, pod := range pods {
+		changed := *pod
+		changed.DeletionTimestamp = &metav1.Time{Time: pod.CreationTimestamp.Time}
+		leaving[i] = &changed
+		if err := w.sim.UpdatePod(pod, leaving[i]); err != nil {
+			return nil, err
+		}
+	}
+	var failed error
+	for i, replacement := range replacements {
+		if failed == nil && !keepsName(pods[i]) {
+			decisions[i], failed = w.sim.Schedule(ctx, replacement)
+		}
+	}
+	for i, pod := range pods {
+		if err := w.sim.UpdatePod(leaving[i], pod); failed == nil {
+			failed = err
+		}
+	}
+	return decisions, failed
+}
+
+// replacementOf returns the pod that the controller will make when the pod is gone.
+func replacementOf(pod *corev1.Pod) *corev1.Pod {
+	replacement := pod.DeepCopy()
+	replacement.UID = pod.UID + "-replacement"
+	replacement.ResourceVersion = ""
+	replacement.Spec.NodeName = ""
+	replacement.Status = corev1.PodStatus{Phase: corev1.PodPending}
+	if !keepsName(pod) {
+		replacement.Name = pod.Name + "-replacement"
+	}
+	return replacement
+}
+
+// keepsName says whether the replacement has the pod's name, and so comes only when the
+// pod is gone.
+func keepsName(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && owner.Kind == "StatefulSet"
+}

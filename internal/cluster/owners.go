@@ -2,7 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -12,26 +15,88 @@ import (
 type Workload struct {
 	Kind, Namespace, Name string
 	UID                   types.UID
-	// Desired is how many replicas it asks for, or -1 where that is not known.
+	// Desired is how many replicas it asks for, or -1 where that is not known. A Job
+	// asks for as many pods as it would run at once of what it has still to complete.
 	Desired int
 	// Rollout says what is under way and should be waited for; empty where nothing is.
+	// A workload that is unhealthy and stays as it is has nothing under way.
 	Rollout string
 }
 
 func (w *Workload) String() string { return fmt.Sprintf("%s %s/%s", w.Kind, w.Namespace, w.Name) }
 
-// Owners finds the workloads of a snapshot's pods.
+// Owners finds the workloads of a snapshot's pods. It is safe for concurrent use.
 type Owners struct {
 	workloads map[types.UID]*Workload // by the UID of the pods' direct controller
+	strangers sync.Map                // stranger → *Workload
+}
+
+// stranger is a direct controller of pods that the snapshot does not have: a
+// DaemonSet, an operator's own kind, or one that came or went in between.
+type stranger struct {
+	kind, namespace, name string
+	uid                   types.UID
 }
 
 // NewOwners returns the owners of a snapshot.
 func NewOwners(s *Snapshot) *Owners {
-	return &Owners{workloads: map[types.UID]*Workload{}}
+	o := &Owners{workloads: make(map[types.UID]*Workload, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs))}
+	o.addReplicaSets(s)
+	for _, set := range s.StatefulSets {
+		o.add("StatefulSet", set, replicas(set.Spec.Replicas), statefulSetRollout(set))
+	}
+	for _, controller := range s.ReplicationControllers {
+		o.add("ReplicationController", controller, replicas(controller.Spec.Replicas), replicationControllerRollout(controller))
+	}
+	for _, job := range s.Jobs {
+		o.add("Job", job, jobDesired(job), beingDeleted(job))
+	}
+	return o
+}
+
+func (o *Owners) add(kind string, object metav1.Object, desired int, rollout string) {
+	o.workloads[object.GetUID()] = newWorkload(kind, object, desired, rollout)
+}
+
+func newWorkload(kind string, object metav1.Object, desired int, rollout string) *Workload {
+	return &Workload{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(), Desired: desired, Rollout: rollout}
+}
+
+// addReplicaSets makes the ReplicaSets lead to what controls them: a Deployment, or
+// another kind, which wants what it gives to its ReplicaSets.
+func (o *Owners) addReplicaSets(s *Snapshot) {
+	tops := make(map[types.UID]*Workload, len(s.Deployments))
+	for _, deployment := range s.Deployments {
+		tops[deployment.UID] = newWorkload("Deployment", deployment, replicas(deployment.Spec.Replicas), deploymentRollout(deployment))
+	}
+	others := map[types.UID][]*appsv1.ReplicaSet{}
+	for _, set := range s.ReplicaSets {
+		top := metav1.GetControllerOfNoCopy(set)
+		if top == nil {
+			o.add("ReplicaSet", set, replicas(set.Spec.Replicas), replicaSetRollout(set))
+			continue
+		}
+		w, known := tops[top.UID]
+		if !known {
+			w = &Workload{Kind: top.Kind, Namespace: set.Namespace, Name: top.Name, UID: top.UID}
+			tops[top.UID] = w
+		}
+		if !known || others[top.UID] != nil {
+			others[top.UID] = append(others[top.UID], set)
+		}
+		o.workloads[set.UID] = w
+	}
+	for uid, sets := range others {
+		for _, set := range sets {
+			tops[uid].Desired += replicas(set.Spec.Replicas)
+		}
+		tops[uid].Rollout = replicaSetsRollout(sets)
+	}
 }
 
 // Of returns the workload of a pod: the Deployment of a ReplicaSet's pod, the
-// controller itself otherwise. Nil where the pod has no controller.
+// controller itself otherwise. Nil where the pod has no controller. All pods of a
+// workload get the same pointer.
 func (o *Owners) Of(pod *corev1.Pod) *Workload {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -40,5 +105,39 @@ func (o *Owners) Of(pod *corev1.Pod) *Workload {
 	if w, known := o.workloads[owner.UID]; known {
 		return w
 	}
-	return &Workload{Kind: owner.Kind, Namespace: pod.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1}
+	key := stranger{kind: owner.Kind, namespace: pod.Namespace, name: owner.Name, uid: owner.UID}
+	w, known := o.strangers.Load(key)
+	if !known {
+		w, _ = o.strangers.LoadOrStore(key, &Workload{Kind: owner.Kind, Namespace: pod.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1})
+	}
+	return w.(*Workload)
+}
+
+// jobDesired returns how many pods a Job wants to run at once.
+func jobDesired(job *batchv1.Job) int {
+	if job.Spec.Suspend != nil && *job.Spec.Suspend || jobFinished(job) {
+		return 0
+	}
+	desired := replicas(job.Spec.Parallelism)
+	if job.Spec.Completions != nil {
+		desired = min(desired, max(0, int(*job.Spec.Completions-job.Status.Succeeded)))
+	}
+	return desired
+}
+
+func jobFinished(job *batchv1.Job) bool {
+	for _, c := range job.Status.Conditions {
+		if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}
+
+// replicas returns a number of replicas, where the API server sets 1 by default.
+func replicas(number *int32) int {
+	if number == nil {
+		return 1
+	}
+	return int(*number)
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
+
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
 // capacityRatio is the part of the cluster's allocatable that is on preemptible
@@ -37,7 +39,7 @@ const (
 // at all times, and in an event when it goes over two thirds and a pod is being
 // scheduled, so by the leader alone.
 type alarm struct {
-	recognizer recognizer
+	recognizer preemptible.Recognizer
 	recorder   events.EventRecorder
 
 	// synced says that all nodes have been seen that were there at the start.
@@ -57,7 +59,7 @@ type capacity struct {
 	cpu, memory, preemptibleCPU, preemptibleMemory int64 // millicores, bytes
 }
 
-func newAlarm(r recognizer, factory informers.SharedInformerFactory, recorder events.EventRecorder) (*alarm, error) {
+func newAlarm(r preemptible.Recognizer, factory informers.SharedInformerFactory, recorder events.EventRecorder) (*alarm, error) {
 	registerMetrics()
 	a := &alarm{recognizer: r, recorder: recorder, nodes: map[string]capacity{}, preemptible: map[string]*corev1.Node{}}
 	registration, err := factory.Core().V1().Nodes().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -81,7 +83,7 @@ func (a *alarm) see(node *corev1.Node) {
 	defer a.mu.Unlock()
 	c := capacity{cpu: node.Status.Allocatable.Cpu().MilliValue(), memory: node.Status.Allocatable.Memory().Value()}
 	delete(a.preemptible, node.Name)
-	if a.recognizer.preemptible(node) {
+	if a.recognizer.Preemptible(node) {
 		c.preemptibleCPU, c.preemptibleMemory = c.cpu, c.memory
 		a.preemptible[node.Name] = node
 	}

@@ -3,15 +3,13 @@ package preemptiblenodes
 import (
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	fwk "k8s.io/kube-scheduler/framework"
 
-	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 )
 
@@ -19,29 +17,6 @@ import (
 // platform takes back, it takes back by zone and instance type.
 type pool struct {
 	zone, instanceType string
-}
-
-// recognizer tells preemptible nodes, and those that will soon be gone.
-type recognizer struct {
-	labels  []config.NodeLabel
-	notices []string
-}
-
-func (r recognizer) preemptible(node *corev1.Node) bool {
-	return slices.ContainsFunc(r.labels, func(label config.NodeLabel) bool {
-		value, has := node.Labels[label.Key]
-		return has && slices.Contains(label.Values, value)
-	})
-}
-
-// notified says whether a taint says that the node will soon be gone.
-func (r recognizer) notified(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
-		return slices.ContainsFunc(r.notices, func(notice string) bool {
-			prefix, isPrefix := strings.CutSuffix(notice, "*")
-			return notice == taint.Key || isPrefix && strings.HasPrefix(taint.Key, prefix)
-		})
-	})
 }
 
 // nodeFacts is what counts about a node.
@@ -61,7 +36,7 @@ type tally struct {
 // nodeIndex keeps the facts of all nodes, and the tallies of all controllers, in
 // step with the scheduler's snapshot, assumed pods included.
 type nodeIndex struct {
-	recognizer recognizer
+	recognizer preemptible.Recognizer
 
 	mu sync.Mutex
 	// facts is read without the lock while a pod is scheduled: nothing changes it
@@ -75,7 +50,7 @@ var _ changes.Subscriber = &nodeIndex{}
 
 // newNodeIndex returns the index of the feed's snapshot. Profiles that tell nodes by the
 // same labels and taints share one.
-func newNodeIndex(feed *changes.Feed, r recognizer) *nodeIndex {
+func newNodeIndex(feed *changes.Feed, r preemptible.Recognizer) *nodeIndex {
 	return changes.Shared(feed, fmt.Sprint(r), func() *nodeIndex {
 		return &nodeIndex{recognizer: r, facts: map[string]*nodeFacts{}, tallies: map[types.UID]*tally{}}
 	})
@@ -100,8 +75,8 @@ func (x *nodeIndex) Gone(_ int, name string) {
 func (x *nodeIndex) factsOf(node fwk.NodeInfo) *nodeFacts {
 	object := node.Node()
 	f := &nodeFacts{
-		preemptible: x.recognizer.preemptible(object),
-		notified:    x.recognizer.notified(object),
+		preemptible: x.recognizer.Preemptible(object),
+		notified:    x.recognizer.Notified(object),
 		replicas:    map[types.UID]int{},
 	}
 	if f.preemptible {

@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
@@ -43,7 +44,7 @@ const (
 // PreemptibleNodes is a plugin that filters and scores nodes by whether they are
 // preemptible.
 type PreemptibleNodes struct {
-	defaults   statement
+	options    preemptible.Options
 	namespaces corelisters.NamespaceLister
 	pods       corelisters.PodLister
 	workloads  *workloads
@@ -69,7 +70,7 @@ func (pl *PreemptibleNodes) Name() string {
 
 // state is what is known of the pod that is being scheduled.
 type state struct {
-	policy   policy
+	policy   preemptible.Policy
 	workload workload
 	// tally is where the other replicas are.
 	tally tally
@@ -103,7 +104,7 @@ func (pl *PreemptibleNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.S
 	}
 	s := signature{Namespace: pod.Namespace, DaemonSet: ofDaemonSet(pod), Annotations: map[string]string{}}
 	for key, value := range pod.Annotations {
-		if claimed(key) {
+		if preemptible.Claimed(key) {
 			s.Annotations[key] = value
 		}
 	}
@@ -126,15 +127,15 @@ func (pl *PreemptibleNodes) PreFilter(ctx context.Context, cycleState fwk.CycleS
 	}
 	cycleState.Write(stateKey, s)
 	scan.Write(cycleState, Name, pl.part(s))
-	if pl.nodes.notified == 0 && !s.policy.filters(s.hardCap) {
+	if pl.nodes.notified == 0 && !s.filters() {
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
 	return nil, nil
 }
 
 // filters says whether the policy can rule out a node.
-func (p policy) filters(hardCap int) bool {
-	return hardCap != unlimited || p.hardMode && p.onlyOneKind()
+func (s *state) filters() bool {
+	return s.hardCap != preemptible.Unlimited || s.policy.HardMode && s.policy.OnlyOneKind()
 }
 
 // newState returns what is known of the pod. Pods of DaemonSets are bound to their
@@ -147,7 +148,7 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 	pl.alarm.sound()
 	// Before anything is read: what changes from here on wakes the pod.
 	pl.wait(pod)
-	p, err := pl.policyOf(pod)
+	p, err := pl.options.PolicyOf(pod, pl.namespaces)
 	if err != nil {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
 	}
@@ -165,8 +166,8 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 		// As far as anybody can tell, it wants those that it has, and this one.
 		desired = s.tally.preemptible + s.tally.onDemand + 1
 	}
-	s.hardCap, s.softCap = p.caps(desired)
-	if !p.filters(s.hardCap) {
+	s.hardCap, s.softCap = p.Caps(desired)
+	if !s.filters() {
 		pl.waiting.remove(pod.UID)
 	}
 	return s, nil
@@ -233,9 +234,9 @@ func (s *state) rejects(f *nodeFacts) (fwk.Code, string) {
 	switch {
 	case f.notified:
 		return fwk.UnschedulableAndUnresolvable, ErrReasonNotice
-	case s.policy.hardMode && f.preemptible && s.policy.mode == config.PreemptibleNever:
+	case s.policy.HardMode && f.preemptible && s.policy.Mode == preemptible.Never:
 		return fwk.UnschedulableAndUnresolvable, ErrReasonPreemptible
-	case s.policy.hardMode && !f.preemptible && s.policy.mode == config.PreemptibleRequire:
+	case s.policy.HardMode && !f.preemptible && s.policy.Mode == preemptible.Require:
 		return fwk.UnschedulableAndUnresolvable, ErrReasonOnDemand
 	case f.preemptible && s.tally.preemptible >= s.hardCap:
 		// A sibling that is preempted makes room.
@@ -263,17 +264,17 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 	if err != nil {
 		return nil, err
 	}
-	recognizer := recognizer{labels: args.NodeLabels, notices: args.TerminationNotices}
+	options := OptionsOf(args)
 	pl := &PreemptibleNodes{
-		defaults:   defaultsOf(args),
+		options:    options,
 		namespaces: factory.Core().V1().Namespaces().Lister(),
 		pods:       factory.Core().V1().Pods().Lister(),
 		workloads:  workloads,
-		nodes:      newNodeIndex(feed, recognizer),
+		nodes:      newNodeIndex(feed, options.Nodes),
 		waiting:    newWaiting(),
 		Reserver:   changes.Reserver{Feed: feed},
 	}
-	if pl.alarm, err = newAlarm(recognizer, factory, handle.EventRecorder()); err != nil {
+	if pl.alarm, err = newAlarm(options.Nodes, factory, handle.EventRecorder()); err != nil {
 		return nil, err
 	}
 	return pl, pl.followWorkloads(ctx, factory, handle)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestKnowsPreemptibleNodes(t *testing.T) {
-	r := recognizer{labels: defaultArgs().NodeLabels}
+	r := OptionsOf(defaultArgs()).Nodes
 	tests := map[string]bool{
 		"karpenter.sh/capacity-type=spot":               true,
 		"karpenter.sh/capacity-type=on-demand":          false,
@@ -35,17 +35,17 @@ func TestKnowsPreemptibleNodes(t *testing.T) {
 		"node.kubernetes.io/instance-type=spot":         false,
 	}
 	for label, want := range tests {
-		if got := r.preemptible(node("n", label)); got != want {
+		if got := r.Preemptible(node("n", label)); got != want {
 			t.Errorf("%s: preemptible %t, want %t", label, got, want)
 		}
 	}
 }
 
 func TestKnowsThePlaygroundsPlatforms(t *testing.T) {
-	r := recognizer{labels: defaultArgs().NodeLabels}
+	r := OptionsOf(defaultArgs()).Nodes
 	for platform, labels := range playground.Platforms {
 		for key, value := range labels {
-			if !r.preemptible(node("n", key+"="+value)) {
+			if !r.Preemptible(node("n", key+"="+value)) {
 				t.Errorf("%s: %s=%s is not known", platform, key, value)
 			}
 		}
@@ -53,7 +53,7 @@ func TestKnowsThePlaygroundsPlatforms(t *testing.T) {
 }
 
 func TestKnowsNotices(t *testing.T) {
-	r := recognizer{notices: defaultArgs().TerminationNotices}
+	r := OptionsOf(defaultArgs()).Nodes
 	tests := map[string]bool{
 		"aws-node-termination-handler/spot-itn":             true,
 		"aws-node-termination-handler/rebalance":            true,
@@ -68,7 +68,7 @@ func TestKnowsNotices(t *testing.T) {
 		"example.com/aws-node-termination-handler/spot-itn": false,
 	}
 	for key, want := range tests {
-		if got := r.notified(tainted(node("n"), key)); got != want {
+		if got := r.Notified(tainted(node("n"), key)); got != want {
 			t.Errorf("%s: notice %t, want %t", key, got, want)
 		}
 	}

@@ -85,16 +85,16 @@ func (pl *PreemptibleNodes) hintForNode(_ klog.Logger, _ *corev1.Pod, oldObj, ne
 	r := pl.nodes.recognizer
 	switch {
 	case before == nil:
-		if r.notified(now) {
+		if r.Notified(now) {
 			return fwk.QueueSkip, nil
 		}
 		return fwk.Queue, nil
 	case now == nil:
-		if r.preemptible(before) {
+		if r.Preemptible(before) {
 			return fwk.Queue, nil // the replicas on it no longer count
 		}
 		return fwk.QueueSkip, nil
-	case r.preemptible(before) != r.preemptible(now) || r.notified(before) && !r.notified(now):
+	case r.Preemptible(before) != r.Preemptible(now) || r.Notified(before) && !r.Notified(now):
 		return fwk.Queue, nil
 	}
 	return fwk.QueueSkip, nil

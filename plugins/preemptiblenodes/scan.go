@@ -3,13 +3,14 @@ package preemptiblenodes
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 // part returns what there is to say about nodes for the pod in a scan.
 func (pl *PreemptibleNodes) part(s *state) scan.Part {
 	return scan.Part{
-		Labels: pl.nodes.recognizer.keys(),
+		Labels: keys(pl.nodes.recognizer),
 		Admits: func(node scan.Node) bool {
 			f := s.facts[node.Info.Node().Name]
 			if f == nil {
@@ -24,9 +25,9 @@ func (pl *PreemptibleNodes) part(s *state) scan.Part {
 
 // keys are the labels that tell pools of preemptible nodes from each other, and these
 // from other nodes.
-func (r recognizer) keys() []string {
+func keys(r preemptible.Recognizer) []string {
 	keys := []string{corev1.LabelTopologyZone, corev1.LabelInstanceTypeStable}
-	for _, label := range r.labels {
+	for _, label := range r.Labels {
 		keys = append(keys, label.Key)
 	}
 	return keys

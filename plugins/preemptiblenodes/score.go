@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 
-	"github.com/stowage-k8s/stowage/plugins/apis/config"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
@@ -25,9 +25,9 @@ const (
 // they are: beyond a cap, others than preemptible ones.
 func (s *state) wish() wish {
 	switch {
-	case s.tally.preemptible >= s.softCap || s.policy.mode == config.PreemptibleNever:
+	case s.tally.preemptible >= s.softCap || s.policy.Mode == preemptible.Never:
 		return wishOnDemand
-	case s.policy.mode == config.PreemptiblePrefer || s.policy.mode == config.PreemptibleRequire:
+	case s.policy.Mode == preemptible.Prefer || s.policy.Mode == preemptible.Require:
 		return wishPreemptible
 	}
 	return noWish
@@ -60,14 +60,14 @@ func (pl *PreemptibleNodes) PreScore(ctx context.Context, cycleState fwk.CycleSt
 // compare returns the number of the workload's replicas in the pool that has fewest,
 // of those that could take the pod, and whether all nodes get the same score.
 func (s *state) compare(groups []scan.Group) (int, bool) {
-	fewest, most, preemptible := math.MaxInt, 0, 0
+	fewest, most, ofKind := math.MaxInt, 0, 0
 	for _, group := range groups {
 		if f := s.facts[group.Info.Node().Name]; f != nil && f.preemptible {
-			preemptible++
+			ofKind++
 			fewest, most = min(fewest, s.tally.pools[f.pool]), max(most, s.tally.pools[f.pool])
 		}
 	}
-	bothKinds := preemptible > 0 && preemptible < len(groups)
+	bothKinds := ofKind > 0 && ofKind < len(groups)
 	return fewest, fewest >= most && (s.wish() == noWish || !bothKinds)
 }
 

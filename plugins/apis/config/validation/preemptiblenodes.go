@@ -1,15 +1,14 @@
 package validation
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
@@ -88,42 +87,11 @@ func ValidatePreemptiblePolicy(path *field.Path, policy config.PreemptiblePolicy
 			continue
 		}
 		at := path.Child(limit.name)
-		if _, err := ParseReplicas(limit.value.String()); err != nil {
+		if _, err := preemptible.ParseReplicas(limit.value.String()); err != nil {
 			errs = append(errs, field.Invalid(at, limit.value.String(), err.Error()))
 		} else if policy.Preemptible == config.PreemptibleRequire {
 			errs = append(errs, field.Forbidden(at, "preemptible: require leaves replicas beyond a limit nowhere to go"))
 		}
 	}
 	return errs
-}
-
-// Replicas is a number of replicas, or a percentage of all.
-type Replicas struct {
-	// Number is the number, or the percentage from 0 to 100.
-	Number int
-	// Percent says that it is a percentage.
-	Percent bool
-}
-
-// ParseReplicas reads "3" or "66%", and nothing else.
-func ParseReplicas(text string) (Replicas, error) {
-	digits, percent := strings.CutSuffix(text, "%")
-	// Atoi would take a sign.
-	number, err := strconv.ParseUint(digits, 10, 31)
-	if err != nil || percent && number > 100 {
-		return Replicas{}, fmt.Errorf("must be a number of replicas, such as 2, or a percentage from 0%% to 100%%, such as 66%%")
-	}
-	return Replicas{Number: int(number), Percent: percent}, nil
-}
-
-// Of returns how many of the replicas that is, rounded up or down.
-func (r Replicas) Of(replicas int, roundUp bool) int {
-	switch {
-	case !r.Percent:
-		return r.Number
-	case roundUp:
-		return (r.Number*replicas + 99) / 100
-	default:
-		return r.Number * replicas / 100
-	}
 }

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+// replica is a descheduler that runs as in the installed Deployment, and where it is
+// found.
+type replica struct {
+	*process.Process
+	url, report string
+}
+
+func (r *replica) planned() bool {
+	_, err := os.Stat(r.report)
+	return err == nil
+}
+
+// startReplica starts one with short leases, and ends it with the test.
+func startReplica(t *testing.T, name, kubeconfig string, args []string) *replica {
+	t.Helper()
+	port := freePort(t)
+	r := &replica{url: "https://127.0.0.1:" + port, report: filepath.Join(t.TempDir(), "report")}
+	var err error
+	r.Process, err = play.StartProgram(program, strings.ReplaceAll(t.Name(), "/", "-")+"-"+name, slices.Concat(args, []string{
+		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", port, "--output-file", r.report,
+		"--leader-elect-lease-duration", "4s", "--leader-elect-renew-deadline", "3s", "--leader-elect-retry-period", "200ms",
+	})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the last lines of %s: %s", r.Name(), r.LogTail(20))
+		}
+		r.Stop(context.Background(), 5*time.Second) // gives its lease back
+	})
+	return r
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// deployed returns the pod of the installed Deployment.
+func deployed(t *testing.T) corev1.PodSpec {
+	t.Helper()
+	deployment := &appsv1.Deployment{}
+	rendered(t, "deployment", "Deployment", deployment)
+	return deployment.Spec.Template.Spec
+}
+
+// TestElection runs two replicas as they are installed, of which one leads.
+func TestElection(t *testing.T) {
+	pod := deployed(t)
+	args := argsOf(t, pod)
+	first := startReplica(t, "first", kubeconfig, args)
+	eventually(t, "the first has made a plan", func(context.Context) (bool, string) { return first.planned(), first.LogTail(3) })
+	holder := leader(t)
+	second := startReplica(t, "second", kubeconfig, args)
+	for _, r := range []*replica{first, second} {
+		for _, probe := range []*corev1.Probe{pod.Containers[0].LivenessProbe, pod.Containers[0].ReadinessProbe} {
+			eventually(t, probe.HTTPGet.Path+" answers", func(ctx context.Context) (bool, string) { return r.get(ctx, probe.HTTPGet.Path) })
+		}
+	}
+	eventually(t, "the second knows who leads", func(context.Context) (bool, string) { return second.logged("New leader", holder) })
+	if second.planned() || leader(t) != holder {
+		t.Errorf("%s leads after %s, and a replica that does not lead has planned: %t", leader(t), holder, second.planned())
+	}
+
+	first.Stop(t.Context(), 5*time.Second)
+	if err := first.Err(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the second leads", func(context.Context) (bool, string) { return second.planned(), second.LogTail(3) })
+	if now := leader(t); now == "" || now == holder {
+		t.Errorf("%q leads after %q", now, holder)
+	}
+}
+
+// leader returns who holds the lease.
+func leader(t *testing.T) string {
+	t.Helper()
+	lease, err := client.CoordinationV1().Leases(systemNamespace).Get(t.Context(), program, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *lease.Spec.HolderIdentity
+}
+
+// get asks for a path of the secure port, without credentials.
+func (r *replica) get(ctx context.Context, path string) (bool, string) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+path, nil)
+	if err != nil {
+		return false, err.Error()
+	}
+	// A certificate that the program made itself is nothing to check.
+	https := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	answer, err := https.Do(request)
+	if err != nil {
+		return false, err.Error()
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode == http.StatusOK, answer.Status
+}
+
+// logged says whether a line of the log, of the last ones, has all the words.
+func (r *replica) logged(words ...string) (bool, string) {
+	tail := r.LogTail(100)
+	for line := range strings.SplitSeq(tail, " | ") {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+			return true, ""
+		}
+	}
+	return false, tail
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// right is something that the descheduler may do.
+type right struct{ verb, group, resource string }
+
+// reading returns what it takes to follow a kind.
+func reading(group string, resources ...string) []right {
+	var all []right
+	for _, resource := range resources {
+		all = append(all, right{"list", group, resource}, right{"watch", group, resource})
+	}
+	return all
+}
+
+// without returns the rules that are left when rights are taken away: one for each of
+// the others.
+func without(rules []rbacv1.PolicyRule, taken []right) []rbacv1.PolicyRule {
+	var left []rbacv1.PolicyRule
+	for _, rule := range rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					if !slices.Contains(taken, right{verb, group, resource}) {
+						left = append(left, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{verb}, ResourceNames: rule.ResourceNames})
+					}
+				}
+			}
+		}
+	}
+	return left
+}
+
+// accountWithout returns the kubeconfig of a service account that may do what the
+// descheduler's may, but for some rights. It is gone with the test.
+func accountWithout(t *testing.T, taken ...right) string {
+	t.Helper()
+	core, rbac := client.CoreV1().ServiceAccounts(systemNamespace), client.RbacV1()
+	account, err := core.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{GenerateName: "reduced-"}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := account.Name
+	all, err := rbac.ClusterRoles().Get(t.Context(), program, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clusterRole := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: without(all.Rules, taken)}
+	had := len(without(all.Rules, nil))
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	for _, shipped := range []string{program, program + "-election"} {
+		all, err := rbac.Roles(systemNamespace).Get(t.Context(), shipped, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		role.Rules = append(role.Rules, without(all.Rules, taken)...)
+		had += len(without(all.Rules, nil))
+	}
+	if left := len(clusterRole.Rules) + len(role.Rules); left != had-len(taken) {
+		t.Fatalf("of %d rights %d are left without %v", had, left, taken)
+	}
+	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: systemNamespace, Name: name}}
+	clusterBinding := &rbacv1.ClusterRoleBinding{ObjectMeta: clusterRole.ObjectMeta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name}, Subjects: subjects}
+	binding := &rbacv1.RoleBinding{ObjectMeta: role.ObjectMeta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}, Subjects: subjects}
+	made(t, clusterRole, rbac.ClusterRoles())
+	made(t, role, rbac.Roles(systemNamespace))
+	made(t, clusterBinding, rbac.ClusterRoleBindings())
+	made(t, binding, rbac.RoleBindings(systemNamespace))
+	t.Cleanup(func() {
+		if err := core.Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	inForce := func(namespace string, rules []rbacv1.PolicyRule) {
+		for _, rule := range rules {
+			what := authorizationv1.ResourceAttributes{Verb: rule.Verbs[0], Group: rule.APIGroups[0], Namespace: namespace}
+			what.Resource, what.Subresource, _ = strings.Cut(rule.Resources[0], "/")
+			if len(rule.ResourceNames) > 0 {
+				what.Name = rule.ResourceNames[0]
+			}
+			eventually(t, "the rights are in force", func(ctx context.Context) (bool, string) { return allowed(ctx, t, name, what), fmt.Sprint(what) })
+		}
+	}
+	inForce("", clusterRole.Rules)
+	inForce(systemNamespace, role.Rules)
+	kubeconfig, err := play.ServiceAccountKubeconfig(t.Context(), systemNamespace, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kubeconfig
+}
+
+// creator is a client of one kind of object.
+type creator[T any] interface {
+	Create(ctx context.Context, object T, opts metav1.CreateOptions) (T, error)
+	Delete(ctx context.Context, name string, opts metav1.DeleteOptions) error
+}
+
+// made creates an object that is gone with the test.
+func made[T metav1.Object](t *testing.T, object T, objects creator[T]) {
+	t.Helper()
+	if _, err := objects.Create(t.Context(), object, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := objects.Delete(context.Background(), object.GetName(), metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// allowed asks the API server whether a service account may do something, in all
+// namespaces unless one is given.
+func allowed(ctx context.Context, t *testing.T, account string, action authorizationv1.ResourceAttributes) bool {
+	t.Helper()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User:               fmt.Sprintf("system:serviceaccount:%s:%s", systemNamespace, account),
+		ResourceAttributes: &action,
+	}}
+	answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.Status.Allowed
+}
+
+// TestNeedsWhatItReads takes away the right to read each kind. The plan would be wrong
+// without some, and is made without the others.
+func TestNeedsWhatItReads(t *testing.T) {
+	args := []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig"}
+	essential := map[string][]string{"": {"namespaces", "nodes", "pods"}, "apps": {"deployments", "replicasets", "statefulsets"}, "policy": {"poddisruptionbudgets"}}
+	for group, resources := range essential {
+		for _, resource := range resources {
+			t.Run(resource, func(t *testing.T) {
+				e := run(t, append(args, accountWithout(t, reading(group, resource)...))...)
+				e.want(t, 1, "following "+resource, "the rights to list and watch them in the whole cluster", fmt.Sprintf("cannot list resource %q", resource))
+			})
+		}
+	}
+	t.Run("all others", func(t *testing.T) {
+		others := slices.Concat(
+			reading("", "persistentvolumeclaims", "persistentvolumes", "replicationcontrollers", "services"),
+			reading("batch", "jobs"),
+			reading("scheduling.k8s.io", "priorityclasses"),
+			reading("storage.k8s.io", "csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"),
+			reading("resource.k8s.io", "deviceclasses", "resourceclaims", "resourceslices"))
+		var kinds []string
+		for _, other := range others {
+			kinds = append(kinds, strings.TrimSuffix(other.resource+"."+other.group, "."))
+		}
+		run(t, append(args, accountWithout(t, others...))...).want(t, 0, append(kinds, "gives no right to list and watch")...)
+	})
+}
+
+// TestNeedsWhatItDoes takes away the rights to do something: it says which one it lacks.
+func TestNeedsWhatItDoes(t *testing.T) {
+	evict := right{"create", "", "pods/eviction"}
+	report := right{"create", "events.k8s.io", "events"}
+	look, begin, remember := right{"get", "", "configmaps"}, right{"create", "", "configmaps"}, right{"update", "", "configmaps"}
+	args := []string{"--policy-config-file", shippedPolicy, "-o", "json", "--kubeconfig"}
+
+	t.Run("knowing what was moved", func(t *testing.T) {
+		run(t, append(args, accountWithout(t, look))...).want(t, 1, "no right to get ConfigMap stowage-system/stowage-descheduler", "a Role with the verb get on configmaps")
+	})
+	t.Run("evicting", func(t *testing.T) {
+		ns := crowd(t, "")
+		before := pods(t, ns)
+		e := run(t, append(args, accountWithout(t, evict))...)
+		e.want(t, 2, `cannot create resource "pods/eviction"`)
+		if e.report(t).Summary.Carried.Evicted > 0 || len(before) != len(pods(t, ns)) {
+			t.Errorf("it has evicted: %s", e.out)
+		}
+	})
+	t.Run("saying why, and beginning to remember", func(t *testing.T) {
+		forget(t)
+		crowd(t, "")
+		e := run(t, append(args, accountWithout(t, report, begin))...)
+		e.want(t, 1, "Server rejected event", `cannot create resource \"events\" in API group \"events.k8s.io\"`, "no right to create ConfigMap", "a Role with the verb create on configmaps")
+		if c := e.report(t).Summary.Carried; c.Evicted == 0 || c.Evicted != c.Pods {
+			t.Errorf("the run came to %+v", c)
+		}
+	})
+	t.Run("remembering more", func(t *testing.T) {
+		kubectl(t, "create", "configmap", program, "-n", systemNamespace)
+		crowd(t, "")
+		run(t, append(args, accountWithout(t, remember))...).want(t, 1, "no right to update ConfigMap", "a Role with the verb update on configmaps")
+	})
+}
+
+// TestNeedsWhatItLeadsBy takes away the rights to the lease: it never leads.
+func TestNeedsWhatItLeadsBy(t *testing.T) {
+	args := argsOf(t, deployed(t))
+	for _, verb := range []string{"get", "create", "update"} {
+		t.Run(verb, func(t *testing.T) {
+			const group, resource = "coordination.k8s.io", "leases"
+			leases := client.CoordinationV1().Leases(systemNamespace)
+			if err := leases.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			r := startReplica(t, verb, accountWithout(t, right{verb, group, resource}), args)
+			eventually(t, "it says what it lacks", func(context.Context) (bool, string) {
+				return r.logged("leases.coordination.k8s.io", "cannot "+verb+" resource")
+			})
+			if leads := r.planned(); leads != (verb == "update") { // what it created it holds until it has to renew it
+				t.Errorf("without the right to %s its lease, it leads: %t", verb, leads)
+			}
+		})
+	}
+}
+
+// TestForbids tries what a descheduler has no business with.
+func TestForbids(t *testing.T) {
+	tests := []struct {
+		name string
+		what authorizationv1.ResourceAttributes
+		want bool
+	}{
+		{"its own lease", authorizationv1.ResourceAttributes{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Name: program, Namespace: systemNamespace}, true},
+		{"the scheduler's lease", authorizationv1.ResourceAttributes{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Name: "stowage-scheduler", Namespace: systemNamespace}, false},
+		{"a new lease elsewhere", authorizationv1.ResourceAttributes{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, false},
+		{"its own memory", authorizationv1.ResourceAttributes{Verb: "update", Resource: "configmaps", Name: program, Namespace: systemNamespace}, true},
+		{"another ConfigMap in its namespace", authorizationv1.ResourceAttributes{Verb: "update", Resource: "configmaps", Name: "stowage-scheduler-config", Namespace: systemNamespace}, false},
+		{"the end of its own memory", authorizationv1.ResourceAttributes{Verb: "delete", Resource: "configmaps", Name: program, Namespace: systemNamespace}, false},
+		{"configuration of others", authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps"}, false},
+		{"a new ConfigMap elsewhere", authorizationv1.ResourceAttributes{Verb: "create", Resource: "configmaps", Namespace: "kube-system"}, false},
+		{"secrets", authorizationv1.ResourceAttributes{Verb: "get", Resource: "secrets"}, false},
+		{"secrets of its namespace", authorizationv1.ResourceAttributes{Verb: "list", Resource: "secrets", Namespace: systemNamespace}, false},
+		{"evictions", authorizationv1.ResourceAttributes{Verb: "create", Resource: "pods", Subresource: "eviction"}, true},
+		{"deleted pods", authorizationv1.ResourceAttributes{Verb: "delete", Resource: "pods"}, false},
+		{"all pods at once", authorizationv1.ResourceAttributes{Verb: "deletecollection", Resource: "pods"}, false},
+		{"new pods", authorizationv1.ResourceAttributes{Verb: "create", Resource: "pods"}, false},
+		{"changes to pods", authorizationv1.ResourceAttributes{Verb: "patch", Resource: "pods"}, false},
+		{"commands in pods", authorizationv1.ResourceAttributes{Verb: "create", Resource: "pods", Subresource: "exec"}, false},
+		{"logs of pods", authorizationv1.ResourceAttributes{Verb: "get", Resource: "pods", Subresource: "log"}, false},
+		{"pods on nodes of its choice", authorizationv1.ResourceAttributes{Verb: "create", Resource: "pods", Subresource: "binding"}, false},
+		{"changes to nodes", authorizationv1.ResourceAttributes{Verb: "patch", Resource: "nodes"}, false},
+		{"changes to Deployments", authorizationv1.ResourceAttributes{Verb: "patch", Group: "apps", Resource: "deployments"}, false},
+		{"changes to budgets", authorizationv1.ResourceAttributes{Verb: "update", Group: "policy", Resource: "poddisruptionbudgets"}, false},
+		{"tokens of other accounts", authorizationv1.ResourceAttributes{Verb: "create", Resource: "serviceaccounts", Subresource: "token"}, false},
+		{"more rights", authorizationv1.ResourceAttributes{Verb: "update", Group: rbacv1.GroupName, Resource: "clusterroles", Name: program}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := allowed(t.Context(), t, program, tt.what); got != tt.want {
+				t.Errorf("%+v: allowed %t, want %t", tt.what, got, tt.want)
+			}
+		})
+	}
+}
+
+// TestNoRightToEverything looks for wildcards in what is installed.
+func TestNoRightToEverything(t *testing.T) {
+	for _, overlay := range []string{"cronjob", "job", "deployment"} {
+		if strings.Contains(kubectl(t, "kustomize", installation+overlay), `- '*'`) {
+			t.Errorf("%s gives rights to everything of some kind", overlay)
+		}
+	}
+}

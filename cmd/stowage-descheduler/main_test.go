@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
+)
+
+const (
+	program         = "stowage-descheduler"
+	systemNamespace = "stowage-system"
+	installation    = "../../config/descheduler/"
+	shippedPolicy   = installation + "base/policy.yaml"
+	// patience bounds every wait: far more than anything takes on a busy machine.
+	patience = 90 * time.Second
+)
+
+// nodes are four, of which the first one gets crowded.
+const nodes = `apiVersion: playground.stowage.dev/v1alpha1
+kind: NodePool
+groups:
+- {name: node, count: 4, zones: [zone-a, zone-b], capacity: {cpu: 8, memory: 32Gi}}
+`
+
+// The playground that the tests of this package share, and what reaches it: the
+// administrator's client, and the kubeconfig of the descheduler's service account.
+var (
+	play       *playground.Playground
+	client     kubernetes.Interface
+	kubeconfig string
+)
+
+func TestMain(m *testing.M) {
+	code, err := runOnPlayground(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func runOnPlayground(m *testing.M) (int, error) {
+	ctx := context.Background()
+	four, err := pool.Parse([]byte(nodes))
+	if err != nil {
+		return 0, err
+	}
+	if play, err = playground.Start(ctx, playground.Options{Pool: four}); err != nil {
+		return 0, err
+	}
+	defer play.Stop()
+	if client, err = play.Client(); err != nil {
+		return 0, err
+	}
+	// What all ways to install it have in common, and the lease that one of them takes.
+	for _, args := range [][]string{{"apply", "-k", installation + "base"}, {"apply", "-f", installation + "deployment/election.yaml"}} {
+		if _, err := runKubectl(ctx, args...); err != nil {
+			return 0, err
+		}
+	}
+	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, program); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// runKubectl runs the project's kubectl as the playground's administrator.
+func runKubectl(ctx context.Context, args ...string) (string, error) {
+	binary, err := playground.FindBinary("kubectl")
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.MkdirTemp("", "kubectl-cache-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(cache)
+	cmd := exec.CommandContext(ctx, binary, append(args, "--kubeconfig", play.Kubeconfig, "--cache-dir", cache)...)
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s%s", err, out, exit.Stderr)
+	}
+	if err != nil {
+		return "", fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
+	}
+	return string(out), nil
+}
+
+func kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := runKubectl(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// ended is a program that has come to its end.
+type ended struct {
+	out, log string
+	code     int
+}
+
+// run runs the descheduler to its end.
+func run(t *testing.T, args ...string) ended {
+	t.Helper()
+	binary, err := playground.FindBinary(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%s %s does not end: %s", program, strings.Join(args, " "), log.String())
+	}
+	return ended{out.String(), log.String(), cmd.ProcessState.ExitCode()}
+}
+
+// want checks how the program ended, and that its log says something.
+func (e ended) want(t *testing.T, code int, said ...string) {
+	t.Helper()
+	if e.code != code {
+		t.Errorf("exit code %d, want %d: %s", e.code, code, e.log)
+	}
+	for _, words := range said {
+		if !strings.Contains(e.log, words) {
+			t.Errorf("nothing said of %q: %s", words, e.log)
+		}
+	}
+}
+
+// eventually waits until the condition holds, and fails the test with what it
+// said last when it does not.
+func eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {
+	t.Helper()
+	last := ""
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		ok, state := condition(ctx)
+		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
+			last = state
+		}
+		return ok, nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until %s: %v; last seen: %s", what, err, last)
+	}
+}
+
+// namespace returns a fresh namespace, gone with the test.
+func namespace(t *testing.T) string {
+	t.Helper()
+	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	return ns.Name
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+// usageAPI stands in for the metrics server: kinds of its names, and what each node uses.
+const usageAPI = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: %[1]s.metrics.k8s.io
+  annotations: {api-approved.kubernetes.io: unapproved for tests}
+spec:
+  group: metrics.k8s.io
+  scope: %[3]s
+  names: {plural: %[1]s, kind: %[2]s}
+  versions:
+  - name: v1beta1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+---
+`
+
+const usageOfNode = `apiVersion: metrics.k8s.io/v1beta1
+kind: NodeMetrics
+metadata: {name: %s}
+timestamp: "2030-01-01T00:00:00Z"
+window: 30s
+usage: {cpu: %s, memory: 1Gi}
+---
+`
+
+const usagePolicy = `apiVersion: descheduler/v1alpha2
+kind: DeschedulerPolicy
+metricsProviders: [{source: KubernetesMetrics}]
+profiles:
+- name: usage
+  pluginConfig:
+  - name: LowNodeUtilization
+    args:
+      metricsUtilization: {source: KubernetesMetrics}
+      thresholds: {cpu: 20, memory: 20}
+      targetThresholds: {cpu: 50, memory: 50}
+  plugins: {balance: {enabled: [LowNodeUtilization]}}
+`
+
+// TestReadsActualUsage plans by what nodes use, which takes rights to metrics.
+func TestReadsActualUsage(t *testing.T) {
+	args := []string{"plan", "--policy-config-file", written(t, "policy.yaml", usagePolicy), "-o", "json", "--kubeconfig"}
+	run(t, append(args, kubeconfig)...).want(t, 1, "the API server knows no metrics.k8s.io: install the metrics server")
+
+	api := written(t, "api.yaml", fmt.Sprintf(usageAPI, "nodes", "NodeMetrics", "Cluster")+fmt.Sprintf(usageAPI, "pods", "PodMetrics", "Namespaced"))
+	kubectl(t, "apply", "-f", api)
+	t.Cleanup(func() {
+		if _, err := runKubectl(context.Background(), "delete", "-f", api); err != nil {
+			t.Error(err)
+		}
+	})
+	kubectl(t, "wait", "--for", "condition=Established", "-f", api)
+	usage := ""
+	for i, cpu := range []string{"6", "1", "1", "1"} {
+		usage += fmt.Sprintf(usageOfNode, fmt.Sprintf("node-%05d", i), cpu)
+	}
+	kubectl(t, "apply", "-f", written(t, "usage.yaml", usage))
+
+	run(t, append(args, kubeconfig)...).want(t, 0)
+	for _, resource := range []string{"nodes", "pods"} {
+		run(t, append(args, accountWithout(t, right{"list", "metrics.k8s.io", resource}))...).
+			want(t, 1, "the service account may not list "+resource+" of the group metrics.k8s.io: its ClusterRole has to allow it")
+	}
+}

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	componentbaseconfig "k8s.io/component-base/config"
+	"k8s.io/klog/v2"
+)
+
+// electionDefaults are those of the known descheduler, but for the name of the lease.
+func electionDefaults() componentbaseconfig.LeaderElectionConfiguration {
+	return componentbaseconfig.LeaderElectionConfiguration{
+		LeaseDuration:     metav1.Duration{Duration: 137 * time.Second},
+		RenewDeadline:     metav1.Duration{Duration: 107 * time.Second},
+		RetryPeriod:       metav1.Duration{Duration: 26 * time.Second},
+		ResourceLock:      resourcelock.LeasesResourceLock,
+		ResourceName:      program,
+		ResourceNamespace: ownNamespace(),
+	}
+}
+
+// elected calls the function when this replica leads, with a context that ends when it
+// does no more; without an election, at once.
+func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Context)) error {
+	if !f.election.LeaderElect {
+		lead(ctx)
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("finding a name for the election: %w", err)
+	}
+	lock, err := resourcelock.New(f.election.ResourceLock, f.election.ResourceNamespace, f.election.ResourceName,
+		s.client.CoreV1(), s.client.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())})
+	if err != nil {
+		return fmt.Errorf("--leader-elect: %w", err)
+	}
+	led := make(chan struct{})
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: lock, Name: program, ReleaseOnCancel: true,
+		LeaseDuration: f.election.LeaseDuration.Duration, RenewDeadline: f.election.RenewDeadline.Duration, RetryPeriod: f.election.RetryPeriod.Duration,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(ctx context.Context) {
+				defer close(led)
+				lead(ctx)
+			},
+			OnStoppedLeading: func() {},
+			OnNewLeader: func(holder string) {
+				klog.FromContext(ctx).Info("New leader", "holder", holder, "itself", holder == lock.Identity())
+			},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("--leader-elect: %w", err)
+	}
+	elector.Run(ctx)
+	if ctx.Err() != nil {
+		return nil // told to end
+	}
+	<-led
+	return errors.New("the lease was lost: another replica leads")
+}
+
+// newEvents returns what records events in the cluster, until it is stopped.
+func newEvents(ctx context.Context, client kubernetes.Interface) (events.EventRecorder, func()) {
+	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: client.EventsV1()})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
+		klog.FromContext(ctx).Error(err, "No events will be recorded")
+	}
+	return broadcaster.NewRecorder(scheme.Scheme, program), func() {
+		broadcaster.Shutdown()
+		cancel()
+	}
+}
+
+// ignoreTracing takes the known descheduler's flags that have no meaning here, so that its
+// manifests work as they are.
+func ignoreTracing(fs *pflag.FlagSet) {
+	const why = "it has no effect: there is no tracing here"
+	for _, name := range []string{"otel-collector-endpoint", "otel-transport-ca-cert", "otel-service-name", "otel-trace-namespace"} {
+		fs.String(name, "", "")
+		_ = fs.MarkDeprecated(name, why)
+	}
+	fs.Float64("otel-sample-rate", 1, "")
+	_ = fs.MarkDeprecated("otel-sample-rate", why)
+	fs.Bool("otel-fallback-no-op-on-error", false, "")
+	_ = fs.MarkDeprecated("otel-fallback-no-op-on-error", why)
+	fs.Bool("enable-http2", false, "")
+	_ = fs.MarkDeprecated("enable-http2", "it has no effect")
+}

@@ -1,0 +1,175 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+
+	"github.com/stowage-k8s/stowage/descheduler/explain"
+	"github.com/stowage-k8s/stowage/descheduler/memory"
+	"github.com/stowage-k8s/stowage/descheduler/metrics"
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/planner"
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/descheduler/usage"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+	"github.com/stowage-k8s/stowage/internal/report"
+	"github.com/stowage-k8s/stowage/internal/version"
+)
+
+// planningFlags are those that plan and run share.
+type planningFlags struct {
+	cooldown time.Duration
+	memory   string
+	waveSize int
+}
+
+func (f *planningFlags) add(fs *pflag.FlagSet) {
+	fs.DurationVar(&f.cooldown, "cooldown", 15*time.Minute, "how long a workload is left alone in later runs after a pod of it was moved; 0 remembers nothing")
+	fs.StringVar(&f.memory, "cooldown-config-map", ownNamespace()+"/"+program, "where later runs find what was moved, as NAMESPACE/NAME")
+	fs.IntVar(&f.waveSize, "wave-size", 100, "the most pods that are evicted before their replacements are waited for")
+}
+
+func (f *planningFlags) validate() error {
+	namespace, name, both := strings.Cut(f.memory, "/")
+	switch {
+	case f.cooldown < 0:
+		return fmt.Errorf("--cooldown=%s: must be 0 or more", f.cooldown)
+	case !both || namespace == "" || name == "":
+		return fmt.Errorf("--cooldown-config-map=%s: must be NAMESPACE/NAME", f.memory)
+	case f.waveSize < 1:
+		return fmt.Errorf("--wave-size=%d: must be 1 or more", f.waveSize)
+	}
+	return nil
+}
+
+// live is a cluster that is followed.
+type live struct {
+	client   kubernetes.Interface
+	config   *rest.Config
+	name     string
+	follower *cluster.Follower
+}
+
+// open follows the cluster until ctx ends.
+func open(ctx context.Context, flags *clientFlags) (*live, error) {
+	client, cfg, name, err := flags.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	follower, err := cluster.Follow(ctx, client, cluster.FollowOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if missing := follower.Missing(); len(missing) > 0 {
+		klog.FromContext(ctx).Info("Planned without what the cluster does not have, or gives no right to list and watch: where pods need it, plans may be wrong", "kinds", missing)
+	}
+	return &live{client: client, config: cfg, name: name, follower: follower}, nil
+}
+
+// descheduler is what plan and run have in common: everything that files and flags say.
+type descheduler struct {
+	built    *options
+	files    *configurationFlags
+	flags    *planningFlags
+	policy   *policy.Policy
+	profiles []*schedulerconfig.KubeSchedulerProfile
+	recorder *metrics.Recorder
+	progress *progress
+
+	// What follows is of the cluster, and nil without one.
+	live  *live
+	usage func(context.Context, *policy.MetricsUtilization) (strategy.Usage, error)
+}
+
+// newDescheduler checks all that can be checked without a cluster.
+func newDescheduler(built *options, files *configurationFlags, flags *planningFlags) (*descheduler, error) {
+	if err := flags.validate(); err != nil {
+		return nil, err
+	}
+	loaded, err := files.loadPolicy(built)
+	if err != nil {
+		return nil, err
+	}
+	profiles, err := files.loadProfiles(built)
+	if err != nil {
+		return nil, err
+	}
+	return &descheduler{
+		built: built, files: files, flags: flags, policy: loaded, profiles: profiles,
+		recorder: metrics.NewRecorder(version.Stowage()),
+		progress: newProgress(report.NewLive(os.Stderr)),
+	}, nil
+}
+
+// use has it work on a live cluster.
+func (d *descheduler) use(ctx context.Context, s *live) error {
+	d.live = s
+	source, err := usage.New(d.policy.MetricsProviders, usage.Options{Config: s.config})
+	if err != nil {
+		return invalid(err)
+	}
+	d.usage = source
+	_, err = disruption.WaitObserved(ctx, s.client, "")
+	return err
+}
+
+// loadMemory returns what earlier runs have moved.
+func (d *descheduler) loadMemory(ctx context.Context) (*memory.Memory, error) {
+	if d.live == nil {
+		return memory.New(0), nil
+	}
+	namespace, name, _ := strings.Cut(d.flags.memory, "/")
+	return memory.Load(ctx, d.live.client, namespace, name, d.flags.cooldown)
+}
+
+// newPlanner returns a planner for the cluster as it was at one time or as it is.
+func (d *descheduler) newPlanner(rests *memory.Memory, now func() time.Time) (*planner.Planner, error) {
+	options := map[string]preemptible.Options{}
+	for _, profile := range d.profiles {
+		if o, has := d.built.preemptible(profile); has {
+			options[profile.SchedulerName] = o
+		}
+	}
+	return planner.New(planner.Options{
+		Policy: d.policy, Strategies: d.built.strategies, Profiles: d.profiles, Registry: d.built.registry,
+		Usage: d.usage, Memory: rests, Now: now,
+		Preemptible: func(picture *cluster.Snapshot) strategy.Preemptible {
+			return preemptible.NewSchedulers(options, picture.Namespaces)
+		},
+		Wave:     disruption.Limits{Total: d.flags.waveSize},
+		Progress: d.progress.planning,
+		Observe:  d.recorder.ObserveStrategy,
+	})
+}
+
+// planOnce makes a plan and what shows it.
+func (d *descheduler) planOnce(ctx context.Context, picture *cluster.Snapshot, now func() time.Time) (explain.Document, error) {
+	doc := explain.Document{Run: explain.Run{Time: now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage()}}
+	rests, err := d.loadMemory(ctx)
+	if err != nil {
+		return doc, err
+	}
+	p, err := d.newPlanner(rests, now)
+	if err != nil {
+		return doc, err
+	}
+	doc.Plan, err = p.Plan(ctx, picture, plan.Done{})
+	d.progress.end()
+	if err != nil {
+		return doc, err
+	}
+	d.recorder.ObservePlan(doc.Plan)
+	return doc, nil
+}

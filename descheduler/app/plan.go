@@ -1,0 +1,150 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/stowage-k8s/stowage/descheduler/explain"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// outputFlags say how and where to show what came of it.
+type outputFlags struct {
+	format explain.Format
+	file   string
+}
+
+func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.format = explain.Table
+	fs.VarP(&f.format, "output", "o", "how to show plan and result: table, wide, json, yaml or html")
+	fs.StringVar(&f.file, "output-file", "", "where to write that instead of to the screen")
+	var names []string
+	for _, format := range explain.Formats {
+		names = append(names, string(format))
+	}
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// write shows the document. A file is there as a whole or not at all.
+func (f *outputFlags) write(out io.Writer, doc explain.Document) error {
+	if f.file == "" {
+		return explain.Write(out, f.format, doc)
+	}
+	return writeFile(f.file, func(w io.Writer) error { return explain.Write(w, f.format, doc) })
+}
+
+// writeFile writes a file by renaming a finished one.
+func writeFile(path string, write func(io.Writer) error) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // fails where it was renamed
+	if err := errors.Join(write(file), file.Chmod(0o644), file.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// planFlags are those of plan.
+type planFlags struct {
+	client         clientFlags
+	files          configurationFlags
+	output         outputFlags
+	planning       planningFlags
+	fromDump, dump string
+}
+
+func newPlanCommand(built *options) *cobra.Command {
+	flags := &planFlags{}
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what a run would do, of a cluster or of a recorded one",
+		Long: `Makes a plan and shows it: every move with where the scheduler would put the
+replacement and what that improves, and why other candidates stay. Nothing is evicted.
+
+With --from-dump it needs no cluster: a dump is what --dump writes, or a list as kubectl
+gives it. Of a list, workloads rest for nothing, and actual usage is not known.`,
+		Example: `  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml -o wide
+
+  # record the cluster, and plan on the record
+  stowage-descheduler plan --kubeconfig ~/.kube/config --dump cluster.dump
+  stowage-descheduler plan --from-dump cluster.dump --policy-config-file policy.yaml -o html --output-file plan.html`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd, built) },
+	}
+	fs := cmd.Flags()
+	flags.client.add(fs)
+	flags.files.add(cmd, fs)
+	flags.planning.add(fs)
+	flags.output.add(cmd, fs)
+	fs.StringVar(&flags.fromDump, "from-dump", "", "plan on the cluster in this file instead of a live one")
+	fs.StringVar(&flags.dump, "dump", "", "record the cluster in this file; without --policy-config-file, do nothing else")
+	return cmd
+}
+
+func (f *planFlags) run(cmd *cobra.Command, built *options) error {
+	if f.fromDump != "" && (f.client.kubeconfig != "" || f.client.context != "" || f.dump != "") {
+		return errors.New("--from-dump: it needs no cluster, so leave out --kubeconfig, --context and --dump")
+	}
+	if f.dump != "" && f.files.policy == "" {
+		s, err := open(cmd.Context(), &f.client)
+		if err != nil {
+			return err
+		}
+		return writeFile(f.dump, func(w io.Writer) error { return cluster.WriteDump(w, s.follower.Snapshot()) })
+	}
+	d, err := newDescheduler(built, &f.files, &f.planning)
+	if err != nil {
+		return err
+	}
+	doc := explain.Document{}
+	if f.fromDump != "" {
+		doc, err = f.offline(cmd.Context(), d)
+	} else {
+		doc, err = f.live(cmd.Context(), d)
+	}
+	if err != nil {
+		return err
+	}
+	return f.output.write(cmd.OutOrStdout(), doc)
+}
+
+// offline plans on a recorded cluster.
+func (f *planFlags) offline(ctx context.Context, d *descheduler) (explain.Document, error) {
+	picture, err := cluster.ReadDumpFile(f.fromDump)
+	if err != nil {
+		return explain.Document{}, err
+	}
+	d.progress.say("planning on %d nodes with %d pods", len(picture.Nodes), len(picture.Pods))
+	doc, err := d.planOnce(ctx, picture, time.Now)
+	doc.Run.Dump = f.fromDump
+	return doc, err
+}
+
+// live plans on a cluster.
+func (f *planFlags) live(ctx context.Context, d *descheduler) (explain.Document, error) {
+	s, err := open(ctx, &f.client)
+	if err != nil {
+		return explain.Document{}, err
+	}
+	if err := d.use(ctx, s); err != nil {
+		return explain.Document{}, err
+	}
+	if f.dump != "" {
+		if err := writeFile(f.dump, func(w io.Writer) error { return cluster.WriteDump(w, s.follower.Snapshot()) }); err != nil {
+			return explain.Document{}, err
+		}
+	}
+	doc, err := d.planOnce(ctx, s.follower.Snapshot(), time.Now)
+	doc.Run.Cluster = s.name
+	return doc, err
+}

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stowage-k8s/stowage/descheduler/executor"
+	"github.com/stowage-k8s/stowage/descheduler/planner"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+const (
+	// patience is how long something may take before it shows how far it is.
+	patience = 2 * time.Second
+	// refresh is how often that changes at most.
+	refresh = 200 * time.Millisecond
+)
+
+// progress shows how far a run has come, once it has taken a while.
+type progress struct {
+	live        *report.Live
+	begin, last time.Time
+}
+
+func newProgress(live *report.Live) *progress { return &progress{live: live, begin: time.Now()} }
+
+func (p *progress) say(format string, args ...any) {
+	if now := time.Now(); now.Sub(p.begin) >= patience && now.Sub(p.last) >= refresh {
+		p.last = now
+		p.live.Show(fmt.Sprintf(format, args...))
+	}
+}
+
+// end leaves what was shown last, if anything was.
+func (p *progress) end() {
+	if !p.last.IsZero() {
+		p.live.Keep()
+	}
+	p.begin, p.last = time.Now(), time.Time{}
+}
+
+func (p *progress) planning(now planner.Progress) {
+	p.say("planning: %s, %d pods proposed, %d moves", now.Strategy, now.Proposed, now.Kept)
+}
+
+func (p *progress) executing(now executor.Progress) {
+	waiting := ""
+	if now.Waiting != "" {
+		waiting = ", waiting for " + now.Waiting
+	}
+	p.say("wave %d: %d of %d pods evicted, %d replacements ready, %d moves left%s", now.Wave, now.Evicted, now.Planned, now.Ready, now.Left, waiting)
+}

@@ -1,0 +1,256 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	componentbaseconfig "k8s.io/component-base/config"
+	componentbaseoptions "k8s.io/component-base/config/options"
+	"k8s.io/component-base/logs"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/descheduler/executor"
+	"github.com/stowage-k8s/stowage/descheduler/explain"
+	"github.com/stowage-k8s/stowage/descheduler/memory"
+	"github.com/stowage-k8s/stowage/descheduler/metrics"
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/planner"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// apiPatience is how long the API server may stay away in the middle of a run.
+const apiPatience = time.Minute
+
+// runFlags are those of run.
+type runFlags struct {
+	client      clientFlags
+	files       configurationFlags
+	output      outputFlags
+	planning    planningFlags
+	serving     servingFlags
+	logging     *logsapi.LoggingConfiguration
+	dryRun      bool
+	interval    time.Duration
+	election    componentbaseconfig.LeaderElectionConfiguration
+	waveTimeout time.Duration
+	textfile    string
+	pushgateway string
+}
+
+func newRunCommand(built *options) *cobra.Command {
+	flags := &runFlags{logging: logsapi.NewLoggingConfiguration()}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Plan, and carry the plan out within disruption budgets",
+		Long: `Makes a plan and carries it out in waves: each is planned anew on the cluster as it
+is by then, stays within every PodDisruptionBudget, and is waited for before the next.
+It stops by itself, with exit code 2, when replacements stay pending, nodes go away,
+evictions are refused, or what was to improve does not. SIGTERM ends it within seconds.
+
+Without --descheduling-interval it runs once, for a Job or CronJob; with it, again and
+again, and with --leader-elect only in one of several replicas.`,
+		Example: `  # once
+  stowage-descheduler run --kubeconfig ~/.kube/config --policy-config-file policy.yaml
+
+  # every five minutes, one of several replicas
+  stowage-descheduler run --policy-config-file policy.yaml --descheduling-interval 5m --leader-elect
+
+  # only show what it would do
+  stowage-descheduler run --policy-config-file policy.yaml --dry-run -o wide`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd, built) },
+	}
+	fs := cmd.Flags()
+	flags.client.add(fs)
+	flags.files.add(cmd, fs)
+	flags.planning.add(fs)
+	flags.output.add(cmd, fs)
+	flags.serving.add(fs)
+	fs.BoolVar(&flags.dryRun, "dry-run", false, "show what would be done, and do nothing")
+	fs.DurationVar(&flags.interval, "descheduling-interval", 0, "run again and again, this long from start to start; 0 runs once")
+	fs.DurationVar(&flags.waveTimeout, "wave-timeout", 5*time.Minute, "how long the replacements of a wave may take to be ready, beyond their grace period")
+	fs.StringVar(&flags.textfile, "metrics-textfile", "", "a file to write the metrics to at the end of each run, for the node exporter's textfile collector: must end in .prom")
+	fs.StringVar(&flags.pushgateway, "pushgateway", "", "a Prometheus Pushgateway to push the metrics to at the end of each run, such as http://pushgateway.monitoring:9091")
+	flags.election = electionDefaults()
+	componentbaseoptions.BindLeaderElectionFlags(&flags.election, fs)
+	logsapi.AddFlags(flags.logging, fs)
+	ignoreTracing(fs)
+	return cmd
+}
+
+func (f *runFlags) run(cmd *cobra.Command, built *options) error {
+	if err := f.validate(); err != nil {
+		return err
+	}
+	logs.InitLogs()
+	if err := logsapi.ValidateAndApply(f.logging, nil); err != nil {
+		return err
+	}
+	d, err := newDescheduler(built, &f.files, &f.planning)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	if f.serves(cmd) {
+		if err := f.serving.serve(ctx, d.recorder.Handler()); err != nil {
+			return err
+		}
+	}
+	s, err := open(ctx, &f.client)
+	if err != nil {
+		return err
+	}
+	if err := d.use(ctx, s); err != nil {
+		return err
+	}
+	if f.interval == 0 {
+		return f.once(ctx, d, cmd.OutOrStdout())
+	}
+	return f.elected(ctx, s, func(ctx context.Context) { f.loop(ctx, d, cmd.OutOrStdout()) })
+}
+
+func (f *runFlags) validate() error {
+	switch {
+	case f.interval < 0:
+		return fmt.Errorf("--descheduling-interval=%s: must be 0 or more", f.interval)
+	case f.waveTimeout <= 0:
+		return fmt.Errorf("--wave-timeout=%s: must be more than 0", f.waveTimeout)
+	case f.textfile != "" && filepath.Ext(f.textfile) != ".prom":
+		return fmt.Errorf("--metrics-textfile=%s: must end in .prom, for the node exporter reads no others", f.textfile)
+	case f.election.LeaderElect && f.interval == 0:
+		return errors.New("--leader-elect: it is for --descheduling-interval; a Job runs alone")
+	}
+	return nil
+}
+
+// serves says whether health and metrics are to be served: wherever somebody may probe
+// it, which is not on a desk.
+func (f *runFlags) serves(cmd *cobra.Command) bool {
+	return f.interval > 0 || f.client.kubeconfig == "" && f.client.context == "" || cmd.Flags().Changed("secure-port")
+}
+
+// loop runs again and again until ctx ends. What fails is logged, and tried again.
+func (f *runFlags) loop(ctx context.Context, d *descheduler, out io.Writer) {
+	ticker := time.NewTicker(f.interval)
+	defer ticker.Stop()
+	for {
+		if err := f.once(ctx, d, out); err != nil {
+			klog.FromContext(ctx).Error(err, "The run ended early")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// once makes a plan, carries it out and says what came of it.
+func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) error {
+	begin := time.Now()
+	doc, err := f.deschedule(ctx, d)
+	end := metrics.Done
+	switch {
+	case err != nil:
+		end = metrics.Failed
+	case doc.Result != nil && doc.Result.Cause != plan.NotStopped:
+		end = metrics.Stopped
+	case len(doc.Plan.Moves) == 0:
+		end = metrics.Idle
+	}
+	d.recorder.ObserveRun(end, time.Now(), time.Since(begin))
+	exported := f.export(d.recorder)
+	if doc.Plan != nil {
+		exported = errors.Join(f.output.write(out, doc), exported)
+	}
+	switch result := doc.Result; {
+	case err != nil:
+		return err
+	case result != nil && result.Safety:
+		return exit{fmt.Errorf("stopped for safety: %s", result.Stopped), exitSafety}
+	case result != nil && result.Cause != plan.NotStopped:
+		return fmt.Errorf("ended early: %s", result.Stopped)
+	}
+	return exported
+}
+
+// deschedule makes a plan and carries it out, unless this is a dry run. The document has
+// what there was by the time of an error.
+func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Document, error) {
+	picture := d.live.follower.Snapshot()
+	doc, err := d.planOnce(ctx, picture, time.Now)
+	doc.Run.Cluster, doc.Run.DryRun = d.live.name, f.dryRun
+	if err != nil || f.dryRun || len(doc.Plan.Moves) == 0 {
+		return doc, err
+	}
+	// One memory is of earlier runs and is asked, the other takes what this run does: its
+	// own waves need not rest.
+	rests, err := d.loadMemory(ctx)
+	if err != nil {
+		return doc, err
+	}
+	moved, err := d.loadMemory(ctx)
+	if err != nil {
+		return doc, err
+	}
+	p, err := d.newPlanner(rests, time.Now)
+	if err != nil {
+		return doc, err
+	}
+	doc.Result, err = f.execute(ctx, d, doc.Plan, p, moved)
+	d.progress.end()
+	return doc, err
+}
+
+func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan, p *planner.Planner, moved *memory.Memory) (*plan.Result, error) {
+	recorder, stop := newEvents(ctx, d.live.client)
+	defer stop()
+	save := func() error {
+		// Whatever ends the run, what it moved is to be known to the next.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		return moved.Save(ctx, time.Now())
+	}
+	result, err := executor.Run(ctx, made, executor.Options{
+		Cluster: d.live.follower, Planner: p, Pods: d.live.client.CoreV1(), Clock: clock.RealClock{},
+		Evictor:     disruption.NewEvictor(d.live.client, disruption.Options{Mode: disruption.ForReal, GracePeriodSeconds: d.policy.GracePeriodSeconds}),
+		Limits:      disruption.Limits{Total: d.flags.waveSize},
+		WaveTimeout: f.waveTimeout, Settle: f.waveTimeout, Patience: apiPatience,
+		Events: recorder, FailureEvents: d.policy.EvictionFailureEventNotification,
+		Remember: func(w *cluster.Workload) {
+			moved.Moved(w, time.Now())
+			if err := save(); err != nil {
+				klog.FromContext(ctx).Error(err, "What was moved could not be kept for later runs, and is tried again")
+			}
+		},
+		Progress: d.progress.executing,
+	})
+	if result != nil {
+		result.After = p.Picture(d.live.follower.Snapshot())
+		d.recorder.ObserveResult(result)
+	}
+	return result, errors.Join(err, save())
+}
+
+// export hands the metrics on, where that was asked for.
+func (f *runFlags) export(recorder *metrics.Recorder) error {
+	var errs []error
+	if f.textfile != "" {
+		errs = append(errs, recorder.WriteTextfile(f.textfile))
+	}
+	if f.pushgateway != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
+		defer cancel()
+		errs = append(errs, recorder.Push(ctx, f.pushgateway, program))
+	}
+	return errors.Join(errs...)
+}

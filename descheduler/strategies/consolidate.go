@@ -1,0 +1,71 @@
+package strategies
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// consolidate empties whole nodes that are below all thresholds, so that an autoscaler
+// can remove them. Pods go to nodes that are in use and stay so.
+type consolidate struct{ args *policy.ConsolidateArgs }
+
+// NewConsolidate returns the strategy.
+func NewConsolidate(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
+	a, ok := args.(*policy.ConsolidateArgs)
+	if !ok {
+		return nil, fmt.Errorf("%s: arguments are %T, want %T", policy.Consolidate, args, a)
+	}
+	return &consolidate{args: a}, nil
+}
+
+// Deschedule implements strategy.Strategy.
+func (c *consolidate) Deschedule(ctx context.Context, session strategy.Session) error {
+	scale := newUtilizationScale(c.args.Thresholds)
+	limits := scale.limits(c.args.Thresholds)
+	var low []*strategy.Node
+	nodes, _ := utilizationNodes(session.State(), scale)
+	for _, node := range nodes {
+		if node.used.within(limits) {
+			low = append(low, node.Node)
+		}
+	}
+	drain := &utilizationDrain{
+		session: session, most: -1,
+		goes:  func(*corev1.Pod) bool { return true },
+		stays: func(*corev1.Pod) bool { return false },
+		objective: func(_ *strategy.Node, leaving map[string]bool) strategy.Objective {
+			return consolidateObjective{leaving: leaving}
+		},
+		reason: func(node *strategy.Node) string {
+			used, _ := scale.node(session.State(), node)
+			return fmt.Sprintf("node %s can be emptied: it is at %s", node.Name, scale.describe(used, limits, "within"))
+		},
+	}
+	if c.args.MaxNodes != nil {
+		drain.most = int(*c.args.MaxNodes)
+	}
+	return drain.run(ctx, low)
+}
+
+// consolidateObjective is content with every node that is in use and not one of those
+// that the plan empties.
+type consolidateObjective struct{ leaving map[string]bool }
+
+// Gain implements strategy.Objective.
+func (o consolidateObjective) Gain(state *strategy.State, _ *corev1.Pod, to string) float64 {
+	node := state.Node(to)
+	if node == nil || o.leaving[to] || !utilizationInUse(node) {
+		return 0
+	}
+	return 1
+}
+
+// Describe implements strategy.Objective.
+func (consolidateObjective) Describe(float64) string {
+	return "its node ends empty, and the one it goes to is in use anyway"
+}

@@ -1,0 +1,161 @@
+package strategies
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy/strategytest"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+func keepingDaemons(s *strategytest.Session) {
+	s.Keep = func(pod *corev1.Pod) string {
+		switch {
+		case utilizationBelongs(pod):
+			return "it belongs to its node"
+		case pod.Namespace == "kept":
+			return "it is kept"
+		}
+		return ""
+	}
+}
+
+func TestConsolidate(t *testing.T) {
+	daemon := ownedBy("DaemonSet", "ds")
+	mirror := func(pod *corev1.Pod) { pod.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }
+	terminating := func(pod *corev1.Pod) { pod.DeletionTimestamp = ptr.To(metav1.NewTime(time.Unix(0, 0))) }
+	succeeded := func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodSucceeded }
+	tests := []struct {
+		name     string
+		max      *uint
+		nodes    []*corev1.Node
+		pods     []*corev1.Pod
+		schedule func(*strategy.State, *corev1.Pod) string
+		want     []string
+	}{
+		{
+			name: "a node's pods go all together, the largest first, to a node in use",
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 200), sizedPod("n2", "c", 600)},
+			want: []string{"b n1>n2", "a n1>n2"},
+		},
+		{
+			name: "a node whose pods do not all fit keeps them all",
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 200), sizedPod("n2", "c", 750)},
+		},
+		{
+			name: "a node with a pod that stays is left alone",
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 100, ofNamespace("kept")), sizedPod("n2", "c", 600)},
+		},
+		{
+			name: "pods that belong to a node, and those that are on their way out, do not keep it",
+			pods: []*corev1.Pod{
+				sizedPod("n1", "a", 100), sizedPod("n1", "b", 10, daemon), sizedPod("n1", "c", 10, mirror),
+				sizedPod("n1", "d", 10, terminating), sizedPod("n1", "e", 10, succeeded), sizedPod("n2", "f", 600),
+			},
+			want: []string{"a n1>n2"},
+		},
+		{
+			name: "a node with no pods but its own is not in use", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000)},
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 600, daemon)},
+		},
+		{
+			name: "nodes with the fewest pods go first, into those that stay",
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 100), sizedPod("n2", "c", 300), sizedPod("n3", "d", 150), sizedPod("n3", "e", 150)},
+			want: []string{"c n2>n3", "a n1>n3", "b n1>n3"},
+		},
+		{
+			name: "no more nodes than maxNodes", max: ptr.To(uint(1)),
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 100), sizedPod("n2", "c", 300), sizedPod("n3", "d", 150), sizedPod("n3", "e", 150)},
+			want: []string{"c n2>n3"},
+		},
+		{
+			name: "nodes above a threshold stay",
+			pods: []*corev1.Pod{sizedPod("n1", "a", 510), sizedPod("n2", "b", 40), sizedPod("n2", "c", 520)},
+		},
+		{
+			name: "a scheduler that spreads fills an empty node: nothing is gained", schedule: spreadByCPU,
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "c", 600)},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.nodes == nil {
+				tt.nodes = []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)}
+			}
+			if tt.schedule == nil {
+				tt.schedule = packByCPU
+			}
+			if tt.want == nil {
+				tt.want = []string{}
+			}
+			run, err := NewConsolidate(&policy.ConsolidateArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 50}, MaxNodes: tt.max}, strategy.Env{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := balance(t, run, &cluster.Snapshot{Nodes: tt.nodes, Pods: tt.pods}, tt.schedule, keepingDaemons)
+			if diff := cmp.Diff(tt.want, movesOf(got)); diff != "" {
+				t.Errorf("moves (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// usedNodes returns how many nodes have pods, by name.
+func usedNodes(picture *cluster.Snapshot) map[string]int {
+	used := map[string]int{}
+	for _, pod := range picture.Pods {
+		used[pod.Spec.NodeName]++
+	}
+	return used
+}
+
+// Every node that loses a pod ends empty, no empty node is filled, and a second run has
+// nothing to do.
+func TestDrainedNodesEndEmpty(t *testing.T) {
+	emptied, again := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		picture := drawPicture(t, 1)
+		thresholds := policy.ResourceThresholds{corev1.ResourceCPU: policy.Percentage(rapid.IntRange(20, 70).Draw(t, "threshold"))}
+		var run strategy.Strategy = &consolidate{&policy.ConsolidateArgs{Thresholds: thresholds}}
+		if rapid.Bool().Draw(t, "high") {
+			run = &highNodeUtilization{&policy.HighNodeUtilizationArgs{Thresholds: thresholds}}
+		}
+		schedule := rapid.SampledFrom([]func(*strategy.State, *corev1.Pod) string{spreadByCPU, packByCPU}).Draw(t, "scheduler")
+		first := balance(t, run, picture, schedule)
+		after := pictureAfter(first, 1)
+		was, is := usedNodes(picture), usedNodes(after)
+		for _, move := range movesOf(first) {
+			var pod, from string
+			_, err := fmt.Sscanf(strings.Replace(move, ">", " ", 1), "%s %s", &pod, &from)
+			if err != nil || is[from] > 0 {
+				t.Fatalf("%q, and its node keeps %d pods: %v", move, is[from], err)
+			}
+		}
+		for node := range is {
+			if was[node] == 0 {
+				t.Fatalf("node %s was empty and is not: %q", node, first.Moves)
+			}
+		}
+		emptied += len(was) - len(is)
+		if diff := cmp.Diff(first.Moves, balance(t, run, picture, schedule).Moves); diff != "" {
+			t.Fatalf("not the same again (-first +second):\n%s", diff)
+		}
+		if second := balance(t, run, after, schedule); len(second.Moves) > 0 {
+			again++
+		}
+	})
+	t.Logf("%d nodes emptied; a second run had something to do %d times", emptied, again)
+	if emptied == 0 {
+		t.Error("no node was emptied")
+	}
+}

@@ -1,0 +1,110 @@
+package strategies
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// highNodeUtilization drains nodes that are within all thresholds into fuller ones. It is
+// of use where the scheduler packs pods, rather than spreads them. A node is drained of
+// all the pods that the arguments let go, or of none.
+type highNodeUtilization struct {
+	args *policy.HighNodeUtilizationArgs
+}
+
+// NewHighNodeUtilization returns the strategy.
+func NewHighNodeUtilization(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
+	a, ok := args.(*policy.HighNodeUtilizationArgs)
+	if !ok {
+		return nil, fmt.Errorf("%s: arguments are %T, want %T", policy.HighNodeUtilization, args, a)
+	}
+	return &highNodeUtilization{args: a}, nil
+}
+
+// Deschedule implements strategy.Strategy.
+func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.Session) error {
+	scale := newUtilizationScale(h.args.Thresholds)
+	limits := scale.limits(h.args.Thresholds)
+	nodes, _ := utilizationNodes(session.State(), scale)
+	var low []*strategy.Node
+	for _, node := range nodes {
+		if node.used.within(limits) {
+			low = append(low, node.Node)
+		}
+	}
+	klog.FromContext(ctx).V(1).Info("Nodes are classified", "strategy", policy.HighNodeUtilization, "nodes", len(nodes), "underutilized", len(low))
+	if uint(len(low)) <= h.args.NumberOfNodes || len(low) == len(nodes) {
+		return nil
+	}
+	drain := &utilizationDrain{
+		session: session, most: -1,
+		goes:  h.goes(scale),
+		stays: func(pod *corev1.Pod) bool { return h.excludes(pod.Namespace) },
+		objective: func(node *strategy.Node, leaving map[string]bool) strategy.Objective {
+			used, _ := scale.node(session.State(), node)
+			return &highObjective{consolidateObjective: consolidateObjective{leaving: leaving}, scale: scale, limits: limits, was: used.total()}
+		},
+		reason: func(node *strategy.Node) string {
+			used, _ := scale.node(session.State(), node)
+			return fmt.Sprintf("node %s is underutilized: it is at %s", node.Name, scale.describe(used, limits, "within"))
+		},
+	}
+	return drain.run(ctx, low)
+}
+
+func (h *highNodeUtilization) excludes(namespace string) bool {
+	return h.args.EvictableNamespaces != nil && slices.Contains(h.args.EvictableNamespaces.Exclude, namespace)
+}
+
+// goes returns which pods are to leave a node: all, or those that request a resource
+// with a threshold.
+func (h *highNodeUtilization) goes(scale *utilizationScale) func(*corev1.Pod) bool {
+	if !slices.Contains(h.args.EvictionModes, policy.OnlyThresholdingResources) {
+		return func(*corev1.Pod) bool { return true }
+	}
+	return func(pod *corev1.Pod) bool {
+		requests := cluster.Requests(pod)
+		return slices.ContainsFunc(scale.names, func(name corev1.ResourceName) bool { return requests[name] > 0 })
+	}
+}
+
+// highObjective is content with nodes in use that are not underutilized, and with those
+// that are as full as the drained one was, or fuller. It gains the points by which they
+// end fuller.
+type highObjective struct {
+	consolidateObjective
+
+	scale  *utilizationScale
+	limits points
+	// was is how full the drained node was, in points of all resources.
+	was float64
+}
+
+// Gain implements strategy.Objective.
+func (o *highObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
+	if o.consolidateObjective.Gain(state, pod, to) <= 0 {
+		return 0
+	}
+	node := state.Node(to)
+	used, _ := o.scale.node(state, node)
+	if used.within(o.limits) && used.total() < o.was-utilizationSlack {
+		return 0
+	}
+	return max(highLeast, used.plus(o.scale.pod(state, pod, node), 1).total()-o.was)
+}
+
+// highLeast is what a move gains at least: a pod may request nothing that has a threshold.
+const highLeast = 1e-6
+
+// Describe implements strategy.Objective.
+func (o *highObjective) Describe(gain float64) string {
+	return fmt.Sprintf("its node is drained, and the one it goes to ends %.4g points of %s fuller than that was", gain, o.scale.nameList())
+}

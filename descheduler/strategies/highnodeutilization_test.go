@@ -1,0 +1,94 @@
+package strategies
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+func TestHighNodeUtilization(t *testing.T) {
+	const gpu = "example.com/gpu"
+	withGPU := func(pod *corev1.Pod) {
+		pod.Spec.Containers[0].Resources.Requests[gpu] = *resource.NewQuantity(1, resource.DecimalSI)
+	}
+	gpuNode := func(name string) *corev1.Node {
+		return fullNode(name, 1000, func(node *corev1.Node) { node.Status.Allocatable[gpu] = *resource.NewQuantity(4, resource.DecimalSI) })
+	}
+	low := []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 50), sizedPod("n2", "c", 600)}
+	tests := []struct {
+		name     string
+		args     policy.HighNodeUtilizationArgs
+		nodes    []*corev1.Node
+		pods     []*corev1.Pod
+		schedule func(*strategy.State, *corev1.Pod) string
+		want     []string
+	}{
+		{name: "an underutilized node is drained into one that is not", pods: low, want: []string{"a n1>n2", "b n1>n2"}},
+		{name: "not where all nodes are underutilized", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 70}}, pods: low},
+		{name: "not where no more than numberOfNodes are", args: policy.HighNodeUtilizationArgs{NumberOfNodes: 2}, pods: low},
+		{name: "not with a scheduler that spreads", pods: low, schedule: spreadByCPU},
+		{
+			name: "underutilized ones are drained into fuller ones too", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)},
+			pods: []*corev1.Pod{sizedPod("n1", "a", 120), sizedPod("n2", "b", 100), sizedPod("n3", "c", 980)}, want: []string{"b n2>n1"},
+		},
+		{
+			name: "not into one that is emptier", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)},
+			pods: []*corev1.Pod{sizedPod("n1", "a", 150), sizedPod("n2", "b", 100, ofNamespace("kept")), sizedPod("n3", "c", 980)},
+		},
+		{
+			name: "a node that keeps a pod of an excluded namespace is left alone",
+			args: policy.HighNodeUtilizationArgs{EvictableNamespaces: &policy.Namespaces{Exclude: []string{"other"}}},
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 50, ofNamespace("other")), sizedPod("n2", "c", 600)},
+		},
+		{
+			name: "only pods that request what has a threshold, if that is all that is asked for",
+			args: policy.HighNodeUtilizationArgs{
+				Thresholds: policy.ResourceThresholds{gpu: 30}, EvictionModes: []policy.EvictionMode{policy.OnlyThresholdingResources},
+			},
+			nodes: []*corev1.Node{gpuNode("n1"), gpuNode("n2")},
+			pods: []*corev1.Pod{
+				sizedPod("n1", "a", 100, withGPU), sizedPod("n1", "b", 100, ofNamespace("kept")),
+				sizedPod("n2", "c", 400, withGPU), sizedPod("n2", "d", 100, withGPU),
+			},
+			want: []string{"a n1>n2"},
+		},
+		{
+			name: "without that mode its other pods keep it", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 30}},
+			nodes: []*corev1.Node{gpuNode("n1"), gpuNode("n2")},
+			pods: []*corev1.Pod{
+				sizedPod("n1", "a", 100, withGPU), sizedPod("n1", "b", 100, ofNamespace("kept")),
+				sizedPod("n2", "c", 400, withGPU), sizedPod("n2", "d", 100, withGPU),
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.nodes == nil {
+				tt.nodes = []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)}
+			}
+			if tt.args.Thresholds == nil {
+				tt.args.Thresholds = policy.ResourceThresholds{corev1.ResourceCPU: 20}
+			}
+			if tt.schedule == nil {
+				tt.schedule = packByCPU
+			}
+			if tt.want == nil {
+				tt.want = []string{}
+			}
+			run, err := NewHighNodeUtilization(&tt.args, strategy.Env{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := balance(t, run, &cluster.Snapshot{Nodes: tt.nodes, Pods: tt.pods}, tt.schedule, keepingDaemons)
+			if diff := cmp.Diff(tt.want, movesOf(got)); diff != "" {
+				t.Errorf("moves (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

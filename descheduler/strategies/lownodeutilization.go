@@ -1,0 +1,115 @@
+package strategies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// lowNodeUtilization moves pods from nodes above a target to nodes that stay within it.
+// A move counts for what it takes off the overutilized node's excess: the points above
+// the target, summed over the resources. As its destination must not end above the
+// target, the excess of all nodes together only falls. Whether the destination is
+// underutilized is not asked: thresholds say when there is reason to act at all.
+type lowNodeUtilization struct {
+	args *policy.LowNodeUtilizationArgs
+	env  strategy.Env
+}
+
+// NewLowNodeUtilization returns the strategy. It fails where the arguments ask for
+// actual usage and the policy has no metrics provider.
+func NewLowNodeUtilization(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
+	a, ok := args.(*policy.LowNodeUtilizationArgs)
+	if !ok {
+		return nil, fmt.Errorf("%s: arguments are %T, want %T", policy.LowNodeUtilization, args, a)
+	}
+	if a.MetricsUtilization != nil && env.Usage == nil {
+		return nil, fmt.Errorf("%s: metricsUtilization asks for actual usage: name its source in the policy's metricsProviders", policy.LowNodeUtilization)
+	}
+	return &lowNodeUtilization{args: a, env: env}, nil
+}
+
+// Deschedule implements strategy.Strategy. Passes are repeated until one finds nothing:
+// a move can make room for a pod that was refused before it. So the same cluster, looked
+// at again, has nothing left to do.
+func (l *lowNodeUtilization) Deschedule(ctx context.Context, session strategy.Session) error {
+	r, err := l.start(ctx, session)
+	if err != nil || r == nil {
+		return err
+	}
+	for {
+		before := r.moves
+		if err := r.pass(ctx); err != nil || r.moves == before || r.full {
+			return err
+		}
+	}
+}
+
+// start measures the nodes, and returns nil where there is nothing to do.
+func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session) (*lowRun, error) {
+	logger := klog.FromContext(ctx).WithValues("strategy", policy.LowNodeUtilization)
+	scale, err := l.scale(ctx, session.State())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", policy.LowNodeUtilization, err)
+	}
+	nodes, unknown := utilizationNodes(session.State(), scale)
+	if len(unknown) > 0 {
+		logger.Info("Nodes are left out, for their usage is not known", "nodes", len(unknown), "first", unknown[0])
+	}
+	if len(nodes) == 0 && len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: the source of metrics has no figures of any node that is ready, node %s for one: are its names of nodes those of the cluster?",
+			policy.LowNodeUtilization, unknown[0])
+	}
+	low, target := l.limits(scale, nodes)
+	under, over := 0, 0
+	for _, node := range nodes {
+		switch {
+		case !node.used.within(target):
+			over++
+		case node.used.within(low) && !node.Spec.Unschedulable:
+			under++
+		}
+	}
+	logger.V(1).Info("Nodes are classified", "nodes", len(nodes), "underutilized", under, "overutilized", over)
+	if over == 0 || uint(under) <= l.args.NumberOfNodes {
+		return nil, nil
+	}
+	return newLowRun(session, scale, target, l.args), nil
+}
+
+func (l *lowNodeUtilization) scale(ctx context.Context, state *strategy.State) (*utilizationScale, error) {
+	scale := newUtilizationScale(l.args.TargetThresholds)
+	if l.args.MetricsUtilization == nil {
+		return scale, nil
+	}
+	source, err := l.env.Usage(ctx, l.args.MetricsUtilization)
+	if err != nil {
+		return nil, fmt.Errorf("reading actual usage: %w", err)
+	}
+	if source == nil {
+		return nil, errors.New("reading actual usage: the source gave nothing")
+	}
+	scale.actual = newUtilizationActual(state, scale.names, source)
+	return scale, nil
+}
+
+// limits returns what underutilized nodes are within and what overutilized ones are
+// above, both from 0 to 100. Those that are distances are taken from the mean as it is
+// now, for all of the plan.
+func (l *lowNodeUtilization) limits(scale *utilizationScale, nodes []utilizationNode) (low, target points) {
+	low, target = scale.limits(l.args.Thresholds), scale.limits(l.args.TargetThresholds)
+	if !l.args.UseDeviationThresholds {
+		return low, target
+	}
+	mean := utilizationMean(nodes, scale)
+	for i := range mean {
+		low[i] = max(0, mean[i]-low[i])
+		target[i] = min(100, mean[i]+target[i])
+	}
+	return low, target
+}

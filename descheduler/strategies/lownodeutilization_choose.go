@@ -1,0 +1,125 @@
+package strategies
+
+import (
+	"cmp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// lowCandidate is a pod of an overutilized node that could go.
+type lowCandidate struct {
+	pod  *corev1.Pod
+	kind utilizationKind
+	// share is what it takes of the node.
+	share     points
+	reluctant bool
+}
+
+// takes returns how many points of the excess go with the pod.
+func (c lowCandidate) takes(excess points) float64 {
+	taken := 0.0
+	for i, figure := range c.share {
+		taken += min(figure, excess[i])
+	}
+	return taken
+}
+
+// left returns what of the excess stays without the pod.
+func (c lowCandidate) left(excess points) points { return excess.over(c.share) }
+
+// lowNext returns which of the candidates to try first, or false where none takes
+// anything of the excess. It is one of the fewest that take all of it: one pod where one
+// will do, the smallest such, and otherwise the largest. Where several would cost no move
+// more, it is one of lower priority. Reluctant pods are taken when there are no others.
+func lowNext(excess points, candidates []lowCandidate) (lowCandidate, bool) {
+	var willing, reluctant []lowCandidate
+	for _, c := range candidates {
+		switch {
+		case c.takes(excess) <= utilizationSlack:
+		case c.reluctant:
+			reluctant = append(reluctant, c)
+		default:
+			willing = append(willing, c)
+		}
+	}
+	if len(willing) == 0 {
+		willing = reluctant
+	}
+	if len(willing) == 0 {
+		return lowCandidate{}, false
+	}
+	slices.SortFunc(willing, byTaken(excess))
+	moves, all := lowFewest(excess, willing, -1)
+	if !all {
+		return willing[0], true // all that are of use are needed
+	}
+	return lowCheapest(excess, willing, moves), true
+}
+
+// byTaken orders those that take most first.
+func byTaken(excess points) func(a, b lowCandidate) int {
+	return func(a, b lowCandidate) int {
+		return cmp.Or(
+			cmp.Compare(b.takes(excess), a.takes(excess)),
+			cmp.Compare(utilizationPriority(a.pod), utilizationPriority(b.pod)),
+			cmp.Compare(a.pod.Namespace, b.pod.Namespace), cmp.Compare(a.pod.Name, b.pod.Name),
+		)
+	}
+}
+
+// lowFewest returns how many candidates but one take all of the excess if each time the
+// one that takes most of what is left goes: the fewest possible where one resource is in
+// excess. It returns false where all together do not.
+func lowFewest(excess points, candidates []lowCandidate, but int) (moves int, all bool) {
+	gone := make([]bool, len(candidates))
+	if but >= 0 {
+		gone[but] = true
+	}
+	for excess.total() > 0 {
+		best, most := -1, utilizationSlack
+		for i, c := range candidates {
+			if gone[i] {
+				continue
+			}
+			if taken := c.takes(excess); taken > most {
+				best, most = i, taken
+			}
+		}
+		if best < 0 {
+			return moves, false
+		}
+		gone[best] = true
+		excess = candidates[best].left(excess)
+		moves++
+	}
+	return moves, true
+}
+
+// lowCheapest returns the first candidate, lower priorities first, after which one move
+// less does the rest. Candidates are ordered by what they take.
+func lowCheapest(excess points, candidates []lowCandidate, moves int) lowCandidate {
+	order := make([]int, len(candidates))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		bySize := 0
+		if moves == 1 {
+			bySize = cmp.Compare(candidates[a].share.total(), candidates[b].share.total())
+		}
+		return cmp.Or(cmp.Compare(utilizationPriority(candidates[a].pod), utilizationPriority(candidates[b].pod)), bySize)
+	})
+	for n, i := range order {
+		c := candidates[i]
+		if n > 0 {
+			if last := candidates[order[n-1]]; utilizationPriority(last.pod) == utilizationPriority(c.pod) && slices.Equal(last.share, c.share) {
+				continue // did not do either
+			}
+		}
+		if rest, all := lowFewest(c.left(excess), candidates, i); all && rest < moves {
+			return c
+		}
+	}
+	return candidates[0]
+}

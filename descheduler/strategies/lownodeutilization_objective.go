@@ -1,0 +1,88 @@
+package strategies
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// lowObjective gains what a move takes off its node's excess over the target, in points.
+// Nodes that are not known, and those that would end above the target, gain nothing; nor
+// does the pod's own.
+type lowObjective struct {
+	scale  *utilizationScale
+	target points
+}
+
+// Gain implements strategy.Objective.
+func (o *lowObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
+	from := state.Node(pod.Spec.NodeName)
+	if from == nil || o.excessWith(state, pod, to) != 0 {
+		return 0
+	}
+	without, known := o.scale.node(state, from)
+	if !known {
+		return 0
+	}
+	with := without.plus(o.scale.pod(state, pod, from), 1)
+	return with.over(o.target).total() - without.over(o.target).total()
+}
+
+// excessWith returns the excess of a node with the pod on it; below 0 where it is not
+// known.
+func (o *lowObjective) excessWith(state *strategy.State, pod *corev1.Pod, name string) float64 {
+	node := state.Node(name)
+	if node == nil {
+		return -1
+	}
+	used, known := o.scale.node(state, node)
+	if !known {
+		return -1
+	}
+	return used.plus(o.scale.pod(state, pod, node), 1).over(o.target).total()
+}
+
+// Describe implements strategy.Objective.
+func (o *lowObjective) Describe(gain float64) string {
+	return fmt.Sprintf("%.4g points of %s less above the target", gain, o.scale.nameList())
+}
+
+// lowReturn is the objective of the pod that makes room in a swap. It may go to the
+// overutilized node, if that ends with less excess than it had before both moves, or to
+// any node that does not end above the target.
+type lowReturn struct {
+	lowObjective
+	hot string
+	// before is the excess that the overutilized node had.
+	before float64
+}
+
+// Gain implements strategy.Objective.
+func (o *lowReturn) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
+	if to == pod.Spec.NodeName {
+		return 0
+	}
+	with := o.excessWith(state, pod, to)
+	switch {
+	case with < 0 || to != o.hot && with > 0:
+		return 0
+	case to == o.hot:
+		return o.before - with
+	}
+	hot := state.Node(o.hot)
+	if hot == nil {
+		return 0
+	}
+	used, known := o.scale.node(state, hot)
+	if !known {
+		return 0
+	}
+	return o.before - used.over(o.target).total()
+}
+
+// Describe implements strategy.Objective.
+func (o *lowReturn) Describe(gain float64) string {
+	return fmt.Sprintf("makes room: with the pod that it is swapped for, node %s is %.4g points of %s less above the target", o.hot, gain, o.scale.nameList())
+}

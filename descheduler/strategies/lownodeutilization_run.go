@@ -1,0 +1,151 @@
+package strategies
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// lowRun is one plan of LowNodeUtilization.
+type lowRun struct {
+	session   strategy.Session
+	scale     *utilizationScale
+	objective *lowObjective
+	excluded  []string
+	// limit is the most moves from a node, below 0 where there is none.
+	limit int
+
+	// moves counts those that were kept, from those of each node.
+	moves int
+	from  map[string]int
+	full  bool
+
+	// kinds are forgotten with each pass, and so are swaps in vain.
+	kinds utilizationKinds
+	vain  int
+	room  *lowRoom
+}
+
+func newLowRun(session strategy.Session, scale *utilizationScale, target points, args *policy.LowNodeUtilizationArgs) *lowRun {
+	r := &lowRun{
+		session: session, scale: scale, objective: &lowObjective{scale: scale, target: target},
+		limit: -1, from: map[string]int{},
+	}
+	if args.EvictableNamespaces != nil {
+		r.excluded = args.EvictableNamespaces.Exclude
+	}
+	switch {
+	case args.EvictionLimits != nil && args.EvictionLimits.Node != nil:
+		r.limit = int(*args.EvictionLimits.Node)
+	case slices.Contains(scale.names, policy.MetricResource):
+		// What a pod has of a query's figure is only estimated: see what one move does
+		// before the next.
+		r.limit = 1
+	}
+	return r
+}
+
+// pass goes over the nodes that are above the target, most first.
+func (r *lowRun) pass(ctx context.Context) error {
+	r.kinds, r.vain = utilizationKinds{}, 0
+	r.room = newLowRoom(r)
+	nodes, _ := utilizationNodes(r.session.State(), r.scale)
+	hot := slices.DeleteFunc(nodes, func(n utilizationNode) bool { return n.used.within(r.objective.target) })
+	slices.SortFunc(hot, func(a, b utilizationNode) int {
+		return cmp.Or(cmp.Compare(b.used.over(r.objective.target).total(), a.used.over(r.objective.target).total()), byNodeName(a, b))
+	})
+	for _, node := range hot {
+		if err := r.cool(ctx, node.Node); err != nil || r.full {
+			return err
+		}
+	}
+	return nil
+}
+
+// excess returns by how much the node is above the target as the plan stands.
+func (r *lowRun) excess(node *strategy.Node) (used, excess points) {
+	used, _ = r.scale.node(r.session.State(), node)
+	return used, used.over(r.objective.target)
+}
+
+// spent says whether as many pods of the node go as may.
+func (r *lowRun) spent(node string) bool { return r.limit >= 0 && r.from[node] >= r.limit }
+
+// cool moves pods of a node until it is within the target or nothing helps.
+func (r *lowRun) cool(ctx context.Context, node *strategy.Node) error {
+	all := r.candidates(node)
+	open := slices.Clone(all)
+	for !r.full && !r.spent(node.Name) {
+		used, excess := r.excess(node)
+		open = slices.DeleteFunc(open, func(c lowCandidate) bool { return r.kinds.hopeless(c.kind) })
+		next, is := lowNext(excess, open)
+		if !is {
+			break
+		}
+		remove := func(c lowCandidate) bool { return c.pod == next.pod }
+		if !r.room.fits(next.pod, node.Name) {
+			open = slices.DeleteFunc(open, remove)
+			continue
+		}
+		outcome, err := r.session.Propose(ctx, r.proposal(next.pod, node, used))
+		if err != nil {
+			return err
+		}
+		r.full = outcome.Full
+		r.kinds.note(next.kind, outcome)
+		switch {
+		case outcome.Kept:
+			r.kept(node)
+			all = slices.DeleteFunc(all, remove)
+		case utilizationSimulated(outcome.Rule):
+			r.room.renew()
+			remove = func(c lowCandidate) bool { return c.kind == next.kind }
+		}
+		open = slices.DeleteFunc(open, remove)
+	}
+	return r.swap(ctx, node, all)
+}
+
+// kept counts a move.
+func (r *lowRun) kept(from *strategy.Node) {
+	r.moves++
+	r.from[from.Name]++
+	r.room.left(from)
+}
+
+// candidates returns the pods of a node that could go and would take some of its excess.
+func (r *lowRun) candidates(node *strategy.Node) []lowCandidate {
+	state := r.session.State()
+	_, excess := r.excess(node)
+	if r.spent(node.Name) {
+		return nil
+	}
+	var candidates []lowCandidate
+	for _, pod := range slices.Clone(node.Pods) {
+		c := lowCandidate{pod: pod, share: r.scale.pod(state, pod, node), reluctant: utilizationReluctant(pod)}
+		if c.takes(excess) <= utilizationSlack || !r.movable(pod) {
+			continue
+		}
+		c.kind = utilizationKindOf(pod)
+		candidates = append(candidates, c)
+	}
+	return candidates
+}
+
+// movable says whether the pod may be proposed, and is worth it.
+func (r *lowRun) movable(pod *corev1.Pod) bool {
+	return !slices.Contains(r.excluded, pod.Namespace) && !r.scale.without(pod) && r.session.Evictable(pod)
+}
+
+func (r *lowRun) proposal(pod *corev1.Pod, node *strategy.Node, used points) strategy.Proposal {
+	return strategy.Proposal{
+		Pod: pod, Objective: r.objective,
+		Reason: fmt.Sprintf("node %s is at %s", node.Name, r.scale.describe(used, r.objective.target, "above the target of")),
+	}
+}

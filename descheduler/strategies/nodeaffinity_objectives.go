@@ -1,0 +1,86 @@
+package strategies
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// allowedNode is the objective of being on a node that the pod may be on.
+type allowedNode struct{}
+
+// Gain implements strategy.Objective: 1 for a pod that may be on that node and may not be
+// where it is.
+func (allowedNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
+	from, there := state.Node(pod.Spec.NodeName), state.Node(to)
+	if from == nil || there == nil || allowed(pod, from.Node) || !allowed(pod, there.Node) {
+		return 0
+	}
+	return 1
+}
+
+// Describe implements strategy.Objective.
+func (allowedNode) Describe(float64) string { return "a node that matches what it requires" }
+
+// allowed goes by the node selector too: the scheduler takes both together. What cannot
+// be read allows nothing, as for the scheduler.
+func allowed(pod *corev1.Pod, node *corev1.Node) bool {
+	if affinity := nodeAffinityOf(pod); len(pod.Spec.NodeSelector) == 0 && (affinity == nil || affinity.RequiredDuringSchedulingIgnoredDuringExecution == nil) {
+		return true
+	}
+	matches, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node)
+	return err == nil && matches
+}
+
+// preferredNode is the objective of being on a node that the pod prefers.
+type preferredNode struct{}
+
+// Gain implements strategy.Objective: by how much the preferred terms that match weigh
+// more.
+func (preferredNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
+	from, there, weights := state.Node(pod.Spec.NodeName), state.Node(to), weightsOf(pod)
+	if from == nil || there == nil || weights == nil {
+		return 0
+	}
+	return float64(weights.Score(there.Node) - weights.Score(from.Node))
+}
+
+// Describe implements strategy.Objective.
+func (preferredNode) Describe(gain float64) string {
+	return fmt.Sprintf("%.0f more of the weights of its preferred node affinity", gain)
+}
+
+// weightsOf returns what the pod prefers of nodes, or nil for nothing, or nothing that
+// can be read.
+func weightsOf(pod *corev1.Pod) *nodeaffinity.PreferredSchedulingTerms {
+	affinity := nodeAffinityOf(pod)
+	if affinity == nil || len(affinity.PreferredDuringSchedulingIgnoredDuringExecution) == 0 {
+		return nil
+	}
+	weights, err := nodeaffinity.NewPreferredSchedulingTerms(affinity.PreferredDuringSchedulingIgnoredDuringExecution)
+	if err != nil {
+		return nil
+	}
+	return weights
+}
+
+// bestWeights knows the largest weight that pods find on a node that they could be on.
+type bestWeights struct {
+	eligible *eligibleNodes
+	of       map[string]int64 // by what the pods ask of nodes
+}
+
+func (b *bestWeights) weight(pod *corev1.Pod, weights *nodeaffinity.PreferredSchedulingTerms) int64 {
+	signature := nodeSignature(pod) + jsonOf(nodeAffinityOf(pod).PreferredDuringSchedulingIgnoredDuringExecution)
+	best, known := b.of[signature]
+	if !known {
+		for _, node := range b.eligible.nodes(pod) {
+			best = max(best, weights.Score(node.Node))
+		}
+		b.of[signature] = best
+	}
+	return best
+}

@@ -1,0 +1,136 @@
+package strategies
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// restorePreemptible moves replicas to where the policies of PreemptibleNodes want them.
+type restorePreemptible struct {
+	pods        selection
+	preemptible strategy.Preemptible
+}
+
+// NewRestorePreemptible returns the strategy RestorePreemptible. In this order, it
+// moves replicas off nodes that are about to be taken away, moves those that are on
+// nodes of a kind that their policy rules out, or beyond their workload's limit, and
+// moves back to preemptible nodes those that prefer them, up to the limit.
+//
+// It leaves alone what the scheduler's plugin leaves alone: pods of DaemonSets, and
+// workloads whose annotations make no sense. Pods without a controller would not come
+// back, and those of Jobs would begin their work anew; they end by themselves.
+func NewRestorePreemptible(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
+	a := args.(*policy.RestorePreemptibleArgs)
+	pods, err := newSelection(a.Namespaces, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &restorePreemptible{pods: pods, preemptible: env.Preemptible}, nil
+}
+
+// Deschedule implements strategy.Strategy. Moves that leave nothing to wish for come
+// first, for as long as they make room for each other. Only then do replicas leave nodes
+// that are about to be taken away for nodes that are not quite right either: a pod is
+// moved once per plan.
+func (s *restorePreemptible) Deschedule(ctx context.Context, session strategy.Session) error {
+	if s.preemptible == nil {
+		return errors.New("nothing is known of preemptible nodes: the configuration of a scheduler with PreemptibleNodes is missing")
+	}
+	r := &restoreRun{
+		pods:     s.pods,
+		proposer: newProposer(session),
+		replicas: newRestoreReplicas(session.State(), s.preemptible),
+	}
+	defer r.replicas.close()
+	for settling := true; ; {
+		kept, err := r.pass(ctx, settling)
+		switch {
+		case err != nil || r.proposer.full:
+			return err
+		case kept:
+			settling = true
+		case settling:
+			settling = false
+		default:
+			return nil
+		}
+		r.proposer.again()
+	}
+}
+
+// restoreRun is one call of Deschedule.
+type restoreRun struct {
+	pods     selection
+	proposer *proposer
+	replicas *restoreReplicas
+}
+
+// pass proposes every replica that is badly placed once, the worst first, and says
+// whether any was moved. Settling takes perfect places only, otherwise any better one
+// will do for those whose node is about to be taken away.
+func (r *restoreRun) pass(ctx context.Context, settling bool) (bool, error) {
+	objective := &restoreObjective{replicas: r.replicas, preemptible: r.replicas.preemptible, settling: settling}
+	kept := false
+	for _, m := range r.misplaced() {
+		// Others that have moved since may have made it right.
+		fault := r.replicas.fault(m.workload, m.pod)
+		if fault == 0 || !settling && fault < restoreLeaving {
+			continue
+		}
+		proposal := strategy.Proposal{Pod: m.pod, Reason: r.replicas.reason(m.workload, m.pod), Objective: objective}
+		v, err := r.proposer.propose(ctx, proposal, restorePlace(m.pod, fault))
+		if err != nil || r.proposer.full {
+			return kept, err
+		}
+		if v == moved {
+			kept = true
+			r.replicas.move(m.workload, m.pod, r.proposer.destination(m.pod))
+		}
+	}
+	return kept, nil
+}
+
+// restorePlace is what replicas that are refused alike have in common. One on another
+// node may still find the room that these would leave themselves; a mere wish is not
+// worth to simulate every replica for that.
+func restorePlace(pod *corev1.Pod, fault restoreFault) string {
+	if fault == restoreUnloved {
+		return "unloved"
+	}
+	return fmt.Sprintf("%d on %s", fault, pod.Spec.NodeName)
+}
+
+// restoreMisplaced is a replica that could be better placed.
+type restoreMisplaced struct {
+	pod         *corev1.Pod
+	workload    *restoreWorkload
+	fault       restoreFault
+	preemptible bool
+}
+
+// misplaced returns the replicas that could be better placed, the worst first. Of those
+// alike, the ones on preemptible nodes come first: they make room for themselves under
+// the limit, so where these find no place, the others do not either.
+func (r *restoreRun) misplaced() []restoreMisplaced {
+	var all []restoreMisplaced
+	for _, w := range r.replicas.workloads {
+		for _, pod := range w.pods {
+			if fault := r.replicas.fault(w, pod); fault > 0 && r.pods.takes(r.replicas.state, pod) {
+				preemptible, _ := r.replicas.node(pod)
+				all = append(all, restoreMisplaced{pod, w, fault, preemptible})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b restoreMisplaced) int {
+		return cmp.Or(cmp.Compare(b.fault, a.fault), compareBools(!a.preemptible, !b.preemptible), compareForEviction(a.pod, b.pod))
+	})
+	return all
+}

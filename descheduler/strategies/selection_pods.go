@@ -1,0 +1,134 @@
+package strategies
+
+import (
+	"cmp"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	operators "k8s.io/apimachinery/pkg/selection"
+	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// preferNoEviction is the annotation of pods that are moved last.
+const preferNoEviction = "descheduler.alpha.kubernetes.io/prefer-no-eviction"
+
+// candidates returns the pods of the selection that a strategy may take, by node and name.
+func (s selection) candidates(state *strategy.State) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for _, node := range state.Nodes() {
+		for _, pod := range node.Pods {
+			if s.takes(state, pod) {
+				pods = append(pods, pod)
+			}
+		}
+	}
+	return pods
+}
+
+// takes says whether a strategy may take the pod: it is of the selection, on a node that
+// the policy looks at, not on its way out, and not there by this very plan.
+func (s selection) takes(state *strategy.State, pod *corev1.Pod) bool {
+	node := state.Node(pod.Spec.NodeName)
+	return node != nil && node.Selected && pod.DeletionTimestamp == nil && s.matches(pod) && state.Origin(pod) == nil
+}
+
+// compareForEviction orders pods of which any will do: those last that would rather stay,
+// then the lowest priority first, then by name.
+func compareForEviction(a, b *corev1.Pod) int {
+	return cmp.Or(
+		compareBools(wouldRatherStay(a), wouldRatherStay(b)),
+		cmp.Compare(corev1helpers.PodPriority(a), corev1helpers.PodPriority(b)),
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+	)
+}
+
+// wouldRatherStay goes by the annotation's value: "false" means what it says.
+func wouldRatherStay(pod *corev1.Pod) bool {
+	value, annotated := pod.Annotations[preferNoEviction]
+	return annotated && value != "false"
+}
+
+// compareBools puts false first.
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// podIndex finds the pods that selectors select without a look at all of them. Pods on
+// their way out are not in it.
+type podIndex struct {
+	namespaces map[string][]*corev1.Pod
+	labels     map[namespacedLabel]map[string][]*corev1.Pod
+}
+
+type namespacedLabel struct{ namespace, key string }
+
+func newPodIndex(state *strategy.State) *podIndex {
+	x := &podIndex{namespaces: map[string][]*corev1.Pod{}, labels: map[namespacedLabel]map[string][]*corev1.Pod{}}
+	for _, node := range state.Nodes() {
+		for _, pod := range node.Pods {
+			if pod.DeletionTimestamp == nil {
+				x.namespaces[pod.Namespace] = append(x.namespaces[pod.Namespace], pod)
+			}
+		}
+	}
+	return x
+}
+
+// matching returns the pods of a namespace that the selector selects.
+func (x *podIndex) matching(namespace string, selector labels.Selector) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for _, pod := range x.narrowed(namespace, selector) {
+		if selector.Matches(labels.Set(pod.Labels)) {
+			pods = append(pods, pod)
+		}
+	}
+	return pods
+}
+
+// narrowed returns the shortest list that has all pods that the selector selects.
+func (x *podIndex) narrowed(namespace string, selector labels.Selector) []*corev1.Pod {
+	requirements, selectable := selector.Requirements()
+	if !selectable {
+		return nil
+	}
+	shortest := x.namespaces[namespace]
+	for _, r := range requirements {
+		switch r.Operator() {
+		case operators.Equals, operators.DoubleEquals, operators.In:
+		default:
+			continue
+		}
+		values := x.values(namespacedLabel{namespace, r.Key()})
+		var pods []*corev1.Pod
+		for _, value := range r.Values().List() {
+			pods = append(pods, values[value]...)
+		}
+		if len(pods) < len(shortest) {
+			shortest = pods
+		}
+	}
+	return shortest
+}
+
+// values returns a namespace's pods by the value of a label.
+func (x *podIndex) values(label namespacedLabel) map[string][]*corev1.Pod {
+	values, known := x.labels[label]
+	if !known {
+		values = map[string][]*corev1.Pod{}
+		for _, pod := range x.namespaces[label.namespace] {
+			if value, has := pod.Labels[label.key]; has {
+				values[value] = append(values[value], pod)
+			}
+		}
+		x.labels[label] = values
+	}
+	return values
+}

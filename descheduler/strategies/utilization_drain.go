@@ -1,0 +1,197 @@
+package strategies
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// utilizationDrain empties whole nodes: all pods of a node go, or none does, for a node
+// that keeps a pod is as much in use as before.
+//
+// It takes the nodes with the fewest pods first. Of those, as many as the others have
+// room for in sum are to be emptied, and at first pods may only go to the others. What
+// that leaves is tried again with every node in use as a destination, until nothing more
+// is found. As pods only ever go to nodes that stay, and a node they went to is not
+// emptied by the same plan, none moves twice; and the last pass, which found nothing, is
+// what a second run begins with.
+type utilizationDrain struct {
+	session strategy.Session
+	// most is the most nodes to empty, below 0 where there is no limit.
+	most int
+	// goes says whether a pod counts among those that have to go, stays whether it must
+	// not be moved.
+	goes  func(pod *corev1.Pod) bool
+	stays func(pod *corev1.Pod) bool
+	// objective returns what the move of a node's pods is for. The nodes of leaving are
+	// no destinations.
+	objective func(node *strategy.Node, leaving map[string]bool) strategy.Objective
+	// reason says why a node is to be emptied.
+	reason func(node *strategy.Node) string
+
+	emptied map[string]bool
+	full    bool
+}
+
+// utilizationVain is how many nodes in a row may be refused before a pass ends: those that
+// follow have more pods to find room for.
+const utilizationVain = 50
+
+// run empties what it can of the nodes.
+func (d *utilizationDrain) run(ctx context.Context, nodes []*strategy.Node) error {
+	d.emptied = map[string]bool{}
+	first := d.roomFor(d.emptiable(nodes))
+	planned := map[string]bool{}
+	for _, node := range first {
+		planned[node.Name] = true
+	}
+	if err := d.pass(ctx, first, planned); err != nil {
+		return err
+	}
+	for {
+		before := len(d.emptied)
+		if err := d.pass(ctx, d.emptiable(nodes), nil); err != nil || len(d.emptied) == before {
+			return err
+		}
+	}
+}
+
+// emptiable returns the nodes of which every pod that has to go may go, those with the
+// fewest first, and then those that request least.
+func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
+	type candidate struct {
+		*strategy.Node
+		pods  int
+		share float64
+	}
+	var all []candidate
+	for _, node := range nodes {
+		if pods := d.pods(node); len(pods) > 0 {
+			all = append(all, candidate{node, len(pods), utilizationShare(node)})
+		}
+	}
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.pods, b.pods), cmp.Compare(a.share, b.share), cmp.Compare(a.Name, b.Name))
+	})
+	var sorted []*strategy.Node
+	for _, c := range all {
+		sorted = append(sorted, c.Node)
+	}
+	return sorted
+}
+
+// utilizationShare returns the largest share of cpu or memory that is requested.
+func utilizationShare(node *strategy.Node) float64 {
+	share := 0.0
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if whole := node.Allocatable[name]; whole > 0 {
+			share = max(share, float64(node.Requested[name])/float64(whole))
+		}
+	}
+	return share
+}
+
+// pods returns the pods that have to go, largest first: what is hardest to place is
+// tried first. There are none if any of them may not go.
+func (d *utilizationDrain) pods(node *strategy.Node) []*corev1.Pod {
+	type sized struct {
+		pod   *corev1.Pod
+		share float64
+	}
+	var going []sized
+	for _, pod := range node.Pods {
+		if utilizationBelongs(pod) || pod.DeletionTimestamp != nil || !d.goes(pod) {
+			continue
+		}
+		if d.stays(pod) || !d.session.Evictable(pod) {
+			return nil
+		}
+		alone := &strategy.Node{Node: node.Node, Allocatable: node.Allocatable, Requested: cluster.Requests(pod)}
+		going = append(going, sized{pod, utilizationShare(alone)})
+	}
+	slices.SortStableFunc(going, func(a, b sized) int { return cmp.Compare(b.share, a.share) })
+	var pods []*corev1.Pod
+	for _, s := range going {
+		pods = append(pods, s.pod)
+	}
+	return pods
+}
+
+// roomFor returns as many of the nodes, from the front, as the other nodes in use have
+// room for in sum: no plan can empty more of them without using an empty one.
+func (d *utilizationDrain) roomFor(nodes []*strategy.Node) []*strategy.Node {
+	free, needed := strategy.Amounts{}, strategy.Amounts{}
+	for _, node := range d.session.State().Nodes() {
+		if utilizationTakes(node) && utilizationInUse(node) {
+			free.Add(node.Allocatable, 1)
+			free.Add(node.Requested, -1)
+		}
+	}
+	for i, node := range nodes {
+		if d.most >= 0 && i >= d.most {
+			return nodes[:i]
+		}
+		if utilizationTakes(node) {
+			free.Add(node.Allocatable, -1)
+			free.Add(node.Requested, 1)
+		}
+		for _, pod := range d.pods(node) {
+			needed.Add(cluster.Requests(pod), 1)
+		}
+		if _, exceeds := needed.Exceeding(free); exceeds {
+			return nodes[:i]
+		}
+	}
+	return nodes
+}
+
+// utilizationTakes says whether the scheduler may put pods on the node.
+func utilizationTakes(node *strategy.Node) bool {
+	return !node.Spec.Unschedulable && utilizationReady(node)
+}
+
+// utilizationInUse says whether a node has a pod that does not belong to it and stays.
+func utilizationInUse(node *strategy.Node) bool {
+	return slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !utilizationBelongs(pod) && pod.DeletionTimestamp == nil })
+}
+
+// pass tries the nodes one by one. No pod goes to nodes that the plan empties: those of
+// planned, or, where that is nil, the node itself and those that were emptied so far.
+func (d *utilizationDrain) pass(ctx context.Context, nodes []*strategy.Node, planned map[string]bool) error {
+	vain := 0
+	for _, node := range nodes {
+		if d.full || d.most >= 0 && len(d.emptied) >= d.most || vain >= utilizationVain {
+			return nil
+		}
+		pods := d.pods(node)
+		if len(pods) == 0 {
+			continue // an earlier node's went there
+		}
+		leaving := planned
+		if leaving == nil {
+			leaving = maps.Clone(d.emptied)
+			leaving[node.Name] = true
+		}
+		objective, reason := d.objective(node, leaving), d.reason(node)
+		var proposals []strategy.Proposal
+		for _, pod := range pods {
+			proposals = append(proposals, strategy.Proposal{Pod: pod, Reason: reason, Objective: objective})
+		}
+		outcome, err := d.session.Propose(ctx, proposals...)
+		if err != nil {
+			return err
+		}
+		d.full = outcome.Full
+		if vain++; outcome.Kept {
+			vain = 0
+			d.emptied[node.Name] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package strategies
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// utilizationNoEviction is the annotation of pods that would rather stay.
+const utilizationNoEviction = "descheduler.alpha.kubernetes.io/prefer-no-eviction"
+
+// utilizationReluctant says whether the pod asks to be moved only if nothing else will do.
+func utilizationReluctant(pod *corev1.Pod) bool {
+	value, annotated := pod.Annotations[utilizationNoEviction]
+	return annotated && value != "false"
+}
+
+// utilizationBelongs says whether the pod belongs to its node: a DaemonSet's, a static
+// one or the mirror of one. Such pods do not make a node a used one.
+func utilizationBelongs(pod *corev1.Pod) bool {
+	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
+		return true
+	}
+	if source, known := pod.Annotations["kubernetes.io/config.source"]; known && source != "api" {
+		return true
+	}
+	return slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		return owner.Kind == "DaemonSet" || owner.Kind == "Node"
+	})
+}
+
+func utilizationPriority(pod *corev1.Pod) int32 {
+	if pod.Spec.Priority == nil {
+		return 0
+	}
+	return *pod.Spec.Priority
+}
+
+// utilizationKind is what pods have in common for which a scheduler answers alike: made
+// from the same template, of the same size. A pod with claims of its own, or without a
+// controller, is of its own kind.
+type utilizationKind struct {
+	owner       types.UID
+	cpu, memory int64
+}
+
+func utilizationKindOf(pod *corev1.Pod) utilizationKind {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	claims := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil })
+	if owner == nil || claims || len(pod.Spec.ResourceClaims) > 0 {
+		return utilizationKind{owner: pod.UID}
+	}
+	requests := cluster.Requests(pod)
+	return utilizationKind{owner: owner.UID, cpu: requests[corev1.ResourceCPU], memory: requests[corev1.ResourceMemory]}
+}
+
+// utilizationTries is on how many nodes in a row a kind of pods may be refused before it
+// is left alone.
+const utilizationTries = 3
+
+// utilizationKinds remembers which kinds of pods the scheduler was asked about in vain.
+type utilizationKinds map[utilizationKind]int
+
+// note keeps what came of a proposal. Only what the scheduler says is said of the kind.
+func (k utilizationKinds) note(kind utilizationKind, outcome strategy.Outcome) {
+	switch {
+	case outcome.Kept:
+		delete(k, kind)
+	case utilizationSimulated(outcome.Rule):
+		k[kind]++
+	}
+}
+
+func (k utilizationKinds) hopeless(kind utilizationKind) bool { return k[kind] >= utilizationTries }
+
+// utilizationSimulated says whether the rule is one that the scheduler has to be asked
+// for: the same question gets the same answer.
+func utilizationSimulated(rule strategy.Rule) bool {
+	switch rule {
+	case strategy.NoDestination, strategy.WouldReturn, strategy.NoImprovement, strategy.UnknownScheduler:
+		return true
+	}
+	return false
+}

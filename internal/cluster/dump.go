@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/klog/v2"
+)
+
+// header is the first line of a compact dump: its version, in the form of an object.
+// Objects follow, one in a line, trimmed.
+var header = schema.GroupVersionKind{Group: "stowage.dev", Version: "v1", Kind: "ClusterDump"}
+
+// WriteDump writes the snapshot in the compact form: JSON lines, compressed by gzip,
+// without what neither the scheduler nor any strategy looks at, and without
+// environments, commands and other places where secrets hide. Labels and annotations
+// stay.
+func WriteDump(w io.Writer, s *Snapshot) error {
+	zipped, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(zipped, 1<<16)
+	fmt.Fprintf(out, `{"apiVersion":%q,"kind":%q}`+"\n", header.GroupVersion(), header.Kind)
+	for o := range s.objects() {
+		if err := writeObject(out, o.(object)); err != nil {
+			return err
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("writing the dump: %w", err)
+	}
+	if err := zipped.Close(); err != nil {
+		return fmt.Errorf("writing the dump: %w", err)
+	}
+	return nil
+}
+
+func writeObject(out *bufio.Writer, o object) error {
+	i := kindOf(o)
+	if i < 0 {
+		return fmt.Errorf("a dump holds no %T", o)
+	}
+	k := kinds[i]
+	o = trimmed(o)
+	o.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("writing %s %s: %w", k.Kind, klog.KObj(o), err)
+	}
+	if _, err := out.Write(append(raw, '\n')); err != nil {
+		return fmt.Errorf("writing the dump: %w", err)
+	}
+	return nil
+}
+
+// HowToDump is the command that makes a dump that ReadDump can read.
+func HowToDump() string {
+	var resources []string
+	for _, k := range kinds {
+		resources = append(resources, k.String())
+	}
+	return "kubectl get --all-namespaces -o json " + strings.Join(resources, ",")
+}

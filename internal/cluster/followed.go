@@ -1,0 +1,127 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+)
+
+// followed is a kind that a Follower follows.
+type followed struct {
+	kind
+	informer cache.SharedIndexInformer
+	// read is done when all objects have been read, and their handlers called.
+	read cache.DoneChecker
+	// refused is closed when the API server says that there is no such API, or no right
+	// to it, before anything has been read.
+	refused chan struct{}
+	stop    context.CancelFunc
+
+	mu sync.Mutex
+	// last is what went wrong last.
+	last error
+	// changes counts what has changed; order holds the objects by name, with the changes
+	// up to ordered.
+	changes, ordered uint64
+	order            []object
+}
+
+// newFollowed sets up the following of a kind. The function is called with each change.
+func newFollowed(factory informers.SharedInformerFactory, k kind, changed func()) (*followed, error) {
+	generic, err := factory.ForResource(k.GroupVersion().WithResource(k.resource))
+	if err != nil {
+		return nil, err
+	}
+	f := &followed{kind: k, informer: generic.Informer(), refused: make(chan struct{}), changes: 1}
+	if err := f.informer.SetTransform(newTransform()); err != nil {
+		return nil, err
+	}
+	if err := f.informer.SetWatchErrorHandlerWithContext(f.failed); err != nil {
+		return nil, err
+	}
+	change := func() {
+		f.mu.Lock()
+		f.changes++
+		f.mu.Unlock()
+		changed()
+	}
+	handled, err := f.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { change() },
+		UpdateFunc: func(any, any) { change() },
+		DeleteFunc: func(any) { change() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.read = handled.HasSyncedChecker()
+	return f, nil
+}
+
+// failed takes note of what went wrong with a list or a watch. The informer tries again
+// by itself, except for what is refused from the beginning.
+func (f *followed) failed(ctx context.Context, r *cache.Reflector, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = err
+	if (apierrors.IsForbidden(err) || apierrors.IsNotFound(err)) && !cache.IsDone(f.read) {
+		if !f.isRefused() {
+			close(f.refused)
+		}
+		f.stop()
+		return
+	}
+	cache.DefaultWatchErrorHandler(ctx, r, err)
+}
+
+func (f *followed) isRefused() bool {
+	select {
+	case <-f.refused:
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *followed) problem() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
+// sorted returns the objects by name.
+func (f *followed) sorted() []object {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ordered == f.changes {
+		return f.order
+	}
+	// The store has what was counted, and perhaps more: that will be counted yet.
+	f.ordered = f.changes
+	f.order = nil
+	for _, o := range f.informer.GetStore().List() {
+		f.order = append(f.order, o.(object))
+	}
+	slices.SortFunc(f.order, byName)
+	return f.order
+}
+
+// newTransform returns a transform that trims objects, and shares equal parts of them.
+func newTransform() cache.TransformFunc {
+	var mu sync.Mutex
+	sharer := newSharer()
+	return func(obj any) (any, error) {
+		o, ok := obj.(object)
+		if !ok {
+			return obj, nil // the tombstone of an object whose deletion was missed
+		}
+		o = trimmed(o)
+		mu.Lock()
+		defer mu.Unlock()
+		sharer.share(o)
+		return o, nil
+	}
+}

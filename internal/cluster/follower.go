@@ -1,0 +1,167 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// FollowOptions say how to follow a cluster.
+type FollowOptions struct {
+	// Patience bounds the time until everything has been read once; 0: only the context
+	// does.
+	Patience time.Duration
+	// Progress, if set, is told of each kind that has been read: its name, and how many
+	// objects there are. It is called by the goroutine that called Follow.
+	Progress func(resource string, objects int)
+}
+
+// Follower keeps a picture of a live cluster up to date. It is safe for concurrent use.
+//
+// It takes the rights to list and watch, in the whole cluster:
+//
+//	"":                     nodes, pods, namespaces; replicationcontrollers, services, persistentvolumes, persistentvolumeclaims
+//	policy:                 poddisruptionbudgets
+//	apps:                   deployments, replicasets, statefulsets
+//	batch:                  jobs
+//	scheduling.k8s.io:      priorityclasses
+//	storage.k8s.io:         storageclasses, csinodes, csidrivers, csistoragecapacities, volumeattachments
+//	resource.k8s.io:        resourceclaims, resourceslices, deviceclasses
+//
+// Nodes, pods, namespaces and the groups policy and apps are essential. Of the others,
+// what the cluster does not have or does not allow is missing from the picture.
+type Follower struct {
+	kinds   []*followed
+	changed chan struct{}
+	missing []string
+	running sync.WaitGroup
+	stop    context.CancelFunc
+}
+
+// Follow reads the cluster, and returns when everything has been read once. It goes on
+// until the context ends or Stop is called; a watch that is cut, or an API server that
+// restarts, only delays it. The error is that an essential right or API is missing, or
+// that time is up, with what went wrong last.
+func Follow(ctx context.Context, client kubernetes.Interface, opts FollowOptions) (*Follower, error) {
+	f := &Follower{changed: make(chan struct{}, 1)}
+	ctx, f.stop = context.WithCancel(ctx)
+	if err := f.start(ctx, client, opts); err != nil {
+		f.Stop()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Stop ends the following. The last picture stays.
+func (f *Follower) Stop() {
+	f.stop()
+	f.running.Wait()
+}
+
+func (f *Follower) start(ctx context.Context, client kubernetes.Interface, opts FollowOptions) error {
+	factory := informers.NewSharedInformerFactory(client, 0)
+	for _, k := range kinds {
+		fk, err := newFollowed(factory, k, f.signal)
+		if err != nil {
+			return fmt.Errorf("following %s: %w", k, err)
+		}
+		f.kinds = append(f.kinds, fk)
+		var own context.Context
+		own, fk.stop = context.WithCancel(ctx)
+		f.running.Go(func() { fk.informer.RunWithContext(own) })
+	}
+	if opts.Patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, opts.Patience, fmt.Errorf("not done after %s", opts.Patience))
+		defer cancel()
+	}
+	if err := f.wait(ctx, opts.Progress); err != nil {
+		return err
+	}
+	select {
+	case <-f.changed: // by what has been read
+	default:
+	}
+	return nil
+}
+
+// signal says that something has changed, unless that is said already.
+func (f *Follower) signal() {
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wait waits until every kind has been read, or is known to be missing.
+func (f *Follower) wait(ctx context.Context, progress func(string, int)) error {
+	var read []*followed
+	for _, k := range f.kinds {
+		select {
+		case <-k.read.Done():
+		case <-k.refused:
+		case <-ctx.Done():
+			return f.unread(context.Cause(ctx))
+		}
+		if k.isRefused() {
+			if k.essential {
+				return fmt.Errorf("following %s takes the API %s, and the rights to list and watch them in the whole cluster: %w", k, k.GroupVersion(), k.problem())
+			}
+			f.missing = append(f.missing, k.String())
+			continue
+		}
+		read = append(read, k)
+		if progress != nil {
+			progress(k.String(), len(k.informer.GetStore().ListKeys()))
+		}
+	}
+	f.kinds = read
+	return nil
+}
+
+// unread returns an error that says what has not been read, and why.
+func (f *Follower) unread(cause error) error {
+	var names []string
+	var last error
+	for _, k := range f.kinds {
+		if cache.IsDone(k.read) || k.isRefused() {
+			continue
+		}
+		names = append(names, k.String())
+		if problem := k.problem(); last == nil && problem != nil {
+			last = fmt.Errorf("%s: %w", k, problem)
+		}
+	}
+	err := fmt.Errorf("reading %s: %w", strings.Join(names, ", "), cause)
+	if last != nil {
+		err = fmt.Errorf("%w; what went wrong last with %w", err, last)
+	}
+	return err
+}
+
+// Missing returns the kinds that the cluster does not have or does not let us read, by
+// name: none of them essential.
+func (f *Follower) Missing() []string { return f.missing }
+
+// Changed returns a channel that receives when anything has changed since the last
+// time that it was received from.
+func (f *Follower) Changed() <-chan struct{} { return f.changed }
+
+// Snapshot returns the cluster as it is known now: nodes by name, and all else by
+// namespace and name, trimmed as in a dump. Kinds are read one after another, so a pod
+// may be there an instant before its ReplicaSet.
+func (f *Follower) Snapshot() *Snapshot {
+	s := &Snapshot{}
+	for _, k := range f.kinds {
+		for _, o := range k.sorted() {
+			s.add(o)
+		}
+	}
+	return s
+}

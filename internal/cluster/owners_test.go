@@ -1,0 +1,177 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+)
+
+func TestOwnersOf(t *testing.T) {
+	set := func(name string, number *int32, owners ...metav1.OwnerReference) *appsv1.ReplicaSet {
+		s := &appsv1.ReplicaSet{ObjectMeta: meta("ReplicaSet", name, owners...), Spec: appsv1.ReplicaSetSpec{Replicas: number}}
+		s.Status.Replicas = int32(replicas(number))
+		return s
+	}
+	job := func(name string, spec batchv1.JobSpec, status batchv1.JobStatus) *batchv1.Job {
+		return &batchv1.Job{ObjectMeta: meta("Job", name, owned("CronJob", "nightly")), Spec: spec, Status: status}
+	}
+	s := &Snapshot{
+		Deployments: []*appsv1.Deployment{{ObjectMeta: meta("Deployment", "web"), Spec: appsv1.DeploymentSpec{Replicas: ptr.To(int32(5))}, Status: appsv1.DeploymentStatus{Replicas: 5, UpdatedReplicas: 5}}},
+		ReplicaSets: []*appsv1.ReplicaSet{
+			set("web-1", ptr.To(int32(2)), owned("Deployment", "web")), set("web-2", ptr.To(int32(4)), owned("Deployment", "web")),
+			set("canary-1", ptr.To(int32(3)), owned("Rollout", "canary")), set("canary-2", ptr.To(int32(1)), owned("Rollout", "canary")),
+			set("blue-1", ptr.To(int32(3)), owned("Rollout", "blue")), set("blue-2", ptr.To(int32(0)), owned("Rollout", "blue")),
+			set("orphan-1", ptr.To(int32(7)), owned("Deployment", "orphan")),
+			set("alone", nil),
+		},
+		StatefulSets:           []*appsv1.StatefulSet{{ObjectMeta: meta("StatefulSet", "db"), Spec: appsv1.StatefulSetSpec{Replicas: ptr.To(int32(3))}, Status: appsv1.StatefulSetStatus{Replicas: 3}}},
+		ReplicationControllers: []*corev1.ReplicationController{{ObjectMeta: meta("ReplicationController", "old"), Spec: corev1.ReplicationControllerSpec{Replicas: ptr.To(int32(2))}, Status: corev1.ReplicationControllerStatus{Replicas: 2}}},
+		Jobs: []*batchv1.Job{
+			job("queue", batchv1.JobSpec{Parallelism: ptr.To(int32(4))}, batchv1.JobStatus{Succeeded: 9}),
+			job("few", batchv1.JobSpec{Parallelism: ptr.To(int32(4)), Completions: ptr.To(int32(3))}, batchv1.JobStatus{}),
+			job("ending", batchv1.JobSpec{Parallelism: ptr.To(int32(4)), Completions: ptr.To(int32(10))}, batchv1.JobStatus{Succeeded: 8}),
+			job("one", batchv1.JobSpec{}, batchv1.JobStatus{}),
+			job("suspended", batchv1.JobSpec{Parallelism: ptr.To(int32(4)), Suspend: ptr.To(true)}, batchv1.JobStatus{}),
+			job("done", batchv1.JobSpec{Parallelism: ptr.To(int32(4))}, batchv1.JobStatus{Conditions: []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: "True"}}}),
+		},
+	}
+	tests := []struct {
+		name        string
+		kind, owner string
+		want        *Workload
+	}{
+		{"of a ReplicaSet its Deployment, with its replicas", "ReplicaSet", "web-1", &Workload{Kind: "Deployment", Name: "web", Desired: 5}},
+		{"of a ReplicaSet that is controlled by another kind that, with what its ReplicaSets have", "ReplicaSet", "canary-2", &Workload{Kind: "Rollout", Name: "canary", Desired: 4, Rollout: "being rolled out: 2 ReplicaSets have replicas"}},
+		{"one that has moved to one of its ReplicaSets is settled", "ReplicaSet", "blue-1", &Workload{Kind: "Rollout", Name: "blue", Desired: 3}},
+		{"of a ReplicaSet whose Deployment is not known the same", "ReplicaSet", "orphan-1", &Workload{Kind: "Deployment", Name: "orphan", Desired: 7}},
+		{"a ReplicaSet for itself, with one replica where it does not say", "ReplicaSet", "alone", &Workload{Kind: "ReplicaSet", Name: "alone", Desired: 1}},
+		{"a ReplicaSet that is not known", "ReplicaSet", "gone", &Workload{Kind: "ReplicaSet", Name: "gone", Desired: -1}},
+		{"a StatefulSet", "StatefulSet", "db", &Workload{Kind: "StatefulSet", Name: "db", Desired: 3}},
+		{"a ReplicationController", "ReplicationController", "old", &Workload{Kind: "ReplicationController", Name: "old", Desired: 2}},
+		{"a DaemonSet has as many as there are nodes for it", "DaemonSet", "agent", &Workload{Kind: "DaemonSet", Name: "agent", Desired: -1}},
+		{"an operator's own kind", "Machine", "robot", &Workload{Kind: "Machine", Name: "robot", Desired: -1}},
+		{"a Job, not its CronJob, with its parallelism", "Job", "queue", &Workload{Kind: "Job", Name: "queue", Desired: 4}},
+		{"a Job runs no more pods than it has completions", "Job", "few", &Workload{Kind: "Job", Name: "few", Desired: 3}},
+		{"a Job runs no more pods than it has completions left", "Job", "ending", &Workload{Kind: "Job", Name: "ending", Desired: 2}},
+		{"a Job runs one pod where it does not say", "Job", "one", &Workload{Kind: "Job", Name: "one", Desired: 1}},
+		{"a suspended Job wants none", "Job", "suspended", &Workload{Kind: "Job", Name: "suspended", Desired: 0}},
+		{"a Job that is done wants none", "Job", "done", &Workload{Kind: "Job", Name: "done", Desired: 0}},
+	}
+	owners := NewOwners(s)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := owners.Of(podOf("a", owned(tt.kind, tt.owner)))
+			tt.want.Namespace, tt.want.UID = "default", types.UID(tt.want.Kind+"/"+tt.want.Name)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("workload (-want +got):\n%s", diff)
+			}
+			if again := owners.Of(podOf("b", owned(tt.kind, tt.owner))); again != got {
+				t.Error("another pod of it has another workload")
+			}
+		})
+	}
+	if owners.Of(podOf("a", owned("ReplicaSet", "web-1"))) != owners.Of(podOf("b", owned("ReplicaSet", "web-2"))) {
+		t.Error("pods of two ReplicaSets of a Deployment have different workloads")
+	}
+	if got := owners.Of(podOf("a")); got != nil {
+		t.Errorf("a pod without a controller has workload %v", got)
+	}
+	bystander := owned("ReplicaSet", "web-1")
+	bystander.Controller = nil
+	if got := owners.Of(podOf("a", bystander)); got != nil {
+		t.Errorf("a pod with an owner that is no controller has workload %v", got)
+	}
+}
+
+// TestOwnersFindsWhatASearchFinds compares with following references one by one.
+func TestOwnersFindsWhatASearchFinds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawCluster(t)
+		owners := NewOwners(s)
+		pointers := map[types.UID]*Workload{}
+		for _, pod := range s.Pods {
+			w, want := owners.Of(pod), metav1.GetControllerOf(pod)
+			for _, set := range s.ReplicaSets {
+				if top := metav1.GetControllerOf(set); top != nil && want != nil && set.UID == want.UID {
+					want = top
+				}
+			}
+			if want == nil != (w == nil) {
+				t.Fatalf("pod %s has workload %v, want %v", pod.Name, w, want)
+			}
+			if w == nil {
+				continue
+			}
+			if w.UID != want.UID || w.Kind != want.Kind || w.Name != want.Name {
+				t.Errorf("pod %s has workload %v, want %v", pod.Name, w, want)
+			}
+			if other, seen := pointers[w.UID]; seen && other != w {
+				t.Errorf("%v is there twice", w)
+			}
+			pointers[w.UID] = w
+		}
+	})
+}
+
+func TestRollout(t *testing.T) {
+	three := ptr.To(int32(3))
+	progressing := func(status corev1.ConditionStatus, reason string) []appsv1.DeploymentCondition {
+		return []appsv1.DeploymentCondition{{Type: "Available", Status: "False"}, {Type: appsv1.DeploymentProgressing, Status: status, Reason: reason}}
+	}
+	deployment := func(spec appsv1.DeploymentSpec, status appsv1.DeploymentStatus) string {
+		return deploymentRollout(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Spec: spec, Status: status})
+	}
+	stateful := func(strategy appsv1.StatefulSetUpdateStrategy, status appsv1.StatefulSetStatus) string {
+		return statefulSetRollout(&appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Spec: appsv1.StatefulSetSpec{Replicas: three, UpdateStrategy: strategy}, Status: status})
+	}
+	rolling := appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType}
+	partition := appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: ptr.To(int32(2))}}
+	onDelete := appsv1.StatefulSetUpdateStrategy{Type: appsv1.OnDeleteStatefulSetStrategyType}
+	spec := appsv1.DeploymentSpec{Replicas: three}
+	tests := []struct{ name, got, want string }{
+		{"a Deployment that is settled", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3, Conditions: progressing("True", "NewReplicaSetAvailable")}), ""},
+		{"a settled Deployment whose pods are broken", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, Conditions: progressing("True", "NewReplicaSetAvailable")}), ""},
+		{"a new Deployment whose pods never came up in time", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, Conditions: progressing("False", "ProgressDeadlineExceeded")}), ""},
+		{"a Deployment of none", deployment(appsv1.DeploymentSpec{Replicas: ptr.To(int32(0))}, appsv1.DeploymentStatus{ObservedGeneration: 2}), ""},
+		{"a Deployment with a new spec", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3}), "its controller has not seen its newest spec yet"},
+		{"old replicas beside all new ones", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3}), "being rolled out: 1 old replicas left, 3 of 3 updated"},
+		{"few new replicas", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 1}), "being rolled out: 2 old replicas left, 1 of 3 updated"},
+		{"a rollout past its deadline", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, Conditions: progressing("False", "ProgressDeadlineExceeded")}), "its rollout has stalled: 3 old replicas left, 1 of 3 updated"},
+		{"new replicas that are not available yet", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 2, Conditions: progressing("True", "ReplicaSetUpdated")}), "being rolled out: 2 of 3 replicas available"},
+		{"a Deployment paused between", deployment(appsv1.DeploymentSpec{Replicas: three, Paused: true}, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1}), "paused in mid-rollout: 1 of 3 replicas updated"},
+		{"a Deployment paused when settled", deployment(appsv1.DeploymentSpec{Replicas: three, Paused: true}, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3}), ""},
+		{"a Deployment that grows", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}), "being scaled: 1 of 3 replicas there"},
+		{"a Deployment that shrinks", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 5, UpdatedReplicas: 5}), "being scaled: 5 of 3 replicas there"},
+		{
+			"a Deployment that is deleted",
+			deploymentRollout(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)}}, Spec: spec, Status: appsv1.DeploymentStatus{Replicas: 3, UpdatedReplicas: 3}}), "being deleted",
+		},
+		{"a StatefulSet that is settled", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 3, CurrentRevision: "a", UpdateRevision: "a"}), ""},
+		{"a settled StatefulSet with a broken pod", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 2, CurrentRevision: "a", UpdateRevision: "a"}), ""},
+		{"a StatefulSet with a new spec", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 1, Replicas: 3, ReadyReplicas: 3}), "its controller has not seen its newest spec yet"},
+		{"a StatefulSet between two revisions", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 1, CurrentRevision: "a", UpdateRevision: "b"}), "being rolled out: 1 of 3 replicas updated"},
+		{"a StatefulSet that waits for its last replica", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 2, UpdatedReplicas: 3, CurrentRevision: "a", UpdateRevision: "b"}), "being rolled out: 2 of 3 replicas ready"},
+		{"a StatefulSet above its partition", stateful(partition, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 3, CurrentRevision: "a", UpdateRevision: "b"}), "being rolled out: 0 of 1 replicas updated"},
+		{"a StatefulSet that has come to its partition", stateful(partition, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 2, UpdatedReplicas: 1, CurrentRevision: "a", UpdateRevision: "b"}), ""},
+		{"a StatefulSet that changes only when pods are deleted", stateful(onDelete, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, CurrentRevision: "a", UpdateRevision: "b"}), ""},
+		{"such a StatefulSet that grows", stateful(onDelete, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 2, CurrentRevision: "a", UpdateRevision: "b"}), "being scaled: 2 of 3 replicas there"},
+		{"a ReplicaSet that grows", replicaSetRollout(&appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Replicas: three}}), "being scaled: 0 of 3 replicas there"},
+		{"a ReplicaSet with broken pods", replicaSetRollout(&appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Replicas: three}, Status: appsv1.ReplicaSetStatus{Replicas: 3}}), ""},
+		{"a ReplicationController that shrinks", replicationControllerRollout(&corev1.ReplicationController{Spec: corev1.ReplicationControllerSpec{Replicas: three}, Status: corev1.ReplicationControllerStatus{Replicas: 4}}), "being scaled: 4 of 3 replicas there"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.got != tt.want {
+				t.Errorf("got %q, want %q", tt.got, tt.want)
+			}
+		})
+	}
+}

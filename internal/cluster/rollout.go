@@ -1,0 +1,142 @@
+package cluster
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// What is under way with a workload, in a phrase; empty where nothing is. Pods that
+// are not ready are no rollout by themselves: a workload that is broken and stays
+// so would be waited for in vain.
+
+func deploymentRollout(d *appsv1.Deployment) string {
+	if phrase := firstSteps(d, d.Status.ObservedGeneration); phrase != "" {
+		return phrase
+	}
+	desired, status := replicas(d.Spec.Replicas), d.Status
+	old := int(status.Replicas - status.UpdatedReplicas)
+	switch {
+	case old > 0 && d.Spec.Paused:
+		return fmt.Sprintf("paused in mid-rollout: %d of %d replicas updated", status.UpdatedReplicas, desired)
+	case old > 0 && progress(d) == stalled:
+		return fmt.Sprintf("its rollout has stalled: %d old replicas left, %d of %d updated", old, status.UpdatedReplicas, desired)
+	case old > 0:
+		return fmt.Sprintf("being rolled out: %d old replicas left, %d of %d updated", old, status.UpdatedReplicas, desired)
+	case int(status.Replicas) != desired:
+		return scaled(status.Replicas, desired)
+	case progress(d) == underWay && int(status.AvailableReplicas) < desired:
+		return fmt.Sprintf("being rolled out: %d of %d replicas available", status.AvailableReplicas, desired)
+	}
+	return ""
+}
+
+// progressing is how far the deployment controller says that a rollout has come.
+type progressing int
+
+const (
+	over     progressing = iota // or never told
+	underWay                    // the new replicas are not all available yet
+	stalled                     // past its deadline
+)
+
+// progress returns what the Progressing condition says. A rollout that has come to
+// its end once stays over, whatever becomes of the pods.
+func progress(d *appsv1.Deployment) progressing {
+	for _, c := range d.Status.Conditions {
+		switch {
+		case c.Type != appsv1.DeploymentProgressing:
+		case c.Status == corev1.ConditionFalse:
+			return stalled
+		case c.Status == corev1.ConditionTrue && c.Reason != "NewReplicaSetAvailable":
+			return underWay
+		}
+	}
+	return over
+}
+
+func statefulSetRollout(s *appsv1.StatefulSet) string {
+	if phrase := firstSteps(s, s.Status.ObservedGeneration); phrase != "" {
+		return phrase
+	}
+	desired, status := replicas(s.Spec.Replicas), s.Status
+	// The pods below the partition keep the former revision for good.
+	partition := 0
+	if rolling := s.Spec.UpdateStrategy.RollingUpdate; rolling != nil && rolling.Partition != nil {
+		partition = int(*rolling.Partition)
+	}
+	updating := max(0, desired-partition)
+	// With OnDelete pods change when somebody deletes them: nothing comes by itself.
+	moves := s.Spec.UpdateStrategy.Type != appsv1.OnDeleteStatefulSetStrategyType && status.CurrentRevision != status.UpdateRevision
+	switch {
+	case moves && int(status.UpdatedReplicas) < updating:
+		return fmt.Sprintf("being rolled out: %d of %d replicas updated", status.UpdatedReplicas, updating)
+	case int(status.Replicas) != desired:
+		return scaled(status.Replicas, desired)
+	case moves && partition == 0 && int(status.ReadyReplicas) < desired:
+		return fmt.Sprintf("being rolled out: %d of %d replicas ready", status.ReadyReplicas, desired)
+	}
+	return ""
+}
+
+func replicaSetRollout(s *appsv1.ReplicaSet) string {
+	if phrase := firstSteps(s, s.Status.ObservedGeneration); phrase != "" {
+		return phrase
+	}
+	if desired := replicas(s.Spec.Replicas); int(s.Status.Replicas) != desired {
+		return scaled(s.Status.Replicas, desired)
+	}
+	return ""
+}
+
+// replicaSetsRollout is of a controller that is known by its ReplicaSets alone: more
+// than one of them in use means that it moves from one to another.
+func replicaSetsRollout(sets []*appsv1.ReplicaSet) string {
+	phrase, used := "", 0
+	for _, set := range sets {
+		if replicas(set.Spec.Replicas) > 0 || set.Status.Replicas > 0 {
+			used++
+		}
+		if phrase == "" {
+			phrase = replicaSetRollout(set)
+		}
+	}
+	if used > 1 {
+		return fmt.Sprintf("being rolled out: %d ReplicaSets have replicas", used)
+	}
+	return phrase
+}
+
+func replicationControllerRollout(c *corev1.ReplicationController) string {
+	if phrase := firstSteps(c, c.Status.ObservedGeneration); phrase != "" {
+		return phrase
+	}
+	if desired := replicas(c.Spec.Replicas); int(c.Status.Replicas) != desired {
+		return scaled(c.Status.Replicas, desired)
+	}
+	return ""
+}
+
+// firstSteps is what has to happen before a status says anything.
+func firstSteps(object metav1.Object, observed int64) string {
+	if phrase := beingDeleted(object); phrase != "" {
+		return phrase
+	}
+	if observed < object.GetGeneration() {
+		return "its controller has not seen its newest spec yet"
+	}
+	return ""
+}
+
+func beingDeleted(object metav1.Object) string {
+	if object.GetDeletionTimestamp() != nil {
+		return "being deleted"
+	}
+	return ""
+}
+
+func scaled(from int32, to int) string {
+	return fmt.Sprintf("being scaled: %d of %d replicas there", from, to)
+}

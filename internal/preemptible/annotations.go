@@ -1,0 +1,111 @@
+package preemptible
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stowage-k8s/stowage/internal/spelling"
+)
+
+// Annotations of a pod template, or of a namespace for all its pods.
+const (
+	// ModeAnnotation says whether pods may be on preemptible nodes: never, allow, prefer
+	// or require.
+	ModeAnnotation = annotationPrefix + "preemptible"
+	// MaxAnnotation is the most replicas that may, as a number or as a percentage of the
+	// desired ones, rounded down.
+	MaxAnnotation = annotationPrefix + "preemptible-max"
+	// OnDemandMinAnnotation is the least replicas that have to be on other nodes, as a
+	// number or as a percentage of the desired ones, rounded up.
+	OnDemandMinAnnotation = annotationPrefix + "on-demand-min"
+
+	annotationPrefix = "stowage.dev/"
+)
+
+var annotations = []string{ModeAnnotation, MaxAnnotation, OnDemandMinAnnotation}
+
+// maxSlips is how many characters of an annotation may be wrong for it to count as
+// one of ours: few enough to leave those of Stowage's other programs alone.
+const maxSlips = 3
+
+// Mode is whether a workload may use preemptible nodes.
+type Mode string
+
+// The modes.
+const (
+	// Never keeps off preemptible nodes.
+	Never Mode = "never"
+	// Allow does not care.
+	Allow Mode = "allow"
+	// Prefer goes to preemptible nodes first.
+	Prefer Mode = "prefer"
+	// Require keeps off all other nodes.
+	Require Mode = "require"
+)
+
+var modes = []Mode{Never, Allow, Prefer, Require}
+
+// Statement is what one side says: the pod, its namespace or the scheduler's
+// arguments. Fields that it says nothing of are nil.
+type Statement struct {
+	Mode        *Mode
+	Max         *Replicas
+	OnDemandMin *Replicas
+	// Hard says that pods rather wait than break it.
+	Hard bool
+}
+
+// ParseAnnotations reads what the annotations of a pod or a namespace say. Values
+// that make no sense are errors, and so are annotations that look like ours and are
+// not: a slip must not mean that there is no limit.
+func ParseAnnotations(all map[string]string) (Statement, error) {
+	var s Statement
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if !Claimed(key) {
+			continue
+		}
+		if err := s.parse(key, all[key]); err != nil {
+			return Statement{}, fmt.Errorf("annotation %s: %q %w", key, all[key], err)
+		}
+	}
+	if s.Mode != nil && *s.Mode == Require && (s.Max != nil || s.OnDemandMin != nil) {
+		return Statement{}, fmt.Errorf("annotations %s: require and %s or %s contradict each other", ModeAnnotation, MaxAnnotation, OnDemandMinAnnotation)
+	}
+	return s, nil
+}
+
+// Claimed says whether an annotation is one of ours, or looks like one.
+func Claimed(key string) bool {
+	if strings.HasPrefix(key, ModeAnnotation) || strings.HasPrefix(key, annotationPrefix+"on-demand") {
+		return true
+	}
+	return slices.ContainsFunc(annotations, func(known string) bool {
+		longer := len(key) - len(known)
+		return -maxSlips <= longer && longer <= maxSlips && spelling.Edits(key, known) <= maxSlips
+	})
+}
+
+func (s *Statement) parse(key, value string) error {
+	switch key {
+	case ModeAnnotation:
+		mode := Mode(value)
+		if !slices.Contains(modes, mode) {
+			return fmt.Errorf("is none of never, allow, prefer, require")
+		}
+		s.Mode = &mode
+		return nil
+	case MaxAnnotation:
+		return parseLimit(&s.Max, value)
+	case OnDemandMinAnnotation:
+		return parseLimit(&s.OnDemandMin, value)
+	}
+	return fmt.Errorf("belongs to no annotation of Stowage's; there are %s", strings.Join(annotations, ", "))
+}
+
+func parseLimit(limit **Replicas, value string) error {
+	replicas, err := ParseReplicas(value)
+	*limit = &replicas
+	return err
+}

@@ -1,0 +1,44 @@
+// Package preemptible knows nodes that a platform may take back at short notice, and
+// what workloads say of such nodes. The scheduler's plugin and the descheduler share it,
+// so that one never undoes what the other has done.
+package preemptible
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// NodeLabel is a label of a node, with the values that count.
+type NodeLabel struct {
+	Key    string
+	Values []string
+}
+
+// Recognizer tells preemptible nodes, and those that will soon be gone.
+type Recognizer struct {
+	// Labels are those by which a preemptible node is known: any one will do.
+	Labels []NodeLabel
+	// Notices are the keys of the taints that announce a node's end. One that ends in *
+	// stands for every key that begins like it.
+	Notices []string
+}
+
+// Preemptible says whether the platform may take the node back at short notice.
+func (r Recognizer) Preemptible(node *corev1.Node) bool {
+	return slices.ContainsFunc(r.Labels, func(label NodeLabel) bool {
+		value, has := node.Labels[label.Key]
+		return has && slices.Contains(label.Values, value)
+	})
+}
+
+// Notified says whether a taint says that the node will soon be gone.
+func (r Recognizer) Notified(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
+		return slices.ContainsFunc(r.Notices, func(notice string) bool {
+			prefix, isPrefix := strings.CutSuffix(notice, "*")
+			return notice == taint.Key || isPrefix && strings.HasPrefix(taint.Key, prefix)
+		})
+	})
+}

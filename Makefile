@@ -73,6 +73,11 @@ bench-loop: ## Measure what placing a pod costs on up to 15,000 nodes, in memory
 bench-packing: ## Compare how far scores fill a cluster (ARGS=--help says what it takes)
 	@go run ./cmd/stowage-bench packing $(ARGS)
 
+.PHONY: bench-deschedule
+bench-deschedule: build ## Compare the descheduler with the Kubernetes one on real control planes (ARGS=--quick: 200 nodes, in 10 minutes)
+	@hack/peers.sh
+	@go run ./cmd/stowage-bench deschedule $(ARGS)
+
 .PHONY: generate
 generate: ## Regenerate the conversions, defaults and deep copies of plugin arguments
 	@hack/generate.sh

@@ -64,6 +64,6 @@ makes no request of any.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.New(err.Error() + " (see " + cmd.CommandPath() + " --help)")
 	})
-	cmd.AddCommand(newLoopCommand(), newPackingCommand())
+	cmd.AddCommand(newDescheduleCommand(), newLoopCommand(), newPackingCommand())
 	return cmd
 }

@@ -26,6 +26,12 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
+// evictionsAtOnce is how many evictions are requested side by side, of different budgets.
+const evictionsAtOnce = 10
+
+// settle is how long budgets and rollouts are waited for when nothing else can go.
+const settle = time.Minute
+
 // apiPatience is how long the API server may stay away in the middle of a run.
 const apiPatience = time.Minute
 
@@ -224,7 +230,8 @@ func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan,
 		Cluster: d.live.follower, Planner: p, Pods: d.live.client.CoreV1(), Clock: clock.RealClock{},
 		Evictor:     disruption.NewEvictor(d.live.client, disruption.Options{Mode: disruption.ForReal, GracePeriodSeconds: d.policy.GracePeriodSeconds}),
 		Limits:      disruption.Limits{Total: d.flags.waveSize},
-		WaveTimeout: f.waveTimeout, Settle: f.waveTimeout, Patience: apiPatience,
+		AtOnce:      evictionsAtOnce,
+		WaveTimeout: f.waveTimeout, Settle: settle, Patience: apiPatience,
 		Events: recorder, FailureEvents: d.policy.EvictionFailureEventNotification,
 		Remember: func(w *cluster.Workload) {
 			moved.Moved(w, time.Now())

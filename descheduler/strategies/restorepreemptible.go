@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // restorePreemptible moves replicas to where the policies of PreemptibleNodes want them.
@@ -48,6 +51,7 @@ func (s *restorePreemptible) Deschedule(ctx context.Context, session strategy.Se
 		pods:     s.pods,
 		proposer: newProposer(session),
 		replicas: newRestoreReplicas(session.State(), s.preemptible),
+		full:     map[types.UID]int{},
 	}
 	defer r.replicas.close()
 	for settling := true; ; {
@@ -71,6 +75,8 @@ type restoreRun struct {
 	pods     selection
 	proposer *proposer
 	replicas *restoreReplicas
+	// full are the workloads for which preemptible nodes had no room after so many moves.
+	full map[types.UID]int
 }
 
 // pass proposes every replica that is badly placed once, the worst first, and says
@@ -82,11 +88,11 @@ func (r *restoreRun) pass(ctx context.Context, settling bool) (bool, error) {
 	for _, m := range r.misplaced() {
 		// Others that have moved since may have made it right.
 		fault := r.replicas.fault(m.workload, m.pod)
-		if fault == 0 || !settling && fault < restoreLeaving {
+		if fault == 0 || !settling && fault < restoreLeaving || fault == restoreUnloved && !r.hasRoom(m) {
 			continue
 		}
 		proposal := strategy.Proposal{Pod: m.pod, Reason: r.replicas.reason(m.workload, m.pod), Objective: objective}
-		v, err := r.proposer.propose(ctx, proposal, restorePlace(m.pod, fault))
+		v, err := r.proposer.propose(ctx, proposal, fmt.Sprintf("%d on %s", fault, m.pod.Spec.NodeName))
 		if err != nil || r.proposer.full {
 			return kept, err
 		}
@@ -98,14 +104,27 @@ func (r *restoreRun) pass(ctx context.Context, settling bool) (bool, error) {
 	return kept, nil
 }
 
-// restorePlace is what replicas that are refused alike have in common. One on another
-// node may still find the room that these would leave themselves; a mere wish is not
-// worth to simulate every replica for that.
-func restorePlace(pod *corev1.Pod, fault restoreFault) string {
-	if fault == restoreUnloved {
-		return "unloved"
+// hasRoom says whether a preemptible node that will stay may have room for a replica. It
+// spares most of the simulations where these nodes are full: replicas of a workload
+// request the same, so it looks once for all of them as long as nothing moves.
+func (r *restoreRun) hasRoom(m restoreMisplaced) bool {
+	if moves, known := r.full[m.workload.UID]; known && moves == r.proposer.moves {
+		return false
 	}
-	return fmt.Sprintf("%d on %s", fault, pod.Spec.NodeName)
+	requests, state := cluster.Requests(m.pod), r.replicas.state
+	for _, node := range state.Nodes() {
+		preemptible, notified := r.replicas.preemptible.Node(m.pod.Spec.SchedulerName, node.Node)
+		if !preemptible || notified {
+			continue
+		}
+		free := maps.Clone(node.Allocatable)
+		free.Add(node.Requested, -1)
+		if _, exceeds := requests.Exceeding(free); !exceeds {
+			return true
+		}
+	}
+	r.full[m.workload.UID] = r.proposer.moves
+	return false
 }
 
 // restoreMisplaced is a replica that could be better placed.

@@ -117,17 +117,12 @@ func restoreOnPreemptible(state *strategy.State, preemptible strategy.Preemptibl
 	return count
 }
 
-// restorePodsOf looks for the replicas of a workload on all nodes.
+// restorePodsOf returns the replicas of a workload that are to stay.
 func restorePodsOf(state *strategy.State, workload *strategy.Workload) []*corev1.Pod {
 	var pods []*corev1.Pod
-	for _, node := range state.Nodes() {
-		for _, pod := range node.Pods {
-			if pod.Namespace != workload.Namespace || !restoreLasts(pod) {
-				continue
-			}
-			if w := state.Workload(pod); w != nil && w.UID == workload.UID {
-				pods = append(pods, pod)
-			}
+	for _, pod := range state.Replicas(workload) {
+		if restoreLasts(pod) {
+			pods = append(pods, pod)
 		}
 	}
 	return pods

@@ -245,14 +245,27 @@ func TestRestorePreemptibleOfAnUnknownKindWantsAsManyAsThereAre(t *testing.T) {
 }
 
 func TestRestorePreemptibleTriesNoMoreThanAFewForAWish(t *testing.T) {
-	c := &restoreCluster{
-		nodes:     []restoreNode{{name: "s", spot: true}, {name: "d", room: 9}, {name: "e", room: 9}},
-		workloads: []*restoreSet{{name: "web", mode: "prefer", max: -1, desired: 6, on: []string{"d", "d", "d", "e", "e", "e"}}},
-	}
-	session := c.session(c.picture())
-	runRestore(t, session, nil)
-	if diff := cmp.Diff([]string{"web/web-0 WouldReturn", "web/web-1 WouldReturn"}, session.Refused); diff != "" {
-		t.Errorf("refused (-want +got):\n%s", diff)
+	for name, tt := range map[string]struct {
+		room int
+		want []string
+	}{
+		"where preemptible nodes are full, none": {0, nil},
+		"where the scheduler has other plans, two on each node": {
+			9, []string{"web/web-0 WouldReturn", "web/web-1 WouldReturn", "web/web-3 WouldReturn", "web/web-4 WouldReturn"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &restoreCluster{
+				nodes:     []restoreNode{{name: "s", spot: true, room: tt.room}, {name: "d", room: 9}, {name: "e", room: 9}},
+				workloads: []*restoreSet{{name: "web", mode: "prefer", max: -1, desired: 6, on: []string{"d", "d", "d", "e", "e", "e"}}},
+			}
+			session := c.session(c.picture())
+			session.Schedule = func(_ *strategy.State, pod *corev1.Pod) string { return pod.Spec.NodeName }
+			runRestore(t, session, nil)
+			if diff := cmp.Diff(tt.want, session.Refused); diff != "" {
+				t.Errorf("refused (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -41,16 +41,19 @@ type State struct {
 	byName  map[string]*Node
 	// origins are the pods that replacements stand for.
 	origins map[types.UID]*corev1.Pod
+	// replicas are the pods on nodes by the UID of their workload.
+	replicas map[types.UID][]*corev1.Pod
 }
 
 // NewState returns the state of a picture. The policy looks at the nodes that the
 // selector selects.
 func NewState(picture *Snapshot, nodeSelector labels.Selector) *State {
 	s := &State{
-		picture: picture,
-		owners:  cluster.NewOwners(picture),
-		byName:  make(map[string]*Node, len(picture.Nodes)),
-		origins: map[types.UID]*corev1.Pod{},
+		picture:  picture,
+		owners:   cluster.NewOwners(picture),
+		byName:   make(map[string]*Node, len(picture.Nodes)),
+		origins:  map[types.UID]*corev1.Pod{},
+		replicas: map[types.UID][]*corev1.Pod{},
 	}
 	for _, node := range picture.Nodes {
 		n := &Node{Node: node, Allocatable: cluster.Allocatable(node), Requested: Amounts{}, Selected: nodeSelector.Matches(labels.Set(node.Labels))}
@@ -84,6 +87,10 @@ func (s *State) Workload(pod *corev1.Pod) *Workload { return s.owners.Of(pod) }
 // Owners are the controllers of the picture's pods.
 func (s *State) Owners() *cluster.Owners { return s.owners }
 
+// Replicas returns the pods of a workload that are on nodes and have not come to their
+// end, terminating ones included.
+func (s *State) Replicas(workload *Workload) []*corev1.Pod { return s.replicas[workload.UID] }
+
 // Origin returns the pod that was moved, for the replacement of one; nil for others.
 func (s *State) Origin(pod *corev1.Pod) *corev1.Pod { return s.origins[pod.UID] }
 
@@ -95,6 +102,9 @@ func (s *State) Add(pod *corev1.Pod) {
 	}
 	n.Pods = append(n.Pods, pod)
 	n.Requested.Add(cluster.Requests(pod), 1)
+	if workload := s.owners.Of(pod); workload != nil {
+		s.replicas[workload.UID] = append(s.replicas[workload.UID], pod)
+	}
 }
 
 // Remove takes a pod from its node.
@@ -103,12 +113,16 @@ func (s *State) Remove(pod *corev1.Pod) {
 	if n == nil {
 		return
 	}
-	i := slices.IndexFunc(n.Pods, func(p *corev1.Pod) bool { return p.UID == pod.UID })
+	same := func(p *corev1.Pod) bool { return p.UID == pod.UID }
+	i := slices.IndexFunc(n.Pods, same)
 	if i < 0 {
 		return
 	}
 	n.Pods = slices.Delete(n.Pods, i, i+1)
 	n.Requested.Add(cluster.Requests(pod), -1)
+	if workload := s.owners.Of(pod); workload != nil {
+		s.replicas[workload.UID] = slices.DeleteFunc(s.replicas[workload.UID], same)
+	}
 }
 
 // AddReplacement puts the replacement of a pod on its node.

@@ -1,0 +1,112 @@
+package deschedule
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Figure is one thing measured.
+type Figure struct {
+	// Case is the case's name and the number of nodes, as in "skew/200".
+	Case    string  `json:"case"`
+	Subject string  `json:"subject"`
+	Metric  string  `json:"metric"`
+	Value   float64 `json:"value"`
+	Unit    string  `json:"unit"`
+}
+
+// outcome is what one run of a subject has come to.
+type outcome struct {
+	evictions, bound  int
+	returned, useless int
+	seen              seen
+	calls             calls
+	before, after     float64 // imbalance
+	emptied           int
+	second            int
+	ran               ran
+}
+
+// figures lists the outcome.
+func (o outcome) figures(name, subject string) []Figure {
+	return collect(name, subject, []measured{
+		{"evictions", float64(o.evictions), "count"},
+		{"evictions_lower_bound", float64(o.bound), "count"},
+		{"returned_to_source", float64(o.returned), "count"},
+		{"useless", float64(o.useless), "count"},
+		{"rejected_429", float64(o.calls.rejected), "count"},
+		{"min_availability", o.seen.lowest, "fraction"},
+		{"budgets_broken", float64(o.seen.broken), "count"},
+		{"imbalance_before", o.before, "points"},
+		{"imbalance_after", o.after, "points"},
+		{"nodes_emptied", float64(o.emptied), "count"},
+		{"second_run_evictions", float64(o.second), "count"},
+		{"plan_s", o.planned().Seconds(), "s"},
+		{"wall_s", o.ran.wall.Seconds(), "s"},
+		{"peak_rss_mib", float64(o.ran.peakRSS) / (1 << 20), "MiB"},
+		{"api_calls", float64(o.calls.total), "count"},
+		{"exit_code", float64(o.ran.code), "code"},
+	})
+}
+
+// planned is how long it took until the first eviction was asked for, or until the end
+// where none was.
+func (o outcome) planned() time.Duration {
+	if o.calls.firstEviction != nil {
+		return *o.calls.firstEviction
+	}
+	return o.ran.wall
+}
+
+// measured is a figure of one case and subject.
+type measured struct {
+	metric string
+	value  float64
+	unit   string
+}
+
+func collect(name, subject string, list []measured) []Figure {
+	var figures []Figure
+	for _, m := range list {
+		figures = append(figures, Figure{Case: name, Subject: subject, Metric: m.metric, Value: math.Round(m.value*1000) / 1000, Unit: m.unit})
+	}
+	return figures
+}
+
+// WriteJSON writes the figures as a list.
+func WriteJSON(out io.Writer, figures []Figure) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(figures)
+}
+
+// WriteFile writes the figures to a file, whole or not at all.
+func WriteFile(path string, figures []Figure) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	// Temporary files are their owner's alone.
+	if err := file.Chmod(0o644); err != nil {
+		_ = file.Close()
+		return err
+	}
+	if err := WriteJSON(file, figures); err != nil {
+		_ = file.Close()
+		return fmt.Errorf("writing %s: %w", file.Name(), err)
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}

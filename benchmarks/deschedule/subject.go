@@ -1,0 +1,90 @@
+package deschedule
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
+)
+
+const (
+	stowageProgram = "stowage-descheduler"
+	// peerProgram is where hack/peers.sh leaves the known descheduler.
+	peerProgram = "out/peers/descheduler"
+	// qps and burst limit subjects, in requests per second.
+	qps, burst = 1000, 2000
+	// stoppedCode is what stowage ends with when it has stopped for safety.
+	stoppedCode = 2
+)
+
+// Subject is a descheduler.
+type Subject struct {
+	Name string
+	// ours says that it is Stowage's, noNodeFit that it evicts without asking whether
+	// there is a node that the pod could go to.
+	ours, noNodeFit bool
+}
+
+// Subjects are the deschedulers that are compared.
+func Subjects() []Subject {
+	return []Subject{
+		{Name: "stowage", ours: true},
+		{Name: "peer-nodefit"},
+		{Name: "peer", noNodeFit: true},
+	}
+}
+
+// QuickSubjects are those of a quick run.
+func QuickSubjects() []Subject { return Subjects()[:2] }
+
+// binary returns the path of the subject's program.
+func (s Subject) binary() (string, error) {
+	if s.ours {
+		return playground.FindBinary(stowageProgram)
+	}
+	root, err := playground.ProjectRoot()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(root, peerProgram)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%s is not built: run hack/peers.sh in %s", peerProgram, root)
+	}
+	return path, nil
+}
+
+// args returns the arguments of one run against a cluster. Of the schedulers of the
+// cluster stowage need not be told: both are configured as it expects.
+func (s Subject) args(policyFile, kubeconfig string) []string {
+	args := []string{
+		"--kubeconfig", kubeconfig, "--policy-config-file", policyFile,
+		"--client-connection-qps", fmt.Sprint(qps), "--client-connection-burst", fmt.Sprint(burst),
+		"--disable-metrics", "--secure-port", "0",
+	}
+	if s.ours {
+		return append([]string{"run", "--cooldown", "0", "-o", "json"}, args...)
+	}
+	return args
+}
+
+// planArgs returns the arguments for planning on a recorded cluster.
+func planArgs(policyFile, dump string) []string {
+	return []string{"plan", "--from-dump", dump, "--policy-config-file", policyFile, "-o", "json"}
+}
+
+// check says what is wrong with how a run of the subject has ended.
+func (s Subject) check(r ran, logs string) error {
+	if r.code == 0 || s.ours && r.code == stoppedCode {
+		return nil
+	}
+	return fmt.Errorf("%s ended with exit code %d; its log: %s", s.Name, r.code, tail(logs))
+}
+
+// tail returns the end of the last line of a log.
+func tail(logs string) string {
+	lines := strings.Split(strings.TrimSpace(logs), "\n")
+	last := lines[len(lines)-1]
+	return last[max(0, len(last)-300):]
+}

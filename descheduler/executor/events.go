@@ -1,0 +1,56 @@
+package executor
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// What events of evictions are called.
+const (
+	ReasonDescheduled = "Descheduled"
+	ReasonFailed      = "DeschedulingFailed"
+	action            = "Evict"
+)
+
+// maxNote is the longest note that the API server takes, in bytes.
+const maxNote = 1024
+
+// announce makes an event of an eviction.
+func (r *run) announce(e *plan.Eviction) {
+	if r.Events == nil {
+		return
+	}
+	m := &e.Move
+	why := fmt.Sprintf("by strategy %s of profile %s: %s", m.Strategy, m.Profile, m.Reason)
+	switch {
+	case e.Outcome == disruption.Evicted:
+		to := ""
+		if m.To != "" {
+			to = ", its replacement is expected on node " + m.To
+		}
+		r.emit(m.Object, corev1.EventTypeNormal, ReasonDescheduled, fmt.Sprintf("evicted from node %s%s, %s", m.From, to, why))
+	case r.FailureEvents && !disrupts(e.Outcome):
+		r.emit(m.Object, corev1.EventTypeWarning, ReasonFailed, fmt.Sprintf("not evicted from node %s: %s; chosen %s", m.From, e.Error, why))
+	}
+}
+
+func (r *run) emit(pod *corev1.Pod, kind, reason, note string) {
+	r.Events.Eventf(pod, nil, kind, reason, action, "%s", strings.ToValidUTF8(note[:min(len(note), maxNote)], ""))
+}
+
+// remember tells whose pod is moved, the first time.
+func (r *run) remember(w *cluster.Workload) {
+	if w == nil || r.remembered[w.UID] {
+		return
+	}
+	r.remembered[w.UID] = true
+	if r.Remember != nil {
+		r.Remember(w)
+	}
+}

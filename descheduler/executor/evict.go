@@ -1,0 +1,212 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+const (
+	// askAgainAfter is how long to wait where the API server does not say.
+	askAgainAfter = time.Second
+	// askTimeout bounds the question what became of a pod.
+	askTimeout = 5 * time.Second
+)
+
+// disrupts says whether the pod is gone by the outcome, or may be.
+func disrupts(o disruption.Outcome) bool {
+	return o == disruption.Evicted || o == disruption.Unanswered
+}
+
+// evict evicts the wave's pods, those of different budgets side by side. A unit of which
+// the first pod cannot be evicted is dropped.
+func (r *run) evict(ctx context.Context, w *wave, units []unit) error {
+	r.refusals.wave = 0
+	begin := len(r.result.Evictions)
+	lanes := make(chan []unit)
+	var working sync.WaitGroup
+	var stopped error
+	r.mu.Lock()
+	for range max(1, r.AtOnce) {
+		working.Go(func() {
+			for lane := range lanes {
+				r.mu.Lock()
+				for _, u := range lane {
+					if stopped != nil || w.outage {
+						break
+					}
+					stopped = r.evictUnit(ctx, w, u)
+				}
+				r.mu.Unlock()
+			}
+		})
+	}
+	all := r.lanes(units)
+	r.mu.Unlock()
+	for _, lane := range all {
+		lanes <- lane
+	}
+	close(lanes)
+	working.Wait()
+	w.inOrder(r.result.Evictions[begin:], begin, units)
+	return stopped
+}
+
+// lanes sorts units by budget: two requests at once would get in each other's way at the
+// same one.
+func (r *run) lanes(units []unit) [][]unit {
+	var lanes [][]unit
+	byBudget := map[types.NamespacedName]int{}
+	for _, u := range units {
+		budget := r.ledger.May(u[0].Object).Budget
+		i, known := byBudget[budget]
+		if !known || budget.Name == "" {
+			i = len(lanes)
+			lanes = append(lanes, nil)
+			byBudget[budget] = i
+		}
+		lanes[i] = append(lanes[i], u)
+	}
+	return lanes
+}
+
+// evictUnit evicts the pods of a unit one after the other.
+func (r *run) evictUnit(ctx context.Context, w *wave, u unit) error {
+	for i := range u {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		evicted, err := r.evictOne(ctx, w, &u[i])
+		if err != nil {
+			return err
+		}
+		r.tell(w.progress(""))
+		if evicted {
+			continue
+		}
+		r.outdated = r.outdated || len(u) > 1
+		if i == 0 {
+			r.drop(u[1:], strategy.OverBudget, fmt.Sprintf("it only makes sense together with pod %s/%s, which could not be evicted", u[0].Pod.Namespace, u[0].Pod.Name))
+			return nil
+		}
+	}
+	return nil
+}
+
+// evictOne evicts one pod and notes what came of it.
+func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool, err error) {
+	if verdict := r.ledger.May(m.Object); !verdict.Allowed {
+		r.drop(unit{*m}, strategy.OverBudget, verdict.Reason)
+		return false, nil
+	}
+	at := r.Clock.Now()
+	answer, err := r.ask(ctx, w, m)
+	if answer.Outcome == disruption.NotAsked {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		return false, &stop{plan.Failed, answer.Err.Error()}
+	}
+	e := plan.Eviction{Move: *m, Wave: w.number, Outcome: answer.Outcome}
+	if answer.Err != nil {
+		e.Error = answer.Err.Error()
+	}
+	if answer.Outcome.Spends() {
+		r.ledger.Spend(m.Object)
+	}
+	if answer.Outcome == disruption.Unanswered {
+		e.Outcome, err = r.fate(ctx, w, m)
+		switch e.Outcome {
+		case disruption.Evicted:
+			e.Error = ""
+		case disruption.Failed:
+			e.Error += "; it was not evicted"
+		}
+	}
+	r.result.Evictions = append(r.result.Evictions, e)
+	switch e.Outcome {
+	case disruption.WouldEvict:
+		r.done.Moves = append(r.done.Moves, *m)
+		return true, err
+	case disruption.Evicted, disruption.Unanswered:
+		r.done.Moves = append(r.done.Moves, *m)
+		r.remember(w.add(m, len(r.result.Evictions)-1, at))
+		r.announce(&e)
+		return true, err
+	}
+	r.announce(&e)
+	return false, err
+}
+
+// ask requests the eviction, and once more if the API server has too much to do.
+func (r *run) ask(ctx context.Context, w *wave, m *plan.Move) (disruption.Result, error) {
+	answer := r.request(ctx, m)
+	err := r.refusals.add(answer, w.number, w.planned)
+	if err != nil || answer.Outcome != disruption.TooManyRequests || answer.RetryAfter > r.Patience {
+		return answer, err
+	}
+	if r.sleep(ctx, cmp.Or(answer.RetryAfter, askAgainAfter)) != nil {
+		return answer, ctx.Err()
+	}
+	picture := r.Cluster.Snapshot()
+	r.ledger.Update(picture.Budgets, picture.Pods)
+	if !r.ledger.May(m.Object).Allowed {
+		return answer, nil
+	}
+	answer = r.request(ctx, m)
+	return answer, r.refusals.add(answer, w.number, w.planned)
+}
+
+// request makes the one request, during which others may be made.
+func (r *run) request(ctx context.Context, m *plan.Move) disruption.Result {
+	ctx, cancel := context.WithTimeout(ctx, r.Patience)
+	defer cancel()
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	return r.Evictor.Evict(ctx, disruption.TargetOf(m.Object))
+}
+
+// fate asks the API server what became of a pod whose eviction got no answer, until it
+// says: Evicted, Failed for a pod that is still there, or Unanswered where it said
+// nothing. It ends the wave in any case, since the cluster may be another one by then.
+func (r *run) fate(ctx context.Context, w *wave, m *plan.Move) (disruption.Outcome, error) {
+	w.outage, r.outdated = true, true
+	deadline := r.Clock.Now().Add(r.Patience)
+	for {
+		changed := r.Cluster.Changed()
+		asking, cancel := context.WithTimeout(ctx, askTimeout)
+		pod, err := r.Pods.Pods(m.Pod.Namespace).Get(asking, m.Pod.Name, metav1.GetOptions{})
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return disruption.Unanswered, ctx.Err()
+		case apierrors.IsNotFound(err) || err == nil && (pod.UID != m.Pod.UID || pod.DeletionTimestamp != nil):
+			return disruption.Evicted, nil
+		case err == nil:
+			// Nothing was taken from its budget either. What the cluster is like now is known
+			// when something of it arrives.
+			r.ledger = disruption.NewLedger(nil, nil)
+			select {
+			case <-changed: // by something from before
+			default:
+			}
+			return disruption.Failed, r.wait(ctx, changed, r.Clock.Now().Add(r.Settle))
+		case !r.Clock.Now().Before(deadline):
+			return disruption.Unanswered, &stop{plan.Failed, fmt.Sprintf("the API server has not answered for %v: %v", r.Patience, err)}
+		}
+		r.tell(w.progress("the API server"))
+		if err := r.sleep(ctx, askAgainAfter); err != nil {
+			return disruption.Unanswered, err
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package executor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// conclude notes where the wave's replacements landed and what that is good for.
+func (r *run) conclude(w *wave) error {
+	if len(w.evictions) == 0 {
+		return nil
+	}
+	picture := r.Cluster.Snapshot()
+	pods := byWorkload(picture, cluster.NewOwners(picture), w.namespaces)
+	for _, l := range w.workloads {
+		l.match(pods[l.UID])
+	}
+	asPlanned := true
+	var landed []*eviction
+	for _, e := range w.evictions {
+		if e.replacement == nil {
+			continue
+		}
+		r.done.Replacements[e.replacement.UID] = true
+		node := e.replacement.Spec.NodeName
+		if node == "" {
+			continue
+		}
+		landed = append(landed, e)
+		entry := &r.result.Evictions[e.entry]
+		entry.LandedOn, entry.Returned = node, node == e.move.From
+		if since, ready := e.workload.readySince[e.replacement.UID]; ready {
+			entry.ReadyAfter = max(since.Sub(e.at), time.Nanosecond)
+		}
+		asPlanned = asPlanned && expected(e.move, node)
+	}
+	r.differs = r.differs || !asPlanned
+	useless := r.landings.useless
+	err := r.judge(w, picture, landed)
+	useless = r.landings.useless - useless
+	if useless < len(w.evictions) {
+		r.vain = 0
+	}
+	return err
+}
+
+// expected says whether the plan has the replacement on the node, or possibly there.
+func expected(m *plan.Move, node string) bool {
+	return node == m.To || slices.Contains(m.Possible, node)
+}
+
+// match tells which of the workload's new pods came for which eviction. They are all
+// alike, so each eviction gets one as it was planned, if there is one.
+func (l *workload) match(pods []*corev1.Pod) {
+	var came []*corev1.Pod
+	for _, pod := range pods {
+		if !l.seen[pod.UID] && stays(pod) {
+			came = append(came, pod)
+		}
+	}
+	slices.SortFunc(came, func(a, b *corev1.Pod) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	for _, suits := range []func(*eviction, *corev1.Pod) bool{
+		func(e *eviction, pod *corev1.Pod) bool { return pod.Name == e.move.Pod.Name },
+		func(e *eviction, pod *corev1.Pod) bool { return pod.Spec.NodeName == e.move.To },
+		func(e *eviction, pod *corev1.Pod) bool { return expected(e.move, pod.Spec.NodeName) },
+		func(*eviction, *corev1.Pod) bool { return true },
+	} {
+		for _, e := range l.evictions {
+			if e.replacement != nil {
+				continue
+			}
+			if i := slices.IndexFunc(came, func(pod *corev1.Pod) bool { return suits(e, pod) }); i >= 0 {
+				e.replacement = came[i]
+				came = slices.Delete(came, i, i+1)
+			}
+		}
+	}
+}
+
+// judge asks the moves' objectives what the landings are good for. It goes through them as
+// the planner did: each supposes those before it. Of nodes that are gone since nothing can
+// be said.
+func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) error {
+	state := strategy.NewState(picture, labels.Everything())
+	landed = slices.DeleteFunc(landed, func(e *eviction) bool {
+		return state.Node(e.replacement.Spec.NodeName) == nil || state.Node(e.move.From) == nil
+	})
+	there := podsOf(picture)
+	for _, e := range landed {
+		state.Remove(e.replacement)
+		if there[e.move.Pod.UID] == nil {
+			state.Add(e.move.Object)
+		}
+	}
+	of := landings{}
+	for begin, end := 0, 0; begin < len(landed); begin = end {
+		for end = begin; end < len(landed) && (end == begin || together(landed[begin].move, landed[end].move)); end++ {
+			state.Remove(landed[end].move.Object)
+		}
+		for _, e := range landed[begin:end] {
+			node := e.replacement.Spec.NodeName
+			if e.move.Objective.Gain(state, e.move.Object, node) <= 0 {
+				r.result.Evictions[e.entry].Useless = true
+				of.useless++
+			}
+			of.seen++
+			state.AddReplacement(e.replacement, e.move.Object)
+		}
+	}
+	r.landings.seen += of.seen
+	r.landings.useless += of.useless
+	if err := of.check(fmt.Sprintf("in wave %d", w.number)); err != nil {
+		return err
+	}
+	return r.landings.check("in this run")
+}
+
+func together(a, b *plan.Move) bool { return a.Together != 0 && a.Together == b.Together }

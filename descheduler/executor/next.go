@@ -1,0 +1,168 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// held is a unit that cannot go yet, and why.
+type held struct {
+	unit
+	rule   strategy.Rule
+	reason string
+}
+
+// next returns what of the queue's first wave goes now, and takes it from the queue. It
+// waits while nothing can go, but not for ever: then it drops what is left of the wave.
+func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
+	deadline := r.Clock.Now().Add(r.Settle)
+	for {
+		changed := r.Cluster.Changed()
+		picture := r.Cluster.Snapshot()
+		if err := r.nodes.check(picture); err != nil {
+			return nil, nil, err
+		}
+		r.ledger.Update(picture.Budgets, picture.Pods)
+		going, waiting := r.sift(picture)
+		switch {
+		case len(going) > 0 || len(waiting) == 0:
+			r.take(going)
+			return picture, going, nil
+		case !r.Clock.Now().Before(deadline):
+			for _, h := range waiting {
+				r.drop(h.unit, h.rule, h.reason)
+			}
+			r.queue[0] = nil
+			return picture, nil, nil
+		}
+		r.tell(Progress{Wave: r.result.Waves + 1, Waiting: waiting[0].reason})
+		if err := r.wait(ctx, changed, deadline); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// sift returns what of the queue's first wave goes now, and what has to wait where nothing
+// can go. It drops what is no longer as it was planned with.
+func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
+	pods, owners := podsOf(picture), cluster.NewOwners(picture)
+	ready := readyPods(picture, owners)
+	var there []plan.Move
+	var free []unit
+	for _, u := range unitsOf(r.queue[0]) {
+		if why := u.outdated(pods); why != "" {
+			r.drop(u, strategy.Outdated, why)
+			continue
+		}
+		for i := range u {
+			u[i].Object = pods[u[i].Pod.UID]
+		}
+		there = append(there, u...)
+		if rule, reason := r.hindrance(u, owners, ready); rule != "" {
+			waiting = append(waiting, held{u, rule, reason})
+		} else {
+			free = append(free, u)
+		}
+	}
+	r.queue[0] = there
+	if going = r.fit(owners, free); len(going) > 0 {
+		return going, nil
+	}
+	for _, u := range free {
+		waiting = append(waiting, held{u, strategy.OverBudget, fmt.Sprintf("its %d pods only make sense together, and the budgets and the limits of a wave do not let all go at once", len(u))})
+	}
+	return nil, waiting
+}
+
+// hindrance says why the unit has to wait: for a budget, or for a workload that has fewer
+// pods than it should.
+func (r *run) hindrance(u unit, owners *cluster.Owners, ready map[types.UID]int) (strategy.Rule, string) {
+	for i := range u {
+		pod := u[i].Object
+		verdict := r.ledger.May(pod)
+		if !verdict.Allowed {
+			return strategy.OverBudget, verdict.Reason
+		}
+		w := owners.Of(pod)
+		switch {
+		case w == nil || !cluster.Holds(pod):
+		case w.Rollout != "":
+			return strategy.Rollout, fmt.Sprintf("%s (%s)", w, w.Rollout)
+		case verdict.Rule == disruption.NoBudget && up(pod) && w.Desired > 1 && ready[w.UID] == 1:
+			return strategy.Rollout, fmt.Sprintf("%s (no pod but this one is ready, and no budget protects it)", w)
+		}
+	}
+	return "", ""
+}
+
+// readyPods counts the ready pods of each workload.
+func readyPods(picture *cluster.Snapshot, owners *cluster.Owners) map[types.UID]int {
+	ready := map[types.UID]int{}
+	for _, pod := range picture.Pods {
+		if w := owners.Of(pod); w != nil && up(pod) {
+			ready[w.UID]++
+		}
+	}
+	return ready
+}
+
+// check has the planner justify the units on the picture, and returns those that it still
+// does, with where they would go now.
+func (r *run) check(ctx context.Context, picture *cluster.Snapshot, units []unit) ([]unit, error) {
+	moves := slices.Concat(units...)
+	if len(moves) == 0 {
+		return nil, nil
+	}
+	kept, dropped, err := r.Planner.Check(ctx, picture, moves, r.done)
+	if err != nil {
+		return nil, fmt.Errorf("checking the next wave: %w", err)
+	}
+	r.result.Dropped = append(r.result.Dropped, dropped...)
+	r.differs = r.differs || len(kept) < len(moves)
+	now := make(map[types.UID]plan.Move, len(kept))
+	for _, m := range kept {
+		now[m.Pod.UID] = m
+	}
+	var justified []unit
+	for _, u := range units {
+		var still unit
+		for i := range u {
+			if m, is := now[u[i].Pod.UID]; is {
+				still = append(still, m)
+			}
+		}
+		if len(still) == len(u) {
+			justified = append(justified, still)
+		} else {
+			r.drop(still, strategy.NoImprovement, "it only makes sense together with a move that is no longer justified")
+		}
+	}
+	return justified, nil
+}
+
+// take takes units from the queue's first wave.
+func (r *run) take(units []unit) {
+	taken := map[types.UID]bool{}
+	for _, m := range slices.Concat(units...) {
+		taken[m.Pod.UID] = true
+	}
+	r.queue[0] = slices.DeleteFunc(r.queue[0], func(m plan.Move) bool { return taken[m.Pod.UID] })
+}
+
+// drop notes moves that are not tried.
+func (r *run) drop(moves []plan.Move, rule strategy.Rule, reason string) {
+	for i := range moves {
+		m := &moves[i]
+		r.result.Dropped = append(r.result.Dropped, plan.Refusal{
+			Pod: m.Pod, Node: m.From, Profile: m.Profile, Strategy: m.Strategy, Rule: rule, Reason: reason,
+		})
+	}
+}

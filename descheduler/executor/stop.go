@@ -1,0 +1,122 @@
+package executor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// stop is an early end of a run.
+type stop struct {
+	cause  plan.Cause
+	reason string
+}
+
+func (s *stop) Error() string { return s.reason }
+
+// interrupted says what an interrupted run leaves behind.
+func (r *run) interrupted(cause error) *stop {
+	waited := 0
+	for i := range r.result.Evictions {
+		e := &r.result.Evictions[i]
+		if e.Wave == r.result.Waves && disrupts(e.Outcome) && e.ReadyAfter == 0 && replaced(&e.Move) {
+			waited++
+		}
+	}
+	reason := fmt.Sprintf("interrupted: %v", cause)
+	if waited > 0 {
+		reason += fmt.Sprintf("; %d replacements of wave %d were not waited for to the end", waited, r.result.Waves)
+	}
+	return &stop{plan.Interrupted, reason}
+}
+
+// nodes knows which nodes were ready at some time of the run.
+type nodes struct{ wereReady map[string]bool }
+
+// check stops the run when a node that was ready no longer is. Nodes that never were do
+// not matter: those that join a cluster begin so.
+func (n *nodes) check(picture *cluster.Snapshot) error {
+	var lost []string
+	for _, node := range picture.Nodes {
+		switch {
+		case nodeReady(node):
+			n.wereReady[node.Name] = true
+		case n.wereReady[node.Name]:
+			lost = append(lost, node.Name)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	slices.Sort(lost)
+	return &stop{plan.NodesNotReady, "during the run these nodes ceased to be Ready: " + some(lost, ", ")}
+}
+
+func nodeReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// How many refusals and useless landings end a run: so many in a row, or at least so many
+// if they are more than a fraction of the wave.
+const (
+	refusalsInARow = 3
+	refusalsLeast  = 3
+	refusalsPart   = 5 // a fifth
+	uselessLeast   = 2
+	uselessPart    = 10 // a tenth
+)
+
+// refusals counts the evictions that were refused: in a row, and of the wave.
+type refusals struct{ row, wave int }
+
+// add counts an answer, and stops the run where too many were refusals.
+func (c *refusals) add(answer disruption.Result, wave, planned int) error {
+	cause := plan.Refused
+	switch answer.Outcome {
+	case disruption.Gone, disruption.Unanswered: // says nothing of what is allowed
+		return nil
+	case disruption.Evicted, disruption.WouldEvict:
+		c.row = 0
+		return nil
+	case disruption.Forbidden, disruption.Failed:
+		cause = plan.Failed
+	}
+	c.row++
+	c.wave++
+	switch {
+	case c.row >= refusalsInARow:
+		return &stop{cause, fmt.Sprintf("%d evictions in a row were refused, the last one: %v", c.row, answer.Err)}
+	case c.wave >= refusalsLeast && c.wave*refusalsPart > planned:
+		return &stop{cause, fmt.Sprintf("in wave %d, of %d pods, %d evictions were refused, the last one: %v", wave, planned, c.wave, answer.Err)}
+	}
+	return nil
+}
+
+// landings counts the replacements that were seen on a node, and those that are no better
+// there.
+type landings struct{ seen, useless int }
+
+func (l landings) check(where string) error {
+	if l.useless < uselessLeast || l.useless*uselessPart <= l.seen {
+		return nil
+	}
+	return &stop{plan.NoProgress, fmt.Sprintf("%s %d of %d replacements landed where they are no better: is the schedulers' configuration the one that was planned with?", where, l.useless, l.seen)}
+}
+
+// shown is how many of a long list a message shows.
+const shown = 5
+
+func some(all []string, separator string) string {
+	if len(all) > shown {
+		all = append(slices.Clone(all[:shown]), fmt.Sprintf("and %d more", len(all)-shown))
+	}
+	return strings.Join(all, separator)
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -27,7 +28,7 @@ func reading(group string, resources ...string) []right {
 
 // without returns the rules that are left when rights are taken away: one for each of
 // the others.
-func without(rules []rbacv1.PolicyRule, taken []right) []rbacv1.PolicyRule {
+func without(rules []rbacv1.PolicyRule, taken ...right) []rbacv1.PolicyRule {
 	var left []rbacv1.PolicyRule
 	for _, rule := range rules {
 		for _, group := range rule.APIGroups {
@@ -43,6 +44,32 @@ func without(rules []rbacv1.PolicyRule, taken []right) []rbacv1.PolicyRule {
 	return left
 }
 
+// shippedClusterRules returns what the descheduler may do in the whole cluster, and
+// shippedRoleRules what it may do in its namespace.
+func shippedClusterRules(t *testing.T) []rbacv1.PolicyRule {
+	t.Helper()
+	role, err := client.RbacV1().ClusterRoles().Get(t.Context(), program, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return role.Rules
+}
+
+func shippedRoleRules(t *testing.T) []rbacv1.PolicyRule {
+	t.Helper()
+	list, err := client.RbacV1().Roles(systemNamespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []rbacv1.PolicyRule
+	for _, role := range list.Items {
+		if role.Name == program || role.Name == program+"-election" {
+			rules = append(rules, role.Rules...)
+		}
+	}
+	return rules
+}
+
 // accountWithout returns the kubeconfig of a service account that may do what the
 // descheduler's may, but for some rights. It is gone with the test.
 func accountWithout(t *testing.T, taken ...right) string {
@@ -53,21 +80,10 @@ func accountWithout(t *testing.T, taken ...right) string {
 		t.Fatal(err)
 	}
 	name := account.Name
-	all, err := rbac.ClusterRoles().Get(t.Context(), program, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clusterRole := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: without(all.Rules, taken)}
-	had := len(without(all.Rules, nil))
-	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	for _, shipped := range []string{program, program + "-election"} {
-		all, err := rbac.Roles(systemNamespace).Get(t.Context(), shipped, metav1.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		role.Rules = append(role.Rules, without(all.Rules, taken)...)
-		had += len(without(all.Rules, nil))
-	}
+	inCluster, inNamespace := shippedClusterRules(t), shippedRoleRules(t)
+	clusterRole := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: without(inCluster, taken...)}
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: without(inNamespace, taken...)}
+	had := len(without(inCluster)) + len(without(inNamespace))
 	if left := len(clusterRole.Rules) + len(role.Rules); left != had-len(taken) {
 		t.Fatalf("of %d rights %d are left without %v", had, left, taken)
 	}
@@ -136,48 +152,85 @@ func allowed(ctx context.Context, t *testing.T, account string, action authoriza
 	return answer.Status.Allowed
 }
 
+// What the descheduler is refused without, by what it needs it for.
+var (
+	// toPlan are the rights to read what a plan would be wrong without, by kind.
+	toPlan = map[string][]right{
+		"namespaces":           reading("", "namespaces"),
+		"nodes":                reading("", "nodes"),
+		"pods":                 reading("", "pods"),
+		"deployments":          reading("apps", "deployments"),
+		"replicasets":          reading("apps", "replicasets"),
+		"statefulsets":         reading("apps", "statefulsets"),
+		"poddisruptionbudgets": reading("policy", "poddisruptionbudgets"),
+	}
+	// toPlanWell are those to read what not every cluster has.
+	toPlanWell = slices.Concat(
+		reading("", "persistentvolumeclaims", "persistentvolumes", "replicationcontrollers", "services"),
+		reading("batch", "jobs"),
+		reading("scheduling.k8s.io", "priorityclasses"),
+		reading("storage.k8s.io", "csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"),
+		reading("resource.k8s.io", "deviceclasses", "resourceclaims", "resourceslices"))
+	toMeasureNodes = right{"list", "metrics.k8s.io", "nodes"}
+	toMeasurePods  = right{"list", "metrics.k8s.io", "pods"}
+	toEvict        = right{"create", "", "pods/eviction"}
+	toReport       = right{"create", "events.k8s.io", "events"}
+	toRecall       = right{"get", "", "configmaps"}
+	toRemember     = right{"create", "", "configmaps"}
+	toRememberMore = right{"update", "", "configmaps"}
+	toElect        = []right{{"get", "coordination.k8s.io", "leases"}, {"create", "coordination.k8s.io", "leases"}, {"update", "coordination.k8s.io", "leases"}}
+	// onFaults are those that TestFaultsInTheMiddle sees used.
+	onFaults = []right{{"get", "", "pods"}, {"patch", "events.k8s.io", "events"}}
+)
+
+// TestGrantsNothingElse compares what is granted with what tests show to be needed.
+func TestGrantsNothingElse(t *testing.T) {
+	needed := slices.Concat(toPlanWell, toElect, onFaults, []right{toMeasureNodes, toMeasurePods, toEvict, toReport, toRecall, toRemember, toRememberMore})
+	for _, rights := range toPlan {
+		needed = append(needed, rights...)
+	}
+	var granted []right
+	for _, rule := range without(slices.Concat(shippedClusterRules(t), shippedRoleRules(t))) {
+		granted = append(granted, right{rule.Verbs[0], rule.APIGroups[0], rule.Resources[0]})
+	}
+	byName := func(a, b right) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
+	slices.SortFunc(needed, byName)
+	slices.SortFunc(granted, byName)
+	if diff := cmp.Diff(needed, granted, cmp.AllowUnexported(right{})); diff != "" {
+		t.Errorf("rights (-needed +granted):\n%s", diff)
+	}
+}
+
 // TestNeedsWhatItReads takes away the right to read each kind. The plan would be wrong
 // without some, and is made without the others.
 func TestNeedsWhatItReads(t *testing.T) {
 	args := []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig"}
-	essential := map[string][]string{"": {"namespaces", "nodes", "pods"}, "apps": {"deployments", "replicasets", "statefulsets"}, "policy": {"poddisruptionbudgets"}}
-	for group, resources := range essential {
-		for _, resource := range resources {
-			t.Run(resource, func(t *testing.T) {
-				e := run(t, append(args, accountWithout(t, reading(group, resource)...))...)
-				e.want(t, 1, "following "+resource, "the rights to list and watch them in the whole cluster", fmt.Sprintf("cannot list resource %q", resource))
-			})
-		}
+	for resource, rights := range toPlan {
+		t.Run(resource, func(t *testing.T) {
+			e := run(t, append(args, accountWithout(t, rights...))...)
+			e.want(t, 1, "following "+resource, "the rights to list and watch them in the whole cluster", fmt.Sprintf("cannot list resource %q", resource))
+		})
 	}
 	t.Run("all others", func(t *testing.T) {
-		others := slices.Concat(
-			reading("", "persistentvolumeclaims", "persistentvolumes", "replicationcontrollers", "services"),
-			reading("batch", "jobs"),
-			reading("scheduling.k8s.io", "priorityclasses"),
-			reading("storage.k8s.io", "csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"),
-			reading("resource.k8s.io", "deviceclasses", "resourceclaims", "resourceslices"))
 		var kinds []string
-		for _, other := range others {
+		for _, other := range toPlanWell {
 			kinds = append(kinds, strings.TrimSuffix(other.resource+"."+other.group, "."))
 		}
-		run(t, append(args, accountWithout(t, others...))...).want(t, 0, append(kinds, "gives no right to list and watch")...)
+		run(t, append(args, accountWithout(t, toPlanWell...))...).want(t, 0, append(kinds, "gives no right to list and watch")...)
 	})
 }
 
 // TestNeedsWhatItDoes takes away the rights to do something: it says which one it lacks.
 func TestNeedsWhatItDoes(t *testing.T) {
-	evict := right{"create", "", "pods/eviction"}
-	report := right{"create", "events.k8s.io", "events"}
-	look, begin, remember := right{"get", "", "configmaps"}, right{"create", "", "configmaps"}, right{"update", "", "configmaps"}
 	args := []string{"--policy-config-file", shippedPolicy, "-o", "json", "--kubeconfig"}
 
 	t.Run("knowing what was moved", func(t *testing.T) {
-		run(t, append(args, accountWithout(t, look))...).want(t, 1, "no right to get ConfigMap stowage-system/stowage-descheduler", "a Role with the verb get on configmaps")
+		run(t, append(args, accountWithout(t, toRecall))...).want(t, 1, "no right to get ConfigMap stowage-system/stowage-descheduler", "a Role with the verb get on configmaps")
 	})
 	t.Run("evicting", func(t *testing.T) {
 		ns := crowd(t, "")
 		before := pods(t, ns)
-		e := run(t, append(args, accountWithout(t, evict))...)
+		e := run(t, append(args, accountWithout(t, toEvict))...)
 		e.want(t, 2, `cannot create resource "pods/eviction"`)
 		if e.report(t).Summary.Carried.Evicted > 0 || len(before) != len(pods(t, ns)) {
 			t.Errorf("it has evicted: %s", e.out)
@@ -186,7 +239,7 @@ func TestNeedsWhatItDoes(t *testing.T) {
 	t.Run("saying why, and beginning to remember", func(t *testing.T) {
 		forget(t)
 		crowd(t, "")
-		e := run(t, append(args, accountWithout(t, report, begin))...)
+		e := run(t, append(args, accountWithout(t, toReport, toRemember))...)
 		e.want(t, 1, "Server rejected event", `cannot create resource \"events\" in API group \"events.k8s.io\"`, "no right to create ConfigMap", "a Role with the verb create on configmaps")
 		if c := e.report(t).Summary.Carried; c.Evicted == 0 || c.Evicted != c.Pods {
 			t.Errorf("the run came to %+v", c)
@@ -195,21 +248,21 @@ func TestNeedsWhatItDoes(t *testing.T) {
 	t.Run("remembering more", func(t *testing.T) {
 		kubectl(t, "create", "configmap", program, "-n", systemNamespace)
 		crowd(t, "")
-		run(t, append(args, accountWithout(t, remember))...).want(t, 1, "no right to update ConfigMap", "a Role with the verb update on configmaps")
+		run(t, append(args, accountWithout(t, toRememberMore))...).want(t, 1, "no right to update ConfigMap", "a Role with the verb update on configmaps")
 	})
 }
 
 // TestNeedsWhatItLeadsBy takes away the rights to the lease: it never leads.
 func TestNeedsWhatItLeadsBy(t *testing.T) {
 	args := argsOf(t, deployed(t))
-	for _, verb := range []string{"get", "create", "update"} {
+	for _, need := range toElect {
+		verb := need.verb
 		t.Run(verb, func(t *testing.T) {
-			const group, resource = "coordination.k8s.io", "leases"
 			leases := client.CoordinationV1().Leases(systemNamespace)
 			if err := leases.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			r := startReplica(t, verb, accountWithout(t, right{verb, group, resource}), args)
+			r := startReplica(t, verb, accountWithout(t, need), args)
 			eventually(t, "it says what it lacks", func(context.Context) (bool, string) {
 				return r.logged("leases.coordination.k8s.io", "cannot "+verb+" resource")
 			})
@@ -257,14 +310,5 @@ func TestForbids(t *testing.T) {
 				t.Errorf("%+v: allowed %t, want %t", tt.what, got, tt.want)
 			}
 		})
-	}
-}
-
-// TestNoRightToEverything looks for wildcards in what is installed.
-func TestNoRightToEverything(t *testing.T) {
-	for _, overlay := range []string{"cronjob", "job", "deployment"} {
-		if strings.Contains(kubectl(t, "kustomize", installation+overlay), `- '*'`) {
-			t.Errorf("%s gives rights to everything of some kind", overlay)
-		}
 	}
 }

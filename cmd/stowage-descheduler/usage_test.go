@@ -67,8 +67,8 @@ func TestReadsActualUsage(t *testing.T) {
 	kubectl(t, "apply", "-f", written(t, "usage.yaml", usage))
 
 	run(t, append(args, kubeconfig)...).want(t, 0)
-	for _, resource := range []string{"nodes", "pods"} {
-		run(t, append(args, accountWithout(t, right{"list", "metrics.k8s.io", resource}))...).
-			want(t, 1, "the service account may not list "+resource+" of the group metrics.k8s.io: its ClusterRole has to allow it")
+	for _, need := range []right{toMeasureNodes, toMeasurePods} {
+		run(t, append(args, accountWithout(t, need))...).
+			want(t, 1, "the service account may not list "+need.resource+" of the group metrics.k8s.io: its ClusterRole has to allow it")
 	}
 }

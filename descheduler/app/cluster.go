@@ -10,9 +10,6 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	componentbaseconfig "k8s.io/component-base/config"
@@ -71,19 +68,6 @@ func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Conte
 	}
 	<-led
 	return errors.New("the lease was lost: another replica leads")
-}
-
-// newEvents returns what records events in the cluster, until it is stopped.
-func newEvents(ctx context.Context, client kubernetes.Interface) (events.EventRecorder, func()) {
-	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: client.EventsV1()})
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
-		klog.FromContext(ctx).Error(err, "No events will be recorded")
-	}
-	return broadcaster.NewRecorder(scheme.Scheme, program), func() {
-		broadcaster.Shutdown()
-		cancel()
-	}
 }
 
 // ignoreTracing takes the known descheduler's flags that have no meaning here, so that its

@@ -104,6 +104,9 @@ func (f *runFlags) run(cmd *cobra.Command, built *options) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := f.client.config(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	if f.serves(cmd) {
@@ -218,8 +221,8 @@ func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Docu
 }
 
 func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan, p *planner.Planner, moved *memory.Memory) (*plan.Result, error) {
-	recorder, stop := newEvents(ctx, d.live.client)
-	defer stop()
+	recorded := newEventLog(ctx, d.live.client)
+	defer recorded.Close()
 	save := func() error {
 		// Whatever ends the run, what it moved is to be known to the next.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -232,7 +235,7 @@ func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan,
 		Limits:      disruption.Limits{Total: d.flags.waveSize},
 		AtOnce:      evictionsAtOnce,
 		WaveTimeout: f.waveTimeout, Settle: settle, Patience: apiPatience,
-		Events: recorder, FailureEvents: d.policy.EvictionFailureEventNotification,
+		Events: recorded, FailureEvents: d.policy.EvictionFailureEventNotification,
 		Remember: func(w *cluster.Workload) {
 			moved.Moved(w, time.Now())
 			if err := save(); err != nil {

@@ -124,6 +124,9 @@ func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool
 	if answer.Outcome.Spends() {
 		r.ledger.Spend(m.Object)
 	}
+	if answer.Outcome == disruption.Forbidden || answer.Outcome == disruption.Failed {
+		r.done.Refused[m.Pod.UID] = e.Error
+	}
 	if answer.Outcome == disruption.Unanswered {
 		e.Outcome, err = r.fate(ctx, w, m)
 		switch e.Outcome {
@@ -201,6 +204,8 @@ func (r *run) fate(ctx context.Context, w *wave, m *plan.Move) (disruption.Outco
 			default:
 			}
 			return disruption.Failed, r.wait(ctx, changed, r.Clock.Now().Add(r.Settle))
+		case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
+			return disruption.Unanswered, &stop{plan.Failed, fmt.Sprintf("an eviction got no answer, and what became of the pod cannot be asked (it takes the right to get pods): %v", err)}
 		case !r.Clock.Now().Before(deadline):
 			return disruption.Unanswered, &stop{plan.Failed, fmt.Sprintf("the API server has not answered for %v: %v", r.Patience, err)}
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
@@ -123,7 +125,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 	r := &run{
 		Options:    opts,
 		result:     &plan.Result{Evictions: []plan.Eviction{}},
-		done:       plan.Done{Replacements: map[types.UID]bool{}},
+		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}},
 		ledger:     disruption.NewLedger(nil, nil),
 		nodes:      nodes{wereReady: map[string]bool{}},
 		remembered: map[types.UID]bool{},
@@ -199,18 +201,69 @@ func (r *run) replan(ctx context.Context) error {
 	if r.vain++; r.vain > maxVain {
 		return &stop{plan.NoProgress, fmt.Sprintf("the cluster keeps moving: %d new plans in a row moved no pod to a better place; run again when it is quieter", maxVain)}
 	}
-	picture := r.Cluster.Snapshot()
-	if err := r.nodes.check(picture); err != nil {
-		return err
-	}
-	p, err := r.Planner.Plan(ctx, picture, r.done)
+	p, err := r.planSettled(ctx)
 	if err != nil {
-		return fmt.Errorf("planning again: %w", err)
+		return err
 	}
 	r.outdated, r.differs = false, false
 	r.result.Replans++
 	r.enqueue(p)
 	return nil
+}
+
+// lag is how long statuses of budgets may be behind the pods they are about.
+const lag = 10 * time.Second
+
+// planSettled makes a new plan on a cluster that shows what the run has done: statuses of
+// workloads and budgets lag behind the pods. An empty plan that is so for these alone is
+// made again when they have changed.
+func (r *run) planSettled(ctx context.Context) (*plan.Plan, error) {
+	begin := r.Clock.Now()
+	for {
+		changed, over := r.Cluster.Changed(), r.Clock.Since(begin)
+		picture := r.Cluster.Snapshot()
+		if err := r.nodes.check(picture); err != nil {
+			return nil, err
+		}
+		waiting := r.unsettled(picture)
+		if waiting == "" || over >= r.Settle {
+			p, err := r.Planner.Plan(ctx, picture, r.done)
+			if err != nil {
+				return nil, fmt.Errorf("planning again: %w", err)
+			}
+			if len(p.Moves) > 0 || over >= min(lag, r.Settle) || !r.keptByItself(p) {
+				return p, nil
+			}
+			waiting = "the budgets of workloads that were moved"
+		}
+		r.tell(Progress{Wave: r.result.Waves, Waiting: waiting})
+		if err := r.wait(ctx, changed, begin.Add(r.Settle)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// unsettled names a workload of this run that is still being brought to what it should be.
+func (r *run) unsettled(picture *cluster.Snapshot) string {
+	owners := cluster.NewOwners(picture)
+	for _, pod := range picture.Pods {
+		if w := owners.Of(pod); w != nil && r.remembered[w.UID] && w.Rollout != "" {
+			return fmt.Sprintf("%s (%s)", w, w.Rollout)
+		}
+	}
+	return ""
+}
+
+// keptByItself says whether the plan refuses pods of workloads of this run for what the
+// run itself may have brought about.
+func (r *run) keptByItself(p *plan.Plan) bool {
+	moved := map[string]bool{}
+	for i := range r.done.Moves {
+		moved[r.done.Moves[i].Pod.Workload] = true
+	}
+	return slices.ContainsFunc(p.Refused, func(refused plan.Refusal) bool {
+		return (refused.Rule == strategy.OverBudget || refused.Rule == strategy.Rollout) && moved[refused.Pod.Workload]
+	})
 }
 
 // carryOut evicts a wave and waits for its replacements. What it evicted is waited for

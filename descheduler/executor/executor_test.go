@@ -38,9 +38,12 @@ func evictions(result *plan.Result) []string {
 		if e.LandedOn != "" {
 			line += ">" + e.LandedOn
 		}
-		for text, is := range map[string]bool{" returned": e.Returned, " useless": e.Useless} {
-			if is {
-				line += text
+		for _, flag := range []struct {
+			text string
+			is   bool
+		}{{" returned", e.Returned}, {" useless", e.Useless}} {
+			if flag.is {
+				line += flag.text
 			}
 		}
 		all = append(all, line)

@@ -205,8 +205,8 @@ func (l *live) prepare() (*plan.Plan, Options) {
 	l.Cleanup(follower.Stop)
 	opts := Options{
 		Cluster: follower, Planner: mover(l.namespace), Pods: client.CoreV1(), Clock: clock.RealClock{},
-		Evictor:     disruption.NewEvictor(client, disruption.Options{Mode: disruption.ForReal}),
-		AtOnce: 4, WaveTimeout: patience, Settle: 3 * time.Second, Patience: 30 * time.Second,
+		Evictor: disruption.NewEvictor(client, disruption.Options{Mode: disruption.ForReal}),
+		AtOnce:  4, WaveTimeout: patience, Settle: 3 * time.Second, Patience: 30 * time.Second,
 	}
 	p, err := opts.Planner.Plan(l.Context(), follower.Snapshot(), plan.Done{})
 	if err != nil {

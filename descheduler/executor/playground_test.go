@@ -133,6 +133,7 @@ func TestAPIServerRestarts(t *testing.T) {
 	l.protect("web", 1)
 	l.protect("db", 1)
 	p, opts := l.prepare()
+	opts.AtOnce = 1 // a request that is cut off may take a disruption for two minutes
 	l.proxy.evict = func(n int) answer {
 		if n == 2 {
 			l.proxy.away = true
@@ -163,6 +164,7 @@ func TestStorms(t *testing.T) {
 				l.deploy(fmt.Sprint("web", i), 1, "")
 			}
 			p, opts := l.prepare()
+			opts.AtOnce = 1 // of several, more would be on their way
 			l.proxy.evict = func(int) answer { return how }
 			result := l.run(p, opts)
 			if result.Cause != plan.Refused || !result.Safety || l.proxy.requests() != 3 || len(l.onOld()) != 4 {

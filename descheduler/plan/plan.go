@@ -123,4 +123,6 @@ type Done struct {
 	Moves []Move
 	// Replacements are the pods that came for them.
 	Replacements map[types.UID]bool
+	// Refused are the pods that may not be evicted, by what the API server said.
+	Refused map[types.UID]string
 }

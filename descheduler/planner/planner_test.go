@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/descheduler/evictable"
@@ -226,6 +227,22 @@ func TestPlanCountsWhatTheRunHasDone(t *testing.T) {
 	}
 	want := []string{"web-0 OverLimit: maxNoOfPodsToEvictTotal is 2", "web-1 OverLimit: maxNoOfPodsToEvictTotal is 2"}
 	if diff := cmp.Diff(want, shown(made)); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+func TestPlanLeavesWhatTheAPIServerRefused(t *testing.T) {
+	b := new(build).node("a", "10").node("b", "10").pods("web", "emptiest", "3", "a", "a")
+	run := func(ctx context.Context, s strategy.Session) error {
+		_, err := s.Propose(ctx, strategy.Proposal{Pod: b.pod("web-0"), Objective: off("a")})
+		return err
+	}
+	done := plan.Done{Refused: map[types.UID]string{"web-0": "a webhook says no"}}
+	made, err := newPlanner(t, run).Plan(t.Context(), &b.Snapshot, done)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"web-0 Refused: a webhook says no"}, shown(made)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 }

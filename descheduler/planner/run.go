@@ -100,6 +100,9 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 	if r.state.Origin(pod) != nil || r.moved[pod.UID] || r.done.Replacements[pod.UID] {
 		return refuse(strategy.AlreadyMoved, "this run moves it already")
 	}
+	if reason, refused := r.done.Refused[pod.UID]; refused {
+		return refuse(strategy.Refused, reason)
+	}
 	if reason := r.filters[profile].Check(pod); reason != "" {
 		return refuse(strategy.NotEvictable, reason)
 	}

@@ -106,6 +106,8 @@ const (
 	NotEvictable Rule = "NotEvictable"
 	// OverBudget: a PodDisruptionBudget keeps the pod.
 	OverBudget Rule = "OverBudget"
+	// Refused: the API server has refused to evict it in this run.
+	Refused Rule = "Refused"
 	// OverLimit: a limit of the policy is reached.
 	OverLimit Rule = "OverLimit"
 	// Rollout: the pod's workload is being rolled out, scaled or repaired.

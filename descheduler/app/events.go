@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/klog/v2"
+)
+
+// eventsTimeout is how long the last events may take to be written.
+const eventsTimeout = time.Second
+
+// eventLog records events in the cluster, and knows how many are not written yet: they are
+// written in the background, and the last ones of a run are to be seen too.
+type eventLog struct {
+	events.EventRecorder
+	events.EventSink
+	underWay atomic.Int64
+	close    func()
+}
+
+// newEventLog returns a log that is to be closed.
+func newEventLog(ctx context.Context, client kubernetes.Interface) *eventLog {
+	l := &eventLog{EventSink: &events.EventSinkImpl{Interface: client.EventsV1()}}
+	broadcaster := events.NewBroadcaster(l)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
+		klog.FromContext(ctx).Error(err, "No events will be recorded")
+	}
+	l.EventRecorder = broadcaster.NewRecorder(scheme.Scheme, program)
+	l.close = func() {
+		broadcaster.Shutdown()
+		cancel()
+	}
+	return l
+}
+
+// Eventf implements events.EventRecorder.
+func (l *eventLog) Eventf(regarding, related runtime.Object, eventType, reason, action, note string, args ...any) {
+	l.underWay.Add(1)
+	l.EventRecorder.Eventf(regarding, related, eventType, reason, action, note, args...)
+}
+
+// Create implements events.EventSink.
+func (l *eventLog) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+	defer l.underWay.Add(-1)
+	return l.EventSink.Create(ctx, event)
+}
+
+// Close waits until all events are written, but not for long.
+func (l *eventLog) Close() {
+	for deadline := time.Now().Add(eventsTimeout); l.underWay.Load() > 0 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	l.close()
+}

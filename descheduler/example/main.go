@@ -1,0 +1,126 @@
+// Command my-descheduler is stowage-descheduler with a strategy of your own.
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	_ "k8s.io/component-base/logs/json/register"          // --logging-format json
+	_ "k8s.io/component-base/metrics/prometheus/clientgo" // metrics of its requests
+
+	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/descheduler/app"
+	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/plugins"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	err := newCommand().ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+	}
+	os.Exit(app.ExitCode(err))
+}
+
+// newCommand returns the descheduler's command with the strategy, and with the
+// schedulers that stowage-descheduler knows.
+func newCommand() *cobra.Command {
+	registry := plugins.NewRegistry()
+	maps.Copy(registry, plugins.StandIns())
+	return app.NewCommand(
+		app.WithScheduler(config.Scheduler, registry),
+		app.WithStrategy(strategy.Plugin{
+			Plugin: policy.Plugin{
+				Name:    name,
+				Points:  []policy.ExtensionPoint{policy.DeschedulePoint},
+				NewArgs: func() policy.Args { return &args{NodeLabel: "example.com/retiring"} },
+			},
+			New: newLeaveRetiringNodes,
+		}),
+	)
+}
+
+// name is what policies call the strategy.
+const name = "LeaveRetiringNodes"
+
+// args are the strategy's arguments in a policy.
+type args struct {
+	NodeLabel string `json:"nodeLabel"`
+}
+
+// Validate says what is wrong with them.
+func (a *args) Validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, wrong := range validation.IsQualifiedName(a.NodeLabel) {
+		errs = append(errs, field.Invalid(path.Child("nodeLabel"), a.NodeLabel, wrong))
+	}
+	return errs
+}
+
+// leaveRetiringNodes moves pods off nodes that have the label, to nodes that have not.
+type leaveRetiringNodes struct {
+	label string
+}
+
+func newLeaveRetiringNodes(a policy.Args, _ strategy.Env) (strategy.Strategy, error) {
+	return &leaveRetiringNodes{label: a.(*args).NodeLabel}, nil
+}
+
+// Deschedule proposes every pod on such a node. A move may make room for a pod that was
+// refused before it, so it goes on until a round brings nothing: a second run would not
+// find anything either.
+func (s *leaveRetiringNodes) Deschedule(ctx context.Context, session strategy.Session) error {
+	for kept := true; kept; {
+		kept = false
+		for _, node := range session.State().Nodes() {
+			if !node.Selected || !s.retiring(node) {
+				continue
+			}
+			for _, pod := range slices.Clone(node.Pods) { // what is kept leaves the list
+				if !session.Evictable(pod) {
+					continue
+				}
+				outcome, err := session.Propose(ctx, strategy.Proposal{
+					Pod:       pod,
+					Reason:    fmt.Sprintf("node %s is retiring: it has the label %s", node.Name, s.label),
+					Objective: s,
+				})
+				if err != nil || outcome.Full {
+					return err
+				}
+				kept = kept || outcome.Kept
+			}
+		}
+	}
+	return nil
+}
+
+// Gain makes the strategy its own objective: any node that is not retiring is better.
+func (s *leaveRetiringNodes) Gain(state *strategy.State, _ *corev1.Pod, to string) float64 {
+	if node := state.Node(to); node == nil || s.retiring(node) {
+		return 0
+	}
+	return 1
+}
+
+// Describe says what a gain is.
+func (s *leaveRetiringNodes) Describe(float64) string {
+	return "on a node that stays"
+}
+
+func (s *leaveRetiringNodes) retiring(node *strategy.Node) bool {
+	_, has := node.Labels[s.label]
+	return has
+}

@@ -39,7 +39,65 @@ func (p *Planner) Check(ctx context.Context, picture *cluster.Snapshot, moves []
 			return nil, nil, err
 		}
 	}
-	return r.moves, r.refused.except(r.moved), nil
+	kept, err := r.inAnyOrder(ctx)
+	return kept, r.refused.list, err
+}
+
+// inAnyOrder returns those of the moves, which are a wave's, that are an improvement
+// even if the scheduler comes to them last: when all other replacements have a node and
+// the pods that leave hold theirs still. Where many are evicted at once, nobody knows in
+// what order they are replaced.
+func (r *run) inAnyOrder(ctx context.Context) ([]plan.Move, error) {
+	if len(r.moves) < 2 {
+		return r.moves, nil
+	}
+	for i := range r.moves {
+		if pod := r.moves[i].Object; r.placed[pod.UID] != nil && !keepsName(pod) {
+			if err := r.sim.AddPod(terminating(pod)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var kept []plan.Move
+	for _, m := range r.moves {
+		outcome, possible, err := r.comesLast(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		if outcome.Rule != "" && m.Together == 0 {
+			s := &session{run: r, profile: m.Profile, strategy: m.Strategy}
+			outcome.Reason += ", if others of the wave are replaced first"
+			s.refuse(m.Object, outcome)
+			continue
+		}
+		m.Possible = union(m.Possible, possible)
+		kept = append(kept, m)
+	}
+	return kept, nil
+}
+
+// comesLast says why the move is no improvement when its replacement comes last, and
+// otherwise which nodes are possible then.
+func (r *run) comesLast(ctx context.Context, m plan.Move) (strategy.Outcome, []string, error) {
+	placed := r.placed[m.Object.UID]
+	if placed == nil {
+		return strategy.Outcome{}, nil, nil
+	}
+	r.state.RemoveReplacement(placed)
+	if err := r.sim.RemovePod(placed); err != nil {
+		return strategy.Outcome{}, nil, err
+	}
+	decision, err := r.sim.Schedule(ctx, replacementOf(m.Object))
+	if err != nil {
+		return strategy.Outcome{}, nil, err
+	}
+	s := &session{run: r, profile: m.Profile, strategy: m.Strategy}
+	_, outcome := s.gain(strategy.Proposal{Pod: m.Object, Objective: m.Objective}, decision.Possible)
+	if outcome.Rule != "" {
+		return outcome, nil, nil
+	}
+	r.state.AddReplacement(placed, m.Object)
+	return outcome, decision.Possible, r.sim.AddPod(placed)
 }
 
 // check proposes a group of moves again.

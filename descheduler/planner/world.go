@@ -19,6 +19,8 @@ type world struct {
 	state *strategy.State
 	sim   *simulation.Simulation
 	moved map[types.UID]bool
+	// placed are the replacements by the UID of the pods that they stand for.
+	placed map[types.UID]*corev1.Pod
 }
 
 func newWorld(ctx context.Context, picture *cluster.Snapshot, p *Planner) (*world, error) {
@@ -29,7 +31,7 @@ func newWorld(ctx context.Context, picture *cluster.Snapshot, p *Planner) (*worl
 	if err := sim.Load(picture); err != nil {
 		return nil, fmt.Errorf("simulating the cluster: %w", err)
 	}
-	return &world{state: strategy.NewState(picture, p.selector), sim: sim, moved: map[types.UID]bool{}}, nil
+	return &world{state: strategy.NewState(picture, p.selector), sim: sim, moved: map[types.UID]bool{}, placed: map[types.UID]*corev1.Pod{}}, nil
 }
 
 // leave takes the pod from its node and returns what puts it back.
@@ -59,7 +61,9 @@ func (w *world) arrive(replacement, origin *corev1.Pod, node string) (back func(
 		return nil, err
 	}
 	w.state.AddReplacement(placed, origin)
+	w.placed[origin.UID] = placed
 	return func() error {
+		delete(w.placed, origin.UID)
 		w.state.RemoveReplacement(placed)
 		return w.sim.RemovePod(placed)
 	}, nil
@@ -72,9 +76,7 @@ func (w *world) whileTerminating(ctx context.Context, pods, replacements []*core
 	leaving := make([]*corev1.Pod, len(pods))
 	decisions := make([]simulation.Decision, len(pods))
 	for i, pod := range pods {
-		changed := *pod
-		changed.DeletionTimestamp = &metav1.Time{Time: pod.CreationTimestamp.Time}
-		leaving[i] = &changed
+		leaving[i] = terminating(pod)
 		if err := w.sim.UpdatePod(pod, leaving[i]); err != nil {
 			return nil, err
 		}
@@ -91,6 +93,13 @@ func (w *world) whileTerminating(ctx context.Context, pods, replacements []*core
 		}
 	}
 	return decisions, failed
+}
+
+// terminating returns the pod as it is on its way out.
+func terminating(pod *corev1.Pod) *corev1.Pod {
+	leaving := *pod
+	leaving.DeletionTimestamp = &metav1.Time{Time: pod.CreationTimestamp.Time}
+	return &leaving
 }
 
 // replacementOf returns the pod that the controller will make when the pod is gone.

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,5 +76,30 @@ func TestDemo(t *testing.T) {
 	used, bound := figures(`nodes used +(\d+) +(\d+)`), figures(`lower bound +(\d+) +(\d+)`)
 	if bound[0] != bound[1] || used[1] < bound[1] || used[1] >= used[0] {
 		t.Errorf("nodes used %v, lower bounds %v: want the same bounds, and fewer nodes with stowage", used, bound)
+	}
+	checkRebalancing(t, out, figures)
+}
+
+// checkRebalancing checks what the demo says of the descheduler.
+func checkRebalancing(t *testing.T, out string, figures func(row string) []int) {
+	t.Helper()
+	deviation := func(scene string) int { return figures(`(?m)^ +` + scene + ` .* (\d+)\.\d points`)[0] }
+	if before, after := deviation("zone-c back"), deviation("rebalanced"); before < 20 || after > before/2 {
+		t.Errorf("standard deviations of %d and then %d points: want 20 at least, and then half of that at most", before, after)
+	}
+	evicted := 0
+	for _, app := range []string{"ledger", "orders", "search", "storefront"} {
+		row := figures(`(?m)^ +` + app + ` +(\d+) +(\d+) +(\d+) +(\d+) .*→`)
+		evicted += row[1]
+		if replicas, lowest, budget := row[0], row[2], row[3]; lowest < budget || lowest > replicas || budget == 0 {
+			t.Errorf("%s: at times %d of %d replicas were ready, by its budget %d at least", app, lowest, replicas, budget)
+		}
+	}
+	landed := figures(`(?m)^(\d+) evictions in \d+ waves: (\d+) landed where they are no better, (\d+) on the node they came from$`)
+	if diff := cmp.Diff([]int{evicted, 0, 0}, landed); evicted == 0 || diff != "" {
+		t.Errorf("evictions, useless ones and returns, beside what the watcher saw (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(out, "A second plan has nothing to do") {
+		t.Errorf("the second plan has something to do:\n%s", out)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/descheduler/app"
 	"github.com/stowage-k8s/stowage/plugins"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
 func main() {
@@ -24,7 +25,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	registry := plugins.NewRegistry()
 	maps.Copy(registry, plugins.StandIns())
-	cmd := app.NewCommand(app.WithScheduler(config.Scheduler, registry), app.WithPreemptible(preemptibleOptions))
+	cmd := app.NewCommand(app.WithScheduler(config.Scheduler, registry), app.WithPreemptible(preemptiblenodes.OptionsOfProfile))
 	err := cmd.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)

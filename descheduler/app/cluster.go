@@ -70,9 +70,9 @@ func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Conte
 	return errors.New("the lease was lost: another replica leads")
 }
 
-// ignoreTracing takes the known descheduler's flags that have no meaning here, so that its
+// ignoreOthers takes the known descheduler's flags that have no meaning here, so that its
 // manifests work as they are.
-func ignoreTracing(fs *pflag.FlagSet) {
+func ignoreOthers(fs *pflag.FlagSet) {
 	const why = "it has no effect: there is no tracing here"
 	for _, name := range []string{"otel-collector-endpoint", "otel-transport-ca-cert", "otel-service-name", "otel-trace-namespace"} {
 		fs.String(name, "", "")
@@ -84,4 +84,6 @@ func ignoreTracing(fs *pflag.FlagSet) {
 	_ = fs.MarkDeprecated("otel-fallback-no-op-on-error", why)
 	fs.Bool("enable-http2", false, "")
 	_ = fs.MarkDeprecated("enable-http2", "it has no effect")
+	fs.StringToString("feature-gates", nil, "")
+	_ = fs.MarkDeprecated("feature-gates", "it has no effect: there are none here")
 }

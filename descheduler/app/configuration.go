@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -55,7 +56,7 @@ func (f *configurationFlags) loadPolicy(built *options) (*policy.Policy, error) 
 	return p, nil
 }
 
-// loadProfiles returns the profiles of all schedulers that are known. Those of files stand
+// loadProfiles returns the profiles of all schedulers that are known, which can be set up. Those of files stand
 // in for those of the same name that the program was built with.
 func (f *configurationFlags) loadProfiles(built *options) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	var profiles []*schedulerconfig.KubeSchedulerProfile
@@ -92,6 +93,11 @@ func (f *configurationFlags) loadProfiles(built *options) ([]*schedulerconfig.Ku
 		if err := add(file, data); err != nil {
 			return nil, err
 		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if _, err := simulation.New(ctx, simulation.Options{Profiles: profiles, Registry: built.registry}); err != nil {
+		return nil, invalid(fmt.Errorf("--scheduler-config: %w", err))
 	}
 	return profiles, nil
 }

@@ -88,7 +88,7 @@ again, and with --leader-elect only in one of several replicas.`,
 	flags.election = electionDefaults()
 	componentbaseoptions.BindLeaderElectionFlags(&flags.election, fs)
 	logsapi.AddFlags(flags.logging, fs)
-	ignoreTracing(fs)
+	ignoreOthers(fs)
 	return cmd
 }
 
@@ -209,6 +209,9 @@ func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Docu
 	}
 	moved, err := d.loadMemory(ctx)
 	if err != nil {
+		return doc, err
+	}
+	if err := moved.Prepare(ctx); err != nil {
 		return doc, err
 	}
 	p, err := d.newPlanner(rests, time.Now)

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,6 +21,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/descheduler/app"
+	"github.com/stowage-k8s/stowage/descheduler/strategies"
 )
 
 // report is what the tests look at in a report.
@@ -77,17 +80,22 @@ func (r report) moves() (moves, refused []string) {
 	return moves, refused
 }
 
-// node returns a node with 4 CPUs.
-func node(name string, labels map[string]string) *corev1.Node {
+// node returns a node with 4 CPUs, that retires in some days unless these are 0.
+func node(name string, days int, taints ...corev1.Taint) *corev1.Node {
 	room := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourcePods: resource.MustParse("110")}
-	return &corev1.Node{
+	n := &corev1.Node{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
-		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name)},
+		Spec:       corev1.NodeSpec{Taints: taints},
 		Status: corev1.NodeStatus{
 			Capacity: room, Allocatable: room,
 			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
 		},
 	}
+	if days != 0 {
+		n.Labels = map[string]string{"example.com/retires": today.AddDate(0, 0, days).Format(time.DateOnly)}
+	}
+	return n
 }
 
 // workload returns a ReplicaSet with a pod on each of the nodes, by the names name-0, name-1 …
@@ -117,7 +125,11 @@ func workload(name, cpu string, nodes ...string) []runtime.Object {
 	return objects
 }
 
-var retiring = map[string]string{"example.com/retiring": ""}
+var (
+	today = time.Now().UTC()
+	// avoided is what the scheduler would rather not use.
+	avoided = corev1.Taint{Key: "example.com/retires", Effect: corev1.TaintEffectPreferNoSchedule}
+)
 
 func TestPlan(t *testing.T) {
 	namespace := &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: "default"}}
@@ -128,35 +140,33 @@ func TestPlan(t *testing.T) {
 		moves, refused []string
 	}{
 		{
-			name:      "pods leave a retiring node",
-			nodes:     []runtime.Object{node("old", retiring), node("new", nil)},
-			workloads: [][]runtime.Object{workload("web", "1", "old", "new")},
+			name:      "pods leave a node that retires soon",
+			nodes:     []runtime.Object{node("old", 10, avoided), node("new", 0)},
+			workloads: [][]runtime.Object{workload("web", "1", "old", "new", "old")},
+			moves:     []string{"web-0 old>new", "web-2 old>new"},
+		},
+		{
+			name:      "they stay on a node that retires much later",
+			nodes:     []runtime.Object{node("old", 20, avoided), node("new", 0)},
+			workloads: [][]runtime.Object{workload("web", "1", "old")},
+		},
+		{
+			name:      "they go to a node that retires much later",
+			nodes:     []runtime.Object{node("old", 10, avoided), node("new", 20)},
+			workloads: [][]runtime.Object{workload("web", "1", "old")},
 			moves:     []string{"web-0 old>new"},
 		},
 		{
-			name:      "they stay where only a retiring node has room",
-			nodes:     []runtime.Object{node("old-1", retiring), node("old-2", retiring), node("new", nil)},
-			workloads: [][]runtime.Object{workload("web", "1", "old-1"), workload("big", "4", "new")},
+			name:      "they stay where the only other node with room retires soon too",
+			nodes:     []runtime.Object{node("old", 10, avoided), node("older", 5), node("new", 0)},
+			workloads: [][]runtime.Object{workload("web", "1", "old"), workload("big", "4", "new")},
 			refused:   []string{"web-0 NoImprovement"},
 		},
 		{
 			name:      "they stay where the scheduler would bring them back",
-			nodes:     []runtime.Object{node("old", retiring), node("new", nil)},
+			nodes:     []runtime.Object{node("old", 10), node("new", 0)},
 			workloads: [][]runtime.Object{workload("web", "1", "old"), workload("big", "3", "new")},
 			refused:   []string{"web-0 WouldReturn"},
-		},
-		{
-			name:  "they stay where nothing is retiring",
-			nodes: []runtime.Object{node("new-1", nil), node("new-2", nil)},
-			workloads: [][]runtime.Object{
-				workload("web", "1", "new-1", "new-1"),
-			},
-		},
-		{
-			name:      "a move makes room for one that was refused before it",
-			nodes:     []runtime.Object{node("new", nil), node("old", retiring)},
-			workloads: [][]runtime.Object{workload("big", "3", "old"), workload("web", "1", "old")},
-			moves:     []string{"big-0 old>new", "web-0 old>new"},
 		},
 	}
 	for _, tt := range tests {
@@ -177,7 +187,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("refused (-want +got):\n%s", diff)
 			}
 			for _, m := range made.Plan.Moves {
-				if want := "node old is retiring: it has the label example.com/retiring"; m.Reason != want || m.Improves != "on a node that stays" {
+				if want := "node old retires on " + today.AddDate(0, 0, 10).Format(time.DateOnly); m.Reason != want || m.Improves != "on a node that stays" {
 					t.Errorf("%s moves because %q to be %q", m.Pod.Name, m.Reason, m.Improves)
 				}
 			}
@@ -191,11 +201,12 @@ func TestBadArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for label, want := range map[string]string{
+		"within: 0s":       "profiles[0].pluginConfig[0].args.within: Invalid value: \"0s\": must be more than 0",
 		"nodeLabel: a/b/c": "profiles[0].pluginConfig[0].args.nodeLabel: Invalid value: \"a/b/c\": a valid label",
 		"nodeLable: x":     `args.nodeLable: Forbidden: unknown field (did you mean "nodeLabel"?)`,
 	} {
 		file := filepath.Join(t.TempDir(), "policy.yaml")
-		if err := os.WriteFile(file, bytes.Replace(data, []byte("nodeLabel: example.com/retiring"), []byte(label), 1), 0o600); err != nil {
+		if err := os.WriteFile(file, bytes.Replace(data, []byte("within: 336h"), []byte(label), 1), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := plan(t, file)
@@ -203,4 +214,99 @@ func TestBadArguments(t *testing.T) {
 			t.Errorf("%s: exit code %d, want 3: %v", label, app.ExitCode(err), err)
 		}
 	}
+}
+
+const (
+	// page is where this example is explained.
+	page = "../README.md"
+	// strategiesPage is where the built-in strategies are.
+	strategiesPage = "../strategies/README.md"
+)
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// quoted returns the block of the page that begins like this.
+func quoted(t *testing.T, language, begin string) string {
+	t.Helper()
+	_, block, found := strings.Cut(read(t, page), "```"+language+"\n"+begin)
+	block, _, closed := strings.Cut(block, "\n```\n")
+	if !found || !closed {
+		t.Fatalf("%s has no block of %s that begins with %q", page, language, begin)
+	}
+	return begin + block + "\n"
+}
+
+func TestPageShowsTheseFiles(t *testing.T) {
+	for file, shown := range map[string]string{
+		"main.go":     quoted(t, "go", "// Command my-descheduler"),
+		"policy.yaml": quoted(t, "yaml", "apiVersion: descheduler/"),
+	} {
+		if diff := cmp.Diff(read(t, file), shown); diff != "" {
+			t.Errorf("%s in %s (-file +page):\n%s", file, page, diff)
+		}
+	}
+}
+
+func TestPageHasEveryStrategy(t *testing.T) {
+	for _, s := range strategies.All() {
+		if !strings.Contains(read(t, strategiesPage), "\n| `"+s.Name+"` |") {
+			t.Errorf("%s does not list %s", strategiesPage, s.Name)
+		}
+	}
+}
+
+// TestPageWorks does what the page says to do: it makes a module of its own beside this
+// one, which cannot import what is internal here, and installs its program.
+func TestPageWorks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links a descheduler")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := t.TempDir()
+	if err := os.Symlink(root, filepath.Join(beside, "stowage")); err != nil {
+		t.Fatal(err)
+	}
+	out := run(t, beside, "bash", "-euo", "pipefail", "-c", quoted(t, "console", "mkdir my-descheduler"))
+	for _, want := range []string{"nodeLabel: example.com/retires\n", "within: 336h0m0s\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in the policy with all defaults: %s", want, out)
+		}
+	}
+	mine := filepath.Join(beside, "my-descheduler")
+	if err := os.WriteFile(filepath.Join(mine, "kustomization.yaml"), []byte(quoted(t, "yaml", "apiVersion: kustomize.")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	installed := run(t, mine, filepath.Join(root, "bin/kubectl"), "kustomize", ".")
+	for _, want := range []string{"image: registry.example.com/my-descheduler:v1\n", "- name: LeaveRetiringNodes\n"} {
+		if !strings.Contains(installed, want) {
+			t.Errorf("no %q in what is installed: %s", want, installed)
+		}
+	}
+	if strings.Contains(installed, "name: LowNodeUtilization\n") {
+		t.Error("the shipped policy is installed too")
+	}
+}
+
+// run runs a command in a folder and returns what it prints.
+func run(t *testing.T, dir, command string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), command, args...)
+	cmd.Dir = dir
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v: %s%s", command, strings.Join(args, " "), err, out, stderr.String())
+	}
+	return string(out)
 }

@@ -9,9 +9,11 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	_ "k8s.io/component-base/logs/json/register"          // --logging-format json
@@ -45,7 +47,7 @@ func newCommand() *cobra.Command {
 			Plugin: policy.Plugin{
 				Name:    name,
 				Points:  []policy.ExtensionPoint{policy.DeschedulePoint},
-				NewArgs: func() policy.Args { return &args{NodeLabel: "example.com/retiring"} },
+				NewArgs: newArgs,
 			},
 			New: newLeaveRetiringNodes,
 		}),
@@ -57,7 +59,16 @@ const name = "LeaveRetiringNodes"
 
 // args are the strategy's arguments in a policy.
 type args struct {
+	// NodeLabel is the label that has the day on which a node is taken away, such as
+	// 2027-03-31.
 	NodeLabel string `json:"nodeLabel"`
+	// Within is how long before that day pods leave.
+	Within metav1.Duration `json:"within"`
+}
+
+// newArgs returns the defaults.
+func newArgs() policy.Args {
+	return &args{NodeLabel: "example.com/retires", Within: metav1.Duration{Duration: 7 * 24 * time.Hour}}
 }
 
 // Validate says what is wrong with them.
@@ -66,48 +77,48 @@ func (a *args) Validate(path *field.Path) field.ErrorList {
 	for _, wrong := range validation.IsQualifiedName(a.NodeLabel) {
 		errs = append(errs, field.Invalid(path.Child("nodeLabel"), a.NodeLabel, wrong))
 	}
+	if a.Within.Duration <= 0 {
+		errs = append(errs, field.Invalid(path.Child("within"), a.Within.Duration.String(), "must be more than 0"))
+	}
 	return errs
 }
 
-// leaveRetiringNodes moves pods off nodes that have the label, to nodes that have not.
+// leaveRetiringNodes moves pods off nodes that are taken away soon.
 type leaveRetiringNodes struct {
 	label string
+	// soon is the end of what is soon.
+	soon time.Time
 }
 
-func newLeaveRetiringNodes(a policy.Args, _ strategy.Env) (strategy.Strategy, error) {
-	return &leaveRetiringNodes{label: a.(*args).NodeLabel}, nil
+func newLeaveRetiringNodes(a policy.Args, env strategy.Env) (strategy.Strategy, error) {
+	own := a.(*args)
+	return &leaveRetiringNodes{label: own.NodeLabel, soon: env.Now.Add(own.Within.Duration)}, nil
 }
 
-// Deschedule proposes every pod on such a node. A move may make room for a pod that was
-// refused before it, so it goes on until a round brings nothing: a second run would not
-// find anything either.
+// Deschedule proposes every pod on such a node.
 func (s *leaveRetiringNodes) Deschedule(ctx context.Context, session strategy.Session) error {
-	for kept := true; kept; {
-		kept = false
-		for _, node := range session.State().Nodes() {
-			if !node.Selected || !s.retiring(node) {
+	for _, node := range session.State().Nodes() {
+		if !node.Selected || !s.retiring(node) {
+			continue
+		}
+		for _, pod := range slices.Clone(node.Pods) { // pods whose move is kept leave the list
+			if !session.Evictable(pod) {
 				continue
 			}
-			for _, pod := range slices.Clone(node.Pods) { // what is kept leaves the list
-				if !session.Evictable(pod) {
-					continue
-				}
-				outcome, err := session.Propose(ctx, strategy.Proposal{
-					Pod:       pod,
-					Reason:    fmt.Sprintf("node %s is retiring: it has the label %s", node.Name, s.label),
-					Objective: s,
-				})
-				if err != nil || outcome.Full {
-					return err
-				}
-				kept = kept || outcome.Kept
+			outcome, err := session.Propose(ctx, strategy.Proposal{
+				Pod:       pod,
+				Reason:    fmt.Sprintf("node %s retires on %s", node.Name, node.Labels[s.label]),
+				Objective: s,
+			})
+			if err != nil || outcome.Full {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// Gain makes the strategy its own objective: any node that is not retiring is better.
+// Gain makes the strategy its own objective: any node that stays is better.
 func (s *leaveRetiringNodes) Gain(state *strategy.State, _ *corev1.Pod, to string) float64 {
 	if node := state.Node(to); node == nil || s.retiring(node) {
 		return 0
@@ -121,6 +132,6 @@ func (s *leaveRetiringNodes) Describe(float64) string {
 }
 
 func (s *leaveRetiringNodes) retiring(node *strategy.Node) bool {
-	_, has := node.Labels[s.label]
-	return has
+	day, err := time.Parse(time.DateOnly, node.Labels[s.label])
+	return err == nil && day.Before(s.soon)
 }

@@ -72,6 +72,21 @@ func (m *Memory) Save(ctx context.Context, now time.Time) error {
 	return fmt.Errorf("gave up after %d attempts, for others kept writing (does another descheduler use the same ConfigMap?): %w", attempts, err)
 }
 
+// Prepare writes the memory where there is no ConfigMap yet, or none that was written by
+// it: that it cannot be kept is better known before anything is moved.
+func (m *Memory) Prepare(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == nil || m.configMap != nil && m.configMap.Data[key] != "" {
+		return nil
+	}
+	err := m.write(ctx, render(m.entries, 0))
+	if err != nil && m.overtaken(err) {
+		return m.read(ctx)
+	}
+	return err
+}
+
 // overtaken says whether somebody has created, changed or deleted the ConfigMap meanwhile.
 // What is not found when it is created is the namespace.
 func (m *Memory) overtaken(err error) bool {

@@ -440,3 +440,37 @@ func TestRandomSaves(t *testing.T) {
 		}
 	})
 }
+
+func TestPrepareWritesWhereThereIsNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		data map[string]string // nil is no ConfigMap
+		want int
+	}{
+		"no ConfigMap":        {nil, 1},
+		"an empty ConfigMap":  {map[string]string{}, 1},
+		"a memory of earlier": {map[string]string{key: "version: v1\nmoved: []\n"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := newVersionedClient(t)
+			if tt.data != nil {
+				if _, err := client.CoreV1().ConfigMaps(namespace).Create(t.Context(), newConfigMap(tt.data), metav1.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := load(t, client)
+			client.ClearActions()
+			if err := m.Prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(client.Actions()); got != tt.want {
+				t.Errorf("%d requests, want %d", got, tt.want)
+			}
+			if data := stored(t, client).Data[key]; data == "" {
+				t.Error("nothing is stored")
+			}
+			if again := load(t, client); again == nil {
+				t.Error("what was prepared cannot be read")
+			}
+		})
+	}
+}

@@ -29,6 +29,10 @@ func TestProfileErrors(t *testing.T) {
 			"an object of another kind", "apiVersion: kubescheduler.config.k8s.io/v1\nkind: NodeResourcesFitArgs\n", "fullest",
 			"reading the scheduler's configuration: it is a *config.NodeResourcesFitArgs, not a KubeSchedulerConfiguration",
 		},
+		{
+			"extenders", configuration + "extenders: [{urlPrefix: \"http://localhost\", filterVerb: filter}]\n", "fullest",
+			"reading the scheduler's configuration: extenders: they cannot be simulated",
+		},
 		{"no YAML", "{", "fullest", "reading the scheduler's configuration: couldn't get version/kind"},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // Profiles returns the profiles of a KubeSchedulerConfiguration in YAML or JSON, with
-// every default filled in, as the scheduler would run them.
+// every default filled in, as the scheduler would run them. One with extenders is an
+// error.
 func Profiles(configuration []byte) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), configuration)
 	if err != nil {
@@ -19,6 +21,9 @@ func Profiles(configuration []byte) ([]*schedulerconfig.KubeSchedulerProfile, er
 	cfg, ok := obj.(*schedulerconfig.KubeSchedulerConfiguration)
 	if !ok {
 		return nil, fmt.Errorf("reading the scheduler's configuration: it is a %T, not a KubeSchedulerConfiguration", obj)
+	}
+	if len(cfg.Extenders) > 0 {
+		return nil, errors.New("reading the scheduler's configuration: extenders: they cannot be simulated")
 	}
 	var profiles []*schedulerconfig.KubeSchedulerProfile
 	for i := range cfg.Profiles {

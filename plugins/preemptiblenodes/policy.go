@@ -1,7 +1,10 @@
 package preemptiblenodes
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/util/intstr"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
@@ -45,4 +48,19 @@ func replicasOf(limit *intstr.IntOrString) *preemptible.Replicas {
 	}
 	replicas, _ := preemptible.ParseReplicas(limit.String()) // it has been validated
 	return &replicas
+}
+
+// OptionsOfProfile returns what the plugin is told in a scheduler's profile, if it is
+// enabled there.
+func OptionsOfProfile(profile *schedulerconfig.KubeSchedulerProfile) (preemptible.Options, bool) {
+	enabled := slices.Concat(profile.Plugins.MultiPoint.Enabled, profile.Plugins.Filter.Enabled)
+	if !slices.ContainsFunc(enabled, func(p schedulerconfig.Plugin) bool { return p.Name == Name }) {
+		return preemptible.Options{}, false
+	}
+	for _, plugin := range profile.PluginConfig {
+		if args, is := plugin.Args.(*config.PreemptibleNodesArgs); is {
+			return OptionsOf(args), true
+		}
+	}
+	return preemptible.Options{}, false
 }

@@ -1,4 +1,5 @@
-// Command stowage-bench compares ways to schedule on clusters in memory.
+// Command stowage-bench compares Stowage with others, on clusters in memory and on
+// playgrounds.
 package main
 
 import (
@@ -52,9 +53,10 @@ func run(ctx context.Context, cmd *cobra.Command) int {
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   program,
-		Short: "Compare ways to schedule on clusters in memory",
-		Long: `stowage-bench runs the scheduling engine on clusters in memory, and measures what
-different configurations make of the same workloads. It needs no cluster, and
+		Short: "Compare Stowage with others",
+		Long: `stowage-bench measures what different programs and configurations make of the same
+workloads: "loop" and "packing" run the scheduling engine on clusters in memory,
+"deschedule" runs deschedulers on playgrounds that it starts. It needs no cluster, and
 makes no request of any.`,
 		Version:       version.Line(program),
 		SilenceErrors: true,

@@ -16,9 +16,11 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Show Stowage at work on a playground of its own",
 		Long: `Starts a playground, runs the workloads of config/demo on it, once placed by the
-default scheduler alone and once with stowage-scheduler beside it, and compares.
+default scheduler alone and once with stowage-scheduler beside it, and compares. Then
+preemptible nodes go and come back; and a zone does, after which stowage-descheduler
+brings the balance back within disruption budgets.
 
-The exit code is 0 only if every pod that fits is running.`,
+The exit code is 0 only if every pod that fits is running, and no budget was broken.`,
 		Example: `  stowage-playground demo
   stowage-playground demo --nodes 100
   stowage-playground demo --keep    # and look around with kubectl`,

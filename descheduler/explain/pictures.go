@@ -66,6 +66,23 @@ func (s series) largest() int {
 	return most
 }
 
+// tells says whether the histogram says more than the statistics: whether nodes are in
+// several classes, or change theirs.
+func (s series) tells() bool {
+	for _, u := range s.Views {
+		filled := 0
+		for _, n := range u.Histogram {
+			if n > 0 {
+				filled++
+			}
+		}
+		if filled > 1 || u.Histogram != s.Views[0].Histogram {
+			return true
+		}
+	}
+	return false
+}
+
 // classes name the figures of a histogram.
 var classes = func() (names [len(plan.Utilization{}.Histogram)]string) {
 	for i := range names {

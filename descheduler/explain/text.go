@@ -52,7 +52,9 @@ func writeText(w io.Writer, doc Document, wide bool) error {
 	if all := resources(pictures); len(all) > 0 {
 		fmt.Fprintf(&b, "\nRequested of each node, in percent of allocatable: %s (nodes: %s)\n%s", titles(pictures), nodes(pictures), report.Table(statistics(pictures)))
 		for _, s := range all {
-			fmt.Fprint(&b, "\n"+histogram(s, pictures))
+			if wide || s.tells() {
+				fmt.Fprint(&b, "\n"+histogram(s, pictures))
+			}
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -116,12 +116,11 @@ func TestFaultsInTheMiddle(t *testing.T) {
 			t.Errorf("an eviction is %+v", eviction)
 		}
 	}
-	if c := r.Summary.Carried; refusals < 2 || evicted == 0 || c.Evicted != evicted || c.Useless+c.Returned+c.NotSeen > 0 {
+	if c := r.Summary.Carried; refusals != 1 || evicted == 0 || c.Evicted != evicted || c.Useless+c.Returned+c.NotSeen > 0 {
 		t.Errorf("one pod was refused %d times; the run came to %+v", refusals, c)
 	}
 	asked := p.requests("GET " + strings.TrimSuffix(lost, "/eviction"))
-	counted := p.requests("PATCH /apis/events.k8s.io/v1/namespaces/" + ns + "/events/")
-	if len(asked) == 0 || len(counted) == 0 || strings.Contains(e.log, "is forbidden") {
-		t.Errorf("it asked %d times for the pod, and counted %d events up: %s", len(asked), len(counted), e.log)
+	if len(asked) == 0 || strings.Contains(e.log, "is forbidden") {
+		t.Errorf("it asked %d times for the pod: %s", len(asked), e.log)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -44,14 +45,22 @@ func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Conte
 	if err != nil {
 		return fmt.Errorf("--leader-elect: %w", err)
 	}
+	// The lease is held until leading has ended, not just until it is told to.
+	holding, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	var leads atomic.Bool
 	led := make(chan struct{})
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, Name: program, ReleaseOnCancel: true,
 		LeaseDuration: f.election.LeaseDuration.Duration, RenewDeadline: f.election.RenewDeadline.Duration, RetryPeriod: f.election.RetryPeriod.Duration,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) {
+			OnStartedLeading: func(holds context.Context) {
+				leads.Store(true)
 				defer close(led)
-				lead(ctx)
+				leading, cancel := context.WithCancelCause(ctx)
+				defer cancel(nil)
+				defer context.AfterFunc(holds, func() { cancel(errLeaseLost) })()
+				lead(leading)
 			},
 			OnStoppedLeading: func() {},
 			OnNewLeader: func(holder string) {
@@ -62,13 +71,29 @@ func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Conte
 	if err != nil {
 		return fmt.Errorf("--leader-elect: %w", err)
 	}
-	elector.Run(ctx)
-	if ctx.Err() != nil {
-		return nil // told to end
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		elector.Run(holding)
+	}()
+	select {
+	case <-over:
+		<-led
+		return errLeaseLost
+	case <-ctx.Done():
 	}
-	<-led
-	return errors.New("the lease was lost: another replica leads")
+	if leads.Load() {
+		<-led
+	}
+	release()
+	select {
+	case <-over:
+	case <-time.After(lastWords): // the lease runs out by itself
+	}
+	return nil
 }
+
+var errLeaseLost = errors.New("the lease was lost: another replica leads")
 
 // ignoreOthers takes the known descheduler's flags that have no meaning here, so that its
 // manifests work as they are.

@@ -13,9 +13,6 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// eventsTimeout is how long the last events may take to be written.
-const eventsTimeout = time.Second
-
 // eventLog records events in the cluster, and knows how many are not written yet: they are
 // written in the background, and the last ones of a run are to be seen too.
 type eventLog struct {
@@ -54,8 +51,12 @@ func (l *eventLog) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1
 }
 
 // Close waits until all events are written, but not for long.
-func (l *eventLog) Close() {
-	for deadline := time.Now().Add(eventsTimeout); l.underWay.Load() > 0 && time.Now().Before(deadline); {
+func (l *eventLog) Close(ctx context.Context) {
+	patience := 2 * time.Second
+	if ctx.Err() != nil {
+		patience = lastWords
+	}
+	for deadline := time.Now().Add(patience); l.underWay.Load() > 0 && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	l.close()

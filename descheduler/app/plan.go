@@ -33,6 +33,18 @@ func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// validate says whether a file can be written, before anything is done that it is about.
+func (f *outputFlags) validate() error {
+	if f.file == "" {
+		return nil
+	}
+	probe, err := os.CreateTemp(filepath.Dir(f.file), "."+filepath.Base(f.file)+"-*")
+	if err != nil {
+		return fmt.Errorf("--output-file: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
 // write shows the document. A file is there as a whole or not at all.
 func (f *outputFlags) write(out io.Writer, doc explain.Document) error {
 	if f.file == "" {
@@ -101,6 +113,9 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 			return err
 		}
 		return writeFile(f.dump, func(w io.Writer) error { return cluster.WriteDump(w, s.follower.Snapshot()) })
+	}
+	if err := f.output.validate(); err != nil {
+		return err
 	}
 	d, err := newDescheduler(built, &f.files, &f.planning)
 	if err != nil {

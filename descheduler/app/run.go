@@ -14,26 +14,11 @@ import (
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
-	"k8s.io/utils/clock"
 
-	"github.com/stowage-k8s/stowage/descheduler/executor"
 	"github.com/stowage-k8s/stowage/descheduler/explain"
-	"github.com/stowage-k8s/stowage/descheduler/memory"
 	"github.com/stowage-k8s/stowage/descheduler/metrics"
 	"github.com/stowage-k8s/stowage/descheduler/plan"
-	"github.com/stowage-k8s/stowage/descheduler/planner"
-	"github.com/stowage-k8s/stowage/internal/cluster"
-	"github.com/stowage-k8s/stowage/internal/disruption"
 )
-
-// evictionsAtOnce is how many evictions are requested side by side, of different budgets.
-const evictionsAtOnce = 10
-
-// settle is how long budgets and rollouts are waited for when nothing else can go.
-const settle = time.Minute
-
-// apiPatience is how long the API server may stay away in the middle of a run.
-const apiPatience = time.Minute
 
 // runFlags are those of run.
 type runFlags struct {
@@ -98,6 +83,9 @@ func (f *runFlags) run(cmd *cobra.Command, built *options) error {
 	}
 	logs.InitLogs()
 	if err := logsapi.ValidateAndApply(f.logging, nil); err != nil {
+		return err
+	}
+	if err := f.output.validate(); err != nil {
 		return err
 	}
 	d, err := newDescheduler(built, &f.files, &f.planning)
@@ -177,19 +165,19 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 		end = metrics.Idle
 	}
 	d.recorder.ObserveRun(end, time.Now(), time.Since(begin))
-	exported := f.export(d.recorder)
+	if failed := f.export(ctx, d.recorder); failed != nil {
+		klog.FromContext(ctx).Error(failed, "The metrics of this run were not handed on")
+	}
 	if doc.Plan != nil {
-		exported = errors.Join(f.output.write(out, doc), exported)
+		err = errors.Join(err, f.output.write(out, doc))
 	}
 	switch result := doc.Result; {
-	case err != nil:
-		return err
 	case result != nil && result.Safety:
-		return exit{fmt.Errorf("stopped for safety: %s", result.Stopped), exitSafety}
+		return exit{errors.Join(fmt.Errorf("stopped for safety: %s", result.Stopped), err), exitSafety}
 	case result != nil && result.Cause != plan.NotStopped:
-		return fmt.Errorf("ended early: %s", result.Stopped)
+		return errors.Join(fmt.Errorf("ended early: %s", result.Stopped), err)
 	}
-	return exported
+	return err
 }
 
 // deschedule makes a plan and carries it out, unless this is a dry run. The document has
@@ -223,45 +211,19 @@ func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Docu
 	return doc, err
 }
 
-func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan, p *planner.Planner, moved *memory.Memory) (*plan.Result, error) {
-	recorded := newEventLog(ctx, d.live.client)
-	defer recorded.Close()
-	save := func() error {
-		// Whatever ends the run, what it moved is to be known to the next.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		return moved.Save(ctx, time.Now())
-	}
-	result, err := executor.Run(ctx, made, executor.Options{
-		Cluster: d.live.follower, Planner: p, Pods: d.live.client.CoreV1(), Clock: clock.RealClock{},
-		Evictor:     disruption.NewEvictor(d.live.client, disruption.Options{Mode: disruption.ForReal, GracePeriodSeconds: d.policy.GracePeriodSeconds}),
-		Limits:      disruption.Limits{Total: d.flags.waveSize},
-		AtOnce:      evictionsAtOnce,
-		WaveTimeout: f.waveTimeout, Settle: settle, Patience: apiPatience,
-		Events: recorded, FailureEvents: d.policy.EvictionFailureEventNotification,
-		Remember: func(w *cluster.Workload) {
-			moved.Moved(w, time.Now())
-			if err := save(); err != nil {
-				klog.FromContext(ctx).Error(err, "What was moved could not be kept for later runs, and is tried again")
-			}
-		},
-		Progress: d.progress.executing,
-	})
-	if result != nil {
-		result.After = p.Picture(d.live.follower.Snapshot())
-		d.recorder.ObserveResult(result)
-	}
-	return result, errors.Join(err, save())
-}
-
-// export hands the metrics on, where that was asked for.
-func (f *runFlags) export(recorder *metrics.Recorder) error {
+// export hands the metrics on, where that was asked for. That they are not to be had is no
+// reason to do the run again.
+func (f *runFlags) export(ctx context.Context, recorder *metrics.Recorder) error {
 	var errs []error
 	if f.textfile != "" {
 		errs = append(errs, recorder.WriteTextfile(f.textfile))
 	}
 	if f.pushgateway != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
+		patience := reachTimeout
+		if ctx.Err() != nil {
+			patience = lastWords
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		errs = append(errs, recorder.Push(ctx, f.pushgateway, program))
 	}

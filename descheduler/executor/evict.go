@@ -43,9 +43,13 @@ func (r *run) evict(ctx context.Context, w *wave, units []unit) error {
 				r.mu.Lock()
 				for _, u := range lane {
 					if stopped != nil || w.outage {
-						break
+						r.drop(u, strategy.Outdated, "the run or the wave ended before it")
+						continue
 					}
-					stopped = r.evictUnit(ctx, w, u)
+					// Another lane may have stopped the run while this one asked.
+					if err := r.evictUnit(ctx, w, u); err != nil && stopped == nil {
+						stopped = err
+					}
 				}
 				r.mu.Unlock()
 			}
@@ -143,7 +147,7 @@ func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool
 		return true, err
 	case disruption.Evicted, disruption.Unanswered:
 		r.done.Moves = append(r.done.Moves, *m)
-		r.remember(w.add(m, len(r.result.Evictions)-1, at))
+		r.remember(w.add(m, len(r.result.Evictions)-1, at, r.GracePeriodSeconds))
 		r.announce(&e)
 		return true, err
 	}

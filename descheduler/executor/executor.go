@@ -63,6 +63,8 @@ type Options struct {
 	// WaveTimeout is how long the replacements of a wave may take to be ready, beyond the
 	// longest grace period of its pods.
 	WaveTimeout time.Duration
+	// GracePeriodSeconds is the Evictor's; nil leaves it to the pods.
+	GracePeriodSeconds *int64
 	// Settle is how long budgets and rollouts are waited for when nothing else can go.
 	Settle time.Duration
 	// Patience is how long the API server may stay away.

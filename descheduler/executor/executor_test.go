@@ -250,7 +250,7 @@ func TestRuns(t *testing.T) {
 				p.plan = func(*cluster.Snapshot, plan.Done) *plan.Plan { return oneWave(w.move("db-1", "z")) }
 				return oneWave(w.move("web-1", "z"), w.move("db-1", "z"))
 			},
-			evictions: []string{"1 web-1 Evicted>z", "2 db-1 Evicted>z"}, waves: 2, replans: 1,
+			evictions: []string{"1 web-1 Evicted>z", "2 db-1 Evicted>z"}, dropped: []string{"db-1 Outdated"}, waves: 2, replans: 1,
 		},
 		{
 			name: "an eviction without an answer that was not done may be planned again, and its budget has lost nothing",
@@ -533,7 +533,7 @@ func TestStops(t *testing.T) {
 		{
 			name: "of an unknown controller, a replacement that is not ready while another pod has become so",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
-				w.workload("game", "a", "a")
+				w.workload("game", "a", "a", "a")
 				w.now.ReplicaSets = nil
 				w.find("game-2").Status.Conditions[0].Status = corev1.ConditionFalse
 				w.unready["z"] = true

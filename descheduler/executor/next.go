@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
@@ -96,11 +97,21 @@ func (r *run) hindrance(u unit, owners *cluster.Owners, ready map[types.UID]int)
 		case w == nil || !cluster.Holds(pod):
 		case w.Rollout != "":
 			return strategy.Rollout, fmt.Sprintf("%s (%s)", w, w.Rollout)
-		case verdict.Rule == disruption.NoBudget && up(pod) && w.Desired > 1 && ready[w.UID] == 1:
+		case verdict.Rule == disruption.NoBudget && up(pod) && ready[w.UID] == 1 && r.desired(w, pod) > 1:
 			return strategy.Rollout, fmt.Sprintf("%s (no pod but this one is ready, and no budget protects it)", w)
 		}
 	}
 	return "", ""
+}
+
+// desired returns how many pods the workload should have: of a kind that only its
+// controller knows, those that it has.
+func (r *run) desired(w *cluster.Workload, pod *corev1.Pod) int {
+	if w.Desired >= 0 {
+		return w.Desired
+	}
+	picture := r.Cluster.Snapshot()
+	return len(byWorkload(picture, cluster.NewOwners(picture), map[string]bool{pod.Namespace: true})[w.UID])
 }
 
 // readyPods counts the ready pods of each workload.

@@ -81,10 +81,13 @@ func (w *wave) progress(waiting string) Progress {
 
 // add notes an eviction whose end is to be awaited, and returns the workload that replaces
 // the pod, if one does.
-func (w *wave) add(m *plan.Move, entry int, at time.Time) *cluster.Workload {
+func (w *wave) add(m *plan.Move, entry int, at time.Time, gracePeriodSeconds *int64) *cluster.Workload {
 	e := &eviction{move: m, entry: entry, at: at}
 	w.evictions = append(w.evictions, e)
-	if seconds := m.Object.Spec.TerminationGracePeriodSeconds; seconds != nil {
+	if gracePeriodSeconds == nil {
+		gracePeriodSeconds = m.Object.Spec.TerminationGracePeriodSeconds
+	}
+	if seconds := gracePeriodSeconds; seconds != nil {
 		w.grace = max(w.grace, time.Duration(*seconds)*time.Second)
 	}
 	if !replaced(m) {

@@ -91,6 +91,9 @@ func (r *run) comesLast(ctx context.Context, m plan.Move) (strategy.Outcome, []s
 	if err != nil {
 		return strategy.Outcome{}, nil, err
 	}
+	if decision.Node == "" && !keepsName(m.Object) && r.preempts(m.Object) {
+		return wouldPreempt, nil, nil
+	}
 	s := &session{run: r, profile: m.Profile, strategy: m.Strategy}
 	_, outcome := s.gain(strategy.Proposal{Pod: m.Object, Objective: m.Objective}, decision.Possible)
 	if outcome.Rule != "" {

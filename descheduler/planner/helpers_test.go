@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -99,6 +100,22 @@ func (b *build) budget(workload string, allowed int32) *build {
 		},
 		Status: policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: allowed, CurrentHealthy: healthy, DesiredHealthy: healthy - allowed, ExpectedPods: healthy},
 	})
+	return b
+}
+
+// job makes a workload a Job with so many failures allowed and used up.
+func (b *build) job(workload string, limit, failed int32, rules ...batchv1.PodFailurePolicyRule) *build {
+	job := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: workload, UID: types.UID(workload)},
+		Spec:       batchv1.JobSpec{BackoffLimit: &limit, Parallelism: ptr.To[int32](2), PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: rules}},
+		Status:     batchv1.JobStatus{Failed: failed},
+	}
+	b.Jobs = append(b.Jobs, job)
+	for _, pod := range b.Pods {
+		if pod.Labels["app"] == workload {
+			pod.OwnerReferences[0].APIVersion, pod.OwnerReferences[0].Kind = "batch/v1", "Job"
+		}
+	}
 	return b
 }
 

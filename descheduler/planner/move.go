@@ -23,11 +23,10 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 	if outcome := s.hindrance(p.Pod, s.profile); outcome.Rule != "" {
 		return outcome, nil
 	}
-	replaced := metav1.GetControllerOfNoCopy(p.Pod) != nil && cluster.Holds(p.Pod) && p.Pod.Spec.NodeName != ""
-	if !replaced && p.Objective != strategy.Gone && p.Objective != strategy.Anywhere && cluster.Holds(p.Pod) {
-		return strategy.Outcome{Rule: strategy.NoDestination, Reason: "nothing would make a replacement of it"}, nil
+	if p.Objective != strategy.Gone && p.Objective != strategy.Anywhere && cluster.Holds(p.Pod) && !replaced(p.Pod) {
+		return irreplaceable, nil
 	}
-	if p.Objective == strategy.Gone || !replaced {
+	if p.Objective == strategy.Gone || !replaced(p.Pod) {
 		if err := s.depart(a, p.Pod); err != nil {
 			return strategy.Outcome{}, err
 		}
@@ -45,6 +44,17 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 	return s.place(ctx, a, p, replacement, terminating[0])
 }
 
+// replaced says whether a controller will make another pod for it that needs a node.
+func replaced(pod *corev1.Pod) bool {
+	return metav1.GetControllerOfNoCopy(pod) != nil && cluster.Holds(pod) && pod.Spec.NodeName != ""
+}
+
+var (
+	irreplaceable = strategy.Outcome{Rule: strategy.NoDestination, Reason: "nothing would make a replacement of it"}
+	wouldPreempt  = strategy.Outcome{Rule: strategy.NoDestination, Reason: "as long as it is on its way out no node has room for its replacement, which would preempt other pods"}
+	notAtOnce     = strategy.Outcome{Rule: strategy.OverLimit, Reason: "the pods of a swap have to leave at once, which the budgets, a workload without one, or the size of waves do not allow"}
+)
+
 // swap adds two moves to the attempt, if the scheduler would make improvements of both
 // in whichever order it comes to them.
 func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal) (*corev1.Pod, strategy.Outcome, error) {
@@ -56,7 +66,13 @@ func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal
 		if outcome := s.hindrance(p.Pod, s.profile); outcome.Rule != "" {
 			return p.Pod, outcome, nil
 		}
+		if !replaced(p.Pod) {
+			return p.Pod, irreplaceable, nil
+		}
 		pods, replacements = append(pods, p.Pod), append(replacements, replacementOf(p.Pod))
+	}
+	if !s.atOnce(pods) {
+		return pods[0], notAtOnce, nil
 	}
 	terminating, err := s.whileTerminating(ctx, pods, replacements)
 	if err != nil {
@@ -90,6 +106,9 @@ func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal
 // place adds a move of a pod that has left to the attempt. What the scheduler would choose
 // while the pod was terminating is possible too.
 func (s *session) place(ctx context.Context, a *attempt, p strategy.Proposal, replacement *corev1.Pod, terminating simulation.Decision) (strategy.Outcome, error) {
+	if terminating.Node == "" && !keepsName(p.Pod) && s.preempts(p.Pod) {
+		return wouldPreempt, nil
+	}
 	decision, err := s.sim.Schedule(ctx, replacement)
 	if err != nil {
 		return asOutcome(err)

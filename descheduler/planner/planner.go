@@ -136,20 +136,15 @@ func (p *Planner) Plan(ctx context.Context, picture *cluster.Snapshot, done plan
 	if p.opts.Preemptible != nil {
 		env.Preemptible = p.opts.Preemptible(picture)
 	}
-	for _, s := range p.steps() {
-		proposer, err := p.plugins[s.name].New(s.profile.Args(s.name), env)
-		if err != nil {
-			return nil, fmt.Errorf("profile %q, strategy %s: %w", s.profile.Name, s.name, err)
+	for range maxRounds {
+		before := len(r.moves)
+		for _, s := range p.steps() {
+			if err := p.propose(ctx, r, s, env); err != nil {
+				return nil, err
+			}
 		}
-		started := time.Now()
-		if err := proposer.Deschedule(ctx, r.session(s.profile, s.name)); err != nil {
-			return nil, fmt.Errorf("profile %q, strategy %s: %w", s.profile.Name, s.name, err)
-		}
-		if p.opts.Observe != nil {
-			p.opts.Observe(s.profile.Name, s.name, time.Since(started))
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("planning was interrupted: %w", context.Cause(ctx))
+		if len(r.moves) == before || len(p.steps()) == 1 {
+			break
 		}
 	}
 	made.Moves, made.Refused, made.Notes = r.moves, r.refused.except(r.moved), r.notes
@@ -158,3 +153,26 @@ func (p *Planner) Plan(ctx context.Context, picture *cluster.Snapshot, done plan
 	made.Took = time.Since(begin)
 	return made, nil
 }
+
+// propose runs one strategy.
+func (p *Planner) propose(ctx context.Context, r *run, s step, env strategy.Env) error {
+	proposer, err := p.plugins[s.name].New(s.profile.Args(s.name), env)
+	if err != nil {
+		return fmt.Errorf("profile %q, strategy %s: %w", s.profile.Name, s.name, err)
+	}
+	started := time.Now()
+	if err := proposer.Deschedule(ctx, r.session(s.profile, s.name)); err != nil {
+		return fmt.Errorf("profile %q, strategy %s: %w", s.profile.Name, s.name, err)
+	}
+	if p.opts.Observe != nil {
+		p.opts.Observe(s.profile.Name, s.name, time.Since(started))
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("planning was interrupted: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+// maxRounds bounds how often the strategies take turns. What one moves may make room for
+// what another proposed in vain, or undo some of what it has reached.
+const maxRounds = 4

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -179,16 +180,69 @@ func TestPlan(t *testing.T) {
 		},
 		{
 			name:  "a swap that the scheduler makes in either order is kept",
-			build: new(build).node("a", "8").node("b", "10").pods("large", "emptiest", "7", "a").pods("small", "emptiest", "5", "b").pods("fixed", "emptiest", "1", "a"),
+			build: swapping(),
+			run:   swap,
+			want:  []string{"large-0 a>b of 1, together 1", "small-0 b>a of 1, together 1"},
+		},
+		{
+			name:  "but not if the scheduler would preempt others while the pods are on their way out",
+			build: swapping(),
 			run: func(b *build) scripted {
-				b.pod("large-0").Spec.NodeSelector = map[string]string{corev1.LabelHostname: "b"}
-				b.pod("small-0").Spec.NodeSelector = map[string]string{corev1.LabelHostname: "a"}
-				return func(ctx context.Context, s strategy.Session) error {
-					_, err := s.Swap(ctx, strategy.Proposal{Pod: b.pod("large-0"), Objective: off("a")}, strategy.Proposal{Pod: b.pod("small-0"), Objective: off("b")})
-					return err
+				b.pod("large-0").Spec.Priority, b.pod("small-0").Spec.Priority = ptr.To[int32](10), ptr.To[int32](10)
+				return swap(b)
+			},
+			want: []string{"small-0 NoDestination: as long as it is on its way out no node has room for its replacement, which would preempt other pods"},
+		},
+		{
+			name:  "unless the pods never preempt",
+			build: swapping(),
+			run: func(b *build) scripted {
+				for _, name := range []string{"large-0", "small-0"} {
+					b.pod(name).Spec.Priority, b.pod(name).Spec.PreemptionPolicy = ptr.To[int32](10), ptr.To(corev1.PreemptNever)
 				}
+				return swap(b)
 			},
 			want: []string{"large-0 a>b of 1, together 1", "small-0 b>a of 1, together 1"},
+		},
+		{
+			name:  "a pod that nothing replaces is not swapped",
+			build: swapping(),
+			run: func(b *build) scripted {
+				b.pod("small-0").OwnerReferences = nil
+				b.pod("small-0").Annotations = map[string]string{evictable.EvictAnnotation: "true"}
+				return swap(b)
+			},
+			want: []string{"small-0 NoDestination: nothing would make a replacement of it"},
+		},
+		{
+			name:   "nor are two where waves have one pod",
+			build:  swapping(),
+			run:    swap,
+			change: func(o *Options) { o.Wave.Total = 1 },
+			want: []string{
+				"large-0 OverLimit: the pods of a swap have to leave at once, which the budgets, a workload without one, or the size of waves do not allow",
+			},
+		},
+		{
+			name:  "a pod whose Job has no failure left stays",
+			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 2),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 failures are used up, and an eviction counts as one"},
+		},
+		{
+			name:  "one whose Job has some may go",
+			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 1),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{"web-0 a>b of 2, together 0"},
+		},
+		{
+			name: "and one whose Job ignores disruptions",
+			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 0, 0, batchv1.PodFailurePolicyRule{
+				Action:          batchv1.PodFailurePolicyActionIgnore,
+				OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget}},
+			}),
+			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want: []string{"web-0 a>b of 2, together 0"},
 		},
 	}
 	for _, tt := range tests {
@@ -206,6 +260,22 @@ func TestPlan(t *testing.T) {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// swapping returns a cluster in which large-0 and small-0 have to make room for each other.
+func swapping() *build {
+	b := new(build).node("a", "8").node("b", "10").pods("large", "emptiest", "7", "a").pods("small", "emptiest", "5", "b").pods("fixed", "emptiest", "1", "a")
+	b.pod("large-0").Spec.NodeSelector = map[string]string{corev1.LabelHostname: "b"}
+	b.pod("small-0").Spec.NodeSelector = map[string]string{corev1.LabelHostname: "a"}
+	return b
+}
+
+// swap proposes that they do.
+func swap(b *build) scripted {
+	return func(ctx context.Context, s strategy.Session) error {
+		_, err := s.Swap(ctx, strategy.Proposal{Pod: b.pod("large-0"), Objective: off("a")}, strategy.Proposal{Pod: b.pod("small-0"), Objective: off("b")})
+		return err
 	}
 }
 
@@ -244,6 +314,59 @@ func TestPlanLeavesWhatTheAPIServerRefused(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"web-0 Refused: a webhook says no"}, shown(made)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// TestStrategiesTakeTurns has one strategy wait for what the other moves.
+func TestStrategiesTakeTurns(t *testing.T) {
+	b := new(build).node("a", "10").node("b", "10").pods("large", "emptiest", "8", "a").pods("small", "emptiest", "3", "b").pods("fixed", "emptiest", "2", "a")
+	rounds := 0
+	run := func(ctx context.Context, s strategy.Session) error {
+		rounds++
+		_, err := s.Propose(ctx, strategy.Proposal{Pod: b.pod("large-0"), Objective: off("a")})
+		if err == nil && rounds%2 == 0 {
+			_, err = s.Propose(ctx, strategy.Proposal{Pod: b.pod("small-0"), Objective: strategy.Gone})
+		}
+		return err
+	}
+	p := newPlanner(t, run, func(o *Options) {
+		twin := o.Policy.Profiles[0]
+		twin.Name = "twin"
+		o.Policy.Profiles = append(o.Policy.Profiles, twin)
+	})
+	made, err := p.Plan(t.Context(), &b.Snapshot, plan.Done{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"small-0 b> of 0, together 0", "large-0 a>b of 1, together 0"}, shown(made)); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	if rounds != 6 {
+		t.Errorf("the strategies ran %d times, want 3 rounds of both, the last of which found nothing", rounds)
+	}
+}
+
+// TestCheckExpectsAnyOrder has two pods of a wave that would each go to b, where only one
+// of them finds room: the other would come back.
+func TestCheckExpectsAnyOrder(t *testing.T) {
+	b := new(build).node("a", "10").node("b", "4").pods("web", "fullest", "2", "a").pods("api", "fullest", "2", "a").pods("fixed", "fullest", "2", "b").node("c", "10").pods("other", "fullest", "2", "c")
+	var moves []plan.Move
+	for _, name := range []string{"web-0", "api-0"} {
+		moves = append(moves, plan.Move{Pod: plan.Pod{UID: types.UID(name)}, Profile: "test", Strategy: "Scripted", From: "a", Object: b.pod(name), Objective: off("a")})
+	}
+	kept, _, err := newPlanner(t, nil).Check(t.Context(), &b.Snapshot, moves, plan.Done{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range kept {
+		for _, node := range m.Possible {
+			if node == "a" {
+				t.Errorf("%s may come back to a", m.Pod.Name)
+			}
+		}
+	}
+	if len(kept) == 2 {
+		t.Error("both are kept, though whichever comes last could come back to a")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -23,6 +24,7 @@ type run struct {
 	now     time.Time
 	ledger  *disruption.Ledger
 	filters map[string]*evictable.Filter // by profile
+	jobs    map[types.UID]*batchv1.Job
 	done    plan.Done
 
 	moves   []plan.Move
@@ -45,6 +47,10 @@ func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done pl
 		ledger:  disruption.NewLedger(picture.Budgets, picture.Pods),
 		filters: map[string]*evictable.Filter{},
 		refused: newRefusals(),
+		jobs:    make(map[types.UID]*batchv1.Job, len(picture.Jobs)),
+	}
+	for _, job := range picture.Jobs {
+		r.jobs[job.UID] = job
 	}
 	r.evictions.perNode, r.evictions.perNamespace = map[string]uint{}, map[string]uint{}
 	for i := range done.Moves {
@@ -104,6 +110,9 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 		return refuse(strategy.Refused, reason)
 	}
 	if reason := r.filters[profile].Check(pod); reason != "" {
+		return refuse(strategy.NotEvictable, reason)
+	}
+	if reason := r.failsJob(pod); reason != "" {
 		return refuse(strategy.NotEvictable, reason)
 	}
 	if workload := r.state.Workload(pod); workload != nil && cluster.Holds(pod) {

@@ -24,5 +24,43 @@ func (r *run) waves(limits disruption.Limits) [][]int {
 		}
 		waves = append(waves, indices)
 	}
+	r.reunite(waves)
 	return waves
+}
+
+// reunite puts the pods of a swap that were cut apart into the later wave of the two.
+func (r *run) reunite(waves [][]int) {
+	later := map[int]int{} // by the number of the swap
+	for wave, indices := range waves {
+		for _, i := range indices {
+			if swap := r.moves[i].Together; swap != 0 {
+				later[swap] = wave
+			}
+		}
+	}
+	for wave := range waves {
+		var stay []int
+		for _, i := range waves[wave] {
+			if swap := r.moves[i].Together; swap != 0 && later[swap] != wave {
+				waves[later[swap]] = append(waves[later[swap]], i)
+			} else {
+				stay = append(stay, i)
+			}
+		}
+		waves[wave] = stay
+	}
+}
+
+// atOnce says whether the pods may leave in the same wave.
+func (r *run) atOnce(pods []*corev1.Pod) bool {
+	limits := r.planner.opts.Wave
+	// Of a workload without a budget one pod goes at a time.
+	limits.OnePer = func(pod *corev1.Pod) types.UID {
+		if workload := r.state.Workload(pod); workload != nil && r.ledger.May(pod).Rule == disruption.NoBudget {
+			return workload.UID
+		}
+		return pod.UID
+	}
+	cut := r.ledger.Waves(pods, limits)
+	return len(cut.Waves) == 1 && len(cut.Waves[0]) == len(pods)
 }

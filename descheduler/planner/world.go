@@ -3,10 +3,12 @@ package planner
 import (
 	"context"
 	"fmt"
+	"math"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
@@ -19,6 +21,8 @@ type world struct {
 	state *strategy.State
 	sim   *simulation.Simulation
 	moved map[types.UID]bool
+	// lowest is the lowest priority of a pod on a node.
+	lowest int32
 	// placed are the replacements by the UID of the pods that they stand for.
 	placed map[types.UID]*corev1.Pod
 }
@@ -31,7 +35,24 @@ func newWorld(ctx context.Context, picture *cluster.Snapshot, p *Planner) (*worl
 	if err := sim.Load(picture); err != nil {
 		return nil, fmt.Errorf("simulating the cluster: %w", err)
 	}
-	return &world{state: strategy.NewState(picture, p.selector), sim: sim, moved: map[types.UID]bool{}, placed: map[types.UID]*corev1.Pod{}}, nil
+	w := &world{state: strategy.NewState(picture, p.selector), sim: sim, moved: map[types.UID]bool{}, placed: map[types.UID]*corev1.Pod{}}
+	w.lowest = math.MaxInt32
+	for _, pod := range picture.Pods {
+		if pod.Spec.NodeName != "" && cluster.Holds(pod) {
+			w.lowest = min(w.lowest, corev1helpers.PodPriority(pod))
+		}
+	}
+	return w, nil
+}
+
+// preempts says whether the scheduler might make room for the pod at the cost of others
+// when no node takes it, rather than have it wait. It asks no budget then that would not
+// give way.
+func (w *world) preempts(pod *corev1.Pod) bool {
+	if policy := pod.Spec.PreemptionPolicy; policy != nil && *policy == corev1.PreemptNever {
+		return false
+	}
+	return corev1helpers.PodPriority(pod) > w.lowest
 }
 
 // leave takes the pod from its node and returns what puts it back.

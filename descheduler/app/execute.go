@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/descheduler/executor"
+	"github.com/stowage-k8s/stowage/descheduler/memory"
+	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/descheduler/planner"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// evictionsAtOnce is how many evictions are requested side by side, of different budgets.
+const evictionsAtOnce = 10
+
+// settle is how long budgets and rollouts are waited for when nothing else can go.
+const settle = time.Minute
+
+// apiPatience is how long the API server may stay away in the middle of a run.
+const apiPatience = time.Minute
+
+// lastWords is how long each of the last requests of a program that was told to end may
+// take.
+const lastWords = 500 * time.Millisecond
+
+// execute carries a plan out.
+func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan, p *planner.Planner, moved *memory.Memory) (*plan.Result, error) {
+	recorded := newEventLog(ctx, d.live.client)
+	defer recorded.Close(ctx)
+	keeping := keep(ctx, moved)
+	result, err := executor.Run(ctx, made, executor.Options{
+		Cluster: d.live.follower, Planner: p, Pods: d.live.client.CoreV1(), Clock: clock.RealClock{},
+		Evictor:            disruption.NewEvictor(d.live.client, disruption.Options{Mode: disruption.ForReal, GracePeriodSeconds: d.policy.GracePeriodSeconds}),
+		Limits:             disruption.Limits{Total: d.flags.waveSize},
+		AtOnce:             evictionsAtOnce,
+		GracePeriodSeconds: d.policy.GracePeriodSeconds,
+		WaveTimeout:        f.waveTimeout, Settle: settle, Patience: apiPatience,
+		Events: recorded, FailureEvents: d.policy.EvictionFailureEventNotification,
+		Remember: keeping.moved,
+		Progress: d.progress.executing,
+	})
+	if result != nil {
+		result.After = p.Picture(d.live.follower.Snapshot())
+		d.recorder.ObserveResult(result)
+	}
+	return result, errors.Join(err, keeping.end(ctx))
+}
+
+// keeper writes down what is moved as it happens, beside the run: if it is killed, the next
+// one knows.
+type keeper struct {
+	memory *memory.Memory
+	news   chan struct{}
+	done   chan struct{}
+}
+
+func keep(ctx context.Context, m *memory.Memory) *keeper {
+	k := &keeper{memory: m, news: make(chan struct{}, 1), done: make(chan struct{})}
+	go func() {
+		defer close(k.done)
+		for range k.news {
+			if err := m.Save(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				klog.FromContext(ctx).Error(err, "What was moved could not be kept for later runs, and is tried again")
+			}
+		}
+	}()
+	return k
+}
+
+func (k *keeper) moved(w *cluster.Workload) {
+	k.memory.Moved(w, time.Now())
+	select {
+	case k.news <- struct{}{}:
+	default: // it will be written with what is waiting already
+	}
+}
+
+// end writes what is left. Whatever ends the run, what it moved is to be known to the next.
+func (k *keeper) end(ctx context.Context) error {
+	close(k.news)
+	<-k.done
+	patience := reachTimeout
+	if ctx.Err() != nil {
+		patience = lastWords
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return k.memory.Save(ctx, time.Now())
+}

@@ -13,8 +13,12 @@ import (
 )
 
 const (
-	// planCase is the case that needs no control plane: its cluster is a file.
-	planCase = "plan"
+	// planCase and planDefaultCase need no control plane: their cluster is a file.
+	planCase        = "plan"
+	planDefaultCase = "plan-default-scheduler"
+	// spreadingScheduler is the shipped profile that spreads as default-scheduler does, and
+	// looks at all nodes.
+	spreadingScheduler = "stowage-spread"
 	// stowageScheduler is the scheduler whose pods are packed.
 	stowageScheduler = "stowage"
 
@@ -61,9 +65,13 @@ func Cases() []Case {
 		{Name: "duplicates", Sizes: sizes, layout: duplicates, goal: apart{}, strategy: removeDuplicates},
 		{Name: "zone-returns", Sizes: sizes, layout: zoneReturns, goal: overZones{}, strategy: topologySpread},
 		{Name: "consolidate", Sizes: sizes, layout: consolidate, goal: emptied{}, strategy: highNodeUtilization, ours: consolidation},
-		{Name: planCase, Sizes: []int{5000}, layout: planned, goal: level, strategy: lowNodeUtilization},
+		{Name: planCase, Sizes: []int{5000}, layout: plannedFor(spreadingScheduler), goal: level, strategy: lowNodeUtilization},
+		{Name: planDefaultCase, Sizes: []int{1000}, layout: plannedFor(corev1.DefaultSchedulerName), goal: level, strategy: lowNodeUtilization},
 	}
 }
+
+// recorded says whether the case's cluster is a file.
+func (c Case) recorded() bool { return c.Name == planCase || c.Name == planDefaultCase }
 
 // name is the case's name in results.
 func (c Case) name(nodes int) string { return fmt.Sprintf("%s/%d", c.Name, nodes) }

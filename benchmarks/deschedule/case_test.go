@@ -32,7 +32,7 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, name := range []string{"skew", "mixed-sizes", "prefers-hot", "gpu-trap", "tight-budgets", "duplicates", "zone-returns", "consolidate", "plan"} {
+	for _, name := range []string{"skew", "mixed-sizes", "prefers-hot", "gpu-trap", "tight-budgets", "duplicates", "zone-returns", "consolidate", "plan", "plan-default-scheduler"} {
 		theirs, ours := "LowNodeUtilization", ""
 		switch name {
 		case "duplicates":
@@ -90,6 +90,7 @@ func TestLayouts(t *testing.T) {
 		"zone-returns: 528 pods of 44 workloads on 134 nodes, 40 % used, imbalance 28, bound 176",
 		"consolidate: 600 pods of 30 workloads on 200 nodes, 30 % used, imbalance 14, bound 240",
 		"plan: 6000 pods of 300 workloads on 200 nodes, 41 % used, imbalance 31, bound 100",
+		"plan-default-scheduler: 6000 pods of 300 workloads on 200 nodes, 41 % used, imbalance 31, bound 100",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("layouts (-want +got):\n%s", diff)

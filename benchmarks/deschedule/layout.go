@@ -187,6 +187,17 @@ func consolidate(nodes []*corev1.Node, _ uint64) []Workload {
 	return workloads
 }
 
+// plannedFor is planned with pods that name the scheduler.
+func plannedFor(scheduler string) func([]*corev1.Node, uint64) []Workload {
+	return func(nodes []*corev1.Node, seed uint64) []Workload {
+		workloads := planned(nodes, seed)
+		for i := range workloads {
+			workloads[i].Spec.SchedulerName = scheduler
+		}
+		return workloads
+	}
+}
+
 // planned has thirty pods per node on average, of very different sizes: hot nodes at
 // 70 to 80 % have fifty, cold ones at 10 % ten.
 func planned(nodes []*corev1.Node, seed uint64) []Workload {

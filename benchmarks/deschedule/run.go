@@ -103,13 +103,13 @@ func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts
 
 // subjects returns those that can take part.
 func (c Comparison) subjects(all []Subject) []Subject {
-	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool { return c.Case.Name == planCase && !s.ours })
+	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool { return c.Case.recorded() && !s.ours })
 }
 
 // check looks for the programs of the subjects before anything is started.
 func check(comparisons []Comparison, subjects []Subject) error {
 	if !slices.ContainsFunc(comparisons, func(c Comparison) bool { return len(c.subjects(subjects)) > 0 }) {
-		return fmt.Errorf("no subject takes part in any of the cases: %s is for stowage only", planCase)
+		return fmt.Errorf("no subject takes part in any of the cases: %s and %s are for stowage only", planCase, planDefaultCase)
 	}
 	for _, s := range subjects {
 		if _, err := s.binary(); err != nil {
@@ -148,7 +148,7 @@ func (r *runner) measure(ctx context.Context, c Comparison, s Subject, show func
 	if err := os.WriteFile(policyFile, []byte(c.Case.policy(s)), 0o600); err != nil {
 		return nil, err
 	}
-	if c.Case.Name == planCase {
+	if c.Case.recorded() {
 		return r.plan(ctx, c, s, policyFile, show)
 	}
 	if r.bench == nil || r.bench.nodes != c.Nodes || r.bench.broken {

@@ -19,7 +19,7 @@ func TestDescheduleErrors(t *testing.T) {
 	}{
 		{
 			"a case that is not there", []string{"--case", "skewed"},
-			`--case="skewed": must be one of ["skew" "mixed-sizes" "prefers-hot" "gpu-trap" "tight-budgets" "duplicates" "zone-returns" "consolidate" "plan"]`,
+			`--case="skewed": must be one of ["skew" "mixed-sizes" "prefers-hot" "gpu-trap" "tight-budgets" "duplicates" "zone-returns" "consolidate" "plan" "plan-default-scheduler"]`,
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "descheduler"},

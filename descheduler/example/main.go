@@ -24,6 +24,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/plugins"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
 func main() {
@@ -43,6 +44,7 @@ func newCommand() *cobra.Command {
 	maps.Copy(registry, plugins.StandIns())
 	return app.NewCommand(
 		app.WithScheduler(config.Scheduler, registry),
+		app.WithPreemptible(preemptiblenodes.OptionsOfProfile), // for RestorePreemptible
 		app.WithStrategy(strategy.Plugin{
 			Plugin: policy.Plugin{
 				Name:    name,

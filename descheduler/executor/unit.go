@@ -64,12 +64,7 @@ func (u unit) outdated(pods map[types.UID]*corev1.Pod) string {
 // units that the ledger would cut in two wait, until one of them has a wave to itself.
 func (r *run) fit(owners *cluster.Owners, units []unit) []unit {
 	limits := r.Limits
-	limits.OnePer = func(pod *corev1.Pod) types.UID {
-		if w := owners.Of(pod); w != nil && r.ledger.May(pod).Rule == disruption.NoBudget {
-			return w.UID
-		}
-		return pod.UID
-	}
+	limits.OnePer = r.ledger.OneWithoutBudget(owners.UIDOf)
 	var split []unit
 	for {
 		first := r.firstWave(units, limits)

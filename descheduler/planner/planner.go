@@ -148,7 +148,7 @@ func (p *Planner) Plan(ctx context.Context, picture *cluster.Snapshot, done plan
 		}
 	}
 	made.Moves, made.Refused, made.Notes = r.moves, r.refused.except(r.moved), r.notes
-	made.Waves = r.waves(p.opts.Wave)
+	made.Waves = r.waves()
 	made.After = pictureOf(r.state)
 	made.Took = time.Since(begin)
 	return made, nil

@@ -7,8 +7,15 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
+// limits are those of a wave, beside the budgets.
+func (r *run) limits() disruption.Limits {
+	limits := r.planner.opts.Wave
+	limits.OnePer = r.ledger.OneWithoutBudget(r.state.Owners().UIDOf)
+	return limits
+}
+
 // waves cuts the moves into waves by what the budgets allow now.
-func (r *run) waves(limits disruption.Limits) [][]int {
+func (r *run) waves() [][]int {
 	index := make(map[types.UID]int, len(r.moves))
 	pods := make([]*corev1.Pod, len(r.moves))
 	for i := range r.moves {
@@ -16,7 +23,7 @@ func (r *run) waves(limits disruption.Limits) [][]int {
 		index[pods[i].UID] = i
 	}
 	waves := [][]int{}
-	cut := r.ledger.Waves(pods, limits)
+	cut := r.ledger.Waves(pods, r.limits())
 	for _, wave := range cut.Waves {
 		indices := make([]int, len(wave))
 		for i, pod := range wave {
@@ -53,14 +60,6 @@ func (r *run) reunite(waves [][]int) {
 
 // atOnce says whether the pods may leave in the same wave.
 func (r *run) atOnce(pods []*corev1.Pod) bool {
-	limits := r.planner.opts.Wave
-	// Of a workload without a budget one pod goes at a time.
-	limits.OnePer = func(pod *corev1.Pod) types.UID {
-		if workload := r.state.Workload(pod); workload != nil && r.ledger.May(pod).Rule == disruption.NoBudget {
-			return workload.UID
-		}
-		return pod.UID
-	}
-	cut := r.ledger.Waves(pods, limits)
+	cut := r.ledger.Waves(pods, r.limits())
 	return len(cut.Waves) == 1 && len(cut.Waves[0]) == len(pods)
 }

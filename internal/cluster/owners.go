@@ -141,3 +141,11 @@ func replicas(number *int32) int {
 	}
 	return int(*number)
 }
+
+// UIDOf returns the UID of a pod's workload; nothing where it has none.
+func (o *Owners) UIDOf(pod *corev1.Pod) types.UID {
+	if w := o.Of(pod); w != nil {
+		return w.UID
+	}
+	return ""
+}

@@ -26,6 +26,18 @@ func Controller(pod *corev1.Pod) types.UID {
 	return pod.UID
 }
 
+// OneWithoutBudget returns what lets a wave have one pod of a workload that no budget
+// covers, for Limits.OnePer: a wave alone does not take it down. The argument tells the
+// workload of a pod; nothing where it has none.
+func (l *Ledger) OneWithoutBudget(workload func(*corev1.Pod) types.UID) func(*corev1.Pod) types.UID {
+	return func(pod *corev1.Pod) types.UID {
+		if uid := workload(pod); uid != "" && l.May(pod).Rule == NoBudget {
+			return uid
+		}
+		return pod.UID
+	}
+}
+
 // Plan is a list of evictions cut into waves.
 type Plan struct {
 	// Waves hold pods that may all be gone at once, if those of the waves before

@@ -43,30 +43,25 @@ func (p *Planner) Check(ctx context.Context, picture *cluster.Snapshot, moves []
 	return kept, r.refused.list, err
 }
 
-// inAnyOrder returns those of the moves, which are a wave's, that are an improvement
-// even if the scheduler comes to them last: when all other replacements have a node and
-// the pods that leave hold theirs still. Where many are evicted at once, nobody knows in
-// what order they are replaced.
+// inAnyOrder returns those of the moves, which are a wave's, that are an improvement too
+// as long as no pod of the wave has left its room: where many are evicted at once, some
+// are replaced before others have gone, and nobody knows in what order.
 func (r *run) inAnyOrder(ctx context.Context) ([]plan.Move, error) {
 	if len(r.moves) < 2 {
 		return r.moves, nil
 	}
-	for i := range r.moves {
-		if pod := r.moves[i].Object; r.placed[pod.UID] != nil && !keepsName(pod) {
-			if err := r.sim.AddPod(terminating(pod)); err != nil {
-				return nil, err
-			}
-		}
+	if err := r.hold(); err != nil {
+		return nil, err
 	}
 	var kept []plan.Move
 	for _, m := range r.moves {
-		outcome, possible, err := r.comesLast(ctx, m)
+		outcome, possible, err := r.whileOthersHold(ctx, m)
 		if err != nil {
 			return nil, err
 		}
 		if outcome.Rule != "" && m.Together == 0 {
 			s := &session{run: r, profile: m.Profile, strategy: m.Strategy}
-			outcome.Reason += ", if others of the wave are replaced first"
+			outcome.Reason += ", as long as others of the wave are not gone"
 			s.refuse(m.Object, outcome)
 			continue
 		}
@@ -76,31 +71,52 @@ func (r *run) inAnyOrder(ctx context.Context) ([]plan.Move, error) {
 	return kept, nil
 }
 
-// comesLast says why the move is no improvement when its replacement comes last, and
-// otherwise which nodes are possible then.
-func (r *run) comesLast(ctx context.Context, m plan.Move) (strategy.Outcome, []string, error) {
-	placed := r.placed[m.Object.UID]
-	if placed == nil {
+// hold takes all replacements away, and lets the pods that they stand for hold their room,
+// on their way out.
+func (r *run) hold() error {
+	for i := range r.moves {
+		pod := r.moves[i].Object
+		placed := r.placed[pod.UID]
+		if placed == nil {
+			continue
+		}
+		r.state.RemoveReplacement(placed)
+		if err := r.sim.RemovePod(placed); err != nil {
+			return err
+		}
+		if keepsName(pod) {
+			continue // it is replaced when it is gone, and no sooner
+		}
+		if err := r.sim.AddPod(terminating(pod)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whileOthersHold puts the replacement of a move where it would go, or says why that is no
+// improvement. It returns which nodes are possible. Where none is, the replacement waits.
+func (r *run) whileOthersHold(ctx context.Context, m plan.Move) (strategy.Outcome, []string, error) {
+	if r.placed[m.Object.UID] == nil {
 		return strategy.Outcome{}, nil, nil
 	}
-	r.state.RemoveReplacement(placed)
-	if err := r.sim.RemovePod(placed); err != nil {
+	replacement := replacementOf(m.Object)
+	decision, err := r.sim.Schedule(ctx, replacement)
+	switch {
+	case err != nil:
 		return strategy.Outcome{}, nil, err
-	}
-	decision, err := r.sim.Schedule(ctx, replacementOf(m.Object))
-	if err != nil {
-		return strategy.Outcome{}, nil, err
-	}
-	if decision.Node == "" && !keepsName(m.Object) && r.preempts(m.Object) {
+	case decision.Node == "" && !keepsName(m.Object) && r.preempts(m.Object):
 		return wouldPreempt, nil, nil
+	case decision.Node == "":
+		return strategy.Outcome{}, nil, nil
 	}
 	s := &session{run: r, profile: m.Profile, strategy: m.Strategy}
 	_, outcome := s.gain(strategy.Proposal{Pod: m.Object, Objective: m.Objective}, decision.Possible)
 	if outcome.Rule != "" {
 		return outcome, nil, nil
 	}
-	r.state.AddReplacement(placed, m.Object)
-	return outcome, decision.Possible, r.sim.AddPod(placed)
+	_, err = r.arrive(replacement, m.Object, drawn(decision, m.Object))
+	return outcome, decision.Possible, err
 }
 
 // check proposes a group of moves again.

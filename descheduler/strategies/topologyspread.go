@@ -42,10 +42,22 @@ type topologySpread struct {
 // Deschedule implements strategy.Strategy. Constraints with few domains come first, since
 // moves between zones change which hosts pods are on, not the other way round.
 func (s *topologySpread) Deschedule(ctx context.Context, session strategy.Session) error {
+	for {
+		moves, full, err := s.round(ctx, session)
+		if err != nil || full || moves == 0 {
+			return err
+		}
+	}
+}
+
+// round counts the pods, and moves until nothing more is found. What was hopeless for pods
+// alike may not be for all of them, so it is done again as long as it finds something.
+func (s *topologySpread) round(ctx context.Context, session strategy.Session) (moves int, full bool, err error) {
 	r := &spreadRun{selection: s.selection, proposer: newProposer(session)}
 	r.book, r.index, r.own = s.read(session.State())
 	defer r.book.close()
-	return inPasses(r.proposer, s.violated(r.book), func(t *spreadTally) (bool, error) { return r.spread(ctx, t) })
+	err = inPasses(r.proposer, s.violated(r.book), func(t *spreadTally) (bool, error) { return r.spread(ctx, t) })
+	return r.moves, r.full, err
 }
 
 // read counts the pods of the constraints that matter, and returns each pod's own ones.

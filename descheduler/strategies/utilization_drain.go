@@ -51,6 +51,12 @@ func (d *utilizationDrain) run(ctx context.Context, nodes []*strategy.Node) erro
 	for _, node := range first {
 		planned[node.Name] = true
 	}
+	// The moves that were kept are asked about again as they are carried out: by then no
+	// destination is only one that is emptied indeed.
+	defer func() {
+		clear(planned)
+		maps.Copy(planned, d.emptied)
+	}()
 	if err := d.pass(ctx, first, planned); err != nil {
 		return err
 	}
@@ -175,9 +181,10 @@ func (d *utilizationDrain) pass(ctx context.Context, nodes []*strategy.Node, pla
 		}
 		leaving := planned
 		if leaving == nil {
-			leaving = maps.Clone(d.emptied)
-			leaving[node.Name] = true
+			leaving = d.emptied
 		}
+		known := leaving[node.Name]
+		leaving[node.Name] = true
 		objective, reason := d.objective(node, leaving), d.reason(node)
 		var proposals []strategy.Proposal
 		for _, pod := range pods {
@@ -191,6 +198,8 @@ func (d *utilizationDrain) pass(ctx context.Context, nodes []*strategy.Node, pla
 		if vain++; outcome.Kept {
 			vain = 0
 			d.emptied[node.Name] = true
+		} else if !known {
+			delete(leaving, node.Name)
 		}
 	}
 	return nil

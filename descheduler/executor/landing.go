@@ -110,7 +110,7 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 		}
 		for _, e := range landed[begin:end] {
 			node := e.replacement.Spec.NodeName
-			if e.move.Objective.Gain(state, e.move.Object, node) <= 0 {
+			if e.move.Objective.Gain(state, e.move.Object, node) <= 0 && !gainsInTheEnd(picture, e) {
 				r.result.Evictions[e.entry].Useless = true
 				of.useless++
 			}
@@ -124,6 +124,14 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 		return err
 	}
 	return r.landings.check("in this run")
+}
+
+// gainsInTheEnd says whether the landing is any good beside all others of the wave: these
+// need not have come in the order of the plan.
+func gainsInTheEnd(picture *cluster.Snapshot, e *eviction) bool {
+	state := strategy.NewState(picture, labels.Everything())
+	state.Remove(e.replacement)
+	return e.move.Objective.Gain(state, e.move.Object, e.replacement.Spec.NodeName) > 0
 }
 
 func together(a, b *plan.Move) bool { return a.Together != 0 && a.Together == b.Together }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
+	"github.com/stowage-k8s/stowage/internal/playground/observe"
 )
 
 // watcher follows pods, knows how many of each workload are available, and counts
@@ -233,22 +234,14 @@ func (w *watcher) settled() (settled bool, quiet time.Duration) {
 }
 
 func stateOf(pod *corev1.Pod) podState {
-	s := podState{placement: placement{app: pod.Labels[appLabel], node: pod.Spec.NodeName}}
-	for _, c := range pod.Status.Conditions {
-		switch {
-		case c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue:
-			s.ready = pod.DeletionTimestamp == nil
-		case c.Type == corev1.PodScheduled && c.Reason == corev1.PodReasonUnschedulable:
-			s.unschedulable = true
-		case c.Type == corev1.DisruptionTarget && c.Reason == evictionReason && c.Status == corev1.ConditionTrue:
-			s.evicted = true
-		}
+	return podState{
+		placement: placement{app: pod.Labels[appLabel], node: pod.Spec.NodeName},
+		ready:     observe.Available(pod), evicted: observe.Evicted(pod),
+		unschedulable: slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodScheduled && c.Reason == corev1.PodReasonUnschedulable
+		}),
 	}
-	return s
 }
-
-// evictionReason is what the API server says of a pod that was evicted through it.
-const evictionReason = "EvictionByEvictionAPI"
 
 // trim keeps of a pod what the watcher looks at.
 func trim(obj any) (any, error) {

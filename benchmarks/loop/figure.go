@@ -1,13 +1,11 @@
 package loop
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // Metrics of figures.
@@ -48,34 +46,9 @@ func median(values []float64) float64 {
 }
 
 // WriteJSON writes the figures as a list.
-func WriteJSON(out io.Writer, figures []Figure) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(figures)
-}
+func WriteJSON(out io.Writer, figures []Figure) error { return report.WriteJSON(out, figures) }
 
 // WriteFile writes the figures to a file, whole or not at all.
-func WriteFile(path string, figures []Figure) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	if err := WriteJSON(file, figures); err != nil {
-		_ = file.Close()
-		return fmt.Errorf("writing %s: %w", file.Name(), err)
-	}
-	// Temporary files are their owner's alone.
-	if err := file.Chmod(0o644); err != nil {
-		_ = file.Close()
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+func WriteFile(path string, figures []Figure) error {
+	return report.WriteFile(path, func(out io.Writer) error { return WriteJSON(out, figures) })
 }

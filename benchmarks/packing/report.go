@@ -1,7 +1,6 @@
 package packing
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -112,9 +111,7 @@ func summary(results []Result, format string, value func(Result) (float64, bool)
 
 // WriteJSON writes the results as they are, one for each replay.
 func WriteJSON(out io.Writer, results []Result) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(results)
+	return report.WriteJSON(out, results)
 }
 
 // subjectsOf returns the name of each subject once, as they come.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -78,6 +79,11 @@ func open(ctx context.Context, flags *clientFlags) (*live, error) {
 	return &live{client: client, config: cfg, name: name, follower: follower}, nil
 }
 
+// record writes the cluster to a dump.
+func (l *live) record(path string) error {
+	return report.WriteFile(path, func(w io.Writer) error { return cluster.WriteDump(w, l.follower.Snapshot()) })
+}
+
 // descheduler is what plan and run have in common: everything that files and flags say.
 type descheduler struct {
 	built    *options
@@ -134,8 +140,12 @@ func (d *descheduler) loadMemory(ctx context.Context) (*memory.Memory, error) {
 	return memory.Load(ctx, d.live.client, namespace, name, d.flags.cooldown)
 }
 
-// newPlanner returns a planner for the cluster as it was at one time or as it is.
-func (d *descheduler) newPlanner(rests *memory.Memory, now func() time.Time) (*planner.Planner, error) {
+// newPlanner returns a planner that lets rest what earlier runs have moved.
+func (d *descheduler) newPlanner(ctx context.Context) (*planner.Planner, error) {
+	rests, err := d.loadMemory(ctx)
+	if err != nil {
+		return nil, err
+	}
 	options := map[string]preemptible.Options{}
 	for _, profile := range d.profiles {
 		if o, has := d.built.preemptible(profile); has {
@@ -144,7 +154,7 @@ func (d *descheduler) newPlanner(rests *memory.Memory, now func() time.Time) (*p
 	}
 	return planner.New(planner.Options{
 		Policy: d.policy, Strategies: d.built.strategies, Profiles: d.profiles, Registry: d.built.registry,
-		Usage: d.usage, Memory: rests, Now: now,
+		Usage: d.usage, Memory: rests, Now: time.Now,
 		Preemptible: func(picture *cluster.Snapshot) strategy.Preemptible {
 			return preemptible.NewSchedulers(options, picture.Namespaces)
 		},
@@ -154,22 +164,18 @@ func (d *descheduler) newPlanner(rests *memory.Memory, now func() time.Time) (*p
 	})
 }
 
-// planOnce makes a plan and what shows it.
-func (d *descheduler) planOnce(ctx context.Context, picture *cluster.Snapshot, now func() time.Time) (explain.Document, error) {
-	doc := explain.Document{Run: explain.Run{Time: now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage()}}
-	rests, err := d.loadMemory(ctx)
+// plan makes a plan and what shows it, and returns the planner for carrying it out.
+func (d *descheduler) plan(ctx context.Context, picture *cluster.Snapshot) (explain.Document, *planner.Planner, error) {
+	doc := explain.Document{Run: explain.Run{Time: time.Now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage()}}
+	p, err := d.newPlanner(ctx)
 	if err != nil {
-		return doc, err
-	}
-	p, err := d.newPlanner(rests, now)
-	if err != nil {
-		return doc, err
+		return doc, nil, err
 	}
 	doc.Plan, err = p.Plan(ctx, picture, plan.Done{})
 	d.progress.end()
 	if err != nil {
-		return doc, err
+		return doc, nil, err
 	}
 	d.recorder.ObservePlan(doc.Plan)
-	return doc, nil
+	return doc, p, nil
 }

@@ -7,13 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/stowage-k8s/stowage/descheduler/explain"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // outputFlags say how and where to show what came of it.
@@ -50,20 +50,7 @@ func (f *outputFlags) write(out io.Writer, doc explain.Document) error {
 	if f.file == "" {
 		return explain.Write(out, f.format, doc)
 	}
-	return writeFile(f.file, func(w io.Writer) error { return explain.Write(w, f.format, doc) })
-}
-
-// writeFile writes a file by renaming a finished one.
-func writeFile(path string, write func(io.Writer) error) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name()) // fails where it was renamed
-	if err := errors.Join(write(file), file.Chmod(0o644), file.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return os.Rename(file.Name(), path)
+	return report.WriteFile(f.file, func(w io.Writer) error { return explain.Write(w, f.format, doc) })
 }
 
 // planFlags are those of plan.
@@ -112,7 +99,7 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 		if err != nil {
 			return err
 		}
-		return writeFile(f.dump, func(w io.Writer) error { return cluster.WriteDump(w, s.follower.Snapshot()) })
+		return s.record(f.dump)
 	}
 	if err := f.output.validate(); err != nil {
 		return err
@@ -140,7 +127,7 @@ func (f *planFlags) offline(ctx context.Context, d *descheduler) (explain.Docume
 		return explain.Document{}, err
 	}
 	d.progress.say("planning on %d nodes with %d pods", len(picture.Nodes), len(picture.Pods))
-	doc, err := d.planOnce(ctx, picture, time.Now)
+	doc, _, err := d.plan(ctx, picture)
 	doc.Run.Dump = f.fromDump
 	return doc, err
 }
@@ -155,11 +142,11 @@ func (f *planFlags) live(ctx context.Context, d *descheduler) (explain.Document,
 		return explain.Document{}, err
 	}
 	if f.dump != "" {
-		if err := writeFile(f.dump, func(w io.Writer) error { return cluster.WriteDump(w, s.follower.Snapshot()) }); err != nil {
+		if err := s.record(f.dump); err != nil {
 			return explain.Document{}, err
 		}
 	}
-	doc, err := d.planOnce(ctx, s.follower.Snapshot(), time.Now)
+	doc, _, err := d.plan(ctx, s.follower.Snapshot())
 	doc.Run.Cluster = s.name
 	return doc, err
 }

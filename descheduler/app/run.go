@@ -183,27 +183,18 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 // deschedule makes a plan and carries it out, unless this is a dry run. The document has
 // what there was by the time of an error.
 func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Document, error) {
-	picture := d.live.follower.Snapshot()
-	doc, err := d.planOnce(ctx, picture, time.Now)
+	doc, p, err := d.plan(ctx, d.live.follower.Snapshot())
 	doc.Run.Cluster, doc.Run.DryRun = d.live.name, f.dryRun
 	if err != nil || f.dryRun || len(doc.Plan.Moves) == 0 {
 		return doc, err
 	}
-	// One memory is of earlier runs and is asked, the other takes what this run does: its
-	// own waves need not rest.
-	rests, err := d.loadMemory(ctx)
-	if err != nil {
-		return doc, err
-	}
+	// The planner asks a memory of earlier runs. This one takes what the run does: its own
+	// waves need not rest.
 	moved, err := d.loadMemory(ctx)
 	if err != nil {
 		return doc, err
 	}
 	if err := moved.Prepare(ctx); err != nil {
-		return doc, err
-	}
-	p, err := d.newPlanner(rests, time.Now)
-	if err != nil {
 		return doc, err
 	}
 	doc.Result, err = f.execute(ctx, d, doc.Plan, p, moved)

@@ -43,17 +43,13 @@ type check func(*corev1.Pod) string
 type Filter struct {
 	// always hold for every pod, protections only for those not annotated to be evicted.
 	always, protections []check
-	preferred           bool
 }
 
 // New returns the filter of arguments that were loaded with a policy. It finds namespaces
 // and budgets in the picture, and PriorityClasses and PersistentVolumeClaims in its
 // Others. Errors are selectors that cannot be read and a PriorityClass that is not there.
 func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *cluster.Owners, now time.Time) (*Filter, error) {
-	f := &Filter{
-		always:    []check{isMirror, isStatic, isTerminating, isAnnotated},
-		preferred: args.NoEvictionPolicy != policy.MandatoryNoEviction,
-	}
+	f := &Filter{always: []check{isMirror, isStatic, isTerminating, isAnnotated}}
 	if args.NamespaceLabelSelector != nil {
 		c, err := newNamespaceCheck(args.NamespaceLabelSelector, picture.Namespaces)
 		if err != nil {
@@ -61,7 +57,7 @@ func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *clu
 		}
 		f.always = append(f.always, c)
 	}
-	if !f.preferred {
+	if args.NoEvictionPolicy == policy.MandatoryNoEviction {
 		f.protect(wantsNoEviction)
 	}
 	f.protect(newBareCheck(args.Protects(policy.FailedBarePods)))
@@ -124,10 +120,4 @@ func first(checks []check, pod *corev1.Pod) string {
 		}
 	}
 	return ""
-}
-
-// Reluctant says that others should be evicted before the pod, which may be evicted all
-// the same.
-func (f *Filter) Reluctant(pod *corev1.Pod) bool {
-	return f.preferred && prefersNoEviction(pod)
 }

@@ -117,7 +117,7 @@ func TestAnnotations(t *testing.T) {
 		{name: "evict without a value keeps the pod and says so", pod: newPod(annotated(EvictAnnotation, "")), want: `its annotation descheduler.alpha.kubernetes.io/evict is "", taken for "false": it must be "true" or "false"`},
 		{name: "a long value of evict is cut short", pod: newPod(annotated(EvictAnnotation, strings.Repeat("x", 1000))), want: `its annotation descheduler.alpha.kubernetes.io/evict is "xxxxxxxxxxxxxxxxxxxx", taken for "false": it must be "true" or "false"`},
 
-		{name: "evict overrides Mandatory", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(EvictAnnotation, "true"), annotated(NoEvictionAnnotation, "true"))},
+		{name: "evict overrides Mandatory", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(EvictAnnotation, "true"), annotated(NoEvictionAnnotation, "true")), wantReluctant: true},
 		{name: "evict overrides that there is no controller", pod: newPod(annotated(EvictAnnotation, "true"), bare)},
 		{name: "evict overrides a DaemonSet", pod: newPod(annotated(EvictAnnotation, "true"), controlled("DaemonSet", "agent"))},
 		{name: "evict overrides priority", pod: newPod(annotated(EvictAnnotation, "true"), priority(2_000_000_000))},
@@ -137,8 +137,8 @@ func TestAnnotations(t *testing.T) {
 		{name: "prefer-no-eviction makes the pod reluctant", args: &args{NoEvictionPolicy: policy.PreferredNoEviction}, pod: newPod(annotated(NoEvictionAnnotation, "true")), wantReluctant: true},
 		{name: "prefer-no-eviction without a value makes the pod reluctant", pod: newPod(annotated(NoEvictionAnnotation, "")), wantReluctant: true},
 		{name: "prefer-no-eviction with the value false says nothing", pod: newPod(annotated(NoEvictionAnnotation, "false"))},
-		{name: "prefer-no-eviction under Mandatory keeps the pod", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(NoEvictionAnnotation, "true")), want: mandatoryReason},
-		{name: "prefer-no-eviction with a slip for a value keeps the pod under Mandatory", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(NoEvictionAnnotation, "yse")), want: mandatoryReason},
+		{name: "prefer-no-eviction under Mandatory keeps the pod", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(NoEvictionAnnotation, "true")), want: mandatoryReason, wantReluctant: true},
+		{name: "prefer-no-eviction with a slip for a value keeps the pod under Mandatory", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(NoEvictionAnnotation, "yse")), want: mandatoryReason, wantReluctant: true},
 		{name: "prefer-no-eviction with the value false says nothing under Mandatory either", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(NoEvictionAnnotation, "false"))},
 		{name: "a pod without annotations is not kept under Mandatory", args: &args{NoEvictionPolicy: mandatory}, pod: newPod()},
 	}
@@ -151,8 +151,8 @@ func TestAnnotations(t *testing.T) {
 			if got := filter.Check(tt.pod); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			if got := filter.Reluctant(tt.pod); got != tt.wantReluctant {
-				t.Errorf("reluctant: got %t, want %t", got, tt.wantReluctant)
+			if got := PrefersNoEviction(tt.pod); got != tt.wantReluctant {
+				t.Errorf("prefers no eviction: got %t, want %t", got, tt.wantReluctant)
 			}
 		})
 	}

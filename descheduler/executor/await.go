@@ -12,6 +12,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 // await waits until all that was evicted has been replaced, or is gone where nothing
@@ -105,7 +106,7 @@ func (l *workload) look(pods map[types.UID]*corev1.Pod, mine []*corev1.Pod, desi
 	}
 	wasReady := 0
 	for _, e := range l.evictions {
-		if podReady(e.move.Object) {
+		if disruption.Ready(e.move.Object) {
 			wasReady++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -103,14 +104,17 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 			state.Add(e.move.Object)
 		}
 	}
+	// A landing may be good beside all others of the wave: these need not have come in the
+	// order of the plan. That is seldom asked.
+	end := sync.OnceValue(func() *strategy.State { return strategy.NewState(picture, labels.Everything()) })
 	of := landings{}
-	for begin, end := 0, 0; begin < len(landed); begin = end {
-		for end = begin; end < len(landed) && (end == begin || together(landed[begin].move, landed[end].move)); end++ {
-			state.Remove(landed[end].move.Object)
+	for begin, next := 0, 0; begin < len(landed); begin = next {
+		for next = begin; next < len(landed) && (next == begin || together(landed[begin].move, landed[next].move)); next++ {
+			state.Remove(landed[next].move.Object)
 		}
-		for _, e := range landed[begin:end] {
+		for _, e := range landed[begin:next] {
 			node := e.replacement.Spec.NodeName
-			if e.move.Objective.Gain(state, e.move.Object, node) <= 0 && !gainsInTheEnd(picture, e) {
+			if e.move.Objective.Gain(state, e.move.Object, node) <= 0 && !e.gainsBesideAll(end()) {
 				r.result.Evictions[e.entry].Useless = true
 				of.useless++
 			}
@@ -126,11 +130,10 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 	return r.landings.check("in this run")
 }
 
-// gainsInTheEnd says whether the landing is any good beside all others of the wave: these
-// need not have come in the order of the plan.
-func gainsInTheEnd(picture *cluster.Snapshot, e *eviction) bool {
-	state := strategy.NewState(picture, labels.Everything())
+// gainsBesideAll says whether the landing is any good in a state that has all landings.
+func (e *eviction) gainsBesideAll(state *strategy.State) bool {
 	state.Remove(e.replacement)
+	defer state.Add(e.replacement)
 	return e.move.Objective.Gain(state, e.move.Object, e.replacement.Spec.NodeName) > 0
 }
 

@@ -153,7 +153,7 @@ func (l *live) deploy(app string, replicas int32, scheduler string) {
 			switch {
 			case p.Spec.NodeName != "" && !isOld(p): // the scheduler had not seen that the node is closed
 				_ = l.client.CoreV1().Pods(l.namespace).Delete(ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(0))})
-			case podReady(p) && p.DeletionTimestamp == nil:
+			case disruption.Ready(p) && p.DeletionTimestamp == nil:
 				ready++
 			}
 		}
@@ -350,7 +350,7 @@ func (l *live) watch() func(least map[string]int) {
 				return
 			}
 			delete(ready, p.UID)
-			if e.Type != "DELETED" && p.DeletionTimestamp == nil && podReady(p) {
+			if e.Type != "DELETED" && p.DeletionTimestamp == nil && disruption.Ready(p) {
 				ready[p.UID] = p.Labels["app"]
 			}
 			now := count()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
@@ -55,7 +54,7 @@ func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
 // can go. It drops what is no longer as it was planned with.
 func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
 	pods, owners := podsOf(picture), cluster.NewOwners(picture)
-	ready := readyPods(picture, owners)
+	standing := standingOf(picture, owners)
 	var there []plan.Move
 	var free []unit
 	for _, u := range unitsOf(r.queue[0]) {
@@ -67,7 +66,7 @@ func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
 			u[i].Object = pods[u[i].Pod.UID]
 		}
 		there = append(there, u...)
-		if rule, reason := r.hindrance(u, owners, ready); rule != "" {
+		if rule, reason := r.hindrance(u, owners, standing); rule != "" {
 			waiting = append(waiting, held{u, rule, reason})
 		} else {
 			free = append(free, u)
@@ -85,7 +84,7 @@ func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
 
 // hindrance says why the unit has to wait: for a budget, or for a workload that has fewer
 // pods than it should.
-func (r *run) hindrance(u unit, owners *cluster.Owners, ready map[types.UID]int) (strategy.Rule, string) {
+func (r *run) hindrance(u unit, owners *cluster.Owners, standing map[types.UID]standing) (strategy.Rule, string) {
 	for i := range u {
 		pod := u[i].Object
 		verdict := r.ledger.May(pod)
@@ -97,32 +96,41 @@ func (r *run) hindrance(u unit, owners *cluster.Owners, ready map[types.UID]int)
 		case w == nil || !cluster.Holds(pod):
 		case w.Rollout != "":
 			return strategy.Rollout, fmt.Sprintf("%s (%s)", w, w.Rollout)
-		case verdict.Rule == disruption.NoBudget && up(pod) && ready[w.UID] == 1 && r.desired(w, pod) > 1:
+		case verdict.Rule == disruption.NoBudget && up(pod) && standing[w.UID].ready == 1 && standing[w.UID].desired(w) > 1:
 			return strategy.Rollout, fmt.Sprintf("%s (no pod but this one is ready, and no budget protects it)", w)
 		}
 	}
 	return "", ""
 }
 
+// standing counts a workload's pods, and those of them that are ready.
+type standing struct{ pods, ready int }
+
 // desired returns how many pods the workload should have: of a kind that only its
 // controller knows, those that it has.
-func (r *run) desired(w *cluster.Workload, pod *corev1.Pod) int {
+func (s standing) desired(w *cluster.Workload) int {
 	if w.Desired >= 0 {
 		return w.Desired
 	}
-	picture := r.Cluster.Snapshot()
-	return len(byWorkload(picture, cluster.NewOwners(picture), map[string]bool{pod.Namespace: true})[w.UID])
+	return s.pods
 }
 
-// readyPods counts the ready pods of each workload.
-func readyPods(picture *cluster.Snapshot, owners *cluster.Owners) map[types.UID]int {
-	ready := map[types.UID]int{}
+// standingOf counts the pods of all workloads.
+func standingOf(picture *cluster.Snapshot, owners *cluster.Owners) map[types.UID]standing {
+	all := map[types.UID]standing{}
 	for _, pod := range picture.Pods {
-		if w := owners.Of(pod); w != nil && up(pod) {
-			ready[w.UID]++
+		w := owners.Of(pod)
+		if w == nil {
+			continue
 		}
+		s := all[w.UID]
+		s.pods++
+		if up(pod) {
+			s.ready++
+		}
+		all[w.UID] = s
 	}
-	return ready
+	return all
 }
 
 // check has the planner justify the units on the picture, and returns those that it still

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 // wave is a wave that is being carried out.
@@ -151,12 +152,7 @@ func byWorkload(picture *cluster.Snapshot, owners *cluster.Owners, namespaces ma
 
 // up says whether the pod does what it is for: it is ready, or has succeeded.
 func up(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && (pod.Status.Phase == corev1.PodSucceeded || podReady(pod))
-}
-
-func podReady(pod *corev1.Pod) bool {
-	c := condition(pod, corev1.PodReady)
-	return c != nil && c.Status == corev1.ConditionTrue
+	return pod.DeletionTimestamp == nil && (pod.Status.Phase == corev1.PodSucceeded || disruption.Ready(pod))
 }
 
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {

@@ -130,7 +130,7 @@ func (w *world) count() {
 		b = b.DeepCopy()
 		healthy := 0
 		for _, p := range w.now.Pods {
-			if p.Labels["app"] == b.Name && podReady(p) {
+			if p.Labels["app"] == b.Name && disruption.Ready(p) {
 				healthy++
 			}
 		}

@@ -72,12 +72,9 @@ func New(opts Options) (*Planner, error) {
 	for _, plugin := range opts.Strategies {
 		p.plugins[plugin.Name] = plugin
 	}
-	for i := range opts.Policy.Profiles {
-		profile := &opts.Policy.Profiles[i]
-		for _, name := range strategiesOf(profile) {
-			if _, known := p.plugins[name]; !known {
-				return nil, fmt.Errorf("profile %q: no strategy %s was built in", profile.Name, name)
-			}
+	for _, s := range p.steps() {
+		if _, known := p.plugins[s.name]; !known {
+			return nil, fmt.Errorf("profile %q: no strategy %s was built in", s.profile.Name, s.name)
 		}
 	}
 	if s := opts.Policy.NodeSelector; s != nil {
@@ -87,11 +84,6 @@ func New(opts Options) (*Planner, error) {
 		}
 	}
 	return p, nil
-}
-
-// strategiesOf returns the strategies that a profile runs, in their order.
-func strategiesOf(profile *policy.Profile) []string {
-	return append(append([]string(nil), profile.Plugins.Deschedule.Enabled...), profile.Plugins.Balance.Enabled...)
 }
 
 // step is a strategy of a profile.
@@ -136,18 +128,19 @@ func (p *Planner) Plan(ctx context.Context, picture *cluster.Snapshot, done plan
 	if p.opts.Preemptible != nil {
 		env.Preemptible = p.opts.Preemptible(picture)
 	}
+	steps := p.steps()
 	for range maxRounds {
 		before := len(r.moves)
-		for _, s := range p.steps() {
+		for _, s := range steps {
 			if err := p.propose(ctx, r, s, env); err != nil {
 				return nil, err
 			}
 		}
-		if len(r.moves) == before || len(p.steps()) == 1 {
+		if len(r.moves) == before || len(steps) == 1 {
 			break
 		}
 	}
-	made.Moves, made.Refused, made.Notes = r.moves, r.refused.except(r.moved), r.notes
+	made.Moves, made.Refused = r.moves, r.refused.except(r.moved)
 	made.Waves = r.waves()
 	made.After = pictureOf(r.state)
 	made.Took = time.Since(begin)

@@ -29,7 +29,6 @@ type run struct {
 
 	moves   []plan.Move
 	refused refusals
-	notes   []string
 	swaps   int
 
 	// evictions are counted against the policy's limits.

@@ -106,7 +106,11 @@ func (s *session) try(ctx context.Context, proposals []strategy.Proposal, move f
 		return outcome, err
 	}
 	s.moves = append(s.moves, a.moves...)
-	return strategy.Outcome{Kept: true}, nil
+	outcome = strategy.Outcome{Kept: true}
+	for _, m := range a.moves {
+		outcome.To = append(outcome.To, m.To)
+	}
+	return outcome, nil
 }
 
 func (s *session) report() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 )
 
 // lowCandidate is a pod of an overutilized node that could go.
@@ -62,7 +63,7 @@ func byTaken(excess points) func(a, b lowCandidate) int {
 	return func(a, b lowCandidate) int {
 		return cmp.Or(
 			cmp.Compare(b.takes(excess), a.takes(excess)),
-			cmp.Compare(utilizationPriority(a.pod), utilizationPriority(b.pod)),
+			cmp.Compare(corev1helpers.PodPriority(a.pod), corev1helpers.PodPriority(b.pod)),
 			cmp.Compare(a.pod.Namespace, b.pod.Namespace), cmp.Compare(a.pod.Name, b.pod.Name),
 		)
 	}
@@ -108,12 +109,12 @@ func lowCheapest(excess points, candidates []lowCandidate, moves int) lowCandida
 		if moves == 1 {
 			bySize = cmp.Compare(candidates[a].share.total(), candidates[b].share.total())
 		}
-		return cmp.Or(cmp.Compare(utilizationPriority(candidates[a].pod), utilizationPriority(candidates[b].pod)), bySize)
+		return cmp.Or(cmp.Compare(corev1helpers.PodPriority(candidates[a].pod), corev1helpers.PodPriority(candidates[b].pod)), bySize)
 	})
 	for n, i := range order {
 		c := candidates[i]
 		if n > 0 {
-			if last := candidates[order[n-1]]; utilizationPriority(last.pod) == utilizationPriority(c.pod) && slices.Equal(last.share, c.share) {
+			if last := candidates[order[n-1]]; corev1helpers.PodPriority(last.pod) == corev1helpers.PodPriority(c.pod) && slices.Equal(last.share, c.share) {
 				continue // did not do either
 			}
 		}

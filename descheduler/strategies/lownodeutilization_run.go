@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
@@ -128,7 +129,7 @@ func (r *lowRun) candidates(node *strategy.Node) []lowCandidate {
 	}
 	var candidates []lowCandidate
 	for _, pod := range slices.Clone(node.Pods) {
-		c := lowCandidate{pod: pod, share: r.scale.pod(state, pod, node), reluctant: utilizationReluctant(pod)}
+		c := lowCandidate{pod: pod, share: r.scale.pod(state, pod, node), reluctant: evictable.PrefersNoEviction(pod)}
 		if c.takes(excess) <= utilizationSlack || !r.movable(pod) {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
@@ -99,7 +100,7 @@ func (r *lowRun) partner(hot *strategy.Node, excess points, large lowCandidate, 
 	for _, pod := range cold.Pods {
 		size := r.scale.pod(state, pod, cold)
 		back := here.plus(r.scale.pod(state, pod, hot), 1).over(target).total()
-		if there.plus(size, -1).within(target) && back < excess.total()-utilizationSlack && !utilizationReluctant(pod) {
+		if there.plus(size, -1).within(target) && back < excess.total()-utilizationSlack && !evictable.PrefersNoEviction(pod) {
 			partners = append(partners, partner{pod, size.total()})
 		}
 	}

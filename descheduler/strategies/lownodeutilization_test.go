@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy/strategytest"
@@ -205,7 +206,7 @@ func TestLowNodeUtilization(t *testing.T) {
 				tt.change(s)
 				keep := s.Keep
 				s.Keep = func(pod *corev1.Pod) string {
-					if utilizationBelongs(pod) {
+					if evictable.BelongsToNode(pod) {
 						return "it is a DaemonSet's"
 					}
 					if keep != nil {

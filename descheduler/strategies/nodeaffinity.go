@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
@@ -89,7 +90,7 @@ func (s *nodeAffinity) disliking(state *strategy.State) []misplaced {
 	}
 	slices.SortStableFunc(found, func(a, b disliking) int {
 		return cmp.Or(
-			compareBools(wouldRatherStay(a.Pod), wouldRatherStay(b.Pod)),
+			compareBools(evictable.PrefersNoEviction(a.Pod), evictable.PrefersNoEviction(b.Pod)),
 			cmp.Compare(b.gain, a.gain), compareForEviction(a.Pod, b.Pod),
 		)
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // podLifeTime removes pods that are too old, or are in a given state, or both.
@@ -71,7 +72,7 @@ func leavingCandidate(state *strategy.State, pod *corev1.Pod) bool {
 		return false
 	}
 	if pod.Spec.NodeName == "" {
-		return leavingEnded(pod)
+		return !cluster.Holds(pod)
 	}
 	node := state.Node(pod.Spec.NodeName)
 	return node != nil && node.Selected
@@ -99,7 +100,7 @@ func proposeLeaving(ctx context.Context, session strategy.Session, leaving []lea
 			continue
 		}
 		objective := strategy.Anywhere
-		if leavingEnded(l.pod) {
+		if !cluster.Holds(l.pod) {
 			objective = strategy.Gone
 		}
 		outcome, err := session.Propose(ctx, strategy.Proposal{Pod: l.pod, Reason: l.reason, Objective: objective})
@@ -108,11 +109,6 @@ func proposeLeaving(ctx context.Context, session strategy.Session, leaving []lea
 		}
 	}
 	return nil
-}
-
-// leavingEnded says whether none of the pod's containers will run again.
-func leavingEnded(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
 // leavingOlder compares pods by age, and by name where they are of the same.

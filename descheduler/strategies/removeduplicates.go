@@ -125,7 +125,7 @@ func (s *removeDuplicates) spread(ctx context.Context, p *proposer, g *duplicate
 				return false, err
 			case v == moved:
 				g.on[node]--
-				if to := p.destination(pod); to != nil {
+				if to := p.destination; to != nil {
 					g.on[to.Name]++
 				}
 			}

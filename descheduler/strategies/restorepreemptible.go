@@ -98,7 +98,7 @@ func (r *restoreRun) pass(ctx context.Context, settling bool) (bool, error) {
 		}
 		if v == moved {
 			kept = true
-			r.replicas.move(m.workload, m.pod, r.proposer.destination(m.pod))
+			r.replicas.move(m.workload, m.pod, r.proposer.destination)
 		}
 	}
 	return kept, nil

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // restoreReplicas knows where the replicas of all workloads are. It is kept in step with
@@ -69,7 +70,7 @@ func restorable(workload *strategy.Workload) bool {
 // restoreLasts says whether the pod is a replica that counts, as the scheduler's plugin
 // sees it.
 func restoreLasts(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && !leavingEnded(pod)
+	return pod.DeletionTimestamp == nil && cluster.Holds(pod)
 }
 
 // resolve finds out what the pods of a workload want.

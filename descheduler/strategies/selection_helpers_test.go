@@ -15,6 +15,7 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/utils/ptr"
 
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy/strategytest"
@@ -56,7 +57,7 @@ func placedPod(name, node, owner string, changes ...func(*corev1.Pod)) *corev1.P
 }
 
 func placedReluctant(value string) func(*corev1.Pod) {
-	return func(pod *corev1.Pod) { pod.Annotations = map[string]string{preferNoEviction: value} }
+	return func(pod *corev1.Pod) { pod.Annotations = map[string]string{evictable.NoEvictionAnnotation: value} }
 }
 
 func placedPriority(priority int32) func(*corev1.Pod) {

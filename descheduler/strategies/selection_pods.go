@@ -8,11 +8,9 @@ import (
 	operators "k8s.io/apimachinery/pkg/selection"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
-
-// preferNoEviction is the annotation of pods that are moved last.
-const preferNoEviction = "descheduler.alpha.kubernetes.io/prefer-no-eviction"
 
 // candidates returns the pods of the selection that a strategy may take, by node and name.
 func (s selection) candidates(state *strategy.State) []*corev1.Pod {
@@ -38,16 +36,10 @@ func (s selection) takes(state *strategy.State, pod *corev1.Pod) bool {
 // then the lowest priority first, then by name.
 func compareForEviction(a, b *corev1.Pod) int {
 	return cmp.Or(
-		compareBools(wouldRatherStay(a), wouldRatherStay(b)),
+		compareBools(evictable.PrefersNoEviction(a), evictable.PrefersNoEviction(b)),
 		cmp.Compare(corev1helpers.PodPriority(a), corev1helpers.PodPriority(b)),
 		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
 	)
-}
-
-// wouldRatherStay goes by the annotation's value: "false" means what it says.
-func wouldRatherStay(pod *corev1.Pod) bool {
-	value, annotated := pod.Annotations[preferNoEviction]
-	return annotated && value != "false"
 }
 
 // compareBools puts false first.

@@ -68,8 +68,9 @@ type proposer struct {
 	last map[likeness]verdict
 	// fixed are the pods that are not to be asked about again.
 	fixed sets.Set[types.UID]
-	// moves is how many were kept.
-	moves int
+	// moves is how many were kept, destination where the last of them goes.
+	moves       int
+	destination *strategy.Node
 	// patience is how many refusals of pods that are alike speak for all of them.
 	patience int
 }
@@ -112,6 +113,7 @@ func (p *proposer) propose(ctx context.Context, proposal strategy.Proposal, plac
 		delete(p.vain, anywhere)
 		p.fixed.Insert(pod.UID)
 		p.moves++
+		p.destination = p.session.State().Node(outcome.To[0])
 		return moved, nil
 	}
 	switch outcome.Rule {
@@ -130,21 +132,6 @@ func (p *proposer) refused(like likeness, v verdict) verdict {
 	p.vain[like]++
 	p.last[like] = v
 	return v
-}
-
-// destination finds where a pod goes that was moved just now: its replacement was the
-// last to be put on a node.
-func (p *proposer) destination(pod *corev1.Pod) *strategy.Node {
-	state := p.session.State()
-	for _, node := range state.Nodes() {
-		if len(node.Pods) == 0 {
-			continue
-		}
-		if origin := state.Origin(node.Pods[len(node.Pods)-1]); origin != nil && origin.UID == pod.UID {
-			return node
-		}
-	}
-	return nil
 }
 
 // inPasses attempts each unit of work, and those that are stuck again when other moves

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 
+	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
@@ -47,7 +48,7 @@ func (r *spreadRun) spread(ctx context.Context, t *spreadTally) (stuck bool, err
 			return false, err
 		}
 		if v == moved {
-			r.book.move(pod, selecting, r.destination(pod))
+			r.book.move(pod, selecting, r.destination)
 		}
 	}
 }
@@ -75,7 +76,7 @@ func (r *spreadRun) movable(t *spreadTally) map[string]podsByNode {
 	for _, nodes := range movable {
 		for _, pods := range nodes {
 			slices.SortFunc(pods, func(a, b *corev1.Pod) int {
-				return cmp.Or(compareBools(wouldRatherStay(a), wouldRatherStay(b)), compareBools(!r.has(a, t), !r.has(b, t)), compareForEviction(a, b))
+				return cmp.Or(compareBools(evictable.PrefersNoEviction(a), evictable.PrefersNoEviction(b)), compareBools(!r.has(a, t), !r.has(b, t)), compareForEviction(a, b))
 			})
 		}
 	}
@@ -96,7 +97,7 @@ func (r *spreadRun) next(t *spreadTally, nodes podsByNode) *corev1.Pod {
 	for _, pods := range nodes {
 		pod, n := pods[0], r.crowd(t, pods[0])
 		if best == nil || cmp.Or(
-			compareBools(wouldRatherStay(pod), wouldRatherStay(best)), compareBools(!r.has(pod, t), !r.has(best, t)), cmp.Compare(crowd, n),
+			compareBools(evictable.PrefersNoEviction(pod), evictable.PrefersNoEviction(best)), compareBools(!r.has(pod, t), !r.has(best, t)), cmp.Compare(crowd, n),
 			cmp.Compare(corev1helpers.PodPriority(pod), corev1helpers.PodPriority(best)), compareForEviction(pod, best),
 		) < 0 {
 			best, crowd = pod, n

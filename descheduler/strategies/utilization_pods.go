@@ -11,36 +11,6 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// utilizationNoEviction is the annotation of pods that would rather stay.
-const utilizationNoEviction = "descheduler.alpha.kubernetes.io/prefer-no-eviction"
-
-// utilizationReluctant says whether the pod asks to be moved only if nothing else will do.
-func utilizationReluctant(pod *corev1.Pod) bool {
-	value, annotated := pod.Annotations[utilizationNoEviction]
-	return annotated && value != "false"
-}
-
-// utilizationBelongs says whether the pod belongs to its node: a DaemonSet's, a static
-// one or the mirror of one. Such pods do not make a node a used one.
-func utilizationBelongs(pod *corev1.Pod) bool {
-	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
-		return true
-	}
-	if source, known := pod.Annotations["kubernetes.io/config.source"]; known && source != "api" {
-		return true
-	}
-	return slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool {
-		return owner.Kind == "DaemonSet" || owner.Kind == "Node"
-	})
-}
-
-func utilizationPriority(pod *corev1.Pod) int32 {
-	if pod.Spec.Priority == nil {
-		return 0
-	}
-	return *pod.Spec.Priority
-}
-
 // utilizationKind is what pods have in common for which a scheduler answers alike: made
 // from the same template, of the same size. A pod with claims of its own, or without a
 // controller, is of its own kind.

@@ -88,8 +88,10 @@ type Objective interface {
 
 // Outcome is what came of proposals.
 type Outcome struct {
-	// Kept says that they are in the plan.
+	// Kept says that they are in the plan, To where the replacements go then, in the order
+	// of the proposals: empty for those that none is looked for.
 	Kept bool
+	To   []string
 	// Rule is why not, in a word, and Reason in a sentence.
 	Rule   Rule
 	Reason string

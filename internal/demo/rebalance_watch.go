@@ -14,15 +14,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
+	"github.com/stowage-k8s/stowage/internal/playground/observe"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-const (
-	// appLabel is the label that pods are told apart by.
-	appLabel = "app"
-	// evictionReason is what the API server says of a pod that was evicted through it.
-	evictionReason = "EvictionByEvictionAPI"
-)
+// appLabel is the label that pods are told apart by.
+const appLabel = "app"
 
 // health is how a workload fares.
 type health struct {
@@ -85,14 +82,14 @@ func (a *availability) change(was, is *corev1.Pod) {
 	if h == nil {
 		return
 	}
-	if is != nil && healthy(is) {
+	if is != nil && observe.Available(is) {
 		h.ready++
 	}
-	if was != nil && healthy(was) {
+	if was != nil && observe.Available(was) {
 		h.ready--
 		h.lowest = min(h.lowest, h.ready)
 	}
-	if is != nil && evicted(is) && (was == nil || !evicted(was)) {
+	if is != nil && observe.Evicted(is) && (was == nil || !observe.Evicted(was)) {
 		h.evicted++
 	}
 }
@@ -102,23 +99,6 @@ func (a *availability) of(app string) health {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return *a.workloads[app]
-}
-
-// healthy says whether a pod counts for its budget: it is ready, and not on its way out.
-func healthy(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && hasCondition(pod, corev1.PodReady, "")
-}
-
-func evicted(pod *corev1.Pod) bool { return hasCondition(pod, corev1.DisruptionTarget, evictionReason) }
-
-// hasCondition says whether a pod has the condition, for the reason if one is given.
-func hasCondition(pod *corev1.Pod, kind corev1.PodConditionType, reason string) bool {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == kind {
-			return c.Status == corev1.ConditionTrue && (reason == "" || c.Reason == reason)
-		}
-	}
-	return false
 }
 
 // broken returns an error for each workload that fell short of its budget.

@@ -44,7 +44,7 @@ func (b *budget) current() bool { return b.Status.ObservedGeneration == b.Genera
 // controller; the map is by name, so a successor of the same name is none either.
 func (b *budget) countsAsHealthy(pod *corev1.Pod) bool {
 	_, disrupted := b.Status.DisruptedPods[pod.Name]
-	return !disrupted && pod.DeletionTimestamp == nil && guarded(pod) && ready(pod)
+	return !disrupted && pod.DeletionTimestamp == nil && guarded(pod) && Ready(pod)
 }
 
 // desired returns how many pods must stay healthy. Both percentages are rounded up,
@@ -105,7 +105,8 @@ func guarded(pod *corev1.Pod) bool {
 	return !terminal(pod) && pod.Status.Phase != corev1.PodPending
 }
 
-func ready(pod *corev1.Pod) bool {
+// Ready says whether the pod is ready by its condition.
+func Ready(pod *corev1.Pod) bool {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {
 			return c.Status == corev1.ConditionTrue

@@ -41,7 +41,7 @@ func TestRandomBudgets(t *testing.T) {
 		for _, p := range list {
 			// A pod that is not ready takes a disruption from a budget that needs none
 			// ready, and the controller gives it back: what comes next depends on the moment.
-			if l.May(p).Rule == WithinBudget && !ready(p) {
+			if l.May(p).Rule == WithinBudget && !Ready(p) {
 				continue
 			}
 			if r.compare(c, p, l.May(p), ForReal).Spends() {
@@ -130,7 +130,7 @@ func (r *randomCase) settle(c *cluster) {
 	c.eventually(r.app+" has its pods", replaced)
 	healthy := 0
 	for i, p := range own {
-		if changed := c.become(p, r.statuses[i]); guarded(changed) && ready(changed) {
+		if changed := c.become(p, r.statuses[i]); guarded(changed) && Ready(changed) {
 			healthy++
 		}
 	}

@@ -99,7 +99,7 @@ func (l *Ledger) May(pod *corev1.Pod) Verdict {
 // decide returns the rule for a pod under this budget alone.
 func (b *budget) decide(pod *corev1.Pod) Rule {
 	pending := !guarded(pod)
-	if pending || !ready(pod) {
+	if pending || !Ready(pod) {
 		switch policy := b.Spec.UnhealthyPodEvictionPolicy; {
 		case policy == nil || *policy == policyv1.IfHealthyBudget:
 		case *policy == policyv1.AlwaysAllow:

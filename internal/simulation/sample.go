@@ -36,39 +36,35 @@ func sampleSize(percentage *int32, nodes int) int {
 func bestOfRuns(scores []fwk.NodePluginScores, size int) []string {
 	n := len(scores)
 	size = min(size, n)
+	forwards := toHigher(n, func(i int) int64 { return scores[i].TotalScore })
+	backwards := toHigher(n, func(i int) int64 { return scores[n-1-i].TotalScore })
 	var best []string
-	// higher holds, of the nodes seen, those with none higher between them and here. Two
-	// rounds are walked: the first for what lies before the second.
-	left, higher := make([]int, 2*n), []int{}
-	for i := range 2 * n {
-		for len(higher) > 0 && scores[higher[len(higher)-1]%n].TotalScore <= scores[i%n].TotalScore {
-			higher = higher[:len(higher)-1]
-		}
-		left[i] = -1
-		if len(higher) > 0 {
-			left[i] = higher[len(higher)-1]
-		}
-		higher = append(higher, i)
-	}
-	right := make([]int, 2*n)
-	higher = higher[:0]
-	for i := 2*n - 1; i >= 0; i-- {
-		for len(higher) > 0 && scores[higher[len(higher)-1]%n].TotalScore <= scores[i%n].TotalScore {
-			higher = higher[:len(higher)-1]
-		}
-		right[i] = 2 * n
-		if len(higher) > 0 {
-			right[i] = higher[len(higher)-1]
-		}
-		higher = append(higher, i)
-	}
-	for i := range n {
-		// To the right from the first round, to the left from the second: together they
-		// reach around the circle once each.
-		if run := right[i] - i + (i + n - left[i+n]) - 1; left[i+n] < 0 || right[i] == 2*n || run >= size {
+	for i := range scores {
+		// Between the higher ones on either side no run with the node has one.
+		if forwards[i]+backwards[n-1-i]-1 >= size {
 			best = append(best, scores[i].Name)
 		}
 	}
 	slices.Sort(best)
 	return best
+}
+
+// toHigher returns how far it is from each of n places in a circle to the next one with a
+// higher score: n where there is none.
+func toHigher(n int, score func(int) int64) []int {
+	far := make([]int, n)
+	// ahead holds, nearest last, the places with none higher before them. Two rounds are
+	// walked, from the end: the first for what lies beyond the second.
+	var ahead []int
+	for i := 2*n - 1; i >= 0; i-- {
+		for len(ahead) > 0 && score(ahead[len(ahead)-1]%n) <= score(i%n) {
+			ahead = ahead[:len(ahead)-1]
+		}
+		far[i%n] = n
+		if len(ahead) > 0 {
+			far[i%n] = ahead[len(ahead)-1] - i
+		}
+		ahead = append(ahead, i)
+	}
+	return far
 }

@@ -67,10 +67,12 @@ func (s *Session) refuse(pod *corev1.Pod, rule strategy.Rule) {
 // Propose implements strategy.Session.
 func (s *Session) Propose(_ context.Context, proposals ...strategy.Proposal) (strategy.Outcome, error) {
 	var undo []func()
+	var places []string
 	moves := len(s.Moves)
 	for _, p := range proposals {
-		rule := s.try(p, &undo)
+		to, rule := s.try(p, &undo)
 		if rule == "" {
+			places = append(places, to)
 			continue
 		}
 		for i := len(undo) - 1; i >= 0; i-- {
@@ -80,20 +82,21 @@ func (s *Session) Propose(_ context.Context, proposals ...strategy.Proposal) (st
 		s.refuse(p.Pod, rule)
 		return strategy.Outcome{Rule: rule, Reason: string(rule), Full: rule == strategy.OverLimit}, nil
 	}
-	return strategy.Outcome{Kept: true}, nil
+	return strategy.Outcome{Kept: true, To: places}, nil
 }
 
 // Swap implements strategy.Session: both leave, then a is placed before b.
 func (s *Session) Swap(ctx context.Context, a, b strategy.Proposal) (strategy.Outcome, error) {
 	s.state.Remove(b.Pod)
 	var undo []func()
-	rule := s.try(a, &undo)
+	placeOfA, rule := s.try(a, &undo)
 	s.state.Add(b.Pod)
+	placeOfB := ""
 	if rule == "" {
-		rule = s.try(b, &undo)
+		placeOfB, rule = s.try(b, &undo)
 	}
 	if rule == "" {
-		return strategy.Outcome{Kept: true}, nil
+		return strategy.Outcome{Kept: true, To: []string{placeOfA, placeOfB}}, nil
 	}
 	for i := len(undo) - 1; i >= 0; i-- {
 		undo[i]()
@@ -103,14 +106,15 @@ func (s *Session) Swap(ctx context.Context, a, b strategy.Proposal) (strategy.Ou
 	return strategy.Outcome{Rule: rule, Reason: string(rule)}, nil
 }
 
-func (s *Session) try(p strategy.Proposal, undo *[]func()) strategy.Rule {
+// try returns where the pod goes, or the rule that keeps it.
+func (s *Session) try(p strategy.Proposal, undo *[]func()) (string, strategy.Rule) {
 	switch {
 	case s.moved[p.Pod.UID] || s.state.Origin(p.Pod) != nil:
-		return strategy.AlreadyMoved
+		return "", strategy.AlreadyMoved
 	case s.Keep != nil && s.Keep(p.Pod) != "":
-		return strategy.NotEvictable
+		return "", strategy.NotEvictable
 	case s.Limit > 0 && s.kept >= s.Limit:
-		return strategy.OverLimit
+		return "", strategy.OverLimit
 	}
 	s.state.Remove(p.Pod)
 	to := ""
@@ -128,7 +132,7 @@ func (s *Session) try(p strategy.Proposal, undo *[]func()) strategy.Rule {
 		}
 		if rule != "" {
 			s.state.Add(p.Pod)
-			return rule
+			return "", rule
 		}
 	}
 	replacement := p.Pod.DeepCopy()
@@ -143,5 +147,5 @@ func (s *Session) try(p strategy.Proposal, undo *[]func()) strategy.Rule {
 		delete(s.moved, p.Pod.UID)
 		s.kept--
 	})
-	return ""
+	return to, ""
 }

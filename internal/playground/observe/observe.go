@@ -158,6 +158,26 @@ func Schedulable(node *corev1.Node) bool {
 	return false
 }
 
+// Available says whether a pod counts for its budget: it is ready, and not on its way out.
+func Available(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && hasCondition(pod, corev1.PodReady, "")
+}
+
+// Evicted says whether a pod was evicted through the API server, by what that says.
+func Evicted(pod *corev1.Pod) bool {
+	return hasCondition(pod, corev1.DisruptionTarget, "EvictionByEvictionAPI")
+}
+
+// hasCondition says whether a pod has the condition, for the reason if one is given.
+func hasCondition(pod *corev1.Pod, kind corev1.PodConditionType, reason string) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == kind {
+			return c.Status == corev1.ConditionTrue && (reason == "" || c.Reason == reason)
+		}
+	}
+	return false
+}
+
 // trim keeps of an object what is counted: there may be very many.
 func trim(obj any) (any, error) {
 	switch o := obj.(type) {

@@ -97,7 +97,11 @@ func TestSaysWhyAPodDoesNotFit(t *testing.T) {
 	eventually(t, "an event says why", func(ctx context.Context) (bool, string) {
 		notes := eventNotes(ctx, pod, "FailedScheduling")
 		found := notes[schedulerName]
-		return len(found) == 1 && strings.HasPrefix(found[0], "0/"), fmt.Sprint(notes)
+		// Two attempts within a few ms may be two events: the recorder counts the second
+		// in the first's series, does not find that yet, and creates it anew.
+		return len(notes) == 1 && len(found) > 0 && !slices.ContainsFunc(found, func(note string) bool {
+			return !strings.HasPrefix(note, "0/")
+		}), fmt.Sprint(notes)
 	})
 	// The event keeps the words of the first attempt, the condition has the last one's.
 	eventually(t, "the condition says why", func(ctx context.Context) (bool, string) {

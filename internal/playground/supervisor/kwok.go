@@ -2,12 +2,20 @@ package supervisor
 
 import (
 	_ "embed"
+	"fmt"
 	"strings"
 
 	nodefast "sigs.k8s.io/kwok/kustomize/stage/node/fast"
 	nodelease "sigs.k8s.io/kwok/kustomize/stage/node/heartbeat-with-lease"
 	podfast "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
+	"sigs.k8s.io/kwok/pkg/apis/v1alpha1"
+	"sigs.k8s.io/yaml"
 )
+
+// nodeStartMillis is how long a new node takes to become Ready. KWOK passes over
+// pods of nodes whose lease it has taken but not seen yet in its own watch, and
+// never comes back to them; no pod is bound to a node before that is Ready.
+const nodeStartMillis = 1000
 
 // kwokConfigFile is the name of KWOK's configuration in the playground's folder.
 const kwokConfigFile = "kwok.yaml"
@@ -29,14 +37,30 @@ options:
 var podComplete string
 
 // kwokConfig returns KWOK's options and the stages that nodes and pods go
-// through: KWOK's own, but for the completion of a Job's pods.
-func kwokConfig() []byte {
+// through: KWOK's own, but for the start of a node and the completion of a Job's
+// pods.
+func kwokConfig() ([]byte, error) {
+	nodeStart, err := delayed(nodefast.DefaultNodeInit, nodeStartMillis)
+	if err != nil {
+		return nil, err
+	}
 	return []byte(strings.Join([]string{
 		kwokOptions,
-		nodefast.DefaultNodeInit,
+		nodeStart,
 		nodelease.DefaultNodeHeartbeatWithLease,
 		podfast.DefaultPodReady,
 		podComplete,
 		podfast.DefaultPodDelete,
-	}, "\n---\n"))
+	}, "\n---\n")), nil
+}
+
+// delayed returns the stage with a delay.
+func delayed(text string, milliseconds int64) (string, error) {
+	var stage v1alpha1.Stage
+	if err := yaml.UnmarshalStrict([]byte(text), &stage); err != nil {
+		return "", fmt.Errorf("read KWOK's stage: %w", err)
+	}
+	stage.Spec.Delay = &v1alpha1.StageDelay{DurationMilliseconds: &milliseconds}
+	out, err := yaml.Marshal(stage)
+	return string(out), err
 }

@@ -256,7 +256,11 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 			return err
 		}
 	}
-	return os.WriteFile(s.path(kwokConfigFile), kwokConfig(), 0o600)
+	config, err := kwokConfig()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.path(kwokConfigFile), config, 0o600)
 }
 
 // startComponent re-executes the binary as one of the components.

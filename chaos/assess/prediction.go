@@ -1,0 +1,109 @@
+// Package assess predicts what a loss would do: which pods go, where their replacements
+// fit, what stays pending and why, which budgets run out, and how far each workload's
+// availability falls. It makes no request.
+package assess
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// How is how pods go.
+type How string
+
+const (
+	// Evict asks for each pod, within budgets. What they do not allow at once waits.
+	Evict How = "evict"
+	// Delete takes pods whatever their budgets say.
+	Delete How = "delete"
+	// Drain cordons the nodes and evicts their pods, but for those of DaemonSets, in waves
+	// within budgets, each when the replacements of the last are up.
+	Drain How = "drain"
+	// Down loses the nodes at once, with all pods on them that do not tolerate it.
+	Down How = "down"
+)
+
+// Loss is what is taken away at once: pods, or nodes with what is on them.
+type Loss struct {
+	How   How
+	Pods  []*corev1.Pod
+	Nodes []*corev1.Node
+}
+
+// Fate is what becomes of a pod.
+type Fate string
+
+const (
+	// Fits: the pod goes, and its replacement has room on Node.
+	Fits Fate = "fits"
+	// Pending: the pod goes, and its replacement finds no node.
+	Pending Fate = "pending"
+	// Unreplaced: the pod goes, and nothing replaces it: a bare pod, or one too many.
+	Unreplaced Fate = "unreplaced"
+	// Kept: the budgets, or whatever Reason says, keep the pod.
+	Kept Fate = "kept"
+	// Stays: the pod stays on its node: of a DaemonSet, mirrored, or tolerating the loss.
+	Stays Fate = "stays"
+)
+
+// PodFate is the fate of one pod.
+type PodFate struct {
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	// Workload is its workload as target.WorkloadKey names it.
+	Workload string `json:"workload"`
+	From     string `json:"from"`
+	Fate     Fate   `json:"fate"`
+	// Node is where the replacement goes, by the simulation, and Possible all the nodes
+	// that the scheduler could choose.
+	Node     string   `json:"node,omitempty"`
+	Possible []string `json:"possible,omitempty"`
+	// Wave is when it goes, from 1, where budgets let only some go at once.
+	Wave int `json:"wave,omitempty"`
+	// Reason says why it is pending or kept.
+	Reason string `json:"reason,omitempty"`
+}
+
+// WorkloadFate is how far a workload's availability falls.
+type WorkloadFate struct {
+	Workload string `json:"workload"`
+	Desired  int    `json:"desired"`
+	// Ready is how many pods are ready now, Floor how few are at the worst moment, and
+	// After how many are in the end.
+	Ready int `json:"ready"`
+	Floor int `json:"floor"`
+	After int `json:"after"`
+}
+
+// BudgetFate is what becomes of a PodDisruptionBudget.
+type BudgetFate struct {
+	Namespace string `json:"namespace"`
+	Budget    string `json:"budget"`
+	// Allowed is how many disruptions it allows now, and Spent how many it takes at once.
+	Allowed int `json:"allowed"`
+	Spent   int `json:"spent"`
+	// Broken says that fewer pods than it demands are healthy at the worst moment: which
+	// only a loss that asks no budget does.
+	Broken bool `json:"broken"`
+}
+
+// Prediction is what a loss would do.
+type Prediction struct {
+	How       How            `json:"how"`
+	Nodes     []string       `json:"nodes,omitempty"`
+	Pods      []PodFate      `json:"pods,omitempty"`
+	Workloads []WorkloadFate `json:"workloads,omitempty"`
+	Budgets   []BudgetFate   `json:"budgets,omitempty"`
+	// Waves is how many waves the budgets cut it into.
+	Waves int `json:"waves"`
+}
+
+// Count returns how many pods have the fate.
+func (p *Prediction) Count(fate Fate) int {
+	n := 0
+	for _, pod := range p.Pods {
+		if pod.Fate == fate {
+			n++
+		}
+	}
+	return n
+}

@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	componentbaseconfig "k8s.io/component-base/config"
 	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/internal/connect"
 )
 
 // electionDefaults are those of the known descheduler, but for the name of the lease.
@@ -25,7 +27,7 @@ func electionDefaults() componentbaseconfig.LeaderElectionConfiguration {
 		RetryPeriod:       metav1.Duration{Duration: 26 * time.Second},
 		ResourceLock:      resourcelock.LeasesResourceLock,
 		ResourceName:      program,
-		ResourceNamespace: ownNamespace(),
+		ResourceNamespace: connect.OwnNamespace(),
 	}
 }
 
@@ -41,7 +43,7 @@ func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Conte
 		return fmt.Errorf("finding a name for the election: %w", err)
 	}
 	lock, err := resourcelock.New(f.election.ResourceLock, f.election.ResourceNamespace, f.election.ResourceName,
-		s.client.CoreV1(), s.client.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())})
+		s.cluster.CoreV1(), s.cluster.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())})
 	if err != nil {
 		return fmt.Errorf("--leader-elect: %w", err)
 	}

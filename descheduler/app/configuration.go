@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,11 +13,6 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
-
-// stock is the configuration of a cluster's own scheduler that was left as it is.
-const stock = `apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-`
 
 // configurationFlags name the files that say what to do.
 type configurationFlags struct {
@@ -56,47 +50,10 @@ func (f *configurationFlags) loadPolicy(built *options) (*policy.Policy, error) 
 	return p, nil
 }
 
-// loadProfiles returns the profiles of all schedulers that are known, which can be set up. Those of files stand
-// in for those of the same name that the program was built with.
+// loadProfiles returns the profiles of all schedulers that are known, which can be set up.
 func (f *configurationFlags) loadProfiles(built *options) ([]*schedulerconfig.KubeSchedulerProfile, error) {
-	var profiles []*schedulerconfig.KubeSchedulerProfile
-	from := map[string]string{}
-	add := func(source string, data []byte) error {
-		more, err := simulation.Profiles(data)
-		if err != nil {
-			return invalid(fmt.Errorf("%s: %w", source, err))
-		}
-		for _, profile := range more {
-			i := slices.IndexFunc(profiles, func(p *schedulerconfig.KubeSchedulerProfile) bool { return p.SchedulerName == profile.SchedulerName })
-			switch other := from[profile.SchedulerName]; {
-			case i < 0:
-				profiles = append(profiles, profile)
-			case other != "":
-				return invalid(fmt.Errorf("--scheduler-config: both %s and %s have a profile %q", other, source, profile.SchedulerName))
-			default:
-				profiles[i] = profile
-			}
-			from[profile.SchedulerName] = source
-		}
-		return nil
-	}
-	for _, configuration := range append([][]byte{[]byte(stock)}, built.configurations...) {
-		if err := add("", configuration); err != nil {
-			return nil, err
-		}
-	}
-	for _, file := range f.schedulers {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, invalid(fmt.Errorf("--scheduler-config: %w", err))
-		}
-		if err := add(file, data); err != nil {
-			return nil, err
-		}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if _, err := simulation.New(ctx, simulation.Options{Profiles: profiles, Registry: built.registry}); err != nil {
+	profiles, err := simulation.Load(simulation.Configurations{BuiltIn: built.configurations, Files: f.schedulers, Registry: built.registry})
+	if err != nil {
 		return nil, invalid(fmt.Errorf("--scheduler-config: %w", err))
 	}
 	return profiles, nil

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
@@ -23,6 +21,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/descheduler/usage"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/report"
@@ -38,7 +37,7 @@ type planningFlags struct {
 
 func (f *planningFlags) add(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.cooldown, "cooldown", 15*time.Minute, "how long a workload is left alone in later runs after a pod of it was moved; 0 remembers nothing")
-	fs.StringVar(&f.memory, "cooldown-config-map", ownNamespace()+"/"+program, "where later runs find what was moved, as NAMESPACE/NAME")
+	fs.StringVar(&f.memory, "cooldown-config-map", connect.OwnNamespace()+"/"+program, "where later runs find what was moved, as NAMESPACE/NAME")
 	fs.IntVar(&f.waveSize, "wave-size", 100, "the most pods that are evicted before their replacements are waited for")
 }
 
@@ -57,26 +56,24 @@ func (f *planningFlags) validate() error {
 
 // live is a cluster that is followed.
 type live struct {
-	client   kubernetes.Interface
-	config   *rest.Config
-	name     string
+	cluster  *connect.Cluster
 	follower *cluster.Follower
 }
 
 // open follows the cluster until ctx ends.
-func open(ctx context.Context, flags *clientFlags) (*live, error) {
-	client, cfg, name, err := flags.connect(ctx)
+func open(ctx context.Context, flags *connect.Flags) (*live, error) {
+	found, err := flags.Connect(ctx, program)
 	if err != nil {
 		return nil, err
 	}
-	follower, err := cluster.Follow(ctx, client, cluster.FollowOptions{})
+	follower, err := cluster.Follow(ctx, found, cluster.FollowOptions{})
 	if err != nil {
 		return nil, err
 	}
 	if missing := follower.Missing(); len(missing) > 0 {
 		klog.FromContext(ctx).Info("Planned without what the cluster does not have, or gives no right to list and watch: where pods need it, plans may be wrong", "kinds", missing)
 	}
-	return &live{client: client, config: cfg, name: name, follower: follower}, nil
+	return &live{cluster: found, follower: follower}, nil
 }
 
 // record writes the cluster to a dump.
@@ -122,12 +119,12 @@ func newDescheduler(built *options, files *configurationFlags, flags *planningFl
 // use has it work on a live cluster.
 func (d *descheduler) use(ctx context.Context, s *live) error {
 	d.live = s
-	source, err := usage.New(d.policy.MetricsProviders, usage.Options{Config: s.config})
+	source, err := usage.New(d.policy.MetricsProviders, usage.Options{Config: s.cluster.Config})
 	if err != nil {
 		return invalid(err)
 	}
 	d.usage = source
-	_, err = disruption.WaitObserved(ctx, s.client, "")
+	_, err = disruption.WaitObserved(ctx, s.cluster, "")
 	return err
 }
 
@@ -137,7 +134,7 @@ func (d *descheduler) loadMemory(ctx context.Context) (*memory.Memory, error) {
 		return memory.New(0), nil
 	}
 	namespace, name, _ := strings.Cut(d.flags.memory, "/")
-	return memory.Load(ctx, d.live.client, namespace, name, d.flags.cooldown)
+	return memory.Load(ctx, d.live.cluster, namespace, name, d.flags.cooldown)
 }
 
 // newPlanner returns a planner that lets rest what earlier runs have moved.

@@ -14,6 +14,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/planner"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
 
 // evictionsAtOnce is how many evictions are requested side by side, of different budgets.
@@ -31,12 +32,12 @@ const lastWords = 500 * time.Millisecond
 
 // execute carries a plan out.
 func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan, p *planner.Planner, moved *memory.Memory) (*plan.Result, error) {
-	recorded := newEventLog(ctx, d.live.client)
+	recorded := telemetry.NewEventLog(ctx, d.live.cluster, program)
 	defer recorded.Close(ctx)
 	keeping := keep(ctx, moved)
 	result, err := executor.Run(ctx, made, executor.Options{
-		Cluster: d.live.follower, Planner: p, Pods: d.live.client.CoreV1(), Clock: clock.RealClock{},
-		Evictor:            disruption.NewEvictor(d.live.client, disruption.Options{Mode: disruption.ForReal, GracePeriodSeconds: d.policy.GracePeriodSeconds}),
+		Cluster: d.live.follower, Planner: p, Pods: d.live.cluster.CoreV1(), Clock: clock.RealClock{},
+		Evictor:            disruption.NewEvictor(d.live.cluster, disruption.Options{Mode: disruption.ForReal, GracePeriodSeconds: d.policy.GracePeriodSeconds}),
 		Limits:             disruption.Limits{Total: d.flags.waveSize},
 		AtOnce:             evictionsAtOnce,
 		GracePeriodSeconds: d.policy.GracePeriodSeconds,
@@ -85,7 +86,7 @@ func (k *keeper) moved(w *cluster.Workload) {
 func (k *keeper) end(ctx context.Context) error {
 	close(k.news)
 	<-k.done
-	patience := reachTimeout
+	patience := exportTimeout
 	if ctx.Err() != nil {
 		patience = lastWords
 	}

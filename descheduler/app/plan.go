@@ -13,6 +13,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/explain"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -55,7 +56,7 @@ func (f *outputFlags) write(out io.Writer, doc explain.Document) error {
 
 // planFlags are those of plan.
 type planFlags struct {
-	client         clientFlags
+	client         connect.Flags
 	files          configurationFlags
 	output         outputFlags
 	planning       planningFlags
@@ -81,7 +82,7 @@ gives it. Of a list, workloads rest for nothing, and actual usage is not known.`
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd, built) },
 	}
 	fs := cmd.Flags()
-	flags.client.add(fs)
+	flags.client.Add(fs)
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)
@@ -91,7 +92,7 @@ gives it. Of a list, workloads rest for nothing, and actual usage is not known.`
 }
 
 func (f *planFlags) run(cmd *cobra.Command, built *options) error {
-	if f.fromDump != "" && (f.client.kubeconfig != "" || f.client.context != "" || f.dump != "") {
+	if f.fromDump != "" && (f.client.Kubeconfig != "" || f.client.Context != "" || f.dump != "") {
 		return errors.New("--from-dump: it needs no cluster, so leave out --kubeconfig, --context and --dump")
 	}
 	if f.dump != "" && f.files.policy == "" {
@@ -147,6 +148,6 @@ func (f *planFlags) live(ctx context.Context, d *descheduler) (explain.Document,
 		}
 	}
 	doc, _, err := d.plan(ctx, s.follower.Snapshot())
-	doc.Run.Cluster = s.name
+	doc.Run.Cluster = s.cluster.Name
 	return doc, err
 }

@@ -18,15 +18,23 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/explain"
 	"github.com/stowage-k8s/stowage/descheduler/metrics"
 	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
+
+// servingPort is the known descheduler's, so that probes and scrapes find it.
+const servingPort = 10258
+
+// exportTimeout is how long the end of a run may take to be told of.
+const exportTimeout = 10 * time.Second
 
 // runFlags are those of run.
 type runFlags struct {
-	client      clientFlags
+	client      connect.Flags
 	files       configurationFlags
 	output      outputFlags
 	planning    planningFlags
-	serving     servingFlags
+	serving     telemetry.ServingFlags
 	logging     *logsapi.LoggingConfiguration
 	dryRun      bool
 	interval    time.Duration
@@ -60,11 +68,11 @@ again, and with --leader-elect only in one of several replicas.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd, built) },
 	}
 	fs := cmd.Flags()
-	flags.client.add(fs)
+	flags.client.Add(fs)
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)
-	flags.serving.add(fs)
+	flags.serving.Add(fs, program, servingPort)
 	fs.BoolVar(&flags.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	fs.DurationVar(&flags.interval, "descheduling-interval", 0, "run again and again, this long from start to start; 0 runs once")
 	fs.DurationVar(&flags.waveTimeout, "wave-timeout", 5*time.Minute, "how long the replacements of a wave may take to be ready, beyond their grace period")
@@ -92,13 +100,13 @@ func (f *runFlags) run(cmd *cobra.Command, built *options) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := f.client.config(); err != nil {
+	if _, _, err := f.client.Config(program); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	if f.serves(cmd) {
-		if err := f.serving.serve(ctx, d.recorder.Handler()); err != nil {
+		if err := f.serving.Serve(ctx, d.recorder.Handler()); err != nil {
 			return err
 		}
 	}
@@ -132,7 +140,7 @@ func (f *runFlags) validate() error {
 // serves says whether health and metrics are to be served: wherever somebody may probe
 // it, which is not on a desk.
 func (f *runFlags) serves(cmd *cobra.Command) bool {
-	return f.interval > 0 || f.client.kubeconfig == "" && f.client.context == "" || cmd.Flags().Changed("secure-port")
+	return f.interval > 0 || f.client.Kubeconfig == "" && f.client.Context == "" || cmd.Flags().Changed("secure-port")
 }
 
 // loop runs again and again until ctx ends. What fails is logged, and tried again.
@@ -184,7 +192,7 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 // what there was by the time of an error.
 func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Document, error) {
 	doc, p, err := d.plan(ctx, d.live.follower.Snapshot())
-	doc.Run.Cluster, doc.Run.DryRun = d.live.name, f.dryRun
+	doc.Run.Cluster, doc.Run.DryRun = d.live.cluster.Name, f.dryRun
 	if err != nil || f.dryRun || len(doc.Plan.Moves) == 0 {
 		return doc, err
 	}
@@ -210,7 +218,7 @@ func (f *runFlags) export(ctx context.Context, recorder *metrics.Recorder) error
 		errs = append(errs, recorder.WriteTextfile(f.textfile))
 	}
 	if f.pushgateway != "" {
-		patience := reachTimeout
+		patience := exportTimeout
 		if ctx.Err() != nil {
 			patience = lastWords
 		}

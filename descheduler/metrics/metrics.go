@@ -10,6 +10,7 @@ import (
 	kubernetes "k8s.io/component-base/version"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
 
 const (
@@ -37,7 +38,7 @@ var ends = []End{Done, Idle, Stopped, Failed}
 
 // Recorder records runs. It may be used concurrently.
 type Recorder struct {
-	registry metrics.KubeRegistry
+	telemetry.Registry
 
 	planMoves, planRefused        *metrics.GaugeVec
 	deviation                     *metrics.GaugeVec
@@ -52,7 +53,7 @@ type Recorder struct {
 // program.
 func NewRecorder(version string) *Recorder {
 	r := &Recorder{
-		registry:    metrics.NewKubeRegistry(),
+		Registry:    telemetry.NewRegistry(),
 		planMoves:   gauges("plan_moves", "Moves of the latest plan, by the strategy that proposed them.", "profile", "strategy"),
 		planRefused: gauges("plan_refused", "Candidates of the latest plan that stay, by the strategy that proposed them and the rule that stopped them. A pod may be a candidate of several strategies.", "profile", "strategy", "rule"),
 		deviation:   gauges("node_utilization_stddev", "How skewed the nodes are: the standard deviation of the requested share of allocatable over the nodes, 0.25 being 25 points. Before the latest run, and after it; where it evicts nothing, as planned.", "resource", "when"),
@@ -74,7 +75,7 @@ func NewRecorder(version string) *Recorder {
 		strategies: metrics.NewHistogramVec(histogram("strategy_duration_seconds", "How long strategies took to propose, with the simulation of what they proposed.", 0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120), []string{"profile", "strategy"}),
 	}
 	build := gauges("build_info", "Always 1. What was built with what.", "version", "kubernetes_version", "go_version")
-	r.registry.MustRegister(build, r.planMoves, r.planRefused, r.deviation, r.lastRun, r.evictions, r.stopped, r.runs, r.useless, r.planning, r.wave, r.ready, r.runFor, r.strategies)
+	r.Registry.MustRegister(build, r.planMoves, r.planRefused, r.deviation, r.lastRun, r.evictions, r.stopped, r.runs, r.useless, r.planning, r.wave, r.ready, r.runFor, r.strategies)
 	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
 	// These are there from the start, so that alerts see them rise from 0.
 	for _, end := range ends {

@@ -66,7 +66,7 @@ func recorded() *Recorder {
 // families gathers and returns the names.
 func families(t *testing.T, r *Recorder) []string {
 	t.Helper()
-	gathered, err := r.registry.Gather()
+	gathered, err := r.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := testutil.GatherAndCompare(r.registry, bytes.NewReader(want), names...); err != nil {
+	if err := testutil.GatherAndCompare(r.Registry, bytes.NewReader(want), names...); err != nil {
 		t.Error(err)
 	}
 }
@@ -97,7 +97,7 @@ func TestMetrics(t *testing.T) {
 // writeGolden writes all that a run comes to, but for what the build comes to.
 func writeGolden(t *testing.T, r *Recorder, golden string) {
 	t.Helper()
-	gathered, err := r.registry.Gather()
+	gathered, err := r.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestBuildInfo(t *testing.T) {
 # TYPE stowage_descheduler_build_info gauge
 stowage_descheduler_build_info{go_version="` + runtime.Version() + `",kubernetes_version="` + kubernetes.Get().GitVersion + `",version="v1.2.3"} 1
 `
-	if err := testutil.GatherAndCompare(NewRecorder("v1.2.3").registry, strings.NewReader(want), "stowage_descheduler_build_info"); err != nil {
+	if err := testutil.GatherAndCompare(NewRecorder("v1.2.3").Registry, strings.NewReader(want), "stowage_descheduler_build_info"); err != nil {
 		t.Error(err)
 	}
 }
@@ -145,7 +145,7 @@ stowage_descheduler_stopped_total{cause="Refused"} 0
 # TYPE stowage_descheduler_useless_landings_total counter
 stowage_descheduler_useless_landings_total 0
 `
-	err := testutil.GatherAndCompare(NewRecorder("").registry, strings.NewReader(want),
+	err := testutil.GatherAndCompare(NewRecorder("").Registry, strings.NewReader(want),
 		"stowage_descheduler_runs_total", "stowage_descheduler_stopped_total", "stowage_descheduler_useless_landings_total")
 	if err != nil {
 		t.Error(err)
@@ -181,7 +181,7 @@ stowage_descheduler_stopped_total{cause="NodesNotReady"} 0
 stowage_descheduler_stopped_total{cause="PodsPending"} 1
 stowage_descheduler_stopped_total{cause="Refused"} 0
 `
-	err := testutil.GatherAndCompare(r.registry, strings.NewReader(want),
+	err := testutil.GatherAndCompare(r.Registry, strings.NewReader(want),
 		"stowage_descheduler_evictions_total", "stowage_descheduler_node_utilization_stddev", "stowage_descheduler_plan_moves", "stowage_descheduler_plan_refused",
 		"stowage_descheduler_stopped_total")
 	if err != nil {

@@ -1,4 +1,6 @@
-package app
+// Package telemetry is what a program tells of itself: events in the cluster, metrics and
+// health.
+package telemetry
 
 import (
 	"context"
@@ -13,18 +15,21 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// eventLog records events in the cluster, and knows how many are not written yet: they are
+// EventLog records events in the cluster, and knows how many are not written yet: they are
 // written in the background, and the last ones of a run are to be seen too.
-type eventLog struct {
+type EventLog struct {
 	events.EventRecorder
 	events.EventSink
 	underWay atomic.Int64
 	close    func()
 }
 
-// newEventLog returns a log that is to be closed.
-func newEventLog(ctx context.Context, client kubernetes.Interface) *eventLog {
-	l := &eventLog{EventSink: &events.EventSinkImpl{Interface: client.EventsV1()}}
+// lastWords is how long the last events may take once the context has ended.
+const lastWords = 500 * time.Millisecond
+
+// NewEventLog returns a log that is to be closed. The program is who reports.
+func NewEventLog(ctx context.Context, client kubernetes.Interface, program string) *EventLog {
+	l := &EventLog{EventSink: &events.EventSinkImpl{Interface: client.EventsV1()}}
 	broadcaster := events.NewBroadcaster(l)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
@@ -39,19 +44,19 @@ func newEventLog(ctx context.Context, client kubernetes.Interface) *eventLog {
 }
 
 // Eventf implements events.EventRecorder.
-func (l *eventLog) Eventf(regarding, related runtime.Object, eventType, reason, action, note string, args ...any) {
+func (l *EventLog) Eventf(regarding, related runtime.Object, eventType, reason, action, note string, args ...any) {
 	l.underWay.Add(1)
 	l.EventRecorder.Eventf(regarding, related, eventType, reason, action, note, args...)
 }
 
 // Create implements events.EventSink.
-func (l *eventLog) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+func (l *EventLog) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
 	defer l.underWay.Add(-1)
 	return l.EventSink.Create(ctx, event)
 }
 
 // Close waits until all events are written, but not for long.
-func (l *eventLog) Close(ctx context.Context) {
+func (l *EventLog) Close(ctx context.Context) {
 	patience := 2 * time.Second
 	if ctx.Err() != nil {
 		patience = lastWords

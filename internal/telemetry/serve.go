@@ -1,4 +1,4 @@
-package app
+package telemetry
 
 import (
 	"context"
@@ -11,26 +11,24 @@ import (
 	apiserveroptions "k8s.io/apiserver/pkg/server/options"
 )
 
-// servingPort is the known descheduler's, so that probes and scrapes find it.
-const servingPort = 10258
-
-// servingFlags say where health and metrics are served.
-type servingFlags struct {
+// ServingFlags say where health and metrics are served.
+type ServingFlags struct {
 	secure         *apiserveroptions.SecureServingOptions
 	disableMetrics bool
 }
 
-func (f *servingFlags) add(fs *pflag.FlagSet) {
+// Add adds the flags. The port is the default of --secure-port.
+func (f *ServingFlags) Add(fs *pflag.FlagSet, program string, port int) {
 	f.secure = apiserveroptions.NewSecureServingOptions()
-	f.secure.BindPort = servingPort
+	f.secure.BindPort = port
 	f.secure.ServerCert.CertDirectory = "" // a self-signed certificate stays in memory
 	f.secure.ServerCert.PairName = program
 	f.secure.AddFlags(fs)
 	fs.BoolVar(&f.disableMetrics, "disable-metrics", false, "serve /healthz only, not /metrics")
 }
 
-// serve serves health and metrics until the context ends.
-func (f *servingFlags) serve(ctx context.Context, metrics http.Handler) error {
+// Serve serves health and metrics until the context ends.
+func (f *ServingFlags) Serve(ctx context.Context, metrics http.Handler) error {
 	if f.secure.BindPort == 0 {
 		return nil
 	}

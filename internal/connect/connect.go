@@ -1,0 +1,116 @@
+// Package connect reaches the cluster that a program works on, as its flags say.
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// reachTimeout is how long the API server may take to answer the first request.
+const reachTimeout = 10 * time.Second
+
+// Flags say which cluster, and how fast to ask it.
+type Flags struct {
+	Kubeconfig, Context string
+	QPS                 float32
+	Burst               int
+}
+
+// Add adds the flags.
+func (f *Flags) Add(fs *pflag.FlagSet) {
+	fs.StringVar(&f.Kubeconfig, "kubeconfig", "", "the kubeconfig of the cluster; without one, the cluster that the program runs in")
+	fs.StringVar(&f.Context, "context", "", "the context of the kubeconfig, if not its current one")
+	fs.Float32Var(&f.QPS, "client-connection-qps", 200, "the most requests per second to the API server")
+	fs.IntVar(&f.Burst, "client-connection-burst", 400, "the most requests at once to the API server")
+}
+
+// Cluster is a cluster that answers.
+type Cluster struct {
+	kubernetes.Interface
+	Config *rest.Config
+	// Name is what to call it: its context.
+	Name string
+}
+
+// Config returns how to reach the API server, and a name for the cluster.
+func (f *Flags) Config(program string) (*rest.Config, string, error) {
+	if f.QPS <= 0 || f.Burst <= 0 {
+		return nil, "", fmt.Errorf("--client-connection-qps and --client-connection-burst must be above 0, not %v and %d", f.QPS, f.Burst)
+	}
+	cfg, name, err := f.find()
+	if err != nil {
+		return nil, "", err
+	}
+	cfg.QPS, cfg.Burst = f.QPS, f.Burst
+	cfg.ContentConfig.ContentType = runtime.ContentTypeProtobuf
+	cfg.AcceptContentTypes = strings.Join([]string{runtime.ContentTypeProtobuf, runtime.ContentTypeJSON}, ",")
+	cfg.UserAgent = program
+	return cfg, name, nil
+}
+
+func (f *Flags) find() (*rest.Config, string, error) {
+	if f.Kubeconfig == "" && f.Context == "" {
+		cfg, err := rest.InClusterConfig()
+		if errors.Is(err, rest.ErrNotInCluster) {
+			return nil, "", errors.New("no cluster is named: give --kubeconfig, or run in a cluster")
+		}
+		return cfg, "the cluster it runs in", err
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.Kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.Context})
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	name := f.Context
+	if name == "" {
+		name = raw.CurrentContext
+	}
+	cfg, err := loader.ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("context %q of the kubeconfig: %w", name, err)
+	}
+	return cfg, "context " + name, nil
+}
+
+// Connect returns a client for a cluster that answers. The program's name is what the API
+// server knows it by.
+func (f *Flags) Connect(ctx context.Context, program string) (*Cluster, error) {
+	cfg, name, err := f.Config(program)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	if err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+		return nil, fmt.Errorf("cannot use the API server at %s: %w", cfg.Host, err)
+	}
+	return &Cluster{client, cfg, name}, nil
+}
+
+// defaultNamespace is where the program keeps what it has to remember, unless it runs in
+// a cluster: then that is its own namespace.
+const defaultNamespace = "stowage-system"
+
+// OwnNamespace returns the namespace that the program runs in.
+func OwnNamespace() string {
+	if data, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace"); err == nil {
+		return strings.TrimSpace(string(data))
+	}
+	return defaultNamespace
+}

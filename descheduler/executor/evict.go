@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
@@ -66,20 +66,19 @@ func (r *run) evict(ctx context.Context, w *wave, units []unit) error {
 	return stopped
 }
 
-// lanes sorts units by budget: two requests at once would get in each other's way at the
-// same one.
+// lanes sorts units by the budget of their first pod.
 func (r *run) lanes(units []unit) [][]unit {
+	firsts := make([]*corev1.Pod, len(units))
+	for i, u := range units {
+		firsts[i] = u[0].Object
+	}
 	var lanes [][]unit
-	byBudget := map[types.NamespacedName]int{}
-	for _, u := range units {
-		budget := r.ledger.May(u[0].Object).Budget
-		i, known := byBudget[budget]
-		if !known || budget.Name == "" {
-			i = len(lanes)
-			lanes = append(lanes, nil)
-			byBudget[budget] = i
+	for _, places := range r.ledger.Lanes(firsts) {
+		var lane []unit
+		for _, i := range places {
+			lane = append(lane, units[i])
 		}
-		lanes[i] = append(lanes[i], u)
+		lanes = append(lanes, lane)
 	}
 	return lanes
 }

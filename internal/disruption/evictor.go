@@ -41,6 +41,8 @@ type Options struct {
 	Mode Mode
 	// GracePeriodSeconds overrides the pods' own termination grace period.
 	GracePeriodSeconds *int64
+	// Delete deletes the pods instead: nobody asks their budgets.
+	Delete bool
 	// Limiter is asked before each request, beside the client's own limit; nil is none.
 	Limiter Limiter
 }
@@ -111,35 +113,57 @@ func (e *Evictor) try(ctx context.Context, target Target) Result {
 	if err := ctx.Err(); err != nil {
 		return Result{Outcome: NotAsked, Err: fmt.Errorf("no request was made: %w", context.Cause(ctx))}
 	}
-	if err := e.request(ctx, target); err != nil {
+	request := e.evict
+	if e.opts.Delete {
+		request = e.delete
+	}
+	if err := request(ctx, target); err != nil {
 		return classify(err, target)
 	}
-	if e.opts.Mode == ServerDryRun {
+	switch {
+	case e.opts.Mode == ServerDryRun:
 		return Result{Outcome: WouldEvict}
+	case e.opts.Delete:
+		return Result{Outcome: Deleted}
 	}
 	return Result{Outcome: Evicted}
 }
 
-// request makes the request that the clientset's EvictV1 makes, but for two things: it
-// does not sleep and try again when the server says Retry-After, as client-go else does
-// up to ten times inside the call, and a dry run stands in the address too, where
-// admission webhooks are told of it.
-func (e *Evictor) request(ctx context.Context, target Target) error {
-	eviction := &policyv1.Eviction{
-		ObjectMeta: metav1.ObjectMeta{Namespace: target.Namespace, Name: target.Name},
-		DeleteOptions: &metav1.DeleteOptions{
-			GracePeriodSeconds: e.opts.GracePeriodSeconds,
-			Preconditions:      &metav1.Preconditions{UID: &target.UID},
-		},
+// delete deletes the pod.
+func (e *Evictor) delete(ctx context.Context, target Target) error {
+	opts := e.deleteOptions(target)
+	return e.client.CoreV1().RESTClient().Delete().
+		Namespace(target.Namespace).Resource("pods").Name(target.Name).
+		MaxRetries(0).
+		Body(&opts).
+		Do(ctx).
+		Error()
+}
+
+func (e *Evictor) deleteOptions(target Target) metav1.DeleteOptions {
+	opts := metav1.DeleteOptions{
+		GracePeriodSeconds: e.opts.GracePeriodSeconds,
+		Preconditions:      &metav1.Preconditions{UID: &target.UID},
 	}
 	if target.ResourceVersion != "" {
-		eviction.DeleteOptions.Preconditions.ResourceVersion = &target.ResourceVersion
+		opts.Preconditions.ResourceVersion = &target.ResourceVersion
 	}
-	var create metav1.CreateOptions
 	if e.opts.Mode != ForReal {
-		create.DryRun = []string{metav1.DryRunAll}
-		eviction.DeleteOptions.DryRun = create.DryRun
+		opts.DryRun = []string{metav1.DryRunAll}
 	}
+	return opts
+}
+
+// evict makes the request that the clientset's EvictV1 makes, but for two things: it does not sleep and try again when the server says Retry-After, as client-go else does
+// up to ten times inside the call, and a dry run stands in the address too, where
+// admission webhooks are told of it.
+func (e *Evictor) evict(ctx context.Context, target Target) error {
+	opts := e.deleteOptions(target)
+	eviction := &policyv1.Eviction{
+		ObjectMeta:    metav1.ObjectMeta{Namespace: target.Namespace, Name: target.Name},
+		DeleteOptions: &opts,
+	}
+	create := metav1.CreateOptions{DryRun: opts.DryRun}
 	return e.client.PolicyV1().RESTClient().Post().
 		AbsPath("/api/v1").Namespace(target.Namespace).Resource("pods").Name(target.Name).SubResource("eviction").
 		VersionedParams(&create, scheme.ParameterCodec).

@@ -291,15 +291,43 @@ func TestEvictsSideBySide(t *testing.T) {
 	}
 }
 
+func TestDeletes(t *testing.T) {
+	var asked string
+	var got metav1.DeleteOptions
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.Method + " " + r.URL.String()
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+		status(metav1.Status{})(w, r)
+	}))
+	defer endpoint.Close()
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: endpoint.URL, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := NewEvictor(client, Options{Mode: ForReal, Delete: true, GracePeriodSeconds: ptr.To(int64(3))})
+	if result := e.Evict(t.Context(), target); result.Outcome != Deleted || result.Outcome.Spends() {
+		t.Errorf("deleting came out %+v: it is to be deleted, and nothing taken from a budget", result)
+	}
+	want := metav1.DeleteOptions{
+		TypeMeta:           metav1.TypeMeta{Kind: "DeleteOptions", APIVersion: "v1"},
+		GracePeriodSeconds: ptr.To(int64(3)), Preconditions: &metav1.Preconditions{UID: ptr.To(types.UID("u1"))},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || asked != "DELETE /api/v1/namespaces/default/pods/web-1" {
+		t.Errorf("the server was asked %s with (-want +got):\n%s", asked, diff)
+	}
+}
+
 func TestCounts(t *testing.T) {
-	outcomes := []Outcome{Planned, WouldEvict, Evicted, Gone, Replaced, Changed, RefusedByBudget, TooManyRequests, TwoBudgets, Forbidden, Failed, NotAsked, Unanswered}
+	outcomes := []Outcome{Planned, WouldEvict, Evicted, Gone, Replaced, Changed, RefusedByBudget, TooManyRequests, TwoBudgets, Forbidden, Failed, NotAsked, Unanswered, Deleted}
 	var counts Counts
 	for i, outcome := range outcomes {
 		for range i + 1 {
 			counts.add(outcome)
 		}
 	}
-	want := Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+	want := Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}

@@ -23,6 +23,8 @@ const (
 	WouldEvict Outcome = "WouldEvict"
 	// Evicted: the API server has evicted the pod, which may take its grace period.
 	Evicted Outcome = "Evicted"
+	// Deleted: the API server has deleted the pod without a look at its budget, as asked.
+	Deleted Outcome = "Deleted"
 	// Gone: there is no such pod any more.
 	Gone Outcome = "Gone"
 	// Replaced: another pod has the name now.
@@ -71,6 +73,7 @@ type Counts struct {
 	Failed          int `json:"failed"`
 	NotAsked        int `json:"notAsked"`
 	Unanswered      int `json:"unanswered"`
+	Deleted         int `json:"deleted,omitempty"`
 }
 
 func (c *Counts) add(o Outcome) {
@@ -78,6 +81,7 @@ func (c *Counts) add(o Outcome) {
 		Planned: &c.Planned, WouldEvict: &c.WouldEvict, Evicted: &c.Evicted, Gone: &c.Gone, Replaced: &c.Replaced,
 		Changed: &c.Changed, RefusedByBudget: &c.RefusedByBudget, TooManyRequests: &c.TooManyRequests,
 		TwoBudgets: &c.TwoBudgets, Forbidden: &c.Forbidden, Failed: &c.Failed, NotAsked: &c.NotAsked, Unanswered: &c.Unanswered,
+		Deleted: &c.Deleted,
 	}[o]++
 }
 

@@ -38,6 +38,25 @@ func (l *Ledger) OneWithoutBudget(workload func(*corev1.Pod) types.UID) func(*co
 	}
 }
 
+// Lanes sorts pods by budget, and returns their places in the list: those of different lanes
+// may be evicted side by side, but two requests at once would get in each other's way at the
+// same budget. A pod that no budget covers has a lane of its own.
+func (l *Ledger) Lanes(pods []*corev1.Pod) [][]int {
+	var lanes [][]int
+	byBudget := map[types.NamespacedName]int{}
+	for i, pod := range pods {
+		budget := l.May(pod).Budget
+		lane, known := byBudget[budget]
+		if !known || budget.Name == "" {
+			lane = len(lanes)
+			lanes = append(lanes, nil)
+			byBudget[budget] = lane
+		}
+		lanes[lane] = append(lanes[lane], i)
+	}
+	return lanes
+}
+
 // Plan is a list of evictions cut into waves.
 type Plan struct {
 	// Waves hold pods that may all be gone at once, if those of the waves before

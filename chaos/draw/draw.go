@@ -30,6 +30,17 @@ func ParseSeed(text string) (Seed, error) {
 // String returns the seed as ParseSeed reads it.
 func (s Seed) String() string { return fmt.Sprintf("%#x", uint64(s)) }
 
+// MarshalText writes the seed as String does: as a number in JSON it would lose digits in
+// most readers.
+func (s Seed) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a seed as ParseSeed does.
+func (s *Seed) UnmarshalText(text []byte) error {
+	seed, err := ParseSeed(string(text))
+	*s = seed
+	return err
+}
+
 // For returns the seed of a part of the run: of a tick, of a workload.
 func (s Seed) For(what ...string) Seed {
 	h := sha256.New()

@@ -25,6 +25,30 @@ type Recognizer struct {
 	Notices []string
 }
 
+// Known returns a Recognizer that knows the platforms' and autoscalers' labels and taints.
+func Known() Recognizer {
+	return Recognizer{
+		Labels: []NodeLabel{
+			{Key: "karpenter.sh/capacity-type", Values: []string{"spot"}},
+			{Key: "eks.amazonaws.com/capacityType", Values: []string{"SPOT"}},
+			{Key: "cloud.google.com/gke-spot", Values: []string{"true"}},
+			{Key: "cloud.google.com/gke-preemptible", Values: []string{"true"}},
+			{Key: "cloud.google.com/gke-provisioning", Values: []string{"spot", "preemptible"}},
+			{Key: "kubernetes.azure.com/scalesetpriority", Values: []string{"spot"}},
+			{Key: "spotinst.io/node-lifecycle", Values: []string{"spot"}},
+			{Key: "scheduling.cast.ai/spot", Values: []string{"true"}},
+			{Key: "node.kubernetes.io/lifecycle", Values: []string{"spot"}},
+		},
+		Notices: []string{
+			"aws-node-termination-handler/*",
+			"cloud.google.com/impending-node-termination",
+			"ToBeDeletedByClusterAutoscaler",
+			"karpenter.sh/disrupted",
+			"node.kubernetes.io/out-of-service",
+		},
+	}
+}
+
 // Preemptible says whether the platform may take the node back at short notice.
 func (r Recognizer) Preemptible(node *corev1.Node) bool {
 	return slices.ContainsFunc(r.Labels, func(label NodeLabel) bool {

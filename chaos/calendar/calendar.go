@@ -1,0 +1,160 @@
+// Package calendar says when nothing is to happen: on which weekdays, at which times of
+// day, on which days of the year, in which time zone.
+package calendar
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // images without a time zone database, such as distroless ones
+
+	"github.com/spf13/pflag"
+
+	"github.com/stowage-k8s/stowage/chaos/field"
+)
+
+// Calendar is what users write. What they leave out excludes nothing.
+type Calendar struct {
+	// ExcludedWeekdays are names of weekdays, such as "Sat,Sun" or "saturday".
+	ExcludedWeekdays field.Text `json:"excludedWeekdays,omitempty" doc:"weekdays on which nothing happens, such as Sat,Sun" schema:"minLength=1"`
+	// ExcludedTimesOfDay are spans of the clock, such as "22:00-08:00,12:00-13:00": the
+	// first minute is in it, the last is not. A span may go over midnight.
+	ExcludedTimesOfDay field.Text `json:"excludedTimesOfDay,omitempty" doc:"spans of the clock in which nothing happens, such as 22:00-08:00,12:00-13:00" schema:"minLength=1"`
+	// ExcludedDaysOfYear are days, or spans of days with both ends, such as
+	// "Apr1,Dec24-Jan2". A span may go over the end of the year.
+	ExcludedDaysOfYear field.Text `json:"excludedDaysOfYear,omitempty" doc:"days and spans of days on which nothing happens, such as Apr1,Dec24-Jan2" schema:"minLength=1"`
+	// Timezone is where days and times are looked up: a name of the IANA database such as
+	// Europe/Berlin, UTC, or Local for that of the machine. UTC where it is left out.
+	Timezone field.Text `json:"timezone,omitempty" doc:"the time zone of what is excluded, such as Europe/Berlin, UTC or Local: UTC unless given" schema:"minLength=1"`
+}
+
+// Add adds the flags that set the fields.
+func (c *Calendar) Add(fs *pflag.FlagSet) {
+	fs.Var(&c.ExcludedWeekdays, "excluded-weekdays", "`weekdays` on which nothing happens, such as Sat,Sun")
+	fs.Var(&c.ExcludedTimesOfDay, "excluded-times-of-day", "`spans` of the clock in which nothing happens, such as 22:00-08:00,12:00-13:00")
+	fs.Var(&c.ExcludedDaysOfYear, "excluded-days-of-year", "`days` and spans of days on which nothing happens, such as Apr1,Dec24-Jan2")
+	fs.Var(&c.Timezone, "timezone", "the time `zone` of what is excluded, such as Europe/Berlin, UTC or Local (default UTC)")
+}
+
+// Exclusions are times at which nothing is to happen. The zero value has none.
+type Exclusions struct {
+	weekdays [7]bool
+	times    []timeSpan
+	days     []daySpan
+	location *time.Location
+}
+
+// Compile reads the calendar. Its errors are of type field.Error, joined where there are
+// several, and say what is allowed.
+func (c Calendar) Compile() (*Exclusions, error) {
+	e := &Exclusions{}
+	var all []error
+	report := func(name string, err error) {
+		if err != nil {
+			all = append(all, &field.Error{Field: name, Err: err})
+		}
+	}
+	var err error
+	e.weekdays, err = parseWeekdays(c.ExcludedWeekdays)
+	report("excludedWeekdays", err)
+	e.times, err = parseItems(c.ExcludedTimesOfDay, parseTimeSpan)
+	report("excludedTimesOfDay", err)
+	e.days, err = parseItems(c.ExcludedDaysOfYear, parseDaySpan)
+	report("excludedDaysOfYear", err)
+	e.location, err = parseZone(c.Timezone)
+	report("timezone", err)
+	if len(all) > 0 {
+		return nil, errors.Join(all...)
+	}
+	return e, nil
+}
+
+// Location returns the time zone.
+func (e *Exclusions) Location() *time.Location {
+	if e.location == nil {
+		return time.UTC
+	}
+	return e.location
+}
+
+// Excluded says whether nothing is to happen at that time, and why, such as "Saturday is
+// excluded (Europe/Berlin)".
+func (e *Exclusions) Excluded(t time.Time) (bool, string) {
+	why := e.why(t.In(e.Location()))
+	if why == "" {
+		return false, ""
+	}
+	return true, fmt.Sprintf("%s is excluded (%s)", why, e.Location())
+}
+
+// why returns what excludes a local time; nothing where nothing does.
+func (e *Exclusions) why(local time.Time) string {
+	if e.weekdays[local.Weekday()] {
+		return local.Weekday().String()
+	}
+	day := dayOf(local)
+	for _, span := range e.days {
+		if span.includes(day) {
+			return span.String()
+		}
+	}
+	minute := local.Hour()*60 + local.Minute()
+	for _, span := range e.times {
+		if span.includes(minute) {
+			return span.String()
+		}
+	}
+	return ""
+}
+
+// parseItems reads the items of a comma list.
+func parseItems[T any](text field.Text, parse func(string) (T, error)) ([]T, error) {
+	items, err := text.Items()
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for _, item := range items {
+		one, err := parse(item)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func parseWeekdays(text field.Text) (excluded [7]bool, err error) {
+	days, err := parseItems(text, parseWeekday)
+	for _, day := range days {
+		excluded[day] = true
+	}
+	return excluded, err
+}
+
+func parseWeekday(text string) (time.Weekday, error) {
+	var names []string
+	for day := time.Sunday; day <= time.Saturday; day++ {
+		name := day.String()
+		if strings.EqualFold(text, name) || strings.EqualFold(text, name[:3]) {
+			return day, nil
+		}
+		names = append(names, name)
+	}
+	return 0, fmt.Errorf("%q is no weekday%s: allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun and their full names", text, field.DidYouMean(text, names))
+}
+
+func parseZone(text field.Text) (*time.Location, error) {
+	if text == "" {
+		return time.UTC, nil
+	}
+	if err := text.Check(); err != nil {
+		return nil, err
+	}
+	location, err := time.LoadLocation(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%q is no time zone: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, UTC and Local: %w", string(text), err)
+	}
+	return location, nil
+}

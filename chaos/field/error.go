@@ -1,0 +1,74 @@
+package field
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Error is what is wrong with a field.
+type Error struct {
+	// Field is its name, or path, in a scenario, such as excludedWeekdays.
+	Field string
+	// Flag is the name of the flag, where that is not the field's own with dashes.
+	Flag string
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf returns an Error with a message.
+func Errorf(field, format string, args ...any) error {
+	return &Error{Field: field, Err: fmt.Errorf(format, args...)}
+}
+
+// AsFlags returns the error, or the errors joined in it, with the names of flags in place
+// of those of fields: --excluded-weekdays for excludedWeekdays.
+func AsFlags(err error) error {
+	return each(err, func(e *Error) error {
+		flag := e.Flag
+		if flag == "" {
+			flag = Flag(e.Field)
+		}
+		return fmt.Errorf("--%s: %w", flag, e.Err)
+	})
+}
+
+// Within returns the error, or the errors joined in it, with a path before the names of
+// fields: steps[2].excludedWeekdays.
+func Within(path string, err error) error {
+	return each(err, func(e *Error) error {
+		return &Error{Field: path + "." + e.Field, Flag: e.Flag, Err: e.Err}
+	})
+}
+
+// each replaces the Errors that are not wrapped in anything but a join.
+func each(err error, replace func(*Error) error) error {
+	switch e := err.(type) {
+	case *Error:
+		return replace(e)
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, one := range e.Unwrap() {
+			all = append(all, each(one, replace))
+		}
+		return errors.Join(all...)
+	}
+	return err
+}
+
+// Flag returns a field's name as a flag's: excluded-weekdays for excludedWeekdays.
+func Flag(field string) string {
+	var b strings.Builder
+	for _, r := range field {
+		if unicode.IsUpper(r) {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

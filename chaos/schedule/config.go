@@ -1,0 +1,156 @@
+// Package schedule draws the kills of a day for workloads that have opted in, as kube-monkey
+// and Netflix's Chaos Monkey do: on run days, at random moments between two hours of a time
+// zone, so often that the mean time between kills is what each workload asks for. A day's
+// plan follows from the seed, the date, the workload and its last kill, and from nothing
+// else. Only Store makes requests.
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config says when kills may happen, and in which namespaces.
+type Config struct {
+	// RunHour is the hour, from 0 to 23, when a day's plan is drawn. It is not after StartHour.
+	RunHour int `json:"runHour"`
+	// StartHour, from 0 to 23, and EndHour, from 1 to 24, are the window that kills fall into:
+	// the first included, the last not.
+	StartHour int `json:"startHour"`
+	EndHour   int `json:"endHour"`
+	// TimeZone is the zone of the hours, by its name in the IANA database.
+	TimeZone string `json:"timeZone"`
+	// RunDays are the days of the week with kills, of Mon, Tue, Wed, Thu, Fri, Sat, Sun.
+	RunDays []string `json:"runDays"`
+	// Namespaces, where there are any, are those that kills are limited to, and
+	// ExcludedNamespaces those without kills, whatever Namespaces says. Both take names, and
+	// patterns with * and ? as path.Match reads them.
+	Namespaces         []string `json:"namespaces,omitempty"`
+	ExcludedNamespaces []string `json:"excludedNamespaces,omitempty"`
+	// MinWorkdays is the least number of workdays from a kill of a workload to the next, where
+	// the workload says nothing itself; 0 is no limit.
+	MinWorkdays int `json:"minWorkdays,omitempty"`
+	// LatenessSeconds is by how much a kill may be late, from 1 to 3600. One that is later is missed.
+	LatenessSeconds int `json:"latenessSeconds"`
+}
+
+const (
+	// maxWorkdays bounds the minimum time between kills: a working year.
+	maxWorkdays = 260
+	maxLateness = 3600
+)
+
+// DefaultConfig returns kube-monkey's defaults, but for the time zone, which is UTC.
+func DefaultConfig() Config {
+	return Config{
+		RunHour: 8, StartHour: 10, EndHour: 16, TimeZone: "UTC",
+		RunDays:            []string{"Mon", "Tue", "Wed", "Thu", "Fri"},
+		ExcludedNamespaces: []string{"kube-system"},
+		LatenessSeconds:    600,
+	}
+}
+
+// weekdays are the names of the days, by time.Weekday.
+var weekdays = []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
+
+// Rules are a Config that has been found to make sense.
+type Rules struct {
+	config   Config
+	zone     *time.Location
+	runDays  [7]bool
+	excluded func(time.Time) (bool, string)
+}
+
+// NewRules checks the config. Excluded says whether nothing is to happen at a time, and why;
+// nil excludes nothing. It is asked minute by minute. The error names all fields that are wrong,
+// and what they may be.
+func NewRules(c Config, excluded func(time.Time) (bool, string)) (*Rules, error) {
+	r := &Rules{config: c, excluded: excluded}
+	errs := []error{
+		inRange("runHour", c.RunHour, 0, 23),
+		inRange("startHour", c.StartHour, 0, 23),
+		inRange("endHour", c.EndHour, 1, 24),
+		inRange("minWorkdays", c.MinWorkdays, 0, maxWorkdays),
+		inRange("latenessSeconds", c.LatenessSeconds, 1, maxLateness),
+		patterns("namespaces", c.Namespaces),
+		patterns("excludedNamespaces", c.ExcludedNamespaces),
+		r.setZone(c.TimeZone),
+		r.setRunDays(c.RunDays),
+	}
+	if c.StartHour >= c.EndHour {
+		errs = append(errs, fmt.Errorf("startHour: %d is not before endHour, %d; a window over midnight takes two configurations", c.StartHour, c.EndHour))
+	}
+	if c.RunHour > c.StartHour {
+		errs = append(errs, fmt.Errorf("runHour: %d is after startHour, %d; the plan is drawn before the window opens", c.RunHour, c.StartHour))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func inRange(field string, value, least, most int) error {
+	if value < least || value > most {
+		return fmt.Errorf("%s: %d is not from %d to %d", field, value, least, most)
+	}
+	return nil
+}
+
+func patterns(field string, all []string) error {
+	for _, pattern := range all {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.ContainsAny(pattern, ", /") {
+			return fmt.Errorf("%s: %q is neither the name of a namespace nor a pattern such as team-*; leave the field out for none", field, pattern)
+		}
+	}
+	return nil
+}
+
+func (r *Rules) setZone(name string) error {
+	if name == "" || name == "Local" {
+		return fmt.Errorf("timeZone: %q is not the name of a time zone, such as UTC or Europe/Berlin: a plan must not depend on where it is drawn", name)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return fmt.Errorf("timeZone: %q is not the name of a time zone, such as UTC or Europe/Berlin: %w", name, err)
+	}
+	r.zone = zone
+	return nil
+}
+
+func (r *Rules) setRunDays(days []string) error {
+	if len(days) == 0 {
+		return fmt.Errorf("runDays: names no day, so nothing would ever happen; allowed are %s", strings.Join(weekdays, ", "))
+	}
+	for _, day := range days {
+		i := slices.Index(weekdays, day)
+		if i < 0 {
+			return fmt.Errorf("runDays: %q is not a day of the week%s; allowed are %s", day, didYouMean(day, weekdays), strings.Join(weekdays, ", "))
+		}
+		r.runDays[i] = true
+	}
+	return nil
+}
+
+// Zone returns the time zone of the hours.
+func (r *Rules) Zone() *time.Location { return r.zone }
+
+// lateness is by how much a kill may be late.
+func (r *Rules) lateness() time.Duration {
+	return time.Duration(r.config.LatenessSeconds) * time.Second
+}
+
+// allows says whether there may be kills in the namespace.
+func (r *Rules) allows(namespace string) bool {
+	matches := func(pattern string) bool {
+		matched, _ := path.Match(pattern, namespace)
+		return matched
+	}
+	if slices.ContainsFunc(r.config.ExcludedNamespaces, matches) {
+		return false
+	}
+	return len(r.config.Namespaces) == 0 || slices.ContainsFunc(r.config.Namespaces, matches)
+}

@@ -1,0 +1,36 @@
+package schedule
+
+import (
+	"fmt"
+	"time"
+)
+
+// Rows returns the plan as a table with a head: each kill's time, workload, what it takes, and
+// what became of it.
+func (s State) Rows(zone *time.Location) [][]string {
+	rows := [][]string{{"AT", "WORKLOAD", "TAKES", "STATUS"}}
+	done := s.done()
+	for _, kill := range s.Plan.Kills {
+		status := "planned"
+		if d := done[kill.id()]; d != nil {
+			status = string(d.Outcome)
+		}
+		rows = append(rows, []string{kill.At.In(zone).Format("2006-01-02 15:04:05 MST"), kill.Workload, kill.takes(), status})
+	}
+	return rows
+}
+
+// takes says how many pods the kill takes.
+func (k Kill) takes() string {
+	switch {
+	case k.Mode == KillAll:
+		return "all pods"
+	case k.Mode == RandomMaxPercent:
+		return fmt.Sprintf("up to %d %% of the pods", k.Value)
+	case k.Mode == FixedPercent:
+		return fmt.Sprintf("%d %% of the pods", k.Value)
+	case k.Value == 1:
+		return "1 pod"
+	}
+	return fmt.Sprintf("%d pods", k.Value)
+}

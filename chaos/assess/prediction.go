@@ -5,6 +5,7 @@ package assess
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // How is how pods go.
@@ -24,10 +25,18 @@ const (
 
 // Loss is what is taken away at once: pods, or nodes with what is on them.
 type Loss struct {
-	How   How
+	How How
+	// Pods are those that Evict and Delete take, and Nodes those that Drain and Down do.
 	Pods  []*corev1.Pod
 	Nodes []*corev1.Node
+	// Dead says of Down that nothing runs on the nodes any more, as when they are silent
+	// or have lost power. Otherwise they carry DownTaint and their kubelets still obey.
+	Dead bool
 }
+
+// DownTaint is the key of the taint, of effect NoExecute, that takes a node down whose
+// kubelet goes on.
+const DownTaint = "chaos.stowage.dev/down"
 
 // Fate is what becomes of a pod.
 type Fate string
@@ -49,17 +58,23 @@ const (
 type PodFate struct {
 	Namespace string `json:"namespace"`
 	Pod       string `json:"pod"`
+	// UID tells the pod from one of the same name that replaces it.
+	UID types.UID `json:"uid"`
 	// Workload is its workload as target.WorkloadKey names it.
 	Workload string `json:"workload"`
 	From     string `json:"from"`
 	Fate     Fate   `json:"fate"`
-	// Node is where the replacement goes, by the simulation, and Possible all the nodes
-	// that the scheduler could choose.
+	// Node is where the replacement goes, by the simulation. Choices is how many nodes the
+	// scheduler could choose, and Possible are the first of them by name, 20 at most.
 	Node     string   `json:"node,omitempty"`
+	Choices  int      `json:"choices,omitempty"`
 	Possible []string `json:"possible,omitempty"`
 	// Wave is when it goes, from 1, where budgets let only some go at once.
 	Wave int `json:"wave,omitempty"`
-	// Reason says why it is pending or kept.
+	// Late says of a pending pod that its replacement is not even made before the pod, on a
+	// dead node, is gone.
+	Late bool `json:"late,omitempty"`
+	// Reason says why it is pending or kept, stays, or is not replaced.
 	Reason string `json:"reason,omitempty"`
 }
 

@@ -4,6 +4,7 @@ package fault
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +32,13 @@ type Lasting interface {
 	Duration() time.Duration
 }
 
+// Checked is a Fault that names what should be there. Check says at the beginning of a run
+// what of it is not; later it may come and go.
+type Checked interface {
+	Fault
+	Check(picture *target.Picture) error
+}
+
 // Repeated is a Fault that is drawn and injected again and again, each time from a new
 // picture.
 type Repeated interface {
@@ -50,11 +58,13 @@ type Choice struct {
 	Excluded   map[string]int
 	Pods       []target.Pod
 	Nodes      []*corev1.Node
+	// Dead says of nodes that go down that nothing runs on them any more: see assess.Loss.
+	Dead bool
 }
 
 // Loss returns what the choice takes away, for a prediction.
 func (c *Choice) Loss() assess.Loss {
-	l := assess.Loss{How: c.How, Nodes: c.Nodes}
+	l := assess.Loss{How: c.How, Nodes: c.Nodes, Dead: c.Dead}
 	for _, pod := range c.Pods {
 		l.Pods = append(l.Pods, pod.Pod)
 	}
@@ -95,6 +105,8 @@ type Undo interface {
 	// Down takes the nodes down: fake ones by silencing them, real ones by a taint that
 	// lets no pod stay.
 	Down(ctx context.Context, nodes ...*corev1.Node) error
+	// Scale scales a Deployment, StatefulSet or ReplicaSet.
+	Scale(ctx context.Context, kind, namespace, name string, replicas int32) error
 	// Created returns the labels that an object must be created with, and takes note of it:
 	// objects with them are deleted when the run is put back.
 	Created(object string) (map[string]string, error)
@@ -108,4 +120,6 @@ type Plugin struct {
 	// New reads the fault's arguments, a JSON object: strictly, so that a name that it does
 	// not know is an error, which says what is allowed.
 	New func(arguments []byte) (Fault, error)
+	// Schema is a JSON schema of the arguments; any object where there is none.
+	Schema json.RawMessage
 }

@@ -27,6 +27,7 @@ type Record struct {
 	Restored     *Change            `json:"restored,omitempty"`
 	Lost         *Lost              `json:"lost,omitempty"`
 	Recovered    *Recovered         `json:"recovered,omitempty"`
+	Unneeded     *Unneeded          `json:"unneeded,omitempty"`
 	Availability *Availability      `json:"availability,omitempty"`
 	Budget       *Budget            `json:"budget,omitempty"`
 	Check        *Check             `json:"check,omitempty"`
@@ -63,7 +64,8 @@ type Victim struct {
 	Pod       string `json:"pod"`
 	UID       string `json:"uid"`
 	Node      string `json:"node,omitempty"`
-	// Workload and Rank are those of target.Pod: what a replay goes by.
+	// Workload and Rank are those of target.Pod: what a replay goes by. The rank of a pod
+	// that was not drawn is not known, and -1.
 	Workload string `json:"workload"`
 	Rank     int    `json:"rank"`
 }
@@ -95,7 +97,8 @@ type Answer struct {
 }
 
 // Change is a change of an object that is to be put back. It is written before the change
-// is made, so it may not have been made.
+// is made, so it may not have been made. As Restored it says that all changes of the
+// object were put back, and how.
 type Change struct {
 	// Object is kind, namespace and name, such as "Node worker-1".
 	Object string `json:"object"`
@@ -103,11 +106,14 @@ type Change struct {
 	What string `json:"what"`
 }
 
-// Lost is a pod that is no longer ready, or gone, since the run began: drawn or not.
+// Lost is a pod that is no longer ready, or gone, since the run began: drawn or not. The
+// record's time is that of the loss.
 type Lost struct {
 	Victim Victim `json:"victim"`
 	// Drawn says that the run chose it.
 	Drawn bool `json:"drawn"`
+	// Budgets names the PodDisruptionBudgets, of the pod's namespace, that select it.
+	Budgets []string `json:"budgets,omitempty"`
 }
 
 // Recovered says that a replacement of a lost pod is ready.
@@ -118,7 +124,16 @@ type Recovered struct {
 	LostAt      time.Time `json:"lostAt"`
 	Seconds     float64   `json:"seconds"`
 	Replacement string    `json:"replacement"`
-	Node        string    `json:"node"`
+	// ReplacementUID tells a replacement of the same name from the pod itself, which may
+	// have become ready again.
+	ReplacementUID string `json:"replacementUID"`
+	Node           string `json:"node"`
+}
+
+// Unneeded says that a lost pod is not waited for any more, since nothing is to replace it.
+type Unneeded struct {
+	Victim Victim `json:"victim"`
+	Reason string `json:"reason"`
 }
 
 // Availability is how many pods of a workload are ready, whenever that changes.

@@ -4,6 +4,7 @@ package steady
 
 import (
 	"context"
+	"encoding/json"
 
 	"k8s.io/client-go/kubernetes"
 
@@ -20,6 +21,9 @@ type Env struct {
 // Observation is what a probe saw.
 type Observation struct {
 	OK bool
+	// Nothing says that there was nothing to look at, which proves nothing: it is not OK,
+	// and not a broken steady state either.
+	Nothing bool
 	// Message says what it saw, and what it should have seen.
 	Message string
 }
@@ -38,4 +42,6 @@ type Plugin struct {
 	Short string
 	// New reads the probe's arguments, a JSON object, strictly.
 	New func(arguments []byte) (Probe, error)
+	// Schema is a JSON schema of the arguments; any object where there is none.
+	Schema json.RawMessage
 }

@@ -1,0 +1,91 @@
+package assess
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Reality is what came of a loss, to compare a prediction with.
+type Reality struct {
+	// Gone are the pods that went: evicted, deleted or removed by the control plane.
+	Gone map[types.UID]bool
+	// Workloads are those that were observed, by their keys.
+	Workloads map[string]WorkloadReality
+}
+
+// WorkloadReality is how a workload did.
+type WorkloadReality struct {
+	// Floor is how few pods were ready at the worst moment, Ready how many in the end, and
+	// Pending how many of the pods that came since the loss have no node in the end.
+	Floor, Ready, Pending int
+}
+
+// Accuracy is how right a prediction was.
+type Accuracy struct {
+	Statements int `json:"statements"`
+	Right      int `json:"right"`
+	// Wrong says in a sentence each what was predicted and what came.
+	Wrong []string `json:"wrong,omitempty"`
+}
+
+// Percent returns how much of what was said was right, from 0 to 100; false, where nothing
+// was said.
+func (a Accuracy) Percent() (float64, bool) {
+	if a.Statements == 0 {
+		return 0, false
+	}
+	return 100 * float64(a.Right) / float64(a.Statements), true
+}
+
+// Add adds the statements of another prediction.
+func (a *Accuracy) Add(other Accuracy) {
+	a.Statements += other.Statements
+	a.Right += other.Right
+	a.Wrong = append(a.Wrong, other.Wrong...)
+}
+
+// Compare holds a prediction against reality. The prediction makes these statements:
+//   - of each pod that it is about, but for those that stay on their nodes: that it goes, or
+//     is kept;
+//   - of each of its workloads that was observed: that its ready pods never are fewer than
+//     the floor, which is the worst case; that so many are ready in the end; and that so
+//     many replacements are pending then, those of StatefulSets that cannot come yet apart, since
+//     there is no such pod.
+func Compare(p *Prediction, reality Reality) Accuracy {
+	var a Accuracy
+	state := func(right bool, format string, args ...any) {
+		a.Statements++
+		if right {
+			a.Right++
+			return
+		}
+		a.Wrong = append(a.Wrong, fmt.Sprintf(format, args...))
+	}
+	pending := map[string]int{}
+	for _, pod := range p.Pods {
+		gone := reality.Gone[pod.UID]
+		switch pod.Fate {
+		case Stays:
+			continue
+		case Kept:
+			state(!gone, "pod %s/%s should have been kept, and went", pod.Namespace, pod.Pod)
+			continue
+		case Pending:
+			if !pod.Late {
+				pending[pod.Workload]++
+			}
+		}
+		state(gone, "pod %s/%s should have gone, and is still there", pod.Namespace, pod.Pod)
+	}
+	for _, w := range p.Workloads {
+		was, observed := reality.Workloads[w.Workload]
+		if !observed {
+			continue
+		}
+		state(was.Floor >= w.Floor, "%s: no fewer than %d pods should have been ready, and %d were", w.Workload, w.Floor, was.Floor)
+		state(was.Ready == w.After, "%s: %d pods should be ready in the end, and %d are", w.Workload, w.After, was.Ready)
+		state(was.Pending == pending[w.Workload], "%s: %d pods should be pending in the end, and %d are", w.Workload, pending[w.Workload], was.Pending)
+	}
+	return a
+}

@@ -1,0 +1,87 @@
+package assess
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func TestCompare(t *testing.T) {
+	prediction := &Prediction{
+		Pods: []PodFate{
+			{Namespace: "shop", Pod: "web-0", UID: "0", Workload: "Deployment shop/web", Fate: Fits},
+			{Namespace: "shop", Pod: "web-1", UID: "1", Workload: "Deployment shop/web", Fate: Pending},
+			{Namespace: "shop", Pod: "web-2", UID: "2", Workload: "Deployment shop/web", Fate: Kept},
+			{Namespace: "shop", Pod: "db-0", UID: "3", Workload: "StatefulSet shop/db", Fate: Pending, Late: true},
+			{Namespace: "shop", Pod: "agent", UID: "4", Workload: "DaemonSet shop/agent", Fate: Stays},
+		},
+		Workloads: []WorkloadFate{
+			{Workload: "Deployment shop/web", Desired: 3, Ready: 3, Floor: 1, After: 2},
+			{Workload: "StatefulSet shop/db", Desired: 1, Ready: 1, Floor: 0, After: 0},
+		},
+	}
+	gone := func(uids ...types.UID) map[types.UID]bool {
+		set := map[types.UID]bool{}
+		for _, uid := range uids {
+			set[uid] = true
+		}
+		return set
+	}
+	for _, tt := range []struct {
+		name    string
+		reality Reality
+		want    Accuracy
+	}{{
+		name: "all comes as predicted and a StatefulSet whose pod cannot come yet has none pending",
+		reality: Reality{Gone: gone("0", "1", "3"), Workloads: map[string]WorkloadReality{
+			"Deployment shop/web": {Floor: 1, Ready: 2, Pending: 1}, "StatefulSet shop/db": {},
+		}},
+		want: Accuracy{Statements: 10, Right: 10},
+	}, {
+		name: "a floor above the predicted one is right since that is the worst case",
+		reality: Reality{Gone: gone("0", "1", "3"), Workloads: map[string]WorkloadReality{
+			"Deployment shop/web": {Floor: 2, Ready: 2, Pending: 1},
+		}},
+		want: Accuracy{Statements: 7, Right: 7},
+	}, {
+		name:    "of a workload that was not observed nothing is held against the prediction",
+		reality: Reality{Gone: gone("0", "1", "3")},
+		want:    Accuracy{Statements: 4, Right: 4},
+	}, {
+		name: "everything comes otherwise",
+		reality: Reality{Gone: gone("2"), Workloads: map[string]WorkloadReality{
+			"Deployment shop/web": {Floor: 0, Ready: 3, Pending: 0},
+		}},
+		want: Accuracy{Statements: 7, Wrong: []string{
+			"pod shop/web-0 should have gone, and is still there",
+			"pod shop/web-1 should have gone, and is still there",
+			"pod shop/web-2 should have been kept, and went",
+			"pod shop/db-0 should have gone, and is still there",
+			"Deployment shop/web: no fewer than 1 pods should have been ready, and 0 were",
+			"Deployment shop/web: 2 pods should be ready in the end, and 3 are",
+			"Deployment shop/web: 1 pods should be pending in the end, and 0 are",
+		}},
+	}} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, Compare(prediction, tt.reality)); diff != "" {
+				t.Errorf("accuracy (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAccuracyAddsUpAndSaysNothingOfNothing(t *testing.T) {
+	var a Accuracy
+	if percent, known := a.Percent(); known {
+		t.Errorf("of no statement %v %% are right", percent)
+	}
+	a.Add(Accuracy{Statements: 3, Right: 3})
+	a.Add(Accuracy{Statements: 1, Wrong: []string{"it rained"}})
+	if diff := cmp.Diff(Accuracy{Statements: 4, Right: 3, Wrong: []string{"it rained"}}, a); diff != "" {
+		t.Errorf("sum (-want +got):\n%s", diff)
+	}
+	if percent, known := a.Percent(); percent != 75 || !known {
+		t.Errorf("got %v %% (%v), want 75 %%", percent, known)
+	}
+}

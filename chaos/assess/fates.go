@@ -1,0 +1,112 @@
+package assess
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// sparing decides about the pods that the loss does not take, and returns the others. That
+// budgets cover a pod is not asked yet.
+func (r *run) sparing() []*victim {
+	var going []*victim
+	ofNodes := r.loss.How == Drain || r.loss.How == Down
+	for _, v := range r.victims {
+		if t := r.workloads[v.Workload]; t != nil && !(ofNodes && belongsToNode(v.pod) != "") {
+			t.hit = true
+		}
+		switch {
+		case mirror(v.pod):
+			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
+		case ofNodes && belongsToNode(v.pod) != "":
+			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
+		case r.loss.How == Down && toleratesForEver(v.pod, downTaints(r.loss.Dead)):
+			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
+		case ofNodes && v.pod.DeletionTimestamp != nil:
+			v.Fate, v.Reason = Unreplaced, "it is being deleted already"
+		default:
+			going = append(going, v)
+		}
+	}
+	return going
+}
+
+func mirror(pod *corev1.Pod) bool {
+	_, is := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	return is
+}
+
+// belongsToNode says why the pod is there as long as its node is; nothing for others.
+func belongsToNode(pod *corev1.Pod) string {
+	switch owner := metav1.GetControllerOfNoCopy(pod); {
+	case mirror(pod):
+		return "it is a mirror: its node runs it by itself"
+	case owner != nil && owner.Kind == "DaemonSet":
+		return "it is of a DaemonSet, which wants one on the node"
+	}
+	return ""
+}
+
+// downTaints are the taints of nodes that are down.
+func downTaints(dead bool) []corev1.Taint {
+	if !dead {
+		return []corev1.Taint{{Key: DownTaint, Effect: corev1.TaintEffectNoExecute}}
+	}
+	return []corev1.Taint{
+		{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoSchedule},
+		{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoExecute},
+	}
+}
+
+// toleratesForEver says whether none of the taints ever makes the pod go.
+func toleratesForEver(pod *corev1.Pod, taints []corev1.Taint) bool {
+	var forEver []corev1.Toleration
+	for _, toleration := range pod.Spec.Tolerations {
+		if toleration.TolerationSeconds == nil {
+			forEver = append(forEver, toleration)
+		}
+	}
+	_, untolerated := v1helper.FindMatchingUntoleratedTaint(klog.Background(), taints, forEver, func(taint *corev1.Taint) bool {
+		return taint.Effect == corev1.TaintEffectNoExecute
+	}, false)
+	return !untolerated
+}
+
+// inPicture returns the victims that the ledger knows, and keeps the others.
+func (r *run) inPicture(going []*victim) []*victim {
+	var known []*victim
+	for _, v := range going {
+		verdict := r.ledger.May(v.pod)
+		if verdict.Rule == disruption.NotInPicture || verdict.Rule == disruption.Terminating {
+			v.Fate, v.Reason = Kept, verdict.Reason
+			continue
+		}
+		known = append(known, v)
+	}
+	return known
+}
+
+// replaces says whether the controller of a pod that has just left makes another in its
+// place, and why not.
+func (r *run) replaces(pod *corev1.Pod) (bool, string) {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	switch {
+	case owner == nil:
+		return false, "it has no controller"
+	case !cluster.Holds(pod):
+		return false, "it has come to its end"
+	case belongsToNode(pod) != "":
+		return true, ""
+	}
+	if desired := r.desired(pod); desired >= 0 && r.live[owner.UID] >= desired {
+		return false, "its controller wants no more than there are without it"
+	}
+	if r.endsJob(pod) {
+		return false, "its Job fails by it: no more failures are allowed"
+	}
+	return true, ""
+}

@@ -1,0 +1,190 @@
+package assess
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
+
+	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/simulation"
+)
+
+// lose takes the victims away at once, as a wave of that number, and places their
+// replacements.
+func (r *run) lose(ctx context.Context, wave []*victim, number int) error {
+	if len(wave) == 0 {
+		r.settle()
+		return nil
+	}
+	r.waves = number
+	for _, v := range wave {
+		v.Wave = number
+		if available(v.pod) {
+			r.workloads[v.Workload].now--
+		}
+		if alive(v.pod) {
+			r.live[disruption.Controller(v.pod)]--
+		}
+	}
+	r.settle()
+	if err := r.leave(wave); err != nil {
+		return err
+	}
+	waiting, err := r.placeAll(ctx, wave, func(v *victim) bool { return r.waits(v.pod) })
+	if err != nil {
+		return err
+	}
+	if r.loss.How == Down && r.loss.Dead {
+		return nil // a dead node's pods are on their way out until it is back
+	}
+	for _, v := range wave {
+		if err := r.world.remove(v.leaving); err != nil {
+			return err
+		}
+	}
+	_, err = r.placeAll(ctx, waiting, func(*victim) bool { return false })
+	return err
+}
+
+// settle lowers the floors of workloads to what is ready now.
+func (r *run) settle() {
+	for _, t := range r.workloads {
+		t.Floor = min(t.Floor, t.now)
+	}
+}
+
+// leave has the victims on their way out, and their controllers make replacements.
+func (r *run) leave(wave []*victim) error {
+	for _, v := range wave {
+		var err error
+		if v.leaving, err = r.world.terminate(v.pod); err != nil {
+			return err
+		}
+		replaced, why := r.replaces(v.pod)
+		if !replaced {
+			v.Fate, v.Reason = Unreplaced, why
+			continue
+		}
+		v.replacement = replacementOf(v.pod)
+		r.live[disruption.Controller(v.pod)]++
+	}
+	return nil
+}
+
+// placeAll places the replacements, the most urgent first as the scheduler's queue has
+// them, and returns the victims whose replacements have found no node, or come later.
+func (r *run) placeAll(ctx context.Context, wave []*victim, later func(*victim) bool) ([]*victim, error) {
+	queue := slices.DeleteFunc(slices.Clone(wave), func(v *victim) bool { return v.replacement == nil })
+	slices.SortStableFunc(queue, func(a, b *victim) int {
+		return cmp.Compare(v1helper.PodPriority(b.pod), v1helper.PodPriority(a.pod))
+	})
+	r.large, r.shortlists = len(queue) >= r.world.thrift.from, map[types.UID]*shortlist{}
+	var waiting []*victim
+	for _, v := range queue {
+		if later(v) {
+			v.Fate, v.Late, v.Reason = Pending, true, "its replacement waits until the node is back or its pods are deleted by force"
+			waiting = append(waiting, v)
+			continue
+		}
+		v.Late = false
+		if err := r.place(ctx, v); err != nil {
+			return nil, err
+		}
+		if v.Fate == Pending {
+			waiting = append(waiting, v)
+		}
+	}
+	return waiting, nil
+}
+
+// place puts the replacement where the scheduler would.
+func (r *run) place(ctx context.Context, v *victim) error {
+	if belongsToNode(v.pod) != "" && v.From != "" {
+		// It is for this node only, and what it leaves there is for nobody else.
+		r.fit(v, v.From)
+		return r.world.place(v.replacement, v.From)
+	}
+	decision, err := r.decide(ctx, v.replacement)
+	if errors.Is(err, simulation.ErrUnknownScheduler) {
+		v.Fate, v.Reason = Pending, fmt.Sprintf("scheduler %s is not simulated: give its configuration", v.replacement.Spec.SchedulerName)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if decision.Node == "" {
+		v.Fate, v.Reason = Pending, noNode(decision.Reasons, len(r.world.nodes))
+		return nil
+	}
+	node := drawn(decision, v.UID)
+	if err := r.world.place(v.replacement, node); err != nil {
+		return err
+	}
+	r.fit(v, node)
+	v.Choices = len(decision.Possible)
+	v.Possible = slices.Clone(decision.Possible[:min(len(decision.Possible), mostPossible)])
+	return nil
+}
+
+// mostPossible is how many possible nodes a fate names.
+const mostPossible = 20
+
+func (r *run) fit(v *victim, node string) {
+	v.Fate, v.Node, v.Reason = Fits, node, ""
+	r.workloads[v.Workload].now++
+}
+
+// drawn returns one of the best nodes, as the scheduler draws lots among them, but the
+// same for the same pod. If it were always the first by name, nodes would fill up in
+// that order, as with no scheduler.
+func drawn(decision simulation.Decision, uid types.UID) string {
+	best := 0
+	for best < len(decision.Scores) && decision.Scores[best].TotalScore == decision.Scores[0].TotalScore {
+		best++
+	}
+	if best < 2 {
+		return decision.Node
+	}
+	lot := fnv.New64a()
+	_, _ = lot.Write([]byte(uid)) // never fails
+	return decision.Scores[lot.Sum64()%uint64(best)].Name
+}
+
+// replacementOf returns the pod that the controller makes in the place of another.
+func replacementOf(pod *corev1.Pod) *corev1.Pod {
+	replacement := pod.DeepCopy()
+	replacement.UID = pod.UID + "-replacement"
+	replacement.ResourceVersion = ""
+	replacement.DeletionTimestamp = nil
+	replacement.Spec.NodeName = ""
+	replacement.Status = corev1.PodStatus{Phase: corev1.PodPending}
+	return replacement
+}
+
+// noNode says why no node takes a pod, the most frequent reason first.
+func noNode(reasons map[string]int, nodes int) string {
+	type counted struct {
+		reason string
+		nodes  int
+	}
+	var all []counted
+	for reason, nodes := range reasons {
+		all = append(all, counted{reason, nodes})
+	}
+	slices.SortFunc(all, func(a, b counted) int {
+		return cmp.Or(cmp.Compare(b.nodes, a.nodes), cmp.Compare(a.reason, b.reason))
+	})
+	var parts []string
+	for _, c := range all {
+		parts = append(parts, fmt.Sprintf("%d %s", c.nodes, c.reason))
+	}
+	return fmt.Sprintf("none of %d nodes takes its replacement: %s", nodes, strings.Join(parts, ", "))
+}

@@ -1,0 +1,96 @@
+package assess
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+)
+
+// down is the loss of nodes at once and for good, as capacity is planned for.
+func down(nodes []*corev1.Node) Loss { return Loss{How: Down, Nodes: nodes, Dead: true} }
+
+// LargestNode returns the loss of the largest node: of the one that has most of the
+// cluster's allocatable cpu or memory, whichever is the larger share of its total. Of equal
+// ones it is the one of which most is requested, and then the first by name. Without
+// nodes nothing is lost.
+func LargestNode(picture *target.Picture) Loss {
+	if len(picture.Nodes) == 0 {
+		return down(nil)
+	}
+	total, requested := cluster.Amounts{}, map[string]cluster.Amounts{}
+	for _, node := range picture.Nodes {
+		total.Add(cluster.Allocatable(node), 1)
+		requested[node.Name] = cluster.Amounts{}
+	}
+	for _, pod := range picture.Pods {
+		if onNode(pod) && requested[pod.Spec.NodeName] != nil {
+			requested[pod.Spec.NodeName].Add(cluster.Requests(pod), 1)
+		}
+	}
+	largest := slices.MinFunc(picture.Nodes, func(a, b *corev1.Node) int {
+		return cmp.Or(
+			cmp.Compare(share(cluster.Allocatable(b), total), share(cluster.Allocatable(a), total)),
+			cmp.Compare(share(requested[b.Name], total), share(requested[a.Name], total)),
+			cmp.Compare(a.Name, b.Name),
+		)
+	})
+	return down([]*corev1.Node{largest})
+}
+
+// share returns the larger of the shares of cpu and memory, from 0 to 1.
+func share(part, whole cluster.Amounts) float64 {
+	largest := 0.0
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if whole[name] > 0 {
+			largest = max(largest, float64(part[name])/float64(whole[name]))
+		}
+	}
+	return largest
+}
+
+// EveryZone returns the loss of each zone, by the value of the nodes' label
+// topology.kubernetes.io/zone. Nodes without it are in none.
+func EveryZone(picture *target.Picture) map[string]Loss {
+	nodes := map[string][]*corev1.Node{}
+	for _, node := range picture.Nodes {
+		if zone := node.Labels[corev1.LabelTopologyZone]; zone != "" {
+			nodes[zone] = append(nodes[zone], node)
+		}
+	}
+	losses := make(map[string]Loss, len(nodes))
+	for zone, nodes := range nodes {
+		losses[zone] = down(nodes)
+	}
+	return losses
+}
+
+// Zone returns the loss of a zone. The error names the zones that there are.
+func Zone(picture *target.Picture, name string) (Loss, error) {
+	losses := EveryZone(picture)
+	if loss, known := losses[name]; known {
+		return loss, nil
+	}
+	if len(losses) == 0 {
+		return Loss{}, fmt.Errorf("no node is in zone %q: none has the label %s", name, corev1.LabelTopologyZone)
+	}
+	return Loss{}, fmt.Errorf("no node is in zone %q, only in %s", name, strings.Join(slices.Sorted(maps.Keys(losses)), ", "))
+}
+
+// AllPreemptible returns the loss of all preemptible nodes. There may be none.
+func AllPreemptible(picture *target.Picture, recognizer preemptible.Recognizer) Loss {
+	var nodes []*corev1.Node
+	for _, node := range picture.Nodes {
+		if recognizer.Preemptible(node) {
+			nodes = append(nodes, node)
+		}
+	}
+	return down(nodes)
+}

@@ -1,0 +1,301 @@
+package assess
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// TestPredictAgainstNaiveModel predicts random losses of random clusters, one after another
+// with the same assessor, and holds the predictions against what can be counted by hand.
+func TestPredictAgainstNaiveModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		a, b := newAssessor(t), drawCluster(rt)
+		if rapid.Bool().Draw(rt, "every loss is a large one") {
+			a.opts.thrift = thrift{from: 1, best: rapid.IntRange(1, 2).Draw(rt, "best"), times: 3}
+		}
+		defer a.Close()
+		for range rapid.IntRange(1, 4).Draw(rt, "losses") {
+			picture, loss := b.picture(), drawLoss(rt, b)
+			before := deepCopy(picture.Snapshot)
+			got, err := a.Predict(t.Context(), picture, loss)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if diff := cmp.Diff(before, *picture.Snapshot, cmpopts.EquateEmpty()); diff != "" {
+				rt.Fatalf("the picture was changed:\n%s", diff)
+			}
+			fresh := newAssessor(t)
+			fresh.opts = a.opts
+			want, err := fresh.Predict(t.Context(), picture, loss)
+			fresh.Close()
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				rt.Fatalf("one that knows former pictures and losses predicts otherwise (-new +old):\n%s", diff)
+			}
+			checkFates(rt, picture, loss, got)
+			checkRoom(rt, picture, loss, got)
+			checkBudgets(rt, picture, loss, got)
+			checkFloors(rt, picture, loss, got)
+			b.drawChange(rt)
+		}
+	})
+}
+
+func drawCluster(t *rapid.T) *build {
+	b := new(build)
+	names := []string{"a", "b", "c", "d"}[:rapid.IntRange(1, 4).Draw(t, "nodes")]
+	for _, name := range names {
+		b.node(name, fmt.Sprint(rapid.IntRange(1, 6).Draw(t, "cpu")))
+	}
+	free := map[string]int64{}
+	for i, amounts := range b.Free() {
+		free[b.Nodes[i].Name] = amounts[corev1.ResourceCPU] / 1000
+	}
+	for w := range rapid.IntRange(1, 5).Draw(t, "workloads") {
+		var on []string
+		for range rapid.IntRange(1, 4).Draw(t, "replicas") {
+			if node := rapid.SampledFrom(names).Draw(t, "node"); free[node] > 0 {
+				on, free[node] = append(on, node), free[node]-1
+			}
+		}
+		workload := fmt.Sprint("w", w)
+		b.pods(rapid.SampledFrom([]string{"ReplicaSet", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Pod"}).Draw(t, "kind"), workload, "1", on...)
+	}
+	for _, pod := range b.Pods {
+		pod.ResourceVersion = "1"
+		if rapid.IntRange(0, 5).Draw(t, "unready") == 0 {
+			pod.Status.Conditions = nil
+		}
+		pod.Spec.Priority = ptr.To(int32(rapid.IntRange(0, 2).Draw(t, "priority")))
+		pod.Spec.SchedulerName = rapid.SampledFrom([]string{"fullest", "fullest", "other", "unknown"}).Draw(t, "scheduler")
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "budgets") {
+		b.budget(fmt.Sprint("b", i), fmt.Sprint("w", rapid.IntRange(0, 4).Draw(t, "covered")), int32(rapid.IntRange(0, 2).Draw(t, "allowed")))
+	}
+	return b
+}
+
+// drawChange makes the picture a later one.
+func (b *build) drawChange(t *rapid.T) {
+	b.Pods, b.Nodes = slices.Clone(b.Pods), slices.Clone(b.Nodes)
+	for i := range b.Pods {
+		switch rapid.IntRange(0, 5).Draw(t, "change") {
+		case 0:
+			changed := b.Pods[i].DeepCopy()
+			changed.ResourceVersion += "1"
+			changed.Labels["changed"] = "yes"
+			changed.Spec.Containers[0].Resources.Requests = nil
+			b.Pods[i] = changed
+		case 1:
+			b.Pods[i] = b.Pods[i].DeepCopy() // the same, read anew
+		}
+	}
+	if n := len(b.Pods); n > 0 && rapid.Bool().Draw(t, "a pod goes") {
+		i := rapid.IntRange(0, n-1).Draw(t, "which")
+		b.Pods = slices.Delete(b.Pods, i, i+1)
+	}
+	if rapid.Bool().Draw(t, "a node comes") {
+		b.node(fmt.Sprint("n", len(b.Nodes)), "2")
+		b.pods("ReplicaSet", fmt.Sprint("new", len(b.Nodes)), "1", fmt.Sprint("n", len(b.Nodes)-1))
+	}
+	i := rapid.IntRange(0, len(b.Nodes)-1).Draw(t, "node")
+	changed := b.Nodes[i].DeepCopy()
+	changed.Spec.Unschedulable = rapid.Bool().Draw(t, "cordoned")
+	b.Nodes[i] = changed
+}
+
+func drawLoss(t *rapid.T, b *build) Loss {
+	loss := Loss{How: rapid.SampledFrom([]How{Evict, Delete, Drain, Down}).Draw(t, "how"), Dead: rapid.Bool().Draw(t, "dead")}
+	for _, pod := range b.Pods {
+		if rapid.Bool().Draw(t, "victim") {
+			loss.Pods = append(loss.Pods, pod)
+		}
+	}
+	for _, node := range b.Nodes {
+		if rapid.IntRange(0, 2).Draw(t, "lost") == 0 {
+			loss.Nodes = append(loss.Nodes, node)
+		}
+	}
+	return loss
+}
+
+func deepCopy(s *cluster.Snapshot) cluster.Snapshot {
+	copied := *s
+	copied.Nodes, copied.Pods = nil, nil
+	for _, node := range s.Nodes {
+		copied.Nodes = append(copied.Nodes, node.DeepCopy())
+	}
+	for _, pod := range s.Pods {
+		copied.Pods = append(copied.Pods, pod.DeepCopy())
+	}
+	return copied
+}
+
+// victimsOf are the pods that a loss is about.
+func victimsOf(picture *target.Picture, loss Loss) []*corev1.Pod {
+	if loss.How == Evict || loss.How == Delete {
+		return loss.Pods
+	}
+	var pods []*corev1.Pod
+	for _, pod := range picture.Pods {
+		if slices.ContainsFunc(loss.Nodes, func(node *corev1.Node) bool { return node.Name == pod.Spec.NodeName }) {
+			pods = append(pods, pod)
+		}
+	}
+	return pods
+}
+
+func goes(fate Fate) bool { return fate == Fits || fate == Pending || fate == Unreplaced }
+
+// checkFates: each victim has one fate, and one that it can have.
+func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
+	victims := victimsOf(picture, loss)
+	if len(victims) != len(p.Pods) {
+		t.Fatalf("%d victims have %d fates", len(victims), len(p.Pods))
+	}
+	for i, fate := range p.Pods {
+		pod, daemon := victims[i], len(victims[i].OwnerReferences) > 0 && victims[i].OwnerReferences[0].Kind == "DaemonSet"
+		switch {
+		case fate.UID != pod.UID:
+			t.Fatalf("fate %d is of %s, not of %s", i, fate.Pod, pod.Name)
+		case goes(fate.Fate) != (fate.Wave > 0):
+			t.Fatalf("%s %s in wave %d", fate.Pod, fate.Fate, fate.Wave)
+		case fate.Fate == Kept && loss.How != Evict && loss.How != Drain:
+			t.Fatalf("%s is kept by a loss that asks no budget", fate.Pod)
+		case (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down)):
+			t.Fatalf("%s %s", fate.Pod, fate.Fate)
+		case fate.Fate == Unreplaced && len(pod.OwnerReferences) > 0:
+			t.Fatalf("%s has a controller that wants it, and is not replaced: %s", fate.Pod, fate.Reason)
+		case fate.Fate == Pending && pod.Spec.SchedulerName != "unknown" && fate.Reason == "":
+			t.Fatalf("%s is pending for no reason", fate.Pod)
+		}
+	}
+}
+
+// checkRoom: no replacement goes to a lost or cordoned node, or has no room in the end.
+func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
+	used, room := map[string]int64{}, map[string]int64{}
+	closed := map[string]bool{}
+	for _, node := range picture.Nodes {
+		room[node.Name] = node.Status.Allocatable.Cpu().Value()
+		closed[node.Name] = node.Spec.Unschedulable
+	}
+	if loss.How == Drain || loss.How == Down {
+		for _, node := range loss.Nodes {
+			closed[node.Name] = true
+		}
+	}
+	requests := map[string]int64{}
+	for _, pod := range picture.Pods {
+		requests[pod.Name] = pod.Spec.Containers[0].Resources.Requests.Cpu().Value()
+		used[pod.Spec.NodeName] += requests[pod.Name]
+	}
+	for _, fate := range p.Pods {
+		if goes(fate.Fate) {
+			used[fate.From] -= requests[fate.Pod]
+		}
+		if fate.Fate != Fits {
+			continue
+		}
+		used[fate.Node] += requests[fate.Pod]
+		if daemon := fate.Node == fate.From; closed[fate.Node] && !daemon {
+			t.Fatalf("%s goes to %s, which takes no pods", fate.Pod, fate.Node)
+		}
+	}
+	for node := range room {
+		if used[node] > room[node] {
+			t.Fatalf("node %s has room for %d and gets %d", node, room[node], used[node])
+		}
+	}
+}
+
+// checkBudgets: no wave of evictions takes more healthy pods than a budget allows, none
+// takes a pod under two, and what asks no budget breaks those that it leaves too little.
+func checkBudgets(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
+	for _, budget := range picture.Budgets {
+		workload := budget.Spec.Selector.MatchLabels["app"]
+		healthy, taken := 0, map[int]int{}
+		for _, pod := range picture.Pods {
+			if pod.Labels["app"] == workload && available(pod) {
+				healthy++
+			}
+		}
+		covered := false
+		for i, fate := range p.Pods {
+			pod := victimsOf(picture, loss)[i]
+			covered = covered || pod.Labels["app"] == workload
+			if pod.Labels["app"] == workload && available(pod) && goes(fate.Fate) {
+				taken[fate.Wave]++
+			}
+		}
+		at := slices.IndexFunc(p.Budgets, func(b BudgetFate) bool { return b.Budget == budget.Name })
+		if covered != (at >= 0) {
+			t.Fatalf("budget %s covers a victim: %v, and is listed: %v", budget.Name, covered, at >= 0)
+		}
+		if !covered {
+			continue
+		}
+		fate := p.Budgets[at]
+		desired := int(budget.Status.ExpectedPods) - budget.Spec.MaxUnavailable.IntValue()
+		if loss.How == Delete || loss.How == Down {
+			if want := taken[1] > 0 && healthy-taken[1] < desired; fate.Broken != want || fate.Spent != taken[1] {
+				t.Fatalf("budget %s: %d healthy, %d taken, %d desired: got %+v", budget.Name, healthy, taken[1], desired, fate)
+			}
+			continue
+		}
+		for wave, n := range taken {
+			if n > fate.Allowed || fate.Broken {
+				t.Fatalf("budget %s allows %d, and wave %d takes %d: %+v", budget.Name, fate.Allowed, wave, n, fate)
+			}
+		}
+	}
+}
+
+// checkFloors: the floor is what is ready without what goes at once, and the end what is
+// ready with what fits again.
+func checkFloors(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
+	for _, w := range p.Workloads {
+		ready, taken, fits := 0, map[int]int{}, 0
+		for _, pod := range picture.Pods {
+			if available(pod) && target.WorkloadKey(picture.Owners.Of(pod), pod) == w.Workload {
+				ready++
+			}
+		}
+		for i, fate := range p.Pods {
+			if fate.Workload != w.Workload || !goes(fate.Fate) {
+				continue
+			}
+			if available(victimsOf(picture, loss)[i]) {
+				taken[fate.Wave]++
+			}
+			if fate.Fate == Fits {
+				fits++
+			}
+		}
+		gone := 0
+		for _, n := range taken {
+			gone += n
+		}
+		if w.Ready != ready || w.After != ready-gone+fits {
+			t.Fatalf("%+v: %d ready, %d gone, %d fit", w, ready, gone, fits)
+		}
+		if len(taken) <= 1 && p.Waves <= 1 && w.Floor != ready-gone {
+			t.Fatalf("%+v: %d ready, %d gone at once", w, ready, gone)
+		}
+		if w.Floor < ready-gone || w.Floor > ready {
+			t.Fatalf("%+v: %d ready, %d gone in all", w, ready, gone)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package assess
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// run is the making of one prediction.
+type run struct {
+	world   *world
+	picture *target.Picture
+	loss    Loss
+	// nodes are the names of those that are lost.
+	nodes  map[string]bool
+	ledger *disruption.Ledger
+
+	victims   []*victim
+	workloads map[string]*tally
+	budgets   map[types.NamespacedName]*BudgetFate
+	waves     int
+
+	sets map[types.UID]*appsv1.ReplicaSet
+	jobs map[types.UID]*batchv1.Job
+	// live is how many pods each controller has that are not on their way out, and failed
+	// how many of a Job's this prediction has taken.
+	live   map[types.UID]int
+	failed map[types.UID]int
+
+	// large: so many pods go at once that those that are alike share looks at all nodes,
+	// by their controllers.
+	large      bool
+	shortlists map[types.UID]*shortlist
+}
+
+// victim is a pod that the loss is about.
+type victim struct {
+	PodFate
+	pod *corev1.Pod
+	// leaving is the pod on its way out, as the world has it.
+	leaving *corev1.Pod
+	// replacement is what its controller makes in its place; nil where it makes none.
+	replacement *corev1.Pod
+}
+
+// tally is a workload's fate so far.
+type tally struct {
+	WorkloadFate
+	// now is how many pods are ready.
+	now int
+	// hit: the loss takes a pod of it, or would without budgets.
+	hit bool
+}
+
+func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
+	r := &run{
+		world: w, picture: picture, loss: loss, nodes: map[string]bool{},
+		workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{},
+		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: map[types.UID]*batchv1.Job{},
+		live: map[types.UID]int{}, failed: map[types.UID]int{},
+	}
+	for _, node := range loss.Nodes {
+		if w.nodes[node.Name] == nil {
+			return nil, fmt.Errorf("the picture has no node %s: take a new one", node.Name)
+		}
+		r.nodes[node.Name] = true
+	}
+	var pods []*corev1.Pod
+	switch loss.How {
+	case Evict, Delete:
+		pods = loss.Pods
+	case Drain, Down:
+		for _, pod := range picture.Pods {
+			if r.nodes[pod.Spec.NodeName] && cluster.Holds(pod) {
+				pods = append(pods, pod)
+			}
+		}
+	default:
+		return nil, fmt.Errorf("a loss by %q is none of %s, %s, %s, %s", loss.How, Evict, Delete, Drain, Down)
+	}
+	r.count(pods)
+	return r, nil
+}
+
+// count makes the victims of the pods, and counts what there is now in their namespaces:
+// neither budgets nor workloads reach farther.
+func (r *run) count(pods []*corev1.Pod) {
+	namespaces, listed := map[string]bool{}, map[types.UID]bool{}
+	for _, pod := range pods {
+		if listed[pod.UID] {
+			continue
+		}
+		listed[pod.UID], namespaces[pod.Namespace] = true, true
+		r.victims = append(r.victims, &victim{pod: pod, PodFate: PodFate{
+			Namespace: pod.Namespace, Pod: pod.Name, UID: pod.UID,
+			Workload: target.WorkloadKey(r.picture.Owners.Of(pod), pod), From: pod.Spec.NodeName,
+		}})
+	}
+	var budgets []*policyv1.PodDisruptionBudget
+	for _, budget := range r.picture.Budgets {
+		if namespaces[budget.Namespace] {
+			budgets = append(budgets, budget)
+		}
+	}
+	for _, set := range r.picture.ReplicaSets {
+		if namespaces[set.Namespace] {
+			r.sets[set.UID] = set
+		}
+	}
+	for _, job := range r.picture.Jobs {
+		if namespaces[job.Namespace] {
+			r.jobs[job.UID] = job
+		}
+	}
+	var around []*corev1.Pod
+	byWorkload := map[*cluster.Workload]*tally{}
+	for _, pod := range r.picture.Pods {
+		if namespaces[pod.Namespace] {
+			around = append(around, pod)
+			r.countPod(pod, listed[pod.UID], byWorkload)
+		}
+	}
+	r.ledger = disruption.NewLedger(budgets, around)
+	for _, t := range r.workloads {
+		t.Floor, t.now = t.Ready, t.Ready
+	}
+}
+
+// countPod adds the pod to what its workload has now. Pods without one count only where
+// they are victims.
+func (r *run) countPod(pod *corev1.Pod, isVictim bool, byWorkload map[*cluster.Workload]*tally) {
+	w := r.picture.Owners.Of(pod)
+	if w == nil && !isVictim {
+		return
+	}
+	t := byWorkload[w]
+	if t == nil {
+		t = r.tallyOf(w, pod)
+		if w != nil {
+			byWorkload[w] = t
+		}
+	}
+	if alive(pod) {
+		r.live[disruption.Controller(pod)]++
+	}
+	if available(pod) {
+		t.Ready++
+	}
+}
+
+// tallyOf returns the tally of a workload, or of a bare pod.
+func (r *run) tallyOf(w *cluster.Workload, pod *corev1.Pod) *tally {
+	key := target.WorkloadKey(w, pod)
+	t := r.workloads[key]
+	if t == nil {
+		t = &tally{WorkloadFate: WorkloadFate{Workload: key, Desired: 1}}
+		if w != nil {
+			t.Desired = w.Desired
+		}
+		r.workloads[key] = t
+	}
+	return t
+}
+
+// alive says whether a controller counts the pod among its own.
+func alive(pod *corev1.Pod) bool { return pod.DeletionTimestamp == nil && cluster.Holds(pod) }
+
+// available says whether the pod does its work and goes on with it.
+func available(pod *corev1.Pod) bool { return alive(pod) && disruption.Ready(pod) }
+
+// predict fills in the fates.
+func (r *run) predict(ctx context.Context) error {
+	for _, v := range r.victims {
+		for _, name := range r.ledger.Covering(v.pod) {
+			r.budgets[name] = &BudgetFate{Namespace: name.Namespace, Budget: name.Name, Allowed: r.ledger.Allowed(name)}
+		}
+	}
+	going := r.sparing()
+	switch r.loss.How {
+	case Evict:
+		return r.lose(ctx, r.withinBudgets(going), 1)
+	case Delete:
+		going = r.inPicture(going)
+		r.againstBudgets(going)
+		return r.lose(ctx, going, 1)
+	case Drain:
+		for name := range r.nodes {
+			cordoned := *r.world.nodes[name]
+			cordoned.Spec.Unschedulable = true
+			r.world.change(r.world.nodes[name], &cordoned)
+		}
+		return r.drain(ctx, going)
+	}
+	taints := downTaints(r.loss.Dead)
+	for name := range r.nodes {
+		down := *r.world.nodes[name]
+		down.Spec.Taints = append(slices.Clone(down.Spec.Taints), taints...)
+		r.world.change(r.world.nodes[name], &down)
+	}
+	r.againstBudgets(append(slices.Clone(going), r.stranded()...))
+	for _, v := range r.stranded() {
+		t := r.workloads[v.Workload]
+		t.now--
+		t.hit = true
+	}
+	return r.lose(ctx, going, 1)
+}
+
+// stranded are the pods that stay on dead nodes though nothing runs there: those of
+// DaemonSets and mirrors, which the nodes are lost with, are not among them.
+func (r *run) stranded() []*victim {
+	if !r.loss.Dead || r.loss.How != Down {
+		return nil
+	}
+	var stranded []*victim
+	for _, v := range r.victims {
+		if v.Fate == Stays && belongsToNode(v.pod) == "" && available(v.pod) {
+			stranded = append(stranded, v)
+		}
+	}
+	return stranded
+}
+
+// result returns what came of it.
+func (r *run) result() *Prediction {
+	p := &Prediction{How: r.loss.How, Waves: r.waves}
+	for name := range r.nodes {
+		p.Nodes = append(p.Nodes, name)
+	}
+	slices.Sort(p.Nodes)
+	for _, v := range r.victims {
+		p.Pods = append(p.Pods, v.PodFate)
+	}
+	for _, t := range r.workloads {
+		if t.hit {
+			t.After = t.now
+			p.Workloads = append(p.Workloads, t.WorkloadFate)
+		}
+	}
+	slices.SortFunc(p.Workloads, func(a, b WorkloadFate) int { return cmp.Compare(a.Workload, b.Workload) })
+	for _, b := range r.budgets {
+		p.Budgets = append(p.Budgets, *b)
+	}
+	slices.SortFunc(p.Budgets, func(a, b BudgetFate) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Budget, b.Budget))
+	})
+	return p
+}
+
+// desired returns how many pods the pod's controller wants to have, or -1 where that is
+// not known.
+func (r *run) desired(pod *corev1.Pod) int {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if set := r.sets[owner.UID]; set != nil && set.Spec.Replicas != nil {
+		return int(*set.Spec.Replicas)
+	}
+	return r.picture.Owners.Of(pod).Desired
+}

@@ -1,0 +1,158 @@
+package assess
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+// mostRows is how many rows of a table are shown where not all are asked for.
+const mostRows = 15
+
+// WriteTable writes the prediction for people: what goes, whose availability falls, which
+// budgets run out or break, and what stays pending or is kept, and why. Wide shows all of
+// it, and each pod.
+func WriteTable(w io.Writer, p *Prediction, wide bool) error {
+	out := &tables{most: mostRows}
+	if wide {
+		out.most = len(p.Pods) + len(p.Workloads) + len(p.Budgets)
+	}
+	out.summary(p)
+	out.workloads(p)
+	out.budgets(p)
+	out.reasons("why replacements stay pending", p, Pending)
+	out.reasons("why pods are kept", p, Kept)
+	if wide {
+		out.pods(p)
+	}
+	_, err := io.WriteString(w, out.text.String())
+	return err
+}
+
+type tables struct {
+	text strings.Builder
+	most int
+}
+
+func (t *tables) summary(p *Prediction) {
+	if len(p.Pods) == 0 {
+		fmt.Fprintf(&t.text, "%s: no pod is affected\n", p.How)
+		return
+	}
+	of := ""
+	if n := len(p.Nodes); n > 0 {
+		of = fmt.Sprintf(" of %d nodes", n)
+		if n == 1 {
+			of = " of node " + p.Nodes[0]
+		}
+	}
+	going := p.Count(Fits) + p.Count(Pending) + p.Count(Unreplaced)
+	fmt.Fprintf(&t.text, "%s%s: %d of %d pods go", p.How, of, going, len(p.Pods))
+	if p.Waves > 1 {
+		fmt.Fprintf(&t.text, " in %d waves", p.Waves)
+	}
+	fmt.Fprintf(&t.text, ": %d fit again, %d stay pending, %d are not replaced; %d are kept, %d stay\n",
+		p.Count(Fits), p.Count(Pending), p.Count(Unreplaced), p.Count(Kept), p.Count(Stays))
+}
+
+// table adds a table with a heading, unless it has no rows.
+func (t *tables) table(head []string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	shown := rows[:min(len(rows), t.most)]
+	t.text.WriteString("\n" + report.Table(append([][]string{head}, shown...)))
+	if more := len(rows) - len(shown); more > 0 {
+		fmt.Fprintf(&t.text, "and %d more\n", more)
+	}
+}
+
+// workloads shows those whose availability falls, the hardest hit first.
+func (t *tables) workloads(p *Prediction) {
+	fallen := slices.DeleteFunc(slices.Clone(p.Workloads), func(w WorkloadFate) bool { return w.Floor >= w.Ready })
+	slices.SortStableFunc(fallen, func(a, b WorkloadFate) int {
+		return cmp.Or(cmp.Compare(a.Floor*b.Ready, b.Floor*a.Ready), cmp.Compare(a.After*b.Ready, b.After*a.Ready))
+	})
+	var rows [][]string
+	for _, w := range fallen {
+		desired := fmt.Sprint(w.Desired)
+		if w.Desired < 0 {
+			desired = "?"
+		}
+		rows = append(rows, []string{w.Workload, desired, fmt.Sprint(w.Ready), fmt.Sprint(w.Floor), fmt.Sprint(w.After)})
+	}
+	t.table([]string{"workload", "desired", "ready", "floor", "after"}, rows)
+}
+
+// budgets shows those that break or run out.
+func (t *tables) budgets(p *Prediction) {
+	var rows [][]string
+	for _, b := range p.Budgets {
+		state := ""
+		switch {
+		case b.Broken:
+			state = "broken"
+		case b.Allowed == 0 && b.Spent == 0:
+			state = "allows nothing"
+		case b.Spent >= b.Allowed:
+			state = "runs out"
+		default:
+			continue
+		}
+		rows = append(rows, []string{b.Namespace + "/" + b.Budget, fmt.Sprint(b.Allowed), fmt.Sprint(b.Spent), state})
+	}
+	slices.SortStableFunc(rows, func(a, b []string) int { return cmp.Compare(a[3], b[3]) })
+	t.table([]string{"budget", "allowed", "spent", ""}, rows)
+}
+
+// reasons counts the reasons of a fate. Those that differ in numbers only are one: as nodes
+// fill up, each pod has numbers of its own.
+func (t *tables) reasons(title string, p *Prediction, fate Fate) {
+	counts, first := map[string]int{}, map[string]string{}
+	for _, pod := range p.Pods {
+		if pod.Fate != fate {
+			continue
+		}
+		key := pod.Reason
+		if fate == Pending {
+			key = strings.Map(func(r rune) rune {
+				if unicode.IsDigit(r) {
+					return -1
+				}
+				return r
+			}, key)
+		}
+		if counts[key]++; counts[key] == 1 {
+			first[key] = pod.Reason
+		}
+	}
+	var rows [][]string
+	for _, key := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	}) {
+		rows = append(rows, []string{first[key], fmt.Sprint(counts[key])})
+	}
+	t.table([]string{title, "pods"}, rows)
+}
+
+func (t *tables) pods(p *Prediction) {
+	var rows [][]string
+	for _, pod := range p.Pods {
+		to := pod.Node
+		if pod.Choices > 1 {
+			to = fmt.Sprintf("%s or %d others", pod.Node, pod.Choices-1)
+		}
+		wave := ""
+		if pod.Wave > 0 {
+			wave = fmt.Sprint(pod.Wave)
+		}
+		rows = append(rows, []string{pod.Namespace + "/" + pod.Pod, string(pod.Fate), wave, pod.From, to})
+	}
+	t.table([]string{"pod", "fate", "wave", "from", "to"}, rows)
+}

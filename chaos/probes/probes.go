@@ -1,0 +1,140 @@
+// Package probes is what scenarios can ask a steady state to be: the availability of
+// workloads, answers over HTTP, answers of Prometheus, no pods that wait, no budget that is
+// short.
+package probes
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
+	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
+	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// All returns all probes that come with the program.
+func All() []steady.Plugin {
+	return []steady.Plugin{
+		plugin("workloads", "every selected workload has enough ready pods", newWorkloads),
+		plugin("http", "an address answers as it should", newHTTP),
+		plugin("promql", "every result of a query of Prometheus compares as it should", newPromQL),
+		plugin("pendingPods", "not too many pods are pending", newPendingPods),
+		plugin("budgets", "no PodDisruptionBudget has fewer healthy pods than it demands", newBudgets),
+	}
+}
+
+// plugin returns the plugin whose arguments are of type A, with their schema.
+func plugin[A any](name, short string, build func(args A, fail failure) steady.Probe) steady.Plugin {
+	return steady.Plugin{
+		Name: name, Short: short, Schema: schemaOf[A](),
+		New: func(arguments []byte) (steady.Probe, error) {
+			var args A
+			if err := strict.Unmarshal(arguments, &args); err != nil {
+				return nil, err
+			}
+			var errs strict.Errors
+			probe := build(args, func(field, format string, values ...any) {
+				errs = append(errs, strict.Error{Path: field, Message: fmt.Sprintf(format, values...)})
+			})
+			if len(errs) > 0 {
+				return nil, errs
+			}
+			return probe, nil
+		},
+	}
+}
+
+// failure records what is wrong with a field of the arguments.
+type failure func(field, format string, values ...any)
+
+// schemaOf returns the schema of arguments. That it can, for every plugin, a test shows.
+func schemaOf[A any]() json.RawMessage {
+	var args A
+	fragment, err := schema.Of(args)
+	if err != nil {
+		return nil
+	}
+	return fragment
+}
+
+// inNamespaces are arguments that select namespaces by name.
+type inNamespaces struct {
+	Namespaces []string `json:"namespaces,omitempty" doc:"the namespaces to look at, all that there are unless given" schema:"minItems=1"`
+}
+
+func (in inNamespaces) validate(fail failure) {
+	if in.Namespaces != nil && len(in.Namespaces) == 0 {
+		fail("namespaces", "names no namespace; leave it out for all")
+	}
+	for i, name := range in.Namespaces {
+		for _, problem := range validation.IsDNS1123Label(name) {
+			fail(strict.Index("namespaces", i), "%q is no name of a namespace: %s", name, problem)
+		}
+	}
+}
+
+// has says whether the namespace is selected.
+func (in inNamespaces) has(namespace string) bool {
+	if in.Namespaces == nil {
+		return true
+	}
+	for _, name := range in.Namespaces {
+		if name == namespace {
+			return true
+		}
+	}
+	return false
+}
+
+// missing returns the namespaces that are selected and that there are none of.
+func (in inNamespaces) missing(s *cluster.Snapshot) []string {
+	there := sets.New[string]()
+	for _, namespace := range s.Namespaces {
+		there.Insert(namespace.Name)
+	}
+	return absent(in.Namespaces, there)
+}
+
+// absent returns the names that are not among those that there are.
+func absent(names []string, there sets.Set[string]) []string {
+	var missing []string
+	for _, name := range names {
+		if !there.Has(name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// nothing is what a probe sees that finds nothing to look at.
+func nothing(format string, values ...any) steady.Observation {
+	return steady.Observation{Nothing: true, Message: fmt.Sprintf(format, values...)}
+}
+
+// summary lists what is wrong, but not without end.
+func summary(all []string) string {
+	const shown = 3
+	if len(all) <= shown {
+		return strings.Join(all, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(all[:shown], "; "), len(all)-shown)
+}
+
+// address reads the URL of something to ask.
+func address(text, field, example string, fail failure) *url.URL {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		// The text is not shown: a URL may hold a secret.
+		fail(field, "must be a URL with http or https, such as %s", example)
+	case u.User != nil:
+		fail(field, "must have no user and password, since the journal keeps it; use bearerTokenFile")
+	}
+	return u
+}

@@ -1,0 +1,219 @@
+package strict
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
+)
+
+// Unmarshal reads a map of fields, in YAML or JSON, into a struct. Its errors are Errors
+// where they are about fields.
+func Unmarshal(data []byte, into any) error {
+	root, err := Parse(data)
+	if err != nil {
+		return err
+	}
+	var d Decoder
+	d.Decode("", root, into)
+	if len(d.Errors) > 0 {
+		return d.Errors
+	}
+	return nil
+}
+
+// Decoder fills Go values from nodes, and keeps the mistakes.
+type Decoder struct{ Errors Errors }
+
+// Fail records a mistake.
+func (d *Decoder) Fail(path string, line int, format string, args ...any) {
+	d.Errors = append(d.Errors, Error{line, path, fmt.Sprintf(format, args...)})
+}
+
+// Decode fills what into points to. What the file does not say stays as it is.
+func (d *Decoder) Decode(path string, n *Node, into any) {
+	d.decode(path, n, reflect.ValueOf(into).Elem())
+}
+
+// DecodeFields fills a struct, and returns the fields of the map that it does not have, and
+// the names of those that it has. What is a *Node in it is left to be decoded.
+func (d *Decoder) DecodeFields(path string, n *Node, into any) (rest []Entry, known []string) {
+	return d.fields(path, n, reflect.ValueOf(into).Elem())
+}
+
+// Unknown records a field that there is none of.
+func (d *Decoder) Unknown(path string, e Entry, known []string) {
+	d.Fail(Child(path, e.Key), e.Line, "unknown field%s; there are %s", field.DidYouMean(e.Key, known), OneOf(known))
+}
+
+// Child returns the path of a field.
+func Child(path, key string) string {
+	switch {
+	case strings.ContainsAny(key, "./[] ") || key == "":
+		return fmt.Sprintf("%s[%s]", path, key)
+	case path == "":
+		return key
+	}
+	return path + "." + key
+}
+
+// Index returns the path of an item.
+func Index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+
+var (
+	unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+	nodeType    = reflect.TypeFor[*Node]()
+
+	durationType = reflect.TypeFor[metav1.Duration]()
+)
+
+func (d *Decoder) decode(path string, n *Node, v reflect.Value) {
+	if v.Type() == nodeType { // somebody else will read it
+		v.Set(reflect.ValueOf(n))
+		return
+	}
+	if n.Kind == Null {
+		d.Fail(path, n.Line, "has no value")
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		d.decode(path, n, v.Elem())
+		return
+	}
+	if !v.Addr().Type().Implements(unmarshaler) {
+		switch v.Kind() {
+		case reflect.Struct:
+			rest, known := d.fields(path, n, v)
+			for _, e := range rest {
+				d.Unknown(path, e, known)
+			}
+			return
+		case reflect.Slice:
+			d.list(path, n, v)
+			return
+		case reflect.Map:
+			d.entries(path, n, v)
+			return
+		}
+	}
+	err := json.Unmarshal(n.JSON(), v.Addr().Interface())
+	if text, is := n.Value.(string); is && v.Type() == durationType && !duration.MatchString(text) {
+		err = errDuration
+	}
+	if err != nil {
+		d.Fail(path, n.Line, "must be %s, not %s%s", wanted(v), n.JSON(), why(err))
+	}
+}
+
+// duration is what schemas take for durations, which are never negative here. Go reads more.
+var duration = regexp.MustCompile(schema.DurationPattern)
+
+var errDuration = errors.New("is no such duration")
+
+// fields fills a struct and returns the fields that it does not have, and the names of
+// those that it has.
+func (d *Decoder) fields(path string, n *Node, v reflect.Value) (rest []Entry, known []string) {
+	if n.Kind != Map {
+		d.Fail(path, n.Line, "must be a map of fields, not %s", n.Kind)
+		return nil, nil
+	}
+	fields := map[string]reflect.Value{}
+	fieldsOf(v, fields)
+	for name := range fields {
+		known = append(known, name)
+	}
+	for _, e := range n.Fields {
+		if field, is := fields[e.Key]; is {
+			d.decode(Child(path, e.Key), e.Value, field)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	return rest, known
+}
+
+// fieldsOf collects the fields of a struct, and of those embedded in it, by JSON name.
+func fieldsOf(v reflect.Value, fields map[string]reflect.Value) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-":
+		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct:
+			fieldsOf(v.Field(i), fields)
+		case f.IsExported() && name != "":
+			fields[name] = v.Field(i)
+		}
+	}
+}
+
+func (d *Decoder) list(path string, n *Node, v reflect.Value) {
+	if n.Kind != List {
+		d.Fail(path, n.Line, "must be a list, not %s", n.Kind)
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items)))
+	for i, item := range n.Items {
+		d.decode(Index(path, i), item, v.Index(i))
+	}
+}
+
+func (d *Decoder) entries(path string, n *Node, v reflect.Value) {
+	if n.Kind != Map {
+		d.Fail(path, n.Line, "must be a map, not %s", n.Kind)
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, e := range n.Fields {
+		value := reflect.New(v.Type().Elem()).Elem()
+		d.decode(Child(path, e.Key), e.Value, value)
+		v.SetMapIndex(reflect.ValueOf(e.Key).Convert(v.Type().Key()), value)
+	}
+}
+
+// Wanter is a type that says what its values look like in a file.
+type Wanter interface{ Wanted() string }
+
+// wanted says what a value must be.
+func wanted(v reflect.Value) string {
+	switch is := v.Addr().Interface().(type) {
+	case Wanter:
+		return is.Wanted()
+	case *field.Bool:
+		return "true or false"
+	case *metav1.Duration:
+		return "a duration such as 30s, 5m or 1h30m"
+	case *intstr.IntOrString:
+		return `a whole number or a percentage such as "80%"`
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return "text, in quotes where it looks like something else"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number, 0 or more"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	}
+	return "a value for " + v.Type().String()
+}
+
+// why adds what a type that reads itself says, which what is wanted may leave out.
+func why(err error) string {
+	if _, is := errors.AsType[*json.UnmarshalTypeError](err); is || errors.Is(err, errDuration) {
+		return "" // the first names Go types
+	}
+	return " (" + err.Error() + ")"
+}

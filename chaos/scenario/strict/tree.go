@@ -1,0 +1,230 @@
+package strict
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	// It stands for go.yaml.in/yaml/v3, which go.mod has only indirectly.
+	"sigs.k8s.io/yaml/goyaml.v3"
+)
+
+const (
+	// maxNodes and maxDepth are far above what anybody writes. Aliases could otherwise make
+	// a small file expand without end.
+	maxNodes = 100_000
+	maxDepth = 100
+)
+
+// Kind is what a value is.
+type Kind string
+
+// The kinds of values.
+const (
+	Null   Kind = "nothing"
+	Bool   Kind = "true or false"
+	Number Kind = "a number"
+	Text   Kind = "text"
+	List   Kind = "a list"
+	Map    Kind = "a map"
+)
+
+// Node is a value in a file.
+type Node struct {
+	Kind Kind
+	Line int
+	// Value is a scalar's: bool, int, uint64, float64 or string.
+	Value  any
+	Items  []*Node
+	Fields []Entry
+}
+
+// Entry is a field of a map.
+type Entry struct {
+	Key string
+	// Line is the key's.
+	Line  int
+	Value *Node
+}
+
+// Has says whether there is a field of that name. A nil Node has none.
+func (n *Node) Has(key string) bool { return n.Get(key) != nil }
+
+// Get returns the value of a field, or nil. A nil Node has none.
+func (n *Node) Get(key string) *Node {
+	if n == nil {
+		return nil
+	}
+	for _, e := range n.Fields {
+		if e.Key == key {
+			return e.Value
+		}
+	}
+	return nil
+}
+
+// JSON returns the value as JSON.
+func (n *Node) JSON() json.RawMessage {
+	data, err := json.Marshal(n.plain())
+	if err != nil {
+		return json.RawMessage("null") // a number that is none, which is an error already
+	}
+	return data
+}
+
+func (n *Node) plain() any {
+	switch n.Kind {
+	case List:
+		items := make([]any, 0, len(n.Items))
+		for _, item := range n.Items {
+			items = append(items, item.plain())
+		}
+		return items
+	case Map:
+		fields := make(map[string]any, len(n.Fields))
+		for _, e := range n.Fields {
+			fields[e.Key] = e.Value.plain()
+		}
+		return fields
+	}
+	return n.Value
+}
+
+// LineOf returns the line of the field with that path below the node, or of the nearest one
+// above it.
+func (n *Node) LineOf(path string) int {
+	best, line := -1, n.Line
+	var walk func(at string, n *Node, keyLine int)
+	walk = func(at string, n *Node, keyLine int) {
+		if within(path, at) && len(at) > best {
+			best, line = len(at), keyLine
+		}
+		for i, item := range n.Items {
+			walk(Index(at, i), item, item.Line)
+		}
+		for _, e := range n.Fields {
+			walk(Child(at, e.Key), e.Value, e.Line)
+		}
+	}
+	walk("", n, n.Line)
+	return line
+}
+
+// within says whether a path leads to or into another.
+func within(path, other string) bool {
+	rest, is := strings.CutPrefix(path, other)
+	return is && (other == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// Parse reads the only document of a file, which must be a map. Mistakes that leave the
+// rest readable are Errors; then there is a Node too.
+func Parse(data []byte) (*Node, error) {
+	var documents []*yaml.Node
+	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var document yaml.Node
+		err := decoder.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("not valid YAML: %w", err)
+		}
+		if len(document.Content) > 0 && document.Content[0].ShortTag() != "!!null" {
+			documents = append(documents, document.Content[0])
+		}
+	}
+	switch {
+	case len(documents) == 0:
+		return nil, errors.New("it is empty")
+	case len(documents) > 1:
+		return nil, fmt.Errorf("it has %d documents; only one is read", len(documents))
+	}
+	var b builder
+	root := b.build("", documents[0], 0)
+	if b.err != nil {
+		return nil, b.err
+	}
+	if root.Kind != Map {
+		return nil, fmt.Errorf("it is %s where a map of fields is expected", root.Kind)
+	}
+	if len(b.errs) > 0 {
+		return root, b.errs
+	}
+	return root, nil
+}
+
+// builder turns what the YAML parser returns into nodes.
+type builder struct {
+	count int
+	errs  Errors
+	err   error
+}
+
+func (b *builder) fail(path string, line int, format string, args ...any) {
+	b.errs = append(b.errs, Error{line, path, fmt.Sprintf(format, args...)})
+}
+
+func (b *builder) build(path string, from *yaml.Node, depth int) *Node {
+	b.count++
+	if b.count > maxNodes || depth > maxDepth {
+		b.err = errors.New("it is nested too deeply, or its aliases expand to too much")
+	}
+	n := &Node{Kind: Null, Line: from.Line}
+	if b.err != nil {
+		return n
+	}
+	switch from.Kind {
+	case yaml.AliasNode:
+		n = b.build(path, from.Alias, depth+1)
+	case yaml.SequenceNode:
+		n.Kind = List
+		for i, item := range from.Content {
+			n.Items = append(n.Items, b.build(Index(path, i), item, depth+1))
+		}
+	case yaml.MappingNode:
+		n.Kind = Map
+		for i := 0; i+1 < len(from.Content); i += 2 {
+			b.entry(path, n, from.Content[i], from.Content[i+1], depth)
+		}
+	default:
+		b.scalar(path, n, from)
+	}
+	return n
+}
+
+func (b *builder) entry(path string, n *Node, key, value *yaml.Node, depth int) {
+	at := Child(path, key.Value)
+	switch {
+	case key.ShortTag() == "!!merge":
+		b.fail(at, key.Line, "maps cannot be merged here; write the fields out")
+	case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
+		b.fail(path, key.Line, "has a key that is not text")
+	case n.Get(key.Value) != nil:
+		b.fail(at, key.Line, "the field is given twice")
+	default:
+		n.Fields = append(n.Fields, Entry{key.Value, key.Line, b.build(at, value, depth+1)})
+	}
+}
+
+func (b *builder) scalar(path string, n *Node, from *yaml.Node) {
+	n.Kind, n.Value = Text, from.Value
+	switch tag := from.ShortTag(); tag {
+	case "!!null":
+		n.Kind, n.Value = Null, nil
+	case "!!bool", "!!int", "!!float":
+		n.Kind, n.Value = Number, nil
+		if tag == "!!bool" {
+			n.Kind = Bool
+		}
+		err := from.Decode(&n.Value)
+		float, isFloat := n.Value.(float64)
+		if err != nil || isFloat && (math.IsNaN(float) || math.IsInf(float, 0)) {
+			b.fail(path, from.Line, "%s is no number that can be used", from.Value)
+			n.Kind, n.Value = Null, nil
+		}
+	}
+}

@@ -16,13 +16,11 @@ func (r *run) sparing() []*victim {
 	var going []*victim
 	ofNodes := r.loss.How == Drain || r.loss.How == Down
 	for _, v := range r.victims {
-		if t := r.workloads[v.Workload]; t != nil && !(ofNodes && belongsToNode(v.pod) != "") {
+		if t := r.workloads[v.Workload]; t != nil && !(ofNodes && cluster.BelongsToNode(v.pod)) {
 			t.hit = true
 		}
 		switch {
-		case mirror(v.pod):
-			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
-		case ofNodes && belongsToNode(v.pod) != "":
+		case cluster.Static(v.pod), ofNodes && cluster.BelongsToNode(v.pod):
 			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
 		case r.loss.How == Down && toleratesForEver(v.pod, downTaints(r.loss.Dead)):
 			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
@@ -35,17 +33,12 @@ func (r *run) sparing() []*victim {
 	return going
 }
 
-func mirror(pod *corev1.Pod) bool {
-	_, is := pod.Annotations[corev1.MirrorPodAnnotationKey]
-	return is
-}
-
 // belongsToNode says why the pod is there as long as its node is; nothing for others.
 func belongsToNode(pod *corev1.Pod) string {
-	switch owner := metav1.GetControllerOfNoCopy(pod); {
-	case mirror(pod):
+	switch {
+	case cluster.Static(pod):
 		return "it is a mirror: its node runs it by itself"
-	case owner != nil && owner.Kind == "DaemonSet":
+	case cluster.OfDaemonSet(pod):
 		return "it is of a DaemonSet, which wants one on the node"
 	}
 	return ""
@@ -99,7 +92,7 @@ func (r *run) replaces(pod *corev1.Pod) (bool, string) {
 		return false, "it has no controller"
 	case !cluster.Holds(pod):
 		return false, "it has come to its end"
-	case belongsToNode(pod) != "":
+	case cluster.BelongsToNode(pod):
 		return true, ""
 	}
 	if desired := r.desired(pod); desired >= 0 && r.live[owner.UID] >= desired {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	v1helper "k8s.io/component-helpers/scheduling/corev1"
 
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
@@ -107,7 +108,7 @@ func (r *run) placeAll(ctx context.Context, wave []*victim, later func(*victim) 
 
 // place puts the replacement where the scheduler would.
 func (r *run) place(ctx context.Context, v *victim) error {
-	if belongsToNode(v.pod) != "" && v.From != "" {
+	if cluster.BelongsToNode(v.pod) && v.From != "" {
 		// It is for this node only, and what it leaves there is for nobody else.
 		r.fit(v, v.From)
 		return r.world.place(v.replacement, v.From)

@@ -226,7 +226,7 @@ func (r *run) stranded() []*victim {
 	}
 	var stranded []*victim
 	for _, v := range r.victims {
-		if v.Fate == Stays && belongsToNode(v.pod) == "" && available(v.pod) {
+		if v.Fate == Stays && !cluster.BelongsToNode(v.pod) && available(v.pod) {
 			stranded = append(stranded, v)
 		}
 	}

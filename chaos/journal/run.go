@@ -30,7 +30,9 @@ type Run struct {
 	// Open are the changes, each of an object once, after which the journal does not say
 	// that the object was put back. They may not have been made, or be gone by themselves:
 	// where a run ended well, nothing is left of them.
-	Open      []Entry[Change]
+	Open []Entry[Change]
+	// Restored are what was put back.
+	Restored  []Entry[Change]
 	Lost      []Entry[Lost]
 	Recovered []Entry[Recovered]
 	Unneeded  []Entry[Unneeded]
@@ -102,6 +104,7 @@ func (r *Run) add(record Record) {
 			r.Open = append(r.Open, entry(record, record.Change))
 		}
 	case record.Restored != nil:
+		r.Restored = append(r.Restored, entry(record, record.Restored))
 		r.Open = without(r.Open, func(c Change) bool { return c.Object == record.Restored.Object })
 	case record.Lost != nil:
 		r.Lost = append(r.Lost, entry(record, record.Lost))

@@ -44,13 +44,6 @@ func isAnnotated(pod *corev1.Pod) string {
 	}
 }
 
-// BelongsToNode says whether the pod is part of its node: a DaemonSet's, a static one or
-// the mirror of one. It does not make the node a used one.
-func BelongsToNode(pod *corev1.Pod) bool {
-	return isMirror(pod) != "" || isStatic(pod) != "" || isDaemons(pod) != "" ||
-		slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return owner.Kind == "Node" })
-}
-
 // PrefersNoEviction says whether the pod asks for others to be evicted first.
 func PrefersNoEviction(pod *corev1.Pod) bool {
 	value, annotated := pod.Annotations[NoEvictionAnnotation]

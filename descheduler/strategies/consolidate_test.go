@@ -12,7 +12,6 @@ import (
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
-	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy/strategytest"
@@ -22,7 +21,7 @@ import (
 func keepingDaemons(s *strategytest.Session) {
 	s.Keep = func(pod *corev1.Pod) string {
 		switch {
-		case evictable.BelongsToNode(pod):
+		case cluster.BelongsToNode(pod):
 			return "it belongs to its node"
 		case pod.Namespace == "kept":
 			return "it is kept"

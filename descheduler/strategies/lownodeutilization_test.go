@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 
-	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy/strategytest"
@@ -206,7 +205,7 @@ func TestLowNodeUtilization(t *testing.T) {
 				tt.change(s)
 				keep := s.Keep
 				s.Keep = func(pod *corev1.Pod) string {
-					if evictable.BelongsToNode(pod) {
+					if cluster.BelongsToNode(pod) {
 						return "it is a DaemonSet's"
 					}
 					if keep != nil {

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -113,7 +112,7 @@ func (d *utilizationDrain) pods(node *strategy.Node) []*corev1.Pod {
 	}
 	var going []sized
 	for _, pod := range node.Pods {
-		if evictable.BelongsToNode(pod) || pod.DeletionTimestamp != nil || !d.goes(pod) {
+		if cluster.BelongsToNode(pod) || pod.DeletionTimestamp != nil || !d.goes(pod) {
 			continue
 		}
 		if d.stays(pod) || !d.session.Evictable(pod) {
@@ -165,7 +164,7 @@ func utilizationTakes(node *strategy.Node) bool {
 
 // utilizationInUse says whether a node has a pod that does not belong to it and stays.
 func utilizationInUse(node *strategy.Node) bool {
-	return slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !evictable.BelongsToNode(pod) && pod.DeletionTimestamp == nil })
+	return slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !cluster.BelongsToNode(pod) && pod.DeletionTimestamp == nil })
 }
 
 // pass tries the nodes one by one. No pod goes to nodes that the plan empties: those of

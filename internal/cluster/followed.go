@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 )
@@ -30,8 +31,9 @@ type followed struct {
 	order            []object
 }
 
-// newFollowed sets up the following of a kind. The function is called with each change.
-func newFollowed(factory informers.SharedInformerFactory, k kind, changed func()) (*followed, error) {
+// newFollowed sets up the following of a kind. The functions are called with each change,
+// observe only where it is wanted.
+func newFollowed(factory informers.SharedInformerFactory, k kind, changed func(), observe func(was, is runtime.Object)) (*followed, error) {
 	generic, err := factory.ForResource(k.GroupVersion().WithResource(k.resource))
 	if err != nil {
 		return nil, err
@@ -43,22 +45,34 @@ func newFollowed(factory informers.SharedInformerFactory, k kind, changed func()
 	if err := f.informer.SetWatchErrorHandlerWithContext(f.failed); err != nil {
 		return nil, err
 	}
-	change := func() {
+	change := func(was, is any) {
 		f.mu.Lock()
 		f.changes++
 		f.mu.Unlock()
 		changed()
+		if observe != nil && (k.resource == "pods" || k.resource == "poddisruptionbudgets") {
+			observe(objectOf(was), objectOf(is))
+		}
 	}
 	handled, err := f.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { change() },
-		UpdateFunc: func(any, any) { change() },
-		DeleteFunc: func(any) { change() },
+		AddFunc:    func(is any) { change(nil, is) },
+		UpdateFunc: func(was, is any) { change(was, is) },
+		DeleteFunc: func(was any) { change(was, nil) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	f.read = handled.HasSyncedChecker()
 	return f, nil
+}
+
+// objectOf returns what a handler was given, if anything: also of a deletion that was missed.
+func objectOf(given any) runtime.Object {
+	if missed, is := given.(cache.DeletedFinalStateUnknown); is {
+		given = missed.Obj
+	}
+	o, _ := given.(runtime.Object)
+	return o
 }
 
 // failed takes note of what went wrong with a list or a watch. The informer tries again

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -20,6 +21,10 @@ type FollowOptions struct {
 	// Progress, if set, is told of each kind that has been read: its name, and how many
 	// objects there are. It is called by the goroutine that called Follow.
 	Progress func(resource string, objects int)
+	// Observe, if set, is told of every change of a pod or a PodDisruptionBudget: as it was and
+	// as it is, one of them nil for those that come or go. Each kind has one goroutine that
+	// calls it.
+	Observe func(was, is runtime.Object)
 }
 
 // Follower keeps a picture of a live cluster up to date. It is safe for concurrent use.
@@ -67,7 +72,7 @@ func (f *Follower) Stop() {
 func (f *Follower) start(ctx context.Context, client kubernetes.Interface, opts FollowOptions) error {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	for _, k := range kinds {
-		fk, err := newFollowed(factory, k, f.signal)
+		fk, err := newFollowed(factory, k, f.signal, opts.Observe)
 		if err != nil {
 			return fmt.Errorf("following %s: %w", k, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -121,6 +122,46 @@ func refuse(client *fake.Clientset, resource string, times int32, err error) {
 
 func forbidden(group, resource string) error {
 	return apierrors.NewForbidden(schema.GroupResource{Group: group, Resource: resource}, "", errors.New("you may not"))
+}
+
+// TestFollowerTellsOfEachChange is about Observe: pods and budgets, as they were and are.
+func TestFollowerTellsOfEachChange(t *testing.T) {
+	client := clientOf(&Snapshot{Nodes: []*corev1.Node{testNode("a", list(1, 1, 0))}, Pods: []*corev1.Pod{podOf("m")}})
+	told := make(chan string, 100)
+	describe := func(o runtime.Object) string {
+		switch o := o.(type) {
+		case *corev1.Pod:
+			return o.Name + string(o.Status.Phase)
+		case *policyv1.PodDisruptionBudget:
+			return "budget " + o.Name
+		}
+		return fmt.Sprintf("%T", o)
+	}
+	follow(t, client, FollowOptions{Observe: func(was, is runtime.Object) { told <- describe(was) + " -> " + describe(is) }})
+	changed := podOf("m")
+	changed.Status.Phase = "Running"
+	must[*corev1.Pod](t)(client.CoreV1().Pods("default").UpdateStatus(t.Context(), changed, metav1.UpdateOptions{}))
+	budget := &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "default"}}
+	next := func() string {
+		select {
+		case what := <-told:
+			return what
+		case <-time.After(patience):
+			t.Fatal("nothing was told")
+			return ""
+		}
+	}
+	got := []string{next(), next()}
+	must[*policyv1.PodDisruptionBudget](t)(client.PolicyV1().PodDisruptionBudgets("default").Create(t.Context(), budget, metav1.CreateOptions{}))
+	got = append(got, next())
+	if err := client.CoreV1().Pods("default").Delete(t.Context(), "m", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, next())
+	want := []string{"<nil> -> m", "m -> mRunning", "<nil> -> budget b", "mRunning -> <nil>"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
 }
 
 func TestFollowWithoutRights(t *testing.T) {

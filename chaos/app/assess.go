@@ -1,0 +1,269 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+)
+
+// question is a loss, and what to call it.
+type question struct {
+	name string
+	loss assess.Loss
+}
+
+// answer is what a loss would do.
+type answer struct {
+	Question   string             `json:"question"`
+	Prediction *assess.Prediction `json:"prediction"`
+}
+
+// asking is a picture to ask about, and what knows preemptible nodes.
+type asking struct {
+	picture    *target.Picture
+	recognizer preemptible.Recognizer
+}
+
+func newAssessCommand(built *options) *cobra.Command {
+	cmd := newAssessingCommand(built, &cobra.Command{
+		Use:   "assess",
+		Short: "Predict what a loss would do, without touching anything",
+		Long: `Predicts, with the scheduler's own filters and scores, what a loss would do: which pods go,
+which fit again and where, which stay pending and why, which budgets run out, and how far
+each workload's availability falls. Without a subcommand it asks the ready questions: the
+loss of the largest node, of each zone, and of all preemptible nodes.
+
+Exit code 2 says that pods would stay pending or budgets be broken.`,
+		Example: `  stowage-chaos assess --context production
+
+  # of a recorded cluster, and one zone
+  stowage-chaos assess zone eu-central-1a --from-dump cluster.dump -o wide`,
+		Args: cobra.NoArgs,
+	}, func(a asking, _ []string) ([]question, error) {
+		questions := []question{{"lose the largest node", assess.LargestNode(a.picture)}}
+		questions = append(questions, zones(a.picture)...)
+		if loss := assess.AllPreemptible(a.picture, a.recognizer); len(loss.Nodes) > 0 {
+			questions = append(questions, question{"lose all preemptible nodes", loss})
+		}
+		return questions, nil
+	})
+	cmd.AddCommand(newAssessZone(built), newAssessNode(built), newAssessSpot(built), newAssessPods(built))
+	return cmd
+}
+
+func zones(picture *target.Picture) []question {
+	all := assess.EveryZone(picture)
+	var questions []question
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		questions = append(questions, question{"lose zone " + name, all[name]})
+	}
+	return questions
+}
+
+func newAssessZone(built *options) *cobra.Command {
+	return newAssessingCommand(built, &cobra.Command{
+		Use:     "zone [NAME]...",
+		Short:   "Predict the loss of zones, each by itself: all unless named",
+		Example: "  stowage-chaos assess zone eu-central-1a --context production",
+	}, func(a asking, names []string) ([]question, error) {
+		if len(names) == 0 {
+			return zones(a.picture), nil
+		}
+		var questions []question
+		for _, name := range names {
+			loss, err := assess.Zone(a.picture, name)
+			if err != nil {
+				return nil, err
+			}
+			questions = append(questions, question{"lose zone " + name, loss})
+		}
+		return questions, nil
+	})
+}
+
+func newAssessNode(built *options) *cobra.Command {
+	var drains bool
+	cmd := newAssessingCommand(built, &cobra.Command{
+		Use:   "node [NAME]...",
+		Short: "Predict the loss of nodes, all at once: the largest unless named",
+		Example: `  stowage-chaos assess node worker-1 worker-2 --context production
+
+  # what would draining it do
+  stowage-chaos assess node worker-1 --drain --context production`,
+	}, func(a asking, names []string) ([]question, error) {
+		q := question{"lose the largest node", assess.LargestNode(a.picture)}
+		if len(names) > 0 {
+			selection, err := target.Nodes{Names: names, IncludeControlPlane: true}.Compile()
+			if err != nil {
+				return nil, err
+			}
+			selected, err := selection.Nodes(a.picture, a.recognizer)
+			if err != nil {
+				return nil, err
+			}
+			q.name = "lose " + strings.Join(names, ", ")
+			q.loss = assess.Loss{How: assess.Down, Dead: true, Nodes: selected.Nodes}
+		}
+		if drains {
+			q.name = strings.Replace(q.name, "lose", "drain", 1)
+			q.loss.How, q.loss.Dead = assess.Drain, false
+		}
+		return []question{q}, nil
+	})
+	cmd.Flags().BoolVar(&drains, "drain", false, "drained within budgets, instead of lost at once")
+	return cmd
+}
+
+func newAssessSpot(built *options) *cobra.Command {
+	return newAssessingCommand(built, &cobra.Command{
+		Use:     "spot",
+		Short:   "Predict the loss of all preemptible nodes",
+		Example: "  stowage-chaos assess spot --context production",
+		Args:    cobra.NoArgs,
+	}, func(a asking, _ []string) ([]question, error) {
+		return []question{{"lose all preemptible nodes", assess.AllPreemptible(a.picture, a.recognizer)}}, nil
+	})
+}
+
+func newAssessPods(built *options) *cobra.Command {
+	var pods target.Pods
+	var most field.Number
+	var seed string
+	cmd := newAssessingCommand(built, &cobra.Command{
+		Use:     "pods",
+		Short:   "Predict the eviction of pods, all at once",
+		Example: "  stowage-chaos assess pods --namespaces shop --max-kill 5 --context production",
+		Args:    cobra.NoArgs,
+	}, func(a asking, _ []string) ([]question, error) {
+		selection, err := pods.Compile()
+		if err != nil {
+			return nil, field.AsFlags(err)
+		}
+		chosen := selection.Pods(a.picture).Pods
+		if most > 0 {
+			from := draw.NewSeed()
+			if seed != "" {
+				if from, err = draw.ParseSeed(seed); err != nil {
+					return nil, fmt.Errorf("--seed: %w", err)
+				}
+			}
+			chosen = target.Draw(from, chosen, int(most))
+		}
+		loss := assess.Loss{How: assess.Evict}
+		for _, pod := range chosen {
+			loss.Pods = append(loss.Pods, pod.Pod)
+		}
+		return []question{{fmt.Sprintf("evict %d pods", len(loss.Pods)), loss}}, nil
+	})
+	pods.Add(cmd.Flags())
+	cmd.Flags().Var(&most, "max-kill", "draw this `number` of them, of different workloads: all of them unless given")
+	cmd.Flags().StringVar(&seed, "seed", "", "draw with this `number`")
+	return cmd
+}
+
+// newAssessingCommand returns a command that predicts the losses that the function asks about.
+func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []string) ([]question, error)) *cobra.Command {
+	source, output := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}
+	source.add(cmd, cmd.Flags())
+	output.add(cmd, cmd.Flags())
+	cmd.Flags().Lookup("output").Usage = "how to show it: table, wide, json or yaml"
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := source.validate(); err != nil {
+			return err
+		}
+		if err := output.validate(); err != nil {
+			return refused(err)
+		}
+		answers, err := source.ask(cmd.Context(), func(a asking) ([]question, error) { return ask(a, args) })
+		if err != nil {
+			return err
+		}
+		if err := output.answers(cmd.OutOrStdout(), answers); err != nil {
+			return err
+		}
+		return worst(answers)
+	}
+	return cmd
+}
+
+// ask predicts what the losses would do that the function asks about.
+func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]question, error)) ([]answer, error) {
+	assessor, recognizer, err := f.assessor()
+	if err != nil {
+		return nil, err
+	}
+	defer assessor.Close()
+	snapshot, _, err := f.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	picture := target.NewPicture(snapshot, time.Now())
+	asked, err := questions(asking{picture, recognizer})
+	if err != nil {
+		return nil, refused(err)
+	}
+	answers := []answer{}
+	for _, q := range asked {
+		if len(q.loss.Nodes)+len(q.loss.Pods) == 0 {
+			return nil, exit{fmt.Errorf("%s: there are none", q.name), exitInconclusive}
+		}
+		prediction, err := assessor.Predict(ctx, picture, q.loss)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", q.name, err)
+		}
+		answers = append(answers, answer{q.name, prediction})
+	}
+	return answers, nil
+}
+
+// answers shows answers.
+func (f *outputFlags) answers(out io.Writer, answers []answer) error {
+	return f.write(out, func(w io.Writer) error {
+		if f.format != report.Table && f.format != report.Wide {
+			return writeDocument(w, string(f.format), answers)
+		}
+		for i, a := range answers {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintf(w, "%s\n%s\n", a.Question, strings.Repeat("=", len(a.Question)))
+			if err := assess.WriteTable(w, a.Prediction, f.format == report.Wide); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// worst returns the error for what would not be survived.
+func worst(answers []answer) error {
+	var bad []string
+	for _, a := range answers {
+		broken := 0
+		for _, budget := range a.Prediction.Budgets {
+			if budget.Broken {
+				broken++
+			}
+		}
+		if pending := a.Prediction.Count(assess.Pending); pending > 0 || broken > 0 {
+			bad = append(bad, fmt.Sprintf("%s: %d pods would stay pending and %d budgets be broken", a.Question, pending, broken))
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return exit{fmt.Errorf("not survived: %s", strings.Join(bad, "; ")), exitBroken}
+}

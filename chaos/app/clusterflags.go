@@ -1,0 +1,170 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/run"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+	"github.com/stowage-k8s/stowage/internal/simulation"
+)
+
+// clusterFlags say which cluster, and how it schedules.
+type clusterFlags struct {
+	built      *options
+	client     connect.Flags
+	inCluster  bool
+	schedulers []string
+}
+
+func (f *clusterFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.client.Add(fs)
+	fs.BoolVar(&f.inCluster, "in-cluster", false, "the cluster that the program runs in, as a Job does")
+	fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "a KubeSchedulerConfiguration as one of the cluster's schedulers runs with; may be given several times. "+
+		"Known without: default-scheduler as it is by default, and the profiles that are shipped for stowage-scheduler")
+	logsapi.AddFlags(f.built.logging, fs)
+	_ = cmd.MarkFlagFilename("scheduler-config", "yaml", "yml", "json")
+	_ = cmd.RegisterFlagCompletionFunc("context", f.completeContexts)
+}
+
+func (f *clusterFlags) completeContexts(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return f.contexts(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// contexts returns the names of the contexts that there are.
+func (f *clusterFlags) contexts() []string {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.client.Kubeconfig
+	raw, err := rules.Load()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for name := range raw.Contexts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// validate checks what can be checked without a cluster. Where something is to be done,
+// the cluster must be named: the current context is whatever somebody worked on last.
+func (f *clusterFlags) validate(forReal bool) error {
+	switch {
+	case f.inCluster && (f.client.Context != "" || f.client.Kubeconfig != ""):
+		return refused(errors.New("--in-cluster: the cluster that it runs in needs no --context and no --kubeconfig"))
+	case forReal && !f.inCluster && f.client.Context == "":
+		return refusedf("name the cluster that this is to be done to: give --context (there are: %s), or --in-cluster", strings.Join(f.contexts(), ", "))
+	case f.client.Context != "" && !slices.Contains(f.contexts(), f.client.Context):
+		return refusedf("--context: there is no context %q in the kubeconfig; there are: %s", f.client.Context, strings.Join(f.contexts(), ", "))
+	}
+	if !f.inCluster && f.client.Kubeconfig == "" && f.client.Context == "" {
+		if names := f.contexts(); len(names) > 0 {
+			// As kubectl does, for what only looks.
+			f.client.Context = currentContext()
+		}
+	}
+	_, _, err := f.client.Config(program)
+	return refused(err)
+}
+
+func currentContext() string {
+	raw, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
+	if err != nil {
+		return ""
+	}
+	return raw.CurrentContext
+}
+
+// open follows the cluster until the context ends.
+func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, error) {
+	found, err := f.client.Connect(ctx, program)
+	if err != nil {
+		return nil, nil, err
+	}
+	live, err := run.Open(ctx, found, strings.TrimPrefix(found.Name, "context "))
+	if err != nil {
+		return nil, nil, err
+	}
+	if missing := live.Missing(); len(missing) > 0 {
+		fmt.Fprintf(os.Stderr, "Note: the cluster does not have, or gives no right to list and watch, %s: where pods need them, predictions may be wrong\n", strings.Join(missing, ", "))
+	}
+	return live, found, nil
+}
+
+// profiles returns the schedulers that are known.
+func (f *clusterFlags) profiles() ([]*schedulerconfig.KubeSchedulerProfile, error) {
+	profiles, err := simulation.Load(simulation.Configurations{BuiltIn: f.built.configurations, Files: f.schedulers, Registry: f.built.registry})
+	if err != nil {
+		return nil, refused(fmt.Errorf("--scheduler-config: %w", err))
+	}
+	return profiles, nil
+}
+
+// assessor returns what predicts, and what knows preemptible nodes.
+func (f *clusterFlags) assessor() (*assess.Assessor, preemptible.Recognizer, error) {
+	profiles, err := f.profiles()
+	if err != nil {
+		return nil, preemptible.Recognizer{}, err
+	}
+	var recognizer preemptible.Recognizer
+	for _, profile := range profiles {
+		if o, has := f.built.preemptible(profile); has {
+			recognizer.Labels = append(recognizer.Labels, o.Nodes.Labels...)
+			recognizer.Notices = append(recognizer.Notices, o.Nodes.Notices...)
+		}
+	}
+	a, err := assess.New(assess.Options{Profiles: profiles, Registry: f.built.registry})
+	if err != nil {
+		return nil, recognizer, refused(fmt.Errorf("--scheduler-config: %w", err))
+	}
+	return a, recognizer, nil
+}
+
+// sourceFlags say where a picture is from: a cluster or a record of one.
+type sourceFlags struct {
+	clusterFlags
+	fromDump string
+}
+
+func (f *sourceFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.clusterFlags.add(cmd, fs)
+	fs.StringVar(&f.fromDump, "from-dump", "", "the cluster in this file instead of a live one: what `stowage-descheduler plan --dump` writes, or `kubectl get -o json`")
+}
+
+// validate checks what can be checked without a cluster.
+func (f *sourceFlags) validate() error {
+	if f.fromDump != "" {
+		if f.client.Kubeconfig != "" || f.client.Context != "" || f.inCluster {
+			return refused(errors.New("--from-dump: it needs no cluster, so leave out --kubeconfig, --context and --in-cluster"))
+		}
+		return nil
+	}
+	return f.clusterFlags.validate(false)
+}
+
+// picture returns the cluster, and what to call it.
+func (f *sourceFlags) snapshot(ctx context.Context) (*cluster.Snapshot, string, error) {
+	if f.fromDump != "" {
+		s, err := cluster.ReadDumpFile(f.fromDump)
+		return s, f.fromDump, err
+	}
+	live, found, err := f.open(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	return live.Picture().Snapshot, found.Name, nil
+}

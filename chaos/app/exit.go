@@ -1,0 +1,68 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
+)
+
+// The exit codes.
+const (
+	exitError        = 1
+	exitBroken       = 2
+	exitInconclusive = 3
+	exitRefused      = 4
+)
+
+// exit is an error with an exit code of its own.
+type exit struct {
+	error
+	code int
+}
+
+func (e exit) Unwrap() error { return e.error }
+
+// refused marks an error that says why nothing was done at all.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exit{err, exitRefused}
+}
+
+func refusedf(format string, args ...any) error { return refused(fmt.Errorf(format, args...)) }
+
+// verdictError returns the error that stands for how a run ended; nil where the steady
+// state held.
+func verdictError(end journal.End) error {
+	codes := map[journal.Verdict]int{
+		journal.Failed: exitError, journal.Broken: exitBroken, journal.Inconclusive: exitInconclusive, journal.Refused: exitRefused,
+	}
+	code, bad := codes[end.Verdict]
+	if !bad {
+		return nil
+	}
+	return exit{errors.New(verdictLine(end)), code}
+}
+
+// verdictLine says how a run ended.
+func verdictLine(end journal.End) string {
+	if len(end.Reasons) == 0 {
+		return string(end.Verdict)
+	}
+	return fmt.Sprintf("%s: %s", end.Verdict, strings.Join(end.Reasons, "; "))
+}
+
+// ExitCode returns the exit code for what the command returned.
+func ExitCode(err error) int {
+	var e exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &e):
+		return e.code
+	}
+	return exitError
+}

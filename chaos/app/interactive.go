@@ -1,0 +1,189 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/faults"
+	"github.com/stowage-k8s/stowage/chaos/run"
+	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/chaos/tui"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/version"
+)
+
+func newInteractiveCommand(built *options) *cobra.Command {
+	flags := &runFlags{clusterFlags: clusterFlags{built: built}}
+	cmd := &cobra.Command{
+		Use:   "interactive",
+		Short: "Browse a cluster, pick a victim and watch the recovery, in the terminal",
+		Long: `Shows namespaces, zones, nodes, workloads, pods and budgets as they are, and what may go
+now. Pick a victim, see what its loss would do, do it, and watch the workloads recover. One
+key aborts and puts everything back; ? shows all keys.`,
+		Example: `  stowage-chaos interactive --context staging
+  stowage-chaos interactive --context staging --no-dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
+				return refused(errors.New("this needs a terminal"))
+			}
+			if err := flags.validate(); err != nil {
+				return err
+			}
+			return flags.interact(cmd.Context())
+		},
+	}
+	flags.add(cmd, cmd.Flags())
+	return cmd
+}
+
+func (f *runFlags) interact(ctx context.Context) error {
+	assessor, _, err := f.assessor()
+	if err != nil {
+		return err
+	}
+	defer assessor.Close()
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	live, _, err := f.open(following)
+	if err != nil {
+		return err
+	}
+	klog.LogToStderr(false) // which would spoil the screen
+	klog.SetOutput(nowhere{})
+	id := newID()
+	written, path, err := f.openJournal(id)
+	if err != nil {
+		return err
+	}
+	a := &actions{flags: f, live: live, assessor: assessor, id: id, options: run.Options{
+		ID: id, Scenario: &scenario.Scenario{}, DryRun: !f.noDryRun, Journal: written,
+		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: os.Args[1:],
+	}}
+	err = tui.Run(ctx, tui.Options{Source: live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: live.Name, DryRun: !f.noDryRun})
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	if path != "" {
+		fmt.Fprintln(os.Stderr, "journal:", path)
+	}
+	return errors.Join(err, written.Close())
+}
+
+// nowhere swallows what is written to it.
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+
+// actions implements tui.Actions. Each victim is a run of its own.
+type actions struct {
+	flags    *runFlags
+	live     *run.Live
+	assessor *assess.Assessor
+	id       string
+	options  run.Options
+
+	mu     sync.Mutex
+	cancel context.CancelFunc
+}
+
+// choose returns the victim as a choice.
+func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, error) {
+	c := &fault.Choice{How: v.How}
+	switch v.Kind {
+	case tui.Node, tui.Zone:
+		for _, node := range picture.Nodes {
+			if v.Kind == tui.Node && node.UID == v.UID || v.Kind == tui.Zone && node.Labels[corev1.LabelTopologyZone] == v.Name {
+				c.Nodes = append(c.Nodes, node)
+				c.Dead = v.How == assess.Down && undo.Fake(node)
+			}
+		}
+	default:
+		for _, pod := range target.All(picture) {
+			if (v.Kind == tui.Pod && pod.UID == v.UID || v.Kind == tui.Workload && pod.Workload != nil && pod.Workload.UID == v.UID) && !cluster.Static(pod.Pod) {
+				c.Pods = append(c.Pods, pod)
+			}
+		}
+	}
+	if c.Empty() {
+		return nil, fmt.Errorf("%s is gone, or nothing that can be taken away", v)
+	}
+	c.Candidates = len(c.Pods) + len(c.Nodes)
+	return c, nil
+}
+
+// Preview implements tui.Actions.
+func (a *actions) Preview(ctx context.Context, v tui.Victim) (*assess.Prediction, error) {
+	picture := a.live.Picture()
+	choice, err := a.choose(picture, v)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.assessor.Predict(ctx, picture, choice.Loss())
+}
+
+// Do implements tui.Actions.
+func (a *actions) Do(ctx context.Context, v tui.Victim) error {
+	if a.options.DryRun {
+		return errors.New("a dry run does nothing")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.mu.Lock()
+	a.cancel = cancel
+	a.mu.Unlock()
+	options := a.options
+	options.Seed = draw.NewSeed()
+	end, err := run.In(ctx, a.live, options, func(ctx context.Context, s *run.Session) error {
+		picture := a.live.Picture()
+		choice, err := a.choose(picture, v)
+		if err != nil {
+			return err
+		}
+		if len(choice.Nodes) == 0 {
+			if _, _, err = s.Take(ctx, string(v.How), picture, choice); err != nil {
+				return err
+			}
+		} else if err := s.Inject(ctx, string(v.How), faults.Lose, picture, choice); err != nil {
+			return err
+		}
+		return s.AwaitRecovery(ctx, a.flags.patience)
+	})
+	if err == nil {
+		err = verdictError(end)
+	}
+	return err
+}
+
+// Abort implements tui.Actions.
+func (a *actions) Abort() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cancel != nil {
+		a.cancel()
+	}
+}
+
+// Restore implements tui.Actions: the runs put everything back themselves.
+func (a *actions) Restore(ctx context.Context) error {
+	if a.options.DryRun {
+		return nil
+	}
+	_, err := undo.Restore(ctx, a.live.Client, a.id, nil)
+	return err
+}

@@ -1,0 +1,118 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/report"
+	common "github.com/stowage-k8s/stowage/internal/report"
+)
+
+// outputFlags say how and where to show what came of it.
+type outputFlags struct {
+	format report.Format
+	file   string
+}
+
+func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.format = report.Table
+	fs.VarP(&f.format, "output", "o", "how to show what came of it: table, wide, json, yaml, junit, markdown or html; a dry run has the first four")
+	fs.StringVar(&f.file, "output-file", "", "where to write that instead of to the screen")
+	var names []string
+	for _, format := range report.Formats {
+		names = append(names, string(format))
+	}
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// validate says whether a file can be written, before anything is done that it is about.
+func (f *outputFlags) validate() error {
+	if f.file == "" {
+		return nil
+	}
+	probe, err := os.CreateTemp(filepath.Dir(f.file), "."+filepath.Base(f.file)+"-*")
+	if err != nil {
+		return fmt.Errorf("--output-file: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// write writes to the screen, or a file as a whole.
+func (f *outputFlags) write(out io.Writer, write func(io.Writer) error) error {
+	if f.file == "" {
+		return write(out)
+	}
+	return common.WriteFile(f.file, write)
+}
+
+// report shows a report.
+func (f *outputFlags) report(out io.Writer, r *report.Report) error {
+	return f.write(out, func(w io.Writer) error { return r.Write(w, f.format) })
+}
+
+// preview is what a dry run shows to programs.
+type preview struct {
+	Seed        string               `json:"seed"`
+	Choices     []*journal.Choice    `json:"choices"`
+	Predictions []*assess.Prediction `json:"predictions"`
+	Notes       []string             `json:"notes,omitempty"`
+	Checks      []*journal.Check     `json:"checks,omitempty"`
+	End         *journal.End         `json:"end,omitempty"`
+}
+
+// preview shows what a dry run would do.
+func (f *outputFlags) preview(out io.Writer, records []journal.Record) error {
+	p := preview{Choices: []*journal.Choice{}, Predictions: []*assess.Prediction{}}
+	for _, r := range records {
+		switch {
+		case r.Start != nil:
+			p.Seed = r.Start.Seed
+		case r.Choice != nil:
+			p.Choices = append(p.Choices, r.Choice)
+		case r.Prediction != nil:
+			p.Predictions = append(p.Predictions, r.Prediction)
+		case r.Note != nil:
+			p.Notes = append(p.Notes, r.Note.Message)
+		case r.Check != nil:
+			p.Checks = append(p.Checks, r.Check)
+		case r.End != nil:
+			p.End = r.End
+		}
+	}
+	return f.write(out, func(w io.Writer) error {
+		if f.format != report.Table && f.format != report.Wide {
+			return writeDocument(w, string(f.format), p)
+		}
+		for _, prediction := range p.Predictions {
+			if err := assess.WriteTable(w, prediction, f.format == report.Wide); err != nil {
+				return err
+			}
+		}
+		_, err := fmt.Fprintf(w, "\nA dry run: nothing was done. --no-dry-run --seed %s does it.\n", p.Seed)
+		return err
+	})
+}
+
+// writeDocument writes a value as JSON or YAML.
+func writeDocument(w io.Writer, format string, value any) error {
+	switch format {
+	case "json":
+		return common.WriteJSON(w, value)
+	case "yaml":
+		data, err := yaml.Marshal(value)
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		return err
+	}
+	return refusedf("-o %s: this has table, wide, json and yaml", format)
+}

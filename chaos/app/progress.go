@@ -1,0 +1,95 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+// progress shows how a run goes on: what is drawn and what goes wrong as lines that stay,
+// and how far it is as a status.
+type progress struct {
+	live  *report.Live
+	begin time.Time
+	quiet bool
+
+	gone, kept, recovered, lost int
+	step                        string
+}
+
+func newProgress(live *report.Live) *progress { return &progress{live: live, begin: time.Now()} }
+
+// record is an observer of records.
+func (p *progress) record(r journal.Record) {
+	switch {
+	case r.StepBegin != nil:
+		p.step = r.StepBegin.Name
+	case r.Choice != nil:
+		p.say(r.Time, "%s", choiceLine(r.Choice))
+	case r.Answer != nil:
+		p.answer(r)
+	case r.Lost != nil && !r.Lost.Drawn:
+		p.lost++
+	case r.Recovered != nil:
+		p.recovered++
+	case r.Note != nil:
+		p.say(r.Time, "%s", r.Note.Message)
+	case r.Check != nil && !r.Check.OK:
+		p.say(r.Time, "probe %s is not OK: %s", r.Check.Probe, r.Check.Message)
+	case r.End != nil:
+		p.show()
+		p.live.Keep()
+		return
+	default:
+		return
+	}
+	p.show()
+}
+
+func (p *progress) answer(r journal.Record) {
+	a := r.Answer
+	switch a.Outcome {
+	case disruption.Evicted, disruption.Deleted:
+		p.gone++
+	case disruption.NotAsked, disruption.RefusedByBudget:
+		p.kept++
+	default:
+		p.say(r.Time, "pod %s/%s: %s: %s", a.Victim.Namespace, a.Victim.Pod, a.Outcome, a.Error)
+	}
+}
+
+func (p *progress) say(at time.Time, format string, args ...any) {
+	p.live.Println(at.Format(time.TimeOnly) + " " + fmt.Sprintf(format, args...))
+}
+
+func (p *progress) show() {
+	p.live.Show(fmt.Sprintf("%s %s: %d pods taken, %d kept by budgets, %d recovered, %d lost besides",
+		time.Since(p.begin).Round(time.Second), p.step, p.gone, p.kept, p.recovered, p.lost))
+}
+
+// named is how many victims a line names.
+const named = 3
+
+// choiceLine says what was drawn.
+func choiceLine(c *journal.Choice) string {
+	var names []string
+	for _, v := range c.Victims {
+		names = append(names, fmt.Sprintf("pod %s/%s on %s", v.Namespace, v.Pod, v.Node))
+	}
+	for _, node := range c.Nodes {
+		names = append(names, "node "+node)
+	}
+	if len(names) == 0 {
+		return fmt.Sprintf("%s: nothing to take away, of %d candidates", c.Fault, c.Candidates)
+	}
+	more := ""
+	if len(names) > named {
+		more = fmt.Sprintf(" and %d more", len(names)-named)
+		names = names[:named]
+	}
+	return fmt.Sprintf("%s: %s%s, of %d candidates", c.How, strings.Join(names, ", "), more, c.Candidates)
+}

@@ -1,0 +1,230 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/rand"
+
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/faults"
+	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/latency"
+	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/chaos/run"
+	"github.com/stowage-k8s/stowage/chaos/scenario"
+	common "github.com/stowage-k8s/stowage/internal/report"
+	"github.com/stowage-k8s/stowage/internal/version"
+)
+
+// runFlags are those of every command that does something.
+type runFlags struct {
+	clusterFlags
+	noDryRun bool
+	seed     string
+	journal  string
+	patience time.Duration
+	output   outputFlags
+	telling  tellingFlags
+
+	minAvailability string
+	maxRecovery     time.Duration
+}
+
+func (f *runFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.clusterFlags.add(cmd, fs)
+	fs.BoolVar(&f.noDryRun, "no-dry-run", false, "do it; without, only show what would be done. It takes --context or --in-cluster")
+	fs.StringVar(&f.seed, "seed", "", "draw with this `number`: the same seed draws the same victims out of the same cluster; without one, nobody can foresee what is drawn")
+	fs.StringVar(&f.journal, "journal", "", "the `file` to write what happens to, as JSON lines: chaos-ID.jsonl in the current folder unless given, and none for a dry run; - for none")
+	fs.DurationVar(&f.patience, "recovery-timeout", 10*time.Minute, "how long the workloads may take to recover. Pods on a dead node are only replaced once they are deleted, by default after 5 minutes")
+	f.output.add(cmd, fs)
+	f.telling.add(fs)
+}
+
+// addObjectives adds the flags for what a command is measured by; a scenario has its own.
+func (f *runFlags) addObjectives(fs *pflag.FlagSet) {
+	fs.StringVar(&f.minAvailability, "min-availability", "", "how many of its desired pods every workload must have ready all the time: a `number` or a percentage; what falls short is a broken steady state")
+	fs.DurationVar(&f.maxRecovery, "max-recovery", 0, "how long it may take from a pod's loss until its replacement is ready; longer is a broken steady state")
+}
+
+func (f *runFlags) objectives() (scenario.Objectives, error) {
+	var o scenario.Objectives
+	if f.minAvailability != "" {
+		value := intstr.Parse(f.minAvailability)
+		if _, err := intstr.GetScaledValueFromIntOrPercent(&value, 100, true); err != nil {
+			return o, refusedf("--min-availability=%s: must be a number or a percentage, such as 2 or 60%%", f.minAvailability)
+		}
+		o.MinAvailability = &value
+	}
+	if f.maxRecovery < 0 {
+		return o, refusedf("--max-recovery=%s: must be more than 0", f.maxRecovery)
+	}
+	if f.maxRecovery > 0 {
+		o.MaxRecovery = &metav1.Duration{Duration: f.maxRecovery}
+	}
+	return o, nil
+}
+
+// validate checks what can be checked without a cluster.
+func (f *runFlags) validate() error {
+	if f.patience < 0 {
+		return refusedf("--recovery-timeout=%s: must be 0 or more", f.patience)
+	}
+	if err := f.telling.validate(); err != nil {
+		return err
+	}
+	if err := f.output.validate(); err != nil {
+		return refused(err)
+	}
+	return f.clusterFlags.validate(f.noDryRun)
+}
+
+// plugins returns the faults that there are.
+func (f *runFlags) plugins() ([]fault.Plugin, error) {
+	a, recognizer, err := f.assessor()
+	if err != nil {
+		return nil, err
+	}
+	a.Close()
+	return append(faults.All(recognizer), f.built.faults...), nil
+}
+
+// command carries out a command that is a fault, with its arguments.
+func (f *runFlags) command(cmd *cobra.Command, kind string, arguments any) error {
+	objectives, err := f.objectives()
+	if err != nil {
+		return err
+	}
+	plugins, err := f.plugins()
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(arguments)
+	if err != nil {
+		return err
+	}
+	for _, plugin := range plugins {
+		if plugin.Name == kind {
+			if _, err := plugin.New(data); err != nil {
+				return refused(field.AsFlags(err))
+			}
+		}
+	}
+	s, err := scenario.Of(kind, json.RawMessage(data), scenario.Frame{Objectives: objectives}, plugins, f.built.probes)
+	if err != nil {
+		return refused(err)
+	}
+	if err := f.validate(); err != nil {
+		return err
+	}
+	return f.scenario(cmd, s)
+}
+
+// chosenSeed returns the seed of the flag, the scenario's or a new one.
+func (f *runFlags) chosenSeed(s *scenario.Scenario) (draw.Seed, error) {
+	switch {
+	case f.seed != "":
+		seed, err := draw.ParseSeed(f.seed)
+		if err != nil {
+			return 0, refusedf("--seed: %w", err)
+		}
+		return seed, nil
+	case s != nil && s.Seed != nil:
+		return *s.Seed, nil
+	}
+	return draw.NewSeed(), nil
+}
+
+// newID returns the id of a run, which is fit for a label and sorts by time.
+func newID() string { return time.Now().UTC().Format("20060102-150405-") + rand.String(4) }
+
+// openJournal creates the journal's file, where there is to be one.
+func (f *runFlags) openJournal(id string) (*journal.Writer, string, error) {
+	path := f.journal
+	switch {
+	case path == "-" || path == "" && !f.noDryRun:
+		return nil, "", nil
+	case path == "":
+		path = "chaos-" + id + ".jsonl"
+	}
+	w, err := journal.Create(path)
+	if err != nil {
+		return nil, "", refusedf("--journal: %w", err)
+	}
+	return w, path, nil
+}
+
+// scenario carries a scenario out, and shows what came of it.
+func (f *runFlags) scenario(cmd *cobra.Command, s *scenario.Scenario) error {
+	_, err := f.carryOut(cmd.Context(), cmd.OutOrStdout(), s)
+	return err
+}
+
+// carryOut carries a scenario out and returns its records.
+func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scenario) ([]journal.Record, error) {
+	seed, err := f.chosenSeed(s)
+	if err != nil {
+		return nil, err
+	}
+	assessor, _, err := f.assessor()
+	if err != nil {
+		return nil, err
+	}
+	defer assessor.Close()
+	// What follows the cluster ends with the run, not before: it is still to be put back.
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	live, found, err := f.open(following)
+	if err != nil {
+		return nil, err
+	}
+	tells, err := f.telling.open(following, found, f.noDryRun)
+	if err != nil {
+		return nil, refused(err)
+	}
+	defer tells.close(ctx)
+	id := newID()
+	written, path, err := f.openJournal(id)
+	if err != nil {
+		return nil, err
+	}
+	var records []journal.Record
+	shown := newProgress(common.NewLive(os.Stderr))
+	end, err := run.Run(ctx, live, run.Options{
+		ID: id, Scenario: s, Seed: seed, DryRun: !f.noDryRun, Assessor: assessor, Journal: written,
+		Observers:        []func(journal.Record){func(r journal.Record) { records = append(records, r) }, shown.record, tells.record},
+		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: os.Args[1:],
+	})
+	err = errors.Join(err, written.Close())
+	if path != "" {
+		fmt.Fprintf(os.Stderr, "journal: %s (stowage-chaos report %s shows it again)\n", path, filepath.Base(path))
+	}
+	err = errors.Join(err, f.show(out, records))
+	if errors.Is(err, latency.ErrFakeNode) {
+		return records, refused(err)
+	}
+	if err != nil {
+		return records, err
+	}
+	return records, verdictError(end)
+}
+
+// show shows what came of a run: what it would do of a dry run, else a report.
+func (f *runFlags) show(out io.Writer, records []journal.Record) error {
+	if !f.noDryRun {
+		return f.output.preview(out, records)
+	}
+	return f.output.report(out, report.From(journal.NewRun(&journal.Contents{Records: records})))
+}

@@ -1,0 +1,276 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/calendar"
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/chaos/run"
+	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/chaos/schedule"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/connect"
+	common "github.com/stowage-k8s/stowage/internal/report"
+	"github.com/stowage-k8s/stowage/internal/version"
+)
+
+// scheduleFlags are those of schedule.
+type scheduleFlags struct {
+	runFlags
+	config   schedule.Config
+	calendar calendar.Calendar
+	lateness time.Duration
+	state    string
+	mode     string
+}
+
+func newScheduleCommand(built *options) *cobra.Command {
+	flags := &scheduleFlags{runFlags: runFlags{clusterFlags: clusterFlags{built: built}}, config: schedule.DefaultConfig()}
+	cmd := &cobra.Command{
+		Use:   "schedule",
+		Short: "Kill pods of workloads that have opted in, on a day's schedule",
+		Long: `Draws a schedule at the run hour of each run day, of kills at random moments between the
+start and the end hour, for workloads that have opted in by labels or annotations:
+chaos.stowage.dev/enabled, mtbf, kill-mode, kill-value and identifier, or those of
+kube-monkey by their own names. It keeps to it until it is told to end; a restart goes on
+with the day's schedule, which is kept in a ConfigMap.
+
+Without --no-dry-run it shows the schedule that it would draw for today, and ends.`,
+		Example: `  # what would happen today
+  stowage-chaos schedule --context staging
+
+  # in a Deployment
+  stowage-chaos schedule --timezone Europe/Berlin --in-cluster --no-dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
+	}
+	fs := cmd.Flags()
+	flags.add(cmd, fs)
+	c := &flags.config
+	fs.IntVar(&c.RunHour, "run-hour", c.RunHour, "the hour, from 0 to 23, when a day's schedule is drawn")
+	fs.IntVar(&c.StartHour, "start-hour", c.StartHour, "the hour from which kills may happen")
+	fs.IntVar(&c.EndHour, "end-hour", c.EndHour, "the hour from which they may not any more")
+	fs.StringSliceVar(&c.RunDays, "run-days", c.RunDays, "the days of the week with kills")
+	fs.StringSliceVar(&c.Namespaces, "namespaces", nil, "only in these namespaces: names, or patterns such as team-*")
+	fs.StringSliceVar(&c.ExcludedNamespaces, "excluded-namespaces", c.ExcludedNamespaces, "never in these namespaces, whatever --namespaces says")
+	fs.IntVar(&c.MinWorkdays, "min-workdays", 0, "the least number of workdays from one kill of a workload to the next, where the workload says nothing itself")
+	fs.DurationVar(&flags.lateness, "lateness", 10*time.Minute, "by how much a kill may be late; later it is missed, and not made up for")
+	flags.calendar.Add(fs)
+	fs.Lookup("timezone").Usage = "the `zone` of all hours and times, by its IANA name such as Europe/Berlin: UTC unless given"
+	fs.StringVar(&flags.state, "state-config-map", connect.OwnNamespace()+"/"+program+"-schedule", "where the day's schedule is kept, as NAMESPACE/NAME")
+	fs.StringVar(&flags.mode, "mode", string(assess.Evict), "evict, within budgets; delete takes pods whatever their budgets say")
+	return cmd
+}
+
+// rules checks what the flags say.
+func (f *scheduleFlags) rules() (*schedule.Rules, error) {
+	excluded, err := f.calendar.Compile()
+	if err != nil {
+		return nil, refused(field.AsFlags(err))
+	}
+	if f.calendar.Timezone != "" {
+		f.config.TimeZone = string(f.calendar.Timezone)
+	}
+	f.config.LatenessSeconds = int(f.lateness / time.Second)
+	rules, err := schedule.NewRules(f.config, excluded.Excluded)
+	if err != nil {
+		return nil, refused(err)
+	}
+	if f.mode != string(assess.Evict) && f.mode != string(assess.Delete) {
+		return nil, refusedf("--mode=%s: must be evict or delete", f.mode)
+	}
+	if namespace, name, both := strings.Cut(f.state, "/"); !both || namespace == "" || name == "" {
+		return nil, refusedf("--state-config-map=%s: must be NAMESPACE/NAME", f.state)
+	}
+	return rules, nil
+}
+
+func (f *scheduleFlags) run(cmd *cobra.Command) error {
+	rules, err := f.rules()
+	if err != nil {
+		return err
+	}
+	if err := f.validate(); err != nil {
+		return err
+	}
+	seed, err := f.chosenSeed(nil)
+	if err != nil {
+		return err
+	}
+	following, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	defer stop()
+	live, found, err := f.open(following)
+	if err != nil {
+		return err
+	}
+	k := &keeper{flags: f, rules: rules, live: live, cluster: found, seed: seed}
+	if !f.noDryRun {
+		return k.show(cmd.Context(), cmd.OutOrStdout())
+	}
+	return k.keep(cmd.Context(), cmd.OutOrStdout())
+}
+
+// keeper keeps to a schedule.
+type keeper struct {
+	flags   *scheduleFlags
+	rules   *schedule.Rules
+	live    *run.Live
+	cluster *connect.Cluster
+	seed    draw.Seed
+	session *run.Session
+	// drawn is whose turn it is: victims are drawn by the plan's seed.
+	tick int
+}
+
+// optIns reads what workloads say now.
+func (k *keeper) optIns(ctx context.Context) (schedule.OptIns, error) {
+	var sets []*appsv1.DaemonSet
+	list, err := k.cluster.AppsV1().DaemonSets("").List(ctx, metav1.ListOptions{})
+	switch {
+	case apierrors.IsForbidden(err): // they cannot opt in then
+	case err != nil:
+		return schedule.OptIns{}, fmt.Errorf("listing daemonsets: %w", err)
+	default:
+		for i := range list.Items {
+			sets = append(sets, &list.Items[i])
+		}
+	}
+	return k.rules.ReadOptIns(k.live.Picture().Snapshot, sets), nil
+}
+
+// plannedDay is what a dry run shows to programs.
+type plannedDay struct {
+	Plan     schedule.Plan      `json:"plan"`
+	Problems []schedule.Problem `json:"problems,omitempty"`
+	Excluded []string           `json:"excluded,omitempty"`
+}
+
+// show shows the schedule that would be drawn for today.
+func (k *keeper) show(ctx context.Context, out io.Writer) error {
+	optIns, err := k.optIns(ctx)
+	if err != nil {
+		return err
+	}
+	today := schedule.Date(time.Now().In(k.rules.Zone()).Format(time.DateOnly))
+	plan := k.rules.Day(k.seed, today, optIns.Workloads, nil)
+	err = k.flags.output.write(out, func(w io.Writer) error {
+		if format := k.flags.output.format; format != report.Table && format != report.Wide {
+			return writeDocument(w, string(format), plannedDay{plan, optIns.Problems, optIns.Excluded})
+		}
+		fmt.Fprint(w, common.Table(schedule.State{Plan: plan}.Rows(k.rules.Zone())))
+		for _, problem := range optIns.Problems {
+			fmt.Fprintln(w, "left alone:", problem)
+		}
+		if plan.Why != "" {
+			fmt.Fprintln(w, "nothing is killed today:", plan.Why)
+		}
+		_, err := fmt.Fprintf(w, "\n%d kills of %d workloads that have opted in, with seed %s. A dry run: nothing was done.\n", len(plan.Kills), len(optIns.Workloads), k.seed)
+		return err
+	})
+	if err == nil && len(optIns.Workloads) == 0 {
+		return exit{errors.New("no workload has opted in"), exitInconclusive}
+	}
+	return err
+}
+
+// keep keeps to the schedule until the context ends.
+func (k *keeper) keep(ctx context.Context, out io.Writer) error {
+	assessor, _, err := k.flags.assessor()
+	if err != nil {
+		return err
+	}
+	defer assessor.Close()
+	namespace, name, _ := strings.Cut(k.flags.state, "/")
+	store := schedule.NewStore(k.cluster, namespace, name)
+	state, err := store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	runner := &schedule.Runner{
+		Scheduler: schedule.NewScheduler(k.rules, k.seed, state), Store: store, Clock: clock.RealClock{},
+		OptIns: func() (schedule.OptIns, error) { return k.optIns(ctx) },
+		Kill:   k.kill, Drawn: k.drawn,
+		Over: func(done schedule.Done) {
+			k.session.Note("the kill of %s: %s %s", done.Workload, done.Outcome, done.Message)
+		},
+	}
+	return k.flags.within(ctx, k.live, k.cluster, out, k.seed, assessor, func(ctx context.Context, s *run.Session) error {
+		k.session = s
+		return runner.Run(ctx)
+	})
+}
+
+func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
+	k.session.Note("the schedule for %s: %d kills of %d workloads", plan.Date, len(plan.Kills), len(optIns.Workloads))
+	for _, kill := range plan.Kills {
+		k.session.Note("%s: %s", kill.At.In(k.rules.Zone()).Format("15:04:05 MST"), kill.Workload)
+	}
+	for _, problem := range optIns.Problems {
+		k.session.Note("left alone: %s", problem)
+	}
+}
+
+// kill takes the victims of a kill.
+func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (schedule.Outcome, string) {
+	picture := k.live.Picture()
+	var pods []target.Pod
+	for _, pod := range target.All(picture) {
+		if pod.WorkloadKey() == kill.Workload && !cluster.Static(pod.Pod) {
+			pods = append(pods, pod)
+		}
+	}
+	choice := &fault.Choice{How: assess.How(k.flags.mode), Candidates: len(pods), Pods: schedule.Victims(seed, kill, pods)}
+	gone, kept, err := k.session.Take(ctx, "schedule", picture, choice)
+	switch {
+	case gone > 0:
+		return schedule.Killed, fmt.Sprintf("%d of %d pods", gone, len(choice.Pods))
+	case err != nil:
+		return schedule.Failed, err.Error()
+	case len(kept) > 0:
+		return schedule.Kept, fmt.Sprintf("%d pods, by their budgets", len(kept))
+	}
+	return schedule.Kept, "there was no pod to take"
+}
+
+// within calls the function within a run that has no scenario, and shows what came of it.
+func (f *runFlags) within(ctx context.Context, live *run.Live, found *connect.Cluster, out io.Writer, seed draw.Seed, assessor *assess.Assessor, do func(context.Context, *run.Session) error) error {
+	tells, err := f.telling.open(context.WithoutCancel(ctx), found, f.noDryRun)
+	if err != nil {
+		return refused(err)
+	}
+	defer tells.close(ctx)
+	id := newID()
+	written, _, err := f.openJournal(id)
+	if err != nil {
+		return err
+	}
+	var records []journal.Record
+	shown := newProgress(common.NewLive(os.Stderr))
+	end, err := run.In(ctx, live, run.Options{
+		ID: id, Scenario: &scenario.Scenario{}, Seed: seed, Assessor: assessor, Journal: written,
+		Observers:        []func(journal.Record){func(r journal.Record) { records = append(records, r) }, shown.record, tells.record},
+		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: os.Args[1:],
+	}, do)
+	if err = errors.Join(err, written.Close(), f.show(out, records)); err != nil {
+		return err
+	}
+	return verdictError(end)
+}

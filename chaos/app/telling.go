@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/metrics"
+	"github.com/stowage-k8s/stowage/chaos/notify"
+	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/telemetry"
+	"github.com/stowage-k8s/stowage/internal/version"
+)
+
+const (
+	// servingPort is where metrics are served, if that is asked for.
+	servingPort = 10260
+	// exportTimeout is how long the end of a run may take to be told of, and lastWords when
+	// the program was told to end.
+	exportTimeout = 10 * time.Second
+	lastWords     = 500 * time.Millisecond
+)
+
+// tellingFlags say whom to tell what happens, besides the screen and the journal.
+type tellingFlags struct {
+	notify      notify.Flags
+	serving     telemetry.ServingFlags
+	serves      func() bool
+	textfile    string
+	pushgateway string
+}
+
+func (f *tellingFlags) add(fs *pflag.FlagSet) {
+	f.notify.Add(fs)
+	f.serving.Add(fs, program, servingPort)
+	f.serves = func() bool { return fs.Changed("secure-port") }
+	fs.Lookup("secure-port").Usage = fmt.Sprintf("serve health and metrics with HTTPS on this port, such as %d; served only where this is given", servingPort)
+	fs.StringVar(&f.textfile, "metrics-textfile", "", "a `file` to write the metrics to at the end, for the node exporter's textfile collector: must end in .prom")
+	fs.StringVar(&f.pushgateway, "pushgateway", "", "a Prometheus Pushgateway to push the metrics to at the end, such as `http://pushgateway.monitoring:9091`")
+}
+
+func (f *tellingFlags) validate() error {
+	if f.textfile != "" && filepath.Ext(f.textfile) != ".prom" {
+		return refusedf("--metrics-textfile=%s: must end in .prom, for the node exporter reads no others", f.textfile)
+	}
+	return nil
+}
+
+// telling tells others of a run's records.
+type telling struct {
+	flags    *tellingFlags
+	metrics  *metrics.Recorder
+	notifier *notify.Notifier
+	events   *telemetry.EventLog // nil for a dry run
+	begin    notify.Event
+}
+
+// open returns what is to be closed.
+func (f *tellingFlags) open(ctx context.Context, cluster *connect.Cluster, forReal bool) (*telling, error) {
+	t := &telling{flags: f, metrics: metrics.NewRecorder(version.Stowage())}
+	var err error
+	if t.notifier, err = f.notify.New(ctx, os.Getenv); err != nil {
+		return nil, err
+	}
+	if f.serves() {
+		if err := f.serving.Serve(ctx, t.metrics.Handler()); err != nil {
+			return nil, err
+		}
+	}
+	if forReal {
+		t.events = telemetry.NewEventLog(ctx, cluster, program)
+	}
+	return t, nil
+}
+
+// record is an observer of records.
+func (t *telling) record(r journal.Record) {
+	t.metrics.Record(r)
+	for _, event := range t.notifications(r) {
+		if t.notifier != nil {
+			t.notifier.Send(event)
+		}
+	}
+	if t.events != nil && r.Request != nil {
+		v := r.Request.Victim
+		pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: v.Namespace, Name: v.Pod, UID: types.UID(v.UID)}
+		reason, note := "ChaosEviction", "Evicted by %s, run %s"
+		if r.Request.How == assess.Delete {
+			reason, note = "ChaosDeletion", "Deleted by %s, run %s"
+		}
+		t.events.Eventf(pod, nil, corev1.EventTypeNormal, reason, "Disrupting", note, program, t.begin.Run)
+	}
+}
+
+// notifications returns what people elsewhere are told of a record.
+func (t *telling) notifications(r journal.Record) []notify.Event {
+	event := t.begin
+	event.Time = r.Time
+	switch {
+	case r.Start != nil:
+		event.Run, event.Cluster, event.DryRun, event.Time = r.Start.ID, r.Start.Cluster, r.Start.DryRun, r.Time
+		t.begin = event
+		event.Event, event.Message = notify.Start, fmt.Sprintf("chaos begins, with seed %s", r.Start.Seed)
+	case r.Request != nil:
+		event.Event, event.Object = notify.Victim, "Pod "+r.Request.Victim.Namespace+"/"+r.Request.Victim.Pod
+		event.Message = fmt.Sprintf("%s: %s of %s", r.Request.How, event.Object, r.Request.Victim.Workload)
+	case r.Choice != nil && len(r.Choice.Nodes) > 0:
+		var events []notify.Event
+		for _, node := range r.Choice.Nodes {
+			event.Event, event.Object = notify.Victim, "Node "+node
+			event.Message = fmt.Sprintf("%s: %s", r.Choice.How, event.Object)
+			events = append(events, event)
+		}
+		return events
+	case r.End != nil:
+		event.Event, event.Verdict, event.Message = notify.End, string(r.End.Verdict), verdictLine(*r.End)
+		if r.End.Verdict == journal.Broken {
+			event.Event = notify.Broken
+		}
+	default:
+		return nil
+	}
+	return []notify.Event{event}
+}
+
+// close tells the last of it.
+func (t *telling) close(ctx context.Context) {
+	patience := exportTimeout
+	if ctx.Err() != nil {
+		patience = lastWords
+	}
+	if t.events != nil {
+		t.events.Close(ctx)
+	}
+	if t.notifier != nil {
+		t.notifier.Close()
+	}
+	var errs []error
+	if t.flags.textfile != "" {
+		errs = append(errs, t.metrics.WriteTextfile(t.flags.textfile))
+	}
+	if t.flags.pushgateway != "" {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		errs = append(errs, t.metrics.Push(ctx, t.flags.pushgateway, program))
+	}
+	if err := errors.Join(errs...); err != nil {
+		klog.FromContext(ctx).Error(err, "The metrics of this run were not handed on")
+	}
+}

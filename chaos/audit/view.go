@@ -1,0 +1,87 @@
+package audit
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+)
+
+// View is what a rule looks at, and reports to.
+type View struct {
+	*Inventory
+	preemptible preemptible.Recognizer
+	nodes       map[string]*corev1.Node
+	budgetsOf   map[*Workload][]Budget
+	workloadsOf map[string][]*Workload // by the name of the budget
+
+	rule     Rule
+	findings []Finding
+	unknown  []string
+}
+
+func newView(inventory *Inventory, recognizer preemptible.Recognizer) *View {
+	v := &View{
+		Inventory: inventory, preemptible: recognizer, nodes: map[string]*corev1.Node{},
+		budgetsOf: map[*Workload][]Budget{}, workloadsOf: map[string][]*Workload{},
+	}
+	for _, node := range inventory.Nodes {
+		v.nodes[node.Name] = node
+	}
+	byNamespace := map[string][]*Workload{}
+	for _, w := range inventory.Workloads {
+		byNamespace[w.Namespace] = append(byNamespace[w.Namespace], w)
+	}
+	for _, budget := range inventory.Budgets {
+		selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
+		if err != nil {
+			continue // the API server takes it to select nothing
+		}
+		for _, w := range byNamespace[budget.Namespace] {
+			if selector.Matches(labels.Set(w.Labels)) {
+				v.budgetsOf[w] = append(v.budgetsOf[w], budget)
+				v.workloadsOf[budgetName(budget)] = append(v.workloadsOf[budgetName(budget)], w)
+			}
+		}
+	}
+	return v
+}
+
+func budgetName(b Budget) string { return objectName("PodDisruptionBudget", b.Namespace, b.Name) }
+
+// BudgetsOf returns the budgets that select the workload's pods.
+func (v *View) BudgetsOf(w *Workload) []Budget { return v.budgetsOf[w] }
+
+// NodesOf returns the nodes that the workload's pods are on, each once. It says nothing
+// where a pod's node is not known.
+func (v *View) NodesOf(w *Workload) []*corev1.Node {
+	var nodes []*corev1.Node
+	for _, pod := range w.Pods {
+		if node := v.nodes[pod.Spec.NodeName]; node != nil && !slices.Contains(nodes, node) {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
+// Report adds a finding about a workload.
+func (v *View) Report(w *Workload, message, fix string) {
+	v.ReportObject(w.String(), w.File, message, fix)
+}
+
+// ReportObject adds a finding about any object.
+func (v *View) ReportObject(object, file, message, fix string) {
+	v.findings = append(v.findings, Finding{
+		Rule: v.rule.Name(), Severity: v.rule.Severity(), Object: object, File: file, Message: message, Fix: fix,
+	})
+}
+
+// Unknown says why the rule cannot be checked, or not everywhere.
+func (v *View) Unknown(reason string) {
+	if !slices.Contains(v.unknown, reason) {
+		v.unknown = append(v.unknown, reason)
+	}
+}

@@ -1,0 +1,153 @@
+package faults
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/chaos/latency"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+)
+
+// How the network is delayed.
+const (
+	viaAny       = "any"
+	viaHelper    = "helper"
+	viaChaosMesh = "chaosMesh"
+)
+
+const whyFake = "on a fake node"
+
+// Latency are the arguments of the fault latency: which pods, and what happens to their
+// network.
+type Latency struct {
+	target.Pods
+
+	MaxPods   field.Number     `json:"maxPods,omitempty" doc:"how many pods to delay at most, of different workloads: 1 unless given" schema:"minimum=1"`
+	Delay     *metav1.Duration `json:"delay,omitempty" doc:"how long each packet that a pod sends is held back: 100ms unless given"`
+	Jitter    metav1.Duration  `json:"jitter,omitzero" doc:"how much more or less than that, at random"`
+	Duration  *metav1.Duration `json:"duration,omitempty" doc:"how long it lasts: 1m unless given. It ends then by itself, whatever becomes of this program"`
+	Interface field.Text       `json:"interface,omitempty" doc:"the network interface in the pod: eth0 unless given"`
+	Via       field.Text       `json:"via,omitempty" doc:"helper: a privileged pod on the victim's node; chaosMesh: a NetworkChaos object; unless given, chaosMesh where the cluster has it" schema:"enum=any|helper|chaosMesh"`
+	Image     field.Text       `json:"helperImage,omitempty" doc:"an image with sh, nsenter and tc for the helper"`
+	Namespace field.Text       `json:"helperNamespace,omitempty" doc:"the namespace of the helper, where privileged pods are allowed: kube-system unless given"`
+}
+
+// delay delays the network of pods.
+type delay struct {
+	args      Latency
+	selection *target.Selection
+	spec      latency.Spec
+	helper    latency.Helper
+	via       string
+}
+
+var _ interface {
+	fault.Lasting
+	fault.Checked
+} = &delay{}
+
+func (l Latency) fault() (fault.Fault, error) {
+	f := &delay{
+		args:   l,
+		spec:   latency.Spec{Delay: 100 * time.Millisecond, Jitter: l.Jitter.Duration, TTL: time.Minute, Interface: "eth0"},
+		helper: latency.Helper{Image: latency.DefaultImage, Namespace: metav1.NamespaceSystem},
+	}
+	if l.Delay != nil {
+		f.spec.Delay = l.Delay.Duration
+	}
+	if l.Duration != nil {
+		f.spec.TTL = l.Duration.Duration
+	}
+	if l.Interface != "" {
+		f.spec.Interface = string(l.Interface)
+	}
+	if l.Image != "" {
+		f.helper.Image = string(l.Image)
+	}
+	if l.Namespace != "" {
+		f.helper.Namespace = string(l.Namespace)
+	}
+	var err1, err2 error
+	f.selection, err1 = l.Pods.Compile()
+	f.via, err2 = oneOf("via", l.Via, viaAny, viaHelper, viaChaosMesh)
+	return checked(f, err1, err2, within("maxPods", l.MaxPods), f.spec.Check(), f.helper.Check())
+}
+
+// Check implements fault.Checked.
+func (d *delay) Check(picture *target.Picture) error { return d.selection.Check(picture) }
+
+// Duration implements fault.Lasting.
+func (d *delay) Duration() time.Duration { return d.spec.TTL }
+
+// Choose implements fault.Fault. Pods on fake nodes have no network: where there are no
+// others, the error is latency.ErrFakeNode.
+func (d *delay) Choose(picture *target.Picture, seed draw.Seed) (*fault.Choice, error) {
+	fake := map[string]bool{}
+	for _, node := range picture.Nodes {
+		fake[node.Name] = undo.Fake(node)
+	}
+	selected := d.selection.Pods(picture)
+	var candidates []target.Pod
+	for _, pod := range selected.Pods {
+		if fake[pod.Spec.NodeName] {
+			selected.Excluded[whyFake]++
+			continue
+		}
+		candidates = append(candidates, pod)
+	}
+	if len(candidates) == 0 && selected.Excluded[whyFake] > 0 {
+		return nil, latency.ErrFakeNode
+	}
+	return &fault.Choice{
+		Candidates: len(candidates), Excluded: selected.Excluded,
+		Pods: target.Draw(seed, candidates, max(1, int(d.args.MaxPods))),
+	}, nil
+}
+
+// Inject implements fault.Fault.
+func (d *delay) Inject(ctx context.Context, env fault.Env, choice *fault.Choice) error {
+	mesh := d.via == viaChaosMesh
+	if d.via == viaAny {
+		var err error
+		if mesh, err = latency.HasChaosMesh(env.Client()); err != nil {
+			return err
+		}
+	}
+	for _, pod := range choice.Pods {
+		if err := d.delay(ctx, env, pod, mesh); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *delay) delay(ctx context.Context, env fault.Env, pod target.Pod, mesh bool) error {
+	if mesh {
+		object, err := latency.NetworkChaos(d.spec, pod.Pod)
+		if err != nil {
+			return err
+		}
+		labels, err := env.Undo().Created("NetworkChaos " + object.GetNamespace() + "/" + object.GetName())
+		if err != nil {
+			return err
+		}
+		object.SetLabels(labels)
+		return latency.CreateNetworkChaos(ctx, env.Client(), object)
+	}
+	helper, err := d.helper.Pod(d.spec, pod.Pod)
+	if err != nil {
+		return err
+	}
+	labels, err := env.Undo().Created("Pod " + helper.Namespace + "/" + helper.Name)
+	if err != nil {
+		return err
+	}
+	helper.Labels = labels
+	return latency.CreateHelper(ctx, env.Client(), helper)
+}

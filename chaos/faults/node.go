@@ -1,0 +1,51 @@
+package faults
+
+import (
+	"errors"
+
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+)
+
+// Node are the arguments of the fault node. One node is drawn, unless it says how many or
+// names them.
+type Node struct {
+	target.Nodes
+	Loss
+}
+
+// nodes loses nodes out of a selection.
+type nodes struct {
+	loss
+	selection  *target.NodeSelection
+	recognizer preemptible.Recognizer
+}
+
+var _ fault.Lasting = &nodes{}
+
+func (n Node) fault(recognizer preemptible.Recognizer) (fault.Fault, error) {
+	if n.Count == 0 && n.Percent == 0 && n.Names == nil && !n.All {
+		n.Count = 1
+	}
+	return newNodes(n.Nodes, n.Loss, recognizer, drained, down)
+}
+
+func newNodes(which target.Nodes, how Loss, recognizer preemptible.Recognizer, kinds ...string) (*nodes, error) {
+	selection, err1 := which.Compile()
+	loss, err2 := how.compile(kinds...)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	return &nodes{loss: loss, selection: selection, recognizer: recognizer}, nil
+}
+
+// Choose implements fault.Fault.
+func (n *nodes) Choose(picture *target.Picture, seed draw.Seed) (*fault.Choice, error) {
+	selected, err := n.selection.Nodes(picture, n.recognizer)
+	if err != nil {
+		return nil, err
+	}
+	return n.choice(n.selection.Draw(seed, selected.Nodes), len(selected.Nodes), selected.Excluded), nil
+}

@@ -1,0 +1,257 @@
+package latency
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// victim is a pod as a real node reports it.
+func victim() *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-7d4b9c-x2x9z", UID: "0f0e0d0c-1111-2222-3333-444444444444"},
+		Spec:       corev1.PodSpec{NodeName: "worker-1"},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{
+			{Name: "ended", ContainerID: "containerd://" + strings.Repeat("0", 64)},
+			{Name: "main", ContainerID: "containerd://" + strings.Repeat("ab", 32), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+		}},
+	}
+}
+
+var spec = Spec{Delay: 100 * time.Millisecond, Jitter: 10 * time.Millisecond, TTL: time.Minute, Interface: "eth0"}
+
+var helper = Helper{Image: DefaultImage, Namespace: "kube-system"}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got); if that is meant, run the test with -update:\n%s", file, diff)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	plain := spec
+	plain.Jitter = 0
+	var argv strings.Builder
+	for _, args := range [][]string{spec.Add(), plain.Add(), spec.Remove()} {
+		fmt.Fprintf(&argv, "%q\n", args)
+	}
+	golden(t, "argv.txt", []byte(argv.String()))
+
+	pod, err := helper.Pod(spec, victim())
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := yaml.Marshal(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "helper.yaml", manifest)
+
+	for name, s := range map[string]Spec{"networkchaos.yaml": spec, "networkchaos-without-jitter.yaml": plain} {
+		object, err := NetworkChaos(s, victim())
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, manifest)
+	}
+}
+
+func TestSpecsThatMakeNoSense(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		alter func(*Spec)
+		want  string
+	}{
+		{"no delay", func(s *Spec) { s.Delay, s.Jitter = 0, 0 }, "delay: 0s must be more than 0, up to 1m0s, in whole microseconds"},
+		{"a negative delay", func(s *Spec) { s.Delay, s.Jitter = -1, 0 }, "delay: -1ns must be more than 0"},
+		{"a delay that is an outage", func(s *Spec) { s.Delay = time.Hour }, "delay: 1h0m0s must be more than 0, up to 1m0s"},
+		{"a delay finer than tc reads", func(s *Spec) { s.Delay = 100*time.Millisecond + 1 }, "in whole microseconds"},
+		{"more jitter than delay", func(s *Spec) { s.Jitter = time.Second }, "jitter: 1s must be from 0 to the delay of 100ms"},
+		{"negative jitter", func(s *Spec) { s.Jitter = -1 }, "jitter: -1ns must be from 0"},
+		{"no end", func(s *Spec) { s.TTL = 0 }, "duration: 0s must be from 1s to 24h0m0s, in whole seconds: the delay must end by itself"},
+		{"an end that is too far", func(s *Spec) { s.TTL = 25 * time.Hour }, "duration: 25h0m0s must be"},
+		{"part of a second", func(s *Spec) { s.TTL = 1500 * time.Millisecond }, "duration: 1.5s must be"},
+		{"no interface", func(s *Spec) { s.Interface = "" }, `interface: "" is no name of a network interface such as eth0`},
+		{"an option for an interface", func(s *Spec) { s.Interface = "-batch" }, "interface:"},
+		{"a command for an interface", func(s *Spec) { s.Interface = "eth0;reboot" }, "interface:"},
+		{"an interface over two lines", func(s *Spec) { s.Interface = "eth0\nx" }, "interface:"},
+		{"a name that is too long", func(s *Spec) { s.Interface = "abcdefghijklmnop" }, "interface:"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := spec
+			tt.alter(&s)
+			if err := s.Check(); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+			if _, err := helper.Pod(s, victim()); err == nil {
+				t.Error("there is a helper for it")
+			}
+			if _, err := NetworkChaos(s, victim()); err == nil {
+				t.Error("there is a NetworkChaos for it")
+			}
+		})
+	}
+	if err := spec.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVictimsThatHaveNoHelper(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		alter func(*corev1.Pod, *Helper)
+		want  string
+	}{
+		{"on the node's network", func(p *corev1.Pod, _ *Helper) { p.Spec.HostNetwork = true }, "pod shop/web-7d4b9c-x2x9z has the network of its node"},
+		{"nothing runs", func(p *corev1.Pod, _ *Helper) { p.Status.ContainerStatuses = p.Status.ContainerStatuses[:1] }, "no container of it runs whose id is known"},
+		{"an id that is a pattern", func(p *corev1.Pod, _ *Helper) { p.Status.ContainerStatuses[1].ContainerID = "containerd://.*" }, "no container of it runs whose id is known"},
+		{"an image that is an option", func(_ *corev1.Pod, h *Helper) { h.Image = "--privileged" }, `helperImage: "--privileged" is no image`},
+		{"a namespace that is none", func(_ *corev1.Pod, h *Helper) { h.Namespace = "Kube System" }, `helperNamespace: "Kube System" is no namespace's name`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, h := victim(), helper
+			tt.alter(p, &h)
+			if _, err := h.Pod(spec, p); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestHelperScript runs the script among processes of its own, one of which has a network
+// of its own, with a stand-in for nsenter: it delays that one, and always ends it.
+func TestHelperScript(t *testing.T) {
+	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--net", "true").CombinedOutput(); err != nil {
+		t.Skipf("no namespaces here: %v: %s", err, out)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("helper.sh", script)
+	write("nsenter", `[ "$(readlink /proc/self/fd/3)" = "$(cat `+dir+`/network)" ] && echo "$*" >>`+dir+`/calls; test ! -e `+dir+`/broken`)
+	// Nothing but the mark tells the victim's cgroup: all have the same here.
+	write("main", `
+cd `+dir+`
+unshare --net sleep 60 &
+victim=$!
+until readlink /proc/$victim/ns/net >network && [ "$(cat network)" != "$(readlink /proc/1/ns/net)" ]; do :; done
+mark=$(head -n 1 /proc/$victim/cgroup)
+sh helper.sh "$mark" eth0 0 delay 100000us || echo "ended by itself: code $?"
+echo -- >>calls
+sh helper.sh "$mark" eth0 60 delay 1us 2us & helper=$!
+until [ "$(wc -l <calls)" -gt 3 ]; do :; done
+kill $helper; wait $helper || echo "told to end: code $?"
+echo -- >>calls
+sh helper.sh no-such-container eth0 60 delay 1us || echo "no such container: code $?"
+touch broken
+sh helper.sh "$mark" eth0 60 delay 1us || echo "not delayed: code $?"
+cat calls
+kill $victim
+`)
+	cmd := exec.CommandContext(t.Context(), "unshare", "--pid", "--fork", "--mount-proc", "sh", filepath.Join(dir, "main"))
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, errs.String())
+	}
+	want := `told to end: code 143
+no such container: code 1
+not delayed: code 1
+--net=/proc/self/fd/3 tc qdisc add dev eth0 root netem delay 100000us
+--net=/proc/self/fd/3 tc qdisc del dev eth0 root netem
+--
+--net=/proc/self/fd/3 tc qdisc add dev eth0 root netem delay 1us 2us
+--net=/proc/self/fd/3 tc qdisc del dev eth0 root netem
+--
+--net=/proc/self/fd/3 tc qdisc add dev eth0 root netem delay 1us
+`
+	if diff := cmp.Diff(want, string(out)); diff != "" {
+		t.Errorf("(-want +got):\n%s%s", diff, errs.String())
+	}
+}
+
+func TestCreateHelper(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status corev1.PodStatus
+		want   string
+	}{
+		{"in force", corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}, ""},
+		{"it says why not", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			ExitCode: 1, Message: "no process on this node belongs to container x\n",
+		}}}}}, "the helper kube-system/stowage-latency-web-7d4b9c-x2x9z-0f0e0d0c has not delayed anything: it ended with code 1: no process on this node belongs to container x"},
+		{"refused by the kubelet", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu", Message: "no room"}, "has not delayed anything: OutOfcpu: no room"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			pod, err := helper.Pod(spec, victim())
+			if err != nil {
+				t.Fatal(err)
+			}
+			pod.Status = tt.status
+			err = CreateHelper(t.Context(), fake.NewClientset(), pod)
+			if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.HasSuffix(got, tt.want) && tt.want != "" {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+	pod, err := helper.Pod(spec, victim())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
+	time.AfterFunc(time.Second, cancel)
+	if err := CreateHelper(ctx, fake.NewClientset(), pod); err == nil || !strings.HasSuffix(err.Error(), "it waits: ErrImagePull") {
+		t.Errorf("an image that is not there: %v", err)
+	}
+}
+
+func TestHasChaosMesh(t *testing.T) {
+	client := fake.NewClientset()
+	if has, err := HasChaosMesh(client); has || err != nil {
+		t.Errorf("without it: %t, error %v", has, err)
+	}
+	client.Resources = []*metav1.APIResourceList{{GroupVersion: "chaos-mesh.org/v1alpha1", APIResources: []metav1.APIResource{{Name: "podchaos"}}}}
+	if has, err := HasChaosMesh(client); has || err != nil {
+		t.Errorf("without NetworkChaos: %t, error %v", has, err)
+	}
+	client.Resources[0].APIResources = append(client.Resources[0].APIResources, metav1.APIResource{Name: "networkchaos"})
+	if has, err := HasChaosMesh(client); !has || err != nil {
+		t.Errorf("with it: %t, error %v", has, err)
+	}
+}

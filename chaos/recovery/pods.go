@@ -1,0 +1,199 @@
+package recovery
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// pod is a pod as it was seen last.
+type pod struct {
+	*corev1.Pod
+	load *load
+	// ready says that it counts, and was that it did once.
+	ready, was bool
+	// leaving says that it is on its way out, which nothing turns back.
+	leaving bool
+	// lost is its own loss while that waits, and standsFor the loss of the pod in whose
+	// place it was created.
+	lost, standsFor *victim
+}
+
+func victimOf(p target.Pod) journal.Victim {
+	return journal.Victim{Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID), Node: p.Spec.NodeName, Workload: p.WorkloadKey(), Rank: p.Rank}
+}
+
+// ended says whether the pod has come to its end.
+func ended(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// seen takes a pod as it is.
+func (o *Observer) seen(is *corev1.Pod, at time.Time) {
+	p := o.pods[is.UID]
+	leaving := is.DeletionTimestamp != nil || ended(is)
+	if p == nil {
+		p = &pod{Pod: is, load: o.loadOf(is, at)}
+		o.pods[is.UID] = p
+		if !leaving && !o.drawn[is.UID].evicted {
+			o.created(p)
+		}
+	}
+	p.Pod = is
+	p.load = p.load.find()
+	if p.load.unsettled {
+		p.load = o.resolve(p.load, at)
+	}
+	p.load.sample = is
+	switch ready := disruption.Ready(is) && !leaving && !p.leaving; {
+	case leaving || o.drawn[is.UID].evicted:
+		o.leave(p, at)
+	case ready && !p.ready:
+		o.becameReady(p, at)
+	case !ready && p.ready:
+		o.becameUnready(p, at)
+		o.lose(p, at)
+	}
+}
+
+// gone takes note that there is no such pod any more.
+func (o *Observer) gone(uid types.UID, at time.Time) {
+	if p := o.pods[uid]; p != nil {
+		p.load = p.load.find()
+		o.leave(p, at)
+		delete(o.pods, uid)
+	}
+	delete(o.drawn, uid)
+	if o.began.IsZero() {
+		o.buried[uid] = true
+	}
+}
+
+// created takes a new pod as the one that stands in for a lost one.
+func (o *Observer) created(p *pod) {
+	if v := p.load.missing.next(p.load.kind, p.Name); v != nil {
+		v.standIn, p.standsFor = p, v
+	}
+}
+
+func (o *Observer) becameReady(p *pod, at time.Time) {
+	first := !p.was
+	p.ready, p.was = true, true
+	p.load.ready++
+	switch {
+	case p.lost != nil:
+		o.recovered(p.lost, p, at)
+	case p.standsFor != nil:
+		o.recovered(p.standsFor, p, at)
+	case first:
+		if v := p.load.missing.next(p.load.kind, p.Name); v != nil {
+			o.recovered(v, p, at)
+		}
+	}
+	p.load.changed(o, at)
+}
+
+func (o *Observer) becameUnready(p *pod, at time.Time) {
+	p.ready = false
+	p.load.ready--
+	if p.load.kind == bare && p.Status.Phase == corev1.PodSucceeded {
+		p.load.desired = 0 // it is done
+	}
+	p.load.changed(o, at)
+}
+
+// leave takes note that a pod is on its way out. One that was ready, or is drawn, is
+// lost, unless it has done what it was for.
+func (o *Observer) leave(p *pod, at time.Time) {
+	if p.leaving {
+		return
+	}
+	p.leaving = true
+	wasReady := p.ready
+	if wasReady {
+		o.becameUnready(p, at)
+	}
+	_, drawn := o.drawn[p.UID]
+	switch {
+	case p.Status.Phase == corev1.PodSucceeded:
+		if p.lost != nil {
+			o.unneeded(p.lost, "it has completed", at)
+		}
+	case p.lost == nil && (wasReady || drawn):
+		o.lose(p, at)
+	}
+	if v := p.standsFor; v != nil {
+		v.standIn, p.standsFor = nil, nil
+		v.load.find().missing.expect(v)
+	}
+	if p.lost != nil {
+		p.load.missing.expect(p.lost)
+	}
+}
+
+// lose writes a loss, and waits for the replacement.
+func (o *Observer) lose(p *pod, at time.Time) {
+	if o.began.IsZero() {
+		return
+	}
+	o.losses++
+	v := &victim{Victim: victimOf(target.Pod{Pod: p.Pod, Rank: -1}), lostAt: at, number: o.losses, load: p.load, of: p}
+	if d, drawn := o.drawn[p.UID]; drawn {
+		v.Victim, v.drawn = d.victim, true
+		if !d.since.IsZero() && d.since.Before(at) {
+			v.lostAt = d.since
+		}
+		delete(o.drawn, p.UID)
+		o.summary.Drawn++
+	} else {
+		o.summary.Others++
+	}
+	v.Workload = p.load.key
+	o.summary.Waiting++
+	p.lost = v
+	p.load.missing.add(v)
+	o.write(v.lostAt, journal.Record{Lost: &journal.Lost{Victim: v.Victim, Drawn: v.drawn, Budgets: o.covering(p.Pod)}})
+	if p.load.kind == bare {
+		o.unneeded(v, "nothing replaces a pod that has no workload", at)
+	}
+}
+
+// recovered writes that a pod has taken the place of a victim.
+func (o *Observer) recovered(v *victim, by *pod, at time.Time) {
+	o.forget(v, by)
+	o.summary.Recovered++
+	o.write(at, journal.Record{Recovered: &journal.Recovered{
+		Victim: v.Victim, LostAt: v.lostAt, Seconds: max(0, at.Sub(v.lostAt).Seconds()), Replacement: by.Name, ReplacementUID: string(by.UID),
+		Node: by.Spec.NodeName,
+	}})
+}
+
+// unneeded writes that a victim is not waited for any more.
+func (o *Observer) unneeded(v *victim, reason string, at time.Time) {
+	o.forget(v, nil)
+	o.summary.Unneeded++
+	o.write(at, journal.Record{Unneeded: &journal.Unneeded{Victim: v.Victim, Reason: reason}})
+}
+
+// forget ends the waiting for a victim. A pod that was created in its place, and is not
+// what ended it, stands in for another.
+func (o *Observer) forget(v *victim, by *pod) {
+	l := v.load.find()
+	l.missing.remove(v)
+	v.of.lost = nil
+	o.summary.Waiting--
+	v.Workload = l.key
+	standIn := v.standIn
+	if standIn == nil {
+		return
+	}
+	v.standIn, standIn.standsFor = nil, nil
+	if standIn != by {
+		o.created(standIn)
+	}
+}

@@ -1,0 +1,149 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
+)
+
+// The objectives, by their names in a scenario.
+const (
+	minAvailability = "minAvailability"
+	maxRecovery     = "maxRecovery"
+	maxUnrecovered  = "maxUnrecovered"
+)
+
+// Finding is whether an objective was met, by a workload or by the run as a whole.
+type Finding struct {
+	Objective string `json:"objective"`
+	Workload  string `json:"workload,omitempty"`
+	Met       bool   `json:"met"`
+	// Message says what was demanded and what came.
+	Message string `json:"message"`
+}
+
+// find holds the run against its objectives. A dry run has nothing to be held against them.
+func (r *Report) find() []Finding {
+	o := r.Objectives
+	if o == nil || r.Run.DryRun {
+		return nil
+	}
+	var list []Finding
+	if o.MinAvailability != nil {
+		for _, w := range r.Workloads {
+			if len(w.Availability) > 0 {
+				list = append(list, available(w, *o.MinAvailability))
+			}
+		}
+	}
+	all := r.Totals.Recovery
+	if o.MaxRecovery != nil && all.N+all.Unrecovered > 0 {
+		list = append(list, recoveredIn(all, o.MaxRecovery.Duration, cmp.Or(o.RecoveryPercentile, 100)))
+	}
+	if o.MaxUnrecovered != nil {
+		list = append(list, Finding{
+			Objective: maxUnrecovered, Met: all.Unrecovered <= *o.MaxUnrecovered,
+			Message: fmt.Sprintf("%s without a ready replacement at the end, at most %d allowed", count(all.Unrecovered, "pod"), *o.MaxUnrecovered),
+		})
+	}
+	return list
+}
+
+// available holds a workload against the smallest number of ready pods. No more than all
+// that it wants are demanded.
+func available(w Workload, demanded intstr.IntOrString) Finding {
+	f := Finding{Objective: minAvailability, Workload: w.Workload, Met: true}
+	worst := *w.Floor
+	least := 0
+	for _, m := range w.Availability {
+		need, err := intstr.GetScaledValueFromIntOrPercent(&demanded, m.Desired, true)
+		if err != nil {
+			f.Met, f.Message = false, fmt.Sprintf("%s cannot be read: %v", minAvailability, err)
+			return f
+		}
+		if need = min(need, m.Desired); m.Ready < need && f.Met {
+			f.Met, worst, least = false, m, need
+		}
+	}
+	if f.Met {
+		f.Message = fmt.Sprintf("%s at the worst moment, %s demanded", ready(worst), demanded.String())
+	} else {
+		f.Message = fmt.Sprintf("%s after %s, where %s demands %d", ready(worst), seconds(worst.Seconds), demanded.String(), least)
+	}
+	return f
+}
+
+// recoveredIn holds the percentile of the times to recover against the longest allowed.
+func recoveredIn(all Recovery, longest time.Duration, percentile float64) Finding {
+	f := Finding{Objective: maxRecovery}
+	took := all.percentile(percentile)
+	f.Met = took != nil && *took <= longest.Seconds()
+	came := fmt.Sprintf("%s had no ready replacement at the end", count(all.Unrecovered, "pod"))
+	if took != nil {
+		came = "it took " + seconds(*took)
+	}
+	f.Message = fmt.Sprintf("%g %% of %s to be replaced within %s: %s", percentile, count(all.N+all.Unrecovered, "lost pod"), longest, came)
+	return f
+}
+
+// Judge says how a run came out by what it took away, its objectives and what recovered.
+// It is for a run that was neither aborted nor refused, and does not look at the steady
+// state, which would have aborted it.
+func Judge(run *journal.Run) journal.End { return From(run).judge() }
+
+func (r *Report) judge() journal.End {
+	if missed := r.missed(); len(missed) > 0 {
+		return journal.End{Verdict: journal.Broken, Reasons: missed}
+	}
+	if r.Totals.Pods+r.Totals.Nodes == 0 {
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"nothing was taken away, so nothing was shown"}}
+	}
+	demanded := r.Objectives != nil && (r.Objectives.MaxRecovery != nil || r.Objectives.MaxUnrecovered != nil)
+	if n := r.Totals.Unrecovered; n > 0 && !demanded {
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("%s had no ready replacement when the run ended", count(n, "lost pod"))}}
+	}
+	return journal.End{Verdict: journal.Held}
+}
+
+// missed says in words which objectives were not met.
+func (r *Report) missed() []string {
+	var list []string
+	for _, f := range r.Findings {
+		if !f.Met {
+			list = append(list, f.sentence())
+		}
+	}
+	return list
+}
+
+func (f Finding) sentence() string {
+	if f.Workload == "" {
+		return f.Objective + ": " + f.Message
+	}
+	return f.Objective + " of " + f.Workload + ": " + f.Message
+}
+
+// settle sets the verdict: the run's own, unless it held by its own account alone.
+func (r *Report) settle(end *journal.End) {
+	switch {
+	case end == nil:
+		r.Verdict, r.Reasons = journal.Failed, []string{"the journal has no end: the run was cut off, or is not over"}
+		return
+	case end.Verdict == journal.Held && !r.Run.DryRun:
+		own := r.judge()
+		r.Verdict, r.Reasons = own.Verdict, own.Reasons
+	default:
+		r.Verdict = end.Verdict
+	}
+	for _, reason := range end.Reasons {
+		if !slices.Contains(r.Reasons, reason) {
+			r.Reasons = append(r.Reasons, reason)
+		}
+	}
+	r.Reasons = append([]string{}, r.Reasons...)
+}

@@ -1,0 +1,186 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// sheet is a table with its title and header, for terminals and pages.
+type sheet struct {
+	Title  string
+	Header []string
+	Rows   [][]string
+}
+
+func (s *sheet) add(row ...string) {
+	for i, cell := range row {
+		if row[i] = clean(cell); row[i] == "" {
+			row[i] = none
+		}
+	}
+	s.Rows = append(s.Rows, row)
+}
+
+// column is one of a table of items.
+type column[T any] struct {
+	title string
+	wide  bool
+	cell  func(T) string
+}
+
+func sheetOf[T any](title string, wide bool, columns []column[T], items []T) sheet {
+	if !wide {
+		columns = slices.DeleteFunc(slices.Clone(columns), func(c column[T]) bool { return c.wide })
+	}
+	s := sheet{Title: title}
+	for _, c := range columns {
+		s.Header = append(s.Header, c.title)
+	}
+	for _, item := range items {
+		row := make([]string, len(columns))
+		for i, c := range columns {
+			row[i] = c.cell(item)
+		}
+		s.add(row...)
+	}
+	return s
+}
+
+var workloadColumns = []column[Workload]{
+	{title: "WORKLOAD", cell: func(w Workload) string { return w.Workload }},
+	{title: "DRAWN", cell: func(w Workload) string { return strconv.Itoa(w.Drawn) }},
+	{title: "OTHERS", cell: func(w Workload) string { return strconv.Itoa(w.Others) }},
+	{title: "REPLACED", cell: func(w Workload) string { return strconv.Itoa(w.Losses.Recovered) }},
+	{title: "UNNEEDED", wide: true, cell: func(w Workload) string { return strconv.Itoa(w.Unneeded) }},
+	{title: "MISSING", cell: func(w Workload) string { return strconv.Itoa(w.Unrecovered) }},
+	{title: "FLOOR", cell: func(w Workload) string {
+		if w.Floor == nil {
+			return ""
+		}
+		return fmt.Sprintf("%d/%d", w.Floor.Ready, w.Floor.Desired)
+	}},
+	{title: "FLOOR AT", wide: true, cell: func(w Workload) string {
+		if w.Floor == nil {
+			return ""
+		}
+		return seconds(w.Floor.Seconds)
+	}},
+	{title: "FLOOR %", cell: func(w Workload) string {
+		if w.Floor == nil {
+			return ""
+		}
+		return percent(w.Floor.Percent)
+	}},
+	{title: "MEAN %", cell: func(w Workload) string {
+		if w.Mean == nil {
+			return ""
+		}
+		return percent(*w.Mean)
+	}},
+	{title: "MEAN", wide: true, cell: func(w Workload) string { return w.Recovery.write(w.Recovery.Mean) }},
+	{title: "P50", cell: func(w Workload) string { return w.Recovery.write(w.Recovery.P50) }},
+	{title: "P90", wide: true, cell: func(w Workload) string { return w.Recovery.write(w.Recovery.P90) }},
+	{title: "P99", cell: func(w Workload) string { return w.Recovery.write(w.Recovery.P99) }},
+	{title: "MAX", cell: func(w Workload) string { return w.Recovery.write(w.Recovery.Max) }},
+}
+
+var budgetColumns = []column[Budget]{
+	{title: "BUDGET", cell: func(b Budget) string { return b.Budget }},
+	{title: "LEAST ALLOWED", cell: func(b Budget) string { return strconv.Itoa(b.Allowed) }},
+	{title: "HEALTHY AT WORST", cell: func(b Budget) string { return strconv.Itoa(b.Healthy) }},
+	{title: "DEMANDED", cell: func(b Budget) string { return strconv.Itoa(b.Desired) }},
+	{title: "BROKEN FOR", cell: func(b Budget) string {
+		if !b.Broken {
+			return "not broken"
+		}
+		return seconds(b.BrokenSeconds)
+	}},
+	{title: "BY", cell: func(b Budget) string { return string(b.By) }},
+}
+
+var findingColumns = []column[Finding]{
+	{title: "OBJECTIVE", cell: func(f Finding) string { return f.Objective }},
+	{title: "WORKLOAD", cell: func(f Finding) string { return f.Workload }},
+	{title: "MET", cell: func(f Finding) string { return yes(f.Met) }},
+	{title: "WHAT CAME", cell: func(f Finding) string { return f.Message }},
+}
+
+var probeColumns = []column[Probe]{
+	{title: "PROBE", cell: func(p Probe) string { return p.Probe }},
+	{title: "LOOKS", cell: func(p Probe) string { return strconv.Itoa(p.Looks) }},
+	{title: "FAILED", cell: func(p Probe) string { return strconv.Itoa(p.Failed) }},
+	{title: "OK AT LAST", cell: func(p Probe) string { return yes(p.OK) }},
+	{title: "FIRST FAILURE", cell: func(p Probe) string { return p.FirstFailure }},
+}
+
+var stepColumns = []column[Step]{
+	{title: "STEP", cell: func(s Step) string { return strconv.Itoa(s.Step) }},
+	{title: "NAME", cell: func(s Step) string { return s.Name }},
+	{title: "KIND", cell: func(s Step) string { return s.Kind }},
+	{title: "AFTER", cell: func(s Step) string { return seconds(s.Seconds) }},
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+// workloadSheet is the place of the workloads among the sheets.
+const workloadSheet = 2
+
+// sheets are the tables of the report, in their order. Where it is not wide, objectives
+// that workloads met are left out: one line says how many did.
+func (r *Report) sheets(wide bool) []sheet {
+	findings := r.Findings
+	if !wide {
+		findings = slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Met && f.Workload != "" })
+	}
+	list := []sheet{
+		sheetOf("Objectives", wide, findingColumns, findings),
+		sheetOf("Steady state", wide, probeColumns, r.Probes),
+		sheetOf("Workloads, those with the lowest floor first: pods lost, availability, and times to recover", wide, workloadColumns, r.Workloads),
+		sheetOf("Budgets", wide, budgetColumns, r.Budgets),
+		sheetOf("Steps", wide, stepColumns, r.Steps),
+	}
+	if !wide {
+		list = list[:len(list)-1]
+	}
+	return list
+}
+
+// remarks are what is said in sentences.
+func (r *Report) remarks() []string {
+	list := slices.Clone(r.Reasons)
+	met := 0
+	for _, f := range r.Findings {
+		if f.Met && f.Workload != "" {
+			met++
+		}
+	}
+	if met > 0 {
+		list = append(list, fmt.Sprintf("%s: %s met it", minAvailability, count(met, "workload")))
+	}
+	if p := r.Prediction; p != nil {
+		list = append(list, fmt.Sprintf("prediction: %d of %d statements were right (%s)", p.Right, p.Statements, percent(p.Percent)))
+	}
+	for _, c := range r.NotRestored {
+		list = append(list, fmt.Sprintf("perhaps not put back: %s, %s; run `stowage-chaos restore`", c.Object, c.What))
+	}
+	for i, note := range r.Notes {
+		if i == mostNotes {
+			list = append(list, fmt.Sprintf("… and %d more notes (-o json shows all)", len(r.Notes)-mostNotes))
+			break
+		}
+		list = append(list, note)
+	}
+	for i, line := range list {
+		list[i] = clean(line)
+	}
+	return list
+}
+
+// mostNotes is how many notes are shown to people.
+const mostNotes = 20

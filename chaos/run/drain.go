@@ -1,0 +1,73 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// drainPause is how long a drain waits before it looks again what budgets allow.
+const drainPause = 200 * time.Millisecond
+
+// Drain implements fault.Env.
+func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, patience time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	names := map[string]bool{}
+	for _, node := range nodes {
+		names[node.Name] = true
+	}
+	for first := true; ; first = false {
+		pods, bare := draining(e.Picture(), names)
+		if bare > 0 && first {
+			e.note("%d pods without a controller stay on their nodes: nothing would replace them", bare)
+		}
+		if len(pods) == 0 {
+			return nil
+		}
+		err := e.remove(limited, pods, assess.Evict, grace).err
+		if err == nil {
+			err = e.sleep(limited, drainPause)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case limited.Err() != nil:
+			pods, _ = draining(e.Picture(), names)
+			e.note("after %s %d pods had not left their nodes: %s", patience, len(pods), e.keeping(pods))
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// draining returns the pods that a drain of the nodes has to evict, terminating ones included, and how many
+// it leaves since nothing would replace them.
+func draining(picture *target.Picture, nodes map[string]bool) (pods []target.Pod, bare int) {
+	for _, pod := range picture.Pods {
+		switch {
+		case !nodes[pod.Spec.NodeName] || !cluster.Holds(pod) || cluster.BelongsToNode(pod):
+		case metav1.GetControllerOfNoCopy(pod) == nil:
+			bare++
+		default:
+			pods = append(pods, target.Pod{Pod: pod, Workload: picture.Owners.Of(pod)})
+		}
+	}
+	return pods, bare
+}
+
+// keeping says what keeps the first of the pods.
+func (e *engine) keeping(pods []target.Pod) string {
+	if len(pods) == 0 {
+		return "the last were just leaving"
+	}
+	return fmt.Sprintf("pod %s/%s, for one: %s", pods[0].Namespace, pods[0].Name, e.ledger.May(pods[0].Pod).Reason)
+}

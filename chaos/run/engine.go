@@ -1,0 +1,342 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/recovery"
+	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// restorePatience is how long putting things back may take once a run has ended.
+const restorePatience = 2 * time.Minute
+
+// Options say what to run and how.
+type Options struct {
+	// ID is the run's: it is on everything that the run changes.
+	ID       string
+	Scenario *scenario.Scenario
+	Seed     draw.Seed
+	// DryRun draws and predicts, and does nothing.
+	DryRun bool
+	// Assessor predicts; nil predicts nothing.
+	Assessor *assess.Assessor
+	// Journal takes the records, besides those of Observers; nil keeps none.
+	Journal *journal.Writer
+	// Observers hear of each record, one after the other.
+	Observers []func(journal.Record)
+	// RecoveryPatience is how long the workloads may take to recover at the end.
+	RecoveryPatience time.Duration
+	// Version and Arguments are the program's, for the journal.
+	Version   string
+	Arguments []string
+}
+
+// recoveryPause is how long to wait before looking again who has recovered.
+const recoveryPause = 100 * time.Millisecond
+
+// errOver ends a run whose time is over.
+var errOver = errors.New("the run's time is over")
+
+// engine is a run that is under way.
+type engine struct {
+	Options
+	live     *Live
+	ledger   *disruption.Ledger
+	undo     *undo.Undo
+	observer *recovery.Observer
+
+	mu         sync.Mutex
+	step, tick int
+	records    []journal.Record
+	// failed is why the journal could not be written.
+	failed error
+	// drawn says that something was drawn; doubts are why the run proves nothing.
+	drawn  bool
+	doubts []string
+	// lent counts the ids that steps were given, and changed has those that something was
+	// changed by, which is to be put back.
+	lent    int
+	changed []string
+	// down are the nodes that were taken down, and doomed the pods on them.
+	down   map[string]bool
+	doomed []types.UID
+}
+
+func (e *engine) newUndo(id string) (*undo.Undo, error) {
+	return undo.New(e.live.Client, id, func(c journal.Change) error {
+		e.mu.Lock()
+		if !slices.Contains(e.changed, id) {
+			e.changed = append(e.changed, id)
+		}
+		e.mu.Unlock()
+		e.write(journal.Record{Change: &c})
+		return e.journalError()
+	}, clock.RealClock{})
+}
+
+// Run carries a scenario out, and returns what came of it. Whatever happens, what it has
+// changed is put back before it returns. The error is that it could not go on, or not put
+// everything back; a broken steady state is none.
+func Run(ctx context.Context, live *Live, opts Options) (journal.End, error) {
+	return In(ctx, live, opts, func(ctx context.Context, s *Session) error { return s.steps(ctx) })
+}
+
+// Session is a run that goes by what somebody else says, not by the scenario's steps.
+type Session struct{ *engine }
+
+// In calls the function within a run: the steady state of the scenario is looked at before,
+// meanwhile and after, and everything is put back. See Run.
+func In(ctx context.Context, live *Live, opts Options, do func(context.Context, *Session) error) (journal.End, error) {
+	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil), down: map[string]bool{}}
+	var err error
+	if e.undo, err = e.newUndo(opts.ID); err != nil {
+		return journal.End{Verdict: journal.Failed}, err
+	}
+	e.start()
+	observer, stop, err := live.watch(e.write)
+	if err != nil {
+		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
+	}
+	e.observer = observer
+	refreshed := e.refresh(ctx)
+	outcome := e.run(ctx, func(ctx context.Context) error { return do(ctx, &Session{e}) })
+	refreshed()
+	stop()
+	end, err := e.judge(outcome)
+	e.write(journal.Record{End: &end})
+	return end, errors.Join(err, e.journalError())
+}
+
+// run does what is to be done and puts everything back. The error is what ended it early.
+func (e *engine) run(ctx context.Context, do func(context.Context) error) error {
+	if err := e.steadyBefore(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if timeout := e.Scenario.Timeout; timeout > 0 {
+		var release context.CancelFunc
+		ctx, release = context.WithTimeoutCause(ctx, timeout, errOver)
+		defer release()
+	}
+	watching := e.watchSteady(ctx, cancel)
+	err := do(ctx)
+	if err == nil && len(e.changed) > 0 {
+		err = e.awaitRecovery(ctx, e.RecoveryPatience) // while it lasts: it is what the run is for
+	}
+	restored := e.restore(ctx, e.changed...)
+	if err == nil {
+		err = e.awaitRecovery(ctx, e.RecoveryPatience)
+	}
+	cancel(nil)
+	<-watching
+	if err == nil && restored == nil {
+		err = e.steadyAfter(ctx)
+	}
+	return errors.Join(err, restored)
+}
+
+// refreshInterval is how often the observer looks anew what workloads want, and refreshShare
+// how much of the time that may take.
+const (
+	refreshInterval = time.Second
+	refreshShare    = 5
+)
+
+// refresh keeps the observer's idea of the workloads fresh, until the function that it
+// returns is called.
+func (e *engine) refresh(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var working sync.WaitGroup
+	working.Go(func() {
+		for {
+			begin := time.Now()
+			e.live.Picture() // whose owners the observer goes by
+			e.observer.Refresh(time.Now())
+			if e.sleep(ctx, max(refreshInterval, refreshShare*time.Since(begin))) != nil {
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		working.Wait()
+	}
+}
+
+// steps carries out the steps, one after the other.
+func (e *engine) steps(ctx context.Context) error {
+	for turn := range e.Scenario.Turns(e.Seed) {
+		e.at(turn.Number, 0)
+		if turn.Pause > 0 && !e.DryRun {
+			if err := e.sleep(ctx, turn.Pause); err != nil {
+				return err
+			}
+		}
+		if turn.Skipped {
+			e.note("step %s was not drawn, at a probability of %g", turn.Name, turn.Probability)
+			continue
+		}
+		e.write(journal.Record{StepBegin: &journal.StepBegin{Name: turn.Name, Kind: turn.Kind}})
+		if err := e.do(ctx, &turn); err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
+			return fmt.Errorf("step %s: %w", turn.Name, err)
+		}
+	}
+	e.at(0, 0)
+	return nil
+}
+
+// restore puts everything back, also where the run was told to end.
+func (e *engine) restore(ctx context.Context, ids ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restorePatience)
+	defer cancel()
+	var errs []error
+	var nodes []string
+	for _, id := range ids {
+		_, err := undo.Restore(ctx, e.live.Client, id, func(c journal.Change) {
+			e.write(journal.Record{Restored: &c})
+			if name, is := strings.CutPrefix(c.Object, "Node "); is && e.down[name] {
+				nodes = append(nodes, name)
+			}
+		})
+		errs = append(errs, err)
+	}
+	if len(nodes) > 0 {
+		errs = append(errs, undo.AwaitReady(ctx, e.live.Client, nodes...))
+		for _, uid := range e.doomed {
+			e.observer.Kept(uid) // those that were not lost by now
+		}
+		e.doomed = nil
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("not everything could be put back, so run `stowage-chaos restore`: %w", err)
+	}
+	return nil
+}
+
+// awaitRecovery waits until every pod that was lost has been replaced, or the time is over.
+func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) error {
+	if e.DryRun {
+		return nil
+	}
+	for deadline := time.Now().Add(patience); e.observer.Waiting() > 0; {
+		if time.Now().After(deadline) {
+			e.note("after %s %d pods that were lost had not been replaced", patience, e.observer.Waiting())
+			return nil
+		}
+		if err := e.sleep(ctx, recoveryPause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge returns the verdict on a run that ended with the error.
+func (e *engine) judge(err error) (journal.End, error) {
+	var broken *steady.BrokenError
+	switch {
+	case errors.As(err, &broken) && broken.Nothing:
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{broken.Error()}}, nil
+	case errors.As(err, &broken):
+		return journal.End{Verdict: journal.Broken, Reasons: []string{broken.Error()}}, nil
+	case errors.Is(err, errDoubtful):
+		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil
+	case errors.Is(err, context.Canceled) && e.endless(), errors.Is(err, errOver) && e.endless():
+		err = nil // that is how it ends
+	case errors.Is(err, context.Canceled):
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"it was told to end before it was done"}}, nil
+	case errors.Is(err, errOver):
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("it was not done after %s", e.Scenario.Timeout)}}, nil
+	}
+	if err != nil {
+		return journal.End{Verdict: journal.Failed, Reasons: []string{err.Error()}}, err
+	}
+	if !e.drawn {
+		e.doubts = append(e.doubts, "nothing was there to be taken away")
+	}
+	if len(e.doubts) > 0 {
+		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil
+	}
+	if e.DryRun {
+		return journal.End{Verdict: journal.Held, Reasons: []string{"a dry run: nothing was done"}}, nil
+	}
+	return report.Judge(journal.NewRun(&journal.Contents{Records: e.records})), nil
+}
+
+// start writes the first record.
+func (e *engine) start() {
+	e.write(journal.Record{Start: &journal.Start{
+		ID: e.ID, Version: e.Version, Arguments: e.Arguments, Seed: e.Seed.String(), Cluster: e.live.Name,
+		DryRun: e.DryRun, FakeNodes: e.live.Fake(), Scenario: e.Scenario.JSON(),
+	}})
+}
+
+// at says what part of the run is under way.
+func (e *engine) at(step, tick int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.step, e.tick = step, tick
+}
+
+// write hands a record to everyone.
+func (e *engine) write(r journal.Record) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	if r.Step == 0 && r.Tick == 0 {
+		r.Step, r.Tick = e.step, e.tick
+	}
+	e.records = append(e.records, r)
+	if err := e.Journal.Write(r); err != nil && e.failed == nil {
+		e.failed = err
+	}
+	for _, observe := range e.Observers {
+		observe(r)
+	}
+}
+
+// journalError returns why the journal could not be written, if it could not: then the
+// run must not go on, since nobody could tell what it did.
+func (e *engine) journalError() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failed
+}
+
+func (e *engine) note(format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	klog.Background().V(2).Info("Note", "message", message)
+	e.write(journal.Record{Note: &journal.Note{Message: message}})
+}
+
+// sleep waits, or returns why the context has ended.
+func (e *engine) sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,167 @@
+package run
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// atOnce is how many pods are evicted side by side. Each takes the API server some
+// milliseconds, and a tenth of a second where little else happens.
+const atOnce = 10
+
+// env implements fault.Env.
+type env struct {
+	*engine
+	undo *undo.Undo
+}
+
+var _ fault.Env = env{}
+
+func (e env) Client() kubernetes.Interface { return e.live.Client }
+
+func (e env) Picture() *target.Picture { return e.live.Picture() }
+
+func (e env) Undo() fault.Undo { return e.undo }
+
+func (e env) Note(format string, args ...any) { e.note(format, args...) }
+
+func (e env) Sleep(ctx context.Context, d time.Duration) error { return e.sleep(ctx, d) }
+
+// Remove implements fault.Env.
+func (e env) Remove(ctx context.Context, pods []target.Pod, how assess.How, grace *int64) (int, []target.Pod, error) {
+	r := e.remove(ctx, pods, how, grace)
+	for _, kept := range r.kept {
+		e.write(journal.Record{Answer: &journal.Answer{
+			Victim: victimOf(kept.pod), Outcome: disruption.NotAsked, Budget: kept.verdict.Budget.Name, Error: kept.verdict.Reason,
+		}})
+	}
+	return r.gone, r.keptPods(), r.err
+}
+
+// remove evicts or deletes pods, once each.
+func (e *engine) remove(ctx context.Context, pods []target.Pod, how assess.How, grace *int64) *removal {
+	picture := e.live.Picture()
+	e.ledger.Update(picture.Budgets, picture.Snapshot.Pods)
+	evictor := disruption.NewEvictor(e.live.Client, disruption.Options{Mode: disruption.ForReal, Delete: how == assess.Delete, GracePeriodSeconds: grace})
+	r := &removal{engine: e, evictor: evictor, how: how}
+	r.all(ctx, pods)
+	if r.err == nil {
+		r.err = context.Cause(ctx)
+	}
+	return r
+}
+
+// removal is pods being evicted or deleted.
+type removal struct {
+	*engine
+	evictor *disruption.Evictor
+	how     assess.How
+
+	mu   sync.Mutex // also the ledger's
+	gone int
+	// kept are the pods that the budgets keep, and refused those that the API server did.
+	kept    []kept
+	refused []target.Pod
+	err     error
+}
+
+// kept is a pod that was not asked for.
+type kept struct {
+	pod     target.Pod
+	verdict disruption.Verdict
+}
+
+func (r *removal) keptPods() []target.Pod {
+	pods := r.refused
+	for _, k := range r.kept {
+		pods = append(pods, k.pod)
+	}
+	return pods
+}
+
+// all takes the pods away, those of different budgets side by side.
+func (r *removal) all(ctx context.Context, pods []target.Pod) {
+	plain := make([]*corev1.Pod, len(pods))
+	for i, pod := range pods {
+		plain[i] = pod.Pod
+	}
+	lanes := make(chan []int)
+	var working sync.WaitGroup
+	for range atOnce {
+		working.Go(func() {
+			for lane := range lanes {
+				for _, i := range lane {
+					r.one(ctx, pods[i])
+				}
+			}
+		})
+	}
+	for _, lane := range r.ledger.Lanes(plain) {
+		lanes <- lane
+	}
+	close(lanes)
+	working.Wait()
+}
+
+// one takes a pod away, unless a budget keeps it or the run has ended.
+func (r *removal) one(ctx context.Context, pod target.Pod) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil || r.err != nil {
+		return
+	}
+	victim := victimOf(pod)
+	if verdict := r.ledger.May(pod.Pod); r.how != assess.Delete && !verdict.Allowed {
+		r.kept = append(r.kept, kept{pod, verdict})
+		return
+	}
+	r.write(journal.Record{Request: &journal.Request{Victim: victim, How: r.how}})
+	r.observer.Drawn(pod, time.Time{})
+	r.mu.Unlock()
+	result := r.evictor.Evict(ctx, disruption.TargetOf(pod.Pod))
+	r.mu.Lock()
+	r.answered(pod, victim, result)
+}
+
+func (r *removal) answered(pod target.Pod, victim journal.Victim, result disruption.Result) {
+	answer := &journal.Answer{Victim: victim, Outcome: result.Outcome, Budget: result.Budget}
+	if result.Err != nil {
+		answer.Error = result.Err.Error()
+	}
+	r.write(journal.Record{Answer: answer})
+	if result.Outcome.Spends() {
+		r.ledger.Spend(pod.Pod)
+	}
+	switch result.Outcome {
+	case disruption.Evicted, disruption.Deleted:
+		r.gone++
+		r.observer.Evicted(pod, time.Now())
+		return
+	case disruption.Unanswered:
+		return // it counts if it is seen to go
+	case disruption.Forbidden, disruption.Failed:
+		r.err = result.Err
+	case disruption.Gone, disruption.Replaced:
+	default:
+		r.refused = append(r.refused, pod)
+	}
+	r.observer.Kept(pod.UID)
+}
+
+func victimOf(pod target.Pod) journal.Victim {
+	return journal.Victim{
+		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName,
+		Workload: pod.WorkloadKey(), Rank: pod.Rank,
+	}
+}

@@ -1,0 +1,146 @@
+// Package run carries out what a scenario says on a live cluster: it looks at the steady
+// state, draws victims, predicts, takes them away within budgets, watches the recovery and
+// puts everything back. All that happens becomes records of the journal, which is also how
+// others hear of it.
+package run
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/recovery"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// ownersAge is how old the known owners may be when a pod comes that they do not know.
+const ownersAge = 200 * time.Millisecond
+
+// coalesce is how long changes of a workload are held back, so that a storm is not a
+// record for each pod.
+const coalesce = 250 * time.Millisecond
+
+// Live is a cluster that is followed, and whose workloads' recovery is observed.
+type Live struct {
+	Client kubernetes.Interface
+	// Name is what the cluster is called.
+	Name string
+
+	follower *cluster.Follower
+	observer atomic.Pointer[recovery.Observer]
+
+	mu       sync.Mutex
+	owners   *cluster.Owners
+	ownersAt time.Time
+}
+
+// Open follows a cluster until the context ends, and waits until every budget has been
+// counted by the disruption controller.
+func Open(ctx context.Context, client kubernetes.Interface, name string) (*Live, error) {
+	l := &Live{Client: client, Name: name}
+	var err error
+	if l.follower, err = cluster.Follow(ctx, client, cluster.FollowOptions{Observe: l.observe}); err != nil {
+		return nil, err
+	}
+	if _, err := disruption.WaitObserved(ctx, client, ""); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Picture returns the cluster as it is now.
+func (l *Live) Picture() *target.Picture {
+	p := target.NewPicture(l.follower.Snapshot(), time.Now())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owners, l.ownersAt = p.Owners, p.Now
+	return p
+}
+
+// Changed receives when anything has changed since the last time.
+func (l *Live) Changed() <-chan struct{} { return l.follower.Changed() }
+
+// Missing returns the kinds that the cluster does not have or does not let us read.
+func (l *Live) Missing() []string { return l.follower.Missing() }
+
+// Fake says whether all nodes are fake.
+func (l *Live) Fake() bool {
+	nodes := l.follower.Snapshot().Nodes
+	for _, node := range nodes {
+		if !undo.Fake(node) {
+			return false
+		}
+	}
+	return len(nodes) > 0
+}
+
+// workloadOf returns what a pod belongs to, by what is known. A pod may be there before
+// the ReplicaSet that made it.
+func (l *Live) workloadOf(pod *corev1.Pod) *cluster.Workload {
+	l.mu.Lock()
+	owners, age := l.owners, time.Since(l.ownersAt)
+	l.mu.Unlock()
+	if owners != nil {
+		if w := owners.Of(pod); w == nil || w.Kind != "ReplicaSet" || age < ownersAge {
+			return w
+		}
+	}
+	if l.follower == nil {
+		return nil // everything is being read for the first time
+	}
+	return l.Picture().Owners.Of(pod)
+}
+
+// observe hands changes to the observer of the run that is under way.
+func (l *Live) observe(was, is runtime.Object) {
+	o := l.observer.Load()
+	if o == nil {
+		return
+	}
+	switch is := is.(type) {
+	case *policyv1.PodDisruptionBudget:
+		o.Budget(is, time.Now())
+	case *corev1.Pod:
+		before, _ := was.(*corev1.Pod)
+		o.Pod(before, is, time.Now())
+	case nil:
+		switch before := was.(type) {
+		case *corev1.Pod:
+			o.Pod(before, nil, time.Now())
+		case *policyv1.PodDisruptionBudget:
+			o.BudgetGone(before)
+		}
+	}
+}
+
+// watch has an observer hear of the pods that there are, and of every change from now on,
+// until the function that it returns is called.
+func (l *Live) watch(sink func(journal.Record)) (o *recovery.Observer, stop func(), err error) {
+	o = recovery.New(recovery.Options{Workload: l.workloadOf, Sink: sink, Every: coalesce})
+	if !l.observer.CompareAndSwap(nil, o) {
+		return nil, nil, fmt.Errorf("another run is under way on %s", l.Name)
+	}
+	picture := l.Picture() // after what comes from now on is heard
+	for _, pod := range picture.Pods {
+		o.Pod(nil, pod, picture.Now)
+	}
+	for _, budget := range picture.Budgets {
+		o.Budget(budget, picture.Now)
+	}
+	o.Begin(picture.Now)
+	return o, func() {
+		l.observer.Store(nil)
+		o.Close()
+	}, nil
+}

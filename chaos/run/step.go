@@ -1,0 +1,250 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// do carries a step out.
+func (e *engine) do(ctx context.Context, step *scenario.Turn) error {
+	switch {
+	case step.Fault != nil:
+		return e.strike(ctx, step)
+	case step.Kind == scenario.KindWait:
+		if e.DryRun {
+			return nil
+		}
+		return e.sleep(ctx, step.Wait)
+	case step.Probe != nil:
+		return e.probe(ctx, step)
+	case step.Scale != nil:
+		return e.scale(ctx, step.Scale)
+	case step.Kind == scenario.KindAwaitRecovery:
+		return e.awaitRecovery(ctx, step.AwaitRecovery)
+	}
+	return errors.New("it says nothing to do")
+}
+
+func (e *engine) probe(ctx context.Context, step *scenario.Turn) error {
+	patience := step.Within
+	if e.DryRun {
+		patience = 0
+	}
+	return e.within(ctx, patience, "during", *step.Probe)
+}
+
+func (e *engine) scale(ctx context.Context, s *scenario.Scale) error {
+	e.note("scaling %s %s/%s to %d", s.Kind, s.Namespace, s.Name, s.Replicas)
+	if e.DryRun {
+		return nil
+	}
+	return e.undo.Scale(ctx, s.Kind, s.Namespace, s.Name, s.Replicas)
+}
+
+// strike has a fault happen, or as often as it says.
+func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
+	repeated, again := step.Fault.(fault.Repeated)
+	if !again {
+		return e.once(ctx, step, e.live.Picture(), step.Seed)
+	}
+	times, interval := repeated.Ticks()
+	if e.DryRun && times == 0 {
+		times = 1
+	}
+	var resting bool
+	begin := time.Now()
+	for tick := 1; times == 0 || tick <= times; tick++ {
+		e.at(step.Number, tick)
+		picture := e.live.Picture()
+		if e.DryRun { // as if time passed
+			picture.Now = picture.Now.Add(time.Duration(tick-1) * interval)
+		}
+		excluded, why := repeated.Excluded(picture.Now)
+		switch {
+		case !excluded:
+			resting = false
+			if err := e.once(ctx, step, picture, step.Seed.For("tick", strconv.Itoa(tick))); err != nil {
+				return err
+			}
+		case !resting:
+			resting = true
+			e.note("nothing happens now: %s", why)
+		}
+		if tick == times || e.DryRun {
+			continue
+		}
+		if err := e.sleep(ctx, time.Until(begin.Add(time.Duration(tick)*interval))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once draws, predicts, and has the fault happen.
+func (e *engine) once(ctx context.Context, step *scenario.Turn, picture *target.Picture, seed draw.Seed) error {
+	choice, err := step.Fault.Choose(picture, seed)
+	if err != nil {
+		return err
+	}
+	if goes, err := e.announce(ctx, step.Kind, picture, choice); err != nil || !goes {
+		return err
+	}
+	if lasting, lasts := step.Fault.(fault.Lasting); lasts && lasting.Duration() > 0 {
+		return e.forAWhile(ctx, step.Fault.Inject, picture, choice, lasting.Duration())
+	}
+	return e.inject(ctx, e.undo, step.Fault.Inject, picture, choice)
+}
+
+func (e *engine) inject(ctx context.Context, u *undo.Undo, do Injector, picture *target.Picture, choice *fault.Choice) error {
+	if choice.How != assess.Down {
+		return errors.Join(do(ctx, env{e, u}, choice), e.journalError())
+	}
+	pods := e.lose(picture, choice.Nodes)
+	before := e.observer.Summary().Drawn
+	if err := errors.Join(do(ctx, env{e, u}, choice), e.journalError()); err != nil {
+		return err
+	}
+	return e.awaitLoss(ctx, before+pods)
+}
+
+// lossPatience is how long the control plane may take to see what is lost with a node.
+// Pods that tolerate everything are never lost.
+const lossPatience = 15 * time.Second
+
+// awaitLoss waits until so many pods have been lost: before that there is no recovery to
+// wait for.
+func (e *engine) awaitLoss(ctx context.Context, pods int) error {
+	for deadline := time.Now().Add(lossPatience); e.observer.Summary().Drawn < pods && time.Now().Before(deadline); {
+		if err := e.sleep(ctx, recoveryPause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forAWhile has a fault last, and puts back what it has changed, and only that. It goes by
+// an id of its own, since what other steps have changed lasts until the end of the run.
+func (e *engine) forAWhile(ctx context.Context, do Injector, picture *target.Picture, choice *fault.Choice, d time.Duration) error {
+	e.lent++
+	id := fmt.Sprintf("%s-%d", e.ID, e.lent)
+	own, err := e.newUndo(id)
+	if err != nil {
+		return err
+	}
+	if err := e.inject(ctx, own, do, picture, choice); err != nil {
+		return err
+	}
+	if err := e.sleep(ctx, d); err != nil {
+		return err
+	}
+	return e.restore(ctx, id)
+}
+
+// announce writes what was drawn and what it would do, and says whether to do it.
+func (e *engine) announce(ctx context.Context, kind string, picture *target.Picture, choice *fault.Choice) (bool, error) {
+	e.write(journal.Record{Choice: choiceOf(kind, choice)})
+	if choice.Empty() {
+		return false, nil
+	}
+	e.drawn = true
+	if err := e.predict(ctx, picture, choice); err != nil {
+		return false, err
+	}
+	return !e.DryRun, e.journalError()
+}
+
+// Take takes away the pods that somebody else has drawn, and returns how many went.
+func (s *Session) Take(ctx context.Context, kind string, picture *target.Picture, choice *fault.Choice) (gone int, kept []target.Pod, err error) {
+	goes, err := s.announce(ctx, kind, picture, choice)
+	if err != nil || !goes {
+		return 0, nil, err
+	}
+	return env{s.engine, s.undo}.Remove(ctx, choice.Pods, choice.How, nil)
+}
+
+// Injector has something happen to what was chosen, as fault.Fault.Inject does.
+type Injector func(ctx context.Context, env fault.Env, choice *fault.Choice) error
+
+// Inject has something happen to what somebody else has chosen.
+func (s *Session) Inject(ctx context.Context, kind string, do Injector, picture *target.Picture, choice *fault.Choice) error {
+	goes, err := s.announce(ctx, kind, picture, choice)
+	if err != nil || !goes {
+		return err
+	}
+	return s.inject(ctx, s.undo, do, picture, choice)
+}
+
+// AwaitRecovery waits until every pod that was lost has been replaced, or the time is over.
+func (s *Session) AwaitRecovery(ctx context.Context, patience time.Duration) error {
+	return s.awaitRecovery(ctx, patience)
+}
+
+// Note tells the user something, and the journal.
+func (s *Session) Note(format string, args ...any) { s.note(format, args...) }
+
+func (e *engine) predict(ctx context.Context, picture *target.Picture, choice *fault.Choice) error {
+	if e.Assessor == nil {
+		return nil
+	}
+	prediction, err := e.Assessor.Predict(ctx, picture, choice.Loss())
+	if err != nil {
+		return fmt.Errorf("predicting what it would do: %w", err)
+	}
+	e.write(journal.Record{Prediction: prediction})
+	return nil
+}
+
+// lose has the observer know that the losses on the nodes are the run's, and returns how
+// many pods that are.
+func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) {
+	lost, now := map[string]bool{}, time.Now()
+	for _, node := range nodes {
+		lost[node.Name] = true
+		e.down[node.Name] = true
+	}
+	for _, pod := range picture.Pods {
+		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && !cluster.BelongsToNode(pod) {
+			e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod)}, now)
+			e.doomed = append(e.doomed, pod.UID)
+			pods++
+		}
+	}
+	return pods
+}
+
+func choiceOf(kind string, choice *fault.Choice) *journal.Choice {
+	c := &journal.Choice{Fault: kind, How: choice.How, Candidates: choice.Candidates, Excluded: choice.Excluded}
+	for _, pod := range choice.Pods {
+		c.Victims = append(c.Victims, victimOf(pod))
+	}
+	for _, node := range choice.Nodes {
+		c.Nodes = append(c.Nodes, node.Name)
+	}
+	return c
+}
+
+// endless says whether the run goes on until it is told to end.
+func (e *engine) endless() bool {
+	for i := range e.Scenario.Steps {
+		if repeated, again := e.Scenario.Steps[i].Fault.(fault.Repeated); again {
+			if times, _ := repeated.Ticks(); times == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

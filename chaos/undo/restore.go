@@ -1,0 +1,235 @@
+package undo
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
+)
+
+// Restore puts back what a run has changed, or all runs where it is empty, and returns how
+// many objects that were. Report, unless nil, is told of each when it has been put back. It
+// goes on after an error, may be repeated at any time, and needs neither the journal nor the
+// process that made the changes. What is gone meanwhile is put back.
+//
+// It takes the rights to list, get and patch nodes, deployments, statefulsets and
+// replicasets, and to list and delete pods and configmaps, in the whole cluster.
+func Restore(ctx context.Context, client kubernetes.Interface, run string, report func(journal.Change)) (restored int, err error) {
+	r := &restorer{client: client, run: run, report: report}
+	// Nodes first: they are what most is waiting for.
+	err = join(r.nodes(ctx), r.workloads(ctx), r.created(ctx))
+	return r.restored, err
+}
+
+type restorer struct {
+	client kubernetes.Interface
+	run    string
+
+	mu       sync.Mutex
+	report   func(journal.Change)
+	restored int
+}
+
+// done takes note that an object is as it was.
+func (r *restorer) done(object, what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restored++
+	if r.report != nil {
+		r.report(journal.Change{Object: object, What: what})
+	}
+}
+
+// selector selects what belongs to the run, or to any, by label.
+func (r *restorer) selector() metav1.ListOptions {
+	if r.run == "" {
+		return metav1.ListOptions{LabelSelector: RunLabel}
+	}
+	return metav1.ListOptions{LabelSelector: RunLabel + "=" + r.run}
+}
+
+// nodes looks at all nodes: somebody may have removed the label.
+func (r *restorer) nodes(ctx context.Context) error {
+	var list *corev1.NodeList
+	err := persist(ctx, func() (err error) {
+		list, err = r.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("listing nodes to put back: %w", err)
+	}
+	var changed []*corev1.Node
+	for i := range list.Items {
+		if node := &list.Items[i]; r.has(node) {
+			changed = append(changed, node)
+		}
+	}
+	return each(ctx, changed, func(node *corev1.Node) error { return r.node(ctx, node) })
+}
+
+// has says whether the node has something to put back.
+func (r *restorer) has(node *corev1.Node) bool {
+	if r.run == "" {
+		return len(marksOf(node)) > 0
+	}
+	m, err := markOf(node)
+	if err != nil || m == nil {
+		return node.Labels[RunLabel] == r.run
+	}
+	return m.Run == r.run
+}
+
+// node puts a node back that was listed a moment ago.
+func (r *restorer) node(ctx context.Context, listed *corev1.Node) error {
+	name, node := listed.Name, listed
+	var what []string
+	err := persist(ctx, func() (err error) {
+		if node == nil {
+			if node, err = r.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{}); err != nil {
+				return err
+			}
+		}
+		was := node
+		node = nil // to be read again, should it have changed
+		if what = nil; !r.has(was) {
+			return nil
+		}
+		m, err := markOf(was)
+		if err != nil {
+			return err
+		}
+		is := was.DeepCopy()
+		what = putBack(is, m)
+		return patchNode(ctx, r.client.CoreV1().Nodes(), was, is)
+	})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("node %s could not be put back: %w", name, err)
+	case len(what) > 0:
+		r.done("Node "+name, strings.Join(what, ", "))
+	}
+	return nil
+}
+
+// putBack takes our changes and marks off a node, and says what it did. A node of which the
+// mark is missing loses whatever is ours by its name.
+func putBack(node *corev1.Node, m *mark) []string {
+	if m == nil {
+		m = &mark{}
+	}
+	what := []string{}
+	if m.Cordoned && node.Spec.Unschedulable {
+		node.Spec.Unschedulable = false
+		what = append(what, "uncordoned")
+	}
+	before := len(node.Spec.Taints)
+	node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints, func(t corev1.Taint) bool {
+		return t.Key == DownTaint || slices.ContainsFunc(m.Taints, func(ours corev1.Taint) bool {
+			return t.MatchTaint(&ours) && t.Value == ours.Value
+		})
+	})
+	if len(node.Spec.Taints) < before {
+		what = append(what, "untainted")
+	}
+	if _, silent := node.Labels[SilentLabel]; silent {
+		what = append(what, "no longer silent")
+	}
+	delete(node.Labels, SilentLabel)
+	delete(node.Labels, RunLabel)
+	delete(node.Annotations, Annotation)
+	if len(what) == 0 {
+		what = append(what, "unmarked")
+	}
+	return what
+}
+
+func (r *restorer) workloads(ctx context.Context) error {
+	var failed []error
+	for _, s := range scalables(r.client) {
+		var changed []workload
+		err := persist(ctx, func() (err error) {
+			changed, err = s.list(ctx, r.selector())
+			return err
+		})
+		if err != nil {
+			failed = append(failed, fmt.Errorf("listing objects of kind %s to put back: %w", s.kind, err))
+			continue
+		}
+		failed = append(failed, each(ctx, changed, func(w workload) error {
+			what, err := s.unscale(ctx, w)
+			switch {
+			case apierrors.IsNotFound(err):
+				return nil
+			case err != nil:
+				return fmt.Errorf("%s could not be put back: %w", s.object(w), err)
+			}
+			r.done(s.object(w), what)
+			return nil
+		}))
+	}
+	return join(failed...)
+}
+
+// marksOf names the marks of a node that any run may have left.
+func marksOf(node *corev1.Node) []string {
+	var marks []string
+	for _, key := range slices.Sorted(maps.Keys(node.Labels)) {
+		if key == RunLabel || key == SilentLabel {
+			marks = append(marks, "label "+key)
+		}
+	}
+	if _, has := node.Annotations[Annotation]; has {
+		marks = append(marks, "annotation "+Annotation)
+	}
+	for _, taint := range node.Spec.Taints {
+		if taint.Key == DownTaint {
+			marks = append(marks, "taint "+taint.ToString())
+		}
+	}
+	return marks
+}
+
+// Leftovers returns the objects that still have the marks of a run, and which.
+func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, error) {
+	r := &restorer{client: client}
+	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing nodes: %w", err)
+	}
+	var left []string
+	for i := range nodes.Items {
+		if marks := marksOf(&nodes.Items[i]); len(marks) > 0 {
+			left = append(left, fmt.Sprintf("Node %s: %s", nodes.Items[i].Name, strings.Join(marks, ", ")))
+		}
+	}
+	for _, s := range scalables(client) {
+		changed, err := s.list(ctx, r.selector())
+		if err != nil {
+			return nil, fmt.Errorf("listing objects of kind %s: %w", s.kind, err)
+		}
+		for _, w := range changed {
+			left = append(left, fmt.Sprintf("%s: scaled by run %s", s.object(w), w.Labels[RunLabel]))
+		}
+	}
+	for _, kind := range creatables(client) {
+		created, err := kind.list(ctx, r.selector())
+		if err != nil {
+			return nil, fmt.Errorf("listing objects of kind %s: %w", kind.name, err)
+		}
+		for _, object := range created {
+			left = append(left, fmt.Sprintf("%s: created by run %s", kind.object(object), object.Labels[RunLabel]))
+		}
+	}
+	return left, nil
+}

@@ -1,0 +1,135 @@
+// Package undo changes objects of a cluster in such a way that they can be put back, and
+// puts them back. What it takes stands on the object itself, written in the same request as
+// the change: a crash at any moment, a lost journal or another machine is no obstacle.
+//
+// A changed node has the label chaos.stowage.dev/run with the run's id, and the annotation
+// chaos.stowage.dev/undo with what the run has changed, and nothing that it has found. What
+// others change meanwhile is kept.
+package undo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+)
+
+const (
+	// RunLabel names the run that has changed or created an object.
+	RunLabel = "chaos.stowage.dev/run"
+	// CreatedLabel is on objects that a run has created, which go when it is put back.
+	CreatedLabel = "chaos.stowage.dev/created"
+	// SilentLabel makes a fake node fall silent: whoever keeps it alive lets go of it.
+	SilentLabel = "chaos.stowage.dev/silent"
+	// Annotation says on a node what is to be put back.
+	Annotation = "chaos.stowage.dev/undo"
+	// DownTaint is the key of the taint that lets no pod stay on a real node.
+	DownTaint = assess.DownTaint
+
+	// fakeNodeAnnotation is on the nodes that KWOK fakes.
+	fakeNodeAnnotation = "kwok.x-k8s.io/node"
+
+	// lanes is how many objects are changed side by side.
+	lanes = 10
+	// mostErrors is how many errors are told one by one.
+	mostErrors = 5
+)
+
+// persistence is how a request is repeated that somebody else's change, or a moment's
+// weakness of the API server, was in the way of: 3 s in all.
+var persistence = wait.Backoff{Steps: 9, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.2}
+
+// Undo makes the changes of one run. It is safe for concurrent use.
+//
+// It takes the rights to get and patch nodes and, of fake ones that are to fall silent, to
+// patch nodes/status, to list pods and to patch pods/status; for Scale, to get and patch
+// the workloads.
+type Undo struct {
+	client kubernetes.Interface
+	run    string
+	record func(journal.Change) error
+	clock  clock.PassiveClock
+}
+
+var _ fault.Undo = &Undo{}
+
+// New returns what makes changes for a run, whose id must be fit for a label. Record is
+// told of each change before it is made, and keeps it from being made by an error.
+func New(client kubernetes.Interface, run string, record func(journal.Change) error, clock clock.PassiveClock) (*Undo, error) {
+	if reasons := validation.IsValidLabelValue(run); run == "" || len(reasons) > 0 {
+		return nil, fmt.Errorf("run id %q: must not be empty and be fit for a label: %s", run, strings.Join(reasons, "; "))
+	}
+	return &Undo{client: client, run: run, record: record, clock: clock}, nil
+}
+
+// Created returns the labels that an object must be created with, and takes note of it:
+// objects with them are deleted when the run is put back.
+func (u *Undo) Created(object string) (map[string]string, error) {
+	if err := u.record(journal.Change{Object: object, What: "created"}); err != nil {
+		return nil, err
+	}
+	return map[string]string{RunLabel: u.run, CreatedLabel: "true"}, nil
+}
+
+// Fake says whether KWOK fakes the node.
+func Fake(node *corev1.Node) bool { return node.Annotations[fakeNodeAnnotation] == "fake" }
+
+// RunError says that an object belongs to another run.
+type RunError struct {
+	// Object is kind, namespace and name, and Run the other run.
+	Object, Run string
+}
+
+func (e *RunError) Error() string {
+	return fmt.Sprintf("%s was changed by run %s, which has not been put back: wait for its end, or run `stowage-chaos restore %s`", e.Object, e.Run, e.Run)
+}
+
+// persist repeats what the API server refuses for the moment.
+func persist(ctx context.Context, do func() error) error {
+	return retry.OnError(persistence, func(err error) bool {
+		return ctx.Err() == nil && (apierrors.IsConflict(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) ||
+			apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err))
+	}, do)
+}
+
+// each calls do with every item, side by side, unless the context ends, and returns the
+// first errors in the order of the items.
+func each[T any](ctx context.Context, items []T, do func(T) error) error {
+	failed := make([]error, len(items))
+	workqueue.ParallelizeUntil(ctx, lanes, len(items), func(i int) { failed[i] = do(items[i]) })
+	return join(append(failed, ctx.Err())...)
+}
+
+// join joins errors, of which the first are enough to tell.
+func join(all ...error) error {
+	var told []error
+	more := 0
+	for _, err := range all {
+		switch {
+		case err == nil:
+		case len(told) < mostErrors:
+			told = append(told, err)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		told = append(told, fmt.Errorf("and %d more errors", more))
+	}
+	return errors.Join(told...)
+}

@@ -1,0 +1,28 @@
+package cluster
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// sourceAnnotation is where the kubelet says what it has a pod from.
+const sourceAnnotation = "kubernetes.io/config.source"
+
+// Static says whether a node runs the pod by itself: what the API server has is a mirror.
+func Static(pod *corev1.Pod) bool {
+	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	source, known := pod.Annotations[sourceAnnotation]
+	return mirror || known && source != "api" ||
+		slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return owner.Kind == "Node" })
+}
+
+// OfDaemonSet says whether the pod belongs to a DaemonSet.
+func OfDaemonSet(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && owner.Kind == "DaemonSet"
+}
+
+// BelongsToNode says whether the pod is part of its node: it goes nowhere else.
+func BelongsToNode(pod *corev1.Pod) bool { return Static(pod) || OfDaemonSet(pod) }

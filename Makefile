@@ -50,7 +50,7 @@ fuzz: ## Fuzz how the node table and the feed of changes are brought up to date 
 	go test ./plugins/internal/nodetable -run '^$$' -fuzz FuzzGrouping -fuzztime $(FUZZTIME)
 
 .PHONY: demo
-demo: build ## Show scheduler and descheduler at work on 500 fake nodes (ARGS=--keep leaves it up)
+demo: build ## Show scheduler, descheduler and chaos at work on 500 fake nodes (ARGS=--keep leaves it up)
 	@bin/stowage-playground demo $(ARGS)
 
 .PHONY: lint

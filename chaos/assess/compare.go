@@ -17,7 +17,7 @@ type Reality struct {
 // WorkloadReality is how a workload did.
 type WorkloadReality struct {
 	// Floor is how few pods were ready at the worst moment, Ready how many in the end, and
-	// Pending how many of the pods that came since the loss have no node in the end.
+	// Pending how many of those lost had no ready replacement in the end.
 	Floor, Ready, Pending int
 }
 
@@ -46,12 +46,11 @@ func (a *Accuracy) Add(other Accuracy) {
 }
 
 // Compare holds a prediction against reality. The prediction makes these statements:
-//   - of each pod that it is about, but for those that stay on their nodes: that it goes, or
-//     is kept;
+//   - of each pod that it is about, but for those that stay on their nodes, and those that
+//     wait on a dead one until somebody deletes them: that it goes, or is kept;
 //   - of each of its workloads that was observed: that its ready pods never are fewer than
 //     the floor, which is the worst case; that so many are ready in the end; and that so
-//     many replacements are pending then, those of StatefulSets that cannot come yet apart, since
-//     there is no such pod.
+//     many of those lost wait for a replacement then.
 func Compare(p *Prediction, reality Reality) Accuracy {
 	var a Accuracy
 	state := func(right bool, format string, args ...any) {
@@ -72,8 +71,8 @@ func Compare(p *Prediction, reality Reality) Accuracy {
 			state(!gone, "pod %s/%s should have been kept, and went", pod.Namespace, pod.Pod)
 			continue
 		case Pending:
-			if !pod.Late {
-				pending[pod.Workload]++
+			if pending[pod.Workload]++; pod.Late {
+				continue
 			}
 		}
 		state(gone, "pod %s/%s should have gone, and is still there", pod.Namespace, pod.Pod)

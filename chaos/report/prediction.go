@@ -37,6 +37,9 @@ func prediction(run *journal.Run, all []loss) *Prediction {
 				w.until, w.last = back.Time, true
 			}
 		}
+		if w.last && aborted(run) {
+			break // it is about what would have come of the loss if that had lasted
+		}
 		n := 0
 		for n < len(rest) && rest[n].at.Before(w.from) {
 			n++
@@ -51,6 +54,11 @@ func prediction(run *journal.Run, all []loss) *Prediction {
 	}
 	p.Percent = rounded(percent)
 	return &p
+}
+
+// aborted says that a broken steady state has ended the run.
+func aborted(run *journal.Run) bool {
+	return slices.ContainsFunc(run.Checks, func(c journal.Entry[journal.Check]) bool { return c.What.Phase == "during" && !c.What.OK })
 }
 
 // window is the time that a prediction is about.

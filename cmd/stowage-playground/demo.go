@@ -18,7 +18,8 @@ func newDemoCommand() *cobra.Command {
 		Long: `Starts a playground, runs the workloads of config/demo on it, once placed by the
 default scheduler alone and once with stowage-scheduler beside it, and compares. Then
 preemptible nodes go and come back; and a zone does, after which stowage-descheduler
-brings the balance back within disruption budgets.
+brings the balance back within disruption budgets. At last stowage-chaos evicts at random
+and takes a zone down, and reports what the workloads made of it.
 
 The exit code is 0 only if every pod that fits is running, and no budget was broken.`,
 		Example: `  stowage-playground demo

@@ -45,7 +45,7 @@ func (d *demo) end(undo func()) { d.ends = append(d.ends, undo) }
 // Run runs the demo and prints what it shows. It returns an error when something
 // failed, or when at the end of an act a pod that fits is not running.
 func Run(ctx context.Context, opts Options, live *report.Live) error {
-	for _, program := range []string{schedulerProgram, deschedulerProgram} {
+	for _, program := range []string{schedulerProgram, deschedulerProgram, chaosProgram} {
 		if _, err := playground.FindBinary(program); err != nil {
 			return err
 		}
@@ -87,6 +87,9 @@ func (d *demo) acts(ctx context.Context) error {
 		return err
 	}
 	if err := d.rebalance(ctx); err != nil {
+		return err
+	}
+	if err := d.chaos(ctx); err != nil {
 		return err
 	}
 	d.live.Println(d.laps.String())

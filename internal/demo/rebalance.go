@@ -27,7 +27,7 @@ import (
 const (
 	// anew ends the names of the nodes that come back in this act: see again.
 	anew = "-anew"
-	// sizedFor is the cpu that the act's workloads are sized for, in millicores: that of
+	// sizedFor is the cpu that the workloads of an act are sized for, in millicores: that of
 	// the default pool's nodes without taints.
 	sizedFor = 470 * 16 * 1000
 	// rebalancePolicy is the descheduler's policy, within config.
@@ -43,9 +43,14 @@ func (d *demo) rebalance(ctx context.Context) error {
 		return nil
 	}
 	d.live.Println(fmt.Sprintf("\nWhat stays skewed when %s dies and comes back, and what stowage-descheduler does about it", zone))
-	workloads, err := d.placeForRebalance(ctx)
+	workloads, err := d.prepare(ctx, "rebalance")
 	if err != nil {
 		return err
+	}
+	for _, w := range workloads {
+		if err := d.applier.Apply(ctx, w.object); err != nil {
+			return err
+		}
 	}
 	var scenes []scene
 	for _, step := range []struct {
@@ -87,12 +92,13 @@ func (d *demo) rebalance(ctx context.Context) error {
 	return errors.Join(left.verdict(), r.verdict(workloads))
 }
 
-// placeForRebalance applies the act's workloads, in a size that the pool can bear.
-func (d *demo) placeForRebalance(ctx context.Context) ([]workload, error) {
+// prepare applies what an act needs but for its workloads, which it returns in a size that
+// the pool can bear.
+func (d *demo) prepare(ctx context.Context, act string) ([]workload, error) {
 	if err := d.clear(ctx); err != nil {
 		return nil, err
 	}
-	other, workloads, err := loadWorkloads("rebalance")
+	other, workloads, err := loadWorkloads(act)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +108,6 @@ func (d *demo) placeForRebalance(ctx context.Context) ([]workload, error) {
 	size := float64(untaintedCPU(d.pool.Nodes())) / sizedFor
 	for i := range workloads {
 		if workloads[i], err = workloads[i].sized(size); err != nil {
-			return nil, err
-		}
-		if err := d.applier.Apply(ctx, workloads[i].object); err != nil {
 			return nil, err
 		}
 	}

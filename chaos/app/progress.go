@@ -15,7 +15,6 @@ import (
 type progress struct {
 	live  *report.Live
 	begin time.Time
-	quiet bool
 
 	gone, kept, recovered, lost int
 	step                        string
@@ -41,8 +40,10 @@ func (p *progress) record(r journal.Record) {
 	case r.Check != nil && !r.Check.OK:
 		p.say(r.Time, "probe %s is not OK: %s", r.Check.Probe, r.Check.Message)
 	case r.End != nil:
-		p.show()
-		p.live.Keep()
+		if time.Since(p.begin) >= patience {
+			p.show()
+			p.live.Keep()
+		}
 		return
 	default:
 		return
@@ -66,7 +67,13 @@ func (p *progress) say(at time.Time, format string, args ...any) {
 	p.live.Println(at.Format(time.TimeOnly) + " " + fmt.Sprintf(format, args...))
 }
 
+// patience is how long a run may take before it shows how far it is.
+const patience = 2 * time.Second
+
 func (p *progress) show() {
+	if time.Since(p.begin) < patience {
+		return
+	}
 	p.live.Show(fmt.Sprintf("%s %s: %d pods taken, %d kept by budgets, %d recovered, %d lost besides",
 		time.Since(p.begin).Round(time.Second), p.step, p.gone, p.kept, p.recovered, p.lost))
 }

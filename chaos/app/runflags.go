@@ -211,6 +211,12 @@ func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scen
 	if path != "" {
 		fmt.Fprintf(os.Stderr, "journal: %s (stowage-chaos report %s shows it again)\n", path, filepath.Base(path))
 	}
+	if wrong, is := errors.AsType[*run.RefusedError](err); is {
+		if len(s.Steps) == 1 {
+			return records, refused(field.AsFlags(wrong.Err))
+		}
+		return records, refused(wrong)
+	}
 	err = errors.Join(err, f.show(out, records))
 	if errors.Is(err, latency.ErrFakeNode) {
 		return records, refused(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/draw"
+	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/recovery"
 	"github.com/stowage-k8s/stowage/chaos/report"
@@ -124,8 +125,36 @@ func In(ctx context.Context, live *Live, opts Options, do func(context.Context, 
 	return end, errors.Join(err, e.journalError())
 }
 
+// RefusedError says why a run was not begun.
+type RefusedError struct {
+	// Step is the name of the step that cannot be meant.
+	Step string
+	Err  error
+}
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("step %s: %v", e.Step, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// check looks whether what the steps name is there.
+func (e *engine) check() error {
+	picture := e.live.Picture()
+	for _, step := range e.Scenario.Steps {
+		if checked, checks := step.Fault.(fault.Checked); checks {
+			if err := checked.Check(picture); err != nil {
+				return &RefusedError{step.Name, err}
+			}
+		}
+	}
+	return nil
+}
+
 // run does what is to be done and puts everything back. The error is what ended it early.
 func (e *engine) run(ctx context.Context, do func(context.Context) error) error {
+	if err := e.check(); err != nil {
+		return err
+	}
 	if err := e.steadyBefore(ctx); err != nil {
 		return err
 	}
@@ -254,7 +283,10 @@ func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) erro
 // judge returns the verdict on a run that ended with the error.
 func (e *engine) judge(err error) (journal.End, error) {
 	var broken *steady.BrokenError
+	var refused *RefusedError
 	switch {
+	case errors.As(err, &refused):
+		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
 	case errors.As(err, &broken) && broken.Nothing:
 		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{broken.Error()}}, nil
 	case errors.As(err, &broken):

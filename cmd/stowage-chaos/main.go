@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -20,9 +21,31 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
+// impatience is how long after the first signal another one counts: before, it is the
+// same, told to the process and to its group, or a key that was pressed twice.
+const impatience = 2 * time.Second
+
+// untilSignal returns a context that ends with the first signal, so that everything is put
+// back. A later one ends the program at once.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-signals
+		cancel()
+		for first := time.Now(); ; {
+			if <-signals; time.Since(first) > impatience {
+				fmt.Fprintln(os.Stderr, "Error: ended at once: `stowage-chaos restore --all` puts back what was changed")
+				os.Exit(1)
+			}
+		}
+	}()
+	return ctx
+}
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	ctx := untilSignal()
 	registry := plugins.NewRegistry()
 	maps.Copy(registry, plugins.StandIns())
 	cmd := app.NewCommand(app.WithScheduler(config.Scheduler, registry), app.WithPreemptible(preemptiblenodes.OptionsOfProfile))

@@ -140,7 +140,7 @@ func (e *engine) awaitLoss(ctx context.Context, pods int) error {
 // an id of its own, since what other steps have changed lasts until the end of the run.
 func (e *engine) forAWhile(ctx context.Context, do Injector, picture *target.Picture, choice *fault.Choice, d time.Duration) error {
 	e.lent++
-	id := fmt.Sprintf("%s-%d", e.ID, e.lent)
+	id := fmt.Sprintf("%s%s%d", e.ID, undo.PartSeparator, e.lent)
 	own, err := e.newUndo(id)
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func (s *Session) AwaitRecovery(ctx context.Context, patience time.Duration) err
 func (s *Session) Note(format string, args ...any) { s.note(format, args...) }
 
 func (e *engine) predict(ctx context.Context, picture *target.Picture, choice *fault.Choice) error {
-	if e.Assessor == nil {
+	if e.Assessor == nil || choice.How == "" { // which takes nothing away
 		return nil
 	}
 	prediction, err := e.Assessor.Predict(ctx, picture, choice.Loss())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -107,7 +108,7 @@ func (r *restorer) created(ctx context.Context) error {
 	var failed []error
 	for _, kind := range creatables(r.client) {
 		var found []metav1.ObjectMeta
-		opts := r.selector()
+		opts := ofRuns
 		opts.LabelSelector += "," + CreatedLabel
 		err := persist(ctx, func() (err error) {
 			found, err = kind.list(ctx, opts)
@@ -117,6 +118,7 @@ func (r *restorer) created(ctx context.Context) error {
 			failed = append(failed, fmt.Errorf("listing objects of kind %s to delete: %w", kind.name, err))
 			continue
 		}
+		found = slices.DeleteFunc(found, func(meta metav1.ObjectMeta) bool { return !r.mine(meta.Labels[RunLabel]) })
 		failed = append(failed, each(ctx, found, func(meta metav1.ObjectMeta) error {
 			err := persist(ctx, func() error {
 				return kind.remove(ctx, meta.Namespace, meta.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &meta.UID}})

@@ -238,6 +238,76 @@ func TestRestoreAfterACrashAtEachRequest(t *testing.T) {
 	}
 }
 
+// meanwhile does something before the first request of a method.
+type meanwhile struct {
+	next   http.RoundTripper
+	method string
+	do     func()
+	once   sync.Once
+}
+
+func (m *meanwhile) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == m.method {
+		m.once.Do(m.do)
+	}
+	return m.next.RoundTrip(r)
+}
+
+// TestOthersChangeANodeInBetween has somebody taint a node just before the run does, and
+// again just before the run is put back.
+func TestOthersChangeANodeInBetween(t *testing.T) {
+	cfg, err := startOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "general-00005"
+	client := kubernetes.NewForConfigOrDie(cfg)
+	node := func() *corev1.Node {
+		t.Helper()
+		n, err := client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	intruded := func(key string) kubernetes.Interface {
+		intruded := rest.CopyConfig(cfg)
+		intruded.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return &meanwhile{next: next, method: http.MethodPatch, do: func() {
+				n := node()
+				n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectPreferNoSchedule})
+				if _, err := client.CoreV1().Nodes().Update(t.Context(), n, metav1.UpdateOptions{}); err != nil {
+					t.Error(err)
+				}
+			}}
+		})
+		return kubernetes.NewForConfigOrDie(intruded)
+	}
+	keys := func() string {
+		var all []string
+		for _, taint := range node().Spec.Taints {
+			all = append(all, taint.Key)
+		}
+		return fmt.Sprint(all)
+	}
+	u, err := undo.New(intruded("example.com/first"), "run", func(journal.Change) error { return nil }, clock.RealClock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Taint(t.Context(), corev1.Taint{Key: "example.com/ours", Effect: corev1.TaintEffectNoSchedule}, node()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := keys(), "[example.com/first example.com/ours]"; got != want {
+		t.Errorf("the node has the taints %s, want %s", got, want)
+	}
+	if _, err := undo.Restore(t.Context(), intruded("example.com/second"), "run", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := keys(), "[example.com/first example.com/second]"; got != want {
+		t.Errorf("when put back the node has the taints %s, want %s", got, want)
+	}
+}
+
 func await(t *testing.T, what string, condition func(context.Context) bool) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) { return condition(ctx), nil })

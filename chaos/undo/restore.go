@@ -49,12 +49,13 @@ func (r *restorer) done(object, what string) {
 	}
 }
 
-// selector selects what belongs to the run, or to any, by label.
-func (r *restorer) selector() metav1.ListOptions {
-	if r.run == "" {
-		return metav1.ListOptions{LabelSelector: RunLabel}
-	}
-	return metav1.ListOptions{LabelSelector: RunLabel + "=" + r.run}
+// ofRuns selects what belongs to any run, by label.
+var ofRuns = metav1.ListOptions{LabelSelector: RunLabel}
+
+// mine says whether what belongs to a run is to be put back: the run itself and parts of
+// it, which go by its id with a dot and more, or all runs.
+func (r *restorer) mine(run string) bool {
+	return r.run == "" || run == r.run || strings.HasPrefix(run, r.run+PartSeparator)
 }
 
 // nodes looks at all nodes: somebody may have removed the label.
@@ -83,9 +84,10 @@ func (r *restorer) has(node *corev1.Node) bool {
 	}
 	m, err := markOf(node)
 	if err != nil || m == nil {
-		return node.Labels[RunLabel] == r.run
+		run, has := node.Labels[RunLabel]
+		return has && r.mine(run)
 	}
-	return m.Run == r.run
+	return r.mine(m.Run)
 }
 
 // node puts a node back that was listed a moment ago.
@@ -159,13 +161,14 @@ func (r *restorer) workloads(ctx context.Context) error {
 	for _, s := range scalables(r.client) {
 		var changed []workload
 		err := persist(ctx, func() (err error) {
-			changed, err = s.list(ctx, r.selector())
+			changed, err = s.list(ctx, ofRuns)
 			return err
 		})
 		if err != nil {
 			failed = append(failed, fmt.Errorf("listing objects of kind %s to put back: %w", s.kind, err))
 			continue
 		}
+		changed = slices.DeleteFunc(changed, func(w workload) bool { return !r.mine(w.Labels[RunLabel]) })
 		failed = append(failed, each(ctx, changed, func(w workload) error {
 			what, err := s.unscale(ctx, w)
 			switch {
@@ -202,7 +205,6 @@ func marksOf(node *corev1.Node) []string {
 
 // Leftovers returns the objects that still have the marks of a run, and which.
 func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, error) {
-	r := &restorer{client: client}
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("listing nodes: %w", err)
@@ -214,7 +216,7 @@ func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, erro
 		}
 	}
 	for _, s := range scalables(client) {
-		changed, err := s.list(ctx, r.selector())
+		changed, err := s.list(ctx, ofRuns)
 		if err != nil {
 			return nil, fmt.Errorf("listing objects of kind %s: %w", s.kind, err)
 		}
@@ -223,7 +225,7 @@ func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, erro
 		}
 	}
 	for _, kind := range creatables(client) {
-		created, err := kind.list(ctx, r.selector())
+		created, err := kind.list(ctx, ofRuns)
 		if err != nil {
 			return nil, fmt.Errorf("listing objects of kind %s: %w", kind.name, err)
 		}

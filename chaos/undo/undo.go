@@ -30,6 +30,9 @@ import (
 )
 
 const (
+	// PartSeparator is between a run's id and what makes it that of a part of the run, which
+	// can be put back by itself, and is with the run.
+	PartSeparator = "."
 	// RunLabel names the run that has changed or created an object.
 	RunLabel = "chaos.stowage.dev/run"
 	// CreatedLabel is on objects that a run has created, which go when it is put back.

@@ -231,6 +231,38 @@ func TestUnreadableMark(t *testing.T) {
 	}
 }
 
+func TestPartsOfARun(t *testing.T) {
+	for _, tt := range []struct {
+		run  string
+		want []string // the nodes that stay cordoned
+	}{
+		{run: "r1", want: []string{"c"}},
+		{run: "r1.1", want: []string{"a", "c"}},
+		{run: "r10.1", want: []string{"a", "b"}},
+		{run: "", want: nil},
+	} {
+		client := fake.NewClientset(realNode("a"), realNode("b"), realNode("c"))
+		for node, run := range map[string]string{"a": "r1", "b": "r1.1", "c": "r10.1"} {
+			u, _ := newRun(t, client, run)
+			if err := u.Cordon(t.Context(), realNode(node)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Restore(t.Context(), client, tt.run, nil); err != nil {
+			t.Fatal(err)
+		}
+		var cordoned []string
+		for _, name := range []string{"a", "b", "c"} {
+			if get(t, client, name).Spec.Unschedulable {
+				cordoned = append(cordoned, name)
+			}
+		}
+		if diff := cmp.Diff(tt.want, cordoned); diff != "" {
+			t.Errorf("cordoned after run %q was put back (-want +got):\n%s", tt.run, diff)
+		}
+	}
+}
+
 func TestMarksWithoutTheirLabel(t *testing.T) {
 	client := fake.NewClientset(realNode("a"))
 	u, _ := newRun(t, client, "r1")

@@ -23,6 +23,12 @@ const (
 
 	// etcdQuotaBytes has room for the largest clusters that one machine can fake.
 	etcdQuotaBytes = 8 << 30
+
+	// nodeEvictionRate is how many nodes a second that have fallen silent have their pods
+	// taken away, however many of their zone have. By default it is one in ten seconds, and none
+	// where most of a small zone is silent, so that a control plane that cannot see its nodes
+	// does not move everything: the loss of a zone of 1,000 nodes would take three hours.
+	nodeEvictionRate = "1000"
 )
 
 // componentEnv makes the Go runtime of the components trade memory, which
@@ -84,6 +90,9 @@ func (s *supervisor) controllerManagerArgs() []string {
 		"--service-account-private-key-file="+s.accounts.Key,
 		"--root-ca-file="+s.authority.CAFile(),
 		"--node-monitor-grace-period="+(s.leaseDuration()+10*time.Second).String(),
+		"--node-eviction-rate="+nodeEvictionRate,
+		"--secondary-node-eviction-rate="+nodeEvictionRate,
+		"--large-cluster-size-threshold=0", // there is a secondary rate for zones larger than this
 		"--concurrent-deployment-syncs=10",
 		"--concurrent-replicaset-syncs=20",
 		"--concurrent-statefulset-syncs=10",
@@ -112,7 +121,8 @@ func (s *supervisor) kwokArgs() []string {
 	return []string{
 		"--config=" + s.path(kwokConfigFile),
 		"--kubeconfig=" + s.kubeconfigOf(kwok),
-		"--manage-all-nodes",
+		// A selector passes over nodes without any label, of which no kubelet makes one.
+		"--manage-nodes-with-label-selector=!" + silentLabel,
 		"--v=WARN",
 		"--node-lease-duration-seconds=" + strconv.Itoa(int(s.leaseDuration().Seconds())),
 	}

@@ -21,7 +21,8 @@ const nodeStartMillis = 1000
 const kwokConfigFile = "kwok.yaml"
 
 // kwokOptions raise how much KWOK does at once, and give pods addresses out of a
-// range that is large enough.
+// range that is large enough. By default nothing of KWOK's looks after the pods of a node
+// that it takes up: those of a node that was silent would be lost to it.
 const kwokOptions = `apiVersion: config.kwok.x-k8s.io/v1alpha1
 kind: KwokConfiguration
 options:
@@ -29,16 +30,26 @@ options:
   podPlayStageParallelism: 16
   nodePlayStageParallelism: 16
   nodeLeaseParallelism: 16
+  podsOnNodeSyncParallelism: 4
 `
 
-// podComplete is the life of a Job's pod: see the file.
-//
-//go:embed pod-complete.yaml
-var podComplete string
+// silentLabel makes a fake node fall silent, as a machine that has died: KWOK lets go
+// of a node that has it, so its heartbeats end and nothing becomes of its pods, not even
+// of those that are deleted. Without the label, KWOK takes the node up again.
+const silentLabel = "chaos.stowage.dev/silent"
+
+// podComplete is the life of a Job's pod, and podReadyAgain that of a pod whose node was
+// silent: see the files.
+var (
+	//go:embed pod-complete.yaml
+	podComplete string
+	//go:embed pod-ready-again.yaml
+	podReadyAgain string
+)
 
 // kwokConfig returns KWOK's options and the stages that nodes and pods go
-// through: KWOK's own, but for the start of a node and the completion of a Job's
-// pods.
+// through: KWOK's own, but for the start of a node, the completion of a Job's pods
+// and the return of a node.
 func kwokConfig() ([]byte, error) {
 	nodeStart, err := delayed(nodefast.DefaultNodeInit, nodeStartMillis)
 	if err != nil {
@@ -50,6 +61,7 @@ func kwokConfig() ([]byte, error) {
 		nodelease.DefaultNodeHeartbeatWithLease,
 		podfast.DefaultPodReady,
 		podComplete,
+		podReadyAgain,
 		podfast.DefaultPodDelete,
 	}, "\n---\n")), nil
 }

@@ -184,7 +184,7 @@ func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []
 		if err := source.validate(); err != nil {
 			return err
 		}
-		if err := output.validate(); err != nil {
+		if err := output.file.Validate(); err != nil {
 			return refused(err)
 		}
 		answers, err := source.ask(cmd.Context(), func(a asking) ([]question, error) { return ask(a, args) })
@@ -231,7 +231,7 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 
 // answers shows answers.
 func (f *outputFlags) answers(out io.Writer, answers []answer) error {
-	return f.write(out, func(w io.Writer) error {
+	return f.file.Write(out, func(w io.Writer) error {
 		if f.format != report.Table && f.format != report.Wide {
 			return writeDocument(w, string(f.format), answers)
 		}

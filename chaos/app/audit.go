@@ -84,7 +84,7 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	found := audit.Run(inventory, options)
-	err = f.output.write(cmd.OutOrStdout(), func(w io.Writer) error {
+	err = f.output.file.Write(cmd.OutOrStdout(), func(w io.Writer) error {
 		if f.output.format != report.Table && f.output.format != report.Wide {
 			return writeDocument(w, string(f.output.format), found)
 		}

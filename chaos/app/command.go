@@ -99,6 +99,8 @@ nothing was done.`,
 			logs.InitLogs()
 			return refused(logsapi.ValidateAndApply(built.logging, nil))
 		},
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version.Line(program),
@@ -113,5 +115,31 @@ nothing was done.`,
 		newLatencyCommand(built), newAuditCommand(built), newAssessCommand(built), newScenarioCommand(built), newInteractiveCommand(built),
 		newReplayCommand(built), newReportCommand(), newRestoreCommand(built),
 	)
+	refuseArguments(cmd)
 	return cmd
+}
+
+// refuseArguments has wrong arguments, and commands that there are not, refused as wrong
+// flags are.
+func refuseArguments(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		refuseArguments(sub)
+	}
+	check := cmd.Args
+	if check == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		if err == nil {
+			return nil
+		}
+		if len(args) > 0 {
+			cmd.SuggestionsMinimumDistance = 2 // edits, cobra's own default
+			if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+				err = fmt.Errorf("%w (did you mean %q?)", err, similar[0])
+			}
+		}
+		return refused(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
+	}
 }

@@ -148,7 +148,7 @@ func (f *clusterFlags) restore(cmd *cobra.Command, runs []string) error {
 	total := 0
 	for _, run := range runs {
 		n, err := undo.Restore(cmd.Context(), found, run, func(c journal.Change) {
-			fmt.Fprintf(out, "%s: no longer %s\n", c.Object, c.What)
+			fmt.Fprintf(out, "%s: %s\n", c.Object, c.What)
 		})
 		total += n
 		if err != nil {

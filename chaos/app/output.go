@@ -1,11 +1,8 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,13 +17,13 @@ import (
 // outputFlags say how and where to show what came of it.
 type outputFlags struct {
 	format report.Format
-	file   string
+	file   common.OutputFile
 }
 
 func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.format = report.Table
 	fs.VarP(&f.format, "output", "o", "how to show what came of it: table, wide, json, yaml, junit, markdown or html; a dry run has the first four")
-	fs.StringVar(&f.file, "output-file", "", "where to write that instead of to the screen")
+	f.file.Add(fs)
 	var names []string
 	for _, format := range report.Formats {
 		names = append(names, string(format))
@@ -34,29 +31,9 @@ func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// validate says whether a file can be written, before anything is done that it is about.
-func (f *outputFlags) validate() error {
-	if f.file == "" {
-		return nil
-	}
-	probe, err := os.CreateTemp(filepath.Dir(f.file), "."+filepath.Base(f.file)+"-*")
-	if err != nil {
-		return fmt.Errorf("--output-file: %w", err)
-	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
-// write writes to the screen, or a file as a whole.
-func (f *outputFlags) write(out io.Writer, write func(io.Writer) error) error {
-	if f.file == "" {
-		return write(out)
-	}
-	return common.WriteFile(f.file, write)
-}
-
 // report shows a report.
 func (f *outputFlags) report(out io.Writer, r *report.Report) error {
-	return f.write(out, func(w io.Writer) error { return r.Write(w, f.format) })
+	return f.file.Write(out, func(w io.Writer) error { return r.Write(w, f.format) })
 }
 
 // preview is what a dry run shows to programs.
@@ -88,7 +65,7 @@ func (f *outputFlags) preview(out io.Writer, records []journal.Record) error {
 			p.End = r.End
 		}
 	}
-	return f.write(out, func(w io.Writer) error {
+	return f.file.Write(out, func(w io.Writer) error {
 		if f.format != report.Table && f.format != report.Wide {
 			return writeDocument(w, string(f.format), p)
 		}

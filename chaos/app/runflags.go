@@ -85,7 +85,7 @@ func (f *runFlags) validate() error {
 	if err := f.telling.validate(); err != nil {
 		return err
 	}
-	if err := f.output.validate(); err != nil {
+	if err := f.output.file.Validate(); err != nil {
 		return refused(err)
 	}
 	return f.clusterFlags.validate(f.noDryRun)

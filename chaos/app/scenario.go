@@ -103,12 +103,12 @@ func newScenarioSchemaCommand(built *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.write(cmd.OutOrStdout(), func(w io.Writer) error {
+			return output.file.Write(cmd.OutOrStdout(), func(w io.Writer) error {
 				_, err := w.Write(schema)
 				return err
 			})
 		},
 	}
-	cmd.Flags().StringVar(&output.file, "output-file", "", "where to write it instead of to the screen")
+	output.file.Add(cmd.Flags())
 	return cmd
 }

@@ -136,8 +136,6 @@ type keeper struct {
 	cluster *connect.Cluster
 	seed    draw.Seed
 	session *run.Session
-	// drawn is whose turn it is: victims are drawn by the plan's seed.
-	tick int
 }
 
 // optIns reads what workloads say now.
@@ -171,7 +169,7 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 	}
 	today := schedule.Date(time.Now().In(k.rules.Zone()).Format(time.DateOnly))
 	plan := k.rules.Day(k.seed, today, optIns.Workloads, nil)
-	err = k.flags.output.write(out, func(w io.Writer) error {
+	err = k.flags.output.file.Write(out, func(w io.Writer) error {
 		if format := k.flags.output.format; format != report.Table && format != report.Wide {
 			return writeDocument(w, string(format), plannedDay{plan, optIns.Problems, optIns.Excluded})
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -122,7 +121,7 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		return err
 	}
 	if decision.Node == "" {
-		v.Fate, v.Reason = Pending, noNode(decision.Reasons, len(r.world.nodes))
+		v.Fate, v.Reason = Pending, fmt.Sprintf("none of %d nodes takes its replacement: %s", len(r.world.nodes), decision.Refusals())
 		return nil
 	}
 	node := drawn(decision, v.UID)
@@ -168,24 +167,4 @@ func replacementOf(pod *corev1.Pod) *corev1.Pod {
 	replacement.Spec.NodeName = ""
 	replacement.Status = corev1.PodStatus{Phase: corev1.PodPending}
 	return replacement
-}
-
-// noNode says why no node takes a pod, the most frequent reason first.
-func noNode(reasons map[string]int, nodes int) string {
-	type counted struct {
-		reason string
-		nodes  int
-	}
-	var all []counted
-	for reason, nodes := range reasons {
-		all = append(all, counted{reason, nodes})
-	}
-	slices.SortFunc(all, func(a, b counted) int {
-		return cmp.Or(cmp.Compare(b.nodes, a.nodes), cmp.Compare(a.reason, b.reason))
-	})
-	var parts []string
-	for _, c := range all {
-		parts = append(parts, fmt.Sprintf("%d %s", c.nodes, c.reason))
-	}
-	return fmt.Sprintf("none of %d nodes takes its replacement: %s", nodes, strings.Join(parts, ", "))
 }

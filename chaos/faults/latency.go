@@ -79,8 +79,14 @@ func (l Latency) fault() (fault.Fault, error) {
 	return checked(f, err1, err2, within("maxPods", l.MaxPods), f.spec.Check(), f.helper.Check())
 }
 
-// Check implements fault.Checked.
-func (d *delay) Check(picture *target.Picture) error { return d.selection.Check(picture) }
+// Check implements fault.Checked: where all pods are on fake nodes, nothing can be shown.
+func (d *delay) Check(picture *target.Picture) error {
+	if err := d.selection.Check(picture); err != nil {
+		return err
+	}
+	_, err := d.Choose(picture, 0)
+	return err
+}
 
 // Duration implements fault.Lasting.
 func (d *delay) Duration() time.Duration { return d.spec.TTL }

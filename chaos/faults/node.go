@@ -23,7 +23,10 @@ type nodes struct {
 	recognizer preemptible.Recognizer
 }
 
-var _ fault.Lasting = &nodes{}
+var _ interface {
+	fault.Lasting
+	fault.Checked
+} = &nodes{}
 
 func (n Node) fault(recognizer preemptible.Recognizer) (fault.Fault, error) {
 	if n.Count == 0 && n.Percent == 0 && n.Names == nil && !n.All {
@@ -39,6 +42,12 @@ func newNodes(which target.Nodes, how Loss, recognizer preemptible.Recognizer, k
 		return nil, err
 	}
 	return &nodes{loss: loss, selection: selection, recognizer: recognizer}, nil
+}
+
+// Check implements fault.Checked.
+func (n *nodes) Check(picture *target.Picture) error {
+	_, err := n.selection.Nodes(picture, n.recognizer)
+	return err
 }
 
 // Choose implements fault.Fault.

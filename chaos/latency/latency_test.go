@@ -181,8 +181,11 @@ sh helper.sh "$mark" eth0 60 delay 1us || echo "not delayed: code $?"
 cat calls
 kill $victim
 `)
-	cmd := exec.CommandContext(t.Context(), "unshare", "--pid", "--fork", "--mount-proc", "sh", filepath.Join(dir, "main"))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", filepath.Join(dir, "main"))
 	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	cmd.WaitDelay = time.Second
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()

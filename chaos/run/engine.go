@@ -68,9 +68,10 @@ type engine struct {
 	records    []journal.Record
 	// failed is why the journal could not be written.
 	failed error
-	// drawn says that something was drawn; doubts are why the run proves nothing.
-	drawn  bool
-	doubts []string
+	// drawn says that something was drawn, and taken that it was taken away, or changed:
+	// budgets may keep all. doubts are why the run proves nothing.
+	drawn, taken bool
+	doubts       []string
 	// lent counts the ids that steps were given, and changed has those that something was
 	// changed by, which is to be put back.
 	lent    int
@@ -305,6 +306,8 @@ func (e *engine) judge(err error) (journal.End, error) {
 	}
 	if !e.drawn {
 		e.doubts = append(e.doubts, "nothing was there to be taken away")
+	} else if !e.taken && !e.DryRun {
+		e.doubts = append(e.doubts, "nothing was taken away: budgets kept all that was drawn, or it was gone by then")
 	}
 	if len(e.doubts) > 0 {
 		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil

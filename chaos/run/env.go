@@ -146,9 +146,11 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 	switch result.Outcome {
 	case disruption.Evicted, disruption.Deleted:
 		r.gone++
+		r.taken = true
 		r.observer.Evicted(pod, time.Now())
 		return
 	case disruption.Unanswered:
+		r.taken = true
 		return // it counts if it is seen to go
 	case disruption.Forbidden, disruption.Failed:
 		r.err = result.Err

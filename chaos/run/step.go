@@ -110,6 +110,7 @@ func (e *engine) once(ctx context.Context, step *scenario.Turn, picture *target.
 }
 
 func (e *engine) inject(ctx context.Context, u *undo.Undo, do Injector, picture *target.Picture, choice *fault.Choice) error {
+	e.taken = e.taken || choice.How != assess.Evict && choice.How != assess.Delete // of which answers tell
 	if choice.How != assess.Down {
 		return errors.Join(do(ctx, env{e, u}, choice), e.journalError())
 	}

@@ -3,10 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,13 +17,13 @@ import (
 // outputFlags say how and where to show what came of it.
 type outputFlags struct {
 	format explain.Format
-	file   string
+	file   report.OutputFile
 }
 
 func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.format = explain.Table
 	fs.VarP(&f.format, "output", "o", "how to show plan and result: table, wide, json, yaml or html")
-	fs.StringVar(&f.file, "output-file", "", "where to write that instead of to the screen")
+	f.file.Add(fs)
 	var names []string
 	for _, format := range explain.Formats {
 		names = append(names, string(format))
@@ -34,24 +31,9 @@ func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// validate says whether a file can be written, before anything is done that it is about.
-func (f *outputFlags) validate() error {
-	if f.file == "" {
-		return nil
-	}
-	probe, err := os.CreateTemp(filepath.Dir(f.file), "."+filepath.Base(f.file)+"-*")
-	if err != nil {
-		return fmt.Errorf("--output-file: %w", err)
-	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
 // write shows the document. A file is there as a whole or not at all.
 func (f *outputFlags) write(out io.Writer, doc explain.Document) error {
-	if f.file == "" {
-		return explain.Write(out, f.format, doc)
-	}
-	return report.WriteFile(f.file, func(w io.Writer) error { return explain.Write(w, f.format, doc) })
+	return f.file.Write(out, func(w io.Writer) error { return explain.Write(w, f.format, doc) })
 }
 
 // planFlags are those of plan.
@@ -102,7 +84,7 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 		}
 		return s.record(f.dump)
 	}
-	if err := f.output.validate(); err != nil {
+	if err := f.output.file.Validate(); err != nil {
 		return err
 	}
 	d, err := newDescheduler(built, &f.files, &f.planning)

@@ -93,7 +93,7 @@ func (f *runFlags) run(cmd *cobra.Command, built *options) error {
 	if err := logsapi.ValidateAndApply(f.logging, nil); err != nil {
 		return err
 	}
-	if err := f.output.validate(); err != nil {
+	if err := f.output.file.Validate(); err != nil {
 		return err
 	}
 	d, err := newDescheduler(built, &f.files, &f.planning)

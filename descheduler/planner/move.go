@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,7 +133,11 @@ func (s *session) depart(a *attempt, pod *corev1.Pod) error {
 // choose gain.
 func (s *session) settle(a *attempt, p strategy.Proposal, replacement *corev1.Pod, decision simulation.Decision, possible []string) (strategy.Outcome, error) {
 	if decision.Node == "" {
-		return strategy.Outcome{Rule: strategy.NoDestination, Reason: noDestination(decision.Reasons)}, nil
+		reason := "no node would take its replacement"
+		if why := decision.Refusals(); why != "" {
+			reason += ": " + why
+		}
+		return strategy.Outcome{Rule: strategy.NoDestination, Reason: reason}, nil
 	}
 	least, outcome := s.gain(p, possible)
 	if outcome.Rule != "" {
@@ -234,30 +237,6 @@ func asOutcome(err error) (strategy.Outcome, error) {
 		return strategy.Outcome{Rule: strategy.UnknownScheduler, Reason: err.Error() + ": give its configuration by --scheduler-config"}, nil
 	}
 	return strategy.Outcome{}, err
-}
-
-// noDestination says why no node takes a pod, the most frequent reason first.
-func noDestination(reasons map[string]int) string {
-	type counted struct {
-		reason string
-		nodes  int
-	}
-	var all []counted
-	for reason, nodes := range reasons {
-		all = append(all, counted{reason, nodes})
-	}
-	slices.SortFunc(all, func(a, b counted) int {
-		return cmp.Or(cmp.Compare(b.nodes, a.nodes), cmp.Compare(a.reason, b.reason))
-	})
-	text := "no node would take its replacement"
-	for i, c := range all {
-		separator := ", "
-		if i == 0 {
-			separator = ": "
-		}
-		text += fmt.Sprintf("%s%d %s", separator, c.nodes, c.reason)
-	}
-	return text
 }
 
 // union returns the names of both sorted lists, sorted, each once.

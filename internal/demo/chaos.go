@@ -73,7 +73,7 @@ func (d *demo) disturb(ctx context.Context, title, lap string, args ...string) e
 	}
 	text, err := os.ReadFile(shown)
 	if err == nil {
-		d.live.Println(strings.TrimRight(string(text), "\n"))
+		d.live.Println(string(text))
 	}
 	d.laps.Lap("%s", lap)
 	return errors.Join(program.Err(), err)

@@ -78,6 +78,28 @@ func TestDemo(t *testing.T) {
 		t.Errorf("nodes used %v, lower bounds %v: want the same bounds, and fewer nodes with stowage", used, bound)
 	}
 	checkRebalancing(t, out, figures)
+	checkChaos(t, out, figures)
+}
+
+// checkChaos checks the two reports of stowage-chaos that the demo shows.
+func checkChaos(t *testing.T, out string, figures func(row string) []int) {
+	t.Helper()
+	evicted := figures(`(?m)^held: (\d+) pods chosen, (\d+) lost, (\d+) replaced`)
+	if chosen, lost, replaced := evicted[0], evicted[1], evicted[2]; chosen != 48 || lost == 0 || lost > chosen || replaced != lost {
+		t.Errorf("of 48 random evictions %d were chosen, %d pods lost and %d replaced", chosen, lost, replaced)
+	}
+	downed := figures(`(?m)^held: (\d+) nodes and 0 pods chosen, (\d+) lost, (\d+) replaced`)
+	if nodes, lost, replaced := downed[0], downed[1], downed[2]; nodes != 33 || lost == 0 || replaced != lost {
+		t.Errorf("with a zone of 33 nodes %d nodes and %d pods were lost, and %d replaced", nodes, lost, replaced)
+	}
+	_, hour, _ := strings.Cut(out, "An hour of random evictions")
+	hour, outage, _ := strings.Cut(hour, "The outage of ")
+	if n := strings.Count(hour, " not broken "); n != 3 {
+		t.Errorf("%d of 3 budgets were not broken by random evictions:\n%s", n, hour)
+	}
+	if strings.Contains(outage, "not put back") {
+		t.Errorf("something was not put back:\n%s", outage)
+	}
 }
 
 // checkRebalancing checks what the demo says of the descheduler.

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/app"
@@ -27,6 +28,10 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
+
+func init() {
+	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged // commands follow each other here
+}
 
 // command has the command do something, and returns what it prints.
 func command(t *testing.T, args ...string) (string, error) {

@@ -2,7 +2,7 @@ package metrics
 
 import (
 	"bytes"
-	"flag"
+	goflag "flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,7 +22,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = goflag.Bool("update", false, "write the golden files anew")
 
 const prefix = "stowage_chaos_"
 

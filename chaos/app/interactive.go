@@ -46,7 +46,7 @@ key aborts and puts everything back; ? shows all keys.`,
 			return flags.interact(cmd.Context())
 		},
 	}
-	flags.add(cmd, cmd.Flags())
+	flags.addDoing(cmd, cmd.Flags())
 	return cmd
 }
 
@@ -71,7 +71,7 @@ func (f *runFlags) interact(ctx context.Context) error {
 	}
 	a := &actions{flags: f, live: live, assessor: assessor, id: id, options: run.Options{
 		ID: id, Scenario: &scenario.Scenario{}, DryRun: !f.noDryRun, Journal: written,
-		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: os.Args[1:],
+		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
 	}}
 	err = tui.Run(ctx, tui.Options{Source: live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: live.Name, DryRun: !f.noDryRun})
 	if errors.Is(err, context.Canceled) {

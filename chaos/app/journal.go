@@ -54,15 +54,12 @@ says where they differ, with exit code 3.`,
 		},
 		ValidArgsFunction: jsonFiles,
 	}
-	flags.add(cmd, cmd.Flags())
+	flags.addReplay(cmd, cmd.Flags())
 	return cmd
 }
 
 // replay runs a journal's scenario again.
 func (f *runFlags) replay(cmd *cobra.Command, path string) error {
-	if f.seed != "" {
-		return refused(errors.New("--seed: a replay has the journal's"))
-	}
 	before, err := journal.OpenRun(path)
 	if err != nil {
 		return refused(err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,14 +44,25 @@ type runFlags struct {
 	maxRecovery     time.Duration
 }
 
+// add adds all of them but for the objectives.
 func (f *runFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
-	f.clusterFlags.add(cmd, fs)
-	fs.BoolVar(&f.noDryRun, "no-dry-run", false, "do it; without, only show what would be done. It takes --context or --in-cluster")
+	f.addReplay(cmd, fs)
 	fs.StringVar(&f.seed, "seed", "", "draw with this `number`: the same seed draws the same victims out of the same cluster; without one, nobody can foresee what is drawn")
-	fs.StringVar(&f.journal, "journal", "", "the `file` to write what happens to, as JSON lines: chaos-ID.jsonl in the current folder unless given, and none for a dry run; - for none")
-	fs.DurationVar(&f.patience, "recovery-timeout", 10*time.Minute, "how long the workloads may take to recover. Pods on a dead node are only replaced once they are deleted, by default after 5 minutes")
+}
+
+// addReplay adds those of a command that has its seed from elsewhere.
+func (f *runFlags) addReplay(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.addDoing(cmd, fs)
 	f.output.add(cmd, fs)
 	f.telling.add(fs)
+}
+
+// addDoing adds those of every command that does something.
+func (f *runFlags) addDoing(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.clusterFlags.add(cmd, fs)
+	fs.BoolVar(&f.noDryRun, "no-dry-run", false, "do it; without, only show what would be done. It takes --context or --in-cluster")
+	fs.StringVar(&f.journal, "journal", "", "the `file` to write what happens to, as JSON lines: chaos-ID.jsonl in the current folder unless given, and none for a dry run; - for none")
+	fs.DurationVar(&f.patience, "recovery-timeout", 10*time.Minute, "how long the workloads may take to recover. Pods on a dead node are only replaced once they are deleted, by default after 5 minutes")
 }
 
 // addObjectives adds the flags for what a command is measured by; a scenario has its own.
@@ -87,6 +99,9 @@ func (f *runFlags) validate() error {
 	}
 	if err := f.output.file.Validate(); err != nil {
 		return refused(err)
+	}
+	if !f.noDryRun && !slices.Contains([]report.Format{"", report.Table, report.Wide, report.JSON, report.YAML}, f.output.format) {
+		return refusedf("--output=%s: a dry run has nothing to report: it shows table, wide, json and yaml", f.output.format)
 	}
 	return f.clusterFlags.validate(f.noDryRun)
 }
@@ -205,7 +220,7 @@ func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scen
 	end, err := run.Run(ctx, live, run.Options{
 		ID: id, Scenario: s, Seed: seed, DryRun: !f.noDryRun, Assessor: assessor, Journal: written,
 		Observers:        []func(journal.Record){func(r journal.Record) { records = append(records, r) }, shown.record, tells.record},
-		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: os.Args[1:],
+		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
 	})
 	err = errors.Join(err, written.Close())
 	if path != "" {

@@ -13,11 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
-	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/metrics"
 	"github.com/stowage-k8s/stowage/chaos/notify"
 	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/telemetry"
 	"github.com/stowage-k8s/stowage/internal/version"
 )
@@ -91,14 +91,19 @@ func (t *telling) record(r journal.Record) {
 			t.notifier.Send(event)
 		}
 	}
-	if t.events != nil && r.Request != nil {
-		v := r.Request.Victim
-		pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: v.Namespace, Name: v.Pod, UID: types.UID(v.UID)}
-		reason, note := "ChaosEviction", "Evicted by %s, run %s"
-		if r.Request.How == assess.Delete {
-			reason, note = "ChaosDeletion", "Deleted by %s, run %s"
-		}
-		t.events.Eventf(pod, nil, corev1.EventTypeNormal, reason, "Disrupting", note, program, t.begin.Run)
+	if t.events != nil && r.Answer != nil {
+		t.event(r.Answer)
+	}
+}
+
+// event records in the cluster that a pod was taken away.
+func (t *telling) event(a *journal.Answer) {
+	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: a.Victim.Namespace, Name: a.Victim.Pod, UID: types.UID(a.Victim.UID)}
+	switch a.Outcome {
+	case disruption.Evicted:
+		t.events.Eventf(pod, nil, corev1.EventTypeNormal, "ChaosEviction", "Disrupting", "Evicted by %s, run %s", program, t.begin.Run)
+	case disruption.Deleted:
+		t.events.Eventf(pod, nil, corev1.EventTypeNormal, "ChaosDeletion", "Disrupting", "Deleted by %s, run %s", program, t.begin.Run)
 	}
 }
 

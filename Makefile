@@ -78,6 +78,10 @@ bench-deschedule: build ## Compare the descheduler with the Kubernetes one on re
 	@hack/peers.sh
 	@go run ./cmd/stowage-bench deschedule $(ARGS)
 
+.PHONY: bench-chaos
+bench-chaos: build ## Check on real control planes that chaos keeps within budgets, repeats itself and cleans up (ARGS=--quick: in 10 minutes)
+	@go run ./cmd/stowage-bench chaos $(ARGS)
+
 .PHONY: generate
 generate: ## Regenerate the conversions, defaults and deep copies of plugin arguments
 	@hack/generate.sh

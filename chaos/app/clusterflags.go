@@ -89,6 +89,12 @@ func currentContext() string {
 	return raw.CurrentContext
 }
 
+// openUntil opens as open does, and gives up when the impatient context ends before all has been read.
+func (f *clusterFlags) openUntil(impatient, following context.Context, stop func()) (*run.Live, *connect.Cluster, error) {
+	defer context.AfterFunc(impatient, stop)()
+	return f.open(following)
+}
+
 // open follows the cluster until the context ends.
 func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, error) {
 	found, err := f.client.Connect(ctx, program)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	corev1 "k8s.io/api/core/v1"
@@ -58,12 +59,11 @@ func (f *runFlags) interact(ctx context.Context) error {
 	defer assessor.Close()
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	live, _, err := f.open(following)
+	live, _, err := f.openUntil(ctx, following, stop)
 	if err != nil {
 		return err
 	}
-	klog.LogToStderr(false) // which would spoil the screen
-	klog.SetOutput(nowhere{})
+	klog.SetLogger(logr.Discard()) // what is logged would spoil the screen
 	id := newID()
 	written, path, err := f.openJournal(id)
 	if err != nil {
@@ -82,11 +82,6 @@ func (f *runFlags) interact(ctx context.Context) error {
 	}
 	return errors.Join(err, written.Close())
 }
-
-// nowhere swallows what is written to it.
-type nowhere struct{}
-
-func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
 // actions implements tui.Actions. Each victim is a run of its own.
 type actions struct {
@@ -148,7 +143,7 @@ func (a *actions) Do(ctx context.Context, v tui.Victim) error {
 	a.cancel = cancel
 	a.mu.Unlock()
 	options := a.options
-	options.Seed = draw.NewSeed()
+	options.Seed, options.Memory = draw.NewSeed(), journal.NewMemory()
 	end, err := run.In(ctx, a.live, options, func(ctx context.Context, s *run.Session) error {
 		picture := a.live.Picture()
 		choice, err := a.choose(picture, v)

@@ -80,7 +80,7 @@ func (f *runFlags) replay(cmd *cobra.Command, path string) error {
 	if records == nil {
 		return err
 	}
-	now := journal.NewRun(&journal.Contents{Records: records}).Drawn()
+	now := records.Run().Drawn()
 	then := before.Drawn()
 	if !f.noDryRun && len(now) < len(then) {
 		then = then[:len(now)] // a dry run draws the first of what has no end
@@ -114,7 +114,7 @@ still under way.`,
 			if all {
 				args = []string{""}
 			}
-			return flags.restore(cmd, args)
+			return flags.restore(cmd, args, all)
 		},
 		ValidArgsFunction: jsonFiles,
 	}
@@ -124,8 +124,11 @@ still under way.`,
 }
 
 // restore puts back what the runs have changed; "" stands for all of them.
-func (f *clusterFlags) restore(cmd *cobra.Command, runs []string) error {
+func (f *clusterFlags) restore(cmd *cobra.Command, runs []string, all bool) error {
 	for i, name := range runs {
+		if name == "" && !all {
+			return refused(errors.New("the id of a run is empty: name it, or give --all"))
+		}
 		if _, err := os.Stat(name); name != "" && err == nil {
 			run, err := journal.OpenRun(name)
 			if err != nil {

@@ -187,8 +187,8 @@ func (f *runFlags) scenario(cmd *cobra.Command, s *scenario.Scenario) error {
 	return err
 }
 
-// carryOut carries a scenario out and returns its records.
-func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scenario) ([]journal.Record, error) {
+// carryOut carries a scenario out and returns what is remembered of it.
+func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scenario) (*journal.Memory, error) {
 	seed, err := f.chosenSeed(s)
 	if err != nil {
 		return nil, err
@@ -201,7 +201,7 @@ func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scen
 	// What follows the cluster ends with the run, not before: it is still to be put back.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	live, found, err := f.open(following)
+	live, found, err := f.openUntil(ctx, following, stop)
 	if err != nil {
 		return nil, err
 	}
@@ -215,11 +215,11 @@ func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scen
 	if err != nil {
 		return nil, err
 	}
-	var records []journal.Record
+	records := journal.NewMemory()
 	shown := newProgress(common.NewLive(os.Stderr))
 	end, err := run.Run(ctx, live, run.Options{
-		ID: id, Scenario: s, Seed: seed, DryRun: !f.noDryRun, Assessor: assessor, Journal: written,
-		Observers:        []func(journal.Record){func(r journal.Record) { records = append(records, r) }, shown.record, tells.record},
+		ID: id, Scenario: s, Seed: seed, DryRun: !f.noDryRun, Assessor: assessor, Journal: written, Memory: records,
+		Observers:        []func(journal.Record){shown.record, tells.record},
 		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
 	})
 	err = errors.Join(err, written.Close())
@@ -243,9 +243,12 @@ func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scen
 }
 
 // show shows what came of a run: what it would do of a dry run, else a report.
-func (f *runFlags) show(out io.Writer, records []journal.Record) error {
-	if !f.noDryRun {
-		return f.output.preview(out, records)
+func (f *runFlags) show(out io.Writer, records *journal.Memory) error {
+	if n := records.Left(); n > 0 {
+		fmt.Fprintf(os.Stderr, "Note: %d records of the beginning are left out here; the journal has them\n", n)
 	}
-	return f.output.report(out, report.From(journal.NewRun(&journal.Contents{Records: records})))
+	if !f.noDryRun {
+		return f.output.preview(out, records.Records())
+	}
+	return f.output.report(out, report.From(records.Run()))
 }

@@ -117,7 +117,7 @@ func (f *scheduleFlags) run(cmd *cobra.Command) error {
 	}
 	following, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	defer stop()
-	live, found, err := f.open(following)
+	live, found, err := f.openUntil(cmd.Context(), following, stop)
 	if err != nil {
 		return err
 	}
@@ -260,11 +260,11 @@ func (f *runFlags) within(ctx context.Context, live *run.Live, found *connect.Cl
 	if err != nil {
 		return err
 	}
-	var records []journal.Record
+	records := journal.NewMemory()
 	shown := newProgress(common.NewLive(os.Stderr))
 	end, err := run.In(ctx, live, run.Options{
-		ID: id, Scenario: &scenario.Scenario{}, Seed: seed, Assessor: assessor, Journal: written,
-		Observers:        []func(journal.Record){func(r journal.Record) { records = append(records, r) }, shown.record, tells.record},
+		ID: id, Scenario: &scenario.Scenario{}, Seed: seed, Assessor: assessor, Journal: written, Memory: records,
+		Observers:        []func(journal.Record){shown.record, tells.record},
 		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
 	}, do)
 	if err = errors.Join(err, written.Close(), f.show(out, records)); err != nil {

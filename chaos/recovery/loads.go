@@ -2,10 +2,13 @@ package recovery
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -22,15 +25,19 @@ type load struct {
 	// into is the load that it turned out to be part of.
 	into *load
 	// sample is a pod of it, to ask for its workload by.
-	sample *corev1.Pod
+	sample *corev1.Pod // the latest: a ReplicaSet of an earlier one may be gone
 	// unsettled says that it may turn out to be another workload, since it came at first.
 	unsettled bool
 	first     time.Time
 	// desired is -1 where it is not known. Then the most that were ready stand for it.
 	desired, most int
 	ready         int
-	series        series[journal.Availability]
-	missing       missing
+	// pods is how many there are, ready or not.
+	pods    int
+	series  series[journal.Availability]
+	missing missing
+	// goneSince is when it was first found to be no more; zero while it is there.
+	goneSince time.Time
 }
 
 // bare is the kind of a pod without a workload, which nothing replaces.
@@ -177,9 +184,39 @@ func (o *Observer) resolve(l *load, at time.Time) *load {
 	}
 	l.into = to
 	to.ready += l.ready
+	to.pods += l.pods
 	to.missing.take(&l.missing)
 	to.changed(o, at)
 	return to
+}
+
+// over says whether nothing can come of the workload any more: it has no pods and waits
+// for none, and has been gone for a while, or nobody has ever known it.
+func (l *load) over(at time.Time) bool {
+	return l.pods == 0 && len(l.missing.all) == 0 && !l.series.holding &&
+		(l.kind == bare || l.desired < 0 || !l.goneSince.IsZero() && at.Sub(l.goneSince) >= settleAfter)
+}
+
+// forgetOver forgets the workloads that are over: in a cluster that runs Jobs they would
+// never be fewer.
+func (o *Observer) forgetOver(at time.Time) {
+	before := len(o.order)
+	o.order = slices.DeleteFunc(o.order, func(l *load) bool {
+		if l.into == nil && !l.over(at) {
+			return false
+		}
+		if o.loads[l.key] == l {
+			delete(o.loads, l.key)
+		}
+		return true
+	})
+	if len(o.order) == before {
+		return
+	}
+	maps.DeleteFunc(o.byController, func(_ types.UID, l *load) bool {
+		to := l.find()
+		return o.loads[to.key] != to
+	})
 }
 
 // refresh asks for a workload anew.
@@ -187,8 +224,16 @@ func (o *Observer) refresh(l *load, at time.Time) {
 	if l.unsettled {
 		l = o.resolve(l, at)
 	}
-	if w := o.workload(l.sample, metav1.GetControllerOfNoCopy(l.sample)); w != nil && w.Desired >= 0 && target.WorkloadKey(w, l.sample) == l.key {
+	w := o.workload(l.sample, metav1.GetControllerOfNoCopy(l.sample))
+	switch {
+	case w != nil && w.Desired >= 0 && target.WorkloadKey(w, l.sample) == l.key:
+		l.goneSince = time.Time{}
 		l.want(o, w.Desired, at)
+	case l.kind == bare || l.desired < 0: // nobody has ever known
+	case l.goneSince.IsZero():
+		l.goneSince = at
+	case at.Sub(l.goneSince) >= settleAfter:
+		l.want(o, 0, at)
 	}
 	if l.desired < 0 {
 		return

@@ -58,6 +58,7 @@ type Observer struct {
 	held    []holding
 	losses  uint64
 	summary Summary
+	awaited int
 	closed  bool
 }
 
@@ -176,6 +177,7 @@ func (o *Observer) Refresh(at time.Time) {
 		}
 	}
 	o.writeDue(at)
+	o.forgetOver(at)
 }
 
 // Flush writes what is held back.
@@ -193,11 +195,12 @@ func (o *Observer) Close() {
 	o.closed = true
 }
 
-// Waiting returns how many lost pods still wait for a replacement.
-func (o *Observer) Waiting() int {
+// Awaited returns how many of the lost pods that the run chose still wait for a
+// replacement. What others do in the cluster is nothing to wait for.
+func (o *Observer) Awaited() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.summary.Waiting
+	return o.awaited
 }
 
 // Availability returns how many pods of the workload, as target.WorkloadKey names it, are

@@ -461,6 +461,24 @@ func TestObserver(t *testing.T) {
 			},
 		},
 		{
+			name: "of a workload that is deleted nothing is to be replaced",
+			run: func() *world {
+				w := webOf(2, 0)
+				w.Evicted(w.target("a"), at(1))
+				w.remove("a", 1)
+				clear(w.workloads)
+				w.remove("b", 2)
+				w.Refresh(at(3))
+				w.Refresh(at(3).Add(settleAfter))
+				return w
+			},
+			want: []string{
+				"0 Deployment default/web 2/2", "1 Deployment default/web 1/2", "1 lost a drawn #7", "2 Deployment default/web 0/2", "2 lost b",
+				"5 Deployment default/web 0/0", "5 b unneeded", "5 a unneeded",
+			},
+			sum: Summary{Drawn: 1, Others: 1, Unneeded: 2},
+		},
+		{
 			name: "one that was drawn is",
 			run: func() *world {
 				w := webOf(1, 0)
@@ -478,8 +496,12 @@ func TestObserver(t *testing.T) {
 			if diff := cmp.Diff(tt.want, w.log); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.sum, w.Summary()); diff != "" || w.Waiting() != tt.sum.Waiting {
-				t.Errorf("%d wait, summary (-want +got):\n%s", w.Waiting(), diff)
+			if diff := cmp.Diff(tt.sum, w.Summary()); diff != "" {
+				t.Errorf("summary (-want +got):\n%s", diff)
+			}
+			least, most := max(0, tt.sum.Waiting-tt.sum.Others), min(tt.sum.Waiting, tt.sum.Drawn)
+			if n := w.Awaited(); n < least || n > most {
+				t.Errorf("%d are awaited, which must be from %d to %d", n, least, most)
 			}
 		})
 	}

@@ -40,6 +40,7 @@ func (o *Observer) seen(is *corev1.Pod, at time.Time) {
 	if p == nil {
 		p = &pod{Pod: is, load: o.loadOf(is, at)}
 		o.pods[is.UID] = p
+		p.load.pods++
 		if !leaving && !o.drawn[is.UID].evicted {
 			o.created(p)
 		}
@@ -67,6 +68,7 @@ func (o *Observer) gone(uid types.UID, at time.Time) {
 		p.load = p.load.find()
 		o.leave(p, at)
 		delete(o.pods, uid)
+		p.load.find().pods--
 	}
 	delete(o.drawn, uid)
 	if o.began.IsZero() {
@@ -150,6 +152,7 @@ func (o *Observer) lose(p *pod, at time.Time) {
 		}
 		delete(o.drawn, p.UID)
 		o.summary.Drawn++
+		o.awaited++
 	} else {
 		o.summary.Others++
 	}
@@ -187,6 +190,9 @@ func (o *Observer) forget(v *victim, by *pod) {
 	l.missing.remove(v)
 	v.of.lost = nil
 	o.summary.Waiting--
+	if v.drawn {
+		o.awaited--
+	}
 	v.Workload = l.key
 	standIn := v.standIn
 	if standIn == nil {

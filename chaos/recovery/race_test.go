@@ -39,7 +39,7 @@ func TestConcurrency(t *testing.T) {
 				o.Evicted(drawn, now)
 				o.Pod(p, nil, now)
 				o.Refresh(now)
-				o.Waiting()
+				o.Awaited()
 				o.Availability("Deployment default/web")
 			}
 		})

@@ -104,10 +104,20 @@ func (r *Report) judge() journal.End {
 		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"nothing was taken away, so nothing was shown"}}
 	}
 	demanded := r.Objectives != nil && (r.Objectives.MaxRecovery != nil || r.Objectives.MaxUnrecovered != nil)
-	if n := r.Totals.Unrecovered; n > 0 && !demanded {
+	if n := r.drawnUnrecovered(); n > 0 && !demanded {
 		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("%s had no ready replacement when the run ended", count(n, "lost pod"))}}
 	}
 	return journal.End{Verdict: journal.Held}
+}
+
+// drawnUnrecovered counts the pods that the run chose and that nobody had replaced.
+func (r *Report) drawnUnrecovered() (n int) {
+	for _, l := range r.losses {
+		if l.Drawn && l.recovered == nil && !l.unneeded {
+			n++
+		}
+	}
+	return n
 }
 
 // missed says in words which objectives were not met.

@@ -40,6 +40,8 @@ type Options struct {
 	Assessor *assess.Assessor
 	// Journal takes the records, besides those of Observers; nil keeps none.
 	Journal *journal.Writer
+	// Memory takes the records, too, to judge the run by.
+	Memory *journal.Memory
 	// Observers hear of each record, one after the other.
 	Observers []func(journal.Record)
 	// RecoveryPatience is how long the workloads may take to recover at the end.
@@ -65,7 +67,6 @@ type engine struct {
 
 	mu         sync.Mutex
 	step, tick int
-	records    []journal.Record
 	// failed is why the journal could not be written.
 	failed error
 	// drawn says that something was drawn, and taken that it was taken away, or changed:
@@ -118,10 +119,17 @@ func In(ctx context.Context, live *Live, opts Options, do func(context.Context, 
 	}
 	e.observer = observer
 	refreshed := e.refresh(ctx)
-	outcome := e.run(ctx, func(ctx context.Context) error { return do(ctx, &Session{e}) })
+	outcome, restored := e.run(ctx, func(ctx context.Context) error { return do(ctx, &Session{e}) })
 	refreshed()
 	stop()
 	end, err := e.judge(outcome)
+	if restored != nil { // whatever else came of it
+		end.Reasons = append(end.Reasons, restored.Error())
+		if end.Verdict != journal.Broken {
+			end.Verdict = journal.Failed
+		}
+		err = errors.Join(err, restored)
+	}
 	e.write(journal.Record{End: &end})
 	return end, errors.Join(err, e.journalError())
 }
@@ -151,13 +159,14 @@ func (e *engine) check() error {
 	return nil
 }
 
-// run does what is to be done and puts everything back. The error is what ended it early.
-func (e *engine) run(ctx context.Context, do func(context.Context) error) error {
+// run does what is to be done and puts everything back. The first error is what ended it
+// early, and the second that not everything could be put back.
+func (e *engine) run(ctx context.Context, do func(context.Context) error) (err, restored error) {
 	if err := e.check(); err != nil {
-		return err
+		return err, nil
 	}
 	if err := e.steadyBefore(ctx); err != nil {
-		return err
+		return err, nil
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -167,20 +176,24 @@ func (e *engine) run(ctx context.Context, do func(context.Context) error) error 
 		defer release()
 	}
 	watching := e.watchSteady(ctx, cancel)
-	err := do(ctx)
+	err = do(ctx)
 	if err == nil && len(e.changed) > 0 {
 		err = e.awaitRecovery(ctx, e.RecoveryPatience) // while it lasts: it is what the run is for
 	}
-	restored := e.restore(ctx, e.changed...)
+	restored = e.restore(ctx, e.changed...)
 	if err == nil {
 		err = e.awaitRecovery(ctx, e.RecoveryPatience)
 	}
 	cancel(nil)
 	<-watching
+	// It may have been broken while nothing looked at the context.
+	if broken, is := errors.AsType[*steady.BrokenError](context.Cause(ctx)); is && err == nil {
+		err = broken
+	}
 	if err == nil && restored == nil {
 		err = e.steadyAfter(ctx)
 	}
-	return errors.Join(err, restored)
+	return err, restored
 }
 
 // refreshInterval is how often the observer looks anew what workloads want, and refreshShare
@@ -238,6 +251,7 @@ func (e *engine) steps(ctx context.Context) error {
 
 // restore puts everything back, also where the run was told to end.
 func (e *engine) restore(ctx context.Context, ids ...string) error {
+	aborted := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restorePatience)
 	defer cancel()
 	var errs []error
@@ -252,7 +266,9 @@ func (e *engine) restore(ctx context.Context, ids ...string) error {
 		errs = append(errs, err)
 	}
 	if len(nodes) > 0 {
-		errs = append(errs, undo.AwaitReady(ctx, e.live.Client, nodes...))
+		if !aborted { // whoever aborts it does not want to wait
+			errs = append(errs, undo.AwaitReady(ctx, e.live.Client, nodes...))
+		}
 		for _, uid := range e.doomed {
 			e.observer.Kept(uid) // those that were not lost by now
 		}
@@ -269,9 +285,9 @@ func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) erro
 	if e.DryRun {
 		return nil
 	}
-	for deadline := time.Now().Add(patience); e.observer.Waiting() > 0; {
+	for deadline := time.Now().Add(patience); e.observer.Awaited() > 0; {
 		if time.Now().After(deadline) {
-			e.note("after %s %d pods that were lost had not been replaced", patience, e.observer.Waiting())
+			e.note("after %s %d pods that were lost had not been replaced", patience, e.observer.Awaited())
 			return nil
 		}
 		if err := e.sleep(ctx, recoveryPause); err != nil {
@@ -315,7 +331,7 @@ func (e *engine) judge(err error) (journal.End, error) {
 	if e.DryRun {
 		return journal.End{Verdict: journal.Held, Reasons: []string{"a dry run: nothing was done"}}, nil
 	}
-	return report.Judge(journal.NewRun(&journal.Contents{Records: e.records})), nil
+	return report.Judge(e.Memory.Run()), nil
 }
 
 // start writes the first record.
@@ -343,7 +359,7 @@ func (e *engine) write(r journal.Record) {
 	if r.Step == 0 && r.Tick == 0 {
 		r.Step, r.Tick = e.step, e.tick
 	}
-	e.records = append(e.records, r)
+	e.Memory.Add(r)
 	if err := e.Journal.Write(r); err != nil && e.failed == nil {
 		e.failed = err
 	}

@@ -32,7 +32,24 @@ func (e env) Client() kubernetes.Interface { return e.live.Client }
 
 func (e env) Picture() *target.Picture { return e.live.Picture() }
 
-func (e env) Undo() fault.Undo { return e.undo }
+func (e env) Undo() fault.Undo { return losing{e.undo, e.engine} }
+
+// losing has the observer know of what is lost with nodes at the moment they go down: a
+// fault may give notice before, and pods come and go meanwhile.
+type losing struct {
+	*undo.Undo
+	engine *engine
+}
+
+// Down implements fault.Undo.
+func (l losing) Down(ctx context.Context, nodes ...*corev1.Node) error {
+	before := l.engine.observer.Summary().Drawn
+	pods := l.engine.lose(l.engine.live.Picture(), nodes)
+	if err := l.Undo.Down(ctx, nodes...); err != nil {
+		return err
+	}
+	return l.engine.awaitLoss(ctx, before+pods)
+}
 
 func (e env) Note(format string, args ...any) { e.note(format, args...) }
 
@@ -127,6 +144,9 @@ func (r *removal) one(ctx context.Context, pod target.Pod) {
 		return
 	}
 	r.write(journal.Record{Request: &journal.Request{Victim: victim, How: r.how}})
+	if r.err = r.journalError(); r.err != nil {
+		return
+	}
 	r.observer.Drawn(pod, time.Time{})
 	r.mu.Unlock()
 	result := r.evictor.Evict(ctx, disruption.TargetOf(pod.Pod))

@@ -14,6 +14,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/cluster"
@@ -40,11 +41,17 @@ func (e *engine) do(ctx context.Context, step *scenario.Turn) error {
 }
 
 func (e *engine) probe(ctx context.Context, step *scenario.Turn) error {
-	patience := step.Within
-	if e.DryRun {
-		patience = 0
+	if !e.DryRun {
+		return e.within(ctx, step.Within, "during", *step.Probe)
 	}
-	return e.within(ctx, patience, "during", *step.Probe)
+	// It shows what there is. What earlier steps would have brought about has not come.
+	doubts := e.doubts
+	err := e.look(ctx, "during", *step.Probe)
+	e.doubts = doubts
+	if _, broken := errors.AsType[*steady.BrokenError](err); broken {
+		return nil
+	}
+	return err
 }
 
 func (e *engine) scale(ctx context.Context, s *scenario.Scale) error {
@@ -104,22 +111,14 @@ func (e *engine) once(ctx context.Context, step *scenario.Turn, picture *target.
 		return err
 	}
 	if lasting, lasts := step.Fault.(fault.Lasting); lasts && lasting.Duration() > 0 {
-		return e.forAWhile(ctx, step.Fault.Inject, picture, choice, lasting.Duration())
+		return e.forAWhile(ctx, step.Fault.Inject, choice, lasting.Duration())
 	}
-	return e.inject(ctx, e.undo, step.Fault.Inject, picture, choice)
+	return e.inject(ctx, e.undo, step.Fault.Inject, choice)
 }
 
-func (e *engine) inject(ctx context.Context, u *undo.Undo, do Injector, picture *target.Picture, choice *fault.Choice) error {
-	e.taken = e.taken || choice.How != assess.Evict && choice.How != assess.Delete // of which answers tell
-	if choice.How != assess.Down {
-		return errors.Join(do(ctx, env{e, u}, choice), e.journalError())
-	}
-	pods := e.lose(picture, choice.Nodes)
-	before := e.observer.Summary().Drawn
-	if err := errors.Join(do(ctx, env{e, u}, choice), e.journalError()); err != nil {
-		return err
-	}
-	return e.awaitLoss(ctx, before+pods)
+func (e *engine) inject(ctx context.Context, u *undo.Undo, do Injector, choice *fault.Choice) error {
+	e.taken = e.taken || len(choice.Nodes) > 0 && choice.How == assess.Down || choice.How == "" // answers tell of all else
+	return errors.Join(do(ctx, env{e, u}, choice), e.journalError())
 }
 
 // lossPatience is how long the control plane may take to see what is lost with a node.
@@ -139,14 +138,14 @@ func (e *engine) awaitLoss(ctx context.Context, pods int) error {
 
 // forAWhile has a fault last, and puts back what it has changed, and only that. It goes by
 // an id of its own, since what other steps have changed lasts until the end of the run.
-func (e *engine) forAWhile(ctx context.Context, do Injector, picture *target.Picture, choice *fault.Choice, d time.Duration) error {
+func (e *engine) forAWhile(ctx context.Context, do Injector, choice *fault.Choice, d time.Duration) error {
 	e.lent++
 	id := fmt.Sprintf("%s%s%d", e.ID, undo.PartSeparator, e.lent)
 	own, err := e.newUndo(id)
 	if err != nil {
 		return err
 	}
-	if err := e.inject(ctx, own, do, picture, choice); err != nil {
+	if err := e.inject(ctx, own, do, choice); err != nil {
 		return err
 	}
 	if err := e.sleep(ctx, d); err != nil {
@@ -186,7 +185,7 @@ func (s *Session) Inject(ctx context.Context, kind string, do Injector, picture 
 	if err != nil || !goes {
 		return err
 	}
-	return s.inject(ctx, s.undo, do, picture, choice)
+	return s.inject(ctx, s.undo, do, choice)
 }
 
 // AwaitRecovery waits until every pod that was lost has been replaced, or the time is over.

@@ -127,6 +127,8 @@ func (u *Undo) changeNode(ctx context.Context, name, what string, alter func(*co
 			}
 			recorded = true
 		}
+		ctx, cancel := finishing(ctx)
+		defer cancel()
 		return patchNode(ctx, u.client.CoreV1().Nodes(), node, is)
 	})
 	switch {

@@ -152,6 +152,8 @@ func (u *Undo) scale(ctx context.Context, s scalable, namespace, name string, re
 		if !changed {
 			labels[replicasWereLabel] = strconv.Itoa(int(w.replicas))
 		}
+		ctx, cancel := finishing(ctx)
+		defer cancel()
 		return s.set(ctx, w, replicas, labels)
 	})
 	if err != nil {

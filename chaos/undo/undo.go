@@ -102,6 +102,15 @@ func (e *RunError) Error() string {
 	return fmt.Sprintf("%s was changed by run %s, which has not been put back: wait for its end, or run `stowage-chaos restore %s`", e.Object, e.Run, e.Run)
 }
 
+// finishPatience is how long a change that was asked for may take once the run is to end.
+const finishPatience = 5 * time.Second
+
+// finishing returns a context for the request of a change, which does not end with the run:
+// the API server might carry out a request that was given up after Restore has looked.
+func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), finishPatience)
+}
+
 // persist repeats what the API server refuses for the moment.
 func persist(ctx context.Context, do func() error) error {
 	return retry.OnError(persistence, func(err error) bool {

@@ -56,8 +56,8 @@ func newCommand() *cobra.Command {
 		Short: "Compare Stowage with others",
 		Long: `stowage-bench measures what different programs and configurations make of the same
 workloads: "loop" and "packing" run the scheduling engine on clusters in memory,
-"deschedule" runs deschedulers on playgrounds that it starts. It needs no cluster, and
-makes no request of any.`,
+"deschedule" and "chaos" run programs on playgrounds that they start. It needs no cluster,
+and makes no request of any.`,
 		Version:       version.Line(program),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -66,6 +66,6 @@ makes no request of any.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.New(err.Error() + " (see " + cmd.CommandPath() + " --help)")
 	})
-	cmd.AddCommand(newDescheduleCommand(), newLoopCommand(), newPackingCommand())
+	cmd.AddCommand(newChaosCommand(), newDescheduleCommand(), newLoopCommand(), newPackingCommand())
 	return cmd
 }

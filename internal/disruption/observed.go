@@ -8,6 +8,7 @@ import (
 	"time"
 
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -36,7 +37,9 @@ func WaitObserved(ctx context.Context, client kubernetes.Interface, namespace st
 		for i := range list.Items {
 			pdb := &list.Items[i]
 			budgets = append(budgets, pdb)
-			if pdb.Status.ObservedGeneration != pdb.Generation {
+			// One that cannot be counted allows nothing, and stays behind.
+			failed := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
+			if pdb.Status.ObservedGeneration != pdb.Generation && (failed == nil || failed.Reason != policyv1.SyncFailedReason) {
 				behind = append(behind, klog.KObj(pdb).String())
 			}
 		}

@@ -1,0 +1,36 @@
+package journal
+
+// memorySize is how many records a Memory keeps: of 10,000 evictions, and 100 MiB or so.
+const memorySize = 300_000
+
+// Memory keeps the records of a run, for a report at its end: all of them or, of a run that
+// goes on for weeks, the first and the latest.
+type Memory struct {
+	records []Record
+	most    int
+	// left counts those that were left out.
+	left int
+}
+
+// NewMemory returns an empty memory.
+func NewMemory() *Memory { return &Memory{most: memorySize} }
+
+// Add adds a record.
+func (m *Memory) Add(r Record) {
+	if len(m.records) >= m.most {
+		const first = 1 // the Start
+		half := len(m.records) / 2
+		m.left += half - first
+		m.records = append(append(make([]Record, 0, m.most), m.records[:first]...), m.records[half:]...)
+	}
+	m.records = append(m.records, r)
+}
+
+// Records returns what is kept.
+func (m *Memory) Records() []Record { return m.records }
+
+// Left returns how many records were left out.
+func (m *Memory) Left() int { return m.left }
+
+// Run folds what is kept.
+func (m *Memory) Run() *Run { return NewRun(&Contents{Records: m.records}) }

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-k8s/stowage/benchmarks/chaos"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+// chaosFlags are the flags of `chaos`.
+type chaosFlags struct {
+	cases                      []string
+	quick                      bool
+	evictions, nodes, kills    int
+	seed                       uint64
+	binary                     string
+	output, outputFile, logDir string
+}
+
+func newChaosCommand() *cobra.Command {
+	flags := chaosFlags{}
+	cmd := &cobra.Command{
+		Use:   "chaos",
+		Short: "Check on real control planes that stowage-chaos keeps within budgets, repeats itself and cleans up",
+		Long: `Runs stowage-chaos as a process on playgrounds, with real controllers and fake nodes:
+random evictions over workloads with all forms of budgets, the same draws again, the loss of
+a zone and of preemptible nodes, and SIGKILL at random moments. A watcher with a client of
+its own tells what came of it: budgets that were broken and by whom, how long pods took to be
+replaced, how right predictions were, and what was left behind. The case decision is one
+eviction's prediction in memory, at 5,000 nodes and 150,000 pods.
+
+Results are written to a file as well, as JSON, after each case.`,
+		Example: `  stowage-bench chaos --quick
+  stowage-bench chaos --case evict-random --case replay --evictions 2000
+  stowage-bench chaos --case kill-9 --quick --kills 50 --log-dir /tmp/logs`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
+	}
+	cases := namesOf(chaos.Cases(), chaosCaseName)
+	fs := cmd.Flags()
+	fs.BoolVar(&flags.quick, "quick", false, "measure every case on fewer nodes, in 10 minutes at most")
+	fs.StringArrayVar(&flags.cases, "case", nil, "measure this case only; may be given several times: "+strings.Join(cases, ", "))
+	fs.IntVar(&flags.evictions, "evictions", 0, "evict this many pods at least: 10,000 unless given, and 2,000 if --quick")
+	fs.IntVar(&flags.nodes, "nodes", 0, "lose a zone of three of this many nodes: 3,000 unless given, and 300 if --quick")
+	fs.IntVar(&flags.kills, "kills", 0, "kill the tool this many times: 50 unless given, and 10 if --quick")
+	fs.Uint64Var(&flags.seed, "seed", 1, "the seed of all draws")
+	fs.StringVar(&flags.binary, "binary", "", "the stowage-chaos to measure: that in bin/ unless given")
+	fs.StringVarP(&flags.output, "output", "o", formats[0], "format of the results: "+strings.Join(formats, " or "))
+	fs.StringVar(&flags.outputFile, "output-file", filepath.Join("out", "bench", "chaos.json"), "file to write the results to as JSON")
+	fs.StringVar(&flags.logDir, "log-dir", "", "folder that takes what the tool writes, and its journals")
+	for flag, values := range map[string][]string{"output": formats, "case": cases} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
+	_ = cmd.MarkFlagDirname("log-dir")
+	return cmd
+}
+
+func (f *chaosFlags) run(cmd *cobra.Command) error {
+	cases, size, err := f.choose()
+	if err != nil {
+		return err
+	}
+	// Whether files can be written is better known before than after.
+	if err := os.MkdirAll(filepath.Dir(f.outputFile), 0o755); err != nil {
+		return fmt.Errorf("--output-file: %w", err)
+	}
+	if f.logDir != "" {
+		if err := os.MkdirAll(f.logDir, 0o755); err != nil {
+			return fmt.Errorf("--log-dir: %w", err)
+		}
+	}
+	live := report.NewLive(os.Stderr)
+	figures, err := chaos.Run(cmd.Context(), cases, size, chaos.Options{
+		Seed: f.seed, Binary: f.binary, LogDir: f.logDir,
+		Progress: live.Show,
+		Note:     func(line string) { live.Println(line) },
+		Finished: func(figures []chaos.Figure) error {
+			if err := chaos.WriteFile(f.outputFile, figures); err != nil {
+				return fmt.Errorf("--output-file: %w", err)
+			}
+			return nil
+		},
+	})
+	if len(figures) == 0 {
+		return err
+	}
+	return errors.Join(err, f.show(cmd.OutOrStdout(), figures))
+}
+
+// choose returns what the flags choose.
+func (f *chaosFlags) choose() ([]chaos.Case, chaos.Size, error) {
+	size := chaos.Full
+	if f.quick {
+		size = chaos.Quick
+	}
+	if !slices.Contains(formats, f.output) {
+		return nil, size, fmt.Errorf("--output=%s: must be one of %s", f.output, strings.Join(formats, ", "))
+	}
+	if f.outputFile == "" {
+		return nil, size, errors.New("--output-file: must not be empty")
+	}
+	for _, n := range []struct {
+		flag         string
+		value, least int
+		into         *int
+	}{
+		{"evictions", f.evictions, 1, &size.Evictions},
+		{"nodes", f.nodes, 30, &size.Nodes},
+		{"kills", f.kills, 1, &size.Kills},
+	} {
+		switch {
+		case n.value == 0: // it was not given
+		case n.value < n.least:
+			return nil, size, fmt.Errorf("--%s=%d: must be %d or more", n.flag, n.value, n.least)
+		default:
+			*n.into = n.value
+		}
+	}
+	cases, err := pick("--case", f.cases, chaos.Cases(), chaosCaseName)
+	return cases, size, err
+}
+
+// show writes the results to the screen.
+func (f *chaosFlags) show(out io.Writer, figures []chaos.Figure) error {
+	if f.output == "json" {
+		return chaos.WriteJSON(out, figures)
+	}
+	if err := chaos.WriteTable(out, figures); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "written to %s\n", f.outputFile)
+	return err
+}
+
+func chaosCaseName(c chaos.Case) string { return c.Name }

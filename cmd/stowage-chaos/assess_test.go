@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/audit"
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+// dumped records the cluster, as the descheduler does.
+func dumped(t *testing.T) string {
+	t.Helper()
+	binary, err := playground.FindBinary("stowage-descheduler")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "cluster.dump")
+	p, err := process.Start(process.Spec{Name: "stowage-descheduler", Path: binary, Args: []string{"plan", "--kubeconfig", play.Kubeconfig, "--dump", file}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	await(t, p)
+	if err := p.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestAssess asks of a live cluster and of a record of it.
+func TestAssess(t *testing.T) {
+	s := newShop(t)
+	api := newRecorder(t)
+	dump := []string{"--from-dump", dumped(t)}
+	node := s.node(t)
+	there := s.on(t, []string{node})
+	tests := []struct {
+		name      string
+		args      []string
+		questions int
+		code      int
+	}{
+		{"the ready questions", []string{"assess"}, 5, -1}, // by where pods happen to be
+		{"a zone", []string{"assess", "zone", "zone-a"}, 1, -1},
+		{"all zones", []string{"assess", "zone"}, 3, -1},
+		{"preemptible nodes", []string{"assess", "spot"}, 1, -1},
+		{"a node", []string{"assess", "node", node}, 1, map[bool]int{true: 2, false: 0}[there > mayLack]},
+		{"a drain", []string{"assess", "node", node, "--drain"}, 1, 0},
+		{"pods", []string{"assess", "pods", "--namespaces", s.namespace, "--max-kill=1", "--seed=7"}, 1, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var answers [2][]struct {
+				Question   string            `json:"question"`
+				Prediction assess.Prediction `json:"prediction"`
+			}
+			for i, source := range [][]string{api.flags, dump} {
+				table := run(t, slices.Concat(tt.args, source)...)
+				if tt.code >= 0 {
+					table.want(t, tt.code)
+				} else if table.code != 0 && table.code != 2 {
+					t.Errorf("exit code %d: %s", table.code, table.log)
+				}
+				asYAML := run(t, slices.Concat(tt.args, source, []string{"-o=yaml"})...)
+				if err := yaml.UnmarshalStrict([]byte(asYAML.out), &answers[i]); err != nil {
+					t.Fatalf("%v: %s", err, asYAML.out)
+				}
+				if len(answers[i]) != tt.questions {
+					t.Errorf("%d answers: %s", len(answers[i]), asYAML.out)
+				}
+				for _, answer := range answers[i] {
+					table.shows(t, answer.Question)
+				}
+			}
+			if diff := cmp.Diff(answers[0], answers[1]); diff != "" {
+				t.Errorf("what a live cluster and a dump come to (-live +dump):\n%s", diff)
+			}
+		})
+	}
+	t.Run("how many go with a node", func(t *testing.T) {
+		e := run(t, slices.Concat([]string{"assess", "node", node}, api.flags)...)
+		e.shows(t, fmt.Sprintf("%d of %[1]d pods go: %[1]d fit again, 0 stay pending", there))
+	})
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"a zone that is not there":     {[]string{"assess", "zone", "zone-x"}, 4, `"zone-x", only in zone-a, zone-b, zone-c`},
+		"a node that is not there":     {[]string{"assess", "node", "nowhere"}, 4, "there is no node nowhere"},
+		"a format that it has not":     {[]string{"assess", "-o=html"}, 4, "this has table, wide, json and yaml"},
+		"pods without a selection":     {[]string{"assess", "pods"}, 4, "--all: an empty selection"},
+		"pods of which there are none": {[]string{"assess", "pods", "--labels=app=nothing"}, 3, "there are none"},
+	} {
+		t.Run(name, func(t *testing.T) { run(t, append(tt.args, api.flags...)...).want(t, tt.code, tt.want) })
+	}
+	api.wantNoChange(t)
+}
+
+// TestAudit audits a live cluster, a record of it, and manifests.
+func TestAudit(t *testing.T) {
+	s := newShop(t)
+	api := newRecorder(t)
+	workload := "Deployment " + s.namespace + "/web"
+	found := func(args ...string) map[string]bool {
+		t.Helper()
+		e := run(t, append([]string{"audit", "-o=json"}, args...)...)
+		e.want(t, 0)
+		var report audit.Report
+		if err := yaml.Unmarshal([]byte(e.out), &report); err != nil {
+			t.Fatal(err)
+		}
+		rules := map[string]bool{}
+		for _, finding := range report.Findings {
+			if finding.Object == workload {
+				rules[finding.Rule] = true
+			}
+		}
+		return rules
+	}
+	live := found(api.flags...)
+	for rule, want := range map[string]bool{"no-requests": true, "no-readiness-probe": true, "no-spread": true, "root": true, "single-replica": false, "no-budget": false, "latest-image": false} {
+		if live[rule] != want {
+			t.Errorf("rule %s finds something: %t", rule, !want)
+		}
+	}
+	recorded := found("--from-dump", dumped(t))
+	for _, rule := range []string{"no-requests", "no-spread"} {
+		if !recorded[rule] {
+			t.Errorf("of a dump, rule %s finds nothing", rule)
+		}
+	}
+	run(t, slices.Concat([]string{"audit", "--fail-on=low"}, api.flags)...).want(t, 2, "there are findings of severity low or worse")
+	run(t, slices.Concat([]string{"audit", "--fail-on=low", "--rules=single-replica"}, api.flags)...).want(t, 0)
+	api.wantNoChange(t)
+
+	pod := "{containers: [{name: main, image: registry.k8s.io/pause}]}"
+	manifest := written(t, "web.yaml", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: one, namespace: shop}, spec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: "+pod+"}}}\n")
+	e := run(t, "audit", "-f", manifest, "--fail-on=high")
+	e.shows(t, "single-replica", "latest-image", "Deployment shop/one")
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func written(t *testing.T, name, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+const aScenario = `apiVersion: chaos.stowage.dev/v1alpha1
+kind: Scenario
+metadata: {name: a-scenario}
+spec:
+  steps:
+  - evict: {namespaces: default}
+`
+
+// TestBadInput is refused with the allowed values, and no request that changes something.
+func TestBadInput(t *testing.T) {
+	newShop(t)
+	api := newRecorder(t)
+	named := slices.Concat(api.flags, []string{"--context", "recorded", "--no-dry-run"})
+	typo := written(t, "typo.yaml", strings.Replace(aScenario, "namespaces", "namespces", 1))
+	emptySelector := written(t, "empty.yaml", strings.Replace(aScenario, "namespaces: default", "", 1))
+	misspelt := written(t, "misspelt.yaml", strings.Replace(aScenario, "default", "defualt", 1))
+	noJournal := written(t, "none.jsonl", "hello\n")
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a misspelt weekday", []string{"evict", "--all", "--excluded-weekdays=Satruday"}, `--excluded-weekdays: "Satruday" is no weekday (did you mean "Saturday"?): allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun`},
+		{"a time zone that is none", []string{"evict", "--all", "--timezone=Europe/Berln"}, `--timezone: "Europe/Berln" is no time zone: allowed are names of the IANA database`},
+		{"a time of day that is none", []string{"evict", "--all", "--excluded-times-of-day=25:00-26:00"}, "--excluded-times-of-day: "},
+		{"a day of the year that is none", []string{"evict", "--all", "--excluded-days-of-year=Feb30"}, "--excluded-days-of-year: "},
+		{"a selector that would match all", []string{"evict"}, "--all: an empty selection would match every pod"},
+		{"a selector that is empty", []string{"evict", "--labels="}, `"--labels" flag: is empty`},
+		{"a selector that is none", []string{"evict", "--labels==="}, "--labels: "},
+		{"a kind that is misspelt", []string{"evict", "--all", "--kinds=Deploymnt"}, `--kinds: "Deploymnt" is no kind of owner (did you mean "Deployment"?): allowed are Deployment, ReplicaSet`},
+		{"a namespace that is misspelt", []string{"evict", "--namespaces=defualt"}, `--namespaces: there is no namespace defualt (did you mean "default"?)`},
+		{"an exclusion that is misspelt", []string{"evict", "--namespaces=!defualt"}, `--namespaces: there is no namespace defualt (did you mean "default"?)`},
+		{"a mode that there is not", []string{"evict", "--all", "--mode=destroy"}, `--mode: "destroy" must be one of evict, delete`},
+		{"no pods at once", []string{"evict", "--all", "--max-kill=0"}, "--max-kill"},
+		{"half a second of grace", []string{"evict", "--all", "--grace-period=500ms"}, "--grace-period: 500ms must be whole seconds"},
+		{"draws without an interval", []string{"evict", "--all", "--times=3"}, "--interval: is needed for more than one draw"},
+		{"system pods that are not asked for", []string{"evict", "--namespaces=kube-system"}, "--include-system: "},
+		{"an availability that is none", []string{"evict", "--all", "--min-availability=most"}, "--min-availability=most: must be a number or a percentage"},
+		{"a seed that is none", []string{"evict", "--all", "--seed=x"}, "--seed: "},
+		{"an unknown flag", []string{"evict", "--all", "--max-kil=1"}, "unknown flag: --max-kil (see stowage-chaos evict --help)"},
+		{"an unknown format", []string{"evict", "--all", "-o", "xml"}, "there are table, wide, json, yaml, junit, markdown, html"},
+		{"a format that a dry run has not", []string{"evict", "--all", "-o", "junit"}, "--output=junit: a dry run has nothing to report: it shows table, wide, json and yaml"},
+		{"metrics where nobody reads them", []string{"evict", "--all", "--metrics-textfile=metrics.txt"}, "--metrics-textfile=metrics.txt: must end in .prom"},
+		{"a scheduler's configuration that is not there", []string{"evict", "--all", "--scheduler-config=nowhere.yaml"}, "--scheduler-config: "},
+		{"a zone that is not there", []string{"zone", "--zone=zone-x"}, `--zone: there is no zone zone-x (did you mean "zone-a"?): there are zone-a, zone-b, zone-c`},
+		{"a node that is not there", []string{"node", "--nodes=node-00009"}, `--nodes: there is no node node-00009 (did you mean "node-00000"?)`},
+		{"all nodes", []string{"node", "--percent=100"}, "--all-nodes: an empty selection would match every node"},
+		{"a way to lose nodes that there is not", []string{"node", "--kind=lost"}, `--kind: "lost" must be one of drained, down`},
+		{"patience with nodes that are down", []string{"node", "--kind=down", "--patience=1m"}, "--patience: means nothing to nodes that are down"},
+		{"nodes that the platform does not take back", []string{"spot", "--preemptible=false"}, "--preemptible: must not be false"},
+		{"a delay of the network of pods on fake nodes", []string{"latency", "--all"}, "the pods are on fake nodes"},
+		{"a run day that is misspelt", []string{"schedule", "--run-days=Satruday"}, `"Satruday" is not a day of the week`},
+		{"an hour that there is not", []string{"schedule", "--start-hour=25"}, "25 is not from 0 to 23"},
+		{"a zone of a schedule that is none", []string{"schedule", "--timezone=Europe/Berln"}, `--timezone: "Europe/Berln" is no time zone`},
+		{"a state that is kept nowhere", []string{"schedule", "--state-config-map=state"}, "--state-config-map=state: must be NAMESPACE/NAME"},
+		{"a typo in a scenario", []string{"scenario", "run", typo}, `spec.steps[0].evict.namespces: unknown field (did you mean "namespaces"?)`},
+		{"a selector of a scenario that would match all", []string{"scenario", "run", emptySelector}, "spec.steps[0].evict.all: an empty selection would match every pod"},
+		{"a namespace of a scenario that is misspelt", []string{"scenario", "run", misspelt}, `namespaces: there is no namespace defualt (did you mean "default"?)`},
+		{"a scenario that is not there", []string{"scenario", "run", "nowhere.yaml"}, "open nowhere.yaml: no such file"},
+		{"a journal that is none", []string{"replay", noJournal}, noJournal + ": line 1: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dry := run(t, slices.Concat(tt.args, api.flags)...)
+			dry.want(t, 4, tt.want)
+			if dry.out != "" {
+				t.Errorf("it shows %s", dry.out)
+			}
+			if strings.HasPrefix(tt.name, "a format") {
+				return
+			}
+			run(t, slices.Concat(tt.args, named)...).want(t, 4, tt.want)
+		})
+	}
+	api.wantNoChange(t)
+}
+
+// TestWhichCluster says what is refused before any cluster is asked anything.
+func TestWhichCluster(t *testing.T) {
+	api := newRecorder(t)
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"no context is named", []string{"evict", "--all", "--no-dry-run"}, "give --context (there are: recorded), or --in-cluster"},
+		{"an unknown context", []string{"evict", "--all", "--context=other"}, `--context: there is no context "other" in the kubeconfig; there are: recorded`},
+		{"an unknown context, for real", []string{"node", "--context=other", "--no-dry-run"}, `--context: there is no context "other" in the kubeconfig; there are: recorded`},
+		{"an unknown context to put back", []string{"restore", "--all", "--context=other"}, `--context: there is no context "other"`},
+		{"no context to put back", []string{"restore", "--all"}, "give --context (there are: recorded), or --in-cluster"},
+		{"nothing to put back", []string{"restore", "--context=recorded"}, "name runs, by their ids or journals, or give --all"},
+		{"a cluster within and one without", []string{"evict", "--all", "--in-cluster", "--context=recorded"}, "--in-cluster: the cluster that it runs in needs no --context"},
+		{"a dump and a cluster", []string{"assess", "--from-dump=x", "--context=recorded"}, "--from-dump: it needs no cluster"},
+		{"manifests and a cluster", []string{"audit", "-f=x", "--context=recorded"}, "--filename: manifests need no cluster"},
+		{"an unknown severity", []string{"audit", "--fail-on=severe"}, "--fail-on: a severity is one of high, medium, low"},
+		{"an unknown rule", []string{"audit", "--rules=no-budgets"}, `there is no rule "no-budgets"`},
+		{"no terminal", []string{"interactive"}, "this needs a terminal"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			run(t, slices.Concat(tt.args, api.flags)...).want(t, 4, tt.want)
+			if n := api.requests(); n > 0 {
+				t.Errorf("it made %d requests", n)
+			}
+		})
+	}
+	t.Run("no cluster at all", func(t *testing.T) {
+		run(t, "evict", "--all").want(t, 4, "no cluster is named: give --kubeconfig, or run in a cluster")
+	})
+}
+
+func TestUnknownCommands(t *testing.T) {
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"evikt"}, `unknown command "evikt" for "stowage-chaos" (did you mean "evict"?)`},
+		{[]string{"evict", "all"}, `unknown command "all" for "stowage-chaos evict" (see stowage-chaos evict --help)`},
+		{[]string{"scenario", "start"}, `unknown command "start" for "stowage-chaos scenario"`},
+		{[]string{"assess", "everything"}, `unknown command "everything" for "stowage-chaos assess"`},
+		{[]string{"report"}, "accepts 1 arg(s), received 0 (see stowage-chaos report --help)"},
+	}
+	for _, tt := range tests {
+		e := run(t, tt.args...)
+		e.want(t, 4, tt.want)
+		if e.out != "" {
+			t.Errorf("%v: it shows %q", tt.args, e.out)
+		}
+	}
+}
+
+func TestScenarioFiles(t *testing.T) {
+	good := written(t, "good.yaml", aScenario)
+	e := run(t, "scenario", "validate", good)
+	e.want(t, 0)
+	e.shows(t, "scenario a-scenario is valid: 1 steps, 0 probes")
+	bad := written(t, "bad.yaml", strings.Replace(aScenario, "evict:", "evct:", 1))
+	run(t, "scenario", "validate", good, bad).want(t, 4, bad+":6: ", `did you mean "evict"?`)
+
+	schema := run(t, "scenario", "schema")
+	schema.want(t, 0)
+	var parsed map[string]any
+	if err := json.Unmarshal([]byte(schema.out), &parsed); err != nil || parsed["$schema"] == nil {
+		t.Errorf("the schema has the fields %v, error %v", parsed, err)
+	}
+	schema.shows(t, "evict", "zone", "spot", "latency", "excludedWeekdays", "minAvailable", "promql")
+}
+
+func TestHelp(t *testing.T) {
+	for _, command := range [][]string{nil, {"evict"}, {"schedule"}, {"node"}, {"zone"}, {"spot"}, {"latency"}, {"audit"}, {"assess"}, {"scenario", "run"}, {"interactive"}, {"replay"}, {"report"}, {"restore"}} {
+		e := run(t, append(command, "--help")...)
+		e.want(t, 0)
+		e.shows(t, "\nExamples:\n", "  stowage-chaos")
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	script := run(t, "completion", "bash")
+	script.want(t, 0)
+	script.shows(t, "__start_stowage-chaos")
+	formats := run(t, "__complete", "evict", "--output", "")
+	formats.want(t, 0)
+	formats.shows(t, "table\nwide\njson\nyaml\njunit\nmarkdown\nhtml\n")
+	contexts := run(t, "__complete", "evict", "--kubeconfig", play.Kubeconfig, "--context", "")
+	contexts.shows(t, play.Info.Context+"\n")
+}
+
+func TestVersion(t *testing.T) {
+	e := run(t, "--version")
+	e.want(t, 0)
+	if want := regexp.MustCompile(`^stowage-chaos \S+ \(Kubernetes v1\.36\.3\)\n$`); !want.MatchString(e.out) {
+		t.Errorf("it says %q, want %v: was it built by make build?", e.out, want)
+	}
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
+)
+
+const (
+	program         = "stowage-chaos"
+	systemNamespace = "stowage-system"
+	installation    = "../../config/chaos/"
+	// patience bounds every wait: far more than anything takes on a busy machine.
+	patience = 90 * time.Second
+)
+
+// nodes are in three zones, of which each has preemptible ones.
+const nodes = `apiVersion: playground.stowage.dev/v1alpha1
+kind: NodePool
+groups:
+- {name: node, count: 6, zones: [zone-a, zone-b, zone-c], capacity: {cpu: 8, memory: 32Gi}}
+- {name: spot, count: 3, zones: [zone-a, zone-b, zone-c], preemptible: karpenter, capacity: {cpu: 8, memory: 32Gi}}
+`
+
+// The playground that the tests of this package share, and what reaches it: the
+// administrator's client, and the kubeconfig of the service account that is installed.
+var (
+	play       *playground.Playground
+	client     kubernetes.Interface
+	kubeconfig string
+)
+
+func TestMain(m *testing.M) {
+	code, err := runOnPlayground(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func runOnPlayground(m *testing.M) (int, error) {
+	ctx := context.Background()
+	nine, err := pool.Parse([]byte(nodes))
+	if err != nil {
+		return 0, err
+	}
+	if play, err = playground.Start(ctx, playground.Options{Pool: nine}); err != nil {
+		return 0, err
+	}
+	defer play.Stop()
+	if client, err = play.Client(); err != nil {
+		return 0, err
+	}
+	if _, err := runKubectl(ctx, "apply", "-k", installation+"base"); err != nil {
+		return 0, err
+	}
+	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, program); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// runKubectl runs the project's kubectl as the playground's administrator.
+func runKubectl(ctx context.Context, args ...string) (string, error) {
+	binary, err := playground.FindBinary("kubectl")
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.MkdirTemp("", "kubectl-cache-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(cache)
+	cmd := exec.CommandContext(ctx, binary, append(args, "--kubeconfig", play.Kubeconfig, "--cache-dir", cache)...)
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s%s", err, out, exit.Stderr)
+	}
+	if err != nil {
+		return "", fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
+	}
+	return string(out), nil
+}
+
+func kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := runKubectl(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// forReal are the flags by which the administrator has something done.
+func forReal(journal string) []string {
+	return []string{"--kubeconfig", play.Kubeconfig, "--context", play.Info.Context, "--no-dry-run", "--journal", journal}
+}
+
+// contextOf returns the one context of a kubeconfig.
+func contextOf(t *testing.T, kubeconfig string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.CurrentContext
+}
+
+// command returns the program with arguments, in a folder of its own, with no cluster
+// that the environment names.
+func command(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	binary, err := playground.FindBinary(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = t.TempDir()
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if name != "HOME" && name != "KUBECONFIG" && name != "KUBERNETES_SERVICE_HOST" {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	cmd.Env = append(cmd.Env, "HOME="+cmd.Dir)
+	return cmd
+}
+
+// ended is a program that has come to its end.
+type ended struct {
+	out, log string
+	code     int
+}
+
+// run runs the program to its end.
+func run(t *testing.T, args ...string) ended {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := command(ctx, t, args...)
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%s %s does not end: %s", program, strings.Join(args, " "), log.String())
+	}
+	return ended{out.String(), log.String(), cmd.ProcessState.ExitCode()}
+}
+
+// want checks how the program ended, and that its log says something.
+func (e ended) want(t *testing.T, code int, said ...string) {
+	t.Helper()
+	if e.code != code {
+		t.Errorf("exit code %d, want %d: %s", e.code, code, e.log)
+	}
+	for _, words := range said {
+		if !strings.Contains(e.log, words) {
+			t.Errorf("nothing said of %q: %s", words, e.log)
+		}
+	}
+}
+
+// shows checks that what the program shows has some words in it.
+func (e ended) shows(t *testing.T, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(e.out, word) {
+			t.Errorf("it does not show %q: %s", word, e.out)
+		}
+	}
+}
+
+// eventually waits until the condition holds, and fails the test with what it said last
+// when it does not.
+func eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {
+	t.Helper()
+	last := ""
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		ok, state := condition(ctx)
+		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
+			last = state
+		}
+		return ok, nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until %s: %v; last seen: %s", what, err, last)
+	}
+}

@@ -3,9 +3,13 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
@@ -95,7 +99,10 @@ nothing was done.`,
 
   # what would the loss of each zone do
   stowage-chaos assess zone`,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd); err != nil {
+				return err
+			}
 			logs.InitLogs()
 			return refused(logsapi.ValidateAndApply(built.logging, nil))
 		},
@@ -117,6 +124,21 @@ nothing was done.`,
 	)
 	refuseArguments(cmd)
 	return cmd
+}
+
+// refuseEmpty refuses flags that are given without saying anything, such as an empty
+// variable in a shell, and durations of 0 where leaving them out is what was meant.
+func refuseEmpty(cmd *cobra.Command) error {
+	var errs []error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch value := strings.TrimSpace(f.Value.String()); {
+		case value == "" || value == "[]":
+			errs = append(errs, fmt.Errorf("--%s is empty: leave it out, or give it a value", f.Name))
+		case value == "0s" && slices.Contains([]string{"interval", "max-runtime", "max-recovery", "duration", "patience"}, f.Name):
+			errs = append(errs, fmt.Errorf("--%s=0s says nothing: leave it out, or give a duration such as 10m", f.Name))
+		}
+	})
+	return refused(errors.Join(errs...))
 }
 
 // refuseArguments has wrong arguments, and commands that there are not, refused as wrong

@@ -14,9 +14,11 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/audit"
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/faults"
+	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/run"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -64,23 +66,18 @@ func (f *runFlags) interact(ctx context.Context) error {
 		return err
 	}
 	klog.SetLogger(logr.Discard()) // what is logged would spoil the screen
-	id := newID()
-	written, path, err := f.openJournal(id)
-	if err != nil {
-		return err
+	if f.journal != "" && f.journal != "-" {
+		return refused(errors.New("--journal: here each victim has a journal of its own; - is for none"))
 	}
-	a := &actions{flags: f, live: live, assessor: assessor, id: id, options: run.Options{
-		ID: id, Scenario: &scenario.Scenario{}, DryRun: !f.noDryRun, Journal: written,
+	a := &actions{flags: f, live: live, assessor: assessor, options: run.Options{
+		Scenario: &scenario.Scenario{}, DryRun: !f.noDryRun,
 		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
 	}}
 	err = tui.Run(ctx, tui.Options{Source: live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: live.Name, DryRun: !f.noDryRun})
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	if path != "" {
-		fmt.Fprintln(os.Stderr, "journal:", path)
-	}
-	return errors.Join(err, written.Close())
+	return err
 }
 
 // actions implements tui.Actions. Each victim is a run of its own.
@@ -108,7 +105,10 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 		}
 	default:
 		for _, pod := range target.All(picture) {
-			if (v.Kind == tui.Pod && pod.UID == v.UID || v.Kind == tui.Workload && pod.Workload != nil && pod.Workload.UID == v.UID) && !cluster.Static(pod.Pod) {
+			if v.Kind == tui.Pod && pod.UID == v.UID || v.Kind == tui.Workload && pod.Workload != nil && pod.Workload.UID == v.UID {
+				if err := protected(pod); err != nil {
+					return nil, err
+				}
 				c.Pods = append(c.Pods, pod)
 			}
 		}
@@ -118,6 +118,19 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 	}
 	c.Candidates = len(c.Pods) + len(c.Nodes)
 	return c, nil
+}
+
+// protected says what keeps a pod from being picked, as it keeps it from being drawn.
+func protected(pod target.Pod) error {
+	switch {
+	case cluster.BelongsToNode(pod.Pod):
+		return fmt.Errorf("pod %s/%s belongs to its node: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
+	case !audit.UserNamespace(pod.Namespace):
+		return fmt.Errorf("namespace %s is the cluster's own: `stowage-chaos evict` takes pods there, if it is asked to", pod.Namespace)
+	case pod.Workload == nil:
+		return fmt.Errorf("nothing would replace pod %s/%s: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
+	}
+	return nil
 }
 
 // Preview implements tui.Actions.
@@ -143,7 +156,15 @@ func (a *actions) Do(ctx context.Context, v tui.Victim) error {
 	a.cancel = cancel
 	a.mu.Unlock()
 	options := a.options
-	options.Seed, options.Memory = draw.NewSeed(), journal.NewMemory()
+	options.ID, options.Seed, options.Memory = newID(), draw.NewSeed(), journal.NewMemory()
+	var err error
+	if options.Journal, _, err = a.flags.openJournal(options.ID); err != nil {
+		return err
+	}
+	defer options.Journal.Close()
+	a.mu.Lock()
+	a.id = options.ID
+	a.mu.Unlock()
 	end, err := run.In(ctx, a.live, options, func(ctx context.Context, s *run.Session) error {
 		picture := a.live.Picture()
 		choice, err := a.choose(picture, v)
@@ -179,6 +200,9 @@ func (a *actions) Restore(ctx context.Context) error {
 	if a.options.DryRun {
 		return nil
 	}
-	_, err := undo.Restore(ctx, a.live.Client, a.id, nil)
+	a.mu.Lock()
+	id := a.id
+	a.mu.Unlock()
+	_, err := undo.Restore(ctx, a.live.Client, id, nil)
 	return err
 }

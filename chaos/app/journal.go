@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +88,11 @@ func (f *runFlags) replay(cmd *cobra.Command, path string) error {
 	}
 	same, difference := journal.Same(then, now)
 	if !same {
-		return errors.Join(err, exit{fmt.Errorf("other victims were drawn than in %s: %s", path, difference), exitInconclusive})
+		others := exit{fmt.Errorf("other victims were drawn than in %s: %s", path, difference), exitInconclusive}
+		if err != nil {
+			return errors.Join(err, others.error) // with the exit code of what else went wrong
+		}
+		return others
 	}
 	fmt.Fprintf(os.Stderr, "the same victims were drawn as in %s: %d draws\n", path, len(now))
 	return err
@@ -129,7 +134,11 @@ func (f *clusterFlags) restore(cmd *cobra.Command, runs []string, all bool) erro
 		if name == "" && !all {
 			return refused(errors.New("the id of a run is empty: name it, or give --all"))
 		}
-		if _, err := os.Stat(name); name != "" && err == nil {
+		_, err := os.Stat(name)
+		if err != nil && (strings.HasSuffix(name, ".jsonl") || strings.Contains(name, "/")) {
+			return refused(err)
+		}
+		if name != "" && err == nil {
 			run, err := journal.OpenRun(name)
 			if err != nil {
 				return refused(err)
@@ -146,11 +155,14 @@ func (f *clusterFlags) restore(cmd *cobra.Command, runs []string, all bool) erro
 	}
 	out := cmd.OutOrStdout()
 	total := 0
+	var nothing []string
 	for _, run := range runs {
 		n, err := undo.Restore(cmd.Context(), found, run, func(c journal.Change) {
 			fmt.Fprintf(out, "%s: %s\n", c.Object, c.What)
 		})
-		total += n
+		if total += n; n == 0 && run != "" {
+			nothing = append(nothing, run)
+		}
 		if err != nil {
 			return err
 		}
@@ -159,10 +171,17 @@ func (f *clusterFlags) restore(cmd *cobra.Command, runs []string, all bool) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d objects are as they were", total)
+	if total == 0 {
+		fmt.Fprint(out, "there is nothing to put back")
+	} else {
+		fmt.Fprintf(out, "%d objects are as they were", total)
+	}
 	if len(left) > 0 {
 		fmt.Fprintf(out, "; other runs have changed %d: %v", len(left), left)
 	}
 	fmt.Fprintln(out)
+	if len(nothing) > 0 && len(left) > 0 {
+		return exit{fmt.Errorf("nothing is left of run %s: is that its id?", strings.Join(nothing, ", ")), exitInconclusive}
+	}
 	return nil
 }

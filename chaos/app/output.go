@@ -69,12 +69,19 @@ func (f *outputFlags) preview(out io.Writer, records []journal.Record) error {
 		if f.format != report.Table && f.format != report.Wide {
 			return writeDocument(w, string(f.format), p)
 		}
+		for _, choice := range p.Choices {
+			fmt.Fprintln(w, choiceLine(choice, f.format == report.Wide))
+		}
+		if len(p.Predictions) == 0 {
+			return nil
+		}
+		fmt.Fprintln(w)
 		for _, prediction := range p.Predictions {
 			if err := assess.WriteTable(w, prediction, f.format == report.Wide); err != nil {
 				return err
 			}
 		}
-		_, err := fmt.Fprintf(w, "\nA dry run: nothing was done. --no-dry-run --seed %s does it.\n", p.Seed)
+		_, err := fmt.Fprintf(w, "\nA dry run: nothing was done. With --no-dry-run --seed %s and --context or --in-cluster it is.\n", p.Seed)
 		return err
 	})
 }

@@ -2,6 +2,8 @@ package app
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,13 +24,42 @@ type progress struct {
 
 func newProgress(live *report.Live) *progress { return &progress{live: live, begin: time.Now()} }
 
-// record is an observer of records.
+// waiting is how many records may wait for the screen. A terminal that takes nothing any
+// more must not hold the run up, so what comes beyond is not shown.
+const waiting = 4096
+
+// start shows records as they come, until the function that it returns is called: which
+// waits for the last to be shown, but not for long.
+func (p *progress) start() (record func(journal.Record), end func()) {
+	records, done := make(chan journal.Record, waiting), make(chan struct{})
+	go func() {
+		defer close(done)
+		for r := range records {
+			p.record(r)
+		}
+	}()
+	record = func(r journal.Record) {
+		select {
+		case records <- r:
+		default:
+		}
+	}
+	return record, func() {
+		close(records)
+		select {
+		case <-done:
+		case <-time.After(lastWords):
+		}
+	}
+}
+
+// record shows what a record says.
 func (p *progress) record(r journal.Record) {
 	switch {
 	case r.StepBegin != nil:
 		p.step = r.StepBegin.Name
 	case r.Choice != nil:
-		p.say(r.Time, "%s", choiceLine(r.Choice))
+		p.say(r.Time, "%s", choiceLine(r.Choice, false))
 	case r.Answer != nil:
 		p.answer(r)
 	case r.Lost != nil && !r.Lost.Drawn:
@@ -82,7 +113,7 @@ func (p *progress) show() {
 const named = 3
 
 // choiceLine says what was drawn.
-func choiceLine(c *journal.Choice) string {
+func choiceLine(c *journal.Choice, whole bool) string {
 	var names []string
 	for _, v := range c.Victims {
 		names = append(names, fmt.Sprintf("pod %s/%s on %s", v.Namespace, v.Pod, v.Node))
@@ -91,10 +122,14 @@ func choiceLine(c *journal.Choice) string {
 		names = append(names, "node "+node)
 	}
 	if len(names) == 0 {
-		return fmt.Sprintf("%s: nothing to take away, of %d candidates", c.Fault, c.Candidates)
+		var why []string
+		for _, reason := range slices.Sorted(maps.Keys(c.Excluded)) {
+			why = append(why, fmt.Sprintf("%d %s", c.Excluded[reason], reason))
+		}
+		return fmt.Sprintf("%s: nothing to take away, of %d candidates; left out: %s", c.Fault, c.Candidates, strings.Join(append(why, "no others"), ", "))
 	}
 	more := ""
-	if len(names) > named {
+	if len(names) > named && !whole {
 		more = fmt.Sprintf(" and %d more", len(names)-named)
 		names = names[:named]
 	}

@@ -216,12 +216,13 @@ func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scen
 		return nil, err
 	}
 	records := journal.NewMemory()
-	shown := newProgress(common.NewLive(os.Stderr))
+	show, shown := newProgress(common.NewLive(os.Stderr)).start()
 	end, err := run.Run(ctx, live, run.Options{
 		ID: id, Scenario: s, Seed: seed, DryRun: !f.noDryRun, Assessor: assessor, Journal: written, Memory: records,
-		Observers:        []func(journal.Record){shown.record, tells.record},
+		Observers:        []func(journal.Record){show, tells.record},
 		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
 	})
+	shown()
 	err = errors.Join(err, written.Close())
 	if path != "" {
 		fmt.Fprintf(os.Stderr, "journal: %s (stowage-chaos report %s shows it again)\n", path, filepath.Base(path))

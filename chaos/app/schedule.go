@@ -136,6 +136,7 @@ type keeper struct {
 	cluster *connect.Cluster
 	seed    draw.Seed
 	session *run.Session
+	missed  int
 }
 
 // optIns reads what workloads say now.
@@ -200,25 +201,44 @@ func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 	store := schedule.NewStore(k.cluster, namespace, name)
 	state, err := store.Load(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("--state-config-map: %w", err)
 	}
 	runner := &schedule.Runner{
 		Scheduler: schedule.NewScheduler(k.rules, k.seed, state), Store: store, Clock: clock.RealClock{},
 		OptIns: func() (schedule.OptIns, error) { return k.optIns(ctx) },
 		Kill:   k.kill, Drawn: k.drawn,
-		Over: func(done schedule.Done) {
-			k.session.Note("the kill of %s: %s %s", done.Workload, done.Outcome, done.Message)
-		},
+		Over: k.over,
 	}
 	return k.flags.within(ctx, k.live, k.cluster, out, k.seed, assessor, func(ctx context.Context, s *run.Session) error {
 		k.session = s
-		return runner.Run(ctx)
+		err := runner.Run(ctx)
+		if apierrors.IsNotFound(err) {
+			err = fmt.Errorf("--state-config-map: create the namespace %s, or name another: %w", namespace, err)
+		}
+		return err
 	})
+}
+
+// over tells of a kill that is over. Those that were missed are counted first: there may be
+// thousands, where a plan is drawn late.
+func (k *keeper) over(done schedule.Done) {
+	if done.Outcome == schedule.Missed {
+		k.missed++
+		return
+	}
+	if k.missed > 0 {
+		k.session.Note("%d kills were missed: nobody was there in time", k.missed)
+		k.missed = 0
+	}
+	k.session.Note("the kill of %s: %s: %s", done.Workload, done.Outcome, done.Message)
 }
 
 func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
 	k.session.Note("the schedule for %s: %d kills of %d workloads", plan.Date, len(plan.Kills), len(optIns.Workloads))
 	for _, kill := range plan.Kills {
+		if kill.At.Before(time.Now()) {
+			continue
+		}
 		k.session.Note("%s: %s", kill.At.In(k.rules.Zone()).Format("15:04:05 MST"), kill.Workload)
 	}
 	for _, problem := range optIns.Problems {
@@ -261,12 +281,13 @@ func (f *runFlags) within(ctx context.Context, live *run.Live, found *connect.Cl
 		return err
 	}
 	records := journal.NewMemory()
-	shown := newProgress(common.NewLive(os.Stderr))
+	show, shown := newProgress(common.NewLive(os.Stderr)).start()
 	end, err := run.In(ctx, live, run.Options{
 		ID: id, Scenario: &scenario.Scenario{}, Seed: seed, Assessor: assessor, Journal: written, Memory: records,
-		Observers:        []func(journal.Record){shown.record, tells.record},
+		Observers:        []func(journal.Record){show, tells.record},
 		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
 	}, do)
+	shown()
 	if err = errors.Join(err, written.Close(), f.show(out, records)); err != nil {
 		return err
 	}

@@ -72,6 +72,11 @@ func TestPredict(t *testing.T) {
 		how:   Evict, pods: []string{"solo-0"},
 		want: []string{"solo-0 unreplaced: it has no controller", "Pod default/solo-0 wants 1: 1, 0, 0"},
 	}, {
+		name:  "a drain leaves a bare pod where it is",
+		build: new(build).node("a", "4").pods("Pod", "solo", "1", "a"),
+		how:   Drain, nodes: []string{"a"},
+		want: []string{"solo-0 kept: nothing would replace it, so a drain leaves it", "Pod default/solo-0 wants 1: 1, 1, 1"},
+	}, {
 		name: "one pod too many is not replaced",
 		build: func() *build {
 			b := new(build).node("a", "4").pods("ReplicaSet", "web", "1", "a", "a", "a")

@@ -22,6 +22,8 @@ func (r *run) sparing() []*victim {
 		switch {
 		case cluster.Static(v.pod), ofNodes && cluster.BelongsToNode(v.pod):
 			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
+		case r.loss.How == Drain && metav1.GetControllerOfNoCopy(v.pod) == nil:
+			v.Fate, v.Reason = Kept, "nothing would replace it, so a drain leaves it"
 		case r.loss.How == Down && toleratesForEver(v.pod, downTaints(r.loss.Dead)):
 			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
 		case ofNodes && v.pod.DeletionTimestamp != nil:

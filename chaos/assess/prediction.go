@@ -16,8 +16,8 @@ const (
 	Evict How = "evict"
 	// Delete takes pods whatever their budgets say.
 	Delete How = "delete"
-	// Drain cordons the nodes and evicts their pods, but for those of DaemonSets, in waves
-	// within budgets, each when the replacements of the last are up.
+	// Drain cordons the nodes and evicts their pods, but for those of DaemonSets and those
+	// that nothing would replace, in waves within budgets, each when the replacements of the last are up.
 	Drain How = "drain"
 	// Down loses the nodes at once, with all pods on them that do not tolerate it.
 	Down How = "down"

@@ -126,6 +126,9 @@ func (m *model) leave(e event) {
 	p.ready, p.leaving = false, true
 	if m.of(func(l naiveLoss) bool { return l.pod == e.pod }) < 0 && (was || p.drawn) {
 		m.lose(e)
+		if !p.was {
+			m.end(len(m.losses)-1, -1, fmt.Sprintf("%d %d unneeded", e.seconds, e.pod))
+		}
 	}
 	if i := m.of(func(l naiveLoss) bool { return l.standIn == e.pod }); i >= 0 {
 		m.losses[i].standIn = -1

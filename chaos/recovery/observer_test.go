@@ -479,7 +479,7 @@ func TestObserver(t *testing.T) {
 			sum: Summary{Drawn: 1, Others: 1, Unneeded: 2},
 		},
 		{
-			name: "one that was drawn is",
+			name: "one that was drawn is, but had nothing to recover",
 			run: func() *world {
 				w := webOf(1, 0)
 				w.create("p", web, 1)
@@ -487,8 +487,8 @@ func TestObserver(t *testing.T) {
 				w.remove("p", 3)
 				return w
 			},
-			want: []string{"2 lost p drawn #7"},
-			sum:  Summary{Drawn: 1, Waiting: 1},
+			want: []string{"2 lost p drawn #7", "2 p unneeded"},
+			sum:  Summary{Drawn: 1, Unneeded: 1},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -128,6 +128,9 @@ func (o *Observer) leave(p *pod, at time.Time) {
 		}
 	case p.lost == nil && (wasReady || drawn):
 		o.lose(p, at)
+		if v := p.lost; v != nil && !p.was {
+			o.unneeded(v, "it was not ready yet when it was taken", at)
+		}
 	}
 	if v := p.standsFor; v != nil {
 		v.standIn, p.standsFor = nil, nil

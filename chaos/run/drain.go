@@ -16,6 +16,9 @@ import (
 // drainPause is how long a drain waits before it looks again what budgets allow.
 const drainPause = 200 * time.Millisecond
 
+// drainTold is how often a drain says what it waits for.
+const drainTold = 30 * time.Second
+
 // Drain implements fault.Env.
 func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, patience time.Duration) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
@@ -24,8 +27,14 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, pati
 	for _, node := range nodes {
 		names[node.Name] = true
 	}
+	begin := time.Now()
+	told := begin
 	for first := true; ; first = false {
 		pods, bare := draining(e.Picture(), names)
+		if time.Since(told) >= drainTold && len(pods) > 0 {
+			told = time.Now()
+			e.note("%d pods have not left their nodes after %s: %s", len(pods), time.Since(begin).Round(time.Second), e.keeping(pods))
+		}
 		if bare > 0 && first {
 			e.note("%d pods without a controller stay on their nodes: nothing would replace them", bare)
 		}
@@ -41,7 +50,11 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, pati
 			return context.Cause(ctx)
 		case limited.Err() != nil:
 			pods, _ = draining(e.Picture(), names)
-			e.note("after %s %d pods had not left their nodes: %s", patience, len(pods), e.keeping(pods))
+			left := fmt.Sprintf("after %s %d pods had not left their nodes: %s", patience, len(pods), e.keeping(pods))
+			e.note("%s", left)
+			if len(pods) > 0 {
+				e.doubts = append(e.doubts, left)
+			}
 			return nil
 		case err != nil:
 			return err

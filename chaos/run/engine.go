@@ -180,7 +180,9 @@ func (e *engine) run(ctx context.Context, do func(context.Context) error) (err, 
 	if err == nil && len(e.changed) > 0 {
 		err = e.awaitRecovery(ctx, e.RecoveryPatience) // while it lasts: it is what the run is for
 	}
-	restored = e.restore(ctx, e.changed...)
+	if len(e.changed) > 0 {
+		restored = e.restore(ctx, e.ID) // and its parts with it
+	}
 	if err == nil {
 		err = e.awaitRecovery(ctx, e.RecoveryPatience)
 	}
@@ -301,7 +303,10 @@ func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) erro
 func (e *engine) judge(err error) (journal.End, error) {
 	var broken *steady.BrokenError
 	var refused *RefusedError
+	var others *undo.RunError
 	switch {
+	case errors.As(err, &others) && len(e.changed) == 0:
+		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
 	case errors.As(err, &refused):
 		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
 	case errors.As(err, &broken) && broken.Nothing:

@@ -20,6 +20,10 @@ import (
 // milliseconds, and a tenth of a second where little else happens.
 const atOnce = 10
 
+// mostRefused is by how many more pods the API server may refuse than it lets go before the
+// run ends: most likely it lacks a right.
+const mostRefused = 5
+
 // env implements fault.Env.
 type env struct {
 	*engine
@@ -173,7 +177,11 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 		r.taken = true
 		return // it counts if it is seen to go
 	case disruption.Forbidden, disruption.Failed:
-		r.err = result.Err
+		// One may be a webhook's word on one pod, or a moment's weakness. Several in a row are
+		// not.
+		if r.refused = append(r.refused, pod); len(r.refused)-r.gone >= mostRefused {
+			r.err = result.Err
+		}
 	case disruption.Gone, disruption.Replaced:
 	default:
 		r.refused = append(r.refused, pod)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -94,7 +95,11 @@ func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 		if tick == times || e.DryRun {
 			continue
 		}
-		if err := e.sleep(ctx, time.Until(begin.Add(time.Duration(tick)*interval))); err != nil {
+		next := begin.Add(time.Duration(tick) * interval)
+		if late := time.Since(next); late > 0 {
+			begin = begin.Add(late) // what was missed is not made up for
+		}
+		if err := e.sleep(ctx, time.Until(next)); err != nil {
 			return err
 		}
 	}
@@ -119,6 +124,13 @@ func (e *engine) once(ctx context.Context, step *scenario.Turn, picture *target.
 func (e *engine) inject(ctx context.Context, u *undo.Undo, do Injector, choice *fault.Choice) error {
 	e.taken = e.taken || len(choice.Nodes) > 0 && choice.How == assess.Down || choice.How == "" // answers tell of all else
 	return errors.Join(do(ctx, env{e, u}, choice), e.journalError())
+}
+
+// nodeReady says whether a node is Ready: of one that is not, nobody waits for the return.
+func nodeReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // lossPatience is how long the control plane may take to see what is lost with a node.
@@ -214,7 +226,7 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 	lost, now := map[string]bool{}, time.Now()
 	for _, node := range nodes {
 		lost[node.Name] = true
-		e.down[node.Name] = true
+		e.down[node.Name] = e.down[node.Name] || nodeReady(node)
 	}
 	for _, pod := range picture.Pods {
 		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && !cluster.BelongsToNode(pod) {

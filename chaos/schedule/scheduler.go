@@ -60,7 +60,7 @@ func (s Step) Changed() bool { return s.Drawn || len(s.Over) > 0 }
 // missed. Nothing is due after the window has closed, nor at a time that is excluded.
 func (s *Scheduler) Tick(now time.Time, read func() ([]Workload, error)) (Step, error) {
 	now = now.In(s.rules.zone)
-	step := Step{Over: slices.Concat(s.untold, s.miss(now))}
+	step := Step{Over: slices.Concat(s.untold, s.miss(now, s.rules.lateness()))}
 	s.untold = nil
 	if today := dateOf(now); s.state.Plan.Date < today && !now.Before(today.clock(s.rules.config.RunHour, s.rules.zone)) {
 		workloads, err := read()
@@ -70,7 +70,8 @@ func (s *Scheduler) Tick(now time.Time, read func() ([]Workload, error)) (Step, 
 		}
 		s.draw(today, workloads)
 		step.Drawn = true
-		step.Over = append(step.Over, s.miss(now)...)
+		// What the plan has had from before it was drawn was never to be waited for.
+		step.Over = append(step.Over, s.miss(now, 0)...)
 	}
 	step.Due, step.Next = s.due(now)
 	return step, nil
@@ -88,12 +89,12 @@ func (s *Scheduler) draw(today Date, workloads []Workload) {
 	s.state.Done = nil
 }
 
-// miss marks the kills for which it is too late, and returns them.
-func (s *Scheduler) miss(now time.Time) []Done {
+// miss marks the kills that are later than may be, and returns them.
+func (s *Scheduler) miss(now time.Time, lateness time.Duration) []Done {
 	var missed []Done
 	done := s.state.done()
 	for _, kill := range s.state.Plan.Kills {
-		if done[kill.id()] != nil || !s.late(kill, now) {
+		if done[kill.id()] != nil || !s.late(kill, now, lateness) {
 			continue
 		}
 		missed = append(missed, Done{
@@ -106,8 +107,8 @@ func (s *Scheduler) miss(now time.Time) []Done {
 }
 
 // late says whether it is too late for a kill.
-func (s *Scheduler) late(kill Kill, now time.Time) bool {
-	return !kill.At.After(now) && (now.Sub(kill.At) > s.rules.lateness() || !now.Before(s.state.Plan.End))
+func (s *Scheduler) late(kill Kill, now time.Time, lateness time.Duration) bool {
+	return !kill.At.After(now) && (now.Sub(kill.At) > lateness || !now.Before(s.state.Plan.End))
 }
 
 // due returns the kills for which it is time, and when the next thing happens.

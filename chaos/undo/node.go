@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -88,10 +89,16 @@ func (u *Undo) change(ctx context.Context, nodes []*corev1.Node, what string, al
 
 // mine is an error where another run has changed the node.
 func (u *Undo) mine(node *corev1.Node) error {
-	if run, has := node.Labels[RunLabel]; has && run != u.run {
+	if run, has := node.Labels[RunLabel]; has && whole(run) != whole(u.run) {
 		return &RunError{Object: "Node " + node.Name, Run: run}
 	}
 	return nil
+}
+
+// whole returns the id of the run that an id is a part of, or the id itself.
+func whole(run string) string {
+	id, _, _ := strings.Cut(run, PartSeparator)
+	return id
 }
 
 func (u *Undo) changeNode(ctx context.Context, name, what string, alter func(*corev1.Node, *mark) bool) error {
@@ -119,7 +126,8 @@ func (u *Undo) changeNode(ctx context.Context, name, what string, alter func(*co
 		if err != nil {
 			return err
 		}
-		metav1.SetMetaDataLabel(&is.ObjectMeta, RunLabel, u.run)
+		// What another part of the run has changed before is put back with that.
+		metav1.SetMetaDataLabel(&is.ObjectMeta, RunLabel, m.Run)
 		metav1.SetMetaDataAnnotation(&is.ObjectMeta, Annotation, string(text))
 		if !recorded {
 			if err := u.record(journal.Change{Object: "Node " + name, What: what}); err != nil {

@@ -126,16 +126,12 @@ func wreak(ctx context.Context, client kubernetes.Interface, run string) error {
 	if err != nil {
 		return err
 	}
-	labels, err := u.Created("ConfigMap default/created")
+	labels, err := u.Created("Pod default/created")
 	if err != nil {
 		return err
 	}
 	steps := []func() error{
 		func() error { return u.Cordon(ctx, silent, cordoned) },
-		func() error {
-			_, err := client.CoreV1().ConfigMaps("default").Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "created", Labels: labels}}, metav1.CreateOptions{})
-			return err
-		},
 		func() error {
 			_, err := client.CoreV1().Pods("default").Create(ctx, pod("created", "", labels), metav1.CreateOptions{})
 			return err

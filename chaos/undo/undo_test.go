@@ -202,7 +202,7 @@ func TestRestoreGoesOnAfterErrors(t *testing.T) {
 	if err := u.Cordon(t.Context(), nodes...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.CoreV1().ConfigMaps("shop").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x", Labels: map[string]string{RunLabel: "r1", CreatedLabel: "true"}}}, metav1.CreateOptions{}); err != nil {
+	if _, err := client.CoreV1().Pods("shop").Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "x", Labels: map[string]string{RunLabel: "r1", CreatedLabel: "true"}}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	client.PrependReactor("patch", "nodes", func(a clienttesting.Action) (bool, runtime.Object, error) {
@@ -213,7 +213,7 @@ func TestRestoreGoesOnAfterErrors(t *testing.T) {
 	})
 	n, err := Restore(t.Context(), client, "r1", nil)
 	if n != 10 || err == nil || !strings.Contains(err.Error(), "node n-9 could not be put back: no luck") || !strings.Contains(err.Error(), "listing objects of kind StatefulSet to put back: no right") {
-		t.Errorf("%d objects are put back, want 9 nodes and a config map; error %v", n, err)
+		t.Errorf("%d objects are put back, want 9 nodes and a pod; error %v", n, err)
 	}
 }
 
@@ -350,7 +350,7 @@ func TestNetworkChaosIsDeleted(t *testing.T) {
 		t.Errorf("%d objects, error %v", n, err)
 	}
 	want := []string{
-		"GET /apis/chaos-mesh.org/v1alpha1/networkchaos chaos.stowage.dev/run=r1,chaos.stowage.dev/created",
+		"GET /apis/chaos-mesh.org/v1alpha1/networkchaos chaos.stowage.dev/run,chaos.stowage.dev/created",
 		"DELETE /apis/chaos-mesh.org/v1alpha1/namespaces/shop/networkchaos/x ",
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {

@@ -72,7 +72,9 @@ type engine struct {
 	// drawn says that something was drawn, and taken that it was taken away, or changed:
 	// budgets may keep all. doubts are why the run proves nothing.
 	drawn, taken bool
-	doubts       []string
+	// refusals counts the pods that the API server has refused in a row.
+	refusals int
+	doubts   []string
 	// lent counts the ids that steps were given, and changed has those that something was
 	// changed by, which is to be put back.
 	lent    int
@@ -209,12 +211,15 @@ const (
 // returns is called.
 func (e *engine) refresh(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	look := func() {
+		e.live.Picture() // whose owners the observer goes by
+		e.observer.Refresh(time.Now())
+	}
 	var working sync.WaitGroup
 	working.Go(func() {
 		for {
 			begin := time.Now()
-			e.live.Picture() // whose owners the observer goes by
-			e.observer.Refresh(time.Now())
+			look()
 			if e.sleep(ctx, max(refreshInterval, refreshShare*time.Since(begin))) != nil {
 				return
 			}
@@ -223,6 +228,7 @@ func (e *engine) refresh(ctx context.Context) (stop func()) {
 	return func() {
 		cancel()
 		working.Wait()
+		look() // what was put back a moment ago may explain who is missing
 	}
 }
 

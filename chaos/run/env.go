@@ -20,8 +20,8 @@ import (
 // milliseconds, and a tenth of a second where little else happens.
 const atOnce = 10
 
-// mostRefused is by how many more pods the API server may refuse than it lets go before the
-// run ends: most likely it lacks a right.
+// mostRefused is how many pods in a row the API server may refuse before the run ends: most
+// likely it lacks a right.
 const mostRefused = 5
 
 // env implements fault.Env.
@@ -170,16 +170,17 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 	switch result.Outcome {
 	case disruption.Evicted, disruption.Deleted:
 		r.gone++
-		r.taken = true
+		r.taken, r.refusals = true, 0
 		r.observer.Evicted(pod, time.Now())
 		return
 	case disruption.Unanswered:
-		r.taken = true
+		r.taken, r.refusals = true, 0
 		return // it counts if it is seen to go
 	case disruption.Forbidden, disruption.Failed:
 		// One may be a webhook's word on one pod, or a moment's weakness. Several in a row are
-		// not.
-		if r.refused = append(r.refused, pod); len(r.refused)-r.gone >= mostRefused {
+		// not, nor is the first of a run.
+		r.refused = append(r.refused, pod)
+		if r.refusals++; !r.taken || r.refusals >= mostRefused {
 			r.err = result.Err
 		}
 	case disruption.Gone, disruption.Replaced:

@@ -22,7 +22,7 @@ import (
 // process that made the changes. What is gone meanwhile is put back.
 //
 // It takes the rights to list, get and patch nodes, deployments, statefulsets and
-// replicasets, and to list and delete pods and configmaps, in the whole cluster.
+// replicasets, and to list and delete pods and, where the cluster has Chaos Mesh, networkchaos, in the whole cluster.
 func Restore(ctx context.Context, client kubernetes.Interface, run string, report func(journal.Change)) (restored int, err error) {
 	r := &restorer{client: client, run: run, report: report}
 	// Nodes first: they are what most is waiting for.

@@ -173,7 +173,7 @@ func TestKilled(t *testing.T) {
 		api := newRecorder(t)
 		e := run(t, slices.Concat([]string{"restore", "--all", "--context=recorded"}, api.flags)...)
 		e.want(t, 0)
-		e.shows(t, "0 objects are as they were\n")
+		e.shows(t, "there is nothing to put back\n")
 		api.wantNoChange(t)
 	})
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,6 +44,34 @@ func killed(state schedule.State) (n int) {
 	return n
 }
 
+// soonSeed returns a seed whose schedule for today has a kill soon and another soon after.
+func soonSeed(t *testing.T, args []string) string {
+	t.Helper()
+	for n := range 200 {
+		seed := fmt.Sprint(n)
+		dry := run(t, append(args, "--seed", seed, "-o", "json")...)
+		var planned struct {
+			Plan struct {
+				Kills []struct{ At time.Time }
+			}
+		}
+		if err := json.Unmarshal([]byte(dry.out), &planned); err != nil {
+			t.Fatal(err)
+		}
+		within := func(from, to time.Duration) bool {
+			return slices.ContainsFunc(planned.Plan.Kills, func(kill struct{ At time.Time }) bool {
+				ahead := time.Until(kill.At)
+				return from <= ahead && ahead < to
+			})
+		}
+		if within(15*time.Second, 35*time.Second) && within(50*time.Second, 80*time.Second) {
+			return seed
+		}
+	}
+	t.Fatal("of 200 seeds none has two kills soon")
+	return ""
+}
+
 // TestSchedule keeps to a schedule with the rights of what is installed, also after a restart.
 func TestSchedule(t *testing.T) {
 	s := newShop(t)
@@ -68,6 +98,7 @@ func TestSchedule(t *testing.T) {
 	})
 
 	least := s.lowest(t)
+	args = append(args, "--seed", soonSeed(t, args))
 	forReal := append(args, "--context", contextOf(t, kubeconfig), "--no-dry-run", "--journal=-")
 	// keeps runs it until the state is as it should be.
 	keeps := func(what string, enough func(schedule.State) bool) schedule.State {

@@ -65,6 +65,7 @@ gives it. Of a list, workloads rest for nothing, and actual usage is not known.`
 	}
 	fs := cmd.Flags()
 	flags.client.Add(fs)
+	fs.StringVar(&flags.client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)

@@ -69,6 +69,7 @@ again, and with --leader-elect only in one of several replicas.`,
 	}
 	fs := cmd.Flags()
 	flags.client.Add(fs)
+	fs.StringVar(&flags.client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)

@@ -334,7 +334,7 @@ func (e *engine) judge(err error) (journal.End, error) {
 	if !e.drawn {
 		e.doubts = append(e.doubts, "nothing was there to be taken away")
 	} else if !e.taken && !e.DryRun {
-		e.doubts = append(e.doubts, "nothing was taken away: budgets kept all that was drawn, or it was gone by then")
+		e.doubts = append(e.doubts, "nothing was taken away: budgets kept all that was drawn, it was gone by then, or there was nothing on the nodes")
 	}
 	if len(e.doubts) > 0 {
 		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil

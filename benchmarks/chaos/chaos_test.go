@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
@@ -156,7 +157,7 @@ func TestFigures(t *testing.T) {
 		collect("replay/200", []measured{truth("replay_identical", true)})...,
 	)
 	path := filepath.Join(t.TempDir(), "chaos.json")
-	if err := WriteFile(path, figures[2:]); err != nil {
+	if err := figure.WriteFile(path, figures[2:]); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -51,7 +52,7 @@ var metrics = map[string]struct{ unit, legend string }{
 }
 
 // WriteTable writes the results, a table for each case, and what the figures are.
-func WriteTable(out io.Writer, figures []Figure) error {
+func WriteTable(out io.Writer, figures []figure.Figure) error {
 	var b strings.Builder
 	var order []string
 	byCase := map[string][][]string{}
@@ -85,7 +86,7 @@ func text(value float64) string {
 }
 
 // summary says in a line what a case has come to.
-func summary(figures []Figure) string {
+func summary(figures []figure.Figure) string {
 	var parts []string
 	for _, metric := range []string{"evictions", "budget_violations", "replay_identical", "prediction_accuracy_pct", "leftovers", "recovery_p50_s", "decision_ms", "wall_s"} {
 		for _, f := range figures {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
@@ -88,7 +89,7 @@ type Options struct {
 	// Progress is shown where the run is; Note is told what is to stay on the screen.
 	Progress, Note func(string)
 	// Finished gets all figures so far, after each case.
-	Finished func([]Figure) error
+	Finished func([]figure.Figure) error
 }
 
 // trial is a case that is run.
@@ -117,12 +118,12 @@ type runner struct {
 	opts    Options
 	bench   *bench
 	on      stage
-	figures []Figure
+	figures []figure.Figure
 }
 
 // Run runs the cases and returns the figures. What goes wrong with one does not keep the
 // others from being measured; it is in the error.
-func Run(ctx context.Context, cases []Case, size Size, opts Options) ([]Figure, error) {
+func Run(ctx context.Context, cases []Case, size Size, opts Options) ([]figure.Figure, error) {
 	if opts.Binary == "" && slices.ContainsFunc(cases, func(c Case) bool { return c.on != inMemory }) {
 		var err error
 		if opts.Binary, err = playground.FindBinary(program); err != nil {

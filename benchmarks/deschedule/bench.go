@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/process"
@@ -101,7 +102,7 @@ type trial struct {
 }
 
 // measure builds the comparison's state, has the subject at it, and removes it.
-func (b *bench) measure(t trial) (_ []Figure, err error) {
+func (b *bench) measure(t trial) (_ []figure.Figure, err error) {
 	ctx := b.ctx
 	defer func() {
 		if cause := context.Cause(ctx); err != nil && cause != nil {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
@@ -25,7 +26,7 @@ import (
 const dumpNamespace = "recorded"
 
 // plan has the subject plan on a recorded cluster.
-func (r *runner) plan(ctx context.Context, c Comparison, s Subject, policyFile string, show func(string)) ([]Figure, error) {
+func (r *runner) plan(ctx context.Context, c Comparison, s Subject, policyFile string, show func(string)) ([]figure.Figure, error) {
 	show("recording a cluster")
 	path := filepath.Join(r.dir, "cluster.json")
 	before, err := writeDump(path, Pool(c.Nodes).Nodes(), c.Case, r.opts.Seed)

@@ -1,22 +1,11 @@
 package deschedule
 
 import (
-	"io"
 	"math"
 	"time"
 
-	"github.com/stowage-k8s/stowage/internal/report"
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
-
-// Figure is one thing measured.
-type Figure struct {
-	// Case is the case's name and the number of nodes, as in "skew/200".
-	Case    string  `json:"case"`
-	Subject string  `json:"subject"`
-	Metric  string  `json:"metric"`
-	Value   float64 `json:"value"`
-	Unit    string  `json:"unit"`
-}
 
 // outcome is what one run of a subject has come to.
 type outcome struct {
@@ -31,7 +20,7 @@ type outcome struct {
 }
 
 // figures lists the outcome.
-func (o outcome) figures(name, subject string) []Figure {
+func (o outcome) figures(name, subject string) []figure.Figure {
 	return collect(name, subject, []measured{
 		{"evictions", float64(o.evictions), "count"},
 		{"evictions_lower_bound", float64(o.bound), "count"},
@@ -68,18 +57,10 @@ type measured struct {
 	unit   string
 }
 
-func collect(name, subject string, list []measured) []Figure {
-	var figures []Figure
+func collect(name, subject string, list []measured) []figure.Figure {
+	var figures []figure.Figure
 	for _, m := range list {
-		figures = append(figures, Figure{Case: name, Subject: subject, Metric: m.metric, Value: math.Round(m.value*1000) / 1000, Unit: m.unit})
+		figures = append(figures, figure.Figure{Case: name, Subject: subject, Metric: m.metric, Value: math.Round(m.value*1000) / 1000, Unit: m.unit})
 	}
 	return figures
-}
-
-// WriteJSON writes the figures as a list.
-func WriteJSON(out io.Writer, figures []Figure) error { return report.WriteJSON(out, figures) }
-
-// WriteFile writes the figures to a file, whole or not at all.
-func WriteFile(path string, figures []Figure) error {
-	return report.WriteFile(path, func(out io.Writer) error { return WriteJSON(out, figures) })
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -35,7 +36,7 @@ const missing = "-"
 
 // WriteTable writes the results with a row for each case and subject, and what the
 // columns are.
-func WriteTable(out io.Writer, figures []Figure) error {
+func WriteTable(out io.Writer, figures []figure.Figure) error {
 	type key struct{ name, subject string }
 	rows := [][]string{{"CASE, SUBJECT"}}
 	for _, c := range columns {
@@ -81,10 +82,10 @@ func text(values map[string]float64, metric string) string {
 }
 
 // summary says in a line what a run has come to.
-func summary(figures []Figure) string {
+func summary(figures []figure.Figure) string {
 	var parts []string
 	for _, metric := range []string{"evictions", "evictions_lower_bound", "useless", "wall_s"} {
-		if i := slices.IndexFunc(figures, func(f Figure) bool { return f.Metric == metric }); i >= 0 {
+		if i := slices.IndexFunc(figures, func(f figure.Figure) bool { return f.Metric == metric }); i >= 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", strings.ReplaceAll(metric, "_", " "), text(map[string]float64{metric: figures[i].Value}, metric)))
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
 // sample is an outcome with all figures different.
@@ -23,7 +25,7 @@ func sample() outcome {
 
 func TestFigures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deschedule.json")
-	if err := WriteFile(path, sample().figures("skew/200", "stowage")[:8]); err != nil {
+	if err := figure.WriteFile(path, sample().figures("skew/200", "stowage")[:8]); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
 // Comparison is a case at a number of nodes.
@@ -56,7 +58,7 @@ type Options struct {
 	// Progress is shown where the run is; Note is told what is to stay on the screen.
 	Progress, Note func(string)
 	// Finished gets all figures so far, after each comparison.
-	Finished func([]Figure) error
+	Finished func([]figure.Figure) error
 }
 
 // runner runs comparisons.
@@ -67,14 +69,14 @@ type runner struct {
 	dir string
 	// bench is where comparisons run, once one has needed it.
 	bench   *bench
-	figures []Figure
+	figures []figure.Figure
 	// step and steps say where the run is.
 	step, steps int
 }
 
 // Run runs every subject in every comparison and returns the figures. What goes wrong
 // with one does not keep the others from being measured; it is in the error.
-func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts Options) ([]Figure, error) {
+func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts Options) ([]figure.Figure, error) {
 	if err := check(comparisons, subjects); err != nil {
 		return nil, err
 	}
@@ -143,7 +145,7 @@ func (r *runner) compare(ctx context.Context, c Comparison) error {
 }
 
 // measure runs one subject in one comparison.
-func (r *runner) measure(ctx context.Context, c Comparison, s Subject, show func(string)) ([]Figure, error) {
+func (r *runner) measure(ctx context.Context, c Comparison, s Subject, show func(string)) ([]figure.Figure, error) {
 	policyFile := filepath.Join(r.dir, "policy.yaml")
 	if err := os.WriteFile(policyFile, []byte(c.Case.policy(s)), 0o600); err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
 // NodeCounts and Fills are the clusters that cases are about: how many nodes they
@@ -125,8 +127,8 @@ func (p Progress) String() string {
 }
 
 // Run measures the comparisons one after the other.
-func Run(ctx context.Context, comparisons []Comparison, opts Options) ([]Figure, error) {
-	var all []Figure
+func Run(ctx context.Context, comparisons []Comparison, opts Options) ([]figure.Figure, error) {
+	var all []figure.Figure
 	for i, c := range comparisons {
 		figures, err := c.measure(ctx, opts, func(subject, doing string) {
 			opts.Progress(Progress{Number: i + 1, Cases: len(comparisons), Case: c.Case, Subject: subject, Doing: doing})

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
@@ -46,7 +47,7 @@ type runner struct {
 }
 
 // measure returns the figures of all subjects.
-func (c Comparison) measure(ctx context.Context, opts Options, progress func(subject, doing string)) ([]Figure, error) {
+func (c Comparison) measure(ctx context.Context, opts Options, progress func(subject, doing string)) ([]figure.Figure, error) {
 	s := newScenario(c.Case, opts.Seed)
 	bounds, err := s.measured(opts.Rounds)
 	if err != nil {
@@ -64,7 +65,7 @@ func (c Comparison) measure(ctx context.Context, opts Options, progress func(sub
 	if err := runRounds(ctx, runners, bounds, opts, progress); err != nil {
 		return nil, err
 	}
-	var figures []Figure
+	var figures []figure.Figure
 	for _, r := range runners {
 		figures = append(figures, r.figures(c.Case)...)
 		if c.Packed > 0 {
@@ -171,21 +172,21 @@ func cpuTime() time.Duration {
 }
 
 // figures returns what the rounds have measured.
-func (r *runner) figures(c Case) []Figure {
+func (r *runner) figures(c Case) []figure.Figure {
 	var microseconds, allocations []float64
 	for _, s := range r.samples {
 		microseconds = append(microseconds, s.microseconds)
 		allocations = append(allocations, s.allocations)
 	}
-	return []Figure{
-		summary(Figure{Case: c.String(), Subject: r.subject.Name, Metric: cpuPerPod, Unit: "us"}, microseconds),
-		summary(Figure{Case: c.String(), Subject: r.subject.Name, Metric: allocsPerPod, Unit: "count"}, allocations),
+	return []figure.Figure{
+		summary(figure.Figure{Case: c.String(), Subject: r.subject.Name, Metric: cpuPerPod, Unit: "us"}, microseconds),
+		summary(figure.Figure{Case: c.String(), Subject: r.subject.Name, Metric: allocsPerPod, Unit: "count"}, allocations),
 	}
 }
 
 // packing returns how many nodes the first pods are on, and how many they would have
 // to be on.
-func (r *runner) packing(ctx context.Context, c Comparison) ([]Figure, error) {
+func (r *runner) packing(ctx context.Context, c Comparison) ([]figure.Figure, error) {
 	pods, err := r.pack(ctx, c.Packed)
 	if err != nil {
 		return nil, err
@@ -195,7 +196,7 @@ func (r *runner) packing(ctx context.Context, c Comparison) ([]Figure, error) {
 		used[pod.Spec.NodeName] = true
 	}
 	bound := (&cluster.Snapshot{Nodes: r.scenario.nodes}).LowerBound(pods)
-	return []Figure{
+	return []figure.Figure{
 		{Case: c.Case.String(), Subject: r.subject.Name, Metric: nodesUsed, Value: float64(len(used)), Unit: "count"},
 		{Case: c.Case.String(), Subject: r.subject.Name, Metric: lowerBound, Value: float64(bound), Unit: "count"},
 	}, nil

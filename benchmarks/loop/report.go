@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -20,7 +21,7 @@ type figures struct {
 
 type key struct{ name, subject, metric string }
 
-func arrange(list []Figure) figures {
+func arrange(list []figure.Figure) figures {
 	f := figures{values: map[key]float64{}}
 	for _, figure := range list {
 		if !slices.Contains(f.cases, figure.Case) {
@@ -55,7 +56,7 @@ func (f figures) times(name, subject, other string) string {
 
 // WriteTables writes the results: a table for each thing measured, with a row for
 // each case, and how flat stowage's cost is.
-func WriteTables(out io.Writer, results []Figure) error {
+func WriteTables(out io.Writer, results []figure.Figure) error {
 	f := arrange(results)
 	var b strings.Builder
 	fmt.Fprintf(&b, "CPU time per pod, in µs: the median over the rounds; ÷ is that of another by stowage's\n%s\n", report.Table(f.cpuRows()))

@@ -9,10 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
 // exampleFigures are of three cases, of which the last has one subject only.
-var exampleFigures = []Figure{
+var exampleFigures = []figure.Figure{
 	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: cpuPerPod, Value: 150, Unit: "us", Min: 140, Max: 155.5},
 	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: allocsPerPod, Value: 300, Unit: "count", Min: 300, Max: 301},
 	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: nodesUsed, Value: 52, Unit: "count"},
@@ -61,14 +63,14 @@ func TestWriteFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("what was there before"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(path, exampleFigures); err != nil {
+	if err := figure.WriteFile(path, exampleFigures); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []Figure
+	var got []figure.Figure
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func TestWriteFile(t *testing.T) {
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("the folder has %v, error %v, want the file alone", files, err)
 	}
-	if err := WriteFile(filepath.Join(dir, "missing", "loop.json"), exampleFigures); err == nil {
+	if err := figure.WriteFile(filepath.Join(dir, "missing", "loop.json"), exampleFigures); err == nil {
 		t.Error("no error where the folder is missing")
 	}
 }

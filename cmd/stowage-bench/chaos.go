@@ -3,10 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,12 +14,13 @@ import (
 
 // chaosFlags are the flags of `chaos`.
 type chaosFlags struct {
-	cases                      []string
-	quick                      bool
-	evictions, nodes, kills    int
-	seed                       uint64
-	binary                     string
-	output, outputFile, logDir string
+	cases                   []string
+	quick                   bool
+	evictions, nodes, kills int
+	seed                    uint64
+	binary                  string
+	results                 resultFlags
+	logDir                  string
 }
 
 func newChaosCommand() *cobra.Command {
@@ -53,8 +51,7 @@ Results are written to a file as well, as JSON, after each case.`,
 	fs.IntVar(&flags.kills, "kills", 0, "kill the tool this many times: 50 unless given, and 10 if --quick")
 	fs.Uint64Var(&flags.seed, "seed", 1, "the seed of all draws")
 	fs.StringVar(&flags.binary, "binary", "", "the stowage-chaos to measure: that in bin/ unless given")
-	fs.StringVarP(&flags.output, "output", "o", formats[0], "format of the results: "+strings.Join(formats, " or "))
-	fs.StringVar(&flags.outputFile, "output-file", filepath.Join("out", "bench", "chaos.json"), "file to write the results to as JSON")
+	flags.results.add(fs, "chaos")
 	fs.StringVar(&flags.logDir, "log-dir", "", "folder that takes what the tool writes, and its journals")
 	for flag, values := range map[string][]string{"output": formats, "case": cases} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -68,31 +65,20 @@ func (f *chaosFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	// Whether files can be written is better known before than after.
-	if err := os.MkdirAll(filepath.Dir(f.outputFile), 0o755); err != nil {
-		return fmt.Errorf("--output-file: %w", err)
-	}
-	if f.logDir != "" {
-		if err := os.MkdirAll(f.logDir, 0o755); err != nil {
-			return fmt.Errorf("--log-dir: %w", err)
-		}
+	if err := f.results.prepare(f.logDir); err != nil {
+		return err
 	}
 	live := report.NewLive(os.Stderr)
 	figures, err := chaos.Run(cmd.Context(), cases, size, chaos.Options{
 		Seed: f.seed, Binary: f.binary, LogDir: f.logDir,
 		Progress: live.Show,
 		Note:     func(line string) { live.Println(line) },
-		Finished: func(figures []chaos.Figure) error {
-			if err := chaos.WriteFile(f.outputFile, figures); err != nil {
-				return fmt.Errorf("--output-file: %w", err)
-			}
-			return nil
-		},
+		Finished: f.results.keep,
 	})
 	if len(figures) == 0 {
 		return err
 	}
-	return errors.Join(err, f.show(cmd.OutOrStdout(), figures))
+	return errors.Join(err, f.results.show(cmd.OutOrStdout(), figures, chaos.WriteTable))
 }
 
 // choose returns what the flags choose.
@@ -101,11 +87,8 @@ func (f *chaosFlags) choose() ([]chaos.Case, chaos.Size, error) {
 	if f.quick {
 		size = chaos.Quick
 	}
-	if !slices.Contains(formats, f.output) {
-		return nil, size, fmt.Errorf("--output=%s: must be one of %s", f.output, strings.Join(formats, ", "))
-	}
-	if f.outputFile == "" {
-		return nil, size, errors.New("--output-file: must not be empty")
+	if err := f.results.validate(); err != nil {
+		return nil, size, err
 	}
 	for _, n := range []struct {
 		flag         string
@@ -126,18 +109,6 @@ func (f *chaosFlags) choose() ([]chaos.Case, chaos.Size, error) {
 	}
 	cases, err := pick("--case", f.cases, chaos.Cases(), chaosCaseName)
 	return cases, size, err
-}
-
-// show writes the results to the screen.
-func (f *chaosFlags) show(out io.Writer, figures []chaos.Figure) error {
-	if f.output == "json" {
-		return chaos.WriteJSON(out, figures)
-	}
-	if err := chaos.WriteTable(out, figures); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "written to %s\n", f.outputFile)
-	return err
 }
 
 func chaosCaseName(c chaos.Case) string { return c.Name }

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +16,11 @@ import (
 
 // descheduleFlags are the flags of `deschedule`.
 type descheduleFlags struct {
-	cases, subjects, nodes     []string
-	quick                      bool
-	seed                       uint64
-	output, outputFile, logDir string
+	cases, subjects, nodes []string
+	quick                  bool
+	seed                   uint64
+	results                resultFlags
+	logDir                 string
 }
 
 func newDescheduleCommand() *cobra.Command {
@@ -54,8 +53,7 @@ JSON, after each case.`,
 	fs.StringArrayVar(&flags.subjects, "subject", nil, "measure this subject only; may be given several times: "+strings.Join(subjects, ", "))
 	fs.StringArrayVar(&flags.nodes, "nodes", nil, "measure with this number of nodes only; may be given several times: "+strings.Join(nodes, ", ")+", the last for plan")
 	fs.Uint64Var(&flags.seed, "seed", 1, "chooses the sizes of pods, where they differ")
-	fs.StringVarP(&flags.output, "output", "o", formats[0], "format of the results: "+strings.Join(formats, " or "))
-	fs.StringVar(&flags.outputFile, "output-file", filepath.Join("out", "bench", "deschedule.json"), "file to write the results to as JSON")
+	flags.results.add(fs, "deschedule")
 	fs.StringVar(&flags.logDir, "log-dir", "", "folder that takes what the subjects write, a file for each run")
 	for flag, values := range map[string][]string{"output": formats, "case": cases, "subject": subjects, "nodes": nodes} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -69,42 +67,29 @@ func (f *descheduleFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	// Whether files can be written is better known before than after.
-	if err := os.MkdirAll(filepath.Dir(f.outputFile), 0o755); err != nil {
-		return fmt.Errorf("--output-file: %w", err)
-	}
-	if f.logDir != "" {
-		if err := os.MkdirAll(f.logDir, 0o755); err != nil {
-			return fmt.Errorf("--log-dir: %w", err)
-		}
+	if err := f.results.prepare(f.logDir); err != nil {
+		return err
 	}
 	live := report.NewLive(os.Stderr)
 	figures, err := deschedule.Run(cmd.Context(), comparisons, subjects, deschedule.Options{
 		Seed: f.seed, LogDir: f.logDir,
 		Progress: live.Show,
 		Note:     func(line string) { live.Println(line) },
-		Finished: func(figures []deschedule.Figure) error {
-			if err := deschedule.WriteFile(f.outputFile, figures); err != nil {
-				return fmt.Errorf("--output-file: %w", err)
-			}
-			return nil
-		},
+		Finished: f.results.keep,
 	})
 	if len(figures) == 0 {
 		return err
 	}
-	return errors.Join(err, f.show(cmd.OutOrStdout(), figures))
+	return errors.Join(err, f.results.show(cmd.OutOrStdout(), figures, deschedule.WriteTable))
 }
 
 // choose returns what the flags choose.
 func (f *descheduleFlags) choose() ([]deschedule.Comparison, []deschedule.Subject, error) {
-	switch {
-	case !slices.Contains(formats, f.output):
-		return nil, nil, fmt.Errorf("--output=%s: must be one of %s", f.output, strings.Join(formats, ", "))
-	case f.quick && len(f.nodes) > 0:
+	if err := f.results.validate(); err != nil {
+		return nil, nil, err
+	}
+	if f.quick && len(f.nodes) > 0 {
 		return nil, nil, errors.New("--quick: it chooses nodes itself, so leave out --nodes")
-	case f.outputFile == "":
-		return nil, nil, errors.New("--output-file: must not be empty")
 	}
 	cases, err := pick("--case", f.cases, deschedule.Cases(), caseName)
 	if err != nil {
@@ -129,18 +114,6 @@ func (f *descheduleFlags) choose() ([]deschedule.Comparison, []deschedule.Subjec
 		return nil, nil, fmt.Errorf("--nodes: none of the cases %q is measured at %d", namesOf(cases, caseName), sizes)
 	}
 	return comparisons, subjects, nil
-}
-
-// show writes the results to the screen.
-func (f *descheduleFlags) show(out io.Writer, figures []deschedule.Figure) error {
-	if f.output == "json" {
-		return deschedule.WriteJSON(out, figures)
-	}
-	if err := deschedule.WriteTable(out, figures); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "written to %s\n", f.outputFile)
-	return err
 }
 
 // descheduleSizes returns the numbers of nodes that any case is measured at.

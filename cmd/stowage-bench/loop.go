@@ -3,10 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +24,7 @@ type loopFlags struct {
 	quick               bool
 	rounds              int
 	seed                uint64
-	output, outputFile  string
+	results             resultFlags
 	cpuProfile          string
 }
 
@@ -64,8 +61,7 @@ as JSON.`,
 		" (default: all, but 0 for pods that look at other pods)")
 	fs.IntVar(&flags.rounds, "rounds", 5, "number of batches of pods that each subject schedules")
 	fs.Uint64Var(&flags.seed, "seed", 1, "chooses which nodes are full, labelled and tainted")
-	fs.StringVarP(&flags.output, "output", "o", formats[0], "format of the results: "+strings.Join(formats, " or "))
-	fs.StringVar(&flags.outputFile, "output-file", filepath.Join("out", "bench", "loop.json"), "file to write the results to as JSON")
+	flags.results.add(fs, "loop")
 	fs.StringVar(&flags.cpuProfile, "cpuprofile", "", "file to write a CPU profile of the measured rounds to, of one case; pprof's -tagfocus=subject=NAME shows one subject")
 	for flag, values := range map[string][]string{"output": formats, "workload": workloads, "subject": subjects, "nodes": nodes, "fill": fills} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -78,9 +74,8 @@ func (f *loopFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	// Whether files can be written is better known before than after.
-	if err := os.MkdirAll(filepath.Dir(f.outputFile), 0o755); err != nil {
-		return fmt.Errorf("--output-file: %w", err)
+	if err := f.results.prepare(""); err != nil {
+		return err
 	}
 	opts := loop.Options{Rounds: f.rounds, Seed: f.seed, Progress: showLater(report.NewLive(os.Stderr))}
 	if f.cpuProfile != "" {
@@ -95,10 +90,10 @@ func (f *loopFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := loop.WriteFile(f.outputFile, figures); err != nil {
-		return fmt.Errorf("--output-file: %w", err)
+	if err := f.results.keep(figures); err != nil {
+		return err
 	}
-	return f.show(cmd.OutOrStdout(), figures)
+	return f.results.show(cmd.OutOrStdout(), figures, loop.WriteTables)
 }
 
 // comparisons returns what the flags choose.
@@ -140,29 +135,16 @@ func (f *loopFlags) comparisons() ([]loop.Comparison, error) {
 
 // validate checks the flags that no list of names goes with.
 func (f *loopFlags) validate() error {
+	if err := f.results.validate(); err != nil {
+		return err
+	}
 	switch {
-	case !slices.Contains(formats, f.output):
-		return fmt.Errorf("--output=%s: must be one of %s", f.output, strings.Join(formats, ", "))
 	case f.rounds < 1:
 		return fmt.Errorf("--rounds=%d: must be 1 or more", f.rounds)
 	case f.quick && len(f.nodes)+len(f.fills) > 0:
 		return errors.New("--quick: it chooses nodes and fills itself, so leave out --nodes and --fill")
-	case f.outputFile == "":
-		return errors.New("--output-file: must not be empty")
 	}
 	return nil
-}
-
-// show writes the results to the screen.
-func (f *loopFlags) show(out io.Writer, figures []loop.Figure) error {
-	if f.output == "json" {
-		return loop.WriteJSON(out, figures)
-	}
-	if err := loop.WriteTables(out, figures); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "written to %s\n", f.outputFile)
-	return err
 }
 
 // showLater returns what shows where the run is, once it has taken a while.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stowage-k8s/stowage/benchmarks/loop"
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
 func TestLoopErrors(t *testing.T) {
@@ -92,7 +92,7 @@ func TestOneCase(t *testing.T) {
 	if diff := cmp.Diff(stdout, string(written)); diff != "" {
 		t.Errorf("results (-shown +written):\n%s", diff)
 	}
-	var figures []loop.Figure
+	var figures []figure.Figure
 	if err := json.Unmarshal(written, &figures); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
@@ -201,7 +202,11 @@ func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []
 
 // ask predicts what the losses would do that the function asks about.
 func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]question, error)) ([]answer, error) {
-	assessor, recognizer, err := f.assessor()
+	recognizer, err := f.recognizer()
+	if err != nil {
+		return nil, err
+	}
+	assessor, err := f.assessor()
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +223,7 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 	answers := []answer{}
 	for _, q := range asked {
 		if len(q.loss.Nodes)+len(q.loss.Pods) == 0 {
-			return nil, exit{fmt.Errorf("%s: there are none", q.name), exitInconclusive}
+			return nil, exit.With(fmt.Errorf("%s: there are none", q.name), exitInconclusive)
 		}
 		prediction, err := assessor.Predict(ctx, picture, q.loss)
 		if err != nil {
@@ -265,5 +270,5 @@ func worst(answers []answer) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	return exit{fmt.Errorf("not survived: %s", strings.Join(bad, "; ")), exitBroken}
+	return exit.With(fmt.Errorf("not survived: %s", strings.Join(bad, "; ")), exitBroken)
 }

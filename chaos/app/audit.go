@@ -11,6 +11,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/chaos/audit"
 	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 // auditFlags are those of audit.
@@ -73,12 +74,9 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 	if f.systems {
 		options.Namespace = func(string) bool { return true }
 	}
-	a, recognizer, err := f.source.assessor()
-	if err != nil {
+	if options.Preemptible, err = f.source.recognizer(); err != nil {
 		return err
 	}
-	a.Close()
-	options.Preemptible = recognizer
 	inventory, err := f.inventory(cmd.Context())
 	if err != nil {
 		return err
@@ -91,7 +89,7 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 		return audit.WriteTable(w, found, f.output.format == report.Wide)
 	})
 	if err == nil && limit != "" && found.Worst().AtLeast(limit) {
-		return exit{fmt.Errorf("there are findings of severity %s or worse", limit), exitBroken}
+		return exit.With(fmt.Errorf("there are findings of severity %s or worse", limit), exitBroken)
 	}
 	return err
 }

@@ -28,6 +28,8 @@ type clusterFlags struct {
 	client     connect.Flags
 	inCluster  bool
 	schedulers []string
+	// known are the schedulers' profiles, once they have been read.
+	known []*schedulerconfig.KubeSchedulerProfile
 }
 
 func (f *clusterFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
@@ -89,10 +91,38 @@ func currentContext() string {
 	return raw.CurrentContext
 }
 
-// openUntil opens as open does, and gives up when the impatient context ends before all has been read.
-func (f *clusterFlags) openUntil(impatient, following context.Context, stop func()) (*run.Live, *connect.Cluster, error) {
-	defer context.AfterFunc(impatient, stop)()
-	return f.open(following)
+// opened is a cluster that is followed, and what predicts what a loss would do to it.
+type opened struct {
+	live     *run.Live
+	cluster  *connect.Cluster
+	assessor *assess.Assessor
+	// following is the context of what follows the cluster. It ends with close, not with the
+	// command: what was changed is still to be put back then.
+	following context.Context
+	close     func()
+}
+
+// openAll opens the cluster for a run, which closes it. It gives up when the context ends
+// before all has been read.
+func (f *clusterFlags) openAll(ctx context.Context) (*opened, error) {
+	o := &opened{}
+	var err error
+	if o.assessor, err = f.assessor(); err != nil {
+		return nil, err
+	}
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	o.following, o.close = following, func() {
+		stop()
+		o.assessor.Close()
+	}
+	impatient := context.AfterFunc(ctx, stop)
+	o.live, o.cluster, err = f.open(following)
+	impatient()
+	if err != nil {
+		o.close()
+		return nil, err
+	}
+	return o, nil
 }
 
 // open follows the cluster until the context ends.
@@ -111,33 +141,43 @@ func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, e
 	return live, found, nil
 }
 
-// profiles returns the schedulers that are known.
+// profiles returns the schedulers that are known. They are read once.
 func (f *clusterFlags) profiles() ([]*schedulerconfig.KubeSchedulerProfile, error) {
+	if f.known != nil {
+		return f.known, nil
+	}
 	profiles, err := simulation.Load(simulation.Configurations{BuiltIn: f.built.configurations, Files: f.schedulers, Registry: f.built.registry})
 	if err != nil {
 		return nil, refused(fmt.Errorf("--scheduler-config: %w", err))
 	}
+	f.known = profiles
 	return profiles, nil
 }
 
-// assessor returns what predicts, and what knows preemptible nodes.
-func (f *clusterFlags) assessor() (*assess.Assessor, preemptible.Recognizer, error) {
+// recognizer returns what tells preemptible nodes: whatever any of the schedulers knows.
+func (f *clusterFlags) recognizer() (preemptible.Recognizer, error) {
+	var all preemptible.Recognizer
 	profiles, err := f.profiles()
-	if err != nil {
-		return nil, preemptible.Recognizer{}, err
-	}
-	var recognizer preemptible.Recognizer
 	for _, profile := range profiles {
 		if o, has := f.built.preemptible(profile); has {
-			recognizer.Labels = append(recognizer.Labels, o.Nodes.Labels...)
-			recognizer.Notices = append(recognizer.Notices, o.Nodes.Notices...)
+			all.Labels = append(all.Labels, o.Nodes.Labels...)
+			all.Notices = append(all.Notices, o.Nodes.Notices...)
 		}
+	}
+	return all, err
+}
+
+// assessor returns what predicts what a loss would do, which is to be closed.
+func (f *clusterFlags) assessor() (*assess.Assessor, error) {
+	profiles, err := f.profiles()
+	if err != nil {
+		return nil, err
 	}
 	a, err := assess.New(assess.Options{Profiles: profiles, Registry: f.built.registry})
 	if err != nil {
-		return nil, recognizer, refused(fmt.Errorf("--scheduler-config: %w", err))
+		return nil, refused(fmt.Errorf("--scheduler-config: %w", err))
 	}
-	return a, recognizer, nil
+	return a, nil
 }
 
 // sourceFlags say where a picture is from: a cluster or a record of one.
@@ -162,7 +202,7 @@ func (f *sourceFlags) validate() error {
 	return f.clusterFlags.validate(false)
 }
 
-// picture returns the cluster, and what to call it.
+// snapshot returns the cluster, and what to call it.
 func (f *sourceFlags) snapshot(ctx context.Context) (*cluster.Snapshot, string, error) {
 	if f.fromDump != "" {
 		s, err := cluster.ReadDumpFile(f.fromDump)

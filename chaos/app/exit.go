@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 // The exit codes.
@@ -16,21 +17,8 @@ const (
 	exitRefused      = 4
 )
 
-// exit is an error with an exit code of its own.
-type exit struct {
-	error
-	code int
-}
-
-func (e exit) Unwrap() error { return e.error }
-
 // refused marks an error that says why nothing was done at all.
-func refused(err error) error {
-	if err == nil {
-		return nil
-	}
-	return exit{err, exitRefused}
-}
+func refused(err error) error { return exit.With(err, exitRefused) }
 
 func refusedf(format string, args ...any) error { return refused(fmt.Errorf(format, args...)) }
 
@@ -44,7 +32,7 @@ func verdictError(end journal.End) error {
 	if !bad {
 		return nil
 	}
-	return exit{errors.New(verdictLine(end)), code}
+	return exit.With(errors.New(verdictLine(end)), code)
 }
 
 // verdictLine says how a run ended.
@@ -56,13 +44,4 @@ func verdictLine(end journal.End) string {
 }
 
 // ExitCode returns the exit code for what the command returned.
-func ExitCode(err error) int {
-	var e exit
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &e):
-		return e.code
-	}
-	return exitError
-}
+func ExitCode(err error) int { return exit.Code(err) }

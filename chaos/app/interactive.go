@@ -18,14 +18,12 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/faults"
-	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/run"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/chaos/tui"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/cluster"
-	"github.com/stowage-k8s/stowage/internal/version"
 )
 
 func newInteractiveCommand(built *options) *cobra.Command {
@@ -54,26 +52,17 @@ key aborts and puts everything back; ? shows all keys.`,
 }
 
 func (f *runFlags) interact(ctx context.Context) error {
-	assessor, _, err := f.assessor()
+	o, err := f.openAll(ctx)
 	if err != nil {
 		return err
 	}
-	defer assessor.Close()
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	live, _, err := f.openUntil(ctx, following, stop)
-	if err != nil {
-		return err
-	}
+	defer o.close()
 	klog.SetLogger(logr.Discard()) // what is logged would spoil the screen
 	if f.journal != "" && f.journal != "-" {
 		return refused(errors.New("--journal: here each victim has a journal of its own; - is for none"))
 	}
-	a := &actions{flags: f, live: live, assessor: assessor, options: run.Options{
-		Scenario: &scenario.Scenario{}, DryRun: !f.noDryRun,
-		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
-	}}
-	err = tui.Run(ctx, tui.Options{Source: live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: live.Name, DryRun: !f.noDryRun})
+	a := &actions{opened: o, flags: f}
+	err = tui.Run(ctx, tui.Options{Source: o.live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: o.live.Name, DryRun: !f.noDryRun})
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
@@ -82,13 +71,11 @@ func (f *runFlags) interact(ctx context.Context) error {
 
 // actions implements tui.Actions. Each victim is a run of its own.
 type actions struct {
-	flags    *runFlags
-	live     *run.Live
-	assessor *assess.Assessor
-	id       string
-	options  run.Options
+	*opened
+	flags *runFlags
 
 	mu     sync.Mutex
+	id     string // of the latest run
 	cancel context.CancelFunc
 }
 
@@ -100,7 +87,6 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 		for _, node := range picture.Nodes {
 			if v.Kind == tui.Node && node.UID == v.UID || v.Kind == tui.Zone && node.Labels[corev1.LabelTopologyZone] == v.Name {
 				c.Nodes = append(c.Nodes, node)
-				c.Dead = v.How == assess.Down && undo.Fake(node)
 			}
 		}
 	default:
@@ -113,6 +99,7 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 			}
 		}
 	}
+	c.Dead = v.How == assess.Down && undo.AllFake(c.Nodes)
 	if c.Empty() {
 		return nil, fmt.Errorf("%s is gone, or nothing that can be taken away", v)
 	}
@@ -147,7 +134,7 @@ func (a *actions) Preview(ctx context.Context, v tui.Victim) (*assess.Prediction
 
 // Do implements tui.Actions.
 func (a *actions) Do(ctx context.Context, v tui.Victim) error {
-	if a.options.DryRun {
+	if !a.flags.noDryRun {
 		return errors.New("a dry run does nothing")
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -155,8 +142,8 @@ func (a *actions) Do(ctx context.Context, v tui.Victim) error {
 	a.mu.Lock()
 	a.cancel = cancel
 	a.mu.Unlock()
-	options := a.options
-	options.ID, options.Seed, options.Memory = newID(), draw.NewSeed(), journal.NewMemory()
+	options := a.flags.options(&scenario.Scenario{})
+	options.ID, options.Seed = newID(), draw.NewSeed()
 	var err error
 	if options.Journal, _, err = a.flags.openJournal(options.ID); err != nil {
 		return err
@@ -165,7 +152,7 @@ func (a *actions) Do(ctx context.Context, v tui.Victim) error {
 	a.mu.Lock()
 	a.id = options.ID
 	a.mu.Unlock()
-	end, err := run.In(ctx, a.live, options, func(ctx context.Context, s *run.Session) error {
+	end, err := run.Run(ctx, a.live, options, func(ctx context.Context, s *run.Session) error {
 		picture := a.live.Picture()
 		choice, err := a.choose(picture, v)
 		if err != nil {
@@ -197,7 +184,7 @@ func (a *actions) Abort() {
 
 // Restore implements tui.Actions: the runs put everything back themselves.
 func (a *actions) Restore(ctx context.Context) error {
-	if a.options.DryRun {
+	if !a.flags.noDryRun {
 		return nil
 	}
 	a.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func newReportCommand() *cobra.Command {
@@ -77,7 +78,7 @@ func (f *runFlags) replay(cmd *cobra.Command, path string) error {
 		return refused(fmt.Errorf("%s: its scenario: %w", path, err))
 	}
 	f.seed = before.Start.Seed
-	records, err := f.carryOut(cmd.Context(), cmd.OutOrStdout(), s)
+	records, err := f.runSteps(cmd.Context(), cmd.OutOrStdout(), s)
 	if records == nil {
 		return err
 	}
@@ -88,11 +89,11 @@ func (f *runFlags) replay(cmd *cobra.Command, path string) error {
 	}
 	same, difference := journal.Same(then, now)
 	if !same {
-		others := exit{fmt.Errorf("other victims were drawn than in %s: %s", path, difference), exitInconclusive}
+		others := fmt.Errorf("other victims were drawn than in %s: %s", path, difference)
 		if err != nil {
-			return errors.Join(err, others.error) // with the exit code of what else went wrong
+			return errors.Join(err, others) // with the exit code of what else went wrong
 		}
-		return others
+		return exit.With(others, exitInconclusive)
 	}
 	fmt.Fprintf(os.Stderr, "the same victims were drawn as in %s: %d draws\n", path, len(now))
 	return err
@@ -181,7 +182,7 @@ func (f *clusterFlags) restore(cmd *cobra.Command, runs []string, all bool) erro
 	}
 	fmt.Fprintln(out)
 	if len(nothing) > 0 && len(left) > 0 {
-		return exit{fmt.Errorf("nothing is left of run %s: is that its id?", strings.Join(nothing, ", ")), exitInconclusive}
+		return exit.With(fmt.Errorf("nothing is left of run %s: is that its id?", strings.Join(nothing, ", ")), exitInconclusive)
 	}
 	return nil
 }

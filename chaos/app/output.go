@@ -38,46 +38,35 @@ func (f *outputFlags) report(out io.Writer, r *report.Report) error {
 
 // preview is what a dry run shows to programs.
 type preview struct {
-	Seed        string               `json:"seed"`
-	Choices     []*journal.Choice    `json:"choices"`
-	Predictions []*assess.Prediction `json:"predictions"`
-	Notes       []string             `json:"notes,omitempty"`
-	Checks      []*journal.Check     `json:"checks,omitempty"`
-	End         *journal.End         `json:"end,omitempty"`
+	Seed        string              `json:"seed"`
+	Choices     []journal.Choice    `json:"choices"`
+	Predictions []assess.Prediction `json:"predictions"`
+	Notes       []string            `json:"notes,omitempty"`
+	Checks      []journal.Check     `json:"checks,omitempty"`
+	End         *journal.End        `json:"end,omitempty"`
 }
 
 // preview shows what a dry run would do.
-func (f *outputFlags) preview(out io.Writer, records []journal.Record) error {
-	p := preview{Choices: []*journal.Choice{}, Predictions: []*assess.Prediction{}}
-	for _, r := range records {
-		switch {
-		case r.Start != nil:
-			p.Seed = r.Start.Seed
-		case r.Choice != nil:
-			p.Choices = append(p.Choices, r.Choice)
-		case r.Prediction != nil:
-			p.Predictions = append(p.Predictions, r.Prediction)
-		case r.Note != nil:
-			p.Notes = append(p.Notes, r.Note.Message)
-		case r.Check != nil:
-			p.Checks = append(p.Checks, r.Check)
-		case r.End != nil:
-			p.End = r.End
-		}
+func (f *outputFlags) preview(out io.Writer, r *journal.Run) error {
+	p := preview{
+		Seed: r.Start.Seed, Choices: journal.All(r.Choices), Predictions: journal.All(r.Predictions), Checks: journal.All(r.Checks), End: r.End,
+	}
+	for _, note := range r.Notes {
+		p.Notes = append(p.Notes, note.What.Message)
 	}
 	return f.file.Write(out, func(w io.Writer) error {
 		if f.format != report.Table && f.format != report.Wide {
 			return writeDocument(w, string(f.format), p)
 		}
 		for _, choice := range p.Choices {
-			fmt.Fprintln(w, choiceLine(choice, f.format == report.Wide))
+			fmt.Fprintln(w, choiceLine(&choice, f.format == report.Wide))
 		}
 		if len(p.Predictions) == 0 {
 			return nil
 		}
 		fmt.Fprintln(w)
 		for _, prediction := range p.Predictions {
-			if err := assess.WriteTable(w, prediction, f.format == report.Wide); err != nil {
+			if err := assess.WriteTable(w, &prediction, f.format == report.Wide); err != nil {
 				return err
 			}
 		}

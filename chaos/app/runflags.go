@@ -1,13 +1,7 @@
 package app
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -22,12 +16,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/faults"
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/journal"
-	"github.com/stowage-k8s/stowage/chaos/latency"
 	"github.com/stowage-k8s/stowage/chaos/report"
-	"github.com/stowage-k8s/stowage/chaos/run"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
-	common "github.com/stowage-k8s/stowage/internal/report"
-	"github.com/stowage-k8s/stowage/internal/version"
 )
 
 // runFlags are those of every command that does something.
@@ -108,11 +98,10 @@ func (f *runFlags) validate() error {
 
 // plugins returns the faults that there are.
 func (f *runFlags) plugins() ([]fault.Plugin, error) {
-	a, recognizer, err := f.assessor()
+	recognizer, err := f.recognizer()
 	if err != nil {
 		return nil, err
 	}
-	a.Close()
 	return append(faults.All(recognizer), f.built.faults...), nil
 }
 
@@ -179,77 +168,4 @@ func (f *runFlags) openJournal(id string) (*journal.Writer, string, error) {
 		return nil, "", refusedf("--journal: %w", err)
 	}
 	return w, path, nil
-}
-
-// scenario carries a scenario out, and shows what came of it.
-func (f *runFlags) scenario(cmd *cobra.Command, s *scenario.Scenario) error {
-	_, err := f.carryOut(cmd.Context(), cmd.OutOrStdout(), s)
-	return err
-}
-
-// carryOut carries a scenario out and returns what is remembered of it.
-func (f *runFlags) carryOut(ctx context.Context, out io.Writer, s *scenario.Scenario) (*journal.Memory, error) {
-	seed, err := f.chosenSeed(s)
-	if err != nil {
-		return nil, err
-	}
-	assessor, _, err := f.assessor()
-	if err != nil {
-		return nil, err
-	}
-	defer assessor.Close()
-	// What follows the cluster ends with the run, not before: it is still to be put back.
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	live, found, err := f.openUntil(ctx, following, stop)
-	if err != nil {
-		return nil, err
-	}
-	tells, err := f.telling.open(following, found, f.noDryRun)
-	if err != nil {
-		return nil, refused(err)
-	}
-	defer tells.close(ctx)
-	id := newID()
-	written, path, err := f.openJournal(id)
-	if err != nil {
-		return nil, err
-	}
-	records := journal.NewMemory()
-	show, shown := newProgress(common.NewLive(os.Stderr)).start()
-	end, err := run.Run(ctx, live, run.Options{
-		ID: id, Scenario: s, Seed: seed, DryRun: !f.noDryRun, Assessor: assessor, Journal: written, Memory: records,
-		Observers:        []func(journal.Record){show, tells.record},
-		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
-	})
-	shown()
-	err = errors.Join(err, written.Close())
-	if path != "" {
-		fmt.Fprintf(os.Stderr, "journal: %s (stowage-chaos report %s shows it again)\n", path, filepath.Base(path))
-	}
-	if wrong, is := errors.AsType[*run.RefusedError](err); is {
-		if len(s.Steps) == 1 {
-			return records, refused(field.AsFlags(wrong.Err))
-		}
-		return records, refused(wrong)
-	}
-	err = errors.Join(err, f.show(out, records))
-	if errors.Is(err, latency.ErrFakeNode) {
-		return records, refused(err)
-	}
-	if err != nil {
-		return records, err
-	}
-	return records, verdictError(end)
-}
-
-// show shows what came of a run: what it would do of a dry run, else a report.
-func (f *runFlags) show(out io.Writer, records *journal.Memory) error {
-	if n := records.Left(); n > 0 {
-		fmt.Fprintf(os.Stderr, "Note: %d records of the beginning are left out here; the journal has them\n", n)
-	}
-	if !f.noDryRun {
-		return f.output.preview(out, records.Records())
-	}
-	return f.output.report(out, report.From(records.Run()))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/field"
-	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/run"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
@@ -28,8 +26,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	common "github.com/stowage-k8s/stowage/internal/report"
-	"github.com/stowage-k8s/stowage/internal/version"
 )
 
 // scheduleFlags are those of schedule.
@@ -115,13 +113,12 @@ func (f *scheduleFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	following, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	defer stop()
-	live, found, err := f.openUntil(cmd.Context(), following, stop)
+	o, err := f.openAll(cmd.Context())
 	if err != nil {
 		return err
 	}
-	k := &keeper{flags: f, rules: rules, live: live, cluster: found, seed: seed}
+	defer o.close()
+	k := &keeper{flags: f, rules: rules, opened: o, seed: seed}
 	if !f.noDryRun {
 		return k.show(cmd.Context(), cmd.OutOrStdout())
 	}
@@ -130,10 +127,9 @@ func (f *scheduleFlags) run(cmd *cobra.Command) error {
 
 // keeper keeps to a schedule.
 type keeper struct {
+	*opened
 	flags   *scheduleFlags
 	rules   *schedule.Rules
-	live    *run.Live
-	cluster *connect.Cluster
 	seed    draw.Seed
 	session *run.Session
 	missed  int
@@ -185,18 +181,13 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 		return err
 	})
 	if err == nil && len(optIns.Workloads) == 0 {
-		return exit{errors.New("no workload has opted in"), exitInconclusive}
+		return exit.With(errors.New("no workload has opted in"), exitInconclusive)
 	}
 	return err
 }
 
 // keep keeps to the schedule until the context ends.
 func (k *keeper) keep(ctx context.Context, out io.Writer) error {
-	assessor, _, err := k.flags.assessor()
-	if err != nil {
-		return err
-	}
-	defer assessor.Close()
 	namespace, name, _ := strings.Cut(k.flags.state, "/")
 	store := schedule.NewStore(k.cluster, namespace, name)
 	state, err := store.Load(ctx)
@@ -209,7 +200,7 @@ func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 		Kill:   k.kill, Drawn: k.drawn,
 		Over: k.over,
 	}
-	return k.flags.within(ctx, k.live, k.cluster, out, k.seed, assessor, func(ctx context.Context, s *run.Session) error {
+	_, err = k.flags.carryOut(ctx, k.opened, out, &scenario.Scenario{}, k.seed, func(ctx context.Context, s *run.Session) error {
 		k.session = s
 		err := runner.Run(ctx)
 		if apierrors.IsNotFound(err) {
@@ -217,6 +208,10 @@ func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 		}
 		return err
 	})
+	if ctx.Err() != nil && exit.Code(err) == exitInconclusive {
+		return nil // that is how it ends, also before the first kill
+	}
+	return err
 }
 
 // over tells of a kill that is over. Those that were missed are counted first: there may be
@@ -266,33 +261,4 @@ func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (
 		return schedule.Kept, fmt.Sprintf("%d pods, by their budgets", len(kept))
 	}
 	return schedule.Kept, "there was no pod to take"
-}
-
-// within calls the function within a run that has no scenario, and shows what came of it.
-func (f *runFlags) within(ctx context.Context, live *run.Live, found *connect.Cluster, out io.Writer, seed draw.Seed, assessor *assess.Assessor, do func(context.Context, *run.Session) error) error {
-	tells, err := f.telling.open(context.WithoutCancel(ctx), found, f.noDryRun)
-	if err != nil {
-		return refused(err)
-	}
-	defer tells.close(ctx)
-	id := newID()
-	written, _, err := f.openJournal(id)
-	if err != nil {
-		return err
-	}
-	records := journal.NewMemory()
-	show, shown := newProgress(common.NewLive(os.Stderr)).start()
-	end, err := run.In(ctx, live, run.Options{
-		ID: id, Scenario: &scenario.Scenario{}, Seed: seed, Assessor: assessor, Journal: written, Memory: records,
-		Observers:        []func(journal.Record){show, tells.record},
-		RecoveryPatience: f.patience, Version: version.Stowage(), Arguments: arguments(),
-	}, do)
-	shown()
-	if err = errors.Join(err, written.Close(), f.show(out, records)); err != nil {
-		return err
-	}
-	if ctx.Err() != nil && end.Verdict == journal.Inconclusive {
-		return nil // that is how it ends, also before the first kill
-	}
-	return verdictError(end)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -124,7 +123,7 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		v.Fate, v.Reason = Pending, fmt.Sprintf("none of %d nodes takes its replacement: %s", len(r.world.nodes), decision.Refusals())
 		return nil
 	}
-	node := drawn(decision, v.UID)
+	node := decision.Drawn(v.UID)
 	if err := r.world.place(v.replacement, node); err != nil {
 		return err
 	}
@@ -140,22 +139,6 @@ const mostPossible = 20
 func (r *run) fit(v *victim, node string) {
 	v.Fate, v.Node, v.Reason = Fits, node, ""
 	r.workloads[v.Workload].now++
-}
-
-// drawn returns one of the best nodes, as the scheduler draws lots among them, but the
-// same for the same pod. If it were always the first by name, nodes would fill up in
-// that order, as with no scheduler.
-func drawn(decision simulation.Decision, uid types.UID) string {
-	best := 0
-	for best < len(decision.Scores) && decision.Scores[best].TotalScore == decision.Scores[0].TotalScore {
-		best++
-	}
-	if best < 2 {
-		return decision.Node
-	}
-	lot := fnv.New64a()
-	_, _ = lot.Write([]byte(uid)) // never fails
-	return decision.Scores[lot.Sum64()%uint64(best)].Name
 }
 
 // replacementOf returns the pod that the controller makes in the place of another.

@@ -83,17 +83,13 @@ func Select(list string, rules []Rule) ([]Rule, error) {
 
 func known(name string, rules []Rule) error {
 	var names []string
-	nearest := ""
 	for _, rule := range rules {
 		if rule.Name() == name {
 			return nil
 		}
 		names = append(names, rule.Name())
-		if edits := spelling.Edits(name, rule.Name()); edits <= 1+len(name)/5 && (nearest == "" || edits < spelling.Edits(name, nearest)) {
-			nearest = rule.Name()
-		}
 	}
-	if nearest != "" {
+	if nearest := spelling.Nearest(name, names); nearest != "" {
 		return fmt.Errorf("there is no rule %q: did you mean %q?", name, nearest)
 	}
 	return fmt.Errorf("there is no rule %q, only %s", name, strings.Join(names, ", "))

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // Calendar is what users write. What they leave out excludes nothing.
@@ -142,7 +143,7 @@ func parseWeekday(text string) (time.Weekday, error) {
 		}
 		names = append(names, name)
 	}
-	return 0, fmt.Errorf("%q is no weekday%s: allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun and their full names", text, field.DidYouMean(text, names))
+	return 0, fmt.Errorf("%q is no weekday%s: allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun and their full names", text, spelling.DidYouMean(text, names))
 }
 
 func parseZone(text field.Text) (*time.Location, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
 	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // All returns all faults. The recognizer tells preemptible nodes.
@@ -62,7 +63,7 @@ func oneOf(name string, text field.Text, allowed ...string) (string, error) {
 		return allowed[0], nil
 	}
 	if !slices.Contains(allowed, string(text)) {
-		return "", field.Errorf(name, "%q must be one of %s%s", string(text), strings.Join(allowed, ", "), field.DidYouMean(string(text), allowed))
+		return "", field.Errorf(name, "%q must be one of %s%s", string(text), strings.Join(allowed, ", "), spelling.DidYouMean(string(text), allowed))
 	}
 	return string(text), nil
 }

@@ -61,20 +61,9 @@ func (l loss) Duration() time.Duration { return l.duration }
 func (l loss) choice(nodes []*corev1.Node, candidates int, excluded map[string]int) *fault.Choice {
 	c := &fault.Choice{How: assess.Drain, Candidates: candidates, Excluded: excluded, Nodes: nodes}
 	if l.kind == down {
-		c.How, c.Dead = assess.Down, allFake(nodes)
+		c.How, c.Dead = assess.Down, undo.AllFake(nodes)
 	}
 	return c
-}
-
-// allFake says whether there are nodes, and all of them are fake: then nothing runs on them
-// when they are down.
-func allFake(nodes []*corev1.Node) bool {
-	for _, node := range nodes {
-		if !undo.Fake(node) {
-			return false
-		}
-	}
-	return len(nodes) > 0
 }
 
 // Inject implements fault.Fault.

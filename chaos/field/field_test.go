@@ -3,7 +3,6 @@ package field
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"testing"
 
@@ -135,17 +134,5 @@ func TestErrorNamesFieldOrFlag(t *testing.T) {
 	}
 	if AsFlags(nil) != nil || Within("a", nil) != nil {
 		t.Error("no error has become one")
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"Deployment", "DaemonSet", "Job", "Node"}
-	for word, want := range map[string]string{
-		"Deploymnet": "Deployment", "deployments": "Deployment", "Jobs": "Job", "daemonset": "DaemonSet", "Rollout": "", "": "",
-		fmt.Sprintf("%0200d", 1): "",
-	} {
-		if got := Nearest(word, known); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
 	}
 }

@@ -26,9 +26,6 @@ func (m *Memory) Add(r Record) {
 	m.records = append(m.records, r)
 }
 
-// Records returns what is kept.
-func (m *Memory) Records() []Record { return m.records }
-
 // Left returns how many records were left out.
 func (m *Memory) Left() int { return m.left }
 

@@ -11,7 +11,7 @@ func TestMemoryKeepsTheFirstAndTheLatest(t *testing.T) {
 	for i := range 95 {
 		m.Add(Record{Note: &Note{Message: fmt.Sprint(i)}})
 	}
-	kept := m.Records()
+	kept := m.records
 	if kept[0].Start == nil || kept[len(kept)-1].Note.Message != "94" || len(kept) > 10 || len(kept) < 5 {
 		t.Errorf("of the start and 95 notes %d are kept, from %+v to %+v", len(kept), kept[0], kept[len(kept)-1])
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -68,6 +69,14 @@ type Victim struct {
 	// that was not drawn is not known, and -1.
 	Workload string `json:"workload"`
 	Rank     int    `json:"rank"`
+}
+
+// VictimOf returns the pod as a victim.
+func VictimOf(pod target.Pod) Victim {
+	return Victim{
+		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName,
+		Workload: pod.WorkloadKey(), Rank: pod.Rank,
+	}
 }
 
 // Choice is what a fault drew.

@@ -15,6 +15,15 @@ type Entry[T any] struct {
 	What       T
 }
 
+// All returns what the entries say, which is never nil.
+func All[T any](entries []Entry[T]) []T {
+	all := make([]T, len(entries))
+	for i, e := range entries {
+		all[i] = e.What
+	}
+	return all
+}
+
 // Run is what a journal comes to. All lists are in the order of time.
 type Run struct {
 	Start Start
@@ -147,13 +156,7 @@ func (r *Run) Choice(step, tick int) *Choice {
 }
 
 // Drawn returns all choices in their order.
-func (r *Run) Drawn() []Choice {
-	choices := make([]Choice, len(r.Choices))
-	for i, e := range r.Choices {
-		choices[i] = e.What
-	}
-	return choices
-}
+func (r *Run) Drawn() []Choice { return All(r.Choices) }
 
 // Duration is the time from the first record to the latest.
 func (r *Run) Duration() time.Duration { return r.Ended.Sub(r.Began) }

@@ -16,12 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/sets"
 
-	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // servingKinds are the kinds that keep pods running and say how many.
@@ -55,7 +55,7 @@ func newWorkloads(args workloadsArgs, fail failure) steady.Probe {
 		fail("kinds", "names no kind; leave it out for %s", strict.OneOf(servingKinds))
 	}
 	for i, kind := range w.Kinds {
-		if remark := field.DidYouMean(kind, wellKnownKinds); remark != "" && !slices.Contains(wellKnownKinds, kind) {
+		if remark := spelling.DidYouMean(kind, wellKnownKinds); remark != "" && !slices.Contains(wellKnownKinds, kind) {
 			fail(strict.Index("kinds", i), "%q is no kind of workload%s", kind, remark)
 		}
 	}

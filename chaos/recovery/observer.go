@@ -129,7 +129,7 @@ func (o *Observer) Pod(was, is *corev1.Pod, at time.Time) {
 func (o *Observer) Drawn(p target.Pod, since time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.drawn[p.UID] = drawing{victim: victimOf(p), since: since}
+	o.drawn[p.UID] = drawing{victim: journal.VictimOf(p), since: since}
 }
 
 // Evicted says that the eviction, or deletion, of the pod was accepted: from now on it is
@@ -141,7 +141,7 @@ func (o *Observer) Evicted(p target.Pod, at time.Time) {
 	if _, drawn := o.drawn[p.UID]; !drawn && (known == nil || known.leaving) {
 		return // its loss was seen
 	}
-	o.drawn[p.UID] = drawing{victim: victimOf(p), since: at, evicted: true}
+	o.drawn[p.UID] = drawing{victim: journal.VictimOf(p), since: at, evicted: true}
 	if known != nil {
 		o.leave(known, at)
 	}

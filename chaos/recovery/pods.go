@@ -24,10 +24,6 @@ type pod struct {
 	lost, standsFor *victim
 }
 
-func victimOf(p target.Pod) journal.Victim {
-	return journal.Victim{Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID), Node: p.Spec.NodeName, Workload: p.WorkloadKey(), Rank: p.Rank}
-}
-
 // ended says whether the pod has come to its end.
 func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
@@ -147,7 +143,7 @@ func (o *Observer) lose(p *pod, at time.Time) {
 		return
 	}
 	o.losses++
-	v := &victim{Victim: victimOf(target.Pod{Pod: p.Pod, Rank: -1}), lostAt: at, number: o.losses, load: p.load, of: p}
+	v := &victim{Victim: journal.VictimOf(target.Pod{Pod: p.Pod, Rank: -1}), lostAt: at, number: o.losses, load: p.load, of: p}
 	if d, drawn := o.drawn[p.UID]; drawn {
 		v.Victim, v.drawn = d.victim, true
 		if !d.since.IsZero() && d.since.Before(at) {

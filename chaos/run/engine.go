@@ -4,29 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/klog/v2"
-	"k8s.io/utils/clock"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/recovery"
-	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
-
-// restorePatience is how long putting things back may take once a run has ended.
-const restorePatience = 2 * time.Minute
 
 // Options say what to run and how.
 type Options struct {
@@ -75,40 +67,26 @@ type engine struct {
 	// refusals counts the pods that the API server has refused in a row.
 	refusals int
 	doubts   []string
-	// lent counts the ids that steps were given, and changed has those that something was
-	// changed by, which is to be put back.
-	lent    int
-	changed []string
+	// parts counts the parts of the run that are put back by themselves, and changed says
+	// that something has been changed, which is to be put back.
+	parts   int
+	changed bool
 	// down are the nodes that were taken down, and doomed the pods on them.
 	down   map[string]bool
 	doomed []types.UID
 }
 
-func (e *engine) newUndo(id string) (*undo.Undo, error) {
-	return undo.New(e.live.Client, id, func(c journal.Change) error {
-		e.mu.Lock()
-		if !slices.Contains(e.changed, id) {
-			e.changed = append(e.changed, id)
-		}
-		e.mu.Unlock()
-		e.write(journal.Record{Change: &c})
-		return e.journalError()
-	}, clock.RealClock{})
-}
-
-// Run carries a scenario out, and returns what came of it. Whatever happens, what it has
-// changed is put back before it returns. The error is that it could not go on, or not put
-// everything back; a broken steady state is none.
-func Run(ctx context.Context, live *Live, opts Options) (journal.End, error) {
-	return In(ctx, live, opts, func(ctx context.Context, s *Session) error { return s.steps(ctx) })
-}
-
-// Session is a run that goes by what somebody else says, not by the scenario's steps.
+// Session is a run that is under way, for whoever says what is to be done in it.
 type Session struct{ *engine }
 
-// In calls the function within a run: the steady state of the scenario is looked at before,
-// meanwhile and after, and everything is put back. See Run.
-func In(ctx context.Context, live *Live, opts Options, do func(context.Context, *Session) error) (journal.End, error) {
+// Steps does what the scenario's steps say.
+func Steps(ctx context.Context, s *Session) error { return s.steps(ctx) }
+
+// Run calls the function, such as Steps, within a run: the steady state of the scenario is
+// looked at before, meanwhile and after. It returns what came of it. Whatever happens, what
+// the run has changed is put back before it returns. The error is that it could not go on,
+// or not put everything back; a broken steady state is none.
+func Run(ctx context.Context, live *Live, opts Options, do func(context.Context, *Session) error) (journal.End, error) {
 	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil), down: map[string]bool{}}
 	var err error
 	if e.undo, err = e.newUndo(opts.ID); err != nil {
@@ -179,10 +157,10 @@ func (e *engine) run(ctx context.Context, do func(context.Context) error) (err, 
 	}
 	watching := e.watchSteady(ctx, cancel)
 	err = do(ctx)
-	if err == nil && len(e.changed) > 0 {
+	if err == nil && e.changed {
 		err = e.awaitRecovery(ctx, e.RecoveryPatience) // while it lasts: it is what the run is for
 	}
-	if len(e.changed) > 0 {
+	if e.changed {
 		restored = e.restore(ctx, e.ID) // and its parts with it
 	}
 	if err == nil {
@@ -257,37 +235,6 @@ func (e *engine) steps(ctx context.Context) error {
 	return nil
 }
 
-// restore puts everything back, also where the run was told to end.
-func (e *engine) restore(ctx context.Context, ids ...string) error {
-	aborted := ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restorePatience)
-	defer cancel()
-	var errs []error
-	var nodes []string
-	for _, id := range ids {
-		_, err := undo.Restore(ctx, e.live.Client, id, func(c journal.Change) {
-			e.write(journal.Record{Restored: &c})
-			if name, is := strings.CutPrefix(c.Object, "Node "); is && e.down[name] {
-				nodes = append(nodes, name)
-			}
-		})
-		errs = append(errs, err)
-	}
-	if len(nodes) > 0 {
-		if !aborted { // whoever aborts it does not want to wait
-			errs = append(errs, undo.AwaitReady(ctx, e.live.Client, nodes...))
-		}
-		for _, uid := range e.doomed {
-			e.observer.Kept(uid) // those that were not lost by now
-		}
-		e.doomed = nil
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("not everything could be put back, so run `stowage-chaos restore`: %w", err)
-	}
-	return nil
-}
-
 // awaitRecovery waits until every pod that was lost has been replaced, or the time is over.
 func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) error {
 	if e.DryRun {
@@ -303,94 +250,6 @@ func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) erro
 		}
 	}
 	return nil
-}
-
-// judge returns the verdict on a run that ended with the error.
-func (e *engine) judge(err error) (journal.End, error) {
-	var broken *steady.BrokenError
-	var refused *RefusedError
-	var others *undo.RunError
-	switch {
-	case errors.As(err, &others) && len(e.changed) == 0:
-		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
-	case errors.As(err, &refused):
-		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
-	case errors.As(err, &broken) && broken.Nothing:
-		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{broken.Error()}}, nil
-	case errors.As(err, &broken):
-		return journal.End{Verdict: journal.Broken, Reasons: []string{broken.Error()}}, nil
-	case errors.Is(err, errDoubtful):
-		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil
-	case errors.Is(err, context.Canceled) && e.endless(), errors.Is(err, errOver) && e.endless():
-		err = nil // that is how it ends
-	case errors.Is(err, context.Canceled):
-		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"it was told to end before it was done"}}, nil
-	case errors.Is(err, errOver):
-		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("it was not done after %s", e.Scenario.Timeout)}}, nil
-	}
-	if err != nil {
-		return journal.End{Verdict: journal.Failed, Reasons: []string{err.Error()}}, err
-	}
-	if !e.drawn {
-		e.doubts = append(e.doubts, "nothing was there to be taken away")
-	} else if !e.taken && !e.DryRun {
-		e.doubts = append(e.doubts, "nothing was taken away: budgets kept all that was drawn, it was gone by then, or there was nothing on the nodes")
-	}
-	if len(e.doubts) > 0 {
-		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil
-	}
-	if e.DryRun {
-		return journal.End{Verdict: journal.Held, Reasons: []string{"a dry run: nothing was done"}}, nil
-	}
-	return report.Judge(e.Memory.Run()), nil
-}
-
-// start writes the first record.
-func (e *engine) start() {
-	e.write(journal.Record{Start: &journal.Start{
-		ID: e.ID, Version: e.Version, Arguments: e.Arguments, Seed: e.Seed.String(), Cluster: e.live.Name,
-		DryRun: e.DryRun, FakeNodes: e.live.Fake(), Scenario: e.Scenario.JSON(),
-	}})
-}
-
-// at says what part of the run is under way.
-func (e *engine) at(step, tick int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.step, e.tick = step, tick
-}
-
-// write hands a record to everyone.
-func (e *engine) write(r journal.Record) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if r.Time.IsZero() {
-		r.Time = time.Now()
-	}
-	if r.Step == 0 && r.Tick == 0 {
-		r.Step, r.Tick = e.step, e.tick
-	}
-	e.Memory.Add(r)
-	if err := e.Journal.Write(r); err != nil && e.failed == nil {
-		e.failed = err
-	}
-	for _, observe := range e.Observers {
-		observe(r)
-	}
-}
-
-// journalError returns why the journal could not be written, if it could not: then the
-// run must not go on, since nobody could tell what it did.
-func (e *engine) journalError() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.failed
-}
-
-func (e *engine) note(format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	klog.Background().V(2).Info("Note", "message", message)
-	e.write(journal.Record{Note: &journal.Note{Message: message}})
 }
 
 // sleep waits, or returns why the context has ended.

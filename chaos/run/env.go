@@ -64,7 +64,7 @@ func (e env) Remove(ctx context.Context, pods []target.Pod, how assess.How, grac
 	r := e.remove(ctx, pods, how, grace)
 	for _, kept := range r.kept {
 		e.write(journal.Record{Answer: &journal.Answer{
-			Victim: victimOf(kept.pod), Outcome: disruption.NotAsked, Budget: kept.verdict.Budget.Name, Error: kept.verdict.Reason,
+			Victim: journal.VictimOf(kept.pod), Outcome: disruption.NotAsked, Budget: kept.verdict.Budget.Name, Error: kept.verdict.Reason,
 		}})
 	}
 	return r.gone, r.keptPods(), r.err
@@ -142,7 +142,7 @@ func (r *removal) one(ctx context.Context, pod target.Pod) {
 	if ctx.Err() != nil || r.err != nil {
 		return
 	}
-	victim := victimOf(pod)
+	victim := journal.VictimOf(pod)
 	if verdict := r.ledger.May(pod.Pod); r.how != assess.Delete && !verdict.Allowed {
 		r.kept = append(r.kept, kept{pod, verdict})
 		return
@@ -188,11 +188,4 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 		r.refused = append(r.refused, pod)
 	}
 	r.observer.Kept(pod.UID)
-}
-
-func victimOf(pod target.Pod) journal.Victim {
-	return journal.Victim{
-		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName,
-		Workload: pod.WorkloadKey(), Rank: pod.Rank,
-	}
 }

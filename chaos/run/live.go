@@ -75,15 +75,7 @@ func (l *Live) Changed() <-chan struct{} { return l.follower.Changed() }
 func (l *Live) Missing() []string { return l.follower.Missing() }
 
 // Fake says whether all nodes are fake.
-func (l *Live) Fake() bool {
-	nodes := l.follower.Snapshot().Nodes
-	for _, node := range nodes {
-		if !undo.Fake(node) {
-			return false
-		}
-	}
-	return len(nodes) > 0
-}
+func (l *Live) Fake() bool { return undo.AllFake(l.follower.Snapshot().Nodes) }
 
 // workloadOf returns what a pod belongs to, by what is known. A pod may be there before
 // the ReplicaSet that made it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -126,13 +125,6 @@ func (e *engine) inject(ctx context.Context, u *undo.Undo, do Injector, choice *
 	return errors.Join(do(ctx, env{e, u}, choice), e.journalError())
 }
 
-// nodeReady says whether a node is Ready: of one that is not, nobody waits for the return.
-func nodeReady(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
-}
-
 // lossPatience is how long the control plane may take to see what is lost with a node.
 // Pods that tolerate everything are never lost.
 const lossPatience = 15 * time.Second
@@ -146,24 +138,6 @@ func (e *engine) awaitLoss(ctx context.Context, pods int) error {
 		}
 	}
 	return nil
-}
-
-// forAWhile has a fault last, and puts back what it has changed, and only that. It goes by
-// an id of its own, since what other steps have changed lasts until the end of the run.
-func (e *engine) forAWhile(ctx context.Context, do Injector, choice *fault.Choice, d time.Duration) error {
-	e.lent++
-	id := fmt.Sprintf("%s%s%d", e.ID, undo.PartSeparator, e.lent)
-	own, err := e.newUndo(id)
-	if err != nil {
-		return err
-	}
-	if err := e.inject(ctx, own, do, choice); err != nil {
-		return err
-	}
-	if err := e.sleep(ctx, d); err != nil {
-		return err
-	}
-	return e.restore(ctx, id)
 }
 
 // announce writes what was drawn and what it would do, and says whether to do it.
@@ -226,7 +200,7 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 	lost, now := map[string]bool{}, time.Now()
 	for _, node := range nodes {
 		lost[node.Name] = true
-		e.down[node.Name] = e.down[node.Name] || nodeReady(node)
+		e.down[node.Name] = e.down[node.Name] || cluster.NodeReady(node) // of others nobody awaits the return
 	}
 	for _, pod := range picture.Pods {
 		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && !cluster.BelongsToNode(pod) {
@@ -241,22 +215,10 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 func choiceOf(kind string, choice *fault.Choice) *journal.Choice {
 	c := &journal.Choice{Fault: kind, How: choice.How, Candidates: choice.Candidates, Excluded: choice.Excluded}
 	for _, pod := range choice.Pods {
-		c.Victims = append(c.Victims, victimOf(pod))
+		c.Victims = append(c.Victims, journal.VictimOf(pod))
 	}
 	for _, node := range choice.Nodes {
 		c.Nodes = append(c.Nodes, node.Name)
 	}
 	return c
-}
-
-// endless says whether the run goes on until it is told to end.
-func (e *engine) endless() bool {
-	for i := range e.Scenario.Steps {
-		if repeated, again := e.Scenario.Steps[i].Fault.(fault.Repeated); again {
-			if times, _ := repeated.Ticks(); times == 0 {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // minInterval is the shortest time between looks: shorter ones would load the cluster and
@@ -203,7 +203,7 @@ func (l *loader) scale(path string, e *strict.Entry, fields scaleFields) *Scale 
 		return s // has been reported
 	}
 	if !slices.Contains(scalable, s.Kind) {
-		l.fail(strict.Child(path, "kind"), "must be one of %s, not %q%s", strict.OneOf(scalable), s.Kind, field.DidYouMean(s.Kind, scalable))
+		l.fail(strict.Child(path, "kind"), "must be one of %s, not %q%s", strict.OneOf(scalable), s.Kind, spelling.DidYouMean(s.Kind, scalable))
 	}
 	for _, required := range []struct{ name, value string }{{"namespace", s.Namespace}, {"name", s.Name}} {
 		if required.value == "" {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // Check says which namespaces and kinds that the selection names are not in the picture,
@@ -37,7 +38,7 @@ func (s *Selection) Check(p *Picture) error {
 	kinds := slices.Sorted(maps.Keys(there))
 	for _, kind := range s.kinds.names() {
 		if !there[kind] {
-			return field.Errorf("kinds", "no pod has an owner of the kind %s%s: there are %s", kind, field.DidYouMean(kind, kinds), strings.Join(kinds, ", "))
+			return field.Errorf("kinds", "no pod has an owner of the kind %s%s: there are %s", kind, spelling.DidYouMean(kind, kinds), strings.Join(kinds, ", "))
 		}
 	}
 	return nil
@@ -54,7 +55,7 @@ func (s *Selection) checkNamespaces(p *Picture) error {
 	check := func(name string, namespaces ...string) error {
 		for _, namespace := range namespaces {
 			if !there[namespace] {
-				return field.Errorf(name, "there is no namespace %s%s", namespace, field.DidYouMean(namespace, slices.Sorted(maps.Keys(there))))
+				return field.Errorf(name, "there is no namespace %s%s", namespace, spelling.DidYouMean(namespace, slices.Sorted(maps.Keys(there))))
 			}
 		}
 		return nil

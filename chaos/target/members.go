@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // members are names that are asked for, and names that are not to be there.
@@ -82,7 +83,7 @@ func parseKind(text string) (string, error) {
 			return known, nil
 		}
 	}
-	near := field.DidYouMean(text, knownKinds)
+	near := spelling.DidYouMean(text, knownKinds)
 	if near != "" || !otherKind.MatchString(text) {
 		return "", fmt.Errorf("%q is no kind of owner%s: allowed are %s, others spelt exactly as in owner references, such as Rollout, and ! before each to exclude it",
 			text, near, strings.Join(knownKinds, ", "))

@@ -14,6 +14,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // Nodes is what users select nodes by. Everything that is given must hold. Nodes of the
@@ -164,7 +165,7 @@ func (s *NodeSelection) check(p *Picture) error {
 	for _, name := range s.nodes.Names {
 		node, there := nodes[name]
 		if !there {
-			return nodeError("names", fmt.Errorf("there is no node %s%s", name, field.DidYouMean(name, slices.Sorted(maps.Keys(nodes)))))
+			return nodeError("names", fmt.Errorf("there is no node %s%s", name, spelling.DidYouMean(name, slices.Sorted(maps.Keys(nodes)))))
 		}
 		if controlPlane(node) && !s.nodes.IncludeControlPlane {
 			return nodeError("includeControlPlane", fmt.Errorf("node %s is asked for, and protected without this: it is of the control plane", name))
@@ -176,7 +177,7 @@ func (s *NodeSelection) check(p *Picture) error {
 		if there == "" {
 			there = "none: no node has the label " + corev1.LabelTopologyZone
 		}
-		return nodeError("zone", fmt.Errorf("there is no zone %s%s: there are %s", zone, field.DidYouMean(zone, zones), there))
+		return nodeError("zone", fmt.Errorf("there is no zone %s%s: there are %s", zone, spelling.DidYouMean(zone, zones), there))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // tab is one of the lists.
@@ -208,12 +209,7 @@ func (n *nodeRow) open() (tab, scope, bool) {
 }
 
 func newNodeRow(node *corev1.Node) *nodeRow {
-	n := &nodeRow{node: node, zone: node.Labels[corev1.LabelTopologyZone]}
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			n.ready = c.Status == corev1.ConditionTrue
-		}
-	}
+	n := &nodeRow{node: node, zone: node.Labels[corev1.LabelTopologyZone], ready: cluster.NodeReady(node)}
 	n.allocatable = amount{node.Status.Allocatable.Cpu().MilliValue(), node.Status.Allocatable.Memory().Value()}
 	return n
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,6 +92,12 @@ func (u *Undo) Created(object string) (map[string]string, error) {
 
 // Fake says whether KWOK fakes the node.
 func Fake(node *corev1.Node) bool { return node.Annotations[fakeNodeAnnotation] == "fake" }
+
+// AllFake says whether there are nodes, and all of them are fake: then nothing runs on them
+// when they are down.
+func AllFake(nodes []*corev1.Node) bool {
+	return len(nodes) > 0 && !slices.ContainsFunc(nodes, func(node *corev1.Node) bool { return !Fake(node) })
+}
 
 // RunError says that an object belongs to another run.
 type RunError struct {

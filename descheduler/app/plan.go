@@ -64,8 +64,7 @@ gives it. Of a list, workloads rest for nothing, and actual usage is not known.`
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd, built) },
 	}
 	fs := cmd.Flags()
-	flags.client.Add(fs)
-	fs.StringVar(&flags.client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
+	addClient(fs, &flags.client)
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)

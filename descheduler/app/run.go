@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	componentbaseconfig "k8s.io/component-base/config"
 	componentbaseoptions "k8s.io/component-base/config/options"
 	"k8s.io/component-base/logs"
@@ -19,6 +20,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/metrics"
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
 
@@ -42,6 +44,12 @@ type runFlags struct {
 	waveTimeout time.Duration
 	textfile    string
 	pushgateway string
+}
+
+// addClient adds the flags for the cluster, with the known descheduler's name for one of them.
+func addClient(fs *pflag.FlagSet, client *connect.Flags) {
+	client.Add(fs)
+	fs.StringVar(&client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
 }
 
 func newRunCommand(built *options) *cobra.Command {
@@ -68,8 +76,7 @@ again, and with --leader-elect only in one of several replicas.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd, built) },
 	}
 	fs := cmd.Flags()
-	flags.client.Add(fs)
-	fs.StringVar(&flags.client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
+	addClient(fs, &flags.client)
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)
@@ -182,7 +189,7 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 	}
 	switch result := doc.Result; {
 	case result != nil && result.Safety:
-		return exit{errors.Join(fmt.Errorf("stopped for safety: %s", result.Stopped), err), exitSafety}
+		return exit.With(errors.Join(fmt.Errorf("stopped for safety: %s", result.Stopped), err), exitSafety)
 	case result != nil && result.Cause != plan.NotStopped:
 		return errors.Join(fmt.Errorf("ended early: %s", result.Stopped), err)
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
@@ -45,7 +43,7 @@ func (n *nodes) check(picture *cluster.Snapshot) error {
 	var lost []string
 	for _, node := range picture.Nodes {
 		switch {
-		case nodeReady(node):
+		case cluster.NodeReady(node):
 			n.wereReady[node.Name] = true
 		case n.wereReady[node.Name]:
 			lost = append(lost, node.Name)
@@ -56,12 +54,6 @@ func (n *nodes) check(picture *cluster.Snapshot) error {
 	}
 	slices.Sort(lost)
 	return &stop{plan.NodesNotReady, "during the run these nodes ceased to be Ready: " + some(lost, ", ")}
-}
-
-func nodeReady(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
 }
 
 // How many refusals and useless landings end a run: so many in a row, or at least so many

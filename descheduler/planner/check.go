@@ -115,7 +115,7 @@ func (r *run) whileOthersHold(ctx context.Context, m plan.Move) (strategy.Outcom
 	if outcome.Rule != "" {
 		return outcome, nil, nil
 	}
-	_, err = r.arrive(replacement, m.Object, drawn(decision, m.Object))
+	_, err = r.arrive(replacement, m.Object, decision.Drawn(m.Object.UID))
 	return outcome, decision.Possible, err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -143,7 +142,7 @@ func (s *session) settle(a *attempt, p strategy.Proposal, replacement *corev1.Po
 	if outcome.Rule != "" {
 		return outcome, nil
 	}
-	decision.Node = drawn(decision, p.Pod)
+	decision.Node = decision.Drawn(p.Pod.UID)
 	back, err := s.arrive(replacement, p.Pod, decision.Node)
 	if err != nil {
 		return strategy.Outcome{}, err
@@ -151,22 +150,6 @@ func (s *session) settle(a *attempt, p strategy.Proposal, replacement *corev1.Po
 	a.onUndo(back)
 	s.note(a, p, decision, possible, least)
 	return strategy.Outcome{}, nil
-}
-
-// drawn returns one of the best nodes, as the scheduler draws lots among them, but the
-// same for the same pod: if it were always the first by name, the plan would fill nodes
-// in that order, as no scheduler does.
-func drawn(decision simulation.Decision, pod *corev1.Pod) string {
-	best := 0
-	for best < len(decision.Scores) && decision.Scores[best].TotalScore == decision.Scores[0].TotalScore {
-		best++
-	}
-	if best < 2 {
-		return decision.Node
-	}
-	lot := fnv.New64a()
-	_, _ = lot.Write([]byte(pod.UID)) // never fails
-	return decision.Scores[lot.Sum64()%uint64(best)].Name
 }
 
 // gain returns the least gain over the nodes, or why there is none. The node that the

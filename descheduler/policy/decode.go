@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // decoder fills Go values from nodes. Unlike encoding/json it goes on after an error.
@@ -107,7 +109,7 @@ func (d *decoder) fields(path *field.Path, n *node, known map[string]reflect.Val
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		d.fail(at, "unknown field%s; there are %s", didYouMean(e.key, names), strings.Join(names, ", "))
+		d.fail(at, "unknown field%s; there are %s", spelling.DidYouMean(e.key, names), strings.Join(names, ", "))
 	}
 }
 

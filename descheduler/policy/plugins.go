@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // ExtensionPoint is where a plugin is run, as policy files spell it.
@@ -105,5 +107,5 @@ func (r registry) unknown(name string) string {
 		names = append(names, plugin.Name)
 	}
 	slices.Sort(names)
-	return "is no plugin" + didYouMean(name, names) + "; there are " + strings.Join(names, ", ")
+	return "is no plugin" + spelling.DidYouMean(name, names) + "; there are " + strings.Join(names, ", ")
 }

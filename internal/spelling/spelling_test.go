@@ -1,6 +1,9 @@
 package spelling
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestEdits(t *testing.T) {
 	tests := []struct {
@@ -20,6 +23,18 @@ func TestEdits(t *testing.T) {
 		}
 		if got := Edits(tt.b, tt.a); got != tt.want {
 			t.Errorf("from %q to %q it takes %d edits, want %d", tt.b, tt.a, got, tt.want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"Deployment", "DaemonSet", "Job", "Node"}
+	for word, want := range map[string]string{
+		"Deploymnet": "Deployment", "deployments": "Deployment", "Jobs": "Job", "daemonset": "DaemonSet", "Rollout": "", "": "",
+		fmt.Sprintf("%0200d", 1): "",
+	} {
+		if got := Nearest(word, known); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 // Unmarshal reads a map of fields, in YAML or JSON, into a struct. Its errors are Errors
@@ -51,7 +52,7 @@ func (d *Decoder) DecodeFields(path string, n *Node, into any) (rest []Entry, kn
 
 // Unknown records a field that there is none of.
 func (d *Decoder) Unknown(path string, e Entry, known []string) {
-	d.Fail(Child(path, e.Key), e.Line, "unknown field%s; there are %s", field.DidYouMean(e.Key, known), OneOf(known))
+	d.Fail(Child(path, e.Key), e.Line, "unknown field%s; there are %s", spelling.DidYouMean(e.Key, known), OneOf(known))
 }
 
 // Child returns the path of a field.

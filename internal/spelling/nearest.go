@@ -1,14 +1,16 @@
-package field
+package spelling
 
 import (
 	"fmt"
 	"strings"
-
-	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
-// maxWord is the longest word worth comparing.
-const maxWord = 100
+// maxWord is the longest word worth comparing, and minPart the shortest that may be a part
+// of another.
+const (
+	maxWord = 100
+	minPart = 8
+)
 
 // Nearest returns the word that a misspelled one may stand for, whatever their case;
 // nothing where none is near.
@@ -18,12 +20,11 @@ func Nearest(word string, known []string) string {
 	}
 	best, slips := "", 0
 	for _, candidate := range known {
-		limit := 1 + len(candidate)/5
-		if longer := len(candidate) - len(word); longer > limit || -longer > limit {
-			continue
-		}
-		n := spelling.Edits(strings.ToLower(word), strings.ToLower(candidate))
-		if n <= limit && (best == "" || n < slips) {
+		n := Edits(strings.ToLower(word), strings.ToLower(candidate))
+		near := n <= 1+len(candidate)/5
+		// Half a name, such as TopologySpreadConstraint, is far off by edits.
+		part := len(word) >= minPart && strings.Contains(strings.ToLower(candidate), strings.ToLower(word))
+		if (near || part) && (best == "" || n < slips) {
 			best, slips = candidate, n
 		}
 	}

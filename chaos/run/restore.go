@@ -1,0 +1,75 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+)
+
+// restorePatience is how long putting things back may take once a run has ended.
+const restorePatience = 2 * time.Minute
+
+// newUndo returns what makes changes that go by the id: of the run, or of a part of it.
+func (e *engine) newUndo(id string) (*undo.Undo, error) {
+	return undo.New(e.live.Client, id, func(c journal.Change) error {
+		e.mu.Lock()
+		e.changed = true
+		e.mu.Unlock()
+		e.write(journal.Record{Change: &c})
+		return e.journalError()
+	}, clock.RealClock{})
+}
+
+// forAWhile has a fault last, and puts back what it has changed, and only that. It goes by
+// an id of its own, since what other steps have changed lasts until the end of the run.
+func (e *engine) forAWhile(ctx context.Context, do Injector, choice *fault.Choice, d time.Duration) error {
+	e.parts++
+	id := fmt.Sprintf("%s%s%d", e.ID, undo.PartSeparator, e.parts)
+	own, err := e.newUndo(id)
+	if err != nil {
+		return err
+	}
+	if err := e.inject(ctx, own, do, choice); err != nil {
+		return err
+	}
+	if err := e.sleep(ctx, d); err != nil {
+		return err
+	}
+	return e.restore(ctx, id)
+}
+
+// restore puts back what goes by the id: of the run, or of a part of it. It does so also
+// where the run was told to end.
+func (e *engine) restore(ctx context.Context, id string) error {
+	aborted := ctx.Err() != nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restorePatience)
+	defer cancel()
+	var nodes []string
+	_, err := undo.Restore(ctx, e.live.Client, id, func(c journal.Change) {
+		e.write(journal.Record{Restored: &c})
+		if name, is := strings.CutPrefix(c.Object, "Node "); is && e.down[name] {
+			nodes = append(nodes, name)
+		}
+	})
+	if len(nodes) > 0 {
+		if !aborted { // whoever aborts it does not want to wait
+			err = errors.Join(err, undo.AwaitReady(ctx, e.live.Client, nodes...))
+		}
+		for _, uid := range e.doomed {
+			e.observer.Kept(uid) // those that were not lost by now
+		}
+		e.doomed = nil
+	}
+	if err != nil {
+		return fmt.Errorf("not everything could be put back, so run `stowage-chaos restore`: %w", err)
+	}
+	return nil
+}

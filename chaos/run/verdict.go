@@ -1,0 +1,65 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stowage-k8s/stowage/chaos/fault"
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/chaos/undo"
+)
+
+// judge returns the verdict on a run that ended with the error.
+func (e *engine) judge(err error) (journal.End, error) {
+	var broken *steady.BrokenError
+	var refused *RefusedError
+	var others *undo.RunError
+	switch {
+	case errors.As(err, &others) && !e.changed:
+		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
+	case errors.As(err, &refused):
+		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
+	case errors.As(err, &broken) && broken.Nothing:
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{broken.Error()}}, nil
+	case errors.As(err, &broken):
+		return journal.End{Verdict: journal.Broken, Reasons: []string{broken.Error()}}, nil
+	case errors.Is(err, errDoubtful):
+		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil
+	case errors.Is(err, context.Canceled) && e.endless(), errors.Is(err, errOver) && e.endless():
+		err = nil // that is how it ends
+	case errors.Is(err, context.Canceled):
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"it was told to end before it was done"}}, nil
+	case errors.Is(err, errOver):
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("it was not done after %s", e.Scenario.Timeout)}}, nil
+	}
+	if err != nil {
+		return journal.End{Verdict: journal.Failed, Reasons: []string{err.Error()}}, err
+	}
+	if !e.drawn {
+		e.doubts = append(e.doubts, "nothing was there to be taken away")
+	} else if !e.taken && !e.DryRun {
+		e.doubts = append(e.doubts, "nothing was taken away: budgets kept all that was drawn, it was gone by then, or there was nothing on the nodes")
+	}
+	if len(e.doubts) > 0 {
+		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil
+	}
+	if e.DryRun {
+		return journal.End{Verdict: journal.Held, Reasons: []string{"a dry run: nothing was done"}}, nil
+	}
+	return report.Judge(e.Memory.Run()), nil
+}
+
+// endless says whether the run goes on until it is told to end.
+func (e *engine) endless() bool {
+	for i := range e.Scenario.Steps {
+		if repeated, again := e.Scenario.Steps[i].Fault.(fault.Repeated); again {
+			if times, _ := repeated.Ticks(); times == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,40 @@
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Drawn returns one of the best nodes, as the scheduler draws lots among them, but the same
+// for the same lot, such as a pod's UID. If it were always the first by name, nodes would
+// fill up in that order, as with no scheduler.
+func (d Decision) Drawn(lot types.UID) string {
+	best := 0
+	for best < len(d.Scores) && d.Scores[best].TotalScore == d.Scores[0].TotalScore {
+		best++
+	}
+	if best < 2 {
+		return d.Node
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(lot)) // never fails
+	return d.Scores[hash.Sum64()%uint64(best)].Name
+}
+
+// Refusals says why nodes do not take the pod, the most frequent reason first:
+// "12 Insufficient cpu, 2 node(s) had untolerated taint(s)". It is empty where there is none.
+func (d Decision) Refusals() string {
+	reasons := slices.SortedFunc(maps.Keys(d.Reasons), func(a, b string) int {
+		return cmp.Or(cmp.Compare(d.Reasons[b], d.Reasons[a]), cmp.Compare(a, b))
+	})
+	for i, reason := range reasons {
+		reasons[i] = fmt.Sprintf("%d %s", d.Reasons[reason], reason)
+	}
+	return strings.Join(reasons, ", ")
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ type output struct {
 
 // connection are the arguments that name the cluster.
 func (t tool) connection() []string {
-	return []string{"--kubeconfig", t.bench.play.Kubeconfig, "--context", t.bench.play.Info.Context, "--client-connection-qps", "1000", "--client-connection-burst", "2000"}
+	return []string{"--kubeconfig", t.bench.play.Kubeconfig, "--context", t.bench.play.Info.Context, "--client-connection-qps", strconv.Itoa(qps), "--client-connection-burst", strconv.Itoa(burst)}
 }
 
 // start starts the tool. What it shows goes to stdout and what it says to the log.

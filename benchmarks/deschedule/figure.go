@@ -1,7 +1,6 @@
 package deschedule
 
 import (
-	"math"
 	"time"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
@@ -50,6 +49,14 @@ func (o outcome) planned() time.Duration {
 	return o.ran.wall
 }
 
+// better says which way the metrics get better that do.
+var better = map[string]figure.Direction{
+	"returned_to_source": figure.Lower, "useless": figure.Lower, "rejected_429": figure.Lower,
+	"min_availability": figure.Higher, "budgets_broken": figure.Lower, "imbalance_after": figure.Lower,
+	"nodes_emptied": figure.Higher, "second_run_evictions": figure.Lower, "plan_s": figure.Lower, "wall_s": figure.Lower,
+	"peak_rss_mib": figure.Lower, "api_calls": figure.Lower,
+}
+
 // measured is a figure of one case and subject.
 type measured struct {
 	metric string
@@ -60,7 +67,8 @@ type measured struct {
 func collect(name, subject string, list []measured) []figure.Figure {
 	var figures []figure.Figure
 	for _, m := range list {
-		figures = append(figures, figure.Figure{Case: name, Subject: subject, Metric: m.metric, Value: math.Round(m.value*1000) / 1000, Unit: m.unit})
+		f := figure.Figure{Case: name, Subject: subject, Metric: m.metric, Value: m.value, Unit: m.unit, Better: better[m.metric]}
+		figures = append(figures, f.Rounded(3))
 	}
 	return figures
 }

@@ -1,15 +1,11 @@
 package deschedule
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
 // sample is an outcome with all figures different.
@@ -24,29 +20,18 @@ func sample() outcome {
 }
 
 func TestFigures(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "deschedule.json")
-	if err := figure.WriteFile(path, sample().figures("skew/200", "stowage")[:8]); err != nil {
-		t.Fatal(err)
+	var got []string
+	for _, f := range sample().figures("skew/200", "stowage")[:8] {
+		got = append(got, f.String())
 	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	want := []string{
+		"skew/200, stowage: evictions 10 count", "skew/200, stowage: evictions_lower_bound 9 count",
+		"skew/200, stowage: returned_to_source 1 count", "skew/200, stowage: useless 2 count",
+		"skew/200, stowage: rejected_429 4 count", "skew/200, stowage: min_availability 0.95 fraction",
+		"skew/200, stowage: budgets_broken 3 count", "skew/200, stowage: imbalance_before 37.5 points",
 	}
-	var want strings.Builder
-	want.WriteString("[\n")
-	for i, line := range []string{
-		`"evictions" 10 "count"`, `"evictions_lower_bound" 9 "count"`, `"returned_to_source" 1 "count"`, `"useless" 2 "count"`,
-		`"rejected_429" 4 "count"`, `"min_availability" 0.95 "fraction"`, `"budgets_broken" 3 "count"`, `"imbalance_before" 37.5 "points"`,
-	} {
-		f := strings.Fields(line)
-		if i > 0 {
-			want.WriteString(",\n")
-		}
-		want.WriteString("  {\n    \"case\": \"skew/200\",\n    \"subject\": \"stowage\",\n    \"metric\": " + f[0] + ",\n    \"value\": " + f[1] + ",\n    \"unit\": " + f[2] + "\n  }")
-	}
-	want.WriteString("\n]\n")
-	if diff := cmp.Diff(want.String(), string(got)); diff != "" {
-		t.Errorf("file (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("figures (-want +got):\n%s", diff)
 	}
 }
 

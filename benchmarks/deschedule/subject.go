@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
@@ -34,6 +35,27 @@ func Subjects() []Subject {
 		{Name: "peer-nodefit"},
 		{Name: "peer", noNodeFit: true},
 	}
+}
+
+// Described says of each subject which version it is, and how it is set.
+func Described() []figure.Subject {
+	limits := fmt.Sprintf("%d requests/s with bursts of %d", qps, burst)
+	return []figure.Subject{
+		{Name: "stowage", Version: "Stowage " + figure.Here().Stowage, Settings: limits + ", no cooldown"},
+		{Name: "peer-nodefit", Version: "descheduler " + peerVersion(), Settings: limits + ", nodeFit on"},
+		{Name: "peer", Version: "descheduler " + peerVersion(), Settings: limits + ", nodeFit off"},
+	}
+}
+
+// peerVersion returns the version that hack/peers.sh has built.
+func peerVersion() string {
+	if root, err := playground.ProjectRoot(); err == nil {
+		if mark, err := os.ReadFile(filepath.Join(root, peerProgram+".version")); err == nil {
+			version, _, _ := strings.Cut(string(mark), " ")
+			return version
+		}
+	}
+	return "not built"
 }
 
 // QuickSubjects are those of a quick run.

@@ -1,15 +1,16 @@
-// Package figure is what benchmarks write down: one thing measured each, in a flat list.
+// Package figure is what benchmarks write down, and what the report and the comparison
+// over time read: the results of one run in one file.
 package figure
 
 import (
-	"io"
-
-	"github.com/stowage-k8s/stowage/internal/report"
+	"fmt"
+	"math"
+	"slices"
 )
 
 // Figure is one thing measured.
 type Figure struct {
-	// Case is the case's name and the number of nodes, as in "skew/200".
+	// Case is the case's name and its size, as in "skew/200".
 	Case    string `json:"case"`
 	Subject string `json:"subject"`
 	Metric  string `json:"metric"`
@@ -18,12 +19,86 @@ type Figure struct {
 	Unit  string  `json:"unit"`
 	Min   float64 `json:"min,omitempty"`
 	Max   float64 `json:"max,omitempty"`
+	// Samples are what each round measured, in the order of the rounds: those of the
+	// subjects of a case were taken in turns.
+	Samples []float64 `json:"samples,omitempty"`
+	// Better says which way is better; without it the figure is only information.
+	Better Direction `json:"better,omitempty"`
 }
 
-// WriteJSON writes the figures as a list.
-func WriteJSON(out io.Writer, figures []Figure) error { return report.WriteJSON(out, figures) }
+// Direction is the way in which a figure gets better.
+type Direction string
 
-// WriteFile writes the figures to a file, whole or not at all.
-func WriteFile(path string, figures []Figure) error {
-	return report.WriteFile(path, func(out io.Writer) error { return WriteJSON(out, figures) })
+// The ways in which a figure may get better.
+const (
+	Lower  Direction = "lower"
+	Higher Direction = "higher"
+)
+
+// Of completes the figure from what was measured round by round.
+func (f Figure) Of(samples ...float64) Figure {
+	f.Samples = slices.Clone(samples)
+	f.Value, f.Min, f.Max = Median(samples), slices.Min(samples), slices.Max(samples)
+	return f
+}
+
+// Rounded returns the figure with so many digits after the point.
+func (f Figure) Rounded(digits int) Figure {
+	power := math.Pow10(digits)
+	round := func(v float64) float64 { return math.Round(v*power) / power }
+	f.Value, f.Min, f.Max = round(f.Value), round(f.Min), round(f.Max)
+	f.Samples = slices.Clone(f.Samples)
+	for i, v := range f.Samples {
+		f.Samples[i] = round(v)
+	}
+	return f
+}
+
+// Median returns the value in the middle, or the mean of the two there; NaN of none.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// Find returns the figure of a case, a subject and a metric.
+func Find(figures []Figure, name, subject, metric string) (Figure, bool) {
+	i := slices.IndexFunc(figures, func(f Figure) bool {
+		return f.Case == name && f.Subject == subject && f.Metric == metric
+	})
+	if i < 0 {
+		return Figure{}, false
+	}
+	return figures[i], true
+}
+
+// Cases and Subjects return each name once, in the order in which they come.
+func Cases(figures []Figure) []string {
+	return names(figures, func(f Figure) string { return f.Case })
+}
+
+// Subjects returns the names of those who were measured.
+func Subjects(figures []Figure) []string {
+	return names(figures, func(f Figure) string { return f.Subject })
+}
+
+func names(figures []Figure, of func(Figure) string) []string {
+	var all []string
+	for _, f := range figures {
+		if name := of(f); !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// String says it in one line.
+func (f Figure) String() string {
+	return fmt.Sprintf("%s, %s: %s %g %s", f.Case, f.Subject, f.Metric, f.Value, f.Unit)
 }

@@ -197,7 +197,7 @@ func (r *runner) packing(ctx context.Context, c Comparison) ([]figure.Figure, er
 	}
 	bound := (&cluster.Snapshot{Nodes: r.scenario.nodes}).LowerBound(pods)
 	return []figure.Figure{
-		{Case: c.Case.String(), Subject: r.subject.Name, Metric: nodesUsed, Value: float64(len(used)), Unit: "count"},
+		{Case: c.Case.String(), Subject: r.subject.Name, Metric: nodesUsed, Value: float64(len(used)), Unit: "count", Better: figure.Lower},
 		{Case: c.Case.String(), Subject: r.subject.Name, Metric: lowerBound, Value: float64(bound), Unit: "count"},
 	}, nil
 }

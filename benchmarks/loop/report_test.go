@@ -1,9 +1,6 @@
 package loop
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,50 +51,6 @@ stowage: plain/nodes=15000/fill=98 costs 1.05 times what plain/nodes=15000/fill=
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)
-	}
-}
-
-func TestWriteFile(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "loop.json")
-	if err := os.WriteFile(path, []byte("what was there before"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := figure.WriteFile(path, exampleFigures); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []figure.Figure
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(exampleFigures, got); diff != "" {
-		t.Errorf("figures (-written +read):\n%s", diff)
-	}
-	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
-		t.Errorf("the folder has %v, error %v, want the file alone", files, err)
-	}
-	if err := figure.WriteFile(filepath.Join(dir, "missing", "loop.json"), exampleFigures); err == nil {
-		t.Error("no error where the folder is missing")
-	}
-}
-
-func TestMedian(t *testing.T) {
-	tests := []struct {
-		values []float64
-		want   float64
-	}{
-		{[]float64{7}, 7},
-		{[]float64{9, 1, 2}, 2},
-		{[]float64{9, 1, 2, 4}, 3},
-	}
-	for _, tt := range tests {
-		if got := median(tt.values); got != tt.want {
-			t.Errorf("the median of %v is %v, want %v", tt.values, got, tt.want)
-		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/config"
 )
 
@@ -24,6 +25,8 @@ const candidateNodes = "CandidateNodes"
 // Subject is a way to configure the scheduler.
 type Subject struct {
 	Name string
+	// settings says in words how it is set.
+	settings string
 	// configuration returns a configuration with a single profile.
 	configuration func() (*schedulerconfig.KubeSchedulerConfiguration, error)
 }
@@ -31,17 +34,31 @@ type Subject struct {
 // Subjects are the ways that are compared.
 func Subjects() []Subject {
 	return []Subject{
-		{stowage, shipped},
-		{exhaustive, func() (*schedulerconfig.KubeSchedulerConfiguration, error) {
+		{stowage, "the profile stowage of the shipped configuration", shipped},
+		{exhaustive, "the same without CandidateNodes, which has it look at all nodes one by one", func() (*schedulerconfig.KubeSchedulerConfiguration, error) {
 			cfg, err := shipped()
 			if err == nil {
 				disable(cfg.Profiles[0].Plugins, candidateNodes)
 			}
 			return cfg, err
 		}},
-		{upstream, func() (*schedulerconfig.KubeSchedulerConfiguration, error) { return decode([]byte(upstreamDefault)) }},
-		{"most-allocated", func() (*schedulerconfig.KubeSchedulerConfiguration, error) { return decode([]byte(mostAllocated)) }},
+		{upstream, "kube-scheduler's default profile, with its sample of nodes", func() (*schedulerconfig.KubeSchedulerConfiguration, error) { return decode([]byte(upstreamDefault)) }},
+		{"most-allocated", "the default profile with MostAllocated and without NodeResourcesBalancedAllocation", func() (*schedulerconfig.KubeSchedulerConfiguration, error) { return decode([]byte(mostAllocated)) }},
 	}
+}
+
+// Described says of each subject which version it is, and how it is set.
+func Described() []figure.Subject {
+	var all []figure.Subject
+	here := figure.Here()
+	for _, s := range Subjects() {
+		of := "Kubernetes " + here.Kubernetes
+		if s.Name == stowage || s.Name == exhaustive {
+			of = "Stowage " + here.Stowage
+		}
+		all = append(all, figure.Subject{Name: s.Name, Version: of, Settings: s.settings})
+	}
+	return all
 }
 
 const (

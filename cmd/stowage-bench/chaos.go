@@ -69,16 +69,17 @@ func (f *chaosFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	live := report.NewLive(os.Stderr)
+	recording := f.results.begin("chaos", f.quick, chaos.Described())
 	figures, err := chaos.Run(cmd.Context(), cases, size, chaos.Options{
 		Seed: f.seed, Binary: f.binary, LogDir: f.logDir,
 		Progress: live.Show,
 		Note:     func(line string) { live.Println(line) },
-		Finished: f.results.keep,
+		Finished: recording.keep,
 	})
 	if len(figures) == 0 {
 		return err
 	}
-	return errors.Join(err, f.results.show(cmd.OutOrStdout(), figures, chaos.WriteTable))
+	return errors.Join(err, recording.show(cmd.OutOrStdout(), chaos.WriteTable))
 }
 
 // choose returns what the flags choose.

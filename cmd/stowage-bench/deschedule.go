@@ -71,16 +71,17 @@ func (f *descheduleFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	live := report.NewLive(os.Stderr)
+	recording := f.results.begin("deschedule", f.quick, deschedule.Described())
 	figures, err := deschedule.Run(cmd.Context(), comparisons, subjects, deschedule.Options{
 		Seed: f.seed, LogDir: f.logDir,
 		Progress: live.Show,
 		Note:     func(line string) { live.Println(line) },
-		Finished: f.results.keep,
+		Finished: recording.keep,
 	})
 	if len(figures) == 0 {
 		return err
 	}
-	return errors.Join(err, f.results.show(cmd.OutOrStdout(), figures, deschedule.WriteTable))
+	return errors.Join(err, recording.show(cmd.OutOrStdout(), deschedule.WriteTable))
 }
 
 // choose returns what the flags choose.

@@ -86,14 +86,15 @@ func (f *loopFlags) run(cmd *cobra.Command) error {
 		defer profile.Close()
 		opts.Profile = profile
 	}
+	recording := f.results.begin("loop", f.quick, loop.Described())
 	figures, err := loop.Run(cmd.Context(), comparisons, opts)
 	if err != nil {
 		return err
 	}
-	if err := f.results.keep(figures); err != nil {
+	if err := recording.keep(figures); err != nil {
 		return err
 	}
-	return f.results.show(cmd.OutOrStdout(), figures, loop.WriteTables)
+	return recording.show(cmd.OutOrStdout(), loop.WriteTables)
 }
 
 // comparisons returns what the flags choose.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,12 +91,15 @@ func TestOneCase(t *testing.T) {
 	if diff := cmp.Diff(stdout, string(written)); diff != "" {
 		t.Errorf("results (-shown +written):\n%s", diff)
 	}
-	var figures []figure.Figure
-	if err := json.Unmarshal(written, &figures); err != nil {
+	results, err := figure.ReadFile(filepath.Join("out", "bench", "loop.json"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	if results.Benchmark != "loop" || results.Environment.Cores == 0 || len(results.Subjects) == 0 {
+		t.Errorf("what was measured, where and of whom is not all known: %+v", results)
+	}
 	var got []string
-	for _, f := range figures {
+	for _, f := range results.Figures {
 		got = append(got, strings.Join([]string{f.Case, f.Subject, f.Metric, f.Unit}, " "))
 	}
 	want := []string{"taints/nodes=1000/fill=90 default cpu_us_per_pod us", "taints/nodes=1000/fill=90 default allocs_per_pod count"}

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -49,22 +52,61 @@ func (f *resultFlags) prepare(logDir string) error {
 	return nil
 }
 
-// keep writes figures to the file.
-func (f *resultFlags) keep(figures []figure.Figure) error {
-	if err := figure.WriteFile(f.file, figures); err != nil {
+// recording is the results of a benchmark that runs, which are in the file as far as it
+// has got.
+type recording struct {
+	flags   *resultFlags
+	results figure.Results
+}
+
+// begin begins to record a benchmark. The name is also that of its make target, after
+// "bench-".
+func (f *resultFlags) begin(name string, quick bool, subjects []figure.Subject) *recording {
+	return &recording{flags: f, results: figure.Results{
+		Benchmark: name, Command: command(name, os.Args), Quick: quick,
+		Began: time.Now().UTC(), Environment: figure.Here(), Subjects: subjects,
+	}}
+}
+
+// command returns what runs the benchmark again, as somebody would type it.
+func command(name string, args []string) string {
+	again := "make bench-" + name
+	i := slices.Index(args, name)
+	if i < 0 || i == len(args)-1 {
+		return again
+	}
+	var quoted []string
+	for _, arg := range args[i+1:] {
+		if strings.ContainsAny(arg, " \t\"'$`\\*?;&|<>()") {
+			arg = strconv.Quote(arg)
+		}
+		quoted = append(quoted, arg)
+	}
+	return again + " ARGS='" + strings.Join(quoted, " ") + "'"
+}
+
+// keep writes what has been measured so far to the file.
+func (r *recording) keep(figures []figure.Figure) error {
+	r.results.Figures = figures
+	return r.write()
+}
+
+func (r *recording) write() error {
+	r.results.Seconds = math.Round(time.Since(r.results.Began).Seconds())
+	if err := figure.WriteFile(r.flags.file, r.results); err != nil {
 		return fmt.Errorf("--output-file: %w", err)
 	}
 	return nil
 }
 
-// show writes figures to the screen, as the benchmark's own table unless as JSON.
-func (f *resultFlags) show(out io.Writer, figures []figure.Figure, table func(io.Writer, []figure.Figure) error) error {
-	if f.output == "json" {
-		return figure.WriteJSON(out, figures)
+// show writes the results to the screen, as the benchmark's own table unless as JSON.
+func (r *recording) show(out io.Writer, table func(io.Writer, []figure.Figure) error) error {
+	if r.flags.output == "json" {
+		return figure.WriteJSON(out, r.results)
 	}
-	if err := table(out, figures); err != nil {
+	if err := table(out, r.results.Figures); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "written to %s\n", f.file)
+	_, err := fmt.Fprintf(out, "written to %s\n", r.flags.file)
 	return err
 }

@@ -41,6 +41,7 @@ func (t *trial) lose(name string, run int, args ...string) ([]measured, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.opts.Timelines(timelines(fmt.Sprintf("%s/%d", name, len(before)), out.journal))
 	left, err := t.leftovers(before)
 	if err != nil {
 		return nil, err

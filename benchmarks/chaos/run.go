@@ -88,6 +88,8 @@ type Options struct {
 	LogDir string
 	// Progress is shown where the run is; Note is told what is to stay on the screen.
 	Progress, Note func(string)
+	// Timelines gets what is for charts, as soon as it is there.
+	Timelines func([]figure.Series)
 	// Finished gets all figures so far, after each case.
 	Finished func([]figure.Figure) error
 }

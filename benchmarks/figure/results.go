@@ -44,11 +44,23 @@ type Series struct {
 	// Chart is the title of the chart that draws it, with all series of the same title.
 	Chart string `json:"chart"`
 	Name  string `json:"name"`
-	X     Axis   `json:"x"`
-	Y     Axis   `json:"y"`
-	// Points are pairs of x and y, by ascending x.
+	// Kind is what is drawn: a line unless it says something else.
+	Kind Kind `json:"kind,omitempty"`
+	X    Axis `json:"x"`
+	Y    Axis `json:"y"`
+	// Points are pairs of x and y, by ascending x; of events x counts, and windows are from x
+	// to y.
 	Points [][2]float64 `json:"points"`
 }
+
+// Kind is how a series is drawn.
+type Kind string
+
+// Marks at moments, and stretches that are shaded: neither has an axis y of its own.
+const (
+	Events  Kind = "events"
+	Windows Kind = "windows"
+)
 
 // Axis says what is along an axis.
 type Axis struct {

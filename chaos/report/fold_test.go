@@ -3,7 +3,6 @@ package report
 import (
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -239,18 +238,22 @@ func TestSteps(t *testing.T) {
 		if got := *mean(list, end); math.Abs(got-sum/end) > 0.001 {
 			t.Fatalf("the mean is %g, want %g", got, sum/end)
 		}
-		var points []point
+		var points [][2]float64
 		for _, m := range list {
-			points = append(points, point{m.Seconds, m.Percent / 100})
+			points = append(points, [2]float64{m.Seconds, m.Percent})
 		}
-		// A long run makes many moments fall into a pixel.
+		// A long run makes many moments fall into one slot.
 		squeeze := float64(rapid.IntRange(1, 50).Draw(t, "squeeze"))
-		path := steps(points, end*squeeze)
-		if want := plotBottom - int(math.Round(lowest/100*(plotBottom-plotTop))); !strings.Contains(path, "V"+strconv.Itoa(want)) && !strings.HasPrefix(path, "M40 "+strconv.Itoa(want)) {
-			t.Fatalf("%s does not go down to %d", path, want)
+		drawn := thinned(points, end*squeeze)
+		least := math.Inf(1)
+		for _, p := range drawn {
+			least = min(least, p[1])
 		}
-		if strings.Count(path, "V") > 2*(plotRight-plotLeft+1) {
-			t.Fatalf("%s is long", path)
+		if least != lowest {
+			t.Fatalf("%v goes down to %g, want %g", drawn, least, lowest)
+		}
+		if last := drawn[len(drawn)-1]; len(drawn) > 2*(slots+1) || last[0] != end*squeeze || last[1] != points[len(points)-1][1] {
+			t.Fatalf("%d points are drawn, and %v is the last", len(drawn), last)
 		}
 	})
 }

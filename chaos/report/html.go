@@ -1,72 +1,89 @@
 package report
 
 import (
-	_ "embed"
-	"html/template"
+	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/stowage-k8s/stowage/internal/page"
 )
 
 // longestOnPage is the most rows of a table of a page but for that of the workloads, which
 // has all: browsers crawl beyond.
 const longestOnPage = 1000
 
-//go:embed page.html
-var pageSource string
-
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"long": long, "gallery": newGallery}).Parse(pageSource))
-
-// long says whether a cell is text that may wrap, rather than a name.
-func long(cell string) bool { return utf8.RuneCountInString(cell) > 40 }
-
-// gallery is charts with a title, and what the colours stand for.
-type gallery struct {
-	Title  string
-	Keys   []key
-	Charts []chart
-}
-
-// key is what a colour stands for.
-type key struct{ Class, Text string }
-
-func newGallery(title string, charts []chart, keys ...string) gallery {
-	g := gallery{Title: title, Charts: charts}
-	for i := 0; i+1 < len(keys); i += 2 {
-		g.Keys = append(g.Keys, key{keys[i], keys[i+1]})
-	}
-	return g
-}
-
-// tableOnPage is a table, cut where a browser would crawl.
-type tableOnPage struct {
-	sheet
-	// More says how many rows are left out, if any are.
-	More string
-}
-
 // html returns the report as a page.
 func (r *Report) html() (string, error) {
-	content := struct {
-		Headline, Facts                               string
-		Alarm                                         bool
-		Remarks                                       []string
-		Tables                                        []tableOnPage
-		Timeline, Histogram, Availability, Allowances []chart
-		Drawn, Workloads                              int
-	}{
-		Headline: clean(r.headline()), Facts: clean(r.facts()), Alarm: r.Verdict != "held", Remarks: r.remarks(),
-		Timeline: r.timeline(), Histogram: r.histogram(), Availability: r.availability(), Allowances: r.allowances(),
-		Workloads: len(r.Workloads),
+	p := page.Page{
+		Product: "Stowage chaos", Title: r.headline(), Alarm: r.Verdict != "held", Subtitle: r.facts(), Remarks: r.remarks(), Headlines: r.cards(),
 	}
-	content.Drawn = len(content.Availability)
-	for i, s := range r.sheets(true) {
-		t := tableOnPage{sheet: s}
-		if len(s.Rows) > longestOnPage && i != workloadSheet {
-			t.Rows, t.More = s.Rows[:longestOnPage], left(len(s.Rows)-longestOnPage)
+	add := func(title string, charts []page.Chart, text ...string) {
+		if len(charts) > 0 {
+			p.Sections = append(p.Sections, page.Section{Title: title, Charts: charts, Text: text})
 		}
-		content.Tables = append(content.Tables, t)
+	}
+	add("When", r.timeline())
+	availability := r.availability()
+	var left []string
+	if drawn := len(availability); drawn < len(r.Workloads) {
+		left = append(left, fmt.Sprintf("The %d with the lowest floor of %d are drawn; all are in the table.", drawn, len(r.Workloads)))
+	}
+	add("Ready pods", availability, left...)
+	add("Disruptions that budgets allow", r.allowances())
+	for i, s := range r.sheets(true) {
+		if len(s.Rows) > 0 {
+			p.Sections = append(p.Sections, tableSection(s, i == workloadSheet))
+		}
 	}
 	var b strings.Builder
-	err := page.Execute(&b, content)
+	err := p.Write(&b)
 	return b.String(), err
+}
+
+// tableSection is a section with a table, cut where a browser would crawl.
+func tableSection(s sheet, whole bool) page.Section {
+	title, rest, _ := strings.Cut(s.Title, ", ")
+	t := page.Table{Title: title, Header: s.Header, Rows: s.Rows}
+	if len(t.Rows) > longestOnPage && !whole {
+		t.Rows, t.After = s.Rows[:longestOnPage], left(len(s.Rows)-longestOnPage)
+	}
+	section := page.Section{Title: title, Tables: []page.Table{t}}
+	if rest != "" {
+		section.Text = []string{upperFirst(rest) + "."}
+	}
+	return section
+}
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// cards are the figures that matter most; none where nothing was done.
+func (r *Report) cards() []page.Headline {
+	t := r.Totals
+	if r.Run.DryRun || len(r.losses) == 0 {
+		return nil
+	}
+	list := []page.Headline{{
+		Value: count(t.Drawn+t.Others, "pod"), What: fmt.Sprintf("lost: %d that the run chose, and %d besides", t.Drawn, t.Others),
+	}}
+	if t.Recovery.P50 != nil {
+		list = append(list, page.Headline{
+			Value: seconds(*t.Recovery.P50), What: "until half of them had a ready replacement", Noise: "99 of 100: " + t.Recovery.write(t.Recovery.P99),
+		})
+	}
+	if len(r.Workloads) > 0 && r.Workloads[0].Floor != nil {
+		w := r.Workloads[0]
+		list = append(list, page.Headline{Value: percent(w.Floor.Percent), What: "of its pods were ready at the worst moment of " + w.Workload, Noise: fmt.Sprintf("after %s", seconds(w.Floor.Seconds))})
+	}
+	broken := 0
+	for _, b := range r.Budgets {
+		if b.Broken {
+			broken++
+		}
+	}
+	if len(r.Budgets) > 0 {
+		list = append(list, page.Headline{Value: fmt.Sprint(broken), What: fmt.Sprintf("of %s that changed were broken", count(len(r.Budgets), "budget"))})
+	}
+	if p := r.Prediction; p != nil {
+		list = append(list, page.Headline{Value: percent(p.Percent), What: fmt.Sprintf("of what was predicted came true: %d of %s", p.Right, count(p.Statements, "statement"))})
+	}
+	return list
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/benchmarks/chaos"
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -74,6 +75,9 @@ func (f *chaosFlags) run(cmd *cobra.Command) error {
 		Seed: f.seed, Binary: f.binary, LogDir: f.logDir,
 		Progress: live.Show,
 		Note:     func(line string) { live.Println(line) },
+		Timelines: func(series []figure.Series) {
+			recording.results.Series = append(recording.results.Series, series...)
+		},
 		Finished: recording.keep,
 	})
 	if len(figures) == 0 {

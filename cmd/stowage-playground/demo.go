@@ -11,7 +11,7 @@ import (
 
 func newDemoCommand() *cobra.Command {
 	flags := startFlags{}
-	keep := false
+	keep, reportDir := false, ""
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show Stowage at work on a playground of its own",
@@ -24,6 +24,7 @@ and takes a zone down, and reports what the workloads made of it.
 The exit code is 0 only if every pod that fits is running, and no budget was broken.`,
 		Example: `  stowage-playground demo
   stowage-playground demo --nodes 100
+  stowage-playground demo --report-dir out/demo
   stowage-playground demo --keep    # and look around with kubectl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,7 +33,7 @@ The exit code is 0 only if every pod that fits is running, and no budget was bro
 				return err
 			}
 			live := report.NewLive(os.Stdout)
-			if err := demo.Run(cmd.Context(), demo.Options{Playground: opts, Keep: keep}, live); err != nil {
+			if err := demo.Run(cmd.Context(), demo.Options{Playground: opts, Keep: keep, ReportDir: reportDir}, live); err != nil {
 				return interrupted(err)
 			}
 			live.Println("\nstopped: nothing is left behind")
@@ -41,5 +42,7 @@ The exit code is 0 only if every pod that fits is running, and no budget was bro
 	}
 	flags.addTo(cmd)
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave everything up at the end, until Ctrl-C")
+	cmd.Flags().StringVar(&reportDir, "report-dir", "", "folder to write a report to, as HTML: index.html, and those of stowage-chaos")
+	_ = cmd.MarkFlagDirname("report-dir")
 	return cmd
 }

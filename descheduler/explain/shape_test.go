@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/internal/page/pagetest"
 )
 
 // many is a plan of more moves than a table or a page has rows.
@@ -37,8 +38,8 @@ func TestLongTables(t *testing.T) {
 		{name: "a table of as many rows as it may have", format: Table, moves: longest, row: "default/pod-", want: longest},
 		{name: "a table of one more", format: Table, moves: longest + 1, row: "default/pod-", want: longest, more: "… and 1 more (-o wide or json shows all)"},
 		{name: "a wide table has all", format: Wide, moves: longest + 1, row: "default/pod-", want: longest + 1},
-		{name: "a page of as many rows as it may have", format: HTML, moves: longestOnPage, row: "<td>default/pod-", want: longestOnPage},
-		{name: "a page of more", format: HTML, moves: longestOnPage + 950, row: "<td>default/pod-", want: longestOnPage, more: "… and 950 more (-o wide or json shows all)"},
+		{name: "a page of as many rows as it may have", format: HTML, moves: longestOnPage, row: `<th scope="row">default/<wbr>pod-`, want: longestOnPage},
+		{name: "a page of more", format: HTML, moves: longestOnPage + 950, row: `<th scope="row">default/<wbr>pod-`, want: longestOnPage, more: "… and 950 more (-o wide or json shows all)"},
 		{name: "a program gets all", format: JSON, moves: longestOnPage + 1, row: `"name": "pod-`, want: longestOnPage + 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,24 +57,23 @@ func TestLongTables(t *testing.T) {
 	}
 }
 
-// TestPage checks what keeps a page safe and narrow: it loads and runs nothing, and
-// tables scroll by themselves.
+// TestPage looks at pages as browsers show them.
 func TestPage(t *testing.T) {
-	for name, doc := range documents() {
+	browser := pagetest.Start(t)
+	for name, views := range map[string][]pagetest.View{"carried": pagetest.Views(pagetest.Phone, pagetest.Paper), "hostile": {pagetest.Phone}} {
 		var b strings.Builder
-		if err := Write(&b, HTML, doc); err != nil {
+		if err := Write(&b, HTML, documents()[name]); err != nil {
 			t.Fatal(err)
 		}
-		html := b.String()
-		if found := regexp.MustCompile(`(?i)<(script|img|link|iframe|object|base|form)|<[^>]*\s(src|href|on\w+)=|url\(|@import`).FindAllString(html, -1); found != nil {
-			t.Errorf("%s loads or runs something: %q", name, found)
-		}
-		scrolling := regexp.MustCompile(`<div class="scroll"[^>]*><table>`).FindAllString(html, -1)
-		if len(scrolling) != strings.Count(html, "<table") {
-			t.Errorf("%s: %d of %d tables scroll", name, len(scrolling), strings.Count(html, "<table"))
-		}
-		if !strings.Contains(html, `<meta name="viewport" content="width=device-width`) {
-			t.Errorf("%s is laid out for a desktop", name)
+		for _, view := range views {
+			tab := browser.Open(t, "descheduler-"+name, b.String(), view)
+			want := map[string]int{"carried": 2}[name]
+			if n := tab.Count(".chart svg"); n != want {
+				t.Errorf("%s, %v: %d charts, want %d", name, view, n, want)
+			}
+			if n := tab.Count("img"); n != 0 {
+				t.Errorf("%s, %v: %d images", name, view, n)
+			}
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (s sheet) text(wide bool) string {
 	}
 	text := layOut(append([][]string{s.Header}, rows...))
 	if more > 0 {
-		text += fmt.Sprintf("… and %d more (-o wide or json shows all)\n", more)
+		text += left(more) + "\n"
 	}
 	return text
 }
@@ -84,6 +84,9 @@ func layOut(rows [][]string) string {
 	w.Flush()
 	return b.String()
 }
+
+// left says how many rows are not shown.
+func left(more int) string { return fmt.Sprintf("… and %d more (-o wide or json shows all)", more) }
 
 // clean keeps what came with a pod or an error from moving the terminal's cursor.
 func clean(s string) string {

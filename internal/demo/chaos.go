@@ -76,7 +76,7 @@ func (d *demo) disturb(ctx context.Context, title, lap string, args ...string) e
 		d.live.Println(string(text))
 	}
 	d.laps.Lap("%s", lap)
-	return errors.Join(program.Err(), err)
+	return errors.Join(program.Err(), err, d.chaosPage(ctx, title, chaosProgram+"-"+args[0]+".html", journal))
 }
 
 // chaosGrace is how long stowage-chaos may take to put everything back.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/internal/manifests"
+	"github.com/stowage-k8s/stowage/internal/page"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
@@ -22,6 +24,8 @@ type Options struct {
 	Playground playground.Options
 	// Keep leaves everything up at the end, until the context ends.
 	Keep bool
+	// ReportDir is the folder that takes the report, in HTML; empty for none.
+	ReportDir string
 }
 
 // demo is one run of the demo.
@@ -35,6 +39,10 @@ type demo struct {
 	laps     report.Laps
 	// abort ends the run for the reason given.
 	abort context.CancelCauseFunc
+	// reportDir takes the report: what the acts have told so far.
+	reportDir string
+	headlines []page.Headline
+	sections  []page.Section
 	// ends undo what the acts have started.
 	ends []func()
 }
@@ -50,7 +58,12 @@ func Run(ctx context.Context, opts Options, live *report.Live) error {
 			return err
 		}
 	}
-	d := &demo{live: live}
+	if opts.ReportDir != "" {
+		if err := os.MkdirAll(opts.ReportDir, 0o755); err != nil {
+			return fmt.Errorf("the folder for the report: %w", err)
+		}
+	}
+	d := &demo{live: live, reportDir: opts.ReportDir}
 	d.laps.Start()
 	live.Println("A control plane and its nodes")
 	opts.Playground.Progress = func(s playground.Step) { live.Step(s.String(), s.Interim) }
@@ -93,7 +106,7 @@ func (d *demo) acts(ctx context.Context) error {
 		return err
 	}
 	d.live.Println(d.laps.String())
-	return nil
+	return d.writePage()
 }
 
 // explain prefers the reason why the context ended to what failed because of it.

@@ -2,7 +2,9 @@ package demo
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -46,7 +48,8 @@ func TestDemo(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	raw, err := exec.CommandContext(ctx, binary, "demo", "--name", "tested-demo", "--nodes", "110").CombinedOutput()
+	reports := t.TempDir()
+	raw, err := exec.CommandContext(ctx, binary, "demo", "--name", "tested-demo", "--nodes", "110", "--report-dir", reports).CombinedOutput()
 	out := string(raw)
 	if err != nil {
 		t.Fatalf("demo: %v\n%s", err, out)
@@ -79,6 +82,31 @@ func TestDemo(t *testing.T) {
 	}
 	checkRebalancing(t, out, figures)
 	checkChaos(t, out, figures)
+	checkReports(t, reports, used)
+}
+
+// checkReports checks that the files tell the same.
+func checkReports(t *testing.T, dir string, used []int) {
+	t.Helper()
+	for name, says := range map[string][]string{
+		pageName: {
+			"cpu requested on each node", "Replicas of shop", "A second plan has nothing to do", "stowage-chaos-evict.html",
+			strconv.Itoa(used[1]) + " nodes", "instead of " + strconv.Itoa(used[0]) + " for the 806 pods",
+		},
+		"stowage-chaos-evict.html": {"held"},
+		"stowage-chaos-zone.html":  {"held"},
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, want := range says {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s does not say %q", name, want)
+			}
+		}
+	}
 }
 
 // checkChaos checks the two reports of stowage-chaos that the demo shows.

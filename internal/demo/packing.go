@@ -69,6 +69,9 @@ func (d *demo) pack(ctx context.Context) error {
 	}
 	d.laps.Lap("%d pods placed by the two and Running", after.all.Placed)
 	d.live.Println(packingSummary(before, after))
+	headlines, section := pageOfPacking(before, after)
+	d.headlines = append(d.headlines, headlines...)
+	d.tell(section)
 	return errors.Join(before.verdict(), after.verdict())
 }
 

@@ -76,6 +76,7 @@ func (d *demo) preempt(ctx context.Context) error {
 		d.laps.Lap("two workloads that may use preemptible nodes: %s", step.title)
 	}
 	d.live.Println(preemptSummary(workloads, stages))
+	d.tell(pageOfPreemption(workloads, stages))
 	var errs []error
 	for _, s := range stages {
 		errs = append(errs, s.verdict(workloads))
@@ -278,6 +279,16 @@ func (d *demo) rolledOut(ctx context.Context, workloads []workload) error {
 
 // preemptSummary shows the stages of each workload.
 func preemptSummary(workloads []workload, stages []stage) string {
+	var b strings.Builder
+	for _, w := range workloads {
+		fmt.Fprintf(&b, "\nReplicas of %s (%s)\n%s", w.app, policies[w.app].said, report.Table(preemptRows(w, stages)))
+	}
+	b.WriteString("\nzone-…  replicas on demand + preemptible in that zone\n")
+	return b.String()
+}
+
+// preemptRows has a row for each stage of a workload.
+func preemptRows(w workload, stages []stage) [][]string {
 	zones := sets.New[string]()
 	for _, s := range stages {
 		for _, at := range s.at {
@@ -287,21 +298,15 @@ func preemptSummary(workloads []workload, stages []stage) string {
 		}
 	}
 	sorted := sets.List(zones)
-	var b strings.Builder
-	for _, w := range workloads {
-		fmt.Fprintf(&b, "\nReplicas of %s (%s)\n", w.app, policies[w.app].said)
-		header := []string{"", "Running", "on demand", "at least", "preemptible", "at most"}
-		rows := [][]string{append(header, sorted...)}
-		for _, s := range stages {
-			preemptible, most := s.preemptibleCount(w.app), policies[w.app].most
-			row := []string{s.title, strconv.Itoa(s.running[w.app]), strconv.Itoa(s.total(w.app) - preemptible), strconv.Itoa(w.pods - most), strconv.Itoa(preemptible), strconv.Itoa(most)}
-			for _, zone := range sorted {
-				row = append(row, fmt.Sprintf("%d + %d", s.at[w.app][place{false, zone}], s.at[w.app][place{true, zone}]))
-			}
-			rows = append(rows, row)
+	header := []string{"", "Running", "on demand", "at least", "preemptible", "at most"}
+	rows := [][]string{append(header, sorted...)}
+	for _, s := range stages {
+		preemptible, most := s.preemptibleCount(w.app), policies[w.app].most
+		row := []string{s.title, strconv.Itoa(s.running[w.app]), strconv.Itoa(s.total(w.app) - preemptible), strconv.Itoa(w.pods - most), strconv.Itoa(preemptible), strconv.Itoa(most)}
+		for _, zone := range sorted {
+			row = append(row, fmt.Sprintf("%d + %d", s.at[w.app][place{false, zone}], s.at[w.app][place{true, zone}]))
 		}
-		b.WriteString(report.Table(rows))
+		rows = append(rows, row)
 	}
-	b.WriteString("\nzone-…  replicas on demand + preemptible in that zone\n")
-	return b.String()
+	return rows
 }

@@ -85,6 +85,7 @@ func (d *demo) rebalance(ctx context.Context) error {
 	}
 	d.laps.Lap("a second plan")
 	d.live.Println(r.summary(workloads))
+	d.tell(pageOfRebalancing(r, workloads))
 	var left outcome
 	if err := d.measure(ctx, workloads, &left); err != nil {
 		return err

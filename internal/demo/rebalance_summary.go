@@ -30,6 +30,8 @@ type rebalancing struct {
 type scene struct {
 	title string
 	skew  skew
+	// used is how much cpu is requested of each node without taints, in percent.
+	used []float64
 	// running counts the replicas that run and are not on their way out.
 	running int
 	// at counts the replicas by workload and zone.
@@ -70,7 +72,7 @@ func (d *demo) scene(ctx context.Context, title string, workloads []workload) (s
 
 func (d *demo) sceneOf(title string, snapshot *cluster.Snapshot) scene {
 	counted := d.count(title, snapshot)
-	s := scene{title: title, skew: skewOf(snapshot), at: map[string]map[string]int{}}
+	s := scene{title: title, skew: skewOf(snapshot), used: utilisation(snapshot, untainted), at: map[string]map[string]int{}}
 	for app, places := range counted.at {
 		s.at[app] = map[string]int{}
 		for p, n := range places {
@@ -128,16 +130,24 @@ func (r rebalancing) verdict(workloads []workload) error {
 
 // summary shows what came of it.
 func (r rebalancing) summary(workloads []workload) string {
-	var b strings.Builder
+	return fmt.Sprintf("\nCPU requested of the nodes without taints, in percent of what each has\n%s"+
+		"\nReplicas while stowage-descheduler ran, and by zone\n%s\n%s", report.Table(r.skewRows()), report.Table(r.workloadRows(workloads)), r.carried())
+}
+
+func (r rebalancing) skewRows() [][]string {
 	rows := [][]string{{"", "nodes", "empty", "mean", "standard deviation", "fullest"}}
 	for _, s := range r.scenes {
 		rows = append(rows, []string{s.title, strconv.Itoa(s.skew.nodes), strconv.Itoa(s.skew.empty),
 			fmt.Sprintf("%.1f %%", s.skew.mean), fmt.Sprintf("%.1f points", s.skew.deviation), fmt.Sprintf("%.1f %%", s.skew.fullest)})
 	}
-	fmt.Fprintf(&b, "\nCPU requested of the nodes without taints, in percent of what each has\n%s", report.Table(rows))
-	fmt.Fprintf(&b, "\nReplicas while stowage-descheduler ran, and by zone\n%s", r.workloadTable(workloads))
+	return rows
+}
+
+// carried says how many evictions there were, and what a second plan says.
+func (r rebalancing) carried() string {
+	var b strings.Builder
 	carried := r.run.Summary.Carried
-	fmt.Fprintf(&b, "\n%d evictions in %d waves: %d landed where they are no better, %d on the node they came from\n",
+	fmt.Fprintf(&b, "%d evictions in %d waves: %d landed where they are no better, %d on the node they came from\n",
 		carried.Evicted, r.run.Result.Waves, carried.Useless, carried.Returned)
 	if second := r.second.Summary; second.Moves == 0 {
 		fmt.Fprintf(&b, "A second plan has nothing to do: %d candidates stay\n", second.Staying)
@@ -147,7 +157,7 @@ func (r rebalancing) summary(workloads []workload) string {
 	return b.String()
 }
 
-func (r rebalancing) workloadTable(workloads []workload) string {
+func (r rebalancing) workloadRows(workloads []workload) [][]string {
 	before, after := r.beforeAndAfter()
 	zones := sets.New[string]()
 	for _, w := range workloads {
@@ -163,5 +173,5 @@ func (r rebalancing) workloadTable(workloads []workload) string {
 		}
 		rows = append(rows, row)
 	}
-	return report.Table(rows)
+	return rows
 }

@@ -41,6 +41,8 @@ type outcome struct {
 	// refused counts the pods that their node had no room for, as it happens when
 	// two schedulers choose it at the same moment; their controllers replaced them.
 	refused int
+	// used is how much cpu is requested of each node, in percent.
+	used []float64
 }
 
 // round applies the workloads and waits until all pods run, or until nothing
@@ -125,6 +127,7 @@ func (d *demo) measure(ctx context.Context, workloads []workload, o *outcome) er
 			o.notRunning++
 		}
 	}
+	o.used = utilisation(snapshot, func(*corev1.Node) bool { return true })
 	o.overlooked = len(snapshot.Overlooked())
 	o.packing = snapshot.Packing(func(pod *corev1.Pod) bool { return stowage[pod.Labels["app"]] })
 	o.all = snapshot.Packing(func(*corev1.Pod) bool { return true })

@@ -26,7 +26,7 @@ RACE_PACKAGES := ./descheduler/executor ./internal/process ./internal/playground
 
 .PHONY: help
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the programs, and kubectl, into bin/ (5 to 8 minutes the first time)
@@ -51,7 +51,7 @@ fuzz: ## Fuzz how the node table and the feed of changes are brought up to date 
 
 .PHONY: demo
 demo: build ## Show scheduler, descheduler and chaos at work on 500 fake nodes (ARGS=--keep leaves it up)
-	@bin/stowage-playground demo $(ARGS)
+	@bin/stowage-playground demo --report-dir out/demo $(ARGS)
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck, generated code and module files
@@ -62,25 +62,54 @@ lint: ## Check formatting, vet, staticcheck, generated code and module files
 	@hack/generate.sh --check
 
 .PHONY: bench
-bench: ## Run the Go benchmarks
-	go test -run '^$$' -bench . -benchmem ./plugins/...
+bench: build ## Measure the quick form of everything, then write out/report.html (15 minutes at most, once it is built)
+	@hack/peers.sh
+	@bin/stowage-bench all $(ARGS)
 
 .PHONY: bench-loop
-bench-loop: ## Measure what placing a pod costs on up to 15,000 nodes, in memory (ARGS=--quick: 5,000, in less than 3 minutes)
-	@go run ./cmd/stowage-bench loop $(ARGS)
+bench-loop: build ## Measure what placing a pod costs on up to 15,000 nodes, in memory (ARGS=--quick: 5,000, in less than 3 minutes)
+	@bin/stowage-bench loop $(ARGS)
+
+.PHONY: bench-scaling
+bench-scaling: build ## Measure how that grows from 1,000 to 100,000 nodes, in memory (ARGS=--quick: to 30,000, in 2 minutes)
+	@bin/stowage-bench scaling $(ARGS)
 
 .PHONY: bench-packing
-bench-packing: ## Compare how far scores fill a cluster (ARGS=--help says what it takes)
-	@go run ./cmd/stowage-bench packing $(ARGS)
+bench-packing: build ## Compare how far scores fill a cluster (ARGS=--quick: in 3 minutes)
+	@bin/stowage-bench packing $(ARGS)
+
+.PHONY: bench-e2e
+bench-e2e: build ## Compare schedulers on a real API server, with the harness of upstream (ARGS=--quick: 500 nodes, in 4 minutes)
+	@bin/stowage-bench e2e $(ARGS)
 
 .PHONY: bench-deschedule
 bench-deschedule: build ## Compare the descheduler with the Kubernetes one on real control planes (ARGS=--quick: 200 nodes, in 10 minutes)
 	@hack/peers.sh
-	@go run ./cmd/stowage-bench deschedule $(ARGS)
+	@bin/stowage-bench deschedule $(ARGS)
 
 .PHONY: bench-chaos
 bench-chaos: build ## Check on real control planes that chaos keeps within budgets, repeats itself and cleans up (ARGS=--quick: in 10 minutes)
-	@go run ./cmd/stowage-bench chaos $(ARGS)
+	@bin/stowage-bench chaos $(ARGS)
+
+.PHONY: bench-scale
+bench-scale: build ## Measure all of it at 5,000 nodes and 150,000 pods on a real control plane (ARGS=--quick: 500 and 15,000)
+	@bin/stowage-bench scale $(ARGS)
+
+.PHONY: bench-report
+bench-report: build ## Write out/report.html of the results that are in out/bench
+	@bin/stowage-bench report $(ARGS)
+
+.PHONY: charts
+charts: ## Build what reports draw charts with again (needs npm)
+	@hack/charts.sh
+
+.PHONY: bench-compare
+bench-compare: build ## Compare the results in out/bench with the last release's (ARGS=--save makes them the baseline)
+	@bin/stowage-bench compare $(ARGS)
+
+.PHONY: bench-go
+bench-go: ## Run the Go benchmarks of the plugins
+	go test -run '^$$' -bench . -benchmem ./plugins/...
 
 .PHONY: generate
 generate: ## Regenerate the conversions, defaults and deep copies of plugin arguments

@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/playground"
@@ -179,6 +180,9 @@ func (b *bench) descheduled(ctx context.Context, t trial) (outcome, error) {
 	o.evictions = len(o.seen.evicted)
 	o.returned, o.useless = judge(pair(o.seen.evicted, o.seen.placements()), t.Case.goal, before, after)
 	o.after, o.emptied = after.imbalance(), before.emptiedBy(after)
+	was, is := before.grids(after)
+	chart := t.String() + ": cpu requested on each node"
+	t.opts.Grids(figure.Grid{Chart: chart, Name: "before", Unit: "%", Values: was}, figure.Grid{Chart: chart, Name: "after " + t.subject.Name, Unit: "%", Values: is})
 	t.show("descheduling again")
 	if _, err = b.deschedule(ctx, t, 2); err != nil {
 		return o, err
@@ -191,17 +195,17 @@ func (b *bench) descheduled(ctx context.Context, t trial) (outcome, error) {
 }
 
 // deschedule runs the subject once, and begins to count when it begins.
-func (b *bench) deschedule(ctx context.Context, t trial, run int) (ran, error) {
+func (b *bench) deschedule(ctx context.Context, t trial, run int) (child.Ran, error) {
 	path, err := t.subject.binary()
 	if err != nil {
-		return ran{}, err
+		return child.Ran{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("it has not ended after %v", runTimeout))
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	b.watcher.begin()
 	b.proxy.begin()
-	r, err := runProgram(ctx, path, t.subject.args(t.policyFile, b.proxy.kubeconfig), &stdout, &stderr)
+	r, err := child.Run(ctx, path, t.subject.args(t.policyFile, b.proxy.kubeconfig), &stdout, &stderr)
 	if err := errors.Join(err, keepLog(t.opts.LogDir, fmt.Sprintf("%s-%s-%d", t, t.subject.Name, run), &stdout, &stderr)); err != nil {
 		return r, err
 	}

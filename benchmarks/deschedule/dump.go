@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -40,7 +41,7 @@ func (r *runner) plan(ctx context.Context, c Comparison, s Subject, policyFile s
 	}
 	show("planning")
 	var stdout, stderr bytes.Buffer
-	result, err := runProgram(ctx, binary, planArgs(policyFile, path), &stdout, &stderr)
+	result, err := child.Run(ctx, binary, planArgs(policyFile, path), &stdout, &stderr)
 	if err := errors.Join(err, keepLog(r.opts.LogDir, fmt.Sprintf("%s-%s", c, s.Name), &stdout, &stderr)); err != nil {
 		return nil, err
 	}
@@ -55,10 +56,10 @@ func (r *runner) plan(ctx context.Context, c Comparison, s Subject, policyFile s
 		{"evictions", float64(moves), "count"},
 		{"evictions_lower_bound", float64(c.Case.goal.bound(before)), "count"},
 		{"imbalance_before", before.imbalance(), "points"},
-		{"plan_s", result.wall.Seconds(), "s"},
-		{"wall_s", result.wall.Seconds(), "s"},
-		{"peak_rss_mib", float64(result.peakRSS) / (1 << 20), "MiB"},
-		{"exit_code", float64(result.code), "code"},
+		{"plan_s", result.Wall.Seconds(), "s"},
+		{"wall_s", result.Wall.Seconds(), "s"},
+		{"peak_rss_mib", float64(result.PeakRSS) / (1 << 20), "MiB"},
+		{"exit_code", float64(result.Code), "code"},
 	}), nil
 }
 

@@ -3,6 +3,7 @@ package deschedule
 import (
 	"time"
 
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
@@ -15,7 +16,7 @@ type outcome struct {
 	before, after     float64 // imbalance
 	emptied           int
 	second            int
-	ran               ran
+	ran               child.Ran
 }
 
 // figures lists the outcome.
@@ -33,10 +34,10 @@ func (o outcome) figures(name, subject string) []figure.Figure {
 		{"nodes_emptied", float64(o.emptied), "count"},
 		{"second_run_evictions", float64(o.second), "count"},
 		{"plan_s", o.planned().Seconds(), "s"},
-		{"wall_s", o.ran.wall.Seconds(), "s"},
-		{"peak_rss_mib", float64(o.ran.peakRSS) / (1 << 20), "MiB"},
+		{"wall_s", o.ran.Wall.Seconds(), "s"},
+		{"peak_rss_mib", float64(o.ran.PeakRSS) / (1 << 20), "MiB"},
 		{"api_calls", float64(o.calls.total), "count"},
-		{"exit_code", float64(o.ran.code), "code"},
+		{"exit_code", float64(o.ran.Code), "code"},
 	})
 }
 
@@ -46,7 +47,7 @@ func (o outcome) planned() time.Duration {
 	if o.calls.firstEviction != nil {
 		return *o.calls.firstEviction
 	}
-	return o.ran.wall
+	return o.ran.Wall
 }
 
 // better says which way the metrics get better that do.

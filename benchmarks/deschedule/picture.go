@@ -1,7 +1,9 @@
 package deschedule
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -102,3 +104,16 @@ func (p *picture) inZones(app string) map[string]int {
 	}
 	return counts
 }
+
+// grids returns the utilization of the nodes before and after, those first that were
+// fullest before.
+func (p *picture) grids(after *picture) (was, is []float64) {
+	order := slices.Clone(p.nodes)
+	slices.SortStableFunc(order, func(a, b *nodeState) int { return cmp.Compare(b.utilization(), a.utilization()) })
+	for _, n := range order {
+		was, is = append(was, tenths(n.utilization())), append(is, tenths(after.byName[n.name].utilization()))
+	}
+	return was, is
+}
+
+func tenths(v float64) float64 { return math.Round(v*10) / 10 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 )
 
 // sample is an outcome with all figures different.
@@ -15,7 +17,7 @@ func sample() outcome {
 		evictions: 10, bound: 9, returned: 1, useless: 2,
 		seen: seen{lowest: 0.95, broken: 3}, calls: calls{total: 40, rejected: 4, firstEviction: &first},
 		before: 37.5, after: 7.51239, emptied: 5, second: 6,
-		ran: ran{wall: 12 * time.Second, peakRSS: 64 << 20, code: 2},
+		ran: child.Ran{Wall: 12 * time.Second, PeakRSS: 64 << 20, Code: 2},
 	}
 }
 

@@ -57,6 +57,8 @@ type Options struct {
 	LogDir string
 	// Progress is shown where the run is; Note is told what is to stay on the screen.
 	Progress, Note func(string)
+	// Grids gets how full the nodes were before and after a run, as soon as it is known.
+	Grids func(before, after figure.Grid)
 	// Finished gets all figures so far, after each comparison.
 	Finished func([]figure.Figure) error
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
@@ -97,11 +98,11 @@ func planArgs(policyFile, dump string) []string {
 }
 
 // check says what is wrong with how a run of the subject has ended.
-func (s Subject) check(r ran, logs string) error {
-	if r.code == 0 || s.ours && r.code == stoppedCode {
+func (s Subject) check(r child.Ran, logs string) error {
+	if r.Code == 0 || s.ours && r.Code == stoppedCode {
 		return nil
 	}
-	return fmt.Errorf("%s ended with exit code %d; its log: %s", s.Name, r.code, tail(logs))
+	return fmt.Errorf("%s ended with exit code %d; its log: %s", s.Name, r.Code, tail(logs))
 }
 
 // tail returns the end of the last line of a log.

@@ -38,6 +38,19 @@ type Case struct {
 	Nodes, Fill int
 }
 
+// Pods returns how many pods are on nodes before any arrives.
+func (c Case) Pods() int {
+	full := c.Nodes * c.Fill / 100
+	pods := full * podsBefore
+	switch {
+	case c.Workload.social:
+		pods += (c.Nodes - full) * podsBefore
+	case c.Workload.varied:
+		pods += (c.Nodes - full) * variedBefore
+	}
+	return pods
+}
+
 // String returns the name of the case, "plain/nodes=5000/fill=0".
 func (c Case) String() string {
 	return fmt.Sprintf("%s/nodes=%d/fill=%d", c.Workload.Name, c.Nodes, c.Fill)
@@ -49,6 +62,8 @@ type Comparison struct {
 	Subjects []Subject
 	// Packed is how many pods the nodes used are counted for, 0 for not at all.
 	Packed int
+	// Footprint says whether to measure what the first pod costs, and the memory.
+	Footprint bool
 }
 
 // Full returns the comparisons of all subjects in each case. Without fills each
@@ -109,6 +124,8 @@ type Options struct {
 	Profile io.Writer
 	// Progress is told what is being done.
 	Progress func(Progress)
+	// Finished is called after each case with all figures so far, if it is not nil.
+	Finished func([]figure.Figure) error
 }
 
 // Progress is how far a run has got.
@@ -137,6 +154,11 @@ func Run(ctx context.Context, comparisons []Comparison, opts Options) ([]figure.
 			return nil, fmt.Errorf("%s: %w", c.Case, err)
 		}
 		all = append(all, figures...)
+		if opts.Finished != nil {
+			if err := opts.Finished(all); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return all, nil
 }

@@ -19,14 +19,21 @@ type limits struct {
 	time        time.Duration
 }
 
-var warmUp = limits{least: 3, most: 20, time: time.Second}
+// warmUp returns the bounds of a batch that does not count. Pods of a size that is new ask
+// about every node, so there is one of each at least.
+func (s *scenario) warmUp() limits {
+	if s.workload.varied {
+		return limits{least: variedSizes, most: variedSizes}
+	}
+	return limits{least: 3, most: 20, time: time.Second}
+}
 
 // measured returns the bounds of a batch that counts: two apps, if there is room for as
 // many in each round. The first pod of an app may cost more than the others, so all
 // batches should have as many of these. A batch takes some 10 ms, which CPU time is
 // exact enough for.
 func (s *scenario) measured(rounds int) (limits, error) {
-	most := min(2*s.replicas, (s.room-warmUp.most)/rounds)
+	most := min(2*s.replicas, (s.room-s.warmUp().most)/rounds)
 	if most < 1 {
 		return limits{}, fmt.Errorf("there is room for %d pods, which is not enough for %d rounds: have fewer", s.room, rounds)
 	}
@@ -42,6 +49,8 @@ type sample struct {
 type runner struct {
 	*engine
 	subject Subject
+	// footprint is nil where it was not asked for.
+	footprint *footprint
 	// samples are those of the rounds.
 	samples []sample
 }
@@ -68,6 +77,9 @@ func (c Comparison) measure(ctx context.Context, opts Options, progress func(sub
 	var figures []figure.Figure
 	for _, r := range runners {
 		figures = append(figures, r.figures(c.Case)...)
+		if r.footprint != nil {
+			figures = append(figures, r.footprint.figures(c.Case, r.subject.Name)...)
+		}
 		if c.Packed > 0 {
 			progress(r.subject.Name, fmt.Sprintf("packing %d pods", c.Packed))
 			packing, err := r.packing(ctx, c)
@@ -86,6 +98,10 @@ func (c Comparison) prepare(ctx context.Context, s *scenario, progress func(subj
 	var runners []*runner
 	for _, subject := range c.Subjects {
 		progress(subject.Name, "starting")
+		before := uint64(0)
+		if c.Footprint {
+			before = HeapInUse()
+		}
 		e, err := newEngine(ctx, subject, s)
 		if err != nil {
 			return runners, fmt.Errorf("%s: %w", subject.Name, err)
@@ -93,7 +109,12 @@ func (c Comparison) prepare(ctx context.Context, s *scenario, progress func(subj
 		r := &runner{engine: e, subject: subject}
 		runners = append(runners, r)
 		progress(subject.Name, "warming up")
-		if _, err := r.batch(ctx, warmUp); err != nil {
+		if c.Footprint {
+			if err := r.weigh(ctx, before); err != nil {
+				return runners, err
+			}
+		}
+		if _, err := r.batch(ctx, s.warmUp()); err != nil {
 			return runners, err
 		}
 	}
@@ -137,9 +158,9 @@ func (r *runner) batch(ctx context.Context, bounds limits) (sample, error) {
 	var err error
 	pprof.Do(ctx, pprof.Labels("subject", r.subject.Name), func(ctx context.Context) {
 		runtime.ReadMemStats(&before)
-		begin = cpuTime()
+		begin = CPUTime()
 		pods, err = r.schedule(ctx, bounds)
-		end = cpuTime()
+		end = CPUTime()
 		runtime.ReadMemStats(&after)
 	})
 	if err != nil {
@@ -162,9 +183,9 @@ func (r *runner) schedule(ctx context.Context, bounds limits) (int, error) {
 	return pods, r.check(before + pods)
 }
 
-// cpuTime returns the time that all of the process has spent on CPUs so far, in user
+// CPUTime returns the time that all of the process has spent on CPUs so far, in user
 // and system mode.
-func cpuTime() time.Duration {
+func CPUTime() time.Duration {
 	var usage syscall.Rusage
 	// It fails for a wrong argument only.
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
@@ -179,7 +200,7 @@ func (r *runner) figures(c Case) []figure.Figure {
 		allocations = append(allocations, s.allocations)
 	}
 	return []figure.Figure{
-		summary(figure.Figure{Case: c.String(), Subject: r.subject.Name, Metric: cpuPerPod, Unit: "us"}, microseconds),
+		summary(figure.Figure{Case: c.String(), Subject: r.subject.Name, Metric: CPUPerPod, Unit: "us"}, microseconds),
 		summary(figure.Figure{Case: c.String(), Subject: r.subject.Name, Metric: allocsPerPod, Unit: "count"}, allocations),
 	}
 }

@@ -46,8 +46,8 @@ func (f figures) text(name, subject, metric string) string {
 
 // times returns how many times the CPU time of another the subject needs.
 func (f figures) times(name, subject, other string) string {
-	value, has := f.values[key{name, subject, cpuPerPod}]
-	base := f.values[key{name, other, cpuPerPod}]
+	value, has := f.values[key{name, subject, CPUPerPod}]
+	base := f.values[key{name, other, CPUPerPod}]
 	if !has || base == 0 {
 		return missing
 	}
@@ -86,7 +86,7 @@ func (f figures) rows(metric string) [][]string {
 
 // cpuRows shows CPU time, and how many times stowage's the others need.
 func (f figures) cpuRows() [][]string {
-	rows := f.rows(cpuPerPod)
+	rows := f.rows(CPUPerPod)
 	for _, other := range []string{upstream, exhaustive} {
 		if !slices.Contains(f.subjects, stowage) || !slices.Contains(f.subjects, other) {
 			continue
@@ -136,8 +136,8 @@ func (f figures) flatness() []string {
 
 // growth compares stowage's cost in two cases, if both were measured.
 func (f figures) growth(from, to Case) []string {
-	before, has := f.values[key{from.String(), stowage, cpuPerPod}]
-	after, hasToo := f.values[key{to.String(), stowage, cpuPerPod}]
+	before, has := f.values[key{from.String(), stowage, CPUPerPod}]
+	after, hasToo := f.values[key{to.String(), stowage, CPUPerPod}]
 	if !has || !hasToo || before == 0 {
 		return nil
 	}

@@ -12,17 +12,17 @@ import (
 
 // exampleFigures are of three cases, of which the last has one subject only.
 var exampleFigures = []figure.Figure{
-	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: cpuPerPod, Value: 150, Unit: "us", Min: 140, Max: 155.5},
+	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: CPUPerPod, Value: 150, Unit: "us", Min: 140, Max: 155.5},
 	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: allocsPerPod, Value: 300, Unit: "count", Min: 300, Max: 301},
 	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: nodesUsed, Value: 52, Unit: "count"},
 	{Case: "plain/nodes=1000/fill=0", Subject: stowage, Metric: lowerBound, Value: 52, Unit: "count"},
-	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: cpuPerPod, Value: 600, Unit: "us", Min: 590, Max: 610},
+	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: CPUPerPod, Value: 600, Unit: "us", Min: 590, Max: 610},
 	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: allocsPerPod, Value: 9000, Unit: "count", Min: 9000, Max: 9000},
 	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: nodesUsed, Value: 1000, Unit: "count"},
 	{Case: "plain/nodes=1000/fill=0", Subject: upstream, Metric: lowerBound, Value: 52, Unit: "count"},
-	{Case: "plain/nodes=15000/fill=0", Subject: stowage, Metric: cpuPerPod, Value: 300, Unit: "us", Min: 290, Max: 310},
-	{Case: "plain/nodes=15000/fill=0", Subject: upstream, Metric: cpuPerPod, Value: 1900, Unit: "us", Min: 1890, Max: 1910},
-	{Case: "plain/nodes=15000/fill=98", Subject: stowage, Metric: cpuPerPod, Value: 315, Unit: "us", Min: 290, Max: 350},
+	{Case: "plain/nodes=15000/fill=0", Subject: stowage, Metric: CPUPerPod, Value: 300, Unit: "us", Min: 290, Max: 310},
+	{Case: "plain/nodes=15000/fill=0", Subject: upstream, Metric: CPUPerPod, Value: 1900, Unit: "us", Min: 1890, Max: 1910},
+	{Case: "plain/nodes=15000/fill=98", Subject: stowage, Metric: CPUPerPod, Value: 315, Unit: "us", Min: 290, Max: 350},
 }
 
 func TestWriteTables(t *testing.T) {

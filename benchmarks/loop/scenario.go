@@ -29,9 +29,11 @@ const (
 	namespace = "loop"
 
 	// variedSizes is how many sizes pods have where they are of many, and variedBefore how
-	// many of these are on a node before.
-	variedSizes  = 24
-	variedBefore = 5
+	// many of these are on a node before. Those ask for variedMemoryStep more bytes of
+	// memory each than those of the node before theirs, which 100,000 nodes have room for.
+	variedSizes      = 24
+	variedBefore     = 5
+	variedMemoryStep = 256 << 10
 )
 
 // scenario is what all subjects start from. They share it, so nobody changes it.
@@ -141,7 +143,7 @@ func (s *scenario) populate(full []bool) {
 func (s *scenario) vary(i int, node string) {
 	for slot := range variedBefore {
 		pod := named(newPod(s.workload, fmt.Sprintf("before-%d", slot), int64(100+(i*37+slot*411)%2000)), fmt.Sprintf("before-%d-%d", i, slot))
-		pod.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = *resource.NewQuantity(int64(1+i)<<20, resource.BinarySI)
+		pod.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = *resource.NewQuantity(int64(1+i)*variedMemoryStep, resource.BinarySI)
 		pod.Spec.NodeName = node
 		s.before = append(s.before, pod)
 	}

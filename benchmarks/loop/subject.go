@@ -1,22 +1,19 @@
 package loop
 
 import (
-	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
-	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
-	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 )
 
 // Names of subjects that reports compare with each other.
 const (
-	stowage    = "stowage"
+	stowage    = subjects.Stowage
 	exhaustive = "exhaustive"
-	upstream   = "default"
+	upstream   = subjects.Default
 )
 
 // candidateNodes is the plugin that narrows down the nodes to look at.
@@ -34,75 +31,33 @@ type Subject struct {
 // Subjects are the ways that are compared.
 func Subjects() []Subject {
 	return []Subject{
-		{stowage, "the profile stowage of the shipped configuration", shipped},
+		shared(stowage),
 		{exhaustive, "the same without CandidateNodes, which has it look at all nodes one by one", func() (*schedulerconfig.KubeSchedulerConfiguration, error) {
-			cfg, err := shipped()
+			cfg, err := shared(stowage).configuration()
 			if err == nil {
 				disable(cfg.Profiles[0].Plugins, candidateNodes)
 			}
 			return cfg, err
 		}},
-		{upstream, "kube-scheduler's default profile, with its sample of nodes", func() (*schedulerconfig.KubeSchedulerConfiguration, error) { return decode([]byte(upstreamDefault)) }},
-		{"most-allocated", "the default profile with MostAllocated and without NodeResourcesBalancedAllocation", func() (*schedulerconfig.KubeSchedulerConfiguration, error) { return decode([]byte(mostAllocated)) }},
+		shared(upstream),
+		shared(subjects.MostAllocated),
 	}
+}
+
+// shared returns the subject of that name, which other benchmarks have too.
+func shared(name string) Subject {
+	c := subjects.Configurations[name]
+	return Subject{name, c.Settings, c.Read}
 }
 
 // Described says of each subject which version it is, and how it is set.
 func Described() []figure.Subject {
 	var all []figure.Subject
-	here := figure.Here()
 	for _, s := range Subjects() {
-		of := "Kubernetes " + here.Kubernetes
-		if s.Name == stowage || s.Name == exhaustive {
-			of = "Stowage " + here.Stowage
-		}
-		all = append(all, figure.Subject{Name: s.Name, Version: of, Settings: s.settings})
+		ours := s.Name == stowage || s.Name == exhaustive
+		all = append(all, figure.Subject{Name: s.Name, Version: subjects.Version(ours), Settings: s.settings})
 	}
 	return all
-}
-
-const (
-	upstreamDefault = `apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-`
-	mostAllocated = upstreamDefault + `profiles:
-- schedulerName: most-allocated
-  plugins:
-    score:
-      disabled: [{name: NodeResourcesBalancedAllocation}]
-  pluginConfig:
-  - name: NodeResourcesFit
-    args:
-      scoringStrategy:
-        type: MostAllocated
-        resources: [{name: cpu, weight: 1}, {name: memory, weight: 1}]
-`
-)
-
-// shipped returns Stowage's own configuration, with the profile that packs alone.
-func shipped() (*schedulerconfig.KubeSchedulerConfiguration, error) {
-	cfg, err := decode(config.Scheduler)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Profiles = slices.DeleteFunc(cfg.Profiles, func(p schedulerconfig.KubeSchedulerProfile) bool { return p.SchedulerName != stowage })
-	if len(cfg.Profiles) != 1 {
-		return nil, fmt.Errorf("the shipped configuration has no profile %q", stowage)
-	}
-	return cfg, nil
-}
-
-// decode reads a configuration and fills in every default.
-func decode(configuration []byte) (*schedulerconfig.KubeSchedulerConfiguration, error) {
-	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), configuration)
-	if err != nil {
-		return nil, fmt.Errorf("reading the scheduler's configuration: %w", err)
-	}
-	cfg, ok := obj.(*schedulerconfig.KubeSchedulerConfiguration)
-	if !ok {
-		return nil, fmt.Errorf("reading the scheduler's configuration: it is a %T, not a KubeSchedulerConfiguration", obj)
-	}
-	return cfg, nil
 }
 
 // disable takes a plugin out wherever it is enabled.

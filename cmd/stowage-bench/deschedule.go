@@ -76,6 +76,7 @@ func (f *descheduleFlags) run(cmd *cobra.Command) error {
 		Seed: f.seed, LogDir: f.logDir,
 		Progress: live.Show,
 		Note:     func(line string) { live.Println(line) },
+		Grids:    recording.grids,
 		Finished: recording.keep,
 	})
 	if len(figures) == 0 {

@@ -66,6 +66,9 @@ and makes no request of any.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.New(err.Error() + " (see " + cmd.CommandPath() + " --help)")
 	})
-	cmd.AddCommand(newChaosCommand(), newDescheduleCommand(), newLoopCommand(), newPackingCommand())
+	cmd.AddCommand(newChaosCommand(), newDescheduleCommand(), newE2ECommand(), newLoopCommand(), newPackingCommand())
+	cmd.AddCommand(newCompareCommand(), newScalingCommand())
+	cmd.AddCommand(newScaleCommand())
+	cmd.AddCommand(newReportCommand())
 	return cmd
 }

@@ -17,13 +17,16 @@ import (
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
+// outputFile is the flag for the file of the results.
+const outputFile = "--output-file"
+
 // resultFlags say how to show figures, and in what file they are kept.
 type resultFlags struct{ output, file string }
 
 // add adds the flags. The name is the benchmark's.
 func (f *resultFlags) add(fs *pflag.FlagSet, name string) {
 	fs.StringVarP(&f.output, "output", "o", formats[0], "format of the results: "+strings.Join(formats, " or "))
-	fs.StringVar(&f.file, "output-file", filepath.Join("out", "bench", name+".json"), "file to write the results to as JSON")
+	fs.StringVar(&f.file, strings.TrimPrefix(outputFile, "--"), filepath.Join("out", "bench", name+".json"), "file to write the results to as JSON")
 }
 
 // validate says what of the flags makes no sense.
@@ -57,14 +60,16 @@ func (f *resultFlags) prepare(logDir string) error {
 type recording struct {
 	flags   *resultFlags
 	results figure.Results
+	// subjects are all that might be measured.
+	subjects []figure.Subject
 }
 
 // begin begins to record a benchmark. The name is also that of its make target, after
 // "bench-".
 func (f *resultFlags) begin(name string, quick bool, subjects []figure.Subject) *recording {
-	return &recording{flags: f, results: figure.Results{
+	return &recording{flags: f, subjects: subjects, results: figure.Results{
 		Benchmark: name, Command: command(name, os.Args), Quick: quick,
-		Began: time.Now().UTC(), Environment: figure.Here(), Subjects: subjects,
+		Began: time.Now().UTC(), Environment: figure.Here(),
 	}}
 }
 
@@ -72,15 +77,21 @@ func (f *resultFlags) begin(name string, quick bool, subjects []figure.Subject) 
 func command(name string, args []string) string {
 	again := "make bench-" + name
 	i := slices.Index(args, name)
-	if i < 0 || i == len(args)-1 {
+	if i < 0 {
 		return again
 	}
 	var quoted []string
-	for _, arg := range args[i+1:] {
+	for k, arg := range args[i+1:] {
+		if arg == outputFile || args[i+k] == outputFile || strings.HasPrefix(arg, outputFile+"=") {
+			continue // where results go does not change them
+		}
 		if strings.ContainsAny(arg, " \t\"'$`\\*?;&|<>()") {
 			arg = strconv.Quote(arg)
 		}
 		quoted = append(quoted, arg)
+	}
+	if len(quoted) == 0 {
+		return again
 	}
 	return again + " ARGS='" + strings.Join(quoted, " ") + "'"
 }
@@ -88,7 +99,19 @@ func command(name string, args []string) string {
 // keep writes what has been measured so far to the file.
 func (r *recording) keep(figures []figure.Figure) error {
 	r.results.Figures = figures
+	measured := figure.Subjects(figures)
+	r.results.Subjects = slices.DeleteFunc(slices.Clone(r.subjects), func(s figure.Subject) bool { return !slices.Contains(measured, s.Name) })
 	return r.write()
+}
+
+// grids takes how something was before and after. All subjects of a case begin with the same,
+// so what was before is kept once.
+func (r *recording) grids(before, after figure.Grid) {
+	known := slices.ContainsFunc(r.results.Grids, func(g figure.Grid) bool { return g.Chart == before.Chart && g.Name == before.Name })
+	if !known {
+		r.results.Grids = append(r.results.Grids, before)
+	}
+	r.results.Grids = append(r.results.Grids, after)
 }
 
 func (r *recording) write() error {

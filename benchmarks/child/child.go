@@ -1,4 +1,5 @@
-package deschedule
+// Package child runs the programs that are measured, and says what they took.
+package child
 
 import (
 	"bufio"
@@ -22,17 +23,19 @@ const (
 	sampleInterval = 10 * time.Millisecond
 )
 
-// ran is what running a program to its end took.
-type ran struct {
-	wall time.Duration
-	// peakRSS is the most resident memory that it had, in bytes.
-	peakRSS int64
-	code    int
+// Ran is what running a program to its end took.
+type Ran struct {
+	Wall time.Duration
+	// CPU is the processor time that it had, its own and the kernel's for it.
+	CPU time.Duration
+	// PeakRSS is the most resident memory that it had, in bytes.
+	PeakRSS int64
+	Code    int
 }
 
-// runProgram runs a program to its end. It cannot outlive this process. Exit codes are
+// Run runs a program to its end. It cannot outlive this process. Exit codes are
 // no errors.
-func runProgram(ctx context.Context, path string, args []string, stdout, stderr io.Writer) (ran, error) {
+func Run(ctx context.Context, path string, args []string, stdout, stderr io.Writer) (Ran, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -44,14 +47,15 @@ func runProgram(ctx context.Context, path string, args []string, stdout, stderr 
 	defer runtime.UnlockOSThread()
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
-		return ran{}, err
+		return Ran{}, err
 	}
 	peak, done := make(chan int64), make(chan struct{})
 	go func() { peak <- watchMemory(cmd.Process.Pid, done) }()
 	err := cmd.Wait()
-	r := ran{wall: time.Since(begin)}
+	r := Ran{Wall: time.Since(begin)}
 	close(done)
-	r.peakRSS, r.code = <-peak, cmd.ProcessState.ExitCode()
+	r.PeakRSS, r.Code = <-peak, cmd.ProcessState.ExitCode()
+	r.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if exit := new(exec.ExitError); ctx.Err() == nil && errors.As(err, &exit) && exit.Exited() {
 		err = nil
 	}
@@ -70,7 +74,7 @@ func watchMemory(pid int, done <-chan struct{}) int64 {
 	defer ticker.Stop()
 	var peak int64
 	for {
-		peak = max(peak, peakMemory(pid))
+		peak = max(peak, PeakMemory(pid))
 		select {
 		case <-done:
 			return peak
@@ -79,9 +83,9 @@ func watchMemory(pid int, done <-chan struct{}) int64 {
 	}
 }
 
-// peakMemory returns the most resident memory that a process has had so far, in bytes; 0
+// PeakMemory returns the most resident memory that a process has had so far, in bytes; 0
 // if it is gone.
-func peakMemory(pid int) int64 {
+func PeakMemory(pid int) int64 {
 	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0

@@ -1,0 +1,95 @@
+// Package subjects has the configurations of schedulers that more than one benchmark
+// compares.
+package subjects
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/config"
+	_ "github.com/stowage-k8s/stowage/plugins/apis/config/scheme" // decodes the plugins' arguments
+)
+
+// Names of subjects.
+const (
+	Stowage       = "stowage"
+	Default       = "default"
+	MostAllocated = "most-allocated"
+)
+
+// Configuration is how a subject is set.
+type Configuration struct {
+	// Settings says it in words.
+	Settings string
+	// Read returns it with a single profile, and with every default filled in.
+	Read func() (*schedulerconfig.KubeSchedulerConfiguration, error)
+}
+
+// Configurations are those of the subjects, by their names.
+var Configurations = map[string]Configuration{
+	Stowage:       {"the profile stowage of the shipped configuration", shipped},
+	Default:       {"kube-scheduler's default profile, with its sample of nodes", reader(upstream)},
+	MostAllocated: {"the default profile with MostAllocated and without NodeResourcesBalancedAllocation", reader(mostAllocated)},
+}
+
+const (
+	upstream = `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+`
+	mostAllocated = upstream + `profiles:
+- schedulerName: most-allocated
+  plugins:
+    score:
+      disabled: [{name: NodeResourcesBalancedAllocation}]
+  pluginConfig:
+  - name: NodeResourcesFit
+    args:
+      scoringStrategy:
+        type: MostAllocated
+        resources: [{name: cpu, weight: 1}, {name: memory, weight: 1}]
+`
+)
+
+// Version returns which version a subject is: Stowage's, or else Kubernetes'.
+func Version(ours bool) string {
+	here := figure.Here()
+	if ours {
+		return "Stowage " + here.Stowage
+	}
+	return "Kubernetes " + here.Kubernetes
+}
+
+// shipped returns Stowage's own configuration, with the profile that packs alone.
+func shipped() (*schedulerconfig.KubeSchedulerConfiguration, error) {
+	cfg, err := Decode(config.Scheduler)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Profiles = slices.DeleteFunc(cfg.Profiles, func(p schedulerconfig.KubeSchedulerProfile) bool { return p.SchedulerName != Stowage })
+	if len(cfg.Profiles) != 1 {
+		return nil, fmt.Errorf("the shipped configuration has no profile %q", Stowage)
+	}
+	return cfg, nil
+}
+
+func reader(configuration string) func() (*schedulerconfig.KubeSchedulerConfiguration, error) {
+	return func() (*schedulerconfig.KubeSchedulerConfiguration, error) { return Decode([]byte(configuration)) }
+}
+
+// Decode reads a configuration and fills in every default.
+func Decode(configuration []byte) (*schedulerconfig.KubeSchedulerConfiguration, error) {
+	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), configuration)
+	if err != nil {
+		return nil, fmt.Errorf("reading the scheduler's configuration: %w", err)
+	}
+	cfg, ok := obj.(*schedulerconfig.KubeSchedulerConfiguration)
+	if !ok {
+		return nil, fmt.Errorf("reading the scheduler's configuration: it is a %T, not a KubeSchedulerConfiguration", obj)
+	}
+	return cfg, nil
+}

@@ -64,6 +64,7 @@ lint: ## Check formatting, vet, staticcheck, generated code and module files
 .PHONY: bench
 bench: build ## Measure the quick form of everything, then write out/report.html (15 minutes at most, once it is built)
 	@hack/peers.sh
+	@hack/e2e.sh
 	@bin/stowage-bench all $(ARGS)
 
 .PHONY: bench-loop
@@ -80,6 +81,7 @@ bench-packing: build ## Compare how far scores fill a cluster (ARGS=--quick: in 
 
 .PHONY: bench-e2e
 bench-e2e: build ## Compare schedulers on a real API server, with the harness of upstream (ARGS=--quick: 500 nodes, in 4 minutes)
+	@hack/e2e.sh
 	@bin/stowage-bench e2e $(ARGS)
 
 .PHONY: bench-deschedule

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.etcd.io/etcd/server/v3/etcdmain"
+	"golang.org/x/sys/unix"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -66,11 +67,14 @@ func dropGlobalFlags() {
 	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ContinueOnError)
 }
 
-// runComponent becomes one of the components.
+// runComponent becomes one of the components, which ends with whoever has started it.
 func runComponent(name string, args []string) (int, error) {
 	run, ok := components[name]
 	if !ok {
 		return 1, fmt.Errorf("no component %q: there are %v", name, slices.Sorted(maps.Keys(components)))
+	}
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return 1, fmt.Errorf("asking the kernel for an end with the parent: %w", err)
 	}
 	os.Args = append([]string{name}, args...)
 	return run(), nil

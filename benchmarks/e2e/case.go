@@ -1,0 +1,161 @@
+package e2e
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/template"
+
+	"github.com/stowage-k8s/stowage/benchmarks/e2e/harness"
+)
+
+const (
+	zones        = 10
+	nodeMilliCPU = 32_000
+	// replicas is how many pods are of one app: as many as the smallest zone has nodes.
+	replicas = 50
+	// victimShare is by how much fewer pods are measured where each takes another's place.
+	victimShare = 5
+)
+
+// Case is what pods are like.
+type Case struct {
+	Name string
+	// pods is the template of the pods where it is another case's.
+	pods string
+	// FitsNowhere says that pods that fit nowhere arrive beside those that are measured.
+	FitsNowhere bool
+	// fills says that the pods that were there before take all of every node.
+	fills bool
+}
+
+// Cases are the cases there are.
+func Cases() []Case {
+	return []Case{
+		{Name: "plain"},
+		{Name: "packing"},
+		{Name: "node-affinity"},
+		{Name: "pod-anti-affinity"},
+		{Name: "pod-affinity"},
+		{Name: "preferred"},
+		{Name: "spread"},
+		{Name: "preemption", fills: true},
+		{Name: "unschedulable", pods: "plain", FitsNowhere: true},
+		{Name: "daemonset"},
+	}
+}
+
+// quickCases are those of a quick run.
+var quickCases = []string{"plain", "packing", "pod-anti-affinity", "pod-affinity"}
+
+// Size is how large a cluster is.
+type Size struct {
+	Nodes int
+	// Existing is how many pods are on the nodes before, Arriving how many arrive.
+	Existing, Arriving int
+}
+
+var (
+	// Sizes are those of a full run, with 10,000 and 50,000 pods.
+	Sizes = []Size{{500, 5000, 5000}, {5000, 45_000, 5000}}
+	// quickSize is that of a quick run.
+	quickSize = Size{500, 1000, 2000}
+)
+
+// Comparison is a case at a size.
+type Comparison struct {
+	Case Case
+	Size Size
+}
+
+// String returns the name of the comparison, "plain/nodes=500/pods=10000".
+func (c Comparison) String() string {
+	return fmt.Sprintf("%s/nodes=%d/pods=%d", c.Case.Name, c.Size.Nodes, c.Size.Existing+c.Measured())
+}
+
+// Measured is how many pods are measured.
+func (c Comparison) Measured() int {
+	if c.Case.fills {
+		return c.Size.Arriving / victimShare
+	}
+	return c.Size.Arriving
+}
+
+// Full returns the cases at each of the sizes.
+func Full(cases []Case, sizes []Size) []Comparison {
+	var all []Comparison
+	for _, size := range sizes {
+		for _, c := range cases {
+			all = append(all, Comparison{c, size})
+		}
+	}
+	return all
+}
+
+// Quick returns a choice of the cases, or those given where they are fewer than all, at a
+// size that takes seconds.
+func Quick(cases []Case) []Comparison {
+	if len(cases) == len(Cases()) {
+		cases = slices.DeleteFunc(cases, func(c Case) bool { return !slices.Contains(quickCases, c.Name) })
+	}
+	return Full(cases, []Size{quickSize})
+}
+
+// workloads are the templates of what scheduler_perf is given. It fills in what depends on
+// the number of a pod or node, which is in {{ }}; what is in [[ ]] is filled in here.
+//
+//go:embed workloads
+var workloads embed.FS
+
+// values are what templates are filled in with.
+type values struct {
+	Comparison
+	// Role is "existing" or "measured".
+	Role                       string
+	SchedulerFile              string
+	Zones, PerZone, Replicas   int
+	NodeMilliCPU, FullMilliCPU int
+	FitsNowhereLabel           string
+}
+
+// write writes the files of the comparison into a folder.
+func (c Comparison) write(dir string) error {
+	pods := c.Case.pods
+	if pods == "" {
+		pods = c.Case.Name
+	}
+	v := values{
+		Comparison: c, SchedulerFile: schedulerFile, Zones: zones, PerZone: c.Size.Nodes / zones, Replicas: replicas,
+		NodeMilliCPU: nodeMilliCPU, FullMilliCPU: nodeMilliCPU * c.Size.Nodes / c.Size.Existing,
+		FitsNowhereLabel: harness.FitsNowhereLabel,
+	}
+	for _, file := range []struct{ name, template, role string }{
+		{harness.WorkloadFile, "workload.yaml", ""},
+		{"node.yaml", "node.yaml", ""},
+		{"nowhere.yaml", "nowhere.yaml", ""},
+		{"existing.yaml", "pods/" + pods + ".yaml", "existing"},
+		{"measured.yaml", "pods/" + pods + ".yaml", "measured"},
+	} {
+		v.Role = file.role
+		if err := v.fill(filepath.Join(dir, file.name), file.template); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill writes a template to a file.
+func (v values) fill(path, name string) error {
+	parsed, err := template.New(filepath.Base(name)).Delims("[[", "]]").ParseFS(workloads, "workloads/common.tmpl", "workloads/"+name)
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return parsed.Execute(file, v)
+}

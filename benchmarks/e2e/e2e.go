@@ -1,0 +1,101 @@
+// Package e2e measures how fast pods get their nodes on a real control plane: upstream's
+// scheduler_perf with workloads of our own, each run in a process of its own, and beside
+// the subjects the ceiling, a scheduler that does not look.
+package e2e
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
+)
+
+// Metrics of figures.
+const (
+	podsPerSecond  = "pods_per_s"
+	shareOfCeiling = "share_of_ceiling_percent"
+	timesDefault   = "times_default"
+	attemptMean    = "attempt_mean_ms"
+	attemptP50     = "attempt_p50_ms"
+	attemptP99     = "attempt_p99_ms"
+	schedulerCPU   = "scheduler_cpu_s_per_1000_pods"
+	processCPU     = "process_cpu_s_per_1000_pods"
+)
+
+// Options say how to measure.
+type Options struct {
+	// Rounds is how often each subject runs each case.
+	Rounds int
+	// Harness is the program that runs do, built by hack/e2e.sh; "" is where that leaves it.
+	Harness string
+	// LogDir is the folder for logs and CPU profiles, if they are to be kept.
+	LogDir string
+	// Progress is told what is being done.
+	Progress func(string)
+	// Finished is told the figures so far, after each case.
+	Finished func([]figure.Figure) error
+}
+
+// Run measures the comparisons one after the other. Those that were finished are returned
+// with an error as well.
+func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts Options) ([]figure.Figure, error) {
+	programs, err := find(opts.Harness)
+	if err != nil {
+		return nil, err
+	}
+	var all []figure.Figure
+	runs, run := len(comparisons)*len(subjects)*opts.Rounds, 0
+	for _, c := range comparisons {
+		samples := map[string][]sample{}
+		for round := range opts.Rounds {
+			for i := range subjects {
+				// Subjects take turns, and another is first in each round.
+				s := subjects[(round+i)%len(subjects)]
+				run++
+				here := fmt.Sprintf("run %d of %d: %s: %s: ", run, runs, c, s.Name)
+				opts.Progress(here + "starting")
+				measured, err := programs.run(ctx, c, s, opts.LogDir, func(doing string) { opts.Progress(here + doing) })
+				if err != nil {
+					return all, fmt.Errorf("%s: %s: %w", c, s.Name, err)
+				}
+				samples[s.Name] = append(samples[s.Name], measured)
+			}
+		}
+		for _, s := range subjects {
+			all = append(all, c.figures(s.Name, samples)...)
+		}
+		if err := opts.Finished(all); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// figures returns what the rounds of a subject have measured, and how it compares with
+// others in the same rounds.
+func (c Comparison) figures(subject string, samples map[string][]sample) []figure.Figure {
+	thousands := float64(c.Measured()) / 1000
+	own := samples[subject]
+	var all []figure.Figure
+	add := func(metric, unit string, better figure.Direction, digits int, of func(round int) float64) {
+		var values []float64
+		for round := range own {
+			values = append(values, of(round))
+		}
+		f := figure.Figure{Case: c.String(), Subject: subject, Metric: metric, Unit: unit, Better: better}
+		all = append(all, f.Of(values...).Rounded(digits))
+	}
+	add(podsPerSecond, "pods/s", figure.Higher, 0, func(i int) float64 { return own[i].podsPerSecond })
+	add(attemptMean, "ms", figure.Lower, 3, func(i int) float64 { return own[i].attemptMean })
+	add(attemptP50, "ms", figure.Lower, 2, func(i int) float64 { return own[i].attemptP50 })
+	add(attemptP99, "ms", figure.Lower, 2, func(i int) float64 { return own[i].attemptP99 })
+	add(schedulerCPU, "s", figure.Lower, 3, func(i int) float64 { return own[i].schedulerCPU / thousands })
+	add(processCPU, "s", figure.Lower, 3, func(i int) float64 { return own[i].processCPU / thousands })
+	if most := samples[ceiling]; len(most) > 0 && subject != ceiling {
+		add(shareOfCeiling, "%", figure.Higher, 1, func(i int) float64 { return 100 * own[i].podsPerSecond / most[i].podsPerSecond })
+	}
+	if other := samples[upstream]; len(other) > 0 && subject != upstream {
+		add(timesDefault, "×", figure.Higher, 2, func(i int) float64 { return own[i].podsPerSecond / other[i].podsPerSecond })
+	}
+	return all
+}

@@ -16,34 +16,49 @@ const (
 // Generated returns workloads that need no recorded data: always the same.
 func Generated() []Workload {
 	source := rand.New(rand.NewPCG(1, 0))
+	uniform := func() *corev1.Pod {
+		return newPod(100*(1+source.Int64N(80)), gib*(1+source.Int64N(32)), 0)
+	}
+	bimodal := func() *corev1.Pod {
+		if source.IntN(10) < 8 {
+			return newPod(100*(1+source.Int64N(5)), gib/4*(1+source.Int64N(8)), 0)
+		}
+		return newPod(1000*(6+source.Int64N(8)), gib*(24+source.Int64N(24)), 0)
+	}
+	cpuHeavy := func() *corev1.Pod {
+		return newPod(1000*(2+source.Int64N(6)), gib*(1+source.Int64N(6)), 0)
+	}
+	memoryHeavy := func() *corev1.Pod {
+		return newPod(250*(1+source.Int64N(6)), gib*(8+source.Int64N(24)), 0)
+	}
+	// either returns the one for so many of ten pods, and the other for the rest.
+	either := func(tenths int, one, other func() *corev1.Pod) func() *corev1.Pod {
+		return func() *corev1.Pod {
+			if source.IntN(10) < tenths {
+				return one()
+			}
+			return other()
+		}
+	}
+	gpu := func() *corev1.Pod {
+		devices := []int64{200, 500, 1000, 1000, 2000, 4000, 8000}[source.IntN(7)]
+		return newPod(max(1000, devices*(2+source.Int64N(8))), gib*max(2, devices*(4+source.Int64N(24))/1000), devices)
+	}
+	noGPU := func() *corev1.Pod {
+		return newPod(1000*(1+source.Int64N(8)), gib*(2+source.Int64N(30)), 0)
+	}
 	return []Workload{
-		generate("uniform", plainNode, func() *corev1.Pod {
-			return newPod(100*(1+source.Int64N(80)), gib*(1+source.Int64N(32)), 0)
-		}),
-		generate("small and large", plainNode, func() *corev1.Pod {
-			if source.IntN(10) < 8 {
-				return newPod(100*(1+source.Int64N(5)), gib/4*(1+source.Int64N(8)), 0)
-			}
-			return newPod(1000*(6+source.Int64N(8)), gib*(24+source.Int64N(24)), 0)
-		}),
-		generate("cpu or memory", plainNode, func() *corev1.Pod {
-			if source.IntN(2) == 0 {
-				return newPod(1000*(2+source.Int64N(6)), gib*(1+source.Int64N(6)), 0)
-			}
-			return newPod(250*(1+source.Int64N(6)), gib*(8+source.Int64N(24)), 0)
-		}),
-		generate("GPU", mixedNode, func() *corev1.Pod {
-			if source.IntN(10) < 5 {
-				return newPod(1000*(1+source.Int64N(8)), gib*(2+source.Int64N(30)), 0)
-			}
-			devices := []int64{200, 500, 1000, 1000, 2000, 4000, 8000}[source.IntN(7)]
-			return newPod(max(1000, devices*(2+source.Int64N(8))), gib*max(2, devices*(4+source.Int64N(24))/1000), devices)
-		}),
+		generate("uniform", corev1.ResourceCPU, plainNode, uniform),
+		generate("bimodal", corev1.ResourceCPU, plainNode, bimodal),
+		generate("cpu-heavy", corev1.ResourceCPU, plainNode, either(8, cpuHeavy, memoryHeavy)),
+		generate("memory-heavy", corev1.ResourceMemory, plainNode, either(2, cpuHeavy, memoryHeavy)),
+		generate("cpu-and-memory-heavy", corev1.ResourceCPU, plainNode, either(5, cpuHeavy, memoryHeavy)),
+		generate("gpu", GPUMilli, mixedNode, either(5, noGPU, gpu)),
 	}
 }
 
-func generate(name string, node func(i int) *corev1.Node, pod func() *corev1.Pod) Workload {
-	w := Workload{Name: name}
+func generate(name string, demand corev1.ResourceName, node func(i int) *corev1.Node, pod func() *corev1.Pod) Workload {
+	w := Workload{Name: name, Demand: demand}
 	for i := range generatedNodes {
 		w.Nodes = append(w.Nodes, node(i))
 	}

@@ -1,16 +1,19 @@
 package packing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"math"
+	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
@@ -98,11 +101,13 @@ func TestGeneratedIsTheSameEachTime(t *testing.T) {
 	}
 	want := []string{
 		"uniform: 300 nodes, 2000 kinds, demand for cpu",
-		"small and large: 300 nodes, 2000 kinds, demand for cpu",
-		"cpu or memory: 300 nodes, 2000 kinds, demand for cpu",
-		"GPU: 300 nodes, 2000 kinds, demand for stowage.dev/gpu-milli",
+		"bimodal: 300 nodes, 2000 kinds, demand for cpu",
+		"cpu-heavy: 300 nodes, 2000 kinds, demand for cpu",
+		"memory-heavy: 300 nodes, 2000 kinds, demand for memory",
+		"cpu-and-memory-heavy: 300 nodes, 2000 kinds, demand for cpu",
+		"gpu: 300 nodes, 2000 kinds, demand for stowage.dev/gpu-milli",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("workloads (-want +got):\n%s", diff)
 	}
 }
@@ -112,14 +117,14 @@ func TestReplay(t *testing.T) {
 	for _, subject := range Subjects() {
 		t.Run(subject.Name, func(t *testing.T) {
 			w := tiny()
-			r := newReplay(w, subject, 1)
-			if err := r.run(t.Context(), subject, func(int, int) {}); err != nil {
+			r := newReplay(w)
+			if err := r.run(t.Context(), subject, 1, func(int, int) {}); err != nil {
 				t.Fatal(err)
 			}
-			if placed := len(r.placed); placed == 0 || placed+r.result.Unplaced != r.result.Pods || r.result.Unplaced == 0 {
-				t.Errorf("%d pods are placed and %d not, of %d that ask for more than there is", placed, r.result.Unplaced, r.result.Pods)
+			if r.pods != len(w.Arrivals(1, Multiple)) || r.unplaced == 0 || r.unplaced == r.pods {
+				t.Errorf("%d of %d pods are not placed, that ask for more than there is", r.unplaced, r.pods)
 			}
-			for i, free := range (&cluster.Snapshot{Nodes: w.Nodes, Pods: r.placed}).Free() {
+			for i, free := range r.snapshot().Free() {
 				for name, amount := range free {
 					if amount < 0 {
 						t.Errorf("%s has %d of %s too much", w.Nodes[i].Name, -amount, name)
@@ -130,57 +135,124 @@ func TestReplay(t *testing.T) {
 			for _, n := range w.Nodes {
 				models[n.Name] = n.Labels[gpuModelLabel]
 			}
-			for _, p := range r.placed {
-				if wanted := modelsOf(p); wanted != nil && models[p.Spec.NodeName] != "A" {
+			for _, p := range r.arrived {
+				if wanted := modelsOf(p); wanted != nil && p.Spec.NodeName != "" && models[p.Spec.NodeName] != "A" {
 					t.Errorf("%s, for models %v, is on %s", p.Name, wanted, p.Spec.NodeName)
 				}
 			}
-			if r.result.LowerBound == 0 || r.result.NodesUsed < r.result.LowerBound {
-				t.Errorf("%d nodes are used at half the demand, of %d at least", r.result.NodesUsed, r.result.LowerBound)
+			if overlooked := r.snapshot().Overlooked(); len(overlooked) > 0 {
+				t.Errorf("there is room for %d pods that are not placed", len(overlooked))
+			}
+			if r.lowerBound == 0 || r.nodesUsed < r.lowerBound {
+				t.Errorf("%d nodes are used at half the demand, of %d at least", r.nodesUsed, r.lowerBound)
+			}
+			last := r.curve[len(r.curve)-1]
+			if len(r.curve) < 26 || !slices.IsSortedFunc(r.curve, func(a, b point) int { return cmp.Compare(a.allocated, b.allocated) }) ||
+				math.Abs(last.allocated-r.allocated[GPUMilli]) > 1e-9 {
+				t.Errorf("the curve %v does not lead to %v", r.curve, r.allocated[GPUMilli])
 			}
 		})
 	}
 }
 
-// TestRun covers the order of replays, and that a replay has the same result when
-// it is repeated.
-func TestRun(t *testing.T) {
-	subjects := Subjects()[:2]
-	var lines []string
-	progress := func(p Progress) {
-		if p.Arrived == 0 {
-			lines = append(lines, strings.SplitAfter(p.String(), ": pod")[0])
-		}
+// TestSubjects covers that each decides by what it is named for.
+func TestSubjects(t *testing.T) {
+	w := Workload{Name: "even", Demand: corev1.ResourceCPU, Kinds: []*corev1.Pod{newPod(1000, gib, 0)}}
+	for i := range 10 {
+		w.Nodes = append(w.Nodes, newNode(fmt.Sprintf("node-%d", i), 10_000, 10*gib, 0, ""))
 	}
-	run := func() []Result {
-		var all []Result
-		err := Run(t.Context(), []Workload{tiny()}, subjects, 2, progress, func(results []Result) error {
-			all = append(all, results...)
-			return nil
-		})
+	used := map[string]int{}
+	for _, subject := range Subjects() {
+		r := newReplay(w)
+		if err := r.run(t.Context(), subject, 1, func(int, int) {}); err != nil {
+			t.Fatal(err)
+		}
+		used[subject.Name] = r.nodesUsed
+	}
+	if random := used["random"]; random <= 5 || random == 10 && used["least-allocated"] != 10 {
+		t.Errorf("50 pods are drawn onto %d nodes", random)
+	}
+	delete(used, "random")
+	want := map[string]int{
+		"stowage": 5, "least-allocated": 10, "most-allocated": 5, "requested-to-capacity-ratio": 5,
+		"best-fit-last-resort": 5, "best-fit-like-any-other": 5, "dot-product-last-resort": 5, "dot-product-like-any-other": 5,
+		"fragmentation-last-resort": 5, "fragmentation-like-any-other": 5,
+	}
+	if diff := gocmp.Diff(want, used); diff != "" {
+		t.Errorf("nodes used for half the demand (-want +got):\n%s", diff)
+	}
+}
+
+// TestCompact covers the size found where it is known, and that pods which fit on fewer
+// nodes if they are spread badly need more.
+func TestCompact(t *testing.T) {
+	w := Workload{Name: "even", Demand: corev1.ResourceCPU, Kinds: []*corev1.Pod{newPod(1000, gib, 0), newPod(1000, gib, 0), newPod(5000, gib, 0)}}
+	for i := range 40 {
+		w.Nodes = append(w.Nodes, newNode(fmt.Sprintf("node-%02d", i), 10_000, 100*gib, 0, ""))
+	}
+	found := map[string]float64{}
+	for _, subject := range Subjects() {
+		part, err := compact(t.Context(), w, subject, 1, func(int) {})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return all
+		found[subject.Name] = part
 	}
-	results := run()
-	want := []string{
-		"replay 1 of 4: tiny, upstream LeastAllocated, seed 1: pod",
-		"replay 2 of 4: tiny, upstream MostAllocated, seed 1: pod",
-		"replay 3 of 4: tiny, upstream LeastAllocated, seed 2: pod",
-		"replay 4 of 4: tiny, upstream MostAllocated, seed 2: pod",
+	for name, part := range found {
+		if part < 0.5 || part > 1 {
+			t.Errorf("%s: half of the capacity fits on %v of the nodes", name, part)
+		}
 	}
-	if diff := cmp.Diff(want, lines); diff != "" {
-		t.Errorf("progress (-want +got):\n%s", diff)
+	if found["most-allocated"] > 0.6 || found["random"] <= found["most-allocated"] {
+		t.Errorf("packed, the pods fit on %v of the nodes, drawn on %v", found["most-allocated"], found["random"])
 	}
-	if diff := cmp.Diff(results, run()); diff != "" {
+}
+
+// TestRun covers what is told of a comparison, and that it comes to the same when it is
+// repeated.
+func TestRun(t *testing.T) {
+	subjects := Subjects()[:2]
+	run := func() ([]figure.Figure, []figure.Series) {
+		var figures []figure.Figure
+		var series []figure.Series
+		last := Progress{}
+		err := Run(t.Context(), []Workload{tiny()}, subjects, Options{
+			Seeds: 2, Compact: true,
+			Progress: func(p Progress) {
+				if p.Replays != 4 || p.Done < last.Done || p.Done >= 4 || p.Workload != "tiny" || p.Seed < 1 || p.Seed > 2 {
+					t.Errorf("progress: %s", p)
+				}
+				last = p
+			},
+			Finished: func(f []figure.Figure, s []figure.Series) error {
+				figures, series = f, s
+				return nil
+			},
+		})
+		if err != nil || last.Done == 0 {
+			t.Fatalf("error %v after %s", err, last)
+		}
+		return figures, series
+	}
+	figures, series := run()
+	again, seriesAgain := run()
+	if diff := gocmp.Diff(figures, again) + gocmp.Diff(series, seriesAgain); diff != "" {
 		t.Errorf("results (-first +second):\n%s", diff)
 	}
-	for _, r := range results {
-		for name, fraction := range r.Allocated {
-			if !(fraction > 0 && fraction <= 1) {
-				t.Errorf("%s, seed %d: %v of %s is allocated", r.Subject, r.Seed, fraction, name)
-			}
+	var charts []string
+	for _, s := range series {
+		charts = append(charts, s.Chart+", "+s.Name)
+	}
+	want := []string{
+		"allocation against demand: tiny/6, stowage", "nodes used against demand: tiny/6, stowage",
+		"allocation against demand: tiny/6, least-allocated", "nodes used against demand: tiny/6, least-allocated",
+	}
+	if diff := gocmp.Diff(want, charts); diff != "" {
+		t.Errorf("charts (-want +got):\n%s", diff)
+	}
+	for _, metric := range []string{allocated, allocated + "_cpu", allocated + "_memory", arrivals, unplaced, refused, stranded, nodesUsed, lowerBound, nodesUsedOverBound, compacted} {
+		if f, found := figure.Find(figures, "tiny/6", "stowage", metric); !found || len(f.Samples) != 2 {
+			t.Errorf("%s: %v", metric, f)
 		}
 	}
 }
@@ -188,12 +260,16 @@ func TestRun(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	arrived := 0
-	err := Run(ctx, []Workload{tiny()}, Subjects(), 1, func(Progress) {
-		if arrived++; arrived == 5 {
-			cancel()
-		}
-	}, func([]Result) error { return errors.New("there are results") })
-	if !errors.Is(err, context.Canceled) || arrived > 5 {
+	err := Run(ctx, []Workload{tiny()}, Subjects(), Options{
+		Seeds: 1, Compact: true,
+		Progress: func(Progress) {
+			if arrived++; arrived == 5 {
+				cancel()
+			}
+		},
+		Finished: func([]figure.Figure, []figure.Series) error { return errors.New("there are results") },
+	})
+	if !errors.Is(err, context.Canceled) || arrived > 5+len(Subjects()) {
 		t.Errorf("error %v after %d pods, want the end after 5", err, arrived)
 	}
 }

@@ -3,134 +3,70 @@ package packing
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// column is one figure of a Result.
-type column struct {
-	name, legend string
-	format       string
-	// value returns the figure, and whether the workload has it at all.
-	value func(Result) (float64, bool)
+// columns are the metrics as tables have them, and what they are.
+var columns = []struct{ heading, metric, legend string }{
+	{"ALLOCATED %", allocated, "requested in the end, of what all nodes have: of GPU in thousandths of devices, added up over a node, where there is any; of memory for memory-heavy, of cpu for the others"},
+	{"CPU %", allocated + "_cpu", "the same of cpu, where it is another"},
+	{"MEMORY %", allocated + "_memory", "the same of memory"},
+	{"UNPLACED", unplaced, "pods that no node could take"},
+	{"PODS", arrivals, "pods that arrived"},
+	{"REFUSED %", refused, "of the capacity: what no node could take before as much as the capacity had been asked for"},
+	{"STRANDED %", stranded, "of the capacity: what is free in the end on nodes that have less of another resource than half of the pods ask for that do"},
+	{"NODES", nodesUsed, "nodes in use when half of the capacity had been asked for"},
+	{"AT LEAST", lowerBound, "as many nodes no placement of the same pods can do without"},
+	{"×", nodesUsedOverBound, "how many times as many are in use"},
+	{"COMPACTED %", compacted, "the smallest part of the nodes, taken away at random, that takes the pods that ask for half of the capacity, but for 0.2 % of them"},
 }
 
-var columns = []column{
-	{"GPU %", "requested at the end, of what all nodes have: thousandths of devices, added up over a node", "%.2f", allocated(GPUMilli)},
-	{"CPU %", "the same of cpu", "%.2f", allocated(corev1.ResourceCPU)},
-	{"MEMORY %", "the same of memory", "%.2f", allocated(corev1.ResourceMemory)},
-	{"UNPLACED", "pods that no node could take, of those that arrived", "%.0f", func(r Result) (float64, bool) { return float64(r.Unplaced), true }},
-	{"REFUSED %", "of the capacity: what no node could take before as much as the capacity had been asked for", "%.2f", func(r Result) (float64, bool) { return 100 * r.Refused, true }},
-	{"NODES", "nodes in use when half of the capacity had been asked for", "%.0f", func(r Result) (float64, bool) { return float64(r.NodesUsed), true }},
-	{"AT LEAST", "as many nodes no placement of the same pods can do without", "%.0f", func(r Result) (float64, bool) { return float64(r.LowerBound), true }},
-}
+// missing stands for a figure that was not measured.
+const missing = "-"
 
-func allocated(name corev1.ResourceName) func(Result) (float64, bool) {
-	return func(r Result) (float64, bool) {
-		fraction, has := r.Allocated[name]
-		return 100 * fraction, has
-	}
-}
-
-// WriteTable writes the results of one workload, with a row for each subject.
-func WriteTable(out io.Writer, results []Result) error {
-	rows := [][]string{{"SCORED BY"}}
-	for _, c := range columns {
-		rows[0] = append(rows[0], c.name)
-	}
-	for _, subject := range subjectsOf(results) {
-		row, runs := []string{subject}, only(results, func(r Result) bool { return r.Subject == subject })
-		for _, c := range columns {
-			text, has := summary(runs, c.format, c.value)
-			if !has {
-				text = "-"
-			}
-			row = append(row, text)
-		}
-		rows = append(rows, row)
-	}
-	first := results[0]
-	_, err := fmt.Fprintf(out, "%s: %d nodes, %.0f pods that ask for %.1f times the %s\n%s\n",
-		first.Workload, first.Nodes, meanPods(results), Multiple, demandOf(first), report.Table(rows))
-	return err
-}
-
-// WriteLegend says what the columns of tables are.
-func WriteLegend(out io.Writer, seeds int) error {
+// WriteTables writes the results, a table for each case with a row for each subject, and
+// what the columns are.
+func WriteTables(out io.Writer, figures []figure.Figure) error {
 	var b strings.Builder
+	seeds := 0
+	for _, name := range figure.Cases(figures) {
+		rows := [][]string{{"SCORED BY"}}
+		for _, c := range columns {
+			rows[0] = append(rows[0], c.heading)
+		}
+		for _, subject := range figure.Subjects(figures) {
+			row := []string{subject}
+			for _, c := range columns {
+				f, has := figure.Find(figures, name, subject, c.metric)
+				row = append(row, text(f, has))
+				seeds = max(seeds, len(f.Samples))
+			}
+			rows = append(rows, row)
+		}
+		fmt.Fprintf(&b, "%s\n%s\n", name, report.Table(rows))
+	}
 	for _, c := range columns {
-		fmt.Fprintf(&b, "%-10s %s\n", c.name, c.legend)
+		fmt.Fprintf(&b, "%-11s  %s\n", c.heading, c.legend)
 	}
 	if seeds > 1 {
-		fmt.Fprintf(&b, "Figures are means over %d orders of arrival, with the lowest and the highest.\n", seeds)
+		fmt.Fprintf(&b, "Figures are medians over %d orders of arrival, with the lowest and the highest where they differ.\n", seeds)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-// meanPods returns how many pods arrived, which is up to the order of arrival.
-func meanPods(results []Result) float64 {
-	sum := 0
-	for _, r := range results {
-		sum += r.Pods
+// text returns a figure as it is shown.
+func text(f figure.Figure, has bool) string {
+	digits := map[string]int{"%": 2, "ratio": 2}[f.Unit]
+	switch {
+	case !has:
+		return missing
+	case f.Min == f.Max:
+		return fmt.Sprintf("%.*f", digits, f.Value)
+	default:
+		return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, f.Value, digits, f.Min, digits, f.Max)
 	}
-	return float64(sum) / float64(len(results))
-}
-
-// demandOf says what pods were added up to know how many have to arrive.
-func demandOf(r Result) string {
-	if _, has := r.Allocated[GPUMilli]; has {
-		return "GPU"
-	}
-	return "cpu"
-}
-
-// summary returns the mean of a figure, and the lowest and the highest where there
-// are several.
-func summary(results []Result, format string, value func(Result) (float64, bool)) (string, bool) {
-	var values []float64
-	sum := 0.0
-	for _, r := range results {
-		v, has := value(r)
-		if !has {
-			return "", false
-		}
-		values = append(values, v)
-		sum += v
-	}
-	mean := fmt.Sprintf(format, sum/float64(len(values)))
-	if len(values) == 1 {
-		return mean, true
-	}
-	return fmt.Sprintf("%s ("+format+"–"+format+")", mean, slices.Min(values), slices.Max(values)), true
-}
-
-// WriteJSON writes the results as they are, one for each replay.
-func WriteJSON(out io.Writer, results []Result) error {
-	return report.WriteJSON(out, results)
-}
-
-// subjectsOf returns the name of each subject once, as they come.
-func subjectsOf(results []Result) []string {
-	var names []string
-	for _, r := range results {
-		if !slices.Contains(names, r.Subject) {
-			names = append(names, r.Subject)
-		}
-	}
-	return names
-}
-
-func only(results []Result, match func(Result) bool) []Result {
-	var matching []Result
-	for _, r := range results {
-		if match(r) {
-			matching = append(matching, r)
-		}
-	}
-	return matching
 }

@@ -1,75 +1,83 @@
 package packing
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
 
-// results of two seeds, on a workload with GPU and one without.
-var exampleResults = []Result{
-	{Workload: "GPU", Subject: "one", Seed: 1, Nodes: 5, Allocated: map[corev1.ResourceName]float64{"cpu": 0.5, "memory": 0.25, GPUMilli: 0.9}, Pods: 100, Unplaced: 10, Refused: 0.02, NodesUsed: 4, LowerBound: 3},
-	{Workload: "GPU", Subject: "another", Seed: 1, Nodes: 5, Allocated: map[corev1.ResourceName]float64{"cpu": 0.6, "memory": 0.25, GPUMilli: 1}, Pods: 100, Unplaced: 5, NodesUsed: 3, LowerBound: 3},
-	{Workload: "GPU", Subject: "one", Seed: 2, Nodes: 5, Allocated: map[corev1.ResourceName]float64{"cpu": 0.7, "memory": 0.75, GPUMilli: 0.8}, Pods: 120, Unplaced: 20, Refused: 0.04, NodesUsed: 5, LowerBound: 3},
-	{Workload: "GPU", Subject: "another", Seed: 2, Nodes: 5, Allocated: map[corev1.ResourceName]float64{"cpu": 0.6, "memory": 0.25, GPUMilli: 1}, Pods: 120, Unplaced: 5, NodesUsed: 3, LowerBound: 3},
-	{Workload: "plain", Subject: "one", Seed: 1, Nodes: 7, Allocated: map[corev1.ResourceName]float64{"cpu": 0.5, "memory": 0.25}, Pods: 50, NodesUsed: 4, LowerBound: 3},
+// exampleFigures are of two seeds on a workload with GPU, and of one on one without.
+func exampleFigures() []figure.Figure {
+	gpu := Workload{Name: "gpu", Demand: GPUMilli, Nodes: []*corev1.Node{mixedNode(0), mixedNode(3)}}
+	plain := Workload{Name: "plain", Demand: corev1.ResourceCPU, Nodes: []*corev1.Node{plainNode(0)}}
+	one, two := Subject{Name: "one"}, Subject{Name: "two"}
+	first := result{
+		allocated: map[corev1.ResourceName]float64{"cpu": 0.5, "memory": 0.25, GPUMilli: 0.9},
+		pods:      100, unplaced: 10, refused: 0.02, stranded: 0.01, nodesUsed: 4, lowerBound: 3, compacted: 0.6,
+	}
+	second := first
+	second.pods, second.unplaced, second.refused, second.nodesUsed, second.compacted = 120, 20, 0.04, 5, 0.7
+	alone := result{allocated: map[corev1.ResourceName]float64{"cpu": 0.5, "memory": 0.25}, pods: 50, nodesUsed: 1, lowerBound: 1}
+	figures := figuresOf(gpu, one, []result{first, second})
+	figures = append(figures, figuresOf(gpu, two, []result{first, first})...)
+	return append(figures, figuresOf(plain, one, []result{alone})...)
 }
 
-func TestWriteTable(t *testing.T) {
+func TestWriteTables(t *testing.T) {
 	var out strings.Builder
-	for _, results := range [][]Result{exampleResults[:4], exampleResults[4:]} {
-		if err := WriteTable(&out, results); err != nil {
-			t.Fatal(err)
-		}
+	if err := WriteTables(&out, exampleFigures()); err != nil {
+		t.Fatal(err)
 	}
-	want := `GPU: 5 nodes, 110 pods that ask for 1.3 times the GPU
-  SCORED BY                   GPU %                CPU %             MEMORY %    UNPLACED         REFUSED %    NODES  AT LEAST
-  one           85.00 (80.00–90.00)  60.00 (50.00–70.00)  50.00 (25.00–75.00)  15 (10–20)  3.00 (2.00–4.00)  4 (4–5)   3 (3–3)
-  another    100.00 (100.00–100.00)  60.00 (60.00–60.00)  25.00 (25.00–25.00)     5 (5–5)  0.00 (0.00–0.00)  3 (3–3)   3 (3–3)
+	tables, legend, _ := strings.Cut(out.String(), "ALLOCATED %  requested")
+	want := `gpu/2
+  SCORED BY  ALLOCATED %  CPU %  MEMORY %    UNPLACED           PODS         REFUSED %  STRANDED %    NODES  AT LEAST                 ×          COMPACTED %
+  one              90.00  50.00     25.00  15 (10–20)  110 (100–120)  3.00 (2.00–4.00)        1.00  5 (4–5)         3  1.50 (1.33–1.67)  65.00 (60.00–70.00)
+  two              90.00  50.00     25.00          10            100              2.00        1.00        4         3              1.33                60.00
 
-plain: 7 nodes, 50 pods that ask for 1.3 times the cpu
-  SCORED BY  GPU %  CPU %  MEMORY %  UNPLACED  REFUSED %  NODES  AT LEAST
-  one            -  50.00     25.00         0       0.00      4         3
+plain/1
+  SCORED BY  ALLOCATED %  CPU %  MEMORY %  UNPLACED  PODS  REFUSED %  STRANDED %  NODES  AT LEAST     ×  COMPACTED %
+  one              50.00      -     25.00         0    50       0.00        0.00      1         1  1.00            -
+  two                  -      -         -         -     -          -           -      -         -     -            -
 
 `
-	if diff := cmp.Diff(want, out.String()); diff != "" {
+	if diff := cmp.Diff(want, tables); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)
 	}
-}
-
-func TestWriteLegend(t *testing.T) {
-	var once, twice strings.Builder
-	for seeds, out := range map[int]*strings.Builder{1: &once, 2: &twice} {
-		if err := WriteLegend(out, seeds); err != nil {
-			t.Fatal(err)
+	for _, c := range columns[1:] {
+		if !strings.Contains(legend, c.heading+" ") {
+			t.Errorf("the legend does not explain %s:\n%s", c.heading, legend)
 		}
 	}
-	for _, c := range columns {
-		if !strings.Contains(once.String(), c.name+" ") {
-			t.Errorf("the legend does not explain %s", c.name)
-		}
-	}
-	if got, want := twice.String(), once.String()+"Figures are means over 2 orders of arrival, with the lowest and the highest.\n"; got != want {
-		t.Errorf("legend of two seeds (-want +got):\n%s", cmp.Diff(want, got))
+	if !strings.Contains(legend, "medians over 2 orders of arrival") {
+		t.Errorf("the legend does not say how many seeds there are:\n%s", legend)
 	}
 }
 
-func TestWriteJSON(t *testing.T) {
-	var out strings.Builder
-	if err := WriteJSON(&out, exampleResults); err != nil {
-		t.Fatal(err)
+func TestSeries(t *testing.T) {
+	w := Workload{Name: "plain", Demand: corev1.ResourceCPU, Nodes: []*corev1.Node{plainNode(0)}}
+	results := []result{{curve: []point{{0.05, 0.1}, {0.1, 0.2}}}, {curve: []point{{0.04, 0.2}, {0.08, 0.4}, {0.1, 0.5}}}}
+	var got [][][2]float64
+	for _, s := range seriesOf(w, Subject{}, results) {
+		got = append(got, s.Points)
 	}
-	var got []Result
-	if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
-		t.Fatal(err)
+	want := [][][2]float64{{{0, 0}, {5, 4.5}, {10, 9}}, {{0, 0}, {5, 15}, {10, 30}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("points (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(exampleResults, got); diff != "" {
-		t.Errorf("results (-written +read):\n%s", diff)
+}
+
+func TestDescribed(t *testing.T) {
+	described := Described()
+	if len(described) != len(Subjects()) {
+		t.Errorf("%d subjects of %d are described", len(described), len(Subjects()))
 	}
-	if !strings.Contains(out.String(), `"nodesUsed": 4`) {
-		t.Errorf("no field nodesUsed in\n%s", out.String())
+	for _, s := range described {
+		if s.Version == "" || s.Settings == "" {
+			t.Errorf("no version or settings: %v", s)
+		}
 	}
 }

@@ -2,74 +2,122 @@ package packing
 
 import (
 	"fmt"
+	"strings"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/config"
+)
+
+const (
+	ours      = "Stowage"
+	upstreams = "Kubernetes"
+	// profileName is the scheduler name of the profiles that are written here.
+	profileName = "subject"
+	// shippedGPU is what the shipped configuration has where GPUMilli stands here.
+	shippedGPU = "nvidia.com/gpu"
 )
 
 // Subject is a way to score nodes.
 type Subject struct {
 	Name string
-	// Configuration is the KubeSchedulerConfiguration, in YAML, whose profile
-	// ProfileName scores that way.
-	Configuration string
+	// of says whose it is, settings in words how it is set.
+	of, settings string
+	// configuration is a KubeSchedulerConfiguration, in YAML, and profile the name of the
+	// profile in it that scores that way.
+	configuration, profile string
 }
 
-// ProfileName is the scheduler name of every subject's profile.
-const ProfileName = "subject"
-
-// Subjects are the ways to score that are compared: upstream's, then ours.
+// Subjects are the ways to score that are compared: the one that is shipped, upstream's,
+// and each of BinPacking's.
 func Subjects() []Subject {
 	subjects := []Subject{
-		{Name: "upstream LeastAllocated", Configuration: upstream("LeastAllocated", "")},
-		{Name: "upstream MostAllocated", Configuration: upstream("MostAllocated", "")},
-		{Name: "upstream RequestedToCapacityRatio", Configuration: upstream("RequestedToCapacityRatio", `        requestedToCapacityRatio:
-          shape: [{utilization: 0, score: 0}, {utilization: 100, score: 10}]
-`)},
+		{
+			Name: "stowage", of: ours, settings: "the profile stowage of the shipped configuration, with " + string(GPUMilli) + " for " + shippedGPU,
+			configuration: strings.ReplaceAll(string(config.Scheduler), shippedGPU, string(GPUMilli)), profile: "stowage",
+		},
+		nodeResourcesFit("least-allocated", "LeastAllocated", ""),
+		nodeResourcesFit("most-allocated", "MostAllocated", ""),
+		nodeResourcesFit("requested-to-capacity-ratio", "RequestedToCapacityRatio", `
+        requestedToCapacityRatio:
+          shape: [{utilization: 0, score: 0}, {utilization: 100, score: 10}]`),
+		{
+			Name: "random", of: upstreams, settings: "no score: a node is drawn of those that take the pod",
+			configuration: unscored, profile: profileName,
+		},
 	}
-	for _, strategy := range []string{"BestFit", "DotProduct", "Fragmentation"} {
+	for _, s := range []struct{ name, strategy string }{{"best-fit", "BestFit"}, {"dot-product", "DotProduct"}, {"fragmentation", "Fragmentation"}} {
 		subjects = append(subjects,
-			Subject{Name: "stowage " + strategy, Configuration: binPacking(strategy, "LastResort")},
-			Subject{Name: "stowage " + strategy + ", empty nodes LikeAnyOther", Configuration: binPacking(strategy, "LikeAnyOther")},
+			binPacking(s.name+"-last-resort", s.strategy, "LastResort"),
+			binPacking(s.name+"-like-any-other", s.strategy, "LikeAnyOther"),
 		)
 	}
 	return subjects
 }
 
-// upstream returns a profile in which NodeResourcesFit scores alone. Its shape of a
-// RequestedToCapacityRatio is the line from empty to full.
-func upstream(strategy, parameters string) string {
-	return fmt.Sprintf(`apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-profiles:
-- schedulerName: %s
-  plugins:
-    score:
-      disabled: [{name: "*"}]
-      enabled: [{name: NodeResourcesFit, weight: 1}]
-  pluginConfig:
-  - name: NodeResourcesFit
-    args:
-      scoringStrategy:
-        type: %s
-        resources: [{name: cpu, weight: 1}, {name: memory, weight: 1}, {name: %s, weight: 1}]
-%s`, ProfileName, strategy, GPUMilli, parameters)
+// Described says of each subject which version it is, and how it is set.
+func Described() []figure.Subject {
+	here := figure.Here()
+	versions := map[string]string{ours: here.Stowage, upstreams: here.Kubernetes}
+	var all []figure.Subject
+	for _, s := range Subjects() {
+		all = append(all, figure.Subject{Name: s.Name, Version: s.of + " " + versions[s.of], Settings: s.settings})
+	}
+	return all
 }
 
-// binPacking returns a profile in which BinPacking scores alone.
-func binPacking(strategy, emptyNodes string) string {
-	return fmt.Sprintf(`apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-profiles:
-- schedulerName: %s
-  plugins:
-    multiPoint:
-      enabled: [{name: BinPacking, weight: 1}]
-    score:
-      disabled: [{name: "*"}]
-      enabled: [{name: BinPacking, weight: 1}]
-  pluginConfig:
-  - name: BinPacking
-    args:
+// nodeResourcesFit returns the subject for which upstream's plugin scores alone. Its
+// shape of a RequestedToCapacityRatio is the line from empty to full.
+func nodeResourcesFit(name, strategy, parameters string) Subject {
+	return Subject{
+		Name: name, of: upstreams, settings: "NodeResourcesFit alone, " + strategy + " of cpu, memory and GPU",
+		configuration: scoredBy("[{name: CandidateNodes}]", "NodeResourcesFit", fmt.Sprintf(`
+      scoringStrategy:
+        type: %s
+        resources: [{name: cpu, weight: 1}, {name: memory, weight: 1}, {name: %s, weight: 1}]%s`, strategy, GPUMilli, parameters)),
+		profile: profileName,
+	}
+}
+
+// binPacking returns the subject for which BinPacking scores alone.
+func binPacking(name, strategy, emptyNodes string) Subject {
+	return Subject{
+		Name: name, of: ours, settings: "BinPacking alone, " + strategy + " of cpu, memory and GPU, emptyNodes " + emptyNodes,
+		configuration: scoredBy("[{name: BinPacking}, {name: CandidateNodes}]", "BinPacking", fmt.Sprintf(`
       strategy: %s
       emptyNodes: %s
-      resources: [{name: cpu}, {name: memory}, {name: %s}]
-`, ProfileName, strategy, emptyNodes, GPUMilli)
+      resources: [{name: cpu}, {name: memory}, {name: %s}]`, strategy, emptyNodes, GPUMilli)),
+		profile: profileName,
+	}
+}
+
+// preamble is how each configuration begins. No pod has what the disabled filters go by.
+const preamble = `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: ` + profileName + `
+  plugins:
+    multiPoint:
+      disabled: [{name: InterPodAffinity}, {name: PodTopologySpread}]
+`
+
+// unscored is the configuration in which nodes are drawn.
+const unscored = preamble + `      enabled: [{name: ` + randomNode + `}]
+    score:
+      disabled: [{name: "*"}]
+`
+
+// scoredBy returns the configuration in which one plugin scores alone; enabled are those
+// to enable at all points. CandidateNodes finds the node that it gives most, the first by
+// name, without asking about each.
+func scoredBy(enabled, plugin, arguments string) string {
+	return preamble + fmt.Sprintf(`      enabled: %s
+    postFilter:
+      enabled: [{name: CandidateNodes}]
+    score:
+      disabled: [{name: "*"}]
+      enabled: [{name: %[2]s, weight: 1}]
+  pluginConfig:
+  - name: %[2]s
+    args:%[3]s
+`, enabled, plugin, arguments)
 }

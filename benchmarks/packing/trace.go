@@ -16,7 +16,7 @@ var OpenB = []string{"default", "cpu100", "multigpu20"}
 // LoadOpenB reads the nodes of the OpenB trace and one of its pod lists from a
 // folder.
 func LoadOpenB(dir, list string) (Workload, error) {
-	w := Workload{Name: "openb " + list}
+	w := Workload{Name: "openb-" + list}
 	err := readCSV(filepath.Join(dir, "openb_node_list_all_node.csv"), func(r record) {
 		w.Nodes = append(w.Nodes, newNode(r.text("sn"), r.number("cpu_milli"), r.number("memory_mib")<<20, 1000*r.number("gpu"), r.text("model")))
 	}, "sn", "cpu_milli", "memory_mib", "gpu", "model")

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -65,14 +64,6 @@ func TestLoadOpenB(t *testing.T) {
 	if diff := cmp.Diff([][]string{nil, {"V100", "T4"}, nil}, models); diff != "" {
 		t.Errorf("models of GPU (-want +got):\n%s", diff)
 	}
-}
-
-// modelsOf returns the models of GPU that will do for the pod.
-func modelsOf(p *corev1.Pod) []string {
-	if p.Spec.Affinity == nil {
-		return nil
-	}
-	return p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions[0].Values
 }
 
 func TestLoadOpenBErrors(t *testing.T) {

@@ -32,11 +32,16 @@ type Workload struct {
 	Nodes []*corev1.Node
 	// Kinds are the pods that arrive, in the order in which they were recorded.
 	Kinds []*corev1.Pod
+	// Demand is the resource whose capacity says how much has to arrive. Nothing is GPU
+	// where there is any and pods ask for it, cpu elsewhere, or else the number of pods.
+	Demand corev1.ResourceName
 }
 
-// demand is the resource whose capacity says how much has to arrive: GPU where
-// there is any and pods ask for it, cpu elsewhere, or else the number of pods.
+// demand returns the resource of the demand.
 func (w Workload) demand() corev1.ResourceName {
+	if w.Demand != "" {
+		return w.Demand
+	}
 	capacity := w.capacity()
 	for _, name := range []corev1.ResourceName{GPUMilli, corev1.ResourceCPU} {
 		asked := slices.ContainsFunc(w.Kinds, func(pod *corev1.Pod) bool { return cluster.Requests(pod)[name] > 0 })
@@ -107,6 +112,14 @@ func newPod(milliCPU, memory, gpu int64, models ...string) *corev1.Pod {
 		}}
 	}
 	return pod
+}
+
+// modelsOf returns the models of GPU that will do for the pod.
+func modelsOf(pod *corev1.Pod) []string {
+	if pod.Spec.Affinity == nil {
+		return nil
+	}
+	return pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions[0].Values
 }
 
 func amounts(milliCPU, memory, gpu int64) corev1.ResourceList {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/packing"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
@@ -20,12 +22,16 @@ const defaultTraceDir = "../shared/traces"
 // formats are the ways to write results.
 var formats = []string{"table", "json"}
 
+// quickTrace is the workload of the trace that a quick run replays.
+const quickTrace = "openb-default"
+
 // packingFlags are the flags of `packing`.
 type packingFlags struct {
 	traceDir            string
 	workloads, subjects []string
+	quick               bool
 	seeds               int
-	output              string
+	results             resultFlags
 }
 
 func newPackingCommand() *cobra.Command {
@@ -34,70 +40,97 @@ func newPackingCommand() *cobra.Command {
 		Use:   "packing",
 		Short: "Measure how much of a cluster different scores can use",
 		Long: `Lets pods arrive one by one in a cluster until they have asked for 1.3 times what
-it has, and measures how much got a place, and how many nodes that took: once for
-each way to score nodes, upstream's and BinPacking's, and each workload.
+it has, and measures how much got a place, how many nodes that took, and on how
+small a cluster half of it would have: once for each way to score nodes, upstream's
+and BinPacking's, each workload, and each of several orders of arrival.
 
 Workloads are generated ones, always the same, and the pod lists of the OpenB
-trace, 1,523 nodes with GPUs, where it is there.`,
-		Example: `  stowage-bench packing
-  stowage-bench packing --trace-dir ~/traces --workload "openb default"
-  stowage-bench packing --workload uniform --subject "stowage BestFit" --subject "stowage DotProduct"
-  stowage-bench packing --seeds 5 -o json > results.json`,
+trace, 1,523 nodes with GPUs, where it is there. The results are written to a file as
+well, as JSON.`,
+		Example: `  stowage-bench packing --quick
+  stowage-bench packing --trace-dir ~/traces --workload openb-default
+  stowage-bench packing --workload uniform --subject stowage --subject random
+  stowage-bench packing --seeds 3 -o json > results.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}
 	fs := cmd.Flags()
+	fs.BoolVar(&flags.quick, "quick", false, "measure a choice in less than 3 minutes: one order of arrival, of the trace its default list only, and no smaller clusters")
 	fs.StringVar(&flags.traceDir, "trace-dir", "", "folder that has the trace in its folder openb (default: "+defaultTraceDir+", if it is there)")
 	fs.StringArrayVar(&flags.workloads, "workload", nil, "replay this workload only; may be given several times")
-	fs.StringArrayVar(&flags.subjects, "subject", nil, "compare this way to score only; may be given several times")
-	fs.IntVar(&flags.seeds, "seeds", 1, "number of orders in which the pods arrive")
-	fs.StringVarP(&flags.output, "output", "o", formats[0], "format of the results: "+strings.Join(formats, " or "))
+	fs.StringArrayVar(&flags.subjects, "subject", nil, "compare this way to score only; may be given several times: "+strings.Join(namesOf(packing.Subjects(), subjectName), ", "))
+	fs.IntVar(&flags.seeds, "seeds", 10, "number of orders in which the pods arrive")
+	flags.results.add(fs, "packing")
 	_ = cmd.MarkFlagDirname("trace-dir")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("subject", cobra.FixedCompletions(namesOf(packing.Subjects(), subjectName), cobra.ShellCompDirectiveNoFileComp))
+	for flag, values := range map[string][]string{"output": formats, "subject": namesOf(packing.Subjects(), subjectName)} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
 	return cmd
 }
 
 func (f *packingFlags) run(cmd *cobra.Command) error {
-	if !slices.Contains(formats, f.output) {
-		return fmt.Errorf("--output=%s: must be one of %s", f.output, strings.Join(formats, ", "))
-	}
-	if f.seeds < 1 {
-		return fmt.Errorf("--seeds=%d: must be 1 or more", f.seeds)
+	if err := f.validate(cmd.Flags().Changed("seeds")); err != nil {
+		return err
 	}
 	subjects, err := pick("--subject", f.subjects, packing.Subjects(), subjectName)
 	if err != nil {
 		return err
 	}
-	live := report.NewLive(os.Stderr)
 	traces, err := loadTraces(f.traceDir)
 	if err != nil {
 		return err
 	}
-	if len(traces) == 0 {
-		live.Println("no trace in " + defaultTraceDir + ", and none given by --trace-dir: only generated workloads are there")
-	}
-	workloads, err := pick("--workload", f.workloads, append(packing.Generated(), traces...), func(w packing.Workload) string { return w.Name })
+	workloads, err := pick("--workload", f.workloads, f.offered(traces), packingWorkloadName)
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
-	var all []packing.Result
-	err = packing.Run(cmd.Context(), workloads, subjects, f.seeds, showProgress(live), func(results []packing.Result) error {
-		all = append(all, results...)
-		live.Println(fmt.Sprintf("%d replays in %s", len(all), time.Since(begin).Round(time.Second)))
-		if f.output == "json" {
-			return nil
-		}
-		return packing.WriteTable(cmd.OutOrStdout(), results)
+	if err := f.results.prepare(""); err != nil {
+		return err
+	}
+	live := report.NewLive(os.Stderr)
+	recording := f.results.begin("packing", f.quick, packing.Described())
+	if len(traces) == 0 {
+		note := "no trace in " + defaultTraceDir + ", and none given by --trace-dir: only generated workloads are there"
+		live.Println(note)
+		recording.results.Notes = append(recording.results.Notes, note)
+	}
+	err = packing.Run(cmd.Context(), workloads, subjects, packing.Options{
+		Seeds: f.seeds, Compact: !f.quick,
+		Progress: showProgress(live),
+		Finished: func(figures []figure.Figure, series []figure.Series) error {
+			recording.results.Series = series
+			return recording.keep(figures)
+		},
 	})
 	if err != nil {
 		return err
 	}
-	if f.output == "json" {
-		return packing.WriteJSON(cmd.OutOrStdout(), all)
+	return recording.show(cmd.OutOrStdout(), packing.WriteTables)
+}
+
+// validate checks the flags that no list of names goes with; seedsGiven says whether
+// there is a number of seeds among them.
+func (f *packingFlags) validate(seedsGiven bool) error {
+	if err := f.results.validate(); err != nil {
+		return err
 	}
-	return packing.WriteLegend(cmd.OutOrStdout(), f.seeds)
+	switch {
+	case f.seeds < 1:
+		return fmt.Errorf("--seeds=%d: must be 1 or more", f.seeds)
+	case f.quick && seedsGiven:
+		return errors.New("--quick: it takes one order of arrival, so leave out --seeds")
+	case f.quick:
+		f.seeds = 1
+	}
+	return nil
+}
+
+// offered returns the workloads that there are.
+func (f *packingFlags) offered(traces []packing.Workload) []packing.Workload {
+	if f.quick {
+		traces = slices.DeleteFunc(traces, func(w packing.Workload) bool { return w.Name != quickTrace })
+	}
+	return append(packing.Generated(), traces...)
 }
 
 // loadTraces returns the workloads of the trace in the folder. A folder that is not
@@ -165,3 +198,5 @@ func namesOf[T any](all []T, name func(T) string) []string {
 }
 
 func subjectName(s packing.Subject) string { return s.Name }
+
+func packingWorkloadName(w packing.Workload) string { return w.Name }

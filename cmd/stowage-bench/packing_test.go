@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/packing"
 )
 
@@ -41,17 +41,19 @@ func TestErrors(t *testing.T) {
 	}{
 		{
 			"a workload that is not there", []string{"--workload", "uniforn"},
-			`--workload="uniforn": must be one of ["uniform" "small and large" "cpu or memory" "GPU"]`,
+			`--workload="uniforn": must be one of ["uniform" "bimodal" "cpu-heavy" "memory-heavy" "cpu-and-memory-heavy" "gpu"]`,
 		},
 		{
-			"a workload of the trace, without the trace", []string{"--workload", "openb default"},
-			`--workload="openb default": must be one of ["uniform"`,
+			"a workload of the trace, without the trace", []string{"--workload", "openb-default"},
+			`--workload="openb-default": must be one of ["uniform"`,
 		},
 		{
-			"one subject of two that is not there", []string{"--subject", "stowage BestFit", "--subject", "BestFit"},
-			`--subject="BestFit": must be one of ["upstream LeastAllocated" "upstream MostAllocated"`,
+			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "best-fit"},
+			`--subject="best-fit": must be one of ["stowage" "least-allocated" "most-allocated" "requested-to-capacity-ratio" "random" "best-fit-last-resort"`,
 		},
 		{"no seeds", []string{"--seeds", "0"}, "--seeds=0: must be 1 or more"},
+		{"quick, and seeds", []string{"--quick", "--seeds", "1"}, "--quick: it takes one order of arrival, so leave out --seeds"},
+		{"no file", []string{"--output-file", ""}, "--output-file: must not be empty"},
 		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},
 		{"a folder without the trace", []string{"--trace-dir", empty}, "--trace-dir=" + empty + ": it has no folder openb"},
 		{"a trace without its files", []string{"--trace-dir", half}, filepath.Join(half, "openb", "openb_node_list_all_node.csv") + ": no such file or directory"},
@@ -77,24 +79,32 @@ func TestInterruption(t *testing.T) {
 	}
 }
 
+// TestOneReplay covers that the file has what is shown.
 func TestOneReplay(t *testing.T) {
-	one := []string{"packing", "--workload", "uniform", "--subject", "stowage DotProduct"}
-	code, stdout, stderr := execute(t, t.Context(), append(one, "-o", "json")...)
+	code, stdout, stderr := execute(t, t.Context(), "packing", "--quick", "--workload", "uniform", "--subject", "dot-product-last-resort", "-o", "json")
 	if code != 0 {
 		t.Fatalf("exit code %d, error %q", code, stderr)
 	}
-	var results []packing.Result
-	if err := json.Unmarshal([]byte(stdout), &results); err != nil {
-		t.Fatalf("%v in\n%s", err, stdout)
+	written, err := os.ReadFile(filepath.Join("out", "bench", "packing.json"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(results) != 1 || results[0].Workload != "uniform" || results[0].Subject != "stowage DotProduct" || results[0].Allocated["cpu"] < 0.9 {
-		t.Errorf("results %+v, want one of uniform and DotProduct, nearly full", results)
+	if diff := cmp.Diff(stdout, string(written)); diff != "" {
+		t.Errorf("results (-shown +written):\n%s", diff)
+	}
+	results, err := figure.ReadFile(filepath.Join("out", "bench", "packing.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := figure.Find(results.Figures, "uniform/300", "dot-product-last-resort", "allocated")
+	if !results.Quick || len(results.Notes) != 1 || len(results.Series) != 2 || len(got.Samples) != 1 || got.Value < 90 {
+		t.Errorf("results %+v, want one replay without the trace, nearly full", results)
 	}
 }
 
 func TestHelp(t *testing.T) {
 	_, stdout, _ := execute(t, t.Context(), "packing", "--help")
-	for _, want := range []string{"stowage-bench packing --seeds 5 -o json > results.json", "--trace-dir", "../shared/traces"} {
+	for _, want := range []string{"stowage-bench packing --seeds 3 -o json > results.json", "out/bench/packing.json", "random", "--trace-dir", "../shared/traces"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not mention %s:\n%s", want, stdout)
 		}
@@ -124,7 +134,7 @@ func TestLoadTraces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"openb default", "openb cpu100", "openb multigpu20"}
+	want := []string{"openb-default", "openb-cpu100", "openb-multigpu20"}
 	if diff := cmp.Diff(want, namesOf(traces, func(w packing.Workload) string { return w.Name })); diff != "" {
 		t.Errorf("workloads (-want +got):\n%s", diff)
 	}

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
-	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
@@ -62,8 +61,10 @@ type preScoreState struct {
 	// emptyLast says that a node without pods is taken only if no other will do.
 	emptyLast bool
 	rate      strategy
-	// version is that of the typical pods that rate goes by.
-	version int64
+	// fragmentation is what Fragmentation rates by besides, nil for other strategies, and
+	// version that of its typical pods.
+	fragmentation *fragmentation
+	version       int64
 }
 
 // Clone returns the state itself: nothing changes it after PreScore.
@@ -124,7 +125,7 @@ func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
 		spec := pl.resources[i]
 		d := demand{resource: corev1.ResourceName(spec.Name), request: request, weight: float64(spec.Weight), ceiling: float64(spec.Ceiling) / 100}
 		all = append(all, d)
-		if request == 0 && schedutil.IsScalarResourceName(d.resource) {
+		if request == 0 && extended(d.resource) {
 			s.unasked = append(s.unasked, d.resource)
 			continue
 		}
@@ -138,13 +139,13 @@ func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
 		if err != nil {
 			return nil, fmt.Errorf("looking at all nodes: %w", err)
 		}
-		typical, averages, version := pl.census.look(nodes)
-		s.version = version
-		weight := float64(growthFirst)
+		f := &fragmentation{demands: all, weight: growthFirst}
 		if pl.emptyLast {
-			weight = growthWithFewNodes
+			f.weight = growthWithFewNodes
 		}
-		s.rate = fragmentation(weight, all, typical, averages)
+		f.typical, f.averages, s.version = pl.census.look(nodes)
+		f.atStake = f.stakes()
+		s.rate, s.fragmentation = dotProduct, f
 	default:
 		s.rate = bestFit
 	}

@@ -172,7 +172,7 @@ func TestRatingsAreFractions(t *testing.T) {
 				rt.Fatal(err)
 			}
 			for _, n := range nodes {
-				if rating := s.rate(s.demands, n); !(rating >= 0 && rating <= 1) {
+				if rating, _ := s.rated(n); !(rating >= 0 && rating <= 1) {
 					rt.Fatalf("%s rates %s %v", strategy, n.Node().Name, rating)
 				}
 			}

@@ -1,41 +1,42 @@
 package binpacking
 
 import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
+	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
 )
 
-// How much growth counts against dotProduct, whose 1 is the whole of a node. By
-// replays: with the first, nodes are filled one by one unless that costs much; with
-// the second, growth alone decides, and dotProduct between nodes where it is the same.
 const (
-	growthWithFewNodes = 16
+	// growthWithFewNodes and growthFirst are how much growth counts against dotProduct,
+	// whose 1 is the whole of a node. By replays: with the first, nodes are filled unless
+	// that costs much; with the second, growth alone decides, and dotProduct between nodes
+	// where it is the same.
+	growthWithFewNodes = 48
 	growthFirst        = 1 << 10
+	// worthANode is the growth of what is at stake, in average nodes, above which a pod may
+	// as well open an empty node. By replays: below it more nodes are in use for nothing,
+	// above it capacity is lost.
+	worthANode = 0.02
+	// tight is how close the mean demand for a resource comes to the one that is demanded
+	// most, both in average nodes, if there is no surplus of it.
+	tight = 0.7
 )
 
-// fragmentation returns the strategy that minimises the growth of capacity that
-// typical pods can no longer use, against dotProduct at the given weight:
-//
-//	(dotProduct + weight·(1 - growth)) / (1 + 2·weight)   with growth = F(after) - F(before), from -1 to 1
-//
-// What a typical pod m cannot use of a node is all that is free there, if m does
-// not fit, and nothing if it does. Each resource counts with its weight, as a part
-// of what an average node that has it has (Weng et al., "Beware of Fragmentation",
-// USENIX ATC 2023, where the one resource is GPU):
-//
-//	F(node) = Σ pₘ · Σ wᵢ · freeᵢ/averageᵢ, over the m that do not fit, / Σ wᵢ
-//
-// with pₘ the share of m among the pods.
-//
-// The demands are those of all resources to pack by, whether the pod requests them
-// or not, and the others are in their order.
-func fragmentation(weight float64, all []demand, typical []shape, averages []float64) strategy {
-	return func(demands []demand, node fwk.NodeInfo) float64 {
-		growth := 0.0
-		if len(typical) > 0 {
-			growth = growthOn(node, all, typical, averages)
-		}
-		return (dotProduct(demands, node) + weight*(1-max(-1, min(1, growth)))) / (1 + 2*weight)
-	}
+// fragmentation is what makes a node with a pod on it less useful to others: capacity
+// that typical pods can use no longer.
+type fragmentation struct {
+	// demands are those of all resources to pack by, whether the pod requests them or not.
+	// Typical pods and averages are in their order.
+	demands  []demand
+	typical  []shape
+	averages []float64
+	// weight is that of growth against dotProduct.
+	weight float64
+	// atStake says of each resource whether the pod may strand it on nodes without extended
+	// resources at the cost of all: see stakes.
+	atStake []bool
 }
 
 // shape is what a typical pod requests of each resource, and its share among the
@@ -45,35 +46,103 @@ type shape struct {
 	share    float64
 }
 
-// growthOn returns by how much F grows on the node with the pod of the demands.
-func growthOn(node fwk.NodeInfo, demands []demand, typical []shape, averages []float64) float64 {
-	before := make([]int64, len(demands), 2*len(demands))
-	after := before[len(demands) : 2*len(demands)]
-	var sizeBefore, sizeAfter, weights float64
-	for i, d := range demands {
+// stakes returns which resources it would cost capacity to strand, even if an empty node
+// could be spared for that: all but the one that the pod has the largest part of, since what
+// is left of that one smaller pods can use, and those that are left over anyhow once the
+// typical pods have filled a node. Extended resources are always at stake, with all that is on
+// their nodes: few nodes have them, and nothing stands in for them.
+func (f *fragmentation) stakes() []bool {
+	means := make([]float64, len(f.demands))
+	most, dominant := 0.0, -1
+	for i, d := range f.demands {
+		if f.averages[i] == 0 || extended(d.resource) {
+			continue
+		}
+		for _, m := range f.typical {
+			means[i] += m.share * float64(m.requests[i]) / f.averages[i]
+		}
+		most = max(most, means[i])
+		if dominant < 0 || float64(d.request)/f.averages[i] > float64(f.demands[dominant].request)/f.averages[dominant] {
+			dominant = i
+		}
+	}
+	at := make([]bool, len(f.demands))
+	for i := range at {
+		at[i] = i != dominant && means[i] > 0 && means[i] >= tight*most
+	}
+	return at
+}
+
+// rating returns the node's rating from its dotProduct and by how much capacity out of
+// reach grows there:
+//
+//	(dotProduct + weight·(1 - growth)) / (1 + 2·weight)
+func (f *fragmentation) rating(dotProduct, growth float64) float64 {
+	return (dotProduct + f.weight*(1-growth)) / (1 + 2*f.weight)
+}
+
+// growth returns by how much the capacity of the node that is out of reach of typical
+// pods grows with the pod: F(after) - F(before), from -1 to 1; and how much of that is of
+// resources that are at stake.
+//
+// What a typical pod m cannot use of a node is all that is free there, if m does
+// not fit, and nothing if it does. Each resource counts with its weight, as a part
+// of what an average node that has it has (Weng et al., "Beware of Fragmentation",
+// USENIX ATC 2023, where the one resource is GPU):
+//
+//	F(node) = Σ pₘ · Σ wᵢ · freeᵢ/averageᵢ, over the m that do not fit, / Σ wᵢ
+//
+// with pₘ the share of m among the pods. For the pod's own kind the room that it takes is
+// not lost, but used: of that kind only what was out of reach before counts.
+func (f *fragmentation) growth(node fwk.NodeInfo) (growth, staked float64) {
+	before := make([]int64, len(f.demands), 2*len(f.demands))
+	after := before[len(f.demands) : 2*len(f.demands)]
+	var whole, part span
+	var weights float64
+	everything := false
+	for i, d := range f.demands {
 		requested, allocatable := usage(node, d.resource)
 		before[i] = max(0, allocatable-requested)
 		after[i] = max(0, before[i]-d.request)
-		if averages[i] > 0 {
-			sizeBefore += d.weight * float64(before[i]) / averages[i]
-			sizeAfter += d.weight * float64(after[i]) / averages[i]
+		if f.averages[i] > 0 {
+			free := span{d.weight * float64(before[i]) / f.averages[i], d.weight * float64(after[i]) / f.averages[i]}
+			whole.add(free)
+			if f.atStake[i] {
+				part.add(free)
+			}
 			weights += d.weight
 		}
+		everything = everything || allocatable > 0 && extended(d.resource)
 	}
 	if weights == 0 {
-		return 0
+		return 0, 0
 	}
-	growth := 0.0
-	for _, m := range typical {
+	if everything {
+		part = whole
+	}
+	for _, m := range f.typical {
 		switch {
 		case !m.fits(before): // nor after: what the pod takes was out of reach
-			growth -= m.share * (sizeBefore - sizeAfter)
-		case !m.fits(after):
-			growth += m.share * sizeAfter
+			growth -= m.share * (whole.before - whole.after)
+			staked -= m.share * (part.before - part.after)
+		case !m.fits(after) && !m.isOf(f.demands):
+			growth += m.share * whole.after
+			staked += m.share * part.after
 		}
 	}
-	return growth / weights
+	return max(-1, min(1, growth/weights)), staked / weights
 }
+
+// span is how much is free before the pod and after.
+type span struct{ before, after float64 }
+
+func (s *span) add(free span) {
+	s.before += free.before
+	s.after += free.after
+}
+
+// extended says whether only some nodes have the resource.
+func extended(name corev1.ResourceName) bool { return schedutil.IsScalarResourceName(name) }
 
 func (s shape) fits(free []int64) bool {
 	for i, request := range s.requests {
@@ -82,4 +151,9 @@ func (s shape) fits(free []int64) bool {
 		}
 	}
 	return true
+}
+
+// isOf says whether the shape is that of the pod of the demands.
+func (s shape) isOf(demands []demand) bool {
+	return slices.EqualFunc(s.requests, demands, func(request int64, d demand) bool { return request == d.request })
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 
@@ -94,7 +95,7 @@ func TestFragmentation(t *testing.T) {
 		},
 		{
 			name: "every typical pod takes up one of a node's pods",
-			args: keeping(amounts{"cpu": "1"}, cpu, spec("pods", 1)),
+			args: keeping(amounts{"cpu": "2"}, cpu, spec("pods", 1)),
 			pod:  pod(amounts{"cpu": "1"}),
 			nodes: []fwk.NodeInfo{
 				// Room for no other: 7 of 10 cpus are lost, half of the weight: 332 + 0.45
@@ -120,6 +121,11 @@ func TestGrowth(t *testing.T) {
 	}{
 		{"a kind that fits before and after loses nothing", cpuOnly, []shape{{requests: []int64{3000}, share: 1}}, []float64{8000}, 0},
 		{"a kind that fits no more loses all that is left", cpuOnly, []shape{{requests: []int64{4000}, share: 1}}, []float64{8000}, 3.0 / 8},
+		{
+			"the pod's own kind loses nothing where it fits no more", []demand{{resource: "cpu", request: 3000, weight: 1}},
+			[]shape{{requests: []int64{3000}, share: 0.75}, {requests: []int64{2500}, share: 0.25}},
+			[]float64{8000}, 0.25 * 2 / 8,
+		},
 		{"a kind that never fitted loses less by what the pod takes", cpuOnly, []shape{{requests: []int64{6000}, share: 1}}, []float64{8000}, -2.0 / 8},
 		{
 			"kinds count by their shares", cpuOnly,
@@ -141,9 +147,37 @@ func TestGrowth(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := growthOn(n, tt.demands, tt.typical, tt.averages); math.Abs(got-tt.want) > 1e-12 {
+			f := fragmentation{demands: tt.demands, typical: tt.typical, averages: tt.averages}
+			f.atStake = f.stakes()
+			if got, _ := f.growth(n); math.Abs(got-tt.want) > 1e-12 {
 				t.Errorf("growth %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestStakes(t *testing.T) {
+	demands := []demand{{resource: "cpu", request: 1000, weight: 1}, {resource: "memory", request: 1, weight: 1}, {resource: corev1.ResourceName(gpu), weight: 1}}
+	averages := []float64{8000, 8, 4}
+	tests := []struct {
+		name    string
+		typical []shape
+		want    []bool
+	}{
+		{"none without typical pods", nil, []bool{false, false, false}},
+		{"memory, if as much of it is asked for as of cpu", []shape{{requests: []int64{4000, 4, 0}, share: 1}}, []bool{false, true, false}},
+		{"not memory of which there is a surplus", []shape{{requests: []int64{4000, 2, 0}, share: 1}}, []bool{false, false, false}},
+		{"memory, if it is what ends first", []shape{{requests: []int64{1000, 4, 0}, share: 1}}, []bool{false, true, false}},
+		{
+			"by the mean of the kinds",
+			[]shape{{requests: []int64{4000, 1, 1}, share: 0.5}, {requests: []int64{1000, 4, 0}, share: 0.5}},
+			[]bool{false, true, false},
+		},
+	}
+	for _, tt := range tests {
+		f := fragmentation{demands: demands, typical: tt.typical, averages: averages}
+		if diff := cmp.Diff(tt.want, f.stakes()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
 	}
 }

@@ -17,22 +17,35 @@ const (
 )
 
 // rawScore returns the node's raw score: its rating, less what it loses where the
-// pod would open an empty node, strand what it does not ask for, or pass a ceiling.
+// pod would open an empty node, strand what it does not ask for, or pass a ceiling. A
+// node that is in use loses as much as an empty one where filling it costs more capacity
+// than opening another is worth.
 func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
-	rating, tiers := 0.0, 0
-	if s.emptyLast && scan.Empty(node) {
+	rating, staked, tiers := 0.0, 0.0, 0
+	if excess := s.excess(node); excess > 0 {
+		// Over the ceiling the least full node is the one to take.
+		rating, tiers = 1-excess, passesCeiling
+	} else {
+		rating, staked = s.rated(node)
+	}
+	if s.emptyLast && (staked > worthANode || scan.Empty(node)) {
 		tiers += opensNode
 	}
 	if s.strands(node) {
 		tiers += strandsResource
 	}
-	if excess := s.excess(node); excess > 0 {
-		// Over the ceiling the least full node is the one to take.
-		rating, tiers = 1-excess, tiers+passesCeiling
-	} else {
-		rating = s.rate(s.demands, node)
-	}
 	return int64(math.Round(rating*scale)) - int64(tiers)*tier
+}
+
+// rated returns the node's rating, from 0 to 1, and the growth of capacity out of reach that
+// is at stake, of which only Fragmentation knows.
+func (s *preScoreState) rated(node fwk.NodeInfo) (rating, staked float64) {
+	rating = s.rate(s.demands, node)
+	if s.fragmentation == nil {
+		return rating, 0
+	}
+	growth, staked := s.fragmentation.growth(node)
+	return s.fragmentation.rating(rating, growth), staked
 }
 
 // excess returns by how much of its allocatable the node would go over a ceiling:

@@ -165,6 +165,14 @@ func TestEmptyNodes(t *testing.T) {
 		args.EmptyNodes = config.LastResort
 		return args
 	}
+	both, withGPU := amounts{"cpu": "8", "memory": "8"}, amounts{"cpu": "8", gpu: "4"}
+	cpuOnly := keeping(amounts{"cpu": "4"}, cpu)
+	fewNodes := keeping(amounts{"cpu": "4", "memory": "4"}, cpu, memory)
+	surplus := keeping(amounts{"cpu": "4", "memory": "2"}, cpu, memory)
+	devices := keeping(amounts{"cpu": "4", gpu: "1"}, cpu, spec(gpu, 1))
+	for _, args := range []*config.BinPackingArgs{cpuOnly, fewNodes, surplus, devices} {
+		args.EmptyNodes = config.LastResort
+	}
 	onePod := pod(amounts{"cpu": "1"})
 	tests := []scoreTest{
 		{
@@ -201,6 +209,68 @@ func TestEmptyNodes(t *testing.T) {
 				node("a pod without requests", size, pod(nil)),
 			},
 			want: map[string]int64{"nothing": 0, "a pod without requests": 100},
+		},
+		{
+			name: "an empty node is no worse than one where typical pods lose memory that it is worth",
+			args: fewNodes,
+			pod:  pod(amounts{"cpu": "2", "memory": "1"}),
+			nodes: []fwk.NodeInfo{
+				node("fits one no more", both, pod(amounts{"cpu": "3", "memory": "1"})), // grows by (3/8 + 6/8)/2: 21 + 14/48
+				node("nothing", both), // 48
+			},
+			want: map[string]int64{"nothing": 100, "fits one no more": 44},
+		},
+		{
+			name: "a node where they lose nothing is better than either",
+			args: fewNodes,
+			pod:  pod(amounts{"cpu": "2", "memory": "1"}),
+			nodes: []fwk.NodeInfo{
+				node("fits one no more", both, pod(amounts{"cpu": "3", "memory": "1"})),
+				node("nothing", both),
+				node("still fits one", both, pod(amounts{"cpu": "2", "memory": "1"})),
+			},
+			want: map[string]int64{"still fits one": 100, "nothing": 0, "fits one no more": 0},
+		},
+		{
+			name: "what is left of the cpu that the pod has most of is no reason to open a node",
+			args: cpuOnly,
+			pod:  pod(amounts{"cpu": "2"}),
+			nodes: []fwk.NodeInfo{
+				node("fits one no more", size, pod(amounts{"cpu": "3"})),
+				node("nothing", size),
+			},
+			want: map[string]int64{"fits one no more": 100, "nothing": 0},
+		},
+		{
+			name: "nor is memory of which typical pods leave some over",
+			args: surplus,
+			pod:  pod(amounts{"cpu": "2", "memory": "1"}),
+			nodes: []fwk.NodeInfo{
+				node("fits one no more", both, pod(amounts{"cpu": "3", "memory": "1"})),
+				node("nothing", both),
+			},
+			want: map[string]int64{"fits one no more": 100, "nothing": 0},
+		},
+		{
+			name: "GPUs are at stake with all that is on their nodes",
+			args: devices,
+			pod:  pod(amounts{"cpu": "2", gpu: "1"}),
+			nodes: []fwk.NodeInfo{
+				// One GPU and three cpus are left for nobody, (3/8 + 1/4)/2: 33 + 7/16
+				node("fits one no more", withGPU, pod(amounts{"cpu": "3", gpu: "2"})),
+				node("nothing", withGPU),
+			},
+			want: map[string]int64{"nothing": 100, "fits one no more": 70},
+		},
+		{
+			name: "the last of many alike goes to a node in use",
+			args: cpuOnly,
+			pod:  pod(amounts{"cpu": "4"}),
+			nodes: []fwk.NodeInfo{
+				node("nothing", size),
+				node("fits one more", size, pod(amounts{"cpu": "3"})),
+			},
+			want: map[string]int64{"fits one more": 100, "nothing": 0},
 		},
 	}
 	runScoreTests(t, tests)

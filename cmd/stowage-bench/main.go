@@ -55,9 +55,10 @@ func newCommand() *cobra.Command {
 		Use:   program,
 		Short: "Compare Stowage with others",
 		Long: `stowage-bench measures what different programs and configurations make of the same
-workloads: "loop" and "packing" run the scheduling engine on clusters in memory,
-"deschedule" and "chaos" run programs on playgrounds that they start. It needs no cluster,
-and makes no request of any.`,
+workloads: "loop", "scaling" and "packing" run the scheduling engine on clusters in memory;
+"e2e", "deschedule", "chaos" and "scale" run programs on control planes that they start.
+"report" shows what they have measured, "compare" what has become better or worse, and
+"all" runs the quick form of each. It needs no cluster, and makes no request of any.`,
 		Version:       version.Line(program),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -66,9 +67,9 @@ and makes no request of any.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.New(err.Error() + " (see " + cmd.CommandPath() + " --help)")
 	})
-	cmd.AddCommand(newChaosCommand(), newDescheduleCommand(), newE2ECommand(), newLoopCommand(), newPackingCommand())
-	cmd.AddCommand(newCompareCommand(), newScalingCommand())
-	cmd.AddCommand(newScaleCommand())
-	cmd.AddCommand(newReportCommand())
+	cmd.AddCommand(
+		newAllCommand(), newChaosCommand(), newCompareCommand(), newDescheduleCommand(), newE2ECommand(), newLoopCommand(),
+		newPackingCommand(), newReportCommand(), newScaleCommand(), newScalingCommand(),
+	)
 	return cmd
 }

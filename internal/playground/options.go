@@ -1,6 +1,7 @@
 package playground
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -26,6 +27,10 @@ type Options struct {
 	Name string
 	// Pool is the fake nodes to start with; nil means none.
 	Pool *pool.Pool
+	// Preload is a file that package preload has written: the objects that are there before
+	// the control plane starts, the pool's nodes, which are not created then, among them.
+	// Empty means none.
+	Preload string
 	// NoKubeScheduler leaves the stock kube-scheduler out.
 	NoKubeScheduler bool
 	// ClientQPS and ClientBurst limit each client of the control plane in requests
@@ -73,6 +78,16 @@ func (o *Options) validate() error {
 	}
 	if o.ClientBurst == 0 {
 		o.ClientBurst = max(DefaultClientBurst, int(o.ClientQPS))
+	}
+	if o.Preload != "" {
+		abs, err := filepath.Abs(o.Preload)
+		if err == nil && !isFile(abs) {
+			err = errors.New("there is no such file")
+		}
+		if err != nil {
+			return fmt.Errorf("objects to preload %q: %w", o.Preload, err)
+		}
+		o.Preload = abs
 	}
 	if o.LogDir != "" {
 		abs, err := filepath.Abs(o.LogDir)

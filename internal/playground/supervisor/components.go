@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The components, by the names under which the binary runs them.
@@ -31,9 +33,21 @@ const (
 	nodeEvictionRate = "1000"
 )
 
-// componentEnv makes the Go runtime of the components trade memory, which
-// machines have, for processor time, of which a control plane never has enough.
-var componentEnv = []string{"GOGC=200"}
+// memoryPercent is of how much of the machine's memory each component makes use freely: a
+// cluster of Kubernetes' full size would otherwise take more than there is.
+var memoryPercent = map[string]uint64{apiServer: 34, controllerManager: 12, etcd: 8, scheduler: 8, kwok: 8}
+
+// componentEnv makes the Go runtime of a component trade memory, which machines have, for
+// processor time, of which a control plane never has enough, and the other way round from
+// its share of memory on.
+func componentEnv(name string) []string {
+	env := []string{"GOGC=200"}
+	var system unix.Sysinfo_t
+	if err := unix.Sysinfo(&system); err == nil {
+		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", uint64(system.Totalram)*uint64(system.Unit)/100*memoryPercent[name]))
+	}
+	return env
+}
 
 // etcdSocket is a Unix socket: it takes no port, and only this user can reach it.
 func (s *supervisor) etcdSocket() string { return s.path("etcd.sock") }

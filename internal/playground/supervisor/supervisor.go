@@ -171,6 +171,11 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 		return err
 	}
 	s.step("etcd answers", begin)
+	if s.opts.Preload != "" {
+		if err := s.orFailed(ctx, s.preload); err != nil {
+			return err
+		}
+	}
 
 	begin = time.Now()
 	if err := s.startComponent(apiServer, s.apiServerArgs()); err != nil {
@@ -201,7 +206,8 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 	return nil
 }
 
-// startNodes creates the pool's nodes and waits until pods can be scheduled on them.
+// startNodes creates the pool's nodes, if they are not there from the start, and waits until
+// pods can be scheduled on them.
 func (s *supervisor) startNodes(ctx context.Context) error {
 	if s.opts.Pool == nil {
 		return nil
@@ -211,13 +217,15 @@ func (s *supervisor) startNodes(ctx context.Context) error {
 	progress := func(format string) func(int) {
 		return func(done int) { s.interim(begin, format, done, len(nodes)) }
 	}
-	if err := s.orFailed(ctx, func(ctx context.Context) error {
-		return createNodes(ctx, s.client, nodes, progress("%d of %d nodes created"))
-	}); err != nil {
-		return err
+	if s.opts.Preload == "" {
+		if err := s.orFailed(ctx, func(ctx context.Context) error {
+			return createNodes(ctx, s.client, nodes, progress("%d of %d nodes created"))
+		}); err != nil {
+			return err
+		}
+		s.step(fmt.Sprintf("%d nodes created", len(nodes)), begin)
+		begin = time.Now()
 	}
-	s.step(fmt.Sprintf("%d nodes created", len(nodes)), begin)
-	begin = time.Now()
 	if err := s.orFailed(ctx, func(ctx context.Context) error {
 		return awaitNodes(ctx, s.client, len(nodes), progress("%d of %d nodes Ready"))
 	}); err != nil {
@@ -269,7 +277,7 @@ func (s *supervisor) startComponent(name string, args []string) error {
 		Name: name,
 		Path: s.binary,
 		Args: append([]string{"component", name}, args...),
-		Env:  append(slices.Clone(componentEnv), "KWOK_WORKDIR="+s.dir),
+		Env:  append(componentEnv(name), "KWOK_WORKDIR="+s.dir),
 		Log:  filepath.Join(s.logDir(), name+".log"),
 	})
 	if err != nil {

@@ -1,0 +1,77 @@
+package scale
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+// missing stands for what was not measured.
+const missing = "-"
+
+// WriteTable writes the results as one table, a column for each step and a row for each
+// figure, those of processes last, and what the rows are.
+func WriteTable(out io.Writer, figures []figure.Figure) error {
+	cases := figure.Cases(figures)
+	rows := [][]string{append([]string{"FIGURE", "UNIT"}, cases...)}
+	var legends []string
+	for _, m := range metrics {
+		measured := slices.ContainsFunc(figures, func(f figure.Figure) bool { return f.Metric == m.name })
+		if !measured {
+			continue
+		}
+		legends = append(legends, fmt.Sprintf("%-24s %s\n", m.name, m.legend))
+		for _, subject := range subjectsOf(figures, m.name) {
+			name := m.name
+			if subject != product {
+				name += ", " + subject
+			}
+			row := []string{name, m.unit}
+			for _, c := range cases {
+				value := missing
+				if f, found := figure.Find(figures, c, subject, m.name); found {
+					value = text(f.Value)
+				}
+				row = append(row, value)
+			}
+			rows = append(rows, row)
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n%s\n", report.Table(rows), strings.Join(legends, ""), strings.Join(Notes(), "\n"))
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// Notes are what is to be read with the figures.
+func Notes() []string {
+	return []string{
+		"All of it shares the cores of one machine: the API server, etcd, the fake nodes and the watcher take from the programs what they use. Times are those of the whole; processor time is the programs' own.",
+		"Nodes and pods are written into the database, and not through the API server: they lack the managed fields that it would add, which makes what keeps them whole smaller than it would be.",
+		"Nodes are fake: pods are Ready as soon as they have a node, without the start of containers.",
+	}
+}
+
+// subjectsOf returns who has a metric, in the order in which processes are told.
+func subjectsOf(figures []figure.Figure, metric string) []string {
+	var subjects []string
+	for _, subject := range append([]string{product}, processes...) {
+		if slices.ContainsFunc(figures, func(f figure.Figure) bool { return f.Metric == metric && f.Subject == subject }) {
+			subjects = append(subjects, subject)
+		}
+	}
+	return subjects
+}
+
+// text returns a figure as it is shown.
+func text(value float64) string {
+	if value == float64(int64(value)) || value >= 1000 {
+		return strconv.FormatFloat(value, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(value, 'f', 2, 64)
+}

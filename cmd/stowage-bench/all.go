@@ -28,8 +28,8 @@ func parts() []part {
 		{"loop", []string{"--quick", "--rounds", "3", "--workload", "plain", "--workload", "mixed", "--workload", "hostname-anti-affinity", "--workload", "zone-affinity"}},
 		{"scaling", []string{"--quick"}},
 		{"packing", []string{"--quick"}},
-		{"e2e", []string{"--quick"}},
-		{"deschedule", []string{"--quick", "--case", "skew", "--case", "mixed-sizes", "--case", "gpu-trap"}},
+		{"e2e", []string{"--quick", "--case", "plain", "--case", "packing", "--case", "pod-affinity", "--subject", "stowage", "--subject", "default", "--subject", "ceiling"}},
+		{"deschedule", []string{"--quick", "--case", "skew", "--case", "gpu-trap"}},
 		{"chaos", []string{"--quick", "--case", "evict-random", "--case", "zone-loss", "--evictions", "500"}},
 		{"scale", []string{"--quick"}},
 	}

@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/steady"
 )
@@ -12,15 +16,22 @@ type budgetsArgs struct{ inNamespaces }
 
 // budgets looks whether a PodDisruptionBudget is short of healthy pods, by its status: both
 // figures in it are of one moment.
-type budgets struct{ budgetsArgs }
+type budgets struct {
+	budgetsArgs
+
+	mu sync.Mutex
+	// met is what each budget demanded when it last had it. A budget that demands more since
+	// its workload grows lacks pods that have yet to start, and none that was lost.
+	met map[types.NamespacedName]int32
+}
 
 func newBudgets(args budgetsArgs, fail failure) steady.Probe {
 	args.validate(fail)
-	return budgets{args}
+	return &budgets{budgetsArgs: args, met: map[types.NamespacedName]int32{}}
 }
 
 // Check implements steady.Probe.
-func (b budgets) Check(_ context.Context, env steady.Env) (steady.Observation, error) {
+func (b *budgets) Check(_ context.Context, env steady.Env) (steady.Observation, error) {
 	picture := env.Picture()
 	if missing := b.missing(picture.Snapshot); missing != nil {
 		return nothing("there is no namespace %s", strings.Join(missing, ", ")), nil
@@ -33,8 +44,8 @@ func (b budgets) Check(_ context.Context, env steady.Env) (steady.Observation, e
 			continue
 		}
 		counted++
-		if pdb.Status.CurrentHealthy < pdb.Status.DesiredHealthy {
-			short = append(short, fmt.Sprintf("%s/%s has %d healthy pods, and must have %d", pdb.Namespace, pdb.Name, pdb.Status.CurrentHealthy, pdb.Status.DesiredHealthy))
+		if demand := b.demand(pdb); pdb.Status.CurrentHealthy < demand {
+			short = append(short, fmt.Sprintf("%s/%s has %d healthy pods, and must have %d", pdb.Namespace, pdb.Name, pdb.Status.CurrentHealthy, demand))
 		}
 	}
 	switch {
@@ -44,4 +55,18 @@ func (b budgets) Check(_ context.Context, env steady.Env) (steady.Observation, e
 		return nothing("there is no PodDisruptionBudget to look at"), nil
 	}
 	return steady.Observation{OK: true, Message: fmt.Sprintf("all %d budgets have the healthy pods that they demand", counted)}, nil
+}
+
+// demand returns how many healthy pods the budget has to have now.
+func (b *budgets) demand(pdb *policyv1.PodDisruptionBudget) int32 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name := types.NamespacedName{Namespace: pdb.Namespace, Name: pdb.Name}
+	if pdb.Status.CurrentHealthy >= pdb.Status.DesiredHealthy {
+		b.met[name] = pdb.Status.DesiredHealthy
+	}
+	if met, has := b.met[name]; has {
+		return min(met, pdb.Status.DesiredHealthy)
+	}
+	return pdb.Status.DesiredHealthy
 }

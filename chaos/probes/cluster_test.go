@@ -140,3 +140,30 @@ func TestEveryProbeHasASchema(t *testing.T) {
 		}
 	}
 }
+
+// TestBudgetOfAWorkloadThatGrows covers that pods which have yet to start are not missed, and
+// those that were lost are.
+func TestBudgetOfAWorkloadThatGrows(t *testing.T) {
+	probe := newProbe(t, "budgets", `{}`)
+	for _, step := range []struct {
+		when             string
+		healthy, desired int32
+		ok               bool
+	}{
+		{"met", 5, 4, true},
+		{"grown, and the new pods do not run yet", 5, 6, true},
+		{"and one of the old ones lost that it can spare", 4, 6, true},
+		{"and one more", 3, 6, false},
+		{"the new ones run", 7, 6, true},
+		{"two are lost then", 5, 6, false},
+		{"shrunk", 5, 4, true},
+	} {
+		got, err := probe.Check(t.Context(), new(fake).budget("a", "web", step.healthy, step.desired, 1).env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.OK != step.ok {
+			t.Errorf("%s: %+v, want it to be OK: %t", step.when, got, step.ok)
+		}
+	}
+}

@@ -2,24 +2,20 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stowage-k8s/stowage/benchmarks/steps"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
 const (
-	// writers is how many objects are written at once.
-	writers = 16
 	// refresh is how often the state of the cluster is looked at.
 	refresh = 100 * time.Millisecond
 	// patience bounds each step of building a cluster, and of waiting until it is calm.
@@ -89,7 +85,7 @@ func (b *bench) build(show func(string)) error {
 			return err
 		}
 	}
-	err := b.each(len(b.fleet.Budgets), "creating budgets", show, func(ctx context.Context, i int) error {
+	err := steps.Each(b.ctx, len(b.fleet.Budgets), "creating budgets", show, func(ctx context.Context, i int) error {
 		pdb := b.fleet.Budgets[i]
 		_, err := b.client.PolicyV1().PodDisruptionBudgets(pdb.Namespace).Create(ctx, pdb, metav1.CreateOptions{})
 		return err
@@ -97,7 +93,7 @@ func (b *bench) build(show func(string)) error {
 	if err != nil {
 		return err
 	}
-	err = b.each(len(b.fleet.Workloads), "creating workloads", show, func(ctx context.Context, i int) error {
+	err = steps.Each(b.ctx, len(b.fleet.Workloads), "creating workloads", show, func(ctx context.Context, i int) error {
 		w := b.fleet.Workloads[i]
 		if w.Stateful {
 			_, err := b.client.AppsV1().StatefulSets(w.Namespace).Create(ctx, w.statefulSet(), metav1.CreateOptions{})
@@ -150,48 +146,7 @@ func (b *bench) settle(show func(string)) error {
 	}, show)
 }
 
-// each does something for every index, several at once, until one fails.
-func (b *bench) each(n int, what string, show func(string), do func(ctx context.Context, i int) error) error {
-	ctx, cancel := context.WithCancelCause(b.ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	indices := make(chan int)
-	for range writers {
-		wg.Go(func() {
-			for i := range indices {
-				if err := do(ctx, i); err != nil {
-					cancel(fmt.Errorf("%s: %w", what, err))
-				}
-			}
-		})
-	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		if i%100 == 0 {
-			show(fmt.Sprintf("%s: %d of %d", what, i, n))
-		}
-		indices <- i
-	}
-	close(indices)
-	wg.Wait()
-	return context.Cause(ctx)
-}
-
 // await waits until something is as it should be, and shows how far it has come.
 func await(ctx context.Context, done func(context.Context) (string, bool, error), show func(string)) error {
-	last := ""
-	err := wait.PollUntilContextTimeout(ctx, refresh, patience, true, func(ctx context.Context) (bool, error) {
-		status, is, err := done(ctx)
-		if status != "" {
-			last = status
-			show(status)
-		}
-		return is, err
-	})
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if wait.Interrupted(err) {
-		return errors.New("after " + patience.String() + " still " + last)
-	}
-	return err
+	return steps.Await(ctx, refresh, patience, show, done)
 }

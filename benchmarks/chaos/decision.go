@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
@@ -68,8 +69,8 @@ func decision(t *trial) ([]measured, error) {
 	kept := memory() - held
 	runtime.KeepAlive(snapshot)
 	return []measured{
-		{"decision_ms", milliseconds(percentile(warm, 50))}, {"decision_max_ms", milliseconds(slices.Max(warm))},
-		{"decision_cold_ms", milliseconds(cold.all)}, {"choose_ms", milliseconds(percentile(choosing, 50))}, {"decision_memory_mib", float64(kept) / (1 << 20)},
+		{"decision_ms", milliseconds(figure.Percentile(warm, 50))}, {"decision_max_ms", milliseconds(slices.Max(warm))},
+		{"decision_cold_ms", milliseconds(cold.all)}, {"choose_ms", milliseconds(figure.Percentile(choosing, 50))}, {"decision_memory_mib", float64(kept) / (1 << 20)},
 		count("pods", len(snapshot.Pods)), count("workloads", len(snapshot.ReplicaSets)), count("budgets", len(snapshot.Budgets)),
 	}, nil
 }

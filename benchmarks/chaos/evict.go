@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
@@ -119,7 +120,7 @@ func (t *trial) told(runs []*output) []measured {
 		list = append(list, count("drawn", said.drawn), count("kept", said.outcomes[disruption.NotAsked]))
 	}
 	if len(s.recoveries) > 0 {
-		list = append(list, measured{"recovery_p50_s", percentile(s.recoveries, 50).Seconds()}, measured{"recovery_p99_s", percentile(s.recoveries, 99).Seconds()})
+		list = append(list, measured{"recovery_p50_s", figure.Percentile(s.recoveries, 50).Seconds()}, measured{"recovery_p99_s", figure.Percentile(s.recoveries, 99).Seconds()})
 	}
 	wall := time.Duration(0)
 	for _, out := range runs {
@@ -155,12 +156,6 @@ func saidOf(runs []*output) said {
 		}
 	}
 	return s
-}
-
-// percentile returns the p-th percentile by the method of the nearest rank.
-func percentile(values []time.Duration, p float64) time.Duration {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[max(1, int(math.Ceil(p/100*float64(len(sorted)))))-1]
 }
 
 const (

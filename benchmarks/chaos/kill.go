@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -68,7 +69,7 @@ func kill9(t *trial) ([]measured, error) {
 	}
 	list := []measured{
 		count("kills", kills), count("kills_with_changes", withChanges), count("changed_at_kill", changed),
-		count("leftovers", len(left)), count("nodes_not_ready", notReady), {"restore_p50_s", percentile(restored, 50).Seconds()},
+		count("leftovers", len(left)), count("nodes_not_ready", notReady), {"restore_p50_s", figure.Percentile(restored, 50).Seconds()},
 	}
 	return append(list, t.told(runs)...), nil
 }

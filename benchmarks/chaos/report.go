@@ -3,7 +3,6 @@ package chaos
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
@@ -61,7 +60,7 @@ func WriteTable(out io.Writer, figures []figure.Figure) error {
 			order = append(order, f.Case)
 			byCase[f.Case] = [][]string{{"FIGURE", "VALUE", "UNIT"}}
 		}
-		byCase[f.Case] = append(byCase[f.Case], []string{f.Metric, text(f.Value), f.Unit})
+		byCase[f.Case] = append(byCase[f.Case], []string{f.Metric, figure.Text(f.Value), f.Unit})
 	}
 	for _, name := range order {
 		fmt.Fprintf(&b, "%s\n%s\n", name, report.Table(byCase[name]))
@@ -77,21 +76,13 @@ func WriteTable(out io.Writer, figures []figure.Figure) error {
 	return err
 }
 
-// text returns a figure as it is shown.
-func text(value float64) string {
-	if value == float64(int64(value)) || value >= 1000 {
-		return strconv.FormatFloat(value, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(value, 'f', 2, 64)
-}
-
 // summary says in a line what a case has come to.
 func summary(figures []figure.Figure) string {
 	var parts []string
 	for _, metric := range []string{"evictions", "budget_violations", "replay_identical", "prediction_accuracy_pct", "leftovers", "recovery_p50_s", "decision_ms", "wall_s"} {
 		for _, f := range figures {
 			if f.Metric == metric {
-				parts = append(parts, fmt.Sprintf("%s %s", strings.ReplaceAll(metric, "_", " "), text(f.Value)))
+				parts = append(parts, fmt.Sprintf("%s %s", strings.ReplaceAll(metric, "_", " "), figure.Text(f.Value)))
 			}
 		}
 	}

@@ -141,19 +141,9 @@ func (b *bench) startScheduler() (err error) {
 	if b.scheduler != nil {
 		return nil
 	}
-	b.scheduler, err = b.play.StartProgram("stowage-scheduler", "stowage-scheduler", "--kubeconfig", b.play.Kubeconfig, "--secure-port", "0",
+	b.scheduler, err = b.play.StartVital(b.cancel, "stowage-scheduler", "--kubeconfig", b.play.Kubeconfig, "--secure-port", "0",
 		"--leader-elect=false", "--kube-api-qps", fmt.Sprint(qps), "--kube-api-burst", fmt.Sprint(burst))
-	if err != nil {
-		return err
-	}
-	go func() {
-		err := b.scheduler.Err()
-		if err == nil {
-			err = errors.New("stowage-scheduler has ended by itself")
-		}
-		b.cancel(err)
-	}()
-	return nil
+	return err
 }
 
 // descheduled runs the subject twice and says what has come of it.

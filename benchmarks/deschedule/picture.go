@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
@@ -111,9 +112,7 @@ func (p *picture) grids(after *picture) (was, is []float64) {
 	order := slices.Clone(p.nodes)
 	slices.SortStableFunc(order, func(a, b *nodeState) int { return cmp.Compare(b.utilization(), a.utilization()) })
 	for _, n := range order {
-		was, is = append(was, tenths(n.utilization())), append(is, tenths(after.byName[n.name].utilization()))
+		was, is = append(was, figure.Round(n.utilization(), 1)), append(is, figure.Round(after.byName[n.name].utilization(), 1))
 	}
 	return was, is
 }
-
-func tenths(v float64) float64 { return math.Round(v*10) / 10 }

@@ -5,20 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/benchmarks/steps"
 )
 
 const (
-	// writers is how many objects are written at once.
-	writers = 16
 	// refresh is how often the state of the cluster is looked at.
 	refresh = 100 * time.Millisecond
 	// setUpTimeout bounds each step of building and clearing a state.
@@ -177,43 +175,10 @@ func (s *stage) clear(ctx context.Context) error {
 
 // each does something for every index, several at once, until one fails.
 func (s *stage) each(ctx context.Context, n int, what string, do func(i int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	indices := make(chan int)
-	for range writers {
-		wg.Go(func() {
-			for i := range indices {
-				if err := do(i); err != nil {
-					cancel(fmt.Errorf("%s: %w", what, err))
-				}
-			}
-		})
-	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		if i%200 == 0 {
-			s.show(fmt.Sprintf("%s: %d of %d", what, i, n))
-		}
-		indices <- i
-	}
-	close(indices)
-	wg.Wait()
-	return context.Cause(ctx)
+	return steps.Each(ctx, n, what, s.show, func(_ context.Context, i int) error { return do(i) })
 }
 
 // await waits until something is as it should be, and shows how far it has come.
 func (s *stage) await(ctx context.Context, done func(context.Context) (string, bool, error)) error {
-	last := ""
-	err := wait.PollUntilContextTimeout(ctx, refresh, setUpTimeout, true, func(ctx context.Context) (bool, error) {
-		status, is, err := done(ctx)
-		if status != "" {
-			last = status
-			s.show(status)
-		}
-		return is, err
-	})
-	if wait.Interrupted(err) && ctx.Err() == nil {
-		return fmt.Errorf("%s after %v", last, setUpTimeout)
-	}
-	return err
+	return steps.Await(ctx, refresh, setUpTimeout, s.show, done)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"time"
 )
 
 // Figure is one thing measured.
@@ -44,14 +46,32 @@ func (f Figure) Of(samples ...float64) Figure {
 
 // Rounded returns the figure with so many digits after the point.
 func (f Figure) Rounded(digits int) Figure {
-	power := math.Pow10(digits)
-	round := func(v float64) float64 { return math.Round(v*power) / power }
-	f.Value, f.Min, f.Max = round(f.Value), round(f.Min), round(f.Max)
+	f.Value, f.Min, f.Max = Round(f.Value, digits), Round(f.Min, digits), Round(f.Max, digits)
 	f.Samples = slices.Clone(f.Samples)
 	for i, v := range f.Samples {
-		f.Samples[i] = round(v)
+		f.Samples[i] = Round(v, digits)
 	}
 	return f
+}
+
+// Round returns the value with so many digits after the point.
+func Round(v float64, digits int) float64 {
+	power := math.Pow10(digits)
+	return math.Round(v*power) / power
+}
+
+// Text returns a value as tables show it.
+func Text(value float64) string {
+	if value == float64(int64(value)) || value >= 1000 {
+		return strconv.FormatFloat(value, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(value, 'f', 2, 64)
+}
+
+// Percentile returns the p-th percentile by the method of the nearest rank.
+func Percentile(values []time.Duration, p float64) time.Duration {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[max(1, int(math.Ceil(p/100*float64(len(sorted)))))-1]
 }
 
 // Median returns the value in the middle, or the mean of the two there; NaN of none.
@@ -80,18 +100,19 @@ func Find(figures []Figure, name, subject, metric string) (Figure, bool) {
 
 // Cases and Subjects return each name once, in the order in which they come.
 func Cases(figures []Figure) []string {
-	return names(figures, func(f Figure) string { return f.Case })
+	return Names(figures, func(f Figure) string { return f.Case })
 }
 
 // Subjects returns the names of those who were measured.
 func Subjects(figures []Figure) []string {
-	return names(figures, func(f Figure) string { return f.Subject })
+	return Names(figures, func(f Figure) string { return f.Subject })
 }
 
-func names(figures []Figure, of func(Figure) string) []string {
+// Names returns each name once, in the order in which they come.
+func Names[T any](list []T, of func(T) string) []string {
 	var all []string
-	for _, f := range figures {
-		if name := of(f); !slices.Contains(all, name) {
+	for _, item := range list {
+		if name := of(item); !slices.Contains(all, name) {
 			all = append(all, name)
 		}
 	}

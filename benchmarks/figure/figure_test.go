@@ -85,3 +85,18 @@ func TestReadFileErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestPercentile(t *testing.T) {
+	var values []time.Duration
+	for i := range 200 {
+		values = append(values, time.Duration(200-i)*time.Second)
+	}
+	for p, want := range map[float64]time.Duration{50: 100 * time.Second, 99: 198 * time.Second, 100: 200 * time.Second} {
+		if got := Percentile(values, p); got != want {
+			t.Errorf("the %g-th percentile of 1 s to 200 s is %v, want %v", p, got, want)
+		}
+	}
+	if got := Percentile(values[:1], 99); got != 200*time.Second {
+		t.Errorf("of a single value: %v", got)
+	}
+}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/pprof"
-	"syscall"
 	"time"
 
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -158,9 +158,9 @@ func (r *runner) batch(ctx context.Context, bounds limits) (sample, error) {
 	var err error
 	pprof.Do(ctx, pprof.Labels("subject", r.subject.Name), func(ctx context.Context) {
 		runtime.ReadMemStats(&before)
-		begin = CPUTime()
+		begin = child.OwnCPU()
 		pods, err = r.schedule(ctx, bounds)
-		end = CPUTime()
+		end = child.OwnCPU()
 		runtime.ReadMemStats(&after)
 	})
 	if err != nil {
@@ -181,15 +181,6 @@ func (r *runner) schedule(ctx context.Context, bounds limits) (int, error) {
 		}
 	}
 	return pods, r.check(before + pods)
-}
-
-// CPUTime returns the time that all of the process has spent on CPUs so far, in user
-// and system mode.
-func CPUTime() time.Duration {
-	var usage syscall.Rusage
-	// It fails for a wrong argument only.
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // figures returns what the rounds have measured.

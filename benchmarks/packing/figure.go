@@ -2,7 +2,6 @@ package packing
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -88,9 +87,9 @@ func seriesOf(w Workload, subject Subject, results []result) []figure.Series {
 			granted += r.curve[i].allocated
 			used += r.curve[i].nodesUsed
 		}
-		x, mean := rounded(100*step*float64(i+1)), 100/float64(len(results))
-		allocation = append(allocation, [2]float64{x, rounded(mean * granted)})
-		nodes = append(nodes, [2]float64{x, rounded(mean * used)})
+		x, mean := figure.Round(100*step*float64(i+1), 2), 100/float64(len(results))
+		allocation = append(allocation, [2]float64{x, figure.Round(mean*granted, 2)})
+		nodes = append(nodes, [2]float64{x, figure.Round(mean*used, 2)})
 	}
 	demand := figure.Axis{Label: strings.ToUpper(short(w.demand())) + " asked for, of what all nodes have", Unit: "%"}
 	return []figure.Series{
@@ -98,6 +97,3 @@ func seriesOf(w Workload, subject Subject, results []result) []figure.Series {
 		{Chart: nodesChart + ": " + caseOf(w), Name: subject.Name, X: demand, Y: figure.Axis{Label: "nodes used", Unit: "%"}, Points: nodes},
 	}
 }
-
-// rounded returns a value to two digits after the point.
-func rounded(v float64) float64 { return math.Round(100*v) / 100 }

@@ -55,10 +55,10 @@ func (r results) recorded() []page.Chart {
 	}
 	series := slices.DeleteFunc(slices.Clone(r.Series), func(s figure.Series) bool { return lines[s.Chart] > mostLines && r.variant(s.Name) })
 	var charts []page.Chart
-	for _, title := range titles(series, func(s figure.Series) string { return s.Chart }) {
+	for _, title := range figure.Names(series, func(s figure.Series) string { return s.Chart }) {
 		charts = append(charts, linesOf(title, series))
 	}
-	for _, title := range titles(r.Grids, func(g figure.Grid) string { return g.Chart }) {
+	for _, title := range figure.Names(r.Grids, func(g figure.Grid) string { return g.Chart }) {
 		h := &page.Heatmap{Each: "node"}
 		for _, g := range r.Grids {
 			if g.Chart == title {
@@ -117,14 +117,3 @@ func percentOf(lines []page.Line) float64 {
 }
 
 func axis(a figure.Axis) page.Axis { return page.Axis{Label: a.Label, Unit: a.Unit, Log: a.Log} }
-
-// titles returns each title once, in their order.
-func titles[T any](list []T, of func(T) string) []string {
-	var all []string
-	for _, item := range list {
-		if title := of(item); !slices.Contains(all, title) {
-			all = append(all, title)
-		}
-	}
-	return all
-}

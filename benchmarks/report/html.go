@@ -111,7 +111,7 @@ func (r *Report) when() string {
 
 // versions lists the versions of Stowage that were measured.
 func (r *Report) versions() []string {
-	return titles(r.Results, func(one figure.Results) string { return one.Environment.Stowage })
+	return figure.Names(r.Results, func(one figure.Results) string { return one.Environment.Stowage })
 }
 
 // remarks are what to know before reading on.
@@ -120,7 +120,7 @@ func (r *Report) remarks() []string {
 	if versions := r.versions(); len(versions) > 1 {
 		list = append(list, fmt.Sprintf("These results are of %d versions of Stowage (%s): not all of what is here was measured of the same.", len(versions), strings.Join(versions, ", ")))
 	}
-	if machines := titles(r.Results, func(one figure.Results) string { return one.Environment.CPU + fmt.Sprint(one.Environment.Cores) }); len(machines) > 1 {
+	if machines := figure.Names(r.Results, func(one figure.Results) string { return one.Environment.CPU + fmt.Sprint(one.Environment.Cores) }); len(machines) > 1 {
 		list = append(list, "These results are of different machines: see the environment.")
 	}
 	var quick []string
@@ -139,7 +139,7 @@ func (r *Report) remarks() []string {
 func (r *Report) environment() []page.Fact {
 	var facts []page.Fact
 	add := func(name string, of func(figure.Environment) string) {
-		values := titles(r.Results, func(one figure.Results) string { return of(one.Environment) })
+		values := figure.Names(r.Results, func(one figure.Results) string { return of(one.Environment) })
 		if len(values) > 1 {
 			for i, value := range values {
 				var who []string

@@ -3,7 +3,6 @@ package scale
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -93,16 +92,10 @@ func (o *outcome) placed(s seen, since time.Time) {
 // latencies adds what pods waited for a node.
 func (o *outcome) latencies(took []time.Duration) {
 	if len(took) > 0 {
-		o.seconds("latency_p50_s", percentile(took, 50))
-		o.seconds("latency_p99_s", percentile(took, 99))
+		o.seconds("latency_p50_s", figure.Percentile(took, 50))
+		o.seconds("latency_p99_s", figure.Percentile(took, 99))
 		o.count("latency_pods", len(took))
 	}
-}
-
-// percentile returns the p-th percentile by the method of the nearest rank.
-func percentile(values []time.Duration, p float64) time.Duration {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[max(1, int(math.Ceil(p/100*float64(len(sorted)))))-1]
 }
 
 // figures lists the outcome, with the units and in the order of metrics.
@@ -138,7 +131,7 @@ func (o *outcome) summary() string {
 	var parts []string
 	for _, f := range o.figures("") {
 		if f.Subject == product {
-			parts = append(parts, fmt.Sprintf("%s %s", strings.ReplaceAll(f.Metric, "_", " "), text(f.Value)))
+			parts = append(parts, fmt.Sprintf("%s %s", strings.ReplaceAll(f.Metric, "_", " "), figure.Text(f.Value)))
 		}
 	}
 	return strings.Join(parts, ", ")

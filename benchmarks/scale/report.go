@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
@@ -35,7 +34,7 @@ func WriteTable(out io.Writer, figures []figure.Figure) error {
 			for _, c := range cases {
 				value := missing
 				if f, found := figure.Find(figures, c, subject, m.name); found {
-					value = text(f.Value)
+					value = figure.Text(f.Value)
 				}
 				row = append(row, value)
 			}
@@ -66,12 +65,4 @@ func subjectsOf(figures []figure.Figure, metric string) []string {
 		}
 	}
 	return subjects
-}
-
-// text returns a figure as it is shown.
-func text(value float64) string {
-	if value == float64(int64(value)) || value >= 1000 {
-		return strconv.FormatFloat(value, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(value, 'f', 2, 64)
 }

@@ -3,16 +3,14 @@ package scale
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
-)
 
-// writers is how many objects are written at once.
-const writers = 16
+	"github.com/stowage-k8s/stowage/benchmarks/steps"
+)
 
 // idle looks at the cluster while nothing happens.
 func (b *bench) idle() (*outcome, error) {
@@ -105,26 +103,5 @@ func (b *bench) delete(ctx context.Context, pod types.NamespacedName) error {
 
 // each does something for every index, several at once, until one fails.
 func (b *bench) each(n int, what string, do func(ctx context.Context, i int) error) error {
-	ctx, cancel := context.WithCancelCause(b.ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	indices := make(chan int)
-	for range writers {
-		wg.Go(func() {
-			for i := range indices {
-				if err := do(ctx, i); err != nil {
-					cancel(fmt.Errorf("%s: %w", what, err))
-				}
-			}
-		})
-	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		if i%100 == 0 {
-			b.opts.Progress(fmt.Sprintf("%s: %d of %d", what, i, n))
-		}
-		indices <- i
-	}
-	close(indices)
-	wg.Wait()
-	return context.Cause(ctx)
+	return steps.Each(b.ctx, n, what, b.opts.Progress, do)
 }

@@ -2,7 +2,6 @@ package scale
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,9 +9,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stowage-k8s/stowage/benchmarks/steps"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -157,19 +156,12 @@ func (b *bench) startScheduler() (_ *outcome, err error) {
 	b.meter.begin()
 	b.opts.Progress("starting stowage-scheduler")
 	begin := time.Now()
-	b.scheduler, err = b.play.StartProgram(schedulerProgram, schedulerProgram, "--kubeconfig", b.play.Kubeconfig, "--secure-port", "0",
+	b.scheduler, err = b.play.StartVital(b.cancel, schedulerProgram, "--kubeconfig", b.play.Kubeconfig, "--secure-port", "0",
 		"--leader-elect=false", "--kube-api-qps", fmt.Sprint(qps), "--kube-api-burst", fmt.Sprint(burst))
 	if err != nil {
 		return nil, err
 	}
 	b.meter.pids[schedulerProgram] = b.scheduler.PID()
-	go func() {
-		err := b.scheduler.Err()
-		if err == nil {
-			err = errors.New(schedulerProgram + " has ended by itself")
-		}
-		b.cancel(err)
-	}()
 	if err := b.createExtra(b.ctx, 0); err != nil {
 		return nil, err
 	}
@@ -191,22 +183,7 @@ func (b *bench) settle() error {
 
 // await waits until something is as it should be, and shows how far it has come.
 func (b *bench) await(interval time.Duration, done func(context.Context) (string, bool, error)) error {
-	last := ""
-	err := wait.PollUntilContextTimeout(b.ctx, interval, patience, true, func(ctx context.Context) (bool, error) {
-		status, is, err := done(ctx)
-		if status != "" {
-			last = status
-			b.opts.Progress(status)
-		}
-		return is, err
-	})
-	if cause := context.Cause(b.ctx); cause != nil {
-		return cause
-	}
-	if wait.Interrupted(err) {
-		return errors.New("after " + patience.String() + " still " + last)
-	}
-	return err
+	return steps.Await(b.ctx, interval, patience, b.opts.Progress, done)
 }
 
 // outcome returns the costs of a step that took so long.

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/stowage-k8s/stowage/benchmarks/child"
+	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
@@ -129,7 +130,7 @@ func (b *bench) repeat(t tool, read func(*outcome, []byte) error) (*outcome, err
 		c.cpu /= time.Duration(b.size.Rounds)
 		o.costs[name] = c
 	}
-	o.costs[t.program] = cost{cpu: percentile(cpus, 50), peak: worst.PeakRSS}
+	o.costs[t.program] = cost{cpu: figure.Percentile(cpus, 50), peak: worst.PeakRSS}
 	o.seconds("wall_s", walls...)
 	o.count("exit_code", worst.Code)
 	return o, read(o, stdout)

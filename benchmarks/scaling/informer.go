@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/loop"
 )
@@ -79,7 +80,7 @@ func (k kind) weigh() (weight, error) {
 	}
 	before := loop.HeapInUse()
 	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})
-	begin := loop.CPUTime()
+	begin := child.OwnCPU()
 	for _, data := range encoded {
 		o := k.empty()
 		if err := o.Unmarshal(data); err != nil {
@@ -92,7 +93,7 @@ func (k kind) weigh() (weight, error) {
 			return w, err
 		}
 	}
-	w.decoding = float64((loop.CPUTime() - begin).Nanoseconds()) / 1000 / sampled
+	w.decoding = float64((child.OwnCPU() - begin).Nanoseconds()) / 1000 / sampled
 	w.kept = (float64(loop.HeapInUse()) - float64(before)) / sampled
 	runtime.KeepAlive(store)
 	runtime.KeepAlive(encoded)

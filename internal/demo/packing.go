@@ -107,19 +107,12 @@ func (d *demo) startScheduler(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	scheduler, err := d.play.StartProgram(schedulerProgram, schedulerProgram, "--kubeconfig", kubeconfig, "--secure-port", "0",
+	scheduler, err := d.play.StartVital(d.abort, schedulerProgram, "--kubeconfig", kubeconfig, "--secure-port", "0",
 		"--kube-api-qps", fmt.Sprint(cfg.QPS), "--kube-api-burst", fmt.Sprint(cfg.Burst))
 	if err != nil {
 		return err
 	}
 	d.end(scheduler.Kill)
-	go func() {
-		err := scheduler.Err()
-		if err == nil {
-			err = errors.New(schedulerProgram + " ended by itself")
-		}
-		d.abort(err)
-	}()
 	return wait.PollUntilContextCancel(ctx, refresh, true, func(ctx context.Context) (bool, error) {
 		lease, err := d.client.CoordinationV1().Leases(systemNamespace).Get(ctx, lease, metav1.GetOptions{})
 		return err == nil && lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != "", nil

@@ -2,6 +2,7 @@ package playground
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -26,6 +27,23 @@ func (p *Playground) StartProgram(binary, name string, args ...string) (*process
 		dir = p.dir
 	}
 	return process.Start(process.Spec{Name: name, Path: path, Args: args, Log: filepath.Join(dir, name+".log")})
+}
+
+// StartVital starts a program as StartProgram does, under its own name, without which there
+// is no point in going on: when it ends, abort is told why.
+func (p *Playground) StartVital(abort context.CancelCauseFunc, binary string, args ...string) (*process.Process, error) {
+	program, err := p.StartProgram(binary, binary, args...)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		err := program.Err()
+		if err == nil {
+			err = errors.New(binary + " ended by itself")
+		}
+		abort(err)
+	}()
+	return program, nil
 }
 
 // tokenSeconds is how long tokens last: as long as any playground. In a cluster

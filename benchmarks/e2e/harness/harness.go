@@ -10,9 +10,9 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
-	"syscall"
 	"time"
 
+	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -60,23 +60,15 @@ func startMeter() (*meter, error) {
 	if err := pprof.StartCPUProfile(file); err != nil {
 		return nil, fmt.Errorf("starting the CPU profile: %w", err)
 	}
-	return &meter{profile: file, begin: time.Now(), cpu: cpuTime()}, nil
+	return &meter{profile: file, begin: time.Now(), cpu: child.OwnCPU()}, nil
 }
 
 // stop ends the measurement, and writes it down.
 func (m *meter) stop() error {
-	u := Usage{WallSeconds: time.Since(m.begin).Seconds(), CPUSeconds: (cpuTime() - m.cpu).Seconds()}
+	u := Usage{WallSeconds: time.Since(m.begin).Seconds(), CPUSeconds: (child.OwnCPU() - m.cpu).Seconds()}
 	pprof.StopCPUProfile()
 	if err := m.profile.Close(); err != nil {
 		return err
 	}
 	return report.WriteFile(UsageFile, func(out io.Writer) error { return json.NewEncoder(out).Encode(u) })
-}
-
-// cpuTime returns the time that all of the process has spent on processors so far.
-func cpuTime() time.Duration {
-	var usage syscall.Rusage
-	// It fails for a wrong argument only.
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -1,8 +1,6 @@
 package binpacking
 
 import (
-	"slices"
-
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
@@ -22,6 +20,8 @@ const (
 	// tight is how close the mean demand for a resource comes to the one that is demanded
 	// most, both in average nodes, if there is no surplus of it.
 	tight = 0.7
+	// fewDemands are so many that what is free of them needs no memory of its own.
+	fewDemands = 8
 )
 
 // fragmentation is what makes a node with a pod on it less useful to others: capacity
@@ -95,8 +95,12 @@ func (f *fragmentation) rating(dotProduct, growth float64) float64 {
 // with pₘ the share of m among the pods. For the pod's own kind the room that it takes is
 // not lost, but used: of that kind only what was out of reach before counts.
 func (f *fragmentation) growth(node fwk.NodeInfo) (growth, staked float64) {
-	before := make([]int64, len(f.demands), 2*len(f.demands))
-	after := before[len(f.demands) : 2*len(f.demands)]
+	var few [2 * fewDemands]int64
+	both := few[:]
+	if len(f.demands) > fewDemands {
+		both = make([]int64, 2*len(f.demands))
+	}
+	before, after := both[:len(f.demands)], both[len(f.demands):2*len(f.demands)]
 	var whole, part span
 	var weights float64
 	everything := false
@@ -122,10 +126,11 @@ func (f *fragmentation) growth(node fwk.NodeInfo) (growth, staked float64) {
 	}
 	for _, m := range f.typical {
 		switch {
-		case !m.fits(before): // nor after: what the pod takes was out of reach
+		case m.fits(after): // and before
+		case !m.fits(before): // what the pod takes was out of reach
 			growth -= m.share * (whole.before - whole.after)
 			staked -= m.share * (part.before - part.after)
-		case !m.fits(after) && !m.isOf(f.demands):
+		case !m.isOf(f.demands):
 			growth += m.share * whole.after
 			staked += m.share * part.after
 		}
@@ -155,5 +160,10 @@ func (s shape) fits(free []int64) bool {
 
 // isOf says whether the shape is that of the pod of the demands.
 func (s shape) isOf(demands []demand) bool {
-	return slices.EqualFunc(s.requests, demands, func(request int64, d demand) bool { return request == d.request })
+	for i, request := range s.requests {
+		if request != demands[i].request {
+			return false
+		}
+	}
+	return true
 }

@@ -4,8 +4,6 @@ import (
 	"math"
 
 	fwk "k8s.io/kube-scheduler/framework"
-
-	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 // What a node's raw score loses for each reason to prefer any other, in tiers. Each
@@ -20,7 +18,7 @@ const (
 // pod would open an empty node, strand what it does not ask for, or pass a ceiling. A
 // node that is in use loses as much as an empty one where filling it costs more capacity
 // than opening another is worth.
-func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
+func (s *preScoreState) rawScore(node fwk.NodeInfo, empty bool) int64 {
 	rating, staked, tiers := 0.0, 0.0, 0
 	if excess := s.excess(node); excess > 0 {
 		// Over the ceiling the least full node is the one to take.
@@ -28,7 +26,7 @@ func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
 	} else {
 		rating, staked = s.rated(node)
 	}
-	if s.emptyLast && (staked > worthANode || scan.Empty(node)) {
+	if s.emptyLast && (empty || staked > worthANode) {
 		tiers += opensNode
 	}
 	if s.strands(node) {

@@ -16,7 +16,7 @@ func (scorer) Prepare([]scan.Group) {}
 
 // Score returns the node's raw score.
 func (s scorer) Score(node scan.Node) int64 {
-	return s.state.rawScore(node.Info)
+	return s.state.rawScore(node.Info, node.Empty)
 }
 
 // Version returns the version of the typical pods.

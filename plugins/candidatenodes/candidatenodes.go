@@ -114,7 +114,7 @@ func (pl *CandidateNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 // chosen; then the pod is tried again, after its backoff, with all nodes, and nothing is
 // evicted for it before that.
 func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
-	pl.nominations.mayHaveChanged()
+	pl.nominations.expect(pod.UID)
 	data, err := state.Read(stateKey)
 	if err != nil {
 		return nil, fwk.NewStatus(fwk.Unschedulable)

@@ -124,13 +124,13 @@ func (s *search) gather(state fwk.CycleState) bool {
 // best returns the first, by name, of the nodes with the best score.
 func (s *search) best() (string, string) {
 	s.mark()
-	if s.mayBeKept() {
-		return "", resultLeft
-	}
 	s.known.askAll(s)
 	s.collect()
 	if len(s.items) == 0 {
 		return "", resultNone
+	}
+	if s.mayBeKept() {
+		return "", resultLeft
 	}
 	s.score()
 	most := slices.MaxFunc(s.items, func(a, b item) int { return cmp.Compare(a.total, b.total) }).total

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	toolscache "k8s.io/client-go/tools/cache"
 	v1helper "k8s.io/component-helpers/scheduling/corev1"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -25,14 +26,15 @@ type nominations struct {
 	// byNode how many of these pods there are for a node.
 	byPod  map[types.UID]string
 	byNode map[string]int
-	// changed says that the engine may have nominated pods since all was looked at.
-	changed bool
-	// found are the nodes that the engine had nominated pods for then.
-	found map[string]struct{}
+	// expected are pods that the engine may have nominated since all nodes were looked at,
+	// of which the API server has not said so yet.
+	expected sets.Set[types.UID]
+	// found are the nodes that may have nominated pods though the API server says none.
+	found sets.Set[string]
 }
 
 func newNominations(handle fwk.Handle) (*nominations, error) {
-	n := &nominations{nominator: handle, byPod: map[types.UID]string{}, byNode: map[string]int{}, found: map[string]struct{}{}}
+	n := &nominations{nominator: handle, byPod: map[types.UID]string{}, byNode: map[string]int{}, expected: sets.New[types.UID](), found: sets.New[string]()}
 	_, err := handle.SharedInformerFactory().Core().V1().Pods().Informer().AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    n.note,
 		UpdateFunc: func(_, now any) { n.note(now) },
@@ -60,13 +62,19 @@ func (n *nominations) note(obj any) {
 func (n *nominations) set(uid types.UID, node string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if before, known := n.byPod[uid]; known {
+	before := n.byPod[uid]
+	if before == node {
+		return
+	}
+	if before != "" {
 		delete(n.byPod, uid)
 		if n.byNode[before]--; n.byNode[before] == 0 {
 			delete(n.byNode, before)
+			n.found.Insert(before) // if for others, nobody has looked
 		}
 	}
 	if node != "" {
+		n.expected.Delete(uid)
 		n.byPod[uid] = node
 		n.byNode[node]++
 	}
@@ -81,29 +89,33 @@ func (n *nominations) forget(obj any) {
 	}
 }
 
-// mayHaveChanged says that the engine may nominate a pod in this cycle.
-func (n *nominations) mayHaveChanged() {
+// expect says that the engine may nominate the pod in this cycle.
+func (n *nominations) expect(uid types.UID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.changed = true
+	n.expected.Insert(uid)
 }
 
 // nodes returns the nodes that may have nominated pods.
 func (n *nominations) nodes(feed *changes.Feed) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.changed {
-		n.changed = false
-		clear(n.found)
+	if n.expected.Len() > 0 {
+		n.expected.Clear()
+		n.found.Clear()
 		feed.EachName(func(name string) {
-			if len(n.nominator.NominatedPodsForNode(name)) > 0 {
-				n.found[name] = struct{}{}
+			// Where the API server says that there are some, there is no need to look: the
+			// nominator would copy them.
+			if n.byNode[name] == 0 && len(n.nominator.NominatedPodsForNode(name)) > 0 {
+				n.found.Insert(name)
 			}
 		})
 	}
-	names := slices.Collect(maps.Keys(n.found))
-	for name := range n.byNode {
-		if _, twice := n.found[name]; !twice {
+	names := slices.Collect(maps.Keys(n.byNode))
+	for name := range n.found {
+		if n.byNode[name] > 0 || len(n.nominator.NominatedPodsForNode(name)) == 0 {
+			n.found.Delete(name)
+		} else {
 			names = append(names, name)
 		}
 	}

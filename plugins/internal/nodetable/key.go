@@ -6,8 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
-
-	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 // statics number what does not change with a node's pods: its taints, labels and
@@ -63,7 +61,7 @@ func appendText(key []byte, text string) []byte {
 }
 
 // appendKey appends what names the state of a node with that static number.
-func (s *statics) appendKey(key []byte, static uint32, info fwk.NodeInfo) []byte {
+func (s *statics) appendKey(key []byte, static uint32, info fwk.NodeInfo, empty bool) []byte {
 	key = binary.LittleEndian.AppendUint32(key, static)
 	key = s.appendResource(key, info.GetAllocatable())
 	key = binary.AppendVarint(key, int64(info.GetAllocatable().GetAllowedPodNumber()))
@@ -72,7 +70,7 @@ func (s *statics) appendKey(key []byte, static uint32, info fwk.NodeInfo) []byte
 	key = binary.AppendVarint(key, nonZero.GetMilliCPU())
 	key = binary.AppendVarint(key, nonZero.GetMemory())
 	pods := int64(len(info.GetPods())) << 1
-	if scan.Empty(info) {
+	if empty {
 		pods++
 	}
 	return binary.AppendVarint(key, pods)

@@ -69,6 +69,7 @@ type node struct {
 	name       string
 	object     *corev1.Node
 	static     uint32
+	empty      bool
 	state      *State
 }
 
@@ -179,7 +180,7 @@ func (t *Table) StateOf(slot int) *State {
 
 // Node returns the node in the slot.
 func (t *Table) Node(slot int) scan.Node {
-	return scan.Node{Slot: slot, Info: t.nodes[slot].info}
+	return scan.Node{Slot: slot, Info: t.nodes[slot].info, Empty: t.nodes[slot].empty}
 }
 
 // Changed finds the state that the node is in now.
@@ -195,7 +196,7 @@ func (t *Table) Changed(slot int, info fwk.NodeInfo) {
 		t.count++
 		n.name = object.Name
 	}
-	n.info, n.generation = info, info.GetGeneration()
+	n.info, n.generation, n.empty = info, info.GetGeneration(), scan.Empty(info)
 	if n.object != object {
 		n.object = object
 		n.static = t.static.of(object, info, t.labels)
@@ -231,7 +232,7 @@ func (t *Table) rebuild() {
 // place puts the node in the slot to the others in its state.
 func (t *Table) place(slot int) {
 	n := &t.nodes[slot]
-	t.buffer = t.static.appendKey(t.buffer[:0], n.static, n.info)
+	t.buffer = t.static.appendKey(t.buffer[:0], n.static, n.info, n.empty)
 	state := t.states[string(t.buffer)]
 	if state == nil {
 		state = &State{ID: len(t.states), Static: int(n.static), key: string(t.buffer)}

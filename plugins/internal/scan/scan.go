@@ -17,6 +17,8 @@ import (
 type Node struct {
 	Slot int
 	Info fwk.NodeInfo
+	// Empty is what Empty says of it.
+	Empty bool
 }
 
 // Group is a number of nodes that are alike, by one of them.

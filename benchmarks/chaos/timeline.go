@@ -82,7 +82,7 @@ func courses(name string, r *report.Report) []figure.Series {
 	list := []figure.Series{
 		{Chart: availabilityChart(name), Name: "all workloads that lost pods", X: time, Y: availability, Points: fold(ready, r.Run.Seconds, percentOfAll)},
 		{Chart: availabilityChart(name), Name: "the worst of them", X: time, Y: availability, Points: fold(ready, r.Run.Seconds, worstPercent)},
-		{Chart: name + ": budgets", Name: "disruptions allowed", X: time, Y: figure.Axis{Label: "by the budgets that varied, in all"}, Points: fold(allowed, r.Run.Seconds, sum)},
+		{Chart: name + ": budgets", Name: "all that varied", X: time, Y: figure.Axis{Label: "disruptions allowed by all budgets that varied, together"}, Points: fold(allowed, r.Run.Seconds, sum)},
 	}
 	return slices.DeleteFunc(list, func(s figure.Series) bool { return len(s.Points) == 0 })
 }

@@ -33,20 +33,32 @@ const (
 	nodeEvictionRate = "1000"
 )
 
-// memoryPercent is of how much of the machine's memory each component makes use freely: a
-// cluster of Kubernetes' full size would otherwise take more than there is.
-var memoryPercent = map[string]uint64{apiServer: 34, controllerManager: 12, etcd: 8, scheduler: 8, kwok: 8}
+// memoryPercent is of how much of the machine's memory each component makes use freely, and
+// the supervisor itself: a cluster of Kubernetes' full size that loses a zone would otherwise
+// take more than there is, beside those who watch it.
+var memoryPercent = map[string]int64{apiServer: 27, controllerManager: 11, etcd: 7, scheduler: 6, kwok: 7, itself: 4}
+
+// itself is the supervisor, which keeps all pods to refuse those that nodes have no room for.
+const itself = "supervisor"
 
 // componentEnv makes the Go runtime of a component trade memory, which machines have, for
 // processor time, of which a control plane never has enough, and the other way round from
 // its share of memory on.
 func componentEnv(name string) []string {
 	env := []string{"GOGC=200"}
-	var system unix.Sysinfo_t
-	if err := unix.Sysinfo(&system); err == nil {
-		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", uint64(system.Totalram)*uint64(system.Unit)/100*memoryPercent[name]))
+	if bytes, err := memoryShare(name); err == nil {
+		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", bytes))
 	}
 	return env
+}
+
+// memoryShare returns the component's share in bytes.
+func memoryShare(name string) (int64, error) {
+	var system unix.Sysinfo_t
+	if err := unix.Sysinfo(&system); err != nil {
+		return 0, fmt.Errorf("asking for the machine's memory: %w", err)
+	}
+	return int64(system.Totalram) * int64(system.Unit) / 100 * memoryPercent[name], nil
 }
 
 // etcdSocket is a Unix socket: it takes no port, and only this user can reach it.

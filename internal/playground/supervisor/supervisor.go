@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -103,6 +104,9 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 
 // run starts everything, then waits for the end; nil means that the end was asked for.
 func (s *supervisor) run(ctx context.Context) error {
+	if bytes, err := memoryShare(itself); err == nil {
+		debug.SetMemoryLimit(bytes)
+	}
 	started := time.Now()
 	info, err := s.start(ctx)
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 // are measured first, then the control plane's, then what is there for the benchmark only.
 var processes = []string{
 	"stowage-scheduler", "stowage-descheduler", "stowage-chaos",
-	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok",
+	"etcd", "kube-apiserver", "kube-controller-manager", "kwok",
 	"playground", "stowage-bench",
 }
 

@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 	}
 	for process, name := range map[string]string{
 		schedulerProgram: "schedule/30", deschedulerProgram: "plan/30", chaosProgram: "evict/30",
-		"etcd": "load/30", "kube-apiserver": "load/30", "kube-controller-manager": "load/30", "kube-scheduler": "load/30", "kwok": "load/30",
+		"etcd": "load/30", "kube-apiserver": "load/30", "kube-controller-manager": "load/30", "kwok": "load/30",
 	} {
 		for _, metric := range []string{cpuMetric, peakMetric} {
 			if f, found := figure.Find(figures, name, process, metric); !found || f.Value <= 0 {

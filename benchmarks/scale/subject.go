@@ -51,12 +51,11 @@ func Described() []figure.Subject {
 		{Name: schedulerProgram, Version: ours, Settings: "profile " + scheduler + " of config/scheduler/config.yaml, no leader election; " + limits},
 		{Name: deschedulerProgram, Version: ours, Settings: fmt.Sprintf("Consolidate, nodes below %d %% of cpu, no cooldown; %s", sparseBelow, limits)},
 		{Name: chaosProgram, Version: ours, Settings: limits},
-		{Name: "etcd", Version: "etcd of the playground", Settings: "--unsafe-no-fsync" + memory(7)},
+		{Name: "etcd", Version: "etcd of the playground", Settings: "--unsafe-no-fsync" + memory(11)},
 		control("kube-apiserver", "3,000 requests and 1,000 changes at once"+memory(27)),
-		control("kube-controller-manager", limits+"; nodes evicted at 1,000/s"+memory(11)),
-		control("kube-scheduler", limits+"; it has no pods to place here"+memory(6)),
-		{Name: "kwok", Version: "KWOK of the playground", Settings: "heartbeats at 50/s for all nodes together" + memory(7)},
-		{Name: "playground", Version: ours, Settings: "refuses pods that nodes have no room for, as kubelets do; a soft limit of 4 % of the machine's memory"},
+		control("kube-controller-manager", limits+"; nodes evicted at 1,000/s"+memory(12)),
+		{Name: "kwok", Version: "KWOK of the playground", Settings: "heartbeats at 50/s for all nodes together" + memory(6)},
+		{Name: "playground", Version: ours, Settings: "refuses pods that nodes have no room for, as kubelets do; a soft limit of 6 % of the machine's memory"},
 		{Name: "stowage-bench", Version: ours, Settings: "the watcher, and what creates and deletes pods"},
 	}
 }

@@ -79,7 +79,7 @@ func (b *bench) load(ctx context.Context) (_ *outcome, err error) {
 	b.play, err = playground.Start(ctx, playground.Options{
 		Pool: pool, Preload: file, LogDir: b.opts.LogDir,
 		NoKubeScheduler: true, // it would have no pods to place, and keep all of them in memory
-		Progress: func(s playground.Step) { b.opts.Progress(s.Message) },
+		Progress:        func(s playground.Step) { b.opts.Progress(s.Message) },
 	})
 	if err != nil {
 		return nil, err

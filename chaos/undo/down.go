@@ -114,10 +114,12 @@ func withoutHeartbeat(conditions []corev1.NodeCondition) []map[string]any {
 // declareUnready takes the readiness of a node's pods, as the node lifecycle controller
 // does when it is the one that finds a node silent.
 func (u *Undo) declareUnready(ctx context.Context, node string) error {
+	// Lists come from the API server's cache. One that has to be the newest costs a server
+	// that is behind a look at all pods in its database, once for each of perhaps thousands of
+	// nodes; from the second round on it has to know what was written here.
+	since := "0"
 	for range unreadyRounds {
-		list, err := u.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-			FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(),
-		})
+		list, err := u.podsOn(ctx, node, since)
 		if err != nil {
 			return fmt.Errorf("the pods of node %s could not be listed: %w", node, err)
 		}
@@ -128,8 +130,12 @@ func (u *Undo) declareUnready(ctx context.Context, node string) error {
 				continue
 			}
 			ready++
-			if err := u.declarePodUnready(ctx, pod); err != nil {
+			written, err := u.declarePodUnready(ctx, pod)
+			if err != nil {
 				return err
+			}
+			if written != "" {
+				since = written
 			}
 		}
 		if ready == 0 {
@@ -139,7 +145,19 @@ func (u *Undo) declareUnready(ctx context.Context, node string) error {
 	return nil // the control plane will, in a minute
 }
 
-func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) error {
+// podsOn lists the pods of a node as they were at a version, or later.
+func (u *Undo) podsOn(ctx context.Context, node, since string) (list *corev1.PodList, err error) {
+	err = persist(ctx, func() error {
+		list, err = u.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+			FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(), ResourceVersion: since,
+		})
+		return err
+	})
+	return list, err
+}
+
+// declarePodUnready returns the version of the pod that it has written, none if the pod is gone.
+func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) (version string, err error) {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": pod.UID},
 		"status": map[string]any{"conditions": []map[string]any{{
@@ -147,19 +165,22 @@ func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) error {
 		}}},
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	err = persist(ctx, func() error {
-		_, err := u.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+		written, err := u.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 		if apierrors.IsConflict(err) { // another pod has the name now
 			return nil
+		}
+		if err == nil {
+			version = written.ResourceVersion
 		}
 		return err
 	})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("the status of pod %s/%s could not be written: %w", pod.Namespace, pod.Name, err)
+		return "", fmt.Errorf("the status of pod %s/%s could not be written: %w", pod.Namespace, pod.Name, err)
 	}
-	return nil
+	return version, nil
 }
 
 // AwaitReady waits until the nodes are Ready and without the taints of those that are not,

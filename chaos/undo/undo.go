@@ -121,7 +121,7 @@ func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 // persist repeats what the API server refuses for the moment.
 func persist(ctx context.Context, do func() error) error {
 	return retry.OnError(persistence, func(err error) bool {
-		return ctx.Err() == nil && (apierrors.IsConflict(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) ||
+		return ctx.Err() == nil && (apierrors.IsConflict(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
 			apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err))
 	}, do)
 }

@@ -52,7 +52,7 @@ func Described() []figure.Subject {
 		{Name: deschedulerProgram, Version: ours, Settings: fmt.Sprintf("Consolidate, nodes below %d %% of cpu, no cooldown; %s", sparseBelow, limits)},
 		{Name: chaosProgram, Version: ours, Settings: limits},
 		{Name: "etcd", Version: "etcd of the playground", Settings: "--unsafe-no-fsync" + memory(11)},
-		control("kube-apiserver", "3,000 requests and 1,000 changes at once"+memory(27)),
+		control("kube-apiserver", "3,000 requests and 1,000 changes at once"+memory(34)),
 		control("kube-controller-manager", limits+"; nodes evicted at 1,000/s"+memory(12)),
 		{Name: "kwok", Version: "KWOK of the playground", Settings: "heartbeats at 50/s for all nodes together" + memory(6)},
 		{Name: "playground", Version: ours, Settings: "refuses pods that nodes have no room for, as kubelets do; a soft limit of 6 % of the machine's memory"},

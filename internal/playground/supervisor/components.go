@@ -37,7 +37,7 @@ const (
 // the supervisor itself. Together that leaves enough for schedulers, tools and watchers of a
 // cluster of Kubernetes' full size, on 24 GiB, and each of them has room for the pods that a
 // lost zone holds on to until it is back: one that has not does little but collect garbage.
-var memoryPercent = map[string]int64{apiServer: 27, controllerManager: 12, etcd: 11, scheduler: 9, kwok: 6, itself: 6}
+var memoryPercent = map[string]int64{apiServer: 34, controllerManager: 12, etcd: 11, scheduler: 9, kwok: 6, itself: 6}
 
 // itself is the supervisor, which keeps all pods to refuse those that nodes have no room for.
 const itself = "supervisor"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stowage-k8s/stowage/benchmarks/child"
+	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
 // The processes whose costs are told, by the names that figures have them under: those that
@@ -14,7 +15,7 @@ import (
 var processes = []string{
 	"stowage-scheduler", "stowage-descheduler", "stowage-chaos",
 	"etcd", "kube-apiserver", "kube-controller-manager", "kwok",
-	"playground", "stowage-bench",
+	playground.SupervisorName, "stowage-bench",
 }
 
 // cost is what a process took in a step.
@@ -35,7 +36,7 @@ type meter struct {
 // newMeter looks for the processes of a playground. Its supervisor does for fake nodes what
 // KWOK leaves out. It is an error if the kernel does not tell the peaks of steps apart.
 func newMeter(supervisor int) (*meter, error) {
-	m := &meter{pids: map[string]int{"playground": supervisor, "stowage-bench": os.Getpid()}}
+	m := &meter{pids: map[string]int{playground.SupervisorName: supervisor, "stowage-bench": os.Getpid()}}
 	for pid, args := range child.Children(supervisor) {
 		words := strings.Fields(args)
 		if i := slices.Index(words, "component"); i >= 0 && i+1 < len(words) {

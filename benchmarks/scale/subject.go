@@ -40,22 +40,23 @@ func Described() []figure.Subject {
 	here := figure.Here()
 	ours := "Stowage " + here.Stowage
 	limits := fmt.Sprintf("%d requests/s with bursts of %d", qps, burst)
-	memory := func(percent int) string {
-		return fmt.Sprintf("; GOGC=200, and a soft limit of %d %% of the machine's memory", percent)
+	limit := func(name string) string {
+		return fmt.Sprintf("a soft limit of %d %% of the machine's memory", playground.MemoryPercent[name])
 	}
-	control := func(name, settings string) figure.Subject {
-		return figure.Subject{Name: name, Version: "Kubernetes " + here.Kubernetes, Settings: settings}
+	component := func(name, version, settings string) figure.Subject {
+		return figure.Subject{Name: name, Version: version, Settings: settings + "; GOGC=200, and " + limit(name)}
 	}
+	kubernetes := "Kubernetes " + here.Kubernetes
 	return []figure.Subject{
 		{Name: product, Version: ours, Settings: "all programs together, on the cores that the control plane, the fake nodes and the watcher run on"},
 		{Name: schedulerProgram, Version: ours, Settings: "profile " + scheduler + " of config/scheduler/config.yaml, no leader election; " + limits},
 		{Name: deschedulerProgram, Version: ours, Settings: fmt.Sprintf("Consolidate, nodes below %d %% of cpu, no cooldown; %s", sparseBelow, limits)},
 		{Name: chaosProgram, Version: ours, Settings: limits},
-		{Name: "etcd", Version: "etcd of the playground", Settings: "--unsafe-no-fsync" + memory(11)},
-		control("kube-apiserver", "3,000 requests and 1,000 changes at once"+memory(34)),
-		control("kube-controller-manager", limits+"; nodes evicted at 1,000/s"+memory(12)),
-		{Name: "kwok", Version: "KWOK of the playground", Settings: "heartbeats at 50/s for all nodes together" + memory(6)},
-		{Name: "playground", Version: ours, Settings: "refuses pods that nodes have no room for, as kubelets do; a soft limit of 6 % of the machine's memory"},
+		component("etcd", "etcd of the playground", "--unsafe-no-fsync"),
+		component("kube-apiserver", kubernetes, "3,000 requests and 1,000 changes at once"),
+		component("kube-controller-manager", kubernetes, limits+"; nodes evicted at 1,000/s"),
+		component("kwok", "KWOK of the playground", "heartbeats at 50/s for all nodes together"),
+		{Name: playground.SupervisorName, Version: ours, Settings: "refuses pods that nodes have no room for, as kubelets do; " + limit(playground.SupervisorName)},
 		{Name: "stowage-bench", Version: ours, Settings: "the watcher, and what creates and deletes pods"},
 	}
 }

@@ -19,6 +19,18 @@ const (
 	DefaultClientBurst = 10000
 )
 
+// SupervisorName names the process that runs the components, and keeps all pods to refuse
+// those that nodes have no room for.
+const SupervisorName = "playground"
+
+// MemoryPercent is of how much of the machine's memory each component makes use freely, and
+// the supervisor. Together that leaves enough for schedulers, tools and watchers of a
+// cluster of Kubernetes' full size, on 24 GiB, and each of them has room for the pods that a
+// lost zone holds on to until it is back: one that has not does little but collect garbage.
+var MemoryPercent = map[string]int64{
+	"kube-apiserver": 34, "kube-controller-manager": 12, "etcd": 11, "kube-scheduler": 9, "kwok": 6, SupervisorName: 6,
+}
+
 // Options say what playground to start. The zero value is a control plane with a
 // kube-scheduler and no nodes.
 type Options struct {

@@ -159,7 +159,7 @@ func (pl *BinPacking) Score(_ context.Context, state fwk.CycleState, pod *corev1
 	if err != nil {
 		return 0, fwk.AsStatus(err)
 	}
-	return s.rawScore(node, scan.Empty(node)), nil
+	return s.rawScore(node, s.emptyLast && scan.Empty(node)), nil
 }
 
 // readState returns what PreFilter or PreScore has left, or works it out.

@@ -1,6 +1,8 @@
 package binpacking
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
@@ -160,10 +162,5 @@ func (s shape) fits(free []int64) bool {
 
 // isOf says whether the shape is that of the pod of the demands.
 func (s shape) isOf(demands []demand) bool {
-	for i, request := range s.requests {
-		if request != demands[i].request {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(s.requests, demands, func(request int64, d demand) bool { return request == d.request })
 }

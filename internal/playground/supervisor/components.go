@@ -2,10 +2,13 @@ package supervisor
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
 // The components, by the names under which the binary runs them.
@@ -33,33 +36,21 @@ const (
 	nodeEvictionRate = "1000"
 )
 
-// memoryPercent is of how much of the machine's memory each component makes use freely, and
-// the supervisor itself. Together that leaves enough for schedulers, tools and watchers of a
-// cluster of Kubernetes' full size, on 24 GiB, and each of them has room for the pods that a
-// lost zone holds on to until it is back: one that has not does little but collect garbage.
-var memoryPercent = map[string]int64{apiServer: 34, controllerManager: 12, etcd: 11, scheduler: 9, kwok: 6, itself: 6}
-
-// itself is the supervisor, which keeps all pods to refuse those that nodes have no room for.
-const itself = "supervisor"
-
 // componentEnv makes the Go runtime of a component trade memory, which machines have, for
 // processor time, of which a control plane never has enough, and the other way round from
 // its share of memory on.
 func componentEnv(name string) []string {
-	env := []string{"GOGC=200"}
-	if bytes, err := memoryShare(name); err == nil {
-		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", bytes))
-	}
-	return env
+	return []string{"GOGC=200", fmt.Sprintf("GOMEMLIMIT=%d", memoryLimit(name))}
 }
 
-// memoryShare returns the component's share in bytes.
-func memoryShare(name string) (int64, error) {
+// memoryLimit returns the component's share of memory in bytes: no limit, as the Go runtime
+// has it, where the machine does not say how much there is.
+func memoryLimit(name string) int64 {
 	var system unix.Sysinfo_t
 	if err := unix.Sysinfo(&system); err != nil {
-		return 0, fmt.Errorf("asking for the machine's memory: %w", err)
+		return math.MaxInt64
 	}
-	return int64(system.Totalram) * int64(system.Unit) / 100 * memoryPercent[name], nil
+	return int64(system.Totalram) * int64(system.Unit) / 100 * playground.MemoryPercent[name]
 }
 
 // etcdSocket is a Unix socket: it takes no port, and only this user can reach it.

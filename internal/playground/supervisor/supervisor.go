@@ -104,9 +104,7 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 
 // run starts everything, then waits for the end; nil means that the end was asked for.
 func (s *supervisor) run(ctx context.Context) error {
-	if bytes, err := memoryShare(itself); err == nil {
-		debug.SetMemoryLimit(bytes)
-	}
+	debug.SetMemoryLimit(memoryLimit(playground.SupervisorName))
 	started := time.Now()
 	info, err := s.start(ctx)
 	if err == nil {

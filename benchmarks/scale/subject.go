@@ -53,7 +53,7 @@ func Described() []figure.Subject {
 		{Name: deschedulerProgram, Version: ours, Settings: fmt.Sprintf("Consolidate, nodes below %d %% of cpu, no cooldown; %s", sparseBelow, limits)},
 		{Name: chaosProgram, Version: ours, Settings: limits},
 		component("etcd", "etcd of the playground", "--unsafe-no-fsync"),
-		component("kube-apiserver", kubernetes, "3,000 requests and 1,000 changes at once"),
+		component("kube-apiserver", kubernetes, "3,000 requests and 1,000 changes at once; its cache is not checked against etcd (DetectCacheInconsistency)"),
 		component("kube-controller-manager", kubernetes, limits+"; nodes evicted at 1,000/s"),
 		component("kwok", "KWOK of the playground", "heartbeats at 50/s for all nodes together"),
 		{Name: playground.SupervisorName, Version: ours, Settings: "refuses pods that nodes have no room for, as kubelets do; " + limit(playground.SupervisorName)},

@@ -53,6 +53,7 @@ func Notes() []string {
 		"All of it shares the cores of one machine: the API server, etcd, the fake nodes and the watcher take from the programs what they use. Times are those of the whole; processor time is the programs' own.",
 		"Nodes and pods are written into the database, and not through the API server: they lack the managed fields that it would add, which makes what keeps them whole smaller than it would be.",
 		"Nodes are fake: pods are Ready as soon as they have a node, without the start of containers.",
+		"kube-scheduler does not run: no pod asks for it, and it would keep all of them in memory.",
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/undo"
 )
 
-// restorePatience is how long putting things back may take once a run has ended.
+// restorePatience is how long putting things back may go on once a run has ended without
+// one more being put back. In all it may take longer, as thousands of nodes do.
 const restorePatience = 2 * time.Minute
 
 // newUndo returns what makes changes that go by the id: of the run, or of a part of it.
@@ -50,10 +51,11 @@ func (e *engine) forAWhile(ctx context.Context, do Injector, choice *fault.Choic
 // where the run was told to end.
 func (e *engine) restore(ctx context.Context, id string) error {
 	aborted := ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restorePatience)
+	ctx, progress, cancel := impatient(context.WithoutCancel(ctx), restorePatience)
 	defer cancel()
 	var nodes []string
 	_, err := undo.Restore(ctx, e.live.Client, id, func(c journal.Change) {
+		progress()
 		e.write(journal.Record{Restored: &c})
 		if name, is := strings.CutPrefix(c.Object, "Node "); is && e.down[name] {
 			nodes = append(nodes, name)
@@ -61,7 +63,7 @@ func (e *engine) restore(ctx context.Context, id string) error {
 	})
 	if len(nodes) > 0 {
 		if !aborted { // whoever aborts it does not want to wait
-			err = errors.Join(err, undo.AwaitReady(ctx, e.live.Client, nodes...))
+			err = errors.Join(err, undo.AwaitReady(ctx, e.live.Client, nodes, progress))
 		}
 		for _, uid := range e.doomed {
 			e.observer.Kept(uid) // those that were not lost by now
@@ -72,4 +74,15 @@ func (e *engine) restore(ctx context.Context, id string) error {
 		return fmt.Errorf("not everything could be put back, so run `stowage-chaos restore`: %w", err)
 	}
 	return nil
+}
+
+// impatient returns a context that ends once there has been no progress for as long as the
+// patience lasts, which counts from the last call of progress.
+func impatient(ctx context.Context, patience time.Duration) (_ context.Context, progress func(), cancel context.CancelFunc) {
+	ctx, end := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(patience, func() { end(fmt.Errorf("there was no progress for %s", patience)) })
+	return ctx, func() { timer.Reset(patience) }, func() {
+		timer.Stop()
+		end(nil)
+	}
 }

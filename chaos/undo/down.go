@@ -21,12 +21,14 @@ import (
 )
 
 const (
-	// awaitInterval is how often to look whether nodes are Ready.
-	awaitInterval = 200 * time.Millisecond
 	// unreadyRounds is how many times to look for pods of a silent node that are ready:
 	// KWOK may say so for a moment longer.
 	unreadyRounds = 5
 )
+
+// readiness is how often to look whether nodes are Ready: less and less often, since a look
+// takes a list of all, which thousands of nodes come back the later for.
+var readiness = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5, Steps: 8, Cap: 3 * time.Second}
 
 // Down takes the nodes down.
 //
@@ -184,11 +186,13 @@ func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) (version 
 }
 
 // AwaitReady waits until the nodes are Ready and without the taints of those that are not,
-// as far as they still exist. The error names some that are not.
-func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes ...string) error {
+// as far as they still exist. Progress, unless nil, is called when there are fewer to wait
+// for than before. The error says why it gave up, and names a node that is not Ready.
+func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes []string, progress func()) error {
 	wanted := sets.New(nodes...)
 	var waiting []string
-	err := wait.PollUntilContextCancel(ctx, awaitInterval, true, func(ctx context.Context) (bool, error) {
+	least := len(nodes)
+	err := readiness.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 		if err != nil {
 			return false, nil // until the time is up
@@ -199,10 +203,14 @@ func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes ...strin
 				waiting = append(waiting, node.Name)
 			}
 		}
+		if len(waiting) < least && progress != nil {
+			progress()
+		}
+		least = min(least, len(waiting))
 		return len(waiting) == 0, nil
 	})
 	if err != nil && len(waiting) > 0 {
-		return errors.Join(err, fmt.Errorf("%d nodes are not Ready again, such as %s", len(waiting), waiting[0]))
+		return errors.Join(context.Cause(ctx), fmt.Errorf("%d nodes are not Ready again, such as %s", len(waiting), waiting[0]))
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -467,4 +468,57 @@ func TestRestoreKeepsWhatOthersChange(t *testing.T) {
 			rt.Errorf("leftovers %q, error %v", left, err)
 		}
 	})
+}
+
+// TestAwaitsReadyNodes has one more node Ready each time that somebody looks, and one never.
+func TestAwaitsReadyNodes(t *testing.T) {
+	silent := func(name string) *corev1.Node {
+		n := realNode(name)
+		n.Status.Conditions[0].Status = corev1.ConditionUnknown
+		return n
+	}
+	tests := []struct {
+		name         string
+		nodes, wants []string
+		progress     int
+		err          string
+	}{
+		{name: "all come back", nodes: []string{"a", "b", "c"}, wants: []string{"a", "b", "c"}, progress: 3},
+		{name: "others do not matter", nodes: []string{"a", "b", "never"}, wants: []string{"b"}, progress: 1},
+		{name: "one is gone", nodes: []string{"a"}, wants: []string{"a", "gone"}, progress: 2},
+		{
+			name: "one does not come back", nodes: []string{"a", "never"}, wants: []string{"a", "never"}, progress: 1,
+			err: "stuck\n1 nodes are not Ready again, such as never",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, end := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("stuck"))
+				defer end()
+				client := fake.NewClientset()
+				looks := 0
+				client.PrependReactor("list", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
+					list := &corev1.NodeList{}
+					for i, name := range tt.nodes {
+						node := silent(name)
+						if i < looks && name != "never" {
+							node = realNode(name)
+						}
+						list.Items = append(list.Items, *node)
+					}
+					looks++
+					return true, list, nil
+				})
+				progress := 0
+				err := AwaitReady(ctx, client, tt.wants, func() { progress++ })
+				if (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
+					t.Errorf("error %v, want %q", err, tt.err)
+				}
+				if progress != tt.progress {
+					t.Errorf("told of progress %d times, want %d", progress, tt.progress)
+				}
+			})
+		})
+	}
 }

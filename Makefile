@@ -94,7 +94,7 @@ bench-chaos: build ## Check on real control planes that chaos keeps within budge
 	@bin/stowage-bench chaos $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: build ## Measure all of it at 5,000 nodes and 150,000 pods on a real control plane (an hour, 20 GiB; ARGS=--quick: 300 nodes, in 3 minutes)
+bench-scale: build ## Measure all of it at 5,000 nodes and 150,000 pods on a real control plane (45 minutes, 24 GiB; ARGS=--quick: 300 nodes, in 3 minutes)
 	@bin/stowage-bench scale $(ARGS)
 
 .PHONY: bench-report

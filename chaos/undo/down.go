@@ -20,11 +20,9 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-const (
-	// unreadyRounds is how many times to look for pods of a silent node that are ready:
-	// KWOK may say so for a moment longer.
-	unreadyRounds = 5
-)
+// unreadyRounds is how many times to look for pods of a silent node that are ready: KWOK may
+// say so for a moment longer.
+const unreadyRounds = 5
 
 // readiness is how often to look whether nodes are Ready: less and less often, since a look
 // takes a list of all, which thousands of nodes come back the later for.
@@ -186,8 +184,8 @@ func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) (version 
 }
 
 // AwaitReady waits until the nodes are Ready and without the taints of those that are not,
-// as far as they still exist. Progress, unless nil, is called when there are fewer to wait
-// for than before. The error says why it gave up, and names a node that is not Ready.
+// as far as they still exist. Progress is called when there are fewer to wait for than
+// before. The error says why it gave up, and names a node that is not Ready.
 func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes []string, progress func()) error {
 	wanted := sets.New(nodes...)
 	var waiting []string
@@ -203,14 +201,17 @@ func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes []string
 				waiting = append(waiting, node.Name)
 			}
 		}
-		if len(waiting) < least && progress != nil {
+		if len(waiting) < least {
+			least = len(waiting)
 			progress()
 		}
-		least = min(least, len(waiting))
 		return len(waiting) == 0, nil
 	})
+	if err != nil {
+		err = context.Cause(ctx) // says more than that it has ended
+	}
 	if err != nil && len(waiting) > 0 {
-		return errors.Join(context.Cause(ctx), fmt.Errorf("%d nodes are not Ready again, such as %s", len(waiting), waiting[0]))
+		return errors.Join(err, fmt.Errorf("%d nodes are not Ready again, such as %s", len(waiting), waiting[0]))
 	}
 	return err
 }

@@ -190,7 +190,7 @@ func TestRestoreAfterACrashAtEachRequest(t *testing.T) {
 		for i := range 12 {
 			names = append(names, fmt.Sprintf("general-%05d", i))
 		}
-		if err := undo.AwaitReady(ctx, client, names, nil); err != nil {
+		if err := undo.AwaitReady(ctx, client, names, func() {}); err != nil {
 			t.Fatal(err)
 		}
 		await(t, "the pod on the silent node is ready, and what was created is gone", func(ctx context.Context) bool {

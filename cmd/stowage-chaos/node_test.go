@@ -34,7 +34,7 @@ func wantAsBefore(t *testing.T, before map[string]corev1.Node) {
 	for name := range before {
 		names = append(names, name)
 	}
-	if err := undo.AwaitReady(ctx, client, names, nil); err != nil {
+	if err := undo.AwaitReady(ctx, client, names, func() {}); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(before, marks(t)); diff != "" {

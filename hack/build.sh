@@ -11,7 +11,9 @@ total=$(go list -deps "$@" | sort -u | wc -l)
 begin=$SECONDS
 terminal=0
 [ -t 1 ] && terminal=1
-go build -v -ldflags "$ldflags" -o bin/ "$@" 2>&1 |
+# The version is in the flags: git, which may not want to work in a checkout of somebody
+# else's, is not needed here.
+go build -v -buildvcs=false -ldflags "$ldflags" -o bin/ "$@" 2>&1 |
 	awk -v total="$total" -v terminal="$terminal" '
 		# A line that is just a package path is progress; anything else is for people.
 		/^[A-Za-z0-9_.~\/-]+$/ {

@@ -2,7 +2,6 @@ package playground
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -30,18 +29,17 @@ func (p *Playground) StartProgram(binary, name string, args ...string) (*process
 }
 
 // StartVital starts a program as StartProgram does, under its own name, without which there
-// is no point in going on: when it ends, abort is told why.
+// is no point in going on: when it ends by itself, abort is told how.
 func (p *Playground) StartVital(abort context.CancelCauseFunc, binary string, args ...string) (*process.Process, error) {
 	program, err := p.StartProgram(binary, binary, args...)
 	if err != nil {
 		return nil, err
 	}
 	go func() {
-		err := program.Err()
-		if err == nil {
-			err = errors.New(binary + " ended by itself")
+		<-program.Done()
+		if err := program.EndedByItself(); err != nil {
+			abort(err)
 		}
-		abort(err)
 	}()
 	return program, nil
 }

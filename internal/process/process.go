@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -40,6 +41,8 @@ type Spec struct {
 type Process struct {
 	spec Spec
 	cmd  *exec.Cmd
+	// told says that this process has sent a signal.
+	told atomic.Bool
 	done chan struct{}
 	err  error
 }
@@ -118,8 +121,26 @@ func (p *Process) Err() error {
 	return fmt.Errorf("%s ended with %w", p.spec.Name, p.err)
 }
 
+// EndedByItself says how a program ended that this process has sent no signal; nil while
+// it runs, and when it was told to end.
+func (p *Process) EndedByItself() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	if p.told.Load() {
+		return nil
+	}
+	if err := p.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s ended by itself", p.spec.Name)
+}
+
 // Signal sends a signal; a program that has ended already is no error.
 func (p *Process) Signal(sig os.Signal) error {
+	p.told.Store(true)
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("sending %v to %s: %w", sig, p.spec.Name, err)
 	}

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println(child.PID())
 		time.Sleep(time.Hour)
+	case "done":
 	case "failing":
 		fmt.Println("first line")
 		fmt.Println("last line")
@@ -67,7 +68,7 @@ func awaitGone(t *testing.T, pid int) {
 		if errors.Is(err, os.ErrNotExist) || bytes.Contains(status, []byte(") Z ")) {
 			return
 		}
-		if time.Since(begin) > 10*time.Second {
+		if time.Since(begin) > time.Minute {
 			t.Fatalf("process %d is still there: %s", pid, status)
 		}
 	}
@@ -119,6 +120,24 @@ func TestStop(t *testing.T) {
 		p.Stop(context.Background(), time.Hour)
 		p.Kill()
 	})
+}
+
+func TestEndedByItself(t *testing.T) {
+	told := startRole(t, "sleeper", nil)
+	if err := told.EndedByItself(); err != nil {
+		t.Errorf("while it runs: %v", err)
+	}
+	told.Kill()
+	if err := told.EndedByItself(); err != nil {
+		t.Errorf("when it was killed: %v", err)
+	}
+	for name, want := range map[string]string{"failing": "failing ended with exit status 3", "done": "done ended by itself"} {
+		p := startRole(t, name, func(s *Spec) { s.Stdout = io.Discard })
+		<-p.Done()
+		if err := p.EndedByItself(); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
 }
 
 func TestErrTellsTheEndOfTheLog(t *testing.T) {

@@ -78,7 +78,7 @@ func (s *supervisor) apiServerArgs() []string {
 		"--etcd-servers=unix://" + s.etcdSocket(),
 		"--bind-address=127.0.0.1",
 		"--secure-port=" + strconv.Itoa(s.port),
-		"--permit-port-sharing", // with the reservation of the port, see reservePort
+		"--permit-port-sharing", // with the reservation of the port, see playground.ReservePort
 		"--tls-cert-file=" + s.serving.Cert,
 		"--tls-private-key-file=" + s.serving.Key,
 		"--client-ca-file=" + s.authority.CAFile(),

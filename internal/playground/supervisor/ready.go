@@ -2,13 +2,11 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -87,60 +85,3 @@ func awaitNodes(ctx context.Context, client kubernetes.Interface, want int, prog
 		}
 	}
 }
-
-// reservation keeps a port of 127.0.0.1 from being given to somebody else.
-type reservation struct {
-	fd   int
-	port int
-}
-
-// reservePort binds a port, or the given one, without listening on it. The API
-// server binds the same port beside it (SO_REUSEPORT) some time later; in between
-// nobody else can have it, as they could if the port were just looked up.
-func reservePort(port int) (*reservation, error) {
-	if err := tryPort(port); err != nil {
-		return nil, err
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, fmt.Errorf("reserving a port: %w", err)
-	}
-	unix.CloseOnExec(fd)
-	r := &reservation{fd: fd}
-	if err := r.bind(port); err != nil {
-		r.Close()
-		return nil, fmt.Errorf("reserving port %d of 127.0.0.1: %w", port, err)
-	}
-	return r, nil
-}
-
-// tryPort says whether a port is taken. The reservation would not notice another
-// playground's: that shares its port just the same.
-func tryPort(port int) error {
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if errors.Is(err, unix.EADDRINUSE) {
-		return fmt.Errorf("port %d of 127.0.0.1 is in use: choose another, or none for a free one", port)
-	}
-	if err != nil {
-		return fmt.Errorf("trying port %d of 127.0.0.1: %w", port, err)
-	}
-	return listener.Close()
-}
-
-func (r *reservation) bind(port int) error {
-	if err := unix.SetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		return err
-	}
-	if err := unix.Bind(r.fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return err
-	}
-	name, err := unix.Getsockname(r.fd)
-	if err != nil {
-		return err
-	}
-	r.port = name.(*unix.SockaddrInet4).Port
-	return nil
-}
-
-// Close gives the port up.
-func (r *reservation) Close() { unix.Close(r.fd) }

@@ -138,12 +138,12 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 		Kubeconfig: s.path("kubeconfig"),
 		Context:    "stowage-playground-" + s.opts.Name,
 	}
-	hold, err := reservePort(s.opts.Port)
+	hold, err := playground.ReservePort(s.opts.Port)
 	if err != nil {
 		return info, err
 	}
 	defer hold.Close()
-	s.port = hold.port
+	s.port = hold.Number
 	info.Server = "https://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 	if s.opts.Pool != nil {
 		info.Nodes = s.opts.Pool.Size()
@@ -331,10 +331,7 @@ func (s *supervisor) orFailed(ctx context.Context, work func(context.Context) er
 
 // explain says why a component ended that should not have.
 func (s *supervisor) explain(p *process.Process) error {
-	err := p.Err()
-	if err == nil {
-		err = fmt.Errorf("%s ended by itself", p.Name())
-	}
+	err := p.EndedByItself()
 	for _, dir := range []string{s.dir, s.logDir()} {
 		if full := playground.CheckRoom(dir); full != nil {
 			err = fmt.Errorf("%w: %w", full, err)

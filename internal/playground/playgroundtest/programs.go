@@ -1,0 +1,34 @@
+package playgroundtest
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
+)
+
+// Port returns a port of 127.0.0.1 that nobody gets but a program with --permit-port-sharing,
+// until the test ends.
+func Port(t *testing.T) string {
+	t.Helper()
+	port, err := playground.ReservePort(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(port.Close)
+	return strconv.Itoa(port.Number)
+}
+
+// Environ returns the environment without a cluster that it names, and with a home that is
+// empty: a program under test must not go by where it is tested.
+func Environ(t *testing.T) []string {
+	t.Helper()
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return name == "HOME" || name == "KUBECONFIG" || name == "KUBERNETES_SERVICE_HOST"
+	})
+	return append(env, "HOME="+t.TempDir())
+}

@@ -1,0 +1,68 @@
+package playground
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// Port is a port of 127.0.0.1 that is kept from being given to somebody else.
+type Port struct {
+	// Number is the port's.
+	Number int
+	fd     int
+}
+
+// ReservePort binds the port, or a free one for 0, without listening on it. A program
+// binds the same port beside it some time later (SO_REUSEPORT, for which Kubernetes'
+// programs have --permit-port-sharing); in between nobody else can have it, as they could
+// if the port were just looked up.
+func ReservePort(port int) (*Port, error) {
+	if err := tryPort(port); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reserving a port: %w", err)
+	}
+	unix.CloseOnExec(fd)
+	p := &Port{fd: fd}
+	if err := p.bind(port); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("reserving port %d of 127.0.0.1: %w", port, err)
+	}
+	return p, nil
+}
+
+// tryPort says whether a port is taken. The reservation would not notice another
+// playground's: that shares its port just the same.
+func tryPort(port int) error {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if errors.Is(err, unix.EADDRINUSE) {
+		return fmt.Errorf("port %d of 127.0.0.1 is in use: choose another, or none for a free one", port)
+	}
+	if err != nil {
+		return fmt.Errorf("trying port %d of 127.0.0.1: %w", port, err)
+	}
+	return listener.Close()
+}
+
+func (p *Port) bind(port int) error {
+	if err := unix.SetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		return err
+	}
+	if err := unix.Bind(p.fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return err
+	}
+	name, err := unix.Getsockname(p.fd)
+	if err != nil {
+		return err
+	}
+	p.Number = name.(*unix.SockaddrInet4).Port
+	return nil
+}
+
+// Close gives the port up.
+func (p *Port) Close() { unix.Close(p.fd) }

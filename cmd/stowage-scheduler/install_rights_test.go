@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // need is something that the scheduler does, and a right that it takes.
@@ -180,6 +182,7 @@ func urgentPod(t *testing.T, ns string) {
 	createPod(t, ns, pod)
 	awaitRunning(t, ns, pod.Name)
 	pod.Name, pod.Spec.PriorityClassName = podName, ns
+	playgroundtest.AwaitAdmission(t, client, ns, pod, true)
 	createPod(t, ns, pod)
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,6 +28,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/manifests"
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
@@ -176,8 +176,8 @@ func startInstalled(t *testing.T) *running {
 			t.Fatal(err)
 		}
 	}
-	args := []string{"--bind-address", "127.0.0.1", "--secure-port", freePort(t)}
-	url := "https://127.0.0.1:" + args[3]
+	args := []string{"--bind-address", "127.0.0.1", "--permit-port-sharing", "--secure-port", playgroundtest.Port(t)}
+	url := "https://127.0.0.1:" + args[4]
 	for _, arg := range container.Args {
 		args = append(args, strings.ReplaceAll(arg, container.VolumeMounts[0].MountPath, dir))
 	}
@@ -189,18 +189,11 @@ func startInstalled(t *testing.T) *running {
 			return code == http.StatusOK, fmt.Sprint(code, body)
 		})
 	}
+	eventually(t, "the metrics can be read", func(ctx context.Context) (bool, string) {
+		code, body := r.get(ctx, "/metrics", r.token)
+		return code == http.StatusOK, fmt.Sprint(code, body)
+	})
 	return r
-}
-
-// freePort returns a port that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
 }
 
 // metricsToken returns the token of a service account that may read metrics.
@@ -273,15 +266,11 @@ func (r *running) refused(ctx context.Context) (int, error) {
 // something, in all namespaces unless one is given.
 func allowed(ctx context.Context, t *testing.T, action authorizationv1.ResourceAttributes) bool {
 	t.Helper()
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               fmt.Sprintf("system:serviceaccount:%s:%s", systemNamespace, program),
-		ResourceAttributes: &action,
-	}}
-	answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	may, err := playgroundtest.Allowed(ctx, client, systemNamespace, program, action)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer.Status.Allowed
+	return may
 }
 
 // TestInstallForbids tries what a scheduler has no business with.

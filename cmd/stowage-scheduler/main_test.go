@@ -4,19 +4,20 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
-	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/internal/manifests"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -25,8 +26,7 @@ const (
 	systemNamespace = "stowage-system"
 	leaseName       = "stowage-scheduler"
 	schedulerName   = "stowage"
-	// patience bounds every wait: far more than anything takes on a busy machine.
-	patience = 90 * time.Second
+	patience        = playgroundtest.Patience
 )
 
 // The playground that the tests of this package share, and what reaches it: the
@@ -77,44 +77,44 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, "stowage-scheduler"); err != nil {
 		return 0, err
 	}
+	rights := []authorizationv1.ResourceAttributes{ // one of each binding
+		{Verb: "list", Resource: "nodes"},
+		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Namespace: systemNamespace, Name: leaseName},
+		{Verb: "get", Resource: "configmaps", Namespace: "kube-system", Name: "extension-apiserver-authentication"},
+	}
+	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, rights...); err != nil {
+		return 0, err
+	}
 	return m.Run(), nil
 }
 
-// eventually waits until the condition holds, and fails the test with what it
-// said last when it does not.
 func eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {
 	t.Helper()
-	last := ""
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
-		ok, state := condition(ctx)
-		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
-			last = state
-		}
-		return ok, nil
-	})
-	if err != nil {
-		t.Fatalf("waiting until %s: %v; last seen: %s", what, err, last)
-	}
+	playgroundtest.Eventually(t, what, condition)
 }
 
-// startScheduler starts stowage-scheduler as its service account, with short
-// leases, and ends it with the test.
+func namespace(t *testing.T) string {
+	t.Helper()
+	return playgroundtest.Namespace(t, client)
+}
+
+// startScheduler starts stowage-scheduler as its service account, and ends it with the
+// test. It keeps its lease even where it gets hardly any processor time: no test waits for
+// the end of the lease, since the scheduler gives it back.
 func startScheduler(t *testing.T, name string, args ...string) *process.Process {
 	t.Helper()
-	args = append([]string{
-		"--kubeconfig", kubeconfig, "--secure-port", "0", "-v", "2",
-		"--leader-elect-lease-duration", "4s", "--leader-elect-renew-deadline", "3s", "--leader-elect-retry-period", "500ms",
-	}, args...)
+	p := startReplica(t, name, slices.Concat([]string{"--leader-elect-lease-duration", "10m", "--leader-elect-renew-deadline", "9m"}, args)...)
+	playgroundtest.Need(t, p)
+	return p
+}
+
+func startReplica(t *testing.T, name string, args ...string) *process.Process {
+	t.Helper()
+	args = append([]string{"--kubeconfig", kubeconfig, "--secure-port", "0", "-v", "2", "--leader-elect-retry-period", "500ms"}, args...)
 	p, err := play.StartProgram(program, t.Name()+"-"+name, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the last lines of %s: %s", p.Name(), p.LogTail(20))
-		}
-		p.Stop(context.Background(), 5*time.Second) // gives its lease back
-	})
 	return p
 }
 
@@ -137,26 +137,6 @@ func awaitLeader(t *testing.T, other string) string {
 		return holder != "" && holder != other, holder
 	})
 	return holder
-}
-
-// namespace returns a fresh namespace, gone with the test.
-func namespace(t *testing.T) string {
-	t.Helper()
-	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}); err != nil {
-			t.Error(err)
-		}
-	})
-	// Without its service account a namespace takes no pods.
-	eventually(t, "the namespace has a service account", func(ctx context.Context) (bool, string) {
-		_, err := client.CoreV1().ServiceAccounts(ns.Name).Get(ctx, "default", metav1.GetOptions{})
-		return err == nil, fmt.Sprint(err)
-	})
-	return ns.Name
 }
 
 // newPod returns a pod for the scheduler that requests so much cpu.

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
@@ -266,8 +267,8 @@ func takeAway(t *testing.T) {
 	}
 	for _, now := range nodes.Items {
 		names.Insert(now.Name)
-		now.Spec.Taints = append(now.Spec.Taints, corev1.Taint{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule})
-		if _, err := client.CoreV1().Nodes().Update(t.Context(), &now, metav1.UpdateOptions{}); err != nil {
+		patch := []byte(`{"spec": {"taints": [{"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}]}}`)
+		if _, err := client.CoreV1().Nodes().Patch(t.Context(), now.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -359,10 +360,7 @@ func TestRefusedByACapComesBack(t *testing.T) {
 		if _, err := client.CoreV1().ResourceQuotas(ns).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the quota is in force", func(ctx context.Context) (bool, string) {
-			_, err := client.CoreV1().Pods(ns).Create(ctx, newPod("extra", "nobody", "1m"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-			return apierrors.IsForbidden(err), fmt.Sprint(err)
-		})
+		playgroundtest.AwaitAdmission(t, client, ns, newPod("extra", "nobody", "1m"), false)
 		scale(t, ns, "app", 8)
 		seen.await(t, "app", 4)
 		seen.check(t, "app", 4)

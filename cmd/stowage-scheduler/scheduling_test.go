@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 func TestBindsTheirOwnPodsOnly(t *testing.T) {
@@ -71,7 +73,9 @@ func TestPacks(t *testing.T) {
 }
 
 func TestSecondReplicaTakesOver(t *testing.T) {
-	first := startScheduler(t, "first")
+	// Whether it is killed or cannot renew so short a lease, another takes its place.
+	first := startReplica(t, "first", "--leader-elect-lease-duration", "4s", "--leader-elect-renew-deadline", "3s")
+	playgroundtest.StopAfter(t, first)
 	leading := awaitLeader(t, "")
 	startScheduler(t, "second")
 	ns := namespace(t)
@@ -141,6 +145,7 @@ func TestUnknownPriority(t *testing.T) {
 	}
 	pod = newPod("left-over", schedulerName, "100m")
 	pod.Spec.PriorityClassName = "passing"
+	playgroundtest.AwaitAdmission(t, client, ns, pod, true)
 	createPod(t, ns, pod)
 	if err := classes.Delete(t.Context(), "passing", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
@@ -204,13 +209,20 @@ func TestKilledWithPodsPending(t *testing.T) {
 	})
 	first.Kill()
 	killedAt := 0
-	eventually(t, "no more pods get bound", func(context.Context) (bool, string) {
-		before := killedAt
+	eventually(t, "all pods are seen that it has bound", func(ctx context.Context) (bool, string) {
+		bound, err := client.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName!="})
+		if err != nil {
+			return false, err.Error()
+		}
 		killedAt, _ = seen.seen()
-		return killedAt == before, fmt.Sprint(killedAt)
+		return killedAt == len(bound.Items), fmt.Sprintf("%d of %d", killedAt, len(bound.Items))
 	})
 	if killedAt == pods {
 		t.Fatal("all pods were bound before the scheduler was killed: the test shows nothing")
+	}
+	// Its lease is as long as it could not be given back.
+	if err := client.CoordinationV1().Leases(systemNamespace).Delete(t.Context(), leaseName, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
 	}
 	startScheduler(t, "restarted")
 	eventually(t, "the restarted scheduler binds pods", func(context.Context) (bool, string) {

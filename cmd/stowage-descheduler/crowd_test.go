@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 const (
@@ -38,7 +39,7 @@ func crowd(t *testing.T, scheduler string) (ns string) {
 		return err == nil && len(list.Items) == 0, fmt.Sprintf("%v, %d pods", err, len(list.Items))
 	})
 	ns = namespace(t)
-	cordon(t, true)
+	cordon(t, ns, true)
 	create(t, ns, scheduler)
 	if scheduler != "" {
 		bind(t, ns)
@@ -54,13 +55,14 @@ func crowd(t *testing.T, scheduler string) (ns string) {
 		}
 		return deployment.Status.AvailableReplicas == replicas && budget.Status.DisruptionsAllowed == mayLack, fmt.Sprint(deployment.Status, budget.Status)
 	})
-	cordon(t, false)
+	cordon(t, ns, false)
 	age(t, ns)
 	return ns
 }
 
-// cordon keeps the scheduler from all nodes but the one, or no longer.
-func cordon(t *testing.T, unschedulable bool) {
+// cordon keeps the scheduler from all nodes but the one, or no longer. It asks in the
+// namespace whether the scheduler has heard of it.
+func cordon(t *testing.T, ns string, unschedulable bool) {
 	t.Helper()
 	list, err := client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	if err != nil {
@@ -74,6 +76,7 @@ func cordon(t *testing.T, unschedulable bool) {
 			}
 		}
 	}
+	playgroundtest.AwaitCordons(t, client, ns)
 }
 
 // create creates the workload and its budget. Its pods are gone with the test.

@@ -3,20 +3,18 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
@@ -32,37 +30,22 @@ func (r *replica) planned() bool {
 	return err == nil
 }
 
-// startReplica starts one with short leases, and ends it with the test.
+// startReplica starts one, and ends it with the test. It keeps its lease even where it gets
+// hardly any processor time: no test waits for the end of the lease, since it is given back.
 func startReplica(t *testing.T, name, kubeconfig string, args []string) *replica {
 	t.Helper()
-	port := freePort(t)
+	port := playgroundtest.Port(t)
 	r := &replica{url: "https://127.0.0.1:" + port, report: filepath.Join(t.TempDir(), "report")}
 	var err error
 	r.Process, err = play.StartProgram(program, strings.ReplaceAll(t.Name(), "/", "-")+"-"+name, slices.Concat(args, []string{
-		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", port, "--output-file", r.report,
-		"--leader-elect-lease-duration", "4s", "--leader-elect-renew-deadline", "3s", "--leader-elect-retry-period", "200ms",
+		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--permit-port-sharing", "--secure-port", port, "--output-file", r.report,
+		"--leader-elect-lease-duration", "10m", "--leader-elect-renew-deadline", "9m", "--leader-elect-retry-period", "200ms",
 	})...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the last lines of %s: %s", r.Name(), r.LogTail(20))
-		}
-		r.Stop(context.Background(), 5*time.Second) // gives its lease back
-	})
+	playgroundtest.Need(t, r.Process)
 	return r
-}
-
-// freePort returns a port that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
 }
 
 // deployed returns the pod of the installed Deployment.
@@ -91,7 +74,7 @@ func TestElection(t *testing.T) {
 		t.Errorf("%s leads after %s, and a replica that does not lead has planned: %t", leader(t), holder, second.planned())
 	}
 
-	first.Stop(t.Context(), 5*time.Second)
+	first.Stop(t.Context(), patience)
 	if err := first.Err(); err != nil {
 		t.Error(err)
 	}

@@ -11,7 +11,10 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // right is something that the descheduler may do.
@@ -141,15 +144,11 @@ func made[T metav1.Object](t *testing.T, object T, objects creator[T]) {
 // namespaces unless one is given.
 func allowed(ctx context.Context, t *testing.T, account string, action authorizationv1.ResourceAttributes) bool {
 	t.Helper()
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               fmt.Sprintf("system:serviceaccount:%s:%s", systemNamespace, account),
-		ResourceAttributes: &action,
-	}}
-	answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	may, err := playgroundtest.Allowed(ctx, client, systemNamespace, account, action)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer.Status.Allowed
+	return may
 }
 
 // What the descheduler is refused without, by what it needs it for.
@@ -261,22 +260,35 @@ func TestNeedsWhatItDoes(t *testing.T) {
 	})
 }
 
-// TestNeedsWhatItLeadsBy takes away the rights to the lease: it never leads.
+// TestNeedsWhatItLeadsBy takes away the rights to the lease: it never leads. Without the
+// right to update its lease it does, for as long as the one that it has created lasts.
 func TestNeedsWhatItLeadsBy(t *testing.T) {
 	args := argsOf(t, deployed(t))
+	leases := client.CoordinationV1().Leases(systemNamespace)
+	clear := func(ctx context.Context) error {
+		return leases.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+	}
 	for _, need := range toElect {
 		verb := need.verb
 		t.Run(verb, func(t *testing.T) {
-			leases := client.CoordinationV1().Leases(systemNamespace)
-			if err := leases.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+			if err := clear(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { // who may not update it cannot give it back either
+				if err := clear(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
 			r := startReplica(t, verb, accountWithout(t, need), args)
 			eventually(t, "it says what it lacks", func(context.Context) (bool, string) {
 				return r.logged("leases.coordination.k8s.io", "cannot "+verb+" resource")
 			})
-			if leads := r.planned(); leads != (verb == "update") { // what it created it holds until it has to renew it
-				t.Errorf("without the right to %s its lease, it leads: %t", verb, leads)
+			if verb == "update" {
+				eventually(t, "it leads", func(context.Context) (bool, string) { return r.planned(), r.LogTail(3) })
+				return
+			}
+			if _, err := leases.Get(t.Context(), program, metav1.GetOptions{}); !apierrors.IsNotFound(err) || r.planned() {
+				t.Errorf("without the right to %s its lease it leads: %t; the lease: %v", verb, r.planned(), err)
 			}
 		})
 	}

@@ -9,14 +9,12 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
@@ -25,8 +23,7 @@ const (
 	systemNamespace = "stowage-system"
 	installation    = "../../config/descheduler/"
 	shippedPolicy   = installation + "base/policy.yaml"
-	// patience bounds every wait: far more than anything takes on a busy machine.
-	patience = 90 * time.Second
+	patience        = playgroundtest.Patience
 )
 
 // nodes are four, of which the first one gets crowded.
@@ -73,6 +70,14 @@ func runOnPlayground(m *testing.M) (int, error) {
 		}
 	}
 	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, program); err != nil {
+		return 0, err
+	}
+	rights := []authorizationv1.ResourceAttributes{ // one of each binding
+		{Verb: "list", Resource: "nodes"},
+		{Verb: "update", Resource: "configmaps", Namespace: systemNamespace, Name: program},
+		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Namespace: systemNamespace, Name: program},
+	}
+	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, rights...); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil
@@ -126,6 +131,7 @@ func run(t *testing.T, args ...string) ended {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = playgroundtest.Environ(t)
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
@@ -150,34 +156,12 @@ func (e ended) want(t *testing.T, code int, said ...string) {
 	}
 }
 
-// eventually waits until the condition holds, and fails the test with what it
-// said last when it does not.
 func eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {
 	t.Helper()
-	last := ""
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
-		ok, state := condition(ctx)
-		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
-			last = state
-		}
-		return ok, nil
-	})
-	if err != nil {
-		t.Fatalf("waiting until %s: %v; last seen: %s", what, err, last)
-	}
+	playgroundtest.Eventually(t, what, condition)
 }
 
-// namespace returns a fresh namespace, gone with the test.
 func namespace(t *testing.T) string {
 	t.Helper()
-	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}); err != nil {
-			t.Error(err)
-		}
-	})
-	return ns.Name
+	return playgroundtest.Namespace(t, client)
 }

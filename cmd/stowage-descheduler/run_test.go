@@ -189,7 +189,7 @@ func nobodysConfig(t *testing.T) string {
 func TestStopsForSafety(t *testing.T) {
 	forget(t)
 	ns := crowd(t, nobody)
-	args := append(installedArgs(t), "--kubeconfig", kubeconfig, "--scheduler-config", nobodysConfig(t), "--wave-timeout", "2s", "-o", "json")
+	args := append(installedArgs(t), "--kubeconfig", kubeconfig, "--scheduler-config", nobodysConfig(t), "--wave-timeout", "10s", "-o", "json")
 	e := run(t, args...)
 	e.want(t, 2, "stopped for safety: ", "still waits for pod "+ns+"/", "no node: scheduler nobody has not said why")
 	if r := e.report(t).Result; r == nil || r.Cause != plan.PodsPending || r.Counts.Evicted != mayLack || r.Waves != 1 {
@@ -223,12 +223,19 @@ func TestEndsWhenToldTo(t *testing.T) {
 		}
 		return pending == mayLack, fmt.Sprint(pending, p.LogTail(3))
 	})
+	eventually(t, "it knows that they are", func(ctx context.Context) (bool, string) {
+		events, err := client.EventsV1().Events(ns).List(ctx, metav1.ListOptions{FieldSelector: "reason=Descheduled"})
+		if err != nil {
+			return false, err.Error()
+		}
+		return len(events.Items) == mayLack, fmt.Sprint(len(events.Items), " events")
+	})
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case <-p.Done():
-	case <-time.After(2 * time.Second): // that is what it promises
+	case <-time.After(patience): // for the wave it would wait longer
 		t.Fatalf("it goes on: %s", p.LogTail(5))
 	}
 	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "ended early: interrupted") {

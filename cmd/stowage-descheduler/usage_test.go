@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // usageAPI stands in for the metrics server: kinds of its names, and what each node uses.
@@ -58,17 +60,34 @@ func TestReadsActualUsage(t *testing.T) {
 		if _, err := runKubectl(context.Background(), "delete", "-f", api); err != nil {
 			t.Error(err)
 		}
+		awaitServed(t, "nodes", false)
 	})
-	kubectl(t, "wait", "--for", "condition=Established", "-f", api)
+	// That they are established does not say that they are served yet.
+	for _, resource := range []string{"nodes", "pods"} {
+		awaitServed(t, resource, true)
+	}
 	usage := ""
 	for i, cpu := range []string{"6", "1", "1", "1"} {
 		usage += fmt.Sprintf(usageOfNode, fmt.Sprintf("node-%05d", i), cpu)
 	}
-	kubectl(t, "apply", "-f", written(t, "usage.yaml", usage))
+	file := written(t, "usage.yaml", usage)
+	eventually(t, "kubectl finds the kind", func(ctx context.Context) (bool, string) {
+		out, err := runKubectl(ctx, "apply", "-f", file)
+		return err == nil, fmt.Sprint(out, err)
+	})
 
 	run(t, append(args, kubeconfig)...).want(t, 0)
 	for _, need := range []right{toMeasureNodes, toMeasurePods} {
 		run(t, append(args, accountWithout(t, need))...).
 			want(t, 1, "the service account may not list "+need.resource+" of the group metrics.k8s.io: its ClusterRole has to allow it")
 	}
+}
+
+// awaitServed waits until the API server serves the metrics of a resource, or no more.
+func awaitServed(t *testing.T, resource string, want bool) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("it is %t that the metrics of %s are served", want, resource), func(ctx context.Context) (bool, string) {
+		err := client.CoreV1().RESTClient().Get().AbsPath("/apis/metrics.k8s.io/v1beta1", resource).Do(ctx).Error()
+		return err == nil && want || apierrors.IsNotFound(err) && !want, fmt.Sprint(err)
+	})
 }

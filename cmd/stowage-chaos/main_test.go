@@ -9,13 +9,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
@@ -23,8 +23,7 @@ const (
 	program         = "stowage-chaos"
 	systemNamespace = "stowage-system"
 	installation    = "../../config/chaos/"
-	// patience bounds every wait: far more than anything takes on a busy machine.
-	patience = 90 * time.Second
+	patience        = playgroundtest.Patience
 )
 
 // nodes are in three zones, of which each has preemptible ones.
@@ -69,6 +68,13 @@ func runOnPlayground(m *testing.M) (int, error) {
 		return 0, err
 	}
 	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, program); err != nil {
+		return 0, err
+	}
+	rights := []authorizationv1.ResourceAttributes{ // one of each binding
+		{Verb: "list", Resource: "pods"},
+		{Verb: "update", Resource: "configmaps", Namespace: systemNamespace, Name: program + "-schedule"},
+	}
+	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, rights...); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil
@@ -131,13 +137,7 @@ func command(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = t.TempDir()
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		if name != "HOME" && name != "KUBECONFIG" && name != "KUBERNETES_SERVICE_HOST" {
-			cmd.Env = append(cmd.Env, variable)
-		}
-	}
-	cmd.Env = append(cmd.Env, "HOME="+cmd.Dir)
+	cmd.Env = playgroundtest.Environ(t)
 	return cmd
 }
 
@@ -187,19 +187,7 @@ func (e ended) shows(t *testing.T, words ...string) {
 	}
 }
 
-// eventually waits until the condition holds, and fails the test with what it said last
-// when it does not.
 func eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {
 	t.Helper()
-	last := ""
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
-		ok, state := condition(ctx)
-		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
-			last = state
-		}
-		return ok, nil
-	})
-	if err != nil {
-		t.Fatalf("waiting until %s: %v; last seen: %s", what, err, last)
-	}
+	playgroundtest.Eventually(t, what, condition)
 }

@@ -67,7 +67,7 @@ func TestLosses(t *testing.T) {
 		{"a node down", []string{"node", "--nodes=node-00003", "--kind=down"}, []string{"node-00003"}, "silenced", false},
 		{"a zone down", []string{"zone", "--zone=zone-b", "--kind=down"}, inZone("zone-b"), "silenced", false},
 		{"preemptible nodes, after notice", []string{"spot", "--nodes=spot-00002", "--notice=1s"}, []string{"spot-00002"}, "tainted", false},
-		{"preemptible nodes, drained while there is notice", []string{"spot", "--nodes=spot-00000", "--kind=drained", "--notice=2s"}, []string{"spot-00000"}, "tainted", true},
+		{"preemptible nodes, drained while there is notice", []string{"spot", "--nodes=spot-00000", "--kind=drained", "--notice=20s"}, []string{"spot-00000"}, "tainted", true},
 	}
 	var shops []shop
 	for _, tt := range tests { // node-00005 stays up, and takes what is lost

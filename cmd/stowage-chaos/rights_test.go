@@ -11,6 +11,8 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // asInstalled are the flags by which the installed service account has something done.
@@ -23,14 +25,11 @@ func asInstalled(t *testing.T) []string {
 // all namespaces unless one is given.
 func allowed(ctx context.Context, t *testing.T, action authorizationv1.ResourceAttributes) bool {
 	t.Helper()
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: fmt.Sprintf("system:serviceaccount:%s:%s", systemNamespace, program), ResourceAttributes: &action,
-	}}
-	answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	may, err := playgroundtest.Allowed(ctx, client, systemNamespace, program, action)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer.Status.Allowed
+	return may
 }
 
 // grant gives the service account what a component does, until the test ends.
@@ -56,6 +55,7 @@ func grant(t *testing.T, component string) {
 		if _, err := runKubectl(context.Background(), "delete", "-f", file); err != nil {
 			t.Error(err)
 		}
+		inForce(false)
 	})
 }
 
@@ -93,7 +93,8 @@ metadata: {name: scale}
 spec:
   steps:
   - scale: {kind: Deployment, namespace: %s, name: web, replicas: 6}
-  - evict: {namespaces: %[1]s, interval: 200ms, times: 10} # the budget counts the new pod first
+  - probe: {within: 1m, workloads: {namespaces: [%[1]s], minAvailable: 6}}
+  - evict: {namespaces: %[1]s, interval: 500ms, times: 10} # the budget counts the new pod first
 `, s.namespace))
 	const aNode = "one of the shop's" // where its pods are, they go on to be elsewhere
 	tests := []struct {

@@ -19,7 +19,7 @@ kind: Scenario
 metadata: {name: a-test}
 spec:
   seed: 7
-  timeout: 1m
+  timeout: 3m
   steadyState:
     interval: 100ms
     probes:

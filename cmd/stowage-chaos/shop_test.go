@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 const (
@@ -33,19 +34,15 @@ type shop struct{ namespace string }
 // given nodes only, or on any.
 func newShop(t *testing.T, on ...string) shop {
 	t.Helper()
-	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "shop-"}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := shop{ns.Name}
+	s := shop{playgroundtest.Namespace(t, client)}
 	t.Cleanup(func() {
-		// The pods first, so that they are not in the way of other tests while they end.
 		if err := client.AppsV1().Deployments(s.namespace).Delete(context.Background(), web, metav1.DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
-		if err := client.CoreV1().Namespaces().Delete(context.Background(), s.namespace, metav1.DeleteOptions{}); err != nil {
-			t.Error(err)
-		}
+		eventually(t, "no pod is in the way of other tests", func(ctx context.Context) (bool, string) {
+			left, err := client.CoreV1().Pods(s.namespace).List(ctx, metav1.ListOptions{})
+			return err == nil && len(left.Items) == 0, fmt.Sprint(len(left.Items), " pods; ", err)
+		})
 	})
 	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": web}}
 	budget := &policyv1.PodDisruptionBudget{

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
@@ -23,7 +23,7 @@ func command(t *testing.T, args ...string) (output string, code int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), playgroundtest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	out, _ := cmd.CombinedOutput()

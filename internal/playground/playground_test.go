@@ -29,6 +29,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -47,7 +48,19 @@ func TestMain(m *testing.M) {
 		_ = json.NewEncoder(os.Stdout).Encode(p.Info)
 		select {}
 	}
-	os.Exit(m.Run())
+	// Playgrounds that others start meanwhile are none of these tests' business, be it by name
+	// or by folder. The folder's name is short, for sockets.
+	dir, err := os.MkdirTemp("", "pg")
+	if err == nil {
+		err = os.Setenv("TMPDIR", dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // start starts a playground that ends with the test.
@@ -123,7 +136,7 @@ func awaitNothingLeft(t *testing.T, info playground.Info) {
 		if what == "" {
 			return
 		}
-		if time.Since(begin) > 20*time.Second {
+		if time.Since(begin) > playgroundtest.Patience {
 			t.Fatalf("left behind: %s", what)
 		}
 	}
@@ -184,7 +197,7 @@ func TestTheEndOfAComponentIsTheEnd(t *testing.T) {
 	awaitNothingLeft(t, p.Info)
 }
 
-// folders returns the folders of all playgrounds, whoever they belong to.
+// folders returns the folders of all playgrounds.
 func folders(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(os.TempDir(), "stowage-playground-*"))
@@ -386,7 +399,7 @@ func TestCluster(t *testing.T) {
 			}
 		}
 		var got map[string]string
-		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, playgroundtest.Patience, true, func(ctx context.Context) (bool, error) {
 			pods, err := client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{})
 			got = map[string]string{}
 			for _, pod := range pods.Items {
@@ -412,9 +425,11 @@ func testKubectl(t *testing.T, p *playground.Playground) {
 	}
 	kubectl := func(args ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), playgroundtest.Patience)
 		defer cancel()
-		out, err := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", p.Kubeconfig}, args...)...).CombinedOutput()
+		cmd := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", p.Kubeconfig}, args...)...)
+		cmd.Env = playgroundtest.Environ(t)
+		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
@@ -452,11 +467,12 @@ spec:
 		t.Fatal(err)
 	}
 
+	waits := fmt.Sprint("--timeout=", playgroundtest.Patience)
 	has(kubectl("version"), "Server Version: v1.36.3")
 	has(kubectl("get", "nodes"), "Ready")
 	has(kubectl("apply", "-f", manifest), "deployment.apps/web created")
 	has(kubectl("rollout", "status", "deployment/web"), "successfully rolled out")
-	has(kubectl("wait", "--for=condition=complete", "job/once"), "condition met")
+	has(kubectl("wait", "--for=condition=complete", "job/once", waits), "condition met")
 	has(kubectl("scale", "deployment/web", "--replicas=9"), "scaled")
 	has(kubectl("rollout", "status", "deployment/web"), "successfully rolled out")
 	has(kubectl("get", "pods", "-o", "wide"), "general-00")
@@ -471,5 +487,5 @@ spec:
 	has(kubectl("rollout", "status", "deployment/web"), "successfully rolled out")
 	has(kubectl("uncordon", node), "uncordoned")
 	has(kubectl("delete", "-f", manifest, "--wait"), `deployment.apps "web" deleted`)
-	kubectl("wait", "--for=delete", "pods", "-l", "app=web")
+	kubectl("wait", "--for=delete", "pods", "-l", "app=web", waits)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
@@ -151,7 +152,7 @@ func patch(t *testing.T, client kubernetes.Interface, node, change string, subre
 func eventually(t *testing.T, what string, condition func(context.Context) (bool, string, error)) {
 	t.Helper()
 	last := ""
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, playgroundtest.Patience, true, func(ctx context.Context) (bool, error) {
 		ok, state, err := condition(ctx)
 		if ctx.Err() == nil {
 			last = state

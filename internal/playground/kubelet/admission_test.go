@@ -172,7 +172,7 @@ func awaitDecided(t *testing.T, client kubernetes.Interface, i int) {
 	if err := create(pod(name, sentinel, "1"))(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
-	err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		return podsOf(t, client, sentinel)[name] == "Failed OutOfcpu", nil
 	})
 	if err != nil {

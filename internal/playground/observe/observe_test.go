@@ -42,7 +42,7 @@ func TestObserver(t *testing.T) {
 	await := func(want Counts) {
 		t.Helper()
 		var diff string
-		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 			diff = cmp.Diff(want, o.Counts())
 			return diff == "", nil
 		})

@@ -15,9 +15,11 @@ import (
 const tight = "budget default/web: 2 pods are healthy, 2 must stay; its status allows 1 disruptions, of which this run has used 1"
 
 func TestPredict(t *testing.T) {
-	tolerating := func(seconds *int64) func(*corev1.Pod) {
+	tolerating := func(seconds ...*int64) func(*corev1.Pod) {
 		return func(pod *corev1.Pod) {
-			pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: seconds}}
+			for _, seconds := range seconds {
+				pod.Spec.Tolerations = append(pod.Spec.Tolerations, corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: seconds})
+			}
 		}
 	}
 	for _, tt := range []struct {
@@ -160,9 +162,19 @@ func TestPredict(t *testing.T) {
 		want: []string{
 			"web-0 stays: it tolerates the node's taints for ever",
 			// It tolerates the taint for a while, so the scheduler may well choose the node again.
-			"web-1 fits a>a",
+			"web-1 fits a>a after 300 s",
 			"db-0 fits a>b",
 			"ReplicaSet default/web wants 2: 2, 1, 2", "StatefulSet default/db wants 1: 1, 0, 1", "budget web: 1 of 1",
+		},
+	}, {
+		name: "of the tolerations that match a taint the first decides whether a pod stays",
+		build: new(build).node("a", "8").node("b", "8").pods("ReplicaSet", "web", "1", "a", "a").
+			change("web-0", tolerating(ptr.To[int64](60), nil)).change("web-1", tolerating(nil, ptr.To[int64](60))),
+		how: Down, dead: true, nodes: []string{"a"},
+		want: []string{
+			"web-0 fits a>b after 60 s",
+			"web-1 stays: it tolerates the node's taints for ever",
+			"ReplicaSet default/web wants 2: 2, 0, 1",
 		},
 	}, {
 		name: "on a dead node nothing runs whatever it tolerates and StatefulSets wait",
@@ -172,7 +184,7 @@ func TestPredict(t *testing.T) {
 		how: Down, dead: true, nodes: []string{"a"},
 		want: []string{
 			"web-0 stays: it tolerates the node's taints for ever",
-			"web-1 fits a>b",
+			"web-1 fits a>b after 300 s",
 			"db-0 pending: its replacement waits until the node is back or its pods are deleted by force",
 			"agent-0 stays: it is of a DaemonSet, which wants one on the node",
 			"ReplicaSet default/web wants 2: 2, 0, 1", "StatefulSet default/db wants 1: 1, 0, 0", "budget web: 2 of 1, broken",

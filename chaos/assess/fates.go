@@ -1,10 +1,10 @@
 package assess
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	v1helper "k8s.io/component-helpers/scheduling/corev1"
-	"k8s.io/klog/v2"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
@@ -14,6 +14,7 @@ import (
 // budgets cover a pod is not asked yet.
 func (r *run) sparing() []*victim {
 	var going []*victim
+	taints := downTaints(r.loss.Dead)
 	ofNodes := r.loss.How == Drain || r.loss.How == Down
 	for _, v := range r.victims {
 		if t := r.workloads[v.Workload]; t != nil && !(ofNodes && cluster.BelongsToNode(v.pod)) {
@@ -24,11 +25,14 @@ func (r *run) sparing() []*victim {
 			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
 		case r.loss.How == Drain && metav1.GetControllerOfNoCopy(v.pod) == nil:
 			v.Fate, v.Reason = Kept, "nothing would replace it, so a drain leaves it"
-		case r.loss.How == Down && toleratesForEver(v.pod, downTaints(r.loss.Dead)):
+		case r.loss.How == Down && cluster.Stay(v.pod.Spec.Tolerations, taints) == cluster.ForEver:
 			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
 		case ofNodes && v.pod.DeletionTimestamp != nil:
 			v.Fate, v.Reason = Unreplaced, "it is being deleted already"
 		default:
+			if r.loss.How == Down {
+				v.AfterSeconds = int64(cluster.Stay(v.pod.Spec.Tolerations, taints) / time.Second)
+			}
 			going = append(going, v)
 		}
 	}
@@ -55,20 +59,6 @@ func downTaints(dead bool) []corev1.Taint {
 		{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoSchedule},
 		{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoExecute},
 	}
-}
-
-// toleratesForEver says whether none of the taints ever makes the pod go.
-func toleratesForEver(pod *corev1.Pod, taints []corev1.Taint) bool {
-	var forEver []corev1.Toleration
-	for _, toleration := range pod.Spec.Tolerations {
-		if toleration.TolerationSeconds == nil {
-			forEver = append(forEver, toleration)
-		}
-	}
-	_, untolerated := v1helper.FindMatchingUntoleratedTaint(klog.Background(), taints, forEver, func(taint *corev1.Taint) bool {
-		return taint.Effect == corev1.TaintEffectNoExecute
-	}, false)
-	return !untolerated
 }
 
 // inPicture returns the victims that the ledger knows, and keeps the others.

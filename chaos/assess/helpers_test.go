@@ -167,6 +167,9 @@ func shown(p *Prediction) []string {
 		if pod.Wave > 1 {
 			line += fmt.Sprintf(" wave %d", pod.Wave)
 		}
+		if pod.AfterSeconds > 0 {
+			line += fmt.Sprintf(" after %d s", pod.AfterSeconds)
+		}
 		if pod.Reason != "" {
 			line += ": " + pod.Reason
 		}

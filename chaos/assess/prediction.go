@@ -71,6 +71,9 @@ type PodFate struct {
 	Possible []string `json:"possible,omitempty"`
 	// Wave is when it goes, from 1, where budgets let only some go at once.
 	Wave int `json:"wave,omitempty"`
+	// AfterSeconds is how long the pod tolerates nodes that are down: so long after the loss
+	// the control plane deletes it.
+	AfterSeconds int64 `json:"afterSeconds,omitempty"`
 	// Late says of a pending pod that its replacement is not even made before the pod, on a
 	// dead node, is gone.
 	Late bool `json:"late,omitempty"`

@@ -79,6 +79,16 @@ func drawCluster(t *rapid.T) *build {
 			pod.Status.Conditions = nil
 		}
 		pod.Spec.Priority = ptr.To(int32(rapid.IntRange(0, 2).Draw(t, "priority")))
+		for range rapid.IntRange(0, 2).Draw(t, "tolerations") {
+			toleration := corev1.Toleration{
+				Key:      rapid.SampledFrom([]string{"", DownTaint, corev1.TaintNodeUnreachable}).Draw(t, "taint"),
+				Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute,
+			}
+			if rapid.Bool().Draw(t, "for a while") {
+				toleration.TolerationSeconds = ptr.To(rapid.Int64Range(0, 2).Draw(t, "seconds"))
+			}
+			pod.Spec.Tolerations = append(pod.Spec.Tolerations, toleration)
+		}
 		pod.Spec.SchedulerName = rapid.SampledFrom([]string{"fullest", "fullest", "other", "unknown"}).Draw(t, "scheduler")
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "budgets") {
@@ -159,6 +169,26 @@ func victimsOf(picture *target.Picture, loss Loss) []*corev1.Pod {
 
 func goes(fate Fate) bool { return fate == Fits || fate == Pending || fate == Unreplaced }
 
+func ofDaemonSet(pod *corev1.Pod) bool {
+	return len(pod.OwnerReferences) > 0 && pod.OwnerReferences[0].Kind == "DaemonSet"
+}
+
+// endures says whether the pod tolerates for ever that its node is down: by the first of its
+// tolerations that the taint has.
+func endures(pod *corev1.Pod, loss Loss) bool {
+	key := DownTaint
+	if loss.Dead {
+		key = corev1.TaintNodeUnreachable
+	}
+	i := slices.IndexFunc(pod.Spec.Tolerations, func(t corev1.Toleration) bool { return t.Key == "" || t.Key == key })
+	return loss.How == Down && i >= 0 && pod.Spec.Tolerations[i].TolerationSeconds == nil
+}
+
+// stops says whether the loss takes what the pod does: it goes, or is left on a dead node.
+func stops(pod *corev1.Pod, loss Loss, fate Fate) bool {
+	return goes(fate) || fate == Stays && loss.Dead && loss.How == Down && !ofDaemonSet(pod)
+}
+
 // checkFates: each victim has one fate, and one that it can have.
 func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 	victims := victimsOf(picture, loss)
@@ -166,7 +196,7 @@ func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 		t.Fatalf("%d victims have %d fates", len(victims), len(p.Pods))
 	}
 	for i, fate := range p.Pods {
-		pod, daemon := victims[i], len(victims[i].OwnerReferences) > 0 && victims[i].OwnerReferences[0].Kind == "DaemonSet"
+		pod, daemon := victims[i], ofDaemonSet(victims[i])
 		switch {
 		case fate.UID != pod.UID:
 			t.Fatalf("fate %d is of %s, not of %s", i, fate.Pod, pod.Name)
@@ -174,7 +204,7 @@ func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 			t.Fatalf("%s %s in wave %d", fate.Pod, fate.Fate, fate.Wave)
 		case fate.Fate == Kept && loss.How != Evict && loss.How != Drain:
 			t.Fatalf("%s is kept by a loss that asks no budget", fate.Pod)
-		case (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down)):
+		case (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down) || endures(pod, loss)):
 			t.Fatalf("%s %s", fate.Pod, fate.Fate)
 		case fate.Fate == Unreplaced && len(pod.OwnerReferences) > 0:
 			t.Fatalf("%s has a controller that wants it, and is not replaced: %s", fate.Pod, fate.Reason)
@@ -202,7 +232,7 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 		requests[pod.Name] = pod.Spec.Containers[0].Resources.Requests.Cpu().Value()
 		used[pod.Spec.NodeName] += requests[pod.Name]
 	}
-	for _, fate := range p.Pods {
+	for i, fate := range p.Pods {
 		if goes(fate.Fate) {
 			used[fate.From] -= requests[fate.Pod]
 		}
@@ -210,7 +240,8 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 			continue
 		}
 		used[fate.Node] += requests[fate.Pod]
-		if daemon := fate.Node == fate.From; closed[fate.Node] && !daemon {
+		tolerant := loss.How == Down && !loss.Dead && len(victimsOf(picture, loss)[i].Spec.Tolerations) > 0
+		if daemon := fate.Node == fate.From; closed[fate.Node] && !daemon && !tolerant {
 			t.Fatalf("%s goes to %s, which takes no pods", fate.Pod, fate.Node)
 		}
 	}
@@ -236,8 +267,8 @@ func checkBudgets(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction)
 		for i, fate := range p.Pods {
 			pod := victimsOf(picture, loss)[i]
 			covered = covered || pod.Labels["app"] == workload
-			if pod.Labels["app"] == workload && available(pod) && goes(fate.Fate) {
-				taken[fate.Wave]++
+			if pod.Labels["app"] == workload && available(pod) && stops(pod, loss, fate.Fate) {
+				taken[max(1, fate.Wave)]++
 			}
 		}
 		at := slices.IndexFunc(p.Budgets, func(b BudgetFate) bool { return b.Budget == budget.Name })
@@ -274,11 +305,12 @@ func checkFloors(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) 
 			}
 		}
 		for i, fate := range p.Pods {
-			if fate.Workload != w.Workload || !goes(fate.Fate) {
+			pod := victimsOf(picture, loss)[i]
+			if fate.Workload != w.Workload || !stops(pod, loss, fate.Fate) {
 				continue
 			}
-			if available(victimsOf(picture, loss)[i]) {
-				taken[fate.Wave]++
+			if available(pod) {
+				taken[max(1, fate.Wave)]++
 			}
 			if fate.Fate == Fits {
 				fits++

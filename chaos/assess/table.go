@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/stowage-k8s/stowage/internal/report"
@@ -152,7 +153,11 @@ func (t *tables) pods(p *Prediction) {
 		if pod.Wave > 0 {
 			wave = fmt.Sprint(pod.Wave)
 		}
-		rows = append(rows, []string{pod.Namespace + "/" + pod.Pod, string(pod.Fate), wave, pod.From, to})
+		after := ""
+		if pod.AfterSeconds > 0 {
+			after = (time.Duration(pod.AfterSeconds) * time.Second).String()
+		}
+		rows = append(rows, []string{pod.Namespace + "/" + pod.Pod, string(pod.Fate), wave, after, pod.From, to})
 	}
-	t.table([]string{"pod", "fate", "wave", "from", "to"}, rows)
+	t.table([]string{"pod", "fate", "wave", "after", "from", "to"}, rows)
 }

@@ -11,7 +11,7 @@ import (
 func TestTableShowsWhatFallsAndWhyAndNoMore(t *testing.T) {
 	p := &Prediction{How: Down, Nodes: []string{"a"}, Waves: 1,
 		Pods: []PodFate{
-			{Namespace: "shop", Pod: "web-0", Workload: "Deployment shop/web", From: "a", Fate: Fits, Node: "b", Choices: 3, Wave: 1},
+			{Namespace: "shop", Pod: "web-0", Workload: "Deployment shop/web", From: "a", Fate: Fits, Node: "b", Choices: 3, Wave: 1, AfterSeconds: 300},
 			{Namespace: "shop", Pod: "web-1", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "none of 3 nodes takes its replacement: 2 Insufficient cpu"},
 			{Namespace: "shop", Pod: "web-2", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "none of 3 nodes takes its replacement: 1 Insufficient cpu"},
 		},
@@ -42,8 +42,8 @@ why replacements stay pending                              pods
 none of 3 nodes takes its replacement: 2 Insufficient cpu     2
 `
 	for wide, want := range map[bool]string{false: want, true: want + `
-pod           fate  wave  from             to
-shop/web-0    fits     1     a  b or 2 others
+pod           fate  wave  after  from             to
+shop/web-0    fits     1   5m0s     a  b or 2 others
 shop/web-1  pending    1     a
 shop/web-2  pending    1     a
 `} {

@@ -8,7 +8,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/feature"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
@@ -32,6 +34,8 @@ type DedicatedNodes struct {
 	weights      weights
 	scarce       *scarceResources
 	taintWeights taintWeights
+	// comparisons says that tolerations may compare numbers.
+	comparisons bool
 	// horizon is how long a stay has to be not to count as short, in seconds.
 	horizon float64
 }
@@ -124,6 +128,7 @@ func New(_ context.Context, obj runtime.Object, _ fwk.Handle) (fwk.Plugin, error
 		weights:      newWeights(args.Weights),
 		scarce:       newScarceResources(args.ScarceResources),
 		taintWeights: newTaintWeights(args.PreferNoSchedule),
+		comparisons:  feature.NewSchedulerFeaturesFromGates(utilfeature.DefaultFeatureGate).EnableTaintTolerationComparisonOperators,
 		horizon:      args.StayHorizon.Seconds(),
 	}, nil
 }

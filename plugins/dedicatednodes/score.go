@@ -36,9 +36,8 @@ func newWeights(w config.DedicatedNodesWeights) weights {
 // preScoreState is what scoring the nodes for one pod takes.
 type preScoreState struct {
 	*DedicatedNodes
-	// tolerations are all of the pod's, explicit those that name a dedication, and
-	// limited those that hold for a time only.
-	tolerations, explicit, limited []corev1.Toleration
+	// tolerations are all of the pod's, explicit those that name a dedication.
+	tolerations, explicit []corev1.Toleration
 	// requested are the scarce resources that the pod asks for.
 	requested sets.Set[corev1.ResourceName]
 }
@@ -53,9 +52,6 @@ func (pl *DedicatedNodes) newState(pod *corev1.Pod) *preScoreState {
 	for _, toleration := range pod.Spec.Tolerations {
 		if isDedication(toleration.Key) {
 			s.explicit = append(s.explicit, toleration)
-		}
-		if toleration.TolerationSeconds != nil {
-			s.limited = append(s.limited, toleration)
 		}
 	}
 	return s
@@ -87,7 +83,7 @@ func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
 	mean := w.toleratedTaints*s.affinity(taints) +
 		w.scarceResources*(1-s.scarce.free(node, s.requested)) +
 		w.preferNoSchedule/(1+s.unwelcome(taints)) +
-		w.shortStay*min(1, s.stay(taints)/s.horizon)
+		w.shortStay*min(1, stay(s.tolerations, taints)/s.horizon)
 	return int64(math.Round(mean * scale))
 }
 

@@ -8,6 +8,7 @@ import (
 	schedulingcorev1 "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/klog/v2"
 
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
@@ -21,10 +22,10 @@ func isDedication(key string) bool {
 	return key != "" && !strings.HasPrefix(key, conditionPrefix)
 }
 
-// tolerates says whether any of the tolerations tolerates the taint. Those that
-// compare numbers, which Kubernetes has switched off unless told otherwise, do not.
-func tolerates(tolerations []corev1.Toleration, taint *corev1.Taint) bool {
-	return len(tolerations) > 0 && schedulingcorev1.TolerationsTolerateTaint(klog.Background(), tolerations, taint, false)
+// tolerates says whether any of the tolerations tolerates the taint. Those that compare
+// numbers do where the engine's feature gate says so.
+func (pl *DedicatedNodes) tolerates(tolerations []corev1.Toleration, taint *corev1.Taint) bool {
+	return len(tolerations) > 0 && schedulingcorev1.TolerationsTolerateTaint(klog.Background(), tolerations, taint, pl.comparisons)
 }
 
 // affinity returns how far the taints dedicate a node to the pod, between 0 and 1:
@@ -40,7 +41,7 @@ func (s *preScoreState) affinity(taints []corev1.Taint) float64 {
 	for i := range taints {
 		if taint := &taints[i]; taint.Effect == corev1.TaintEffectPreferNoSchedule || !isDedication(taint.Key) {
 			continue
-		} else if tolerates(s.explicit, taint) {
+		} else if s.tolerates(s.explicit, taint) {
 			own++
 		} else {
 			foreign++
@@ -54,30 +55,17 @@ func (s *preScoreState) affinity(taints []corev1.Taint) float64 {
 func (s *preScoreState) unwelcome(taints []corev1.Taint) float64 {
 	sum := 0.0
 	for i := range taints {
-		if taint := &taints[i]; taint.Effect == corev1.TaintEffectPreferNoSchedule && !tolerates(s.tolerations, taint) {
+		if taint := &taints[i]; taint.Effect == corev1.TaintEffectPreferNoSchedule && !s.tolerates(s.tolerations, taint) {
 			sum += s.taintWeights.of(taint)
 		}
 	}
 	return sum
 }
 
-// stay returns how many seconds the pod can stay before a NoExecute taint evicts it:
-// the fewest that any toleration leaves it for any of the taints, without end if none
-// sets a limit.
-func (s *preScoreState) stay(taints []corev1.Taint) float64 {
-	shortest := math.Inf(1)
-	for i := range taints {
-		if taints[i].Effect != corev1.TaintEffectNoExecute {
-			continue
-		}
-		for j := range s.limited {
-			if tolerates(s.limited[j:j+1], &taints[i]) {
-				// A time that is less than none is none.
-				shortest = min(shortest, float64(max(0, *s.limited[j].TolerationSeconds)))
-			}
-		}
-	}
-	return shortest
+// stay returns how many seconds a pod with the tolerations can stay before a NoExecute
+// taint evicts it.
+func stay(tolerations []corev1.Toleration, taints []corev1.Taint) float64 {
+	return cluster.Stay(tolerations, taints).Seconds()
 }
 
 // taintWeights are the weights of the PreferNoSchedule taints that are listed, by key

@@ -5,7 +5,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	featuregatetesting "k8s.io/component-base/featuregate/testing"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/features"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/internal/plugintest"
@@ -141,6 +144,16 @@ func TestToleratedTaints(t *testing.T) {
 	}
 }
 
+func TestTolerationsThatCompareNumbersWhereTheEngineKnowsThem(t *testing.T) {
+	featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.TaintTolerationComparisonOperators, true)
+	scoreTest{
+		name:  "a toleration that compares numbers makes a taint the pod's own",
+		pod:   pod(nil, corev1.Toleration{Key: "tier", Operator: corev1.TolerationOpLt, Value: "3"}),
+		nodes: []fwk.NodeInfo{node("plain"), node("tier 2", taint("tier", "2", ns))},
+		want:  map[string]int64{"tier 2": 100, "plain": 75},
+	}.check(t, onlyTolerated)
+}
+
 func TestPreferNoSchedule(t *testing.T) {
 	listed := only(onlyPrefer.Weights)
 	listed.PreferNoSchedule = []config.TaintWeight{
@@ -252,8 +265,8 @@ func TestShortStay(t *testing.T) {
 		{
 			args: onlyStay,
 			scoreTest: scoreTest{
-				name: "of several taints and tolerations, the one that leaves least counts",
-				pod:  pod(nil, toleration("a", ne), limited("a", 1800), limited("b", 900)),
+				name: "of several taints, the one that leaves least counts",
+				pod:  pod(nil, limited("a", 1800), limited("b", 900)),
 				nodes: []fwk.NodeInfo{
 					node("plain"),
 					node("a", noExecute("a")),
@@ -296,8 +309,17 @@ func TestShortStay(t *testing.T) {
 			scoreTest: scoreTest{
 				name:  "a limit on the stay is nothing to nodes without the taint, or with another effect",
 				pod:   pod(nil, limited("team", 60)),
-				nodes: []fwk.NodeInfo{node("plain"), node("no schedule", noSchedule("team")), node("other", noExecute("other"))},
+				nodes: []fwk.NodeInfo{node("plain"), node("no schedule", noSchedule("team"))},
 				want:  nil,
+			},
+		},
+		{
+			args: onlyStay,
+			scoreTest: scoreTest{
+				name:  "of the tolerations that match a taint, the first one counts",
+				pod:   pod(nil, toleration("ever first", ne), limited("limit first", 900), limited("", 1800), toleration("limit first", ne)),
+				nodes: []fwk.NodeInfo{node("plain"), node("ever first", noExecute("ever first")), node("limit first", noExecute("limit first")), node("any", noExecute("any"))},
+				want:  map[string]int64{"plain": 100, "ever first": 100, "any": 50, "limit first": 25},
 			},
 		},
 	} {

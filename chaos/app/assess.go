@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,20 +18,30 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// question is a loss, and what to call it.
+// question is a loss, and what to call it. Nothing says what is missing where nothing would
+// be lost.
 type question struct {
-	name string
-	loss assess.Loss
+	name    string
+	loss    assess.Loss
+	nothing string
+}
+
+func largestNode(picture *target.Picture) question {
+	return question{"lose the largest node", assess.LargestNode(picture), "no Ready node has a pod that would be lost"}
 }
 
 // answer is what a loss would do.
 type answer struct {
 	Question   string             `json:"question"`
 	Prediction *assess.Prediction `json:"prediction"`
+	// AsOf is the time by which ages were judged, and Clock where it is from, of a dump.
+	AsOf  time.Time `json:"asOf,omitzero"`
+	Clock string    `json:"clock,omitempty"`
 }
 
 // asking is a picture to ask about, and what knows preemptible nodes.
@@ -54,10 +66,10 @@ Exit code 2 says that pods would stay pending or budgets be broken.`,
   stowage-chaos assess zone eu-central-1a --from-dump cluster.dump -o wide`,
 		Args: cobra.NoArgs,
 	}, func(a asking, _ []string) ([]question, error) {
-		questions := []question{{"lose the largest node", assess.LargestNode(a.picture)}}
+		questions := []question{largestNode(a.picture)}
 		questions = append(questions, zones(a.picture)...)
 		if loss := assess.AllPreemptible(a.picture, a.recognizer); len(loss.Nodes) > 0 {
-			questions = append(questions, question{"lose all preemptible nodes", loss})
+			questions = append(questions, question{name: "lose all preemptible nodes", loss: loss})
 		}
 		return questions, nil
 	})
@@ -69,7 +81,7 @@ func zones(picture *target.Picture) []question {
 	all := assess.EveryZone(picture)
 	var questions []question
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		questions = append(questions, question{"lose zone " + name, all[name]})
+		questions = append(questions, question{name: "lose zone " + name, loss: all[name]})
 	}
 	return questions
 }
@@ -89,7 +101,7 @@ func newAssessZone(built *options) *cobra.Command {
 			if err != nil {
 				return nil, err
 			}
-			questions = append(questions, question{"lose zone " + name, loss})
+			questions = append(questions, question{name: "lose zone " + name, loss: loss})
 		}
 		return questions, nil
 	})
@@ -105,7 +117,7 @@ func newAssessNode(built *options) *cobra.Command {
   # what would draining it do
   stowage-chaos assess node worker-1 --drain --context production`,
 	}, func(a asking, names []string) ([]question, error) {
-		q := question{"lose the largest node", assess.LargestNode(a.picture)}
+		q := largestNode(a.picture)
 		if len(names) > 0 {
 			selection, err := target.Nodes{Names: names, IncludeControlPlane: true}.Compile()
 			if err != nil {
@@ -135,7 +147,7 @@ func newAssessSpot(built *options) *cobra.Command {
 		Example: "  stowage-chaos assess spot --context production",
 		Args:    cobra.NoArgs,
 	}, func(a asking, _ []string) ([]question, error) {
-		return []question{{"lose all preemptible nodes", assess.AllPreemptible(a.picture, a.recognizer)}}, nil
+		return []question{{"lose all preemptible nodes", assess.AllPreemptible(a.picture, a.recognizer), "there are none"}}, nil
 	})
 }
 
@@ -167,7 +179,7 @@ func newAssessPods(built *options) *cobra.Command {
 		for _, pod := range chosen {
 			loss.Pods = append(loss.Pods, pod.Pod)
 		}
-		return []question{{fmt.Sprintf("evict %d pods", len(loss.Pods)), loss}}, nil
+		return []question{{fmt.Sprintf("evict %d pods", len(loss.Pods)), loss, "there are none"}}, nil
 	})
 	pods.Add(cmd.Flags())
 	cmd.Flags().Var(&most, "max-kill", "draw this `number` of them, of different workloads: all of them unless given")
@@ -179,6 +191,7 @@ func newAssessPods(built *options) *cobra.Command {
 func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []string) ([]question, error)) *cobra.Command {
 	source, output := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}
 	source.add(cmd, cmd.Flags())
+	source.dump.AddNow(cmd.Flags())
 	output.add(cmd, cmd.Flags())
 	cmd.Flags().Lookup("output").Usage = "how to show it: table, wide, json or yaml"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -211,25 +224,35 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 		return nil, err
 	}
 	defer assessor.Close()
-	snapshot, _, err := f.snapshot(ctx)
+	picture, clock, err := f.picture(ctx)
 	if err != nil {
 		return nil, err
 	}
-	picture := target.NewPicture(snapshot, time.Now())
 	asked, err := questions(asking{picture, recognizer})
 	if err != nil {
 		return nil, refused(err)
 	}
-	answers := []answer{}
+	answers, nothing := []answer{}, []string{}
 	for _, q := range asked {
 		if len(q.loss.Nodes)+len(q.loss.Pods) == 0 {
-			return nil, exit.With(fmt.Errorf("%s: there are none", q.name), exitInconclusive)
+			nothing = append(nothing, q.name+": "+q.nothing)
+			continue
 		}
 		prediction, err := assessor.Predict(ctx, picture, q.loss)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", q.name, err)
 		}
-		answers = append(answers, answer{q.name, prediction})
+		a := answer{Question: q.name, Prediction: prediction}
+		if clock != nil {
+			a.AsOf, a.Clock = clock.Now, clock.From
+		}
+		answers = append(answers, a)
+	}
+	if len(answers) == 0 && len(nothing) > 0 {
+		return nil, exit.With(errors.New(strings.Join(nothing, "; ")), exitInconclusive)
+	}
+	for _, line := range nothing {
+		fmt.Fprintln(os.Stderr, "Note:", line)
 	}
 	return answers, nil
 }
@@ -248,6 +271,9 @@ func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 			if err := assess.WriteTable(w, a.Prediction, f.format == report.Wide); err != nil {
 				return err
 			}
+		}
+		if len(answers) > 0 && answers[0].Clock != "" {
+			fmt.Fprintf(w, "\nAges are as of %s\n", connect.Clock{Now: answers[0].AsOf, From: answers[0].Clock})
 		}
 		return nil
 	})

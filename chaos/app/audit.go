@@ -97,7 +97,7 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 // inventory reads what is to be looked at.
 func (f *auditFlags) inventory(ctx context.Context) (*audit.Inventory, error) {
 	if len(f.files) > 0 {
-		if f.source.fromDump != "" || f.source.client.Context != "" || f.source.client.Kubeconfig != "" || f.source.inCluster {
+		if f.source.dump.Path != "" || f.source.client.Context != "" || f.source.client.Kubeconfig != "" || f.source.inCluster {
 			return nil, refused(errors.New("--filename: manifests need no cluster, so leave out --kubeconfig, --context, --in-cluster and --from-dump"))
 		}
 		return audit.FromManifests(f.files...)
@@ -105,8 +105,8 @@ func (f *auditFlags) inventory(ctx context.Context) (*audit.Inventory, error) {
 	if err := f.source.validate(); err != nil {
 		return nil, err
 	}
-	if f.source.fromDump != "" {
-		return audit.FromDump(f.source.fromDump)
+	if f.source.dump.Path != "" {
+		return audit.FromDump(f.source.dump.Path)
 	}
 	live, found, err := f.source.open(ctx)
 	if err != nil {

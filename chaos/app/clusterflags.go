@@ -16,7 +16,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/run"
-	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/simulation"
@@ -183,17 +183,20 @@ func (f *clusterFlags) assessor() (*assess.Assessor, error) {
 // sourceFlags say where a picture is from: a cluster or a record of one.
 type sourceFlags struct {
 	clusterFlags
-	fromDump string
+	dump connect.DumpFlags
 }
 
 func (f *sourceFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.clusterFlags.add(cmd, fs)
-	fs.StringVar(&f.fromDump, "from-dump", "", "the cluster in this file instead of a live one: what `stowage-descheduler plan --dump` writes, or `kubectl get -o json`")
+	f.dump.Add(fs)
 }
 
 // validate checks what can be checked without a cluster.
 func (f *sourceFlags) validate() error {
-	if f.fromDump != "" {
+	if err := f.dump.Validate(); err != nil {
+		return refused(err)
+	}
+	if f.dump.Path != "" {
 		if f.client.Kubeconfig != "" || f.client.Context != "" || f.inCluster {
 			return refused(errors.New("--from-dump: it needs no cluster, so leave out --kubeconfig, --context and --in-cluster"))
 		}
@@ -202,15 +205,18 @@ func (f *sourceFlags) validate() error {
 	return f.clusterFlags.validate(false)
 }
 
-// snapshot returns the cluster, and what to call it.
-func (f *sourceFlags) snapshot(ctx context.Context) (*cluster.Snapshot, string, error) {
-	if f.fromDump != "" {
-		s, err := cluster.ReadDumpFile(f.fromDump)
-		return s, f.fromDump, err
+// picture returns the cluster, and of a record the time by which it is judged.
+func (f *sourceFlags) picture(ctx context.Context) (*target.Picture, *connect.Clock, error) {
+	if f.dump.Path != "" {
+		s, clock, err := f.dump.Read()
+		if err != nil {
+			return nil, nil, err
+		}
+		return target.NewPicture(s, clock.Now), &clock, nil
 	}
-	live, found, err := f.open(ctx)
+	live, _, err := f.open(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	return live.Picture().Snapshot, found.Name, nil
+	return live.Picture(), nil, nil
 }

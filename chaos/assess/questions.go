@@ -17,25 +17,34 @@ import (
 // down is the loss of nodes at once and for good, as capacity is planned for.
 func down(nodes []*corev1.Node) Loss { return Loss{How: Down, Nodes: nodes, Dead: true} }
 
-// LargestNode returns the loss of the largest node: of the one that has most of the
-// cluster's allocatable cpu or memory, whichever is the larger share of its total. Of equal
-// ones it is the one of which most is requested, and then the first by name. Without
-// nodes nothing is lost.
+// LargestNode returns the loss of the largest node that has something to lose: that is
+// Ready, and has pods which are more than a part of it. The largest is the one that has most
+// of the cluster's allocatable cpu or memory, whichever is the larger share of its total. Of
+// equal ones it is the one of which most is requested, and then the first by name. Where no
+// node has anything to lose, nothing is lost.
 func LargestNode(picture *target.Picture) Loss {
-	if len(picture.Nodes) == 0 {
-		return down(nil)
-	}
 	total, requested := cluster.Amounts{}, map[string]cluster.Amounts{}
 	for _, node := range picture.Nodes {
 		total.Add(cluster.Allocatable(node), 1)
 		requested[node.Name] = cluster.Amounts{}
 	}
+	loses := map[string]bool{}
 	for _, pod := range picture.Pods {
 		if onNode(pod) && requested[pod.Spec.NodeName] != nil {
 			requested[pod.Spec.NodeName].Add(cluster.Requests(pod), 1)
+			loses[pod.Spec.NodeName] = loses[pod.Spec.NodeName] || alive(pod) && !cluster.BelongsToNode(pod)
 		}
 	}
-	largest := slices.MinFunc(picture.Nodes, func(a, b *corev1.Node) int {
+	var nodes []*corev1.Node
+	for _, node := range picture.Nodes {
+		if loses[node.Name] && cluster.NodeReady(node) {
+			nodes = append(nodes, node)
+		}
+	}
+	if len(nodes) == 0 {
+		return down(nil)
+	}
+	largest := slices.MinFunc(nodes, func(a, b *corev1.Node) int {
 		return cmp.Or(
 			cmp.Compare(share(cluster.Allocatable(b), total), share(cluster.Allocatable(a), total)),
 			cmp.Compare(share(requested[b.Name], total), share(requested[a.Name], total)),

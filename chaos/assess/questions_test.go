@@ -6,7 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
@@ -23,11 +25,32 @@ func TestReadyQuestions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// around is a cluster of a small worker with a pod, and a large node beside it.
+	around := func(large func(*build, *corev1.Node)) *target.Picture {
+		b := new(build).node("worker", "4").node("large", "900").pods("ReplicaSet", "web", "1", "worker")
+		large(b, b.Nodes[1])
+		return b.picture()
+	}
 	for _, tt := range []struct {
 		name string
 		loss Loss
 		want []string
 	}{
+		{"a virtual node without pods has nothing to lose", LargestNode(around(func(*build, *corev1.Node) {})), []string{"worker"}},
+		{"a cordoned node that is empty has nothing to lose", LargestNode(around(func(_ *build, large *corev1.Node) { large.Spec.Unschedulable = true })), []string{"worker"}},
+		{"a cordoned node with pods has", LargestNode(around(func(b *build, large *corev1.Node) {
+			large.Spec.Unschedulable = true
+			b.pods("ReplicaSet", "api", "1", "large")
+		})), []string{"large"}},
+		{"a node that is dead already has nothing to lose", LargestNode(around(func(b *build, large *corev1.Node) {
+			large.Status.Conditions[0].Status = corev1.ConditionUnknown
+			b.pods("ReplicaSet", "api", "1", "large")
+		})), []string{"worker"}},
+		{"pods of DaemonSets go with their node", LargestNode(around(func(b *build, _ *corev1.Node) { b.pods("DaemonSet", "agent", "1", "large", "worker") })), []string{"worker"}},
+		{"pods that are on their way out are lost already", LargestNode(around(func(b *build, _ *corev1.Node) {
+			b.pods("ReplicaSet", "api", "1", "large").change("api-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: now} })
+		})), []string{"worker"}},
+		{"where no node has anything to lose there is no largest", LargestNode(new(build).node("a", "4").pods("DaemonSet", "agent", "1", "a").picture()), nil},
 		{"the largest node is the one with most requested of those with most to offer", LargestNode(picture), []string{"c"}},
 		{"a zone is all nodes with its label", west, []string{"a", "c"}},
 		{"preemptible nodes are those with a value that counts", AllPreemptible(picture, spot), []string{"b"}},

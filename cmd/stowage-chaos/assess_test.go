@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
@@ -61,6 +62,8 @@ func TestAssess(t *testing.T) {
 			var answers [2][]struct {
 				Question   string            `json:"question"`
 				Prediction assess.Prediction `json:"prediction"`
+				AsOf       time.Time         `json:"asOf"`
+				Clock      string            `json:"clock"`
 			}
 			for i, source := range [][]string{api.flags, dump} {
 				table := run(t, slices.Concat(tt.args, source)...)
@@ -76,8 +79,12 @@ func TestAssess(t *testing.T) {
 				if len(answers[i]) != tt.questions {
 					t.Errorf("%d answers: %s", len(answers[i]), asYAML.out)
 				}
-				for _, answer := range answers[i] {
+				for j, answer := range answers[i] {
 					table.shows(t, answer.Question)
+					if dumped := i == 1; dumped != (answer.Clock == "as the dump says") || dumped == answer.AsOf.IsZero() {
+						t.Errorf("ages are as of %s, %q", answer.AsOf, answer.Clock)
+					}
+					answers[i][j].AsOf, answers[i][j].Clock = time.Time{}, ""
 				}
 			}
 			if diff := cmp.Diff(answers[0], answers[1]); diff != "" {

@@ -112,6 +112,7 @@ func TestWhichCluster(t *testing.T) {
 		{"nothing to put back", []string{"restore", "--context=recorded"}, "name runs, by their ids or journals, or give --all"},
 		{"a cluster within and one without", []string{"evict", "--all", "--in-cluster", "--context=recorded"}, "--in-cluster: the cluster that it runs in needs no --context"},
 		{"a dump and a cluster", []string{"assess", "--from-dump=x", "--context=recorded"}, "--from-dump: it needs no cluster"},
+		{"a time and a live cluster", []string{"assess", "--now=2026-03-02T12:00:00Z"}, "--now: it is for --from-dump"},
 		{"manifests and a cluster", []string{"audit", "-f=x", "--context=recorded"}, "--filename: manifests need no cluster"},
 		{"an unknown severity", []string{"audit", "--fail-on=severe"}, "--fail-on: a severity is one of high, medium, low"},
 		{"an unknown rule", []string{"audit", "--rules=no-budgets"}, `there is no rule "no-budgets"`},

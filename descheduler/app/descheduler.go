@@ -90,6 +90,8 @@ type descheduler struct {
 	profiles []*schedulerconfig.KubeSchedulerProfile
 	recorder *metrics.Recorder
 	progress *progress
+	// now is the time to judge ages by: of a dump its own.
+	now func() time.Time
 
 	// What follows is of the cluster, and nil without one.
 	live  *live
@@ -113,6 +115,7 @@ func newDescheduler(built *options, files *configurationFlags, flags *planningFl
 		built: built, files: files, flags: flags, policy: loaded, profiles: profiles,
 		recorder: metrics.NewRecorder(version.Stowage()),
 		progress: newProgress(report.NewLive(os.Stderr)),
+		now:      time.Now,
 	}, nil
 }
 
@@ -151,7 +154,7 @@ func (d *descheduler) newPlanner(ctx context.Context) (*planner.Planner, error) 
 	}
 	return planner.New(planner.Options{
 		Policy: d.policy, Strategies: d.built.strategies, Profiles: d.profiles, Registry: d.built.registry,
-		Usage: d.usage, Memory: rests, Now: time.Now,
+		Usage: d.usage, Memory: rests, Now: d.now,
 		Preemptible: func(picture *cluster.Snapshot) strategy.Preemptible {
 			return preemptible.NewSchedulers(options, picture.Namespaces)
 		},
@@ -163,7 +166,7 @@ func (d *descheduler) newPlanner(ctx context.Context) (*planner.Planner, error) 
 
 // plan makes a plan and what shows it, and returns the planner for carrying it out.
 func (d *descheduler) plan(ctx context.Context, picture *cluster.Snapshot) (explain.Document, *planner.Planner, error) {
-	doc := explain.Document{Run: explain.Run{Time: time.Now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage()}}
+	doc := explain.Document{Run: explain.Run{Time: d.now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage()}}
 	p, err := d.newPlanner(ctx)
 	if err != nil {
 		return doc, nil, err

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/stowage-k8s/stowage/descheduler/explain"
-	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
@@ -38,11 +38,12 @@ func (f *outputFlags) write(out io.Writer, doc explain.Document) error {
 
 // planFlags are those of plan.
 type planFlags struct {
-	client         connect.Flags
-	files          configurationFlags
-	output         outputFlags
-	planning       planningFlags
-	fromDump, dump string
+	client   connect.Flags
+	files    configurationFlags
+	output   outputFlags
+	planning planningFlags
+	source   connect.DumpFlags
+	dump     string
 }
 
 func newPlanCommand(built *options) *cobra.Command {
@@ -54,7 +55,7 @@ func newPlanCommand(built *options) *cobra.Command {
 replacement and what that improves, and why other candidates stay. Nothing is evicted.
 
 With --from-dump it needs no cluster: a dump is what --dump writes, or a list as kubectl
-gives it. Of a list, workloads rest for nothing, and actual usage is not known.`,
+gives it. Ages are those of its time. No workload rests, and actual usage is not known.`,
 		Example: `  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml -o wide
 
   # record the cluster, and plan on the record
@@ -68,13 +69,17 @@ gives it. Of a list, workloads rest for nothing, and actual usage is not known.`
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)
-	fs.StringVar(&flags.fromDump, "from-dump", "", "plan on the cluster in this file instead of a live one")
+	flags.source.Add(fs)
+	flags.source.AddNow(fs)
 	fs.StringVar(&flags.dump, "dump", "", "record the cluster in this file; without --policy-config-file, do nothing else")
 	return cmd
 }
 
 func (f *planFlags) run(cmd *cobra.Command, built *options) error {
-	if f.fromDump != "" && (f.client.Kubeconfig != "" || f.client.Context != "" || f.dump != "") {
+	if err := f.source.Validate(); err != nil {
+		return err
+	}
+	if f.source.Path != "" && (f.client.Kubeconfig != "" || f.client.Context != "" || f.dump != "") {
 		return errors.New("--from-dump: it needs no cluster, so leave out --kubeconfig, --context and --dump")
 	}
 	if f.dump != "" && f.files.policy == "" {
@@ -92,7 +97,7 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 		return err
 	}
 	doc := explain.Document{}
-	if f.fromDump != "" {
+	if f.source.Path != "" {
 		doc, err = f.offline(cmd.Context(), d)
 	} else {
 		doc, err = f.live(cmd.Context(), d)
@@ -105,13 +110,14 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 
 // offline plans on a recorded cluster.
 func (f *planFlags) offline(ctx context.Context, d *descheduler) (explain.Document, error) {
-	picture, err := cluster.ReadDumpFile(f.fromDump)
+	picture, clock, err := f.source.Read()
 	if err != nil {
 		return explain.Document{}, err
 	}
+	d.now = func() time.Time { return clock.Now }
 	d.progress.say("planning on %d nodes with %d pods", len(picture.Nodes), len(picture.Pods))
 	doc, _, err := d.plan(ctx, picture)
-	doc.Run.Dump = f.fromDump
+	doc.Run.Dump, doc.Run.Clock = f.source.Path, clock.From
 	return doc, err
 }
 

@@ -22,8 +22,10 @@ type Document struct {
 
 // Run says where a plan comes from. What is not known may be left out.
 type Run struct {
-	// Time is when the picture of the cluster was taken.
-	Time time.Time `json:"time,omitzero"`
+	// Time is when the picture of the cluster was taken: ages are judged by it. Clock says of
+	// a dump where that is from.
+	Time  time.Time `json:"time,omitzero"`
+	Clock string    `json:"clock,omitempty"`
 	// Cluster names the cluster, such as the context of a kubeconfig; Dump is the file
 	// that stood for one.
 	Cluster string `json:"cluster,omitempty"`

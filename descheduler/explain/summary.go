@@ -200,7 +200,11 @@ func about(run Run) []string {
 		parts = append(parts, "dry run: nothing is evicted")
 	}
 	if !run.Time.IsZero() {
-		add("%s", run.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
+		taken := run.Time.UTC().Format("2006-01-02 15:04:05 UTC")
+		if run.Clock != "" {
+			taken += " (" + run.Clock + ")"
+		}
+		add("%s", taken)
 	}
 	add("%s", run.Version)
 	add("Kubernetes %s", run.Kubernetes)

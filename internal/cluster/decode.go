@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -18,11 +19,12 @@ type decoder struct {
 }
 
 // decoded is an object that has been read, with its kind's place in kinds, or the type
-// of one that is left out; nothing, for a header.
+// of one that is left out; for a header, when the picture was taken.
 type decoded struct {
 	object object
 	kind   int
 	other  string
+	taken  time.Time
 }
 
 // decode reads one object. The type of the list that it is an item of stands in for
@@ -40,7 +42,11 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 		if gvk != header {
 			return decoded{}, fmt.Errorf("the dump has version %s, this program reads %s: use the Stowage that wrote it, or a newer one", apiVersion, header.GroupVersion())
 		}
-		return decoded{}, nil
+		var line headerLine
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return decoded{}, fmt.Errorf("the header of the dump cannot be read: %w", err)
+		}
+		return decoded{taken: line.Taken}, nil
 	}
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.GroupKind() == gvk.GroupKind() })
 	if i < 0 || !kinds[i].essential && kinds[i].GroupVersionKind != gvk {

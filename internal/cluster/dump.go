@@ -7,14 +7,22 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/klog/v2"
 )
 
-// header is the first line of a compact dump: its version, in the form of an object.
-// Objects follow, one in a line, trimmed.
+// header is the first line of a compact dump: its version and, but for older dumps, when the
+// picture was taken, in the form of an object. Objects follow, one in a line, trimmed.
 var header = schema.GroupVersionKind{Group: "stowage.dev", Version: "v1", Kind: "ClusterDump"}
+
+// headerLine is the header as it is written.
+type headerLine struct {
+	APIVersion string    `json:"apiVersion"`
+	Kind       string    `json:"kind"`
+	Taken      time.Time `json:"taken,omitzero"`
+}
 
 // WriteDump writes the snapshot in the compact form: JSON lines, compressed by gzip,
 // without what neither the scheduler nor any strategy looks at, and without
@@ -26,7 +34,11 @@ func WriteDump(w io.Writer, s *Snapshot) error {
 		return err
 	}
 	out := bufio.NewWriterSize(zipped, 1<<16)
-	fmt.Fprintf(out, `{"apiVersion":%q,"kind":%q}`+"\n", header.GroupVersion(), header.Kind)
+	line, err := json.Marshal(headerLine{header.GroupVersion().String(), header.Kind, s.Taken.UTC()})
+	if err != nil {
+		return fmt.Errorf("writing the dump: %w", err)
+	}
+	fmt.Fprintf(out, "%s\n", line)
 	for o := range s.objects() {
 		if err := writeObject(out, o.(object)); err != nil {
 			return err

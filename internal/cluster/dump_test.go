@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -72,12 +73,16 @@ func typed(s *Snapshot) []object {
 func TestADumpIsReadAsItWasWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawCluster(t)
-		dump := dumped(t, s)
+		if rapid.Bool().Draw(t, "it says when") {
+			s.Taken = time.Unix(rapid.Int64Range(1, 4e9).Draw(t, "when"), 0).UTC()
+		}
+		dump, want := dumped(t, s), trimmedAll(s)
 		if text := string(unzipped(t, dump)); strings.Contains(text, secret) {
 			t.Errorf("a secret is in the dump: %s", text)
 		}
 		got := must[*Snapshot](t)(ReadDump(bytes.NewReader(dump)))
-		if diff := cmp.Diff(trimmedAll(s), got, sameObjects); diff != "" {
+		want.Taken = s.Taken
+		if diff := cmp.Diff(want, got, sameObjects); diff != "" {
 			t.Errorf("snapshot (-written +read):\n%s", diff)
 		}
 		if diff := cmp.Diff(answers(s), answers(got)); diff != "" {
@@ -168,6 +173,7 @@ func TestBadDumps(t *testing.T) {
 		{"a cut line of our own form", compact + node + "\n" + pod(`"spec":{`), []string{"line 3: Pod without a name that can be read cannot be read"}},
 		{"a bracket that nobody opened", node + "\n}", []string{"line 2: no Kubernetes object"}},
 		{"a cut gzip file", string(zipped([]byte(node))[:40]), []string{"unexpected EOF"}},
+		{"a header with a time that is none", `{"apiVersion":"stowage.dev/v1","kind":"ClusterDump","taken":"yesterday"}` + "\n" + node, []string{"line 1: the header of the dump cannot be read: "}},
 		{"a dump of a newer Stowage", `{"apiVersion":"stowage.dev/v2","kind":"ClusterDump"}` + "\n" + node, []string{"line 1: the dump has version stowage.dev/v2, this program reads stowage.dev/v1"}},
 		{"an essential kind of another version", node + "\n" + `{"kind":"PodDisruptionBudget","apiVersion":"policy/v1beta1","metadata":{"name":"b","namespace":"web"}}`, []string{"line 2: PodDisruptionBudget web/b is of policy/v1beta1, but has to be of policy/v1: dump poddisruptionbudgets.v1.policy"}},
 		{"an object twice", node + node, []string{"Node a is there twice"}},

@@ -162,7 +162,7 @@ func (f *Follower) Changed() <-chan struct{} { return f.changed }
 // namespace and name, trimmed as in a dump. Kinds are read one after another, so a pod
 // may be there an instant before its ReplicaSet.
 func (f *Follower) Snapshot() *Snapshot {
-	s := &Snapshot{}
+	s := &Snapshot{Taken: time.Now()}
 	for _, k := range f.kinds {
 		for _, o := range k.sorted() {
 			s.add(o)

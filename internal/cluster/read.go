@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/klog/v2"
 )
@@ -59,6 +60,7 @@ func ReadDump(r io.Reader) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Taken = read.taken
 	if len(s.Nodes) == 0 {
 		return nil, fmt.Errorf("it holds no nodes, but %s; %s", read.summary(), advice())
 	}
@@ -113,6 +115,7 @@ const batchSize = 1 << 18
 type reading struct {
 	byKind [][]object
 	others map[string]int
+	taken  time.Time
 }
 
 // readAll reads all objects. One goroutine cuts the stream into batches, others decode
@@ -166,6 +169,8 @@ func (r *reading) take(b *batch) {
 			r.byKind[d.kind] = append(r.byKind[d.kind], d.object)
 		case d.other != "":
 			r.others[d.other]++
+		default:
+			r.taken = d.taken
 		}
 	}
 }

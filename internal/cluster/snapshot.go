@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -19,6 +20,10 @@ import (
 
 // Snapshot is a picture of a cluster. Nobody changes the objects in it.
 type Snapshot struct {
+	// Taken is when the picture was taken; zero where that is not known, as of what kubectl
+	// shows.
+	Taken time.Time
+
 	Nodes []*corev1.Node
 	Pods  []*corev1.Pod
 
@@ -47,7 +52,7 @@ func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing pods: %w", err)
 	}
-	s := &Snapshot{}
+	s := &Snapshot{Taken: time.Now()}
 	for i := range nodes.Items {
 		s.Nodes = append(s.Nodes, &nodes.Items[i])
 	}

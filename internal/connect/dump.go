@@ -1,0 +1,80 @@
+package connect
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// DumpFlags name the record that stands for a cluster, and what time it is there.
+type DumpFlags struct {
+	// Path is the file; empty where a cluster is asked.
+	Path string
+	now  string
+}
+
+// Add adds the flag for the file.
+func (f *DumpFlags) Add(fs *pflag.FlagSet) {
+	fs.StringVar(&f.Path, "from-dump", "", "the cluster in this `file` instead of a live one: what `stowage-descheduler plan --dump` writes, or `kubectl get -o json`")
+}
+
+// AddNow adds the flag for the time, where ages matter.
+func (f *DumpFlags) AddNow(fs *pflag.FlagSet) {
+	fs.StringVar(&f.now, "now", "", "the `time` to judge ages by, such as 2026-03-31T12:00:00Z: with --from-dump only, where it is the dump's own unless given")
+}
+
+// Validate checks the flags.
+func (f *DumpFlags) Validate() error {
+	if f.now == "" {
+		return nil
+	}
+	if f.Path == "" {
+		return errors.New("--now: it is for --from-dump; a live cluster has the time that it is")
+	}
+	_, err := f.given()
+	return err
+}
+
+func (f *DumpFlags) given() (time.Time, error) {
+	now, err := time.Parse(time.RFC3339, f.now)
+	if err != nil {
+		return now, fmt.Errorf("--now=%s: must be a time such as 2026-03-31T12:00:00Z or 2026-03-31T12:00:00+02:00", f.now)
+	}
+	return now, nil
+}
+
+// Clock is the time by which ages of a recorded cluster are judged.
+type Clock struct {
+	Now time.Time
+	// From says where it is from, such as "as the dump says".
+	From string
+}
+
+// String says both.
+func (c Clock) String() string {
+	return fmt.Sprintf("%s (%s)", c.Now.UTC().Format("2006-01-02 15:04:05 UTC"), c.From)
+}
+
+// Read reads the dump, and says what time it is there: what --now says, else what the dump
+// does, else the newest time in it. Where its times tell no ages, it is the time that it is.
+func (f *DumpFlags) Read() (*cluster.Snapshot, Clock, error) {
+	s, err := cluster.ReadDumpFile(f.Path)
+	if err != nil {
+		return nil, Clock{}, err
+	}
+	newest, known := s.Newest()
+	switch {
+	case f.now != "":
+		now, err := f.given()
+		return s, Clock{now, "as --now says"}, err
+	case !s.Taken.IsZero():
+		return s, Clock{s.Taken, "as the dump says"}, nil
+	case known:
+		return s, Clock{newest, "the newest time in the dump"}, nil
+	}
+	return s, Clock{time.Now(), "the time now: the dump has none that differ"}, nil
+}

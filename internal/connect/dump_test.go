@@ -1,0 +1,85 @@
+package connect
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+func TestTheClockOfADump(t *testing.T) {
+	begin := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	recorded := func(taken time.Time, heartbeat time.Duration) *cluster.Snapshot {
+		return &cluster.Snapshot{
+			Taken: taken,
+			Nodes: []*corev1.Node{{
+				ObjectMeta: metav1.ObjectMeta{Name: "a"},
+				Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{LastHeartbeatTime: metav1.Time{Time: begin.Add(heartbeat)}}}},
+			}},
+			Pods: []*corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", CreationTimestamp: metav1.Time{Time: begin}}}},
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		dump *cluster.Snapshot
+		args []string
+		want string
+	}{
+		{"a dump says when it was taken", recorded(begin.Add(time.Hour), time.Minute), nil, "2026-03-02 11:00:00 UTC (as the dump says)"},
+		{"of one that does not, it is the newest time in it", recorded(time.Time{}, time.Minute), nil, "2026-03-02 10:01:00 UTC (the newest time in the dump)"},
+		{"a flag overrules both", recorded(begin.Add(time.Hour), time.Minute), []string{"--now=2026-03-02T14:00:00+02:00"}, "2026-03-02 12:00:00 UTC (as --now says)"},
+		{"times that tell no ages leave the time that it is", recorded(time.Time{}, 0), nil, " UTC (the time now: the dump has none that differ)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var written bytes.Buffer
+			if err := cluster.WriteDump(&written, tt.dump); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "cluster.dump")
+			if err := os.WriteFile(path, written.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f, err := dumpFlags(append(tt.args, "--from-dump="+path)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, clock, err := f.Read()
+			if err != nil || !strings.HasSuffix(clock.String(), tt.want) {
+				t.Errorf("the clock says %s, %v; want %s", clock, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestATimeThatIsRefused(t *testing.T) {
+	for args, want := range map[string]string{
+		"--now=2026-03-02T12:00:00Z":       "--now: it is for --from-dump",
+		"--from-dump=x --now=yesterday":    "--now=yesterday: must be a time such as",
+		"--from-dump=x --now=2026-03-02":   "--now=2026-03-02: must be a time such as",
+		"--from-dump=x --now=1772445600":   "--now=1772445600: must be a time such as",
+		"--from-dump=x --now=12:00:00Z":    "--now=12:00:00Z: must be a time such as",
+		"--from-dump=x --now=2026-3-2T1:0": "--now=2026-3-2T1:0: must be a time such as",
+	} {
+		if _, err := dumpFlags(strings.Fields(args)...); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", args, err, want)
+		}
+	}
+}
+
+func dumpFlags(args ...string) (*DumpFlags, error) {
+	f, fs := &DumpFlags{}, pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.Add(fs)
+	f.AddNow(fs)
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	return f, f.Validate()
+}

@@ -112,7 +112,23 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Evict, pods: []string{"batch-0", "batch-1"},
-		want: []string{"batch-0 fits a>a", "batch-1 unreplaced: its Job fails by it: no more failures are allowed", "Job default/batch wants 2: 2, 0, 1"},
+		want: []string{
+			"batch-0 unreplaced: its Job would fail by the loss of another pod",
+			"batch-1 unreplaced: its Job would fail: 2 of 2 failures are used up, and this counts as one",
+			"Job default/batch wants 2: 2, 0, 0",
+		},
+	}, {
+		name: "of a Job that ignores disruptions, a pod that is deleted counts as a failure, since it is none",
+		build: func() *build {
+			b := new(build).node("a", "4").pods("Job", "batch", "1", "a", "a")
+			b.Jobs[0].Spec.BackoffLimit = ptr.To[int32](0)
+			b.Jobs[0].Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{{
+				Action: batchv1.PodFailurePolicyActionIgnore, OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue}},
+			}}}
+			return b
+		}(),
+		how: Delete, pods: []string{"batch-0"},
+		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 failures are used up, and this counts as one", "Job default/batch wants 2: 2, 1, 1"},
 	}, {
 		name:  "a pod that is listed twice goes once",
 		build: new(build).node("a", "4").pods("ReplicaSet", "web", "1", "a", "a"),

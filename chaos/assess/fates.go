@@ -90,8 +90,5 @@ func (r *run) replaces(pod *corev1.Pod) (bool, string) {
 	if desired := r.desired(pod); desired >= 0 && r.live[owner.UID] >= desired {
 		return false, "its controller wants no more than there are without it"
 	}
-	if r.endsJob(pod) {
-		return false, "its Job fails by it: no more failures are allowed"
-	}
 	return true, ""
 }

@@ -1,43 +1,29 @@
 package assess
 
 import (
-	"slices"
-
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// defaultBackoffLimit is what the API server fills in.
-const defaultBackoffLimit = 6
-
-// endsJob counts the pod among the failures of its Job, if it is of one, and says whether the Job
-// fails by it: unless its policy ignores disruptions, a pod that is taken away is a
-// failure like any other.
-func (r *run) endsJob(pod *corev1.Pod) bool {
-	owner := metav1.GetControllerOfNoCopy(pod)
-	job := r.jobs[owner.UID]
-	if owner.Kind != "Job" || job == nil || ignoresDisruption(job.Spec.PodFailurePolicy) {
-		return false
+// endJobs counts the victims, which go at once, as losses of their Jobs, and says of those that are
+// not replaced for it why: the Job or the index ends.
+func (r *run) endJobs(wave []*victim) map[*victim]string {
+	ends := map[*victim]string{}
+	disrupted := r.loss.How != Delete
+	for _, v := range wave {
+		if harm, why := r.jobs.Lose(v.pod, disrupted); harm >= cluster.FailsIndex {
+			ends[v] = why
+		}
 	}
-	limit := defaultBackoffLimit
-	if job.Spec.BackoffLimit != nil {
-		limit = int(*job.Spec.BackoffLimit)
+	for _, v := range wave {
+		if ends[v] == "" && r.jobs.Fails(v.pod) {
+			ends[v] = "its Job would fail by the loss of another pod"
+		}
 	}
-	if perIndex := job.Spec.BackoffLimitPerIndex; perIndex != nil {
-		limit = min(limit, int(*perIndex))
-	}
-	r.failed[owner.UID]++
-	return int(job.Status.Failed)+r.failed[owner.UID] > limit
-}
-
-// ignoresDisruption says whether the policy does not count pods that were disrupted.
-func ignoresDisruption(policy *batchv1.PodFailurePolicy) bool {
-	return policy != nil && slices.ContainsFunc(policy.Rules, func(rule batchv1.PodFailurePolicyRule) bool {
-		return rule.Action == batchv1.PodFailurePolicyActionIgnore && slices.ContainsFunc(rule.OnPodConditions, func(p batchv1.PodFailurePolicyOnPodConditionsPattern) bool {
-			return p.Type == corev1.DisruptionTarget && (p.Status == corev1.ConditionTrue || p.Status == "")
-		})
-	})
+	return ends
 }
 
 // waits says whether the pod's replacement comes only when the pod itself is gone: it has
@@ -47,6 +33,6 @@ func (r *run) waits(pod *corev1.Pod) bool {
 	if owner == nil {
 		return false
 	}
-	job := r.jobs[owner.UID]
+	job := r.jobs.Of(pod)
 	return owner.Kind == "StatefulSet" || job != nil && job.Spec.PodReplacementPolicy != nil && *job.Spec.PodReplacementPolicy == batchv1.Failed
 }

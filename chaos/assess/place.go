@@ -62,12 +62,16 @@ func (r *run) settle() {
 
 // leave has the victims on their way out, and their controllers make replacements.
 func (r *run) leave(wave []*victim) error {
+	ends := r.endJobs(wave)
 	for _, v := range wave {
 		var err error
 		if v.leaving, err = r.world.terminate(v.pod); err != nil {
 			return err
 		}
 		replaced, why := r.replaces(v.pod)
+		if reason := ends[v]; reason != "" {
+			replaced, why = false, reason
+		}
 		if !replaced {
 			v.Fate, v.Reason = Unreplaced, why
 			continue

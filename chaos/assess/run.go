@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,11 +32,9 @@ type run struct {
 	waves     int
 
 	sets map[types.UID]*appsv1.ReplicaSet
-	jobs map[types.UID]*batchv1.Job
-	// live is how many pods each controller has that are not on their way out, and failed
-	// how many of a Job's this prediction has taken.
-	live   map[types.UID]int
-	failed map[types.UID]int
+	jobs *cluster.Jobs
+	// live is how many pods each controller has that are not on their way out.
+	live map[types.UID]int
 
 	// large: so many pods go at once that those that are alike share looks at all nodes,
 	// by their controllers.
@@ -68,8 +65,7 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 	r := &run{
 		world: w, picture: picture, loss: loss, nodes: map[string]bool{},
 		workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{},
-		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: map[types.UID]*batchv1.Job{},
-		live: map[types.UID]int{}, failed: map[types.UID]int{},
+		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: cluster.NewJobs(picture.Snapshot), live: map[types.UID]int{},
 	}
 	for _, node := range loss.Nodes {
 		if w.nodes[node.Name] == nil {
@@ -117,11 +113,6 @@ func (r *run) count(pods []*corev1.Pod) {
 	for _, set := range r.picture.ReplicaSets {
 		if namespaces[set.Namespace] {
 			r.sets[set.UID] = set
-		}
-	}
-	for _, job := range r.picture.Jobs {
-		if namespaces[job.Namespace] {
-			r.jobs[job.UID] = job
 		}
 	}
 	var around []*corev1.Pod

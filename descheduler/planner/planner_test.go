@@ -227,13 +227,31 @@ func TestPlan(t *testing.T) {
 			name:  "a pod whose Job has no failure left stays",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 2),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 failures are used up, and an eviction counts as one"},
+			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 failures are used up, and this counts as one"},
 		},
 		{
 			name:  "one whose Job has some may go",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 1),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
 			want:  []string{"web-0 a>b of 2, together 0"},
+		},
+		{
+			name:  "but no more of its pods than failures are left",
+			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 1),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
+			want:  []string{"web-0 a>b of 2, together 0", "web-1 NotEvictable: its Job would fail: 2 of 2 failures are used up, and this counts as one"},
+		},
+		{
+			name: "a pod stays whose Job fails by disruptions, whatever comes after that rule",
+			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 6, 0, batchv1.PodFailurePolicyRule{
+				Action:          batchv1.PodFailurePolicyActionFailJob,
+				OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget}},
+			}, batchv1.PodFailurePolicyRule{
+				Action:          batchv1.PodFailurePolicyActionIgnore,
+				OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget}},
+			}),
+			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want: []string{"web-0 NotEvictable: its Job would fail: rule 0 of podFailurePolicy makes a disruption FailJob"},
 		},
 		{
 			name: "and one whose Job ignores disruptions",

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -24,7 +23,7 @@ type run struct {
 	now     time.Time
 	ledger  *disruption.Ledger
 	filters map[string]*evictable.Filter // by profile
-	jobs    map[types.UID]*batchv1.Job
+	jobs    *cluster.Jobs
 	done    plan.Done
 
 	moves   []plan.Move
@@ -46,10 +45,7 @@ func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done pl
 		ledger:  disruption.NewLedger(picture.Budgets, picture.Pods),
 		filters: map[string]*evictable.Filter{},
 		refused: newRefusals(),
-		jobs:    make(map[types.UID]*batchv1.Job, len(picture.Jobs)),
-	}
-	for _, job := range picture.Jobs {
-		r.jobs[job.UID] = job
+		jobs:    cluster.NewJobs(picture),
 	}
 	r.evictions.perNode, r.evictions.perNamespace = map[string]uint{}, map[string]uint{}
 	for i := range done.Moves {
@@ -111,7 +107,7 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 	if reason := r.filters[profile].Check(pod); reason != "" {
 		return refuse(strategy.NotEvictable, reason)
 	}
-	if reason := r.failsJob(pod); reason != "" {
+	if harm, reason := r.jobs.Loss(pod, true); harm >= cluster.FailsIndex {
 		return refuse(strategy.NotEvictable, reason)
 	}
 	if workload := r.state.Workload(pod); workload != nil && cluster.Holds(pod) {

@@ -119,8 +119,11 @@ func jobDesired(job *batchv1.Job) int {
 		return 0
 	}
 	desired := replicas(job.Spec.Parallelism)
-	if job.Spec.Completions != nil {
+	switch {
+	case job.Spec.Completions != nil:
 		desired = min(desired, max(0, int(*job.Spec.Completions-job.Status.Succeeded)))
+	case job.Status.Succeeded > 0: // the work is done when one has succeeded: no more are made
+		desired = min(desired, int(job.Status.Active))
 	}
 	return desired
 }

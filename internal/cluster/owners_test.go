@@ -35,7 +35,7 @@ func TestOwnersOf(t *testing.T) {
 		StatefulSets:           []*appsv1.StatefulSet{{ObjectMeta: meta("StatefulSet", "db"), Spec: appsv1.StatefulSetSpec{Replicas: ptr.To(int32(3))}, Status: appsv1.StatefulSetStatus{Replicas: 3}}},
 		ReplicationControllers: []*corev1.ReplicationController{{ObjectMeta: meta("ReplicationController", "old"), Spec: corev1.ReplicationControllerSpec{Replicas: ptr.To(int32(2))}, Status: corev1.ReplicationControllerStatus{Replicas: 2}}},
 		Jobs: []*batchv1.Job{
-			job("queue", batchv1.JobSpec{Parallelism: ptr.To(int32(4))}, batchv1.JobStatus{Succeeded: 9}),
+			job("queue", batchv1.JobSpec{Parallelism: ptr.To(int32(4))}, batchv1.JobStatus{Succeeded: 9, Active: 3}),
 			job("few", batchv1.JobSpec{Parallelism: ptr.To(int32(4)), Completions: ptr.To(int32(3))}, batchv1.JobStatus{}),
 			job("ending", batchv1.JobSpec{Parallelism: ptr.To(int32(4)), Completions: ptr.To(int32(10))}, batchv1.JobStatus{Succeeded: 8}),
 			job("one", batchv1.JobSpec{}, batchv1.JobStatus{}),
@@ -58,7 +58,7 @@ func TestOwnersOf(t *testing.T) {
 		{"a ReplicationController", "ReplicationController", "old", &Workload{Kind: "ReplicationController", Name: "old", Desired: 2}},
 		{"a DaemonSet has as many as there are nodes for it", "DaemonSet", "agent", &Workload{Kind: "DaemonSet", Name: "agent", Desired: -1}},
 		{"an operator's own kind", "Machine", "robot", &Workload{Kind: "Machine", Name: "robot", Desired: -1}},
-		{"a Job, not its CronJob, with its parallelism", "Job", "queue", &Workload{Kind: "Job", Name: "queue", Desired: 4}},
+		{"a Job, not its CronJob, with as many pods as run once one of a queue has succeeded", "Job", "queue", &Workload{Kind: "Job", Name: "queue", Desired: 3}},
 		{"a Job runs no more pods than it has completions", "Job", "few", &Workload{Kind: "Job", Name: "few", Desired: 3}},
 		{"a Job runs no more pods than it has completions left", "Job", "ending", &Workload{Kind: "Job", Name: "ending", Desired: 2}},
 		{"a Job runs one pod where it does not say", "Job", "one", &Workload{Kind: "Job", Name: "one", Desired: 1}},

@@ -20,6 +20,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
+
+	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
 )
 
 // secret stands where secrets may be, and must not be in a dump.
@@ -103,7 +105,7 @@ func drawPod(t *rapid.T, i int) *corev1.Pod {
 	pod.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: secret}}
 	pod.Kind, pod.APIVersion = "Pod", "v1"
 	for range rapid.IntRange(0, 2).Draw(t, "changes") {
-		drawn(t, "change", tolerateAll, succeeded, onlyOn("node-1"), constrained, withVolumes, withHistory, resized, withInit)(pod)
+		drawn(t, "change", tolerateAll, succeeded, onlyOn("node-1"), constrained, withVolumes, withHistory, resized(t), withInit)(pod)
 	}
 	pod.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: secret}}
 	pod.Spec.Containers[0].Args = []string{secret}
@@ -144,9 +146,11 @@ func withHistory(pod *corev1.Pod) {
 	}}
 }
 
-func resized(pod *corev1.Pod) {
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "main", AllocatedResources: list(3, 3, 0), Resources: &corev1.ResourceRequirements{Requests: list(3, 3, 0)}}}
-	pod.Spec.Overhead = list(1, 0, 0)
+func resized(t *rapid.T) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		clustertest.DrawResize(t, pod)
+		pod.Spec.Overhead = list(1, 0, 0)
+	}
 }
 
 func withInit(pod *corev1.Pod) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	resourcehelper "k8s.io/component-helpers/resource"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
 // Amounts holds a quantity of each resource: millicores of cpu, bytes of memory
@@ -25,11 +25,18 @@ func amountsOf(list corev1.ResourceList) Amounts {
 	return amounts
 }
 
-// Requests returns what a pod requests, as the scheduler counts it: overhead, init
-// containers and pod-level resources included, and one of the node's pods.
+// Requests returns what a pod requests: the scheduler's own count, and one of the
+// node's pods. Overhead, init containers and pod-level resources are in it; where a pod
+// is being resized it is the most of what it asks for, was granted and has, and where the
+// node cannot grant it, without what it asks for. Nothing in the product counts otherwise.
 func Requests(pod *corev1.Pod) Amounts {
-	amounts := amountsOf(resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{}))
-	amounts[corev1.ResourcePods] = 1
+	counted := (&framework.PodInfo{Pod: pod}).CalculateResource().Resource
+	amounts := Amounts{
+		corev1.ResourceCPU: counted.GetMilliCPU(), corev1.ResourceMemory: counted.GetMemory(),
+		corev1.ResourceEphemeralStorage: counted.GetEphemeralStorage(), corev1.ResourcePods: 1,
+	}
+	maps.Copy(amounts, counted.GetScalarResources())
+	maps.DeleteFunc(amounts, func(_ corev1.ResourceName, amount int64) bool { return amount == 0 })
 	return amounts
 }
 

@@ -3,8 +3,9 @@ package randomcluster
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	podresource "k8s.io/component-helpers/resource"
 	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // outfit gives a pod what it asks for beside other pods and labels of nodes.
@@ -94,25 +95,15 @@ func (w *World) resize(pod *corev1.Pod) {
 // hasRoom says whether the pod's node has the resources that it asks for.
 func (w *World) hasRoom(pod *corev1.Pod) bool {
 	node := w.nodes[pod.Spec.NodeName]
-	left := node.Status.Allocatable.DeepCopy()
-	take := func(p *corev1.Pod) {
-		for name, quantity := range podresource.PodRequests(p, podresource.PodResourcesOptions{}) {
-			rest := left[name]
-			rest.Sub(quantity)
-			left[name] = rest
-		}
-		pods := left[corev1.ResourcePods]
-		pods.Sub(*resource.NewQuantity(1, resource.DecimalSI))
-		left[corev1.ResourcePods] = pods
-	}
-	take(pod)
+	left := cluster.Allocatable(node)
+	left.Add(cluster.Requests(pod), -1)
 	for _, other := range w.pods {
 		if other.Spec.NodeName == node.Name {
-			take(other)
+			left.Add(cluster.Requests(other), -1)
 		}
 	}
-	for _, quantity := range left {
-		if quantity.Sign() < 0 {
+	for _, amount := range left {
+		if amount < 0 {
 			return false
 		}
 	}

@@ -1,0 +1,59 @@
+// Package clustertest draws what pods of a cluster may have, for random tests.
+package clustertest
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"pgregory.net/rapid"
+)
+
+// DrawResize puts the pod at any point of a resize: what its containers and the pod as a
+// whole were granted and have differs from what they ask for, and the node may have put
+// the resize off, or may not be able to grant it at all.
+func DrawResize(t *rapid.T, pod *corev1.Pod) {
+	pod.Status.ContainerStatuses = drawStatuses(t, pod.Spec.Containers)
+	pod.Status.InitContainerStatuses = drawStatuses(t, pod.Spec.InitContainers)
+	if r := pod.Spec.Resources; r != nil && rapid.Bool().Draw(t, "pod's status") {
+		pod.Status.AllocatedResources = drawScaled(t, r.Requests)
+		pod.Status.Resources = &corev1.ResourceRequirements{Requests: drawScaled(t, r.Requests)}
+	}
+	condition := rapid.SampledFrom([]corev1.PodCondition{
+		{}, {Type: corev1.PodResizeInProgress},
+		{Type: corev1.PodResizePending, Reason: corev1.PodReasonDeferred}, {Type: corev1.PodResizePending, Reason: corev1.PodReasonInfeasible},
+	}).Draw(t, "resize")
+	if condition.Status = corev1.ConditionTrue; condition.Type != "" {
+		pod.Status.Conditions = append(slices.Clone(pod.Status.Conditions), condition)
+	}
+}
+
+// drawStatuses leaves out some: a container that has not started has none, and a kubelet
+// that knows no resizes tells no resources.
+func drawStatuses(t *rapid.T, containers []corev1.Container) []corev1.ContainerStatus {
+	var statuses []corev1.ContainerStatus
+	for _, c := range containers {
+		status := corev1.ContainerStatus{Name: c.Name}
+		switch rapid.SampledFrom([]string{"", "silent", "resources"}).Draw(t, "status of "+c.Name) {
+		case "":
+			continue
+		case "resources":
+			status.AllocatedResources = drawScaled(t, c.Resources.Requests)
+			status.Resources = &corev1.ResourceRequirements{Requests: drawScaled(t, c.Resources.Requests)}
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
+}
+
+// drawScaled draws half, all or twice of what can be resized.
+func drawScaled(t *rapid.T, list corev1.ResourceList) corev1.ResourceList {
+	scaled := list.DeepCopy()
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if quantity, has := list[name]; has {
+			half := rapid.Int64Range(1, 4).Draw(t, string(name))
+			scaled[name] = *resource.NewMilliQuantity(quantity.MilliValue()*half/2, quantity.Format)
+		}
+	}
+	return scaled
+}

@@ -1,0 +1,125 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
+)
+
+func TestRequestsWhileAPodIsResized(t *testing.T) {
+	status := func(allocated, actual int64) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) {
+			pod.Spec.Containers[0].Name = "main"
+			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+				Name: "main", AllocatedResources: list(allocated, 0, 0), Resources: &corev1.ResourceRequirements{Requests: list(actual, 0, 0)},
+			}}
+		}
+	}
+	pending := func(reason string) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) {
+			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodResizePending, Status: corev1.ConditionTrue, Reason: reason}}
+		}
+	}
+	whole := func(asked, allocated, actual int64) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) {
+			pod.Spec.Resources = &corev1.ResourceRequirements{Requests: list(asked, 0, 0)}
+			pod.Status.AllocatedResources, pod.Status.Resources = list(allocated, 0, 0), &corev1.ResourceRequirements{Requests: list(actual, 0, 0)}
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		asks   int64
+		change []func(*corev1.Pod)
+		want   int64
+	}{
+		{"what is being taken back is still held", 1, []func(*corev1.Pod){status(1, 4)}, 4},
+		{"what was granted and is not there yet counts", 4, []func(*corev1.Pod){status(4, 1)}, 4},
+		{"what is asked for counts before it is granted", 4, []func(*corev1.Pod){status(1, 1)}, 4},
+		{"what the node has put off counts", 4, []func(*corev1.Pod){status(1, 1), pending(corev1.PodReasonDeferred)}, 4},
+		{"what the node can never grant does not count", 10, []func(*corev1.Pod){status(4, 4), pending(corev1.PodReasonInfeasible)}, 4},
+		{"the pod as a whole is being made smaller", 1, []func(*corev1.Pod){whole(2, 2, 8)}, 8},
+		{"the pod as a whole asks for what the node can never grant", 1, []func(*corev1.Pod){whole(10, 2, 2), pending(corev1.PodReasonInfeasible)}, 2},
+	} {
+		if got := Requests(testPod("n", list(tt.asks, 0, 0), tt.change...))[corev1.ResourceCPU]; got != 1000*tt.want {
+			t.Errorf("%s: %d millicores, want %d", tt.name, got, 1000*tt.want)
+		}
+	}
+}
+
+// drawDemand draws a pod that has everything that may count.
+func drawDemand(t *rapid.T) *corev1.Pod {
+	requests := func() corev1.ResourceList {
+		requests := corev1.ResourceList{}
+		for _, name := range []corev1.ResourceName{"cpu", "memory", "ephemeral-storage", "hugepages-2Mi", gpu} {
+			if amount := rapid.Int64Range(-2, 4).Draw(t, string(name)); amount >= 0 {
+				requests[name] = *resource.NewQuantity(amount, resource.BinarySI)
+			}
+		}
+		return requests
+	}
+	containers := func(kind string, least int) (all []corev1.Container) {
+		for i := range rapid.IntRange(least, 3).Draw(t, kind) {
+			all = append(all, corev1.Container{Name: fmt.Sprint(kind, i), Resources: corev1.ResourceRequirements{Requests: requests()}})
+		}
+		return all
+	}
+	pod := testPod("n", nil)
+	pod.Kind, pod.APIVersion = "Pod", "v1"
+	pod.ObjectMeta = meta("Pod", "p")
+	pod.Spec.Containers, pod.Spec.InitContainers = containers("main", 1), containers("init", 0)
+	for i := range pod.Spec.InitContainers {
+		if rapid.Bool().Draw(t, "sidecar") {
+			pod.Spec.InitContainers[i].RestartPolicy = ptr.To(corev1.ContainerRestartPolicyAlways)
+		}
+	}
+	if rapid.Bool().Draw(t, "overhead") {
+		pod.Spec.Overhead = requests()
+	}
+	if rapid.Bool().Draw(t, "as a whole") {
+		pod.Spec.Resources = &corev1.ResourceRequirements{Requests: requests()}
+	}
+	if rapid.Bool().Draw(t, "claims") {
+		pod.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Resources: list(1, 1, 0)}}
+	}
+	if rapid.Bool().Draw(t, "resized") {
+		clustertest.DrawResize(t, pod)
+	}
+	return pod
+}
+
+// TestRequestsAreTheSchedulersCount also sees to it that trimming takes nothing away that
+// counts, in memory and in a dump.
+func TestRequestsAreTheSchedulersCount(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		info, sum := framework.NewNodeInfo(), Amounts{}
+		for range rapid.IntRange(1, 3).Draw(t, "pods") {
+			pod := drawDemand(t)
+			info.AddPod(pod)
+			counted := Requests(pod)
+			sum.Add(counted, 1)
+			if diff := cmp.Diff(counted, Requests(trimmed(pod).(*corev1.Pod))); diff != "" {
+				t.Errorf("what a trimmed pod requests (-full +trimmed):\n%s", diff)
+			}
+			read := must[*Snapshot](t)(ReadDump(bytes.NewReader(dumped(t, &Snapshot{Nodes: []*corev1.Node{testNode("n", list(1, 1, 0))}, Pods: []*corev1.Pod{pod}}))))
+			if diff := cmp.Diff(counted, Requests(read.Pods[0])); diff != "" {
+				t.Errorf("what a pod requests that was read from a dump (-written +read):\n%s", diff)
+			}
+		}
+		want := Amounts{"cpu": info.Requested.MilliCPU, "memory": info.Requested.Memory, "ephemeral-storage": info.Requested.EphemeralStorage, "pods": int64(len(info.Pods))}
+		maps.Copy(want, info.Requested.ScalarResources)
+		maps.DeleteFunc(want, func(_ corev1.ResourceName, amount int64) bool { return amount == 0 })
+		if diff := cmp.Diff(want, sum); diff != "" {
+			t.Errorf("what the pods of a node request (-scheduler +here):\n%s", diff)
+		}
+	})
+}

@@ -120,6 +120,10 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		v.Fate, v.Reason = Pending, fmt.Sprintf("scheduler %s is not simulated: give its configuration", v.replacement.Spec.SchedulerName)
 		return nil
 	}
+	if errors.Is(err, simulation.ErrUnknownDevices) {
+		v.Fate, v.Reason = Unknown, err.Error()
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ const (
 	Fits Fate = "fits"
 	// Pending: the pod goes, and its replacement finds no node.
 	Pending Fate = "pending"
+	// Unknown: the pod goes, and where its replacement finds room cannot be told from the
+	// picture.
+	Unknown Fate = "unknown"
 	// Unreplaced: the pod goes, and nothing replaces it: a bare pod, or one too many.
 	Unreplaced Fate = "unreplaced"
 	// Kept: the budgets, or whatever Reason says, keep the pod.
@@ -77,7 +80,7 @@ type PodFate struct {
 	// Late says of a pending pod that its replacement is not even made before the pod, on a
 	// dead node, is gone.
 	Late bool `json:"late,omitempty"`
-	// Reason says why it is pending or kept, stays, or is not replaced.
+	// Reason says why it is pending or kept, stays, is not replaced or not known.
 	Reason string `json:"reason,omitempty"`
 }
 

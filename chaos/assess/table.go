@@ -28,6 +28,7 @@ func WriteTable(w io.Writer, p *Prediction, wide bool) error {
 	out.workloads(p)
 	out.budgets(p)
 	out.reasons("why replacements stay pending", p, Pending)
+	out.reasons("why it is not known where replacements go", p, Unknown)
 	out.reasons("why pods are kept", p, Kept)
 	if wide {
 		out.pods(p)
@@ -53,13 +54,17 @@ func (t *tables) summary(p *Prediction) {
 			of = " of node " + p.Nodes[0]
 		}
 	}
-	going := p.Count(Fits) + p.Count(Pending) + p.Count(Unreplaced)
+	unknown := p.Count(Unknown)
+	going := p.Count(Fits) + p.Count(Pending) + p.Count(Unreplaced) + unknown
 	fmt.Fprintf(&t.text, "%s%s: %d of %d pods go", p.How, of, going, len(p.Pods))
 	if p.Waves > 1 {
 		fmt.Fprintf(&t.text, " in %d waves", p.Waves)
 	}
-	fmt.Fprintf(&t.text, ": %d fit again, %d stay pending, %d are not replaced; %d are kept, %d stay\n",
-		p.Count(Fits), p.Count(Pending), p.Count(Unreplaced), p.Count(Kept), p.Count(Stays))
+	fmt.Fprintf(&t.text, ": %d fit again, %d stay pending, %d are not replaced", p.Count(Fits), p.Count(Pending), p.Count(Unreplaced))
+	if unknown > 0 {
+		fmt.Fprintf(&t.text, ", of %d it is not known", unknown)
+	}
+	fmt.Fprintf(&t.text, "; %d are kept, %d stay\n", p.Count(Kept), p.Count(Stays))
 }
 
 // table adds a table with a heading, unless it has no rows.

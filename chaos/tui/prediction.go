@@ -40,7 +40,7 @@ var (
 const fateWidth = 33
 
 // urgency is the order of fates: first what a user should see.
-var urgency = map[assess.Fate]int{assess.Pending: 0, assess.Unreplaced: 1, assess.Kept: 2, assess.Fits: 3, assess.Stays: 4}
+var urgency = map[assess.Fate]int{assess.Pending: 0, assess.Unknown: 1, assess.Unreplaced: 2, assess.Kept: 3, assess.Fits: 4, assess.Stays: 5}
 
 // entries lays out a prediction, with an empty line between its tables.
 func entries(p *assess.Prediction) []entry {
@@ -117,6 +117,8 @@ func fate(f assess.PodFate) cell {
 		return plain("fits %s%s", f.Node, others)
 	case assess.Pending:
 		return cell{"PENDING", true}
+	case assess.Unknown:
+		return plain("not known")
 	case assess.Unreplaced:
 		return cell{"not replaced", true}
 	case assess.Kept:

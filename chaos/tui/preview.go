@@ -165,7 +165,7 @@ func summary(p *assess.Prediction) string {
 		says string
 		fate assess.Fate
 	}{
-		{"Fit again", assess.Fits}, {"Pending", assess.Pending}, {"Not replaced", assess.Unreplaced}, {"Kept", assess.Kept}, {"Stay", assess.Stays},
+		{"Fit again", assess.Fits}, {"Pending", assess.Pending}, {"Not known", assess.Unknown}, {"Not replaced", assess.Unreplaced}, {"Kept", assess.Kept}, {"Stay", assess.Stays},
 	} {
 		if n := p.Count(part.fate); n > 0 {
 			said += fmt.Sprintf(" %s: %d.", part.says, n)

@@ -41,7 +41,19 @@ var ErrUnknownScheduler = errors.New("no profile is known for it")
 // Schedule returns where the pod would go, without putting it there. It looks at
 // every node, whatever sample the configuration takes, and of nodes with the same
 // score it takes the first by name, so the same cluster gives the same answer.
+//
+// The claims that a template's pod gets are made of a claim of the same template that a pod
+// has. Where none is known, nor what devices there are, the error is ErrUnknownDevices.
 func (s *Simulation) Schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
+	var decision Decision
+	err := s.withClaims(pod, func(claiming *corev1.Pod) (err error) {
+		decision, err = s.schedule(ctx, claiming)
+		return err
+	})
+	return decision, err
+}
+
+func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
 	framework, err := s.frameworkFor(pod)
 	if err != nil {
 		return Decision{}, err

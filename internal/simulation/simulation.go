@@ -22,18 +22,15 @@ import (
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
-	resourceslicetracker "k8s.io/dynamic-resource-allocation/resourceslice/tracker"
 	"k8s.io/klog/v2"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/parallelize"
 	frameworkplugins "k8s.io/kubernetes/pkg/scheduler/framework/plugins"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/dynamicresources"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodevolumelimits"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
-	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -57,6 +54,7 @@ type Simulation struct {
 	cache      cache.Cache
 	snapshot   *cache.Snapshot
 	informers  informers.SharedInformerFactory
+	devices    *devices
 	logger     klog.Logger
 	nodes      map[string]*corev1.Node
 }
@@ -82,12 +80,9 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		logger:     klog.FromContext(ctx),
 		nodes:      map[string]*corev1.Node{},
 	}
-	claims := assumecache.NewAssumeCache(s.logger, s.informers.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
-	resourceSlices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: s.informers.Resource().V1().ResourceSlices(), KubeClient: client})
-	if err != nil {
-		return nil, fmt.Errorf("following resource slices: %w", err)
+	if s.devices, err = newDevices(ctx, s.informers); err != nil {
+		return nil, err
 	}
-	dra := dynamicresources.NewDRAManager(ctx, claims, resourceSlices, s.informers)
 	// The engine logs what a scheduler's own log says better.
 	quiet := klog.NewContext(ctx, logr.Discard())
 	for _, profile := range opts.Profiles {
@@ -96,7 +91,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 			frameworkruntime.WithInformerFactory(s.informers),
 			frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards
 			frameworkruntime.WithSnapshotSharedLister(s.snapshot),
-			frameworkruntime.WithSharedDRAManager(dra),
+			frameworkruntime.WithSharedDRAManager(s.devices),
 			frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(s.informers.Storage().V1().CSINodes().Lister())),
 			frameworkruntime.WithPodNominator(noQueue{}),
 			frameworkruntime.WithPodActivator(noQueue{}),
@@ -157,23 +152,31 @@ func (s *Simulation) AddPod(pod *corev1.Pod) error {
 	if pod.Spec.NodeName == "" {
 		return fmt.Errorf("pod %s has no node", klog.KObj(pod))
 	}
+	s.devices.comeBack(pod.UID)
+	s.devices.learn(pod)
 	return s.cache.AddPod(s.logger, pod)
 }
 
 // UpdatePod replaces a pod that has a node.
 func (s *Simulation) UpdatePod(before, after *corev1.Pod) error {
+	s.devices.learn(after)
 	return s.cache.UpdatePod(s.logger, before, after)
 }
 
-// RemovePod removes a pod.
+// RemovePod removes a pod, and leaves its devices to others: what the control plane does
+// with its claims. A pod of the picture has them again when it is added again.
 func (s *Simulation) RemovePod(pod *corev1.Pod) error {
+	s.devices.leave(pod.UID)
 	return s.cache.RemovePod(s.logger, pod)
 }
 
-// Place adds the pod to the node, and returns it as it is then.
+// Place adds the pod to the node, with the devices that it asks for, and returns it as it
+// is then.
 func (s *Simulation) Place(pod *corev1.Pod, node string) (*corev1.Pod, error) {
-	placed := pod.DeepCopy()
-	placed.Spec.NodeName = node
+	placed, err := s.equip(pod, node)
+	if err != nil {
+		return nil, err
+	}
 	return placed, s.AddPod(placed)
 }
 
@@ -184,7 +187,16 @@ func (s *Simulation) Store(obj runtime.Object) error {
 	if err != nil {
 		return err
 	}
-	return informer.Informer().GetIndexer().Update(obj)
+	indexer := informer.Informer().GetIndexer()
+	before, _, err := indexer.Get(obj)
+	if err != nil {
+		return err
+	}
+	if err := indexer.Update(obj); err != nil {
+		return err
+	}
+	s.devices.hear(before, obj)
+	return nil
 }
 
 // Forget makes an object that was stored unknown again.
@@ -193,7 +205,11 @@ func (s *Simulation) Forget(obj runtime.Object) error {
 	if err != nil {
 		return err
 	}
-	return informer.Informer().GetIndexer().Delete(obj)
+	if err := informer.Informer().GetIndexer().Delete(obj); err != nil {
+		return err
+	}
+	s.devices.hear(obj, nil)
+	return nil
 }
 
 func (s *Simulation) informerFor(obj runtime.Object) (informers.GenericInformer, error) {

@@ -35,7 +35,7 @@ profiles:
 - schedulerName: default-scheduler
 `
 
-func newSimulation(t *testing.T, profile string) *Simulation {
+func newSimulation(t testing.TB, profile string) *Simulation {
 	t.Helper()
 	p, err := Profile([]byte(configuration), profile)
 	if err != nil {

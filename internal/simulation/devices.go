@@ -1,0 +1,294 @@
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/informers"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/dynamic-resource-allocation/resourceclaim"
+	resourceslicetracker "k8s.io/dynamic-resource-allocation/resourceslice/tracker"
+	"k8s.io/klog/v2"
+	schedulerframework "k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/dynamicresources"
+	schedulerutil "k8s.io/kubernetes/pkg/scheduler/util"
+	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
+	"k8s.io/utils/ptr"
+)
+
+// ErrUnknownDevices says that a pod asks for devices by dynamic resource allocation, and
+// that the cluster's picture leaves out what their allocation depends on.
+var ErrUnknownDevices = errors.New("what devices it would get is not known")
+
+// devices are the cluster's devices as pods ask for them: by resource claims, or by
+// extended resources that a DeviceClass names. The engine's own plugin allocates them.
+// What the control plane does with claims beside that is done here: a claim of a template
+// comes and goes with its pod, and one that its last pod leaves is free again.
+type devices struct {
+	*claims
+	// templates are the specs of claims by the templates that they were made of, and extended
+	// the resources that pods have got by claims: as pods on nodes have shown. A template
+	// cannot be changed.
+	templates map[types.NamespacedName]resourcev1.ResourceClaimSpec
+	extended  sets.Set[corev1.ResourceName]
+}
+
+func newDevices(ctx context.Context, factory informers.SharedInformerFactory) (*devices, error) {
+	resources := factory.Resource().V1()
+	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: resources.ResourceSlices()})
+	if err != nil {
+		return nil, fmt.Errorf("following resource slices: %w", err)
+	}
+	claims := newClaims()
+	claims.SharedDRAManager = dynamicresources.NewDRAManager(ctx, assumecache.NewAssumeCache(klog.FromContext(ctx), claims, "ResourceClaim", "", nil), slices, factory)
+	return &devices{claims: claims, templates: map[types.NamespacedName]resourcev1.ResourceClaimSpec{}, extended: sets.New[corev1.ResourceName]()}, nil
+}
+
+// hear takes over what has changed in the picture: before or after is nil where there is
+// nothing. The engine learns of claims and classes by such events only.
+func (d *devices) hear(before, after any) {
+	switch cmp.Or(after, before).(type) {
+	case *resourcev1.ResourceClaim:
+		was, _ := before.(*resourcev1.ResourceClaim)
+		is, _ := after.(*resourcev1.ResourceClaim)
+		d.changed(was, is)
+	case *resourcev1.DeviceClass:
+		classes := d.DeviceClassResolver().(toolscache.ResourceEventHandler)
+		switch {
+		case before == nil:
+			classes.OnAdd(after, false)
+		case after == nil:
+			classes.OnDelete(before)
+		default:
+			classes.OnUpdate(before, after)
+		}
+	}
+}
+
+// learn takes from a pod on a node what others like it will get.
+func (d *devices) learn(pod *corev1.Pod) {
+	for i := range pod.Spec.ResourceClaims {
+		claim := &pod.Spec.ResourceClaims[i]
+		if claim.ResourceClaimTemplateName == nil {
+			continue
+		}
+		if name, _, err := resourceclaim.Name(pod, claim); err == nil && name != nil {
+			if made := d.get(pod.Namespace, *name); made != nil {
+				d.templates[types.NamespacedName{Namespace: pod.Namespace, Name: *claim.ResourceClaimTemplateName}] = made.Spec
+			}
+		}
+	}
+	if status := pod.Status.ExtendedResourceClaimStatus; status != nil {
+		for _, mapping := range status.RequestMappings {
+			d.extended.Insert(corev1.ResourceName(mapping.ResourceName))
+		}
+	}
+}
+
+// wanted says whether the pod asks for devices.
+func (d *devices) wanted(pod *corev1.Pod) bool {
+	return len(pod.Spec.ResourceClaims) > 0 || len(d.extendedBy(pod)) > 0
+}
+
+// extendedBy returns the extended resources that the pod asks for and that devices are
+// behind, on some nodes at least.
+func (d *devices) extendedBy(pod *corev1.Pod) []corev1.ResourceName {
+	var names []corev1.ResourceName
+	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			for name := range containers[i].Resources.Requests {
+				if schedulerutil.IsDRAExtendedResourceName(name) && (d.extended.Has(name) || d.DeviceClassResolver().GetDeviceClass(name) != nil) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// claim returns the pod with its claims, and those that have to be made for it. The error
+// is ErrUnknownDevices.
+func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceClaim, error) {
+	claiming, made := *pod, []*resourcev1.ResourceClaim(nil)
+	claiming.Status.ResourceClaimStatuses = slices.Clone(pod.Status.ResourceClaimStatuses)
+	for i := range pod.Spec.ResourceClaims {
+		asked := &pod.Spec.ResourceClaims[i]
+		name, _, err := resourceclaim.Name(pod, asked)
+		var claim *resourcev1.ResourceClaim
+		switch {
+		case err == nil && name == nil:
+			continue // none is needed
+		case err == nil:
+			if claim = d.get(pod.Namespace, *name); claim == nil {
+				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim %s", ErrUnknownDevices, *name)
+			}
+		case asked.ResourceClaimTemplateName == nil:
+			return nil, nil, fmt.Errorf("%w: %w", ErrUnknownDevices, err)
+		default:
+			spec, known := d.templates[types.NamespacedName{Namespace: pod.Namespace, Name: *asked.ResourceClaimTemplateName}]
+			if !known {
+				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim of the template %s", ErrUnknownDevices, *asked.ResourceClaimTemplateName)
+			}
+			claim = claimOf(pod, asked.Name, spec)
+			made = append(made, claim)
+			claiming.Status.ResourceClaimStatuses = append(claiming.Status.ResourceClaimStatuses,
+				corev1.PodResourceClaimStatus{Name: asked.Name, ResourceClaimName: &claim.Name})
+		}
+		if err := d.allocatable(claim); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, name := range d.extendedBy(pod) {
+		switch {
+		case !d.extended.Has(name): // devices may be behind it, or nodes have it themselves
+		case d.DeviceClassResolver().GetDeviceClass(name) == nil:
+			return nil, nil, fmt.Errorf("%w: the picture has no DeviceClass for the resource %s", ErrUnknownDevices, name)
+		case !d.sliced():
+			return nil, nil, errNoSlices
+		}
+	}
+	return &claiming, made, nil
+}
+
+var errNoSlices = fmt.Errorf("%w: the picture has no ResourceSlices", ErrUnknownDevices)
+
+// allocatable returns an error where the picture leaves out what the claim would be
+// allocated from.
+func (d *devices) allocatable(claim *resourcev1.ResourceClaim) error {
+	if claim.Status.Allocation != nil {
+		return nil
+	}
+	for _, request := range claim.Spec.Devices.Requests {
+		classes := make([]string, 0, 1+len(request.FirstAvailable))
+		if request.Exactly != nil {
+			classes = append(classes, request.Exactly.DeviceClassName)
+		}
+		for _, alternative := range request.FirstAvailable {
+			classes = append(classes, alternative.DeviceClassName)
+		}
+		for _, class := range classes {
+			if _, err := d.DeviceClasses().Get(class); err != nil {
+				return fmt.Errorf("%w: the picture has no DeviceClass %s", ErrUnknownDevices, class)
+			}
+		}
+	}
+	if !d.sliced() {
+		return errNoSlices
+	}
+	return nil
+}
+
+// sliced says whether any devices are known.
+func (d *devices) sliced() bool {
+	known, err := d.ResourceSlices().ListWithDeviceTaintRules()
+	return err == nil && len(known) > 0
+}
+
+// claimOf makes a pod's own claim, as the control plane does.
+func claimOf(pod *corev1.Pod, of string, spec resourcev1.ResourceClaimSpec) *resourcev1.ResourceClaim {
+	name := string(pod.UID) + "-" + of
+	return &resourcev1.ResourceClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: pod.Namespace, Name: name, UID: types.UID(name),
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID, Controller: ptr.To(true)}},
+		},
+		Spec: spec,
+	}
+}
+
+// withClaims calls the function with the pod and its claims, which are there as long as it
+// runs.
+func (s *Simulation) withClaims(pod *corev1.Pod, do func(*corev1.Pod) error) error {
+	if !s.devices.wanted(pod) {
+		return do(pod)
+	}
+	claiming, made, err := s.devices.claim(pod)
+	if err != nil {
+		return err
+	}
+	for _, claim := range made {
+		s.devices.put(claim)
+		defer s.devices.drop(claim)
+	}
+	return do(claiming)
+}
+
+// equip returns the pod as it is on the node, and allocates it the devices that the engine
+// would. A pod that is put where it has none goes without.
+func (s *Simulation) equip(pod *corev1.Pod, node string) (*corev1.Pod, error) {
+	placed := pod.DeepCopy()
+	placed.Spec.NodeName = node
+	if !s.devices.wanted(pod) {
+		return placed, nil
+	}
+	s.devices.guests.Insert(pod.UID)
+	var allocated []*resourcev1.ResourceClaim
+	err := s.withClaims(pod, func(claiming *corev1.Pod) error {
+		placed.Status.ResourceClaimStatuses = claiming.Status.ResourceClaimStatuses
+		var err error
+		allocated, err = s.allocate(claiming, node)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrUnknownDevices) && !errors.Is(err, ErrUnknownScheduler) {
+		return nil, err
+	}
+	for _, claim := range allocated {
+		claim.Status.ReservedFor = append(claim.Status.ReservedFor, resourcev1.ResourceClaimConsumerReference{Resource: "pods", Name: pod.Name, UID: pod.UID})
+		s.devices.put(claim)
+	}
+	return placed, nil
+}
+
+// allocate returns the pod's claims as the engine would leave them on the node, beside
+// the reservation. There are none where the node does not take the pod.
+func (s *Simulation) allocate(pod *corev1.Pod, node string) ([]*resourcev1.ResourceClaim, error) {
+	framework, err := s.frameworkFor(pod)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
+		return nil, fmt.Errorf("taking a snapshot: %w", err)
+	}
+	info, err := s.snapshot.NodeInfos().Get(node)
+	if err != nil {
+		return nil, fmt.Errorf("placing %s: %w", klog.KObj(pod), err)
+	}
+	ctx := klog.NewContext(context.Background(), logr.Discard())
+	state := schedulerframework.NewCycleState()
+	if _, status, _ := framework.RunPreFilterPlugins(ctx, state, pod); !status.IsSuccess() {
+		return nil, nil
+	}
+	if status := framework.RunFilterPlugins(ctx, state, pod, info); !status.IsSuccess() {
+		return nil, nil
+	}
+	allocated := s.devices.recording(func() {
+		framework.RunReservePluginsReserve(ctx, state, pod, node)
+		framework.RunReservePluginsUnreserve(ctx, state, pod, node)
+	})
+	// Those that others have had allocated stay as they are.
+	for i := range pod.Spec.ResourceClaims {
+		if name, _, err := resourceclaim.Name(pod, &pod.Spec.ResourceClaims[i]); err == nil && name != nil {
+			if claim := s.devices.get(pod.Namespace, *name); claim != nil && claim.Status.Allocation != nil {
+				allocated = append(allocated, claim.DeepCopy())
+			}
+		}
+	}
+	for _, claim := range allocated {
+		// The engine leaves naming a claim for extended resources to the API server.
+		if claim.Annotations[resourcev1.ExtendedResourceClaimAnnotation] == "true" {
+			named := claimOf(pod, "extended-resources", claim.Spec)
+			claim.Name, claim.UID = named.Name, named.UID
+		}
+	}
+	return allocated, nil
+}

@@ -96,12 +96,6 @@ func TestRulesOnManifests(t *testing.T) {
 		{"no number of replicas stands for one", []string{"  replicas: 3\n", ""}, []string{
 			"high single-replica: Deployment shop/web: it has one replica: the loss of its pod or node is an outage",
 		}},
-		{"an autoscaler's least replicas stand for those that are not given", []string{"  replicas: 3\n", "", guard, guard + `---
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {namespace: shop, name: web}
-spec: {minReplicas: 2, maxReplicas: 4, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
-`}, []string{}},
 		{"a Deployment that is scaled to nothing is left alone", []string{"replicas: 3", "replicas: 0", "maxUnavailable: 1", "minAvailable: 1"}, []string{}},
 		{"a budget of another namespace is none", []string{"kind: PodDisruptionBudget\nmetadata: {namespace: shop", "kind: PodDisruptionBudget\nmetadata: {namespace: other"}, []string{
 			"medium no-budget: Deployment shop/web: no PodDisruptionBudget selects its 3 replicas: a drain may take them all at once",
@@ -120,7 +114,7 @@ spec: {minReplicas: 2, maxReplicas: 4, scaleTargetRef: {apiVersion: apps/v1, kin
 			"high budget-allows-nothing: PodDisruptionBudget shop/web: it has neither minAvailable nor maxUnavailable: no pod of Deployment shop/web can ever be evicted, and no node drained that has one",
 		}},
 		{"a budget of all of a DaemonSet's pods allows nothing whatever their number", []string{"kind: Deployment", "kind: DaemonSet", "  replicas: 3\n", "", "maxUnavailable: 1", "minAvailable: 100%"}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable is 100%: no pod of DaemonSet shop/web can ever be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable in percent takes the scale of each controller whose pods it selects, and DaemonSet shop/web has none: no pod of DaemonSet shop/web can ever be evicted",
 		}},
 		{"two budgets over the same pods keep them from being evicted", []string{guard, guard + strings.ReplaceAll(guard, "name: web", "name: both")}, []string{
 			"high two-budgets: Deployment shop/web: 2 budgets select its pods (web, both): the API server evicts no such pod",
@@ -142,7 +136,7 @@ spec: {minReplicas: 2, maxReplicas: 4, scaleTargetRef: {apiVersion: apps/v1, kin
 		}},
 		{"anti-affinity keeps replicas apart too", []string{"topologySpreadConstraints:\n      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}",
 			"affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname}}]}}"}, []string{}},
-		{"a Job needs neither probe, nor budget, nor a second pod", []string{"apps/v1", "batch/v1", "kind: Deployment", "kind: Job", "  replicas: 3\n", "", "readinessProbe", "livenessProbe"}, []string{}},
+		{"a Job needs neither probe, nor budget, nor a second pod", []string{guard, "", "apps/v1", "batch/v1", "kind: Deployment", "kind: Job", "  replicas: 3\n", "", "readinessProbe", "livenessProbe"}, []string{}},
 		{"system namespaces are left alone", []string{"namespace: shop", "namespace: kube-system", "replicas: 3", "replicas: 1"}, []string{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -172,7 +166,7 @@ func world(on ...string) *cluster.Snapshot {
 		s.Pods = append(s.Pods, &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: "shop", Name: fmt.Sprint("web-", i), UID: types.UID(fmt.Sprint(i)), Labels: map[string]string{"app": "web"},
-				OwnerReferences: []metav1.OwnerReference{{Kind: "StatefulSet", Name: "web", UID: "web", Controller: ptr.To(true)}},
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web", UID: "web", Controller: ptr.To(true)}},
 			},
 			Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "main"}}},
 		})
@@ -204,8 +198,7 @@ func TestRulesOnWhereReplicasAre(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCollector()
 			for _, w := range read(t, soundWith(t, append(tt.changes, "kind: Deployment", "kind: StatefulSet")...)).Workloads {
-				c.byName[w.String()] = w
-				c.inventory.Workloads = append(c.inventory.Workloads, w)
+				c.enter(key{statefulSetKind, w.Namespace, w.Name}, w)
 			}
 			c.pods(world(tt.on...))
 			rules, err := Select("one-node,one-zone,only-preemptible", Rules())
@@ -251,10 +244,10 @@ func TestWorstIsThatOfTheWorstFinding(t *testing.T) {
 func TestSelect(t *testing.T) {
 	for _, tt := range []struct{ name, list, want, err string }{
 		{"names select what they name, in the order of the rules", "root,one-node", "one-node root", ""},
-		{"exclamation marks leave out of all", "!no-spread,!root", "single-replica budget-allows-nothing two-budgets one-node one-zone only-preemptible no-budget no-requests no-readiness-probe latest-image", ""},
+		{"exclamation marks leave out of all", "!no-spread,!root", "single-replica budget-allows-nothing two-budgets one-node one-zone only-preemptible no-budget budget-keeps-unready no-requests no-readiness-probe latest-image", ""},
 		{"they leave out of those that are named too", "one-node,root,!root", "one-node", ""},
 		{"a slip is told with the name that is near", "one-nod", "", `rules "one-nod": there is no rule "one-nod": did you mean "one-node"?`},
-		{"an empty name is no name", "root,", "", `rules "root,": there is no rule "", only single-replica, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, no-budget, no-requests, no-readiness-probe, latest-image, root, no-spread`},
+		{"an empty name is no name", "root,", "", `rules "root,": there is no rule "", only single-replica, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, no-budget, budget-keeps-unready, no-requests, no-readiness-probe, latest-image, root, no-spread`},
 		{"nothing left is an error rather than a pass", "root,!root", "", `rules "root,!root": none is left to check`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -79,7 +79,7 @@ func noReadinessProbe(v *View) {
 			v.Unknown(trimmedSpec)
 			return nil
 		}
-		if w.Kind == "Job" || w.Kind == "CronJob" {
+		if w.Controller == jobKind {
 			return nil // nobody waits for it to be ready
 		}
 		var faulty []string

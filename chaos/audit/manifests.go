@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -100,10 +101,15 @@ func (c *collector) manifest(object *unstructured.Unstructured, path string) err
 // otherVersion notes an object of an audited kind that is not read for its version.
 func (c *collector) otherVersion(object *unstructured.Unstructured, path string) {
 	kind := object.GroupVersionKind()
+	var versions []string
 	for known := range audited {
 		if known.GroupKind() == kind.GroupKind() {
-			c.inventory.Notes = append(c.inventory.Notes, fmt.Sprintf("%s: %s is of %s and was not read: it has to be of %s",
-				path, objectName(kind.Kind, object.GetNamespace(), object.GetName()), kind.GroupVersion(), known.GroupVersion()))
+			versions = append(versions, known.GroupVersion().String())
 		}
+	}
+	if len(versions) > 0 {
+		slices.Sort(versions)
+		c.inventory.Notes = append(c.inventory.Notes, fmt.Sprintf("%s: %s is of %s and was not read: it has to be of %s",
+			path, objectName(kind.Kind, object.GetNamespace(), object.GetName()), kind.GroupVersion(), strings.Join(versions, " or ")))
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -26,7 +28,8 @@ import (
 // FromCluster returns the inventory of a live cluster. The snapshot, which is trimmed, tells
 // where pods are and what budgets there are; workloads are read whole, and so are pods
 // without a controller. Beside the rights of a cluster.Follower it takes those to list
-// daemonsets and cronjobs and to get pods; without them a note says what is missing.
+// daemonsets, cronjobs and horizontalpodautoscalers and to get pods; without them a note says
+// what is missing.
 func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *cluster.Snapshot) (*Inventory, error) {
 	c := newCollector()
 	apps, core, batch := client.AppsV1(), client.CoreV1(), client.BatchV1()
@@ -34,14 +37,17 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 	for _, kind := range []struct {
 		name string
 		list pager.ListPageFunc
+		// without says what it means that they are not read.
+		without string
 	}{
-		{"deployments.apps", page(apps.Deployments(all).List)},
-		{"statefulsets.apps", page(apps.StatefulSets(all).List)},
-		{"daemonsets.apps", page(apps.DaemonSets(all).List)},
-		{"replicasets.apps", page(apps.ReplicaSets(all).List)},
-		{"replicationcontrollers", page(core.ReplicationControllers(all).List)},
-		{"cronjobs.batch", page(batch.CronJobs(all).List)},
-		{"jobs.batch", page(batch.Jobs(all).List)},
+		{"deployments.apps", page(apps.Deployments(all).List), fromPods},
+		{"statefulsets.apps", page(apps.StatefulSets(all).List), fromPods},
+		{"daemonsets.apps", page(apps.DaemonSets(all).List), fromPods},
+		{"replicasets.apps", page(apps.ReplicaSets(all).List), fromPods},
+		{"replicationcontrollers", page(core.ReplicationControllers(all).List), fromPods},
+		{"cronjobs.batch", page(batch.CronJobs(all).List), fromPods},
+		{"jobs.batch", page(batch.Jobs(all).List), fromPods},
+		{"horizontalpodautoscalers.autoscaling", page(client.AutoscalingV2().HorizontalPodAutoscalers(all).List), "so how few replicas they may leave is not known"},
 	} {
 		err := pager.New(kind.list).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
 			c.add(object, "")
@@ -49,7 +55,7 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 		})
 		switch {
 		case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
-			c.inventory.Notes = append(c.inventory.Notes, fmt.Sprintf("%s were not read, so their pods tell what they are like: %v", kind.name, err))
+			c.inventory.Notes = append(c.inventory.Notes, fmt.Sprintf("%s were not read, %s: %v", kind.name, kind.without, err))
 		case err != nil:
 			return nil, fmt.Errorf("listing %s: %w", kind.name, err)
 		}
@@ -63,6 +69,8 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 	c.pods(snapshot)
 	return c.done(), nil
 }
+
+const fromPods = "so their pods tell what they are like"
 
 // page makes one function of those that list different kinds.
 func page[T runtime.Object](list func(context.Context, metav1.ListOptions) (T, error)) pager.ListPageFunc {
@@ -131,16 +139,17 @@ var errNothing = errors.New("it holds neither workloads nor pods")
 
 // audited are the types of which objects are read.
 var audited = map[schema.GroupVersionKind]bool{
-	appsv1.SchemeGroupVersion.WithKind("Deployment"):                       true,
-	appsv1.SchemeGroupVersion.WithKind("StatefulSet"):                      true,
-	appsv1.SchemeGroupVersion.WithKind("DaemonSet"):                        true,
-	appsv1.SchemeGroupVersion.WithKind("ReplicaSet"):                       true,
-	corev1.SchemeGroupVersion.WithKind("ReplicationController"):            true,
-	corev1.SchemeGroupVersion.WithKind("Pod"):                              true,
-	batchv1.SchemeGroupVersion.WithKind("Job"):                             true,
-	batchv1.SchemeGroupVersion.WithKind("CronJob"):                         true,
-	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"):            true,
-	{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"}: true,
+	appsv1.SchemeGroupVersion.WithKind("Deployment"):                     true,
+	appsv1.SchemeGroupVersion.WithKind("StatefulSet"):                    true,
+	appsv1.SchemeGroupVersion.WithKind("DaemonSet"):                      true,
+	appsv1.SchemeGroupVersion.WithKind("ReplicaSet"):                     true,
+	corev1.SchemeGroupVersion.WithKind("ReplicationController"):          true,
+	corev1.SchemeGroupVersion.WithKind("Pod"):                            true,
+	batchv1.SchemeGroupVersion.WithKind("Job"):                           true,
+	batchv1.SchemeGroupVersion.WithKind("CronJob"):                       true,
+	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"):          true,
+	autoscalingv1.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"): true,
+	autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"): true,
 }
 
 // newObject returns an empty object of a type that is audited, or nil.

@@ -33,10 +33,11 @@ func mixed() (s *cluster.Snapshot, others []runtime.Object) {
 		Containers:      []corev1.Container{{Name: "main", Image: "shop/web:1", ReadinessProbe: &corev1.Probe{PeriodSeconds: 1}}},
 	}
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}}, Spec: spec}
+	versions := map[string]string{"Deployment": "apps/v1", "ReplicaSet": "apps/v1", "Job": "batch/v1", "CronJob": "batch/v1", "Rollout": "argoproj.io/v1alpha1", "Database": "db.example.com/v1"}
 	meta := func(name string, owner ...string) metav1.ObjectMeta {
 		m := metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-of-" + name)}
 		if len(owner) > 0 {
-			m.OwnerReferences = []metav1.OwnerReference{{Kind: owner[0], Name: owner[1], UID: types.UID("uid-of-" + owner[1]), Controller: ptr.To(true)}}
+			m.OwnerReferences = []metav1.OwnerReference{{APIVersion: versions[owner[0]], Kind: owner[0], Name: owner[1], UID: types.UID("uid-of-" + owner[1]), Controller: ptr.To(true)}}
 		}
 		return m
 	}
@@ -272,7 +273,7 @@ root: do not
   Deployment shop/e in all.yaml: may run as root: main
   and 2 more
 
-one-node was not checked everywhere: manifests do not say where pods are
+one-node was not checked everywhere: manifests do not say where pods are, and which are ready
 
 note: mind the gap
 `

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/stowage-k8s/stowage/internal/report"
@@ -27,8 +28,17 @@ func WriteTable(w io.Writer, r *Report, wide bool) error {
 	for _, g := range groups {
 		writeGroup(&text, g, wide)
 	}
-	for _, u := range r.Unchecked {
-		fmt.Fprintf(&text, "\n%s was not checked everywhere: %s\n", u.Rule, u.Reason)
+	for i, u := range r.Unchecked {
+		if slices.ContainsFunc(r.Unchecked[:i], func(before Unchecked) bool { return before.Reason == u.Reason }) {
+			continue
+		}
+		rules, were := u.Rule, "was"
+		for _, later := range r.Unchecked[i+1:] {
+			if later.Reason == u.Reason {
+				rules, were = rules+", "+later.Rule, "were"
+			}
+		}
+		fmt.Fprintf(&text, "\n%s %s not checked everywhere: %s\n", rules, were, u.Reason)
 	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(&text, "\nnote: %s\n", note)
@@ -67,7 +77,23 @@ func byRule(findings []Finding) [][]Finding {
 	return groups
 }
 
+// writeGroup writes the findings of a rule, apart by what is to be done about them.
 func writeGroup(text *strings.Builder, group []Finding, wide bool) {
+	var fixes []string
+	alike := map[string][]Finding{}
+	for _, f := range group {
+		if alike[f.Fix] == nil {
+			fixes = append(fixes, f.Fix)
+		}
+		alike[f.Fix] = append(alike[f.Fix], f)
+	}
+	for _, fix := range fixes {
+		writeAlike(text, alike[fix], wide)
+	}
+}
+
+// writeAlike writes findings that have the same to be done about them.
+func writeAlike(text *strings.Builder, group []Finding, wide bool) {
 	fmt.Fprintf(text, "\n%s: %s\n", group[0].Rule, group[0].Fix)
 	for i, f := range group {
 		if i == mostObjects && !wide && len(group) > mostObjects+1 {

@@ -50,7 +50,9 @@ func newView(inventory *Inventory, recognizer preemptible.Recognizer) *View {
 	return v
 }
 
-func budgetName(b Budget) string { return objectName("PodDisruptionBudget", b.Namespace, b.Name) }
+const budgetKind = "PodDisruptionBudget"
+
+func budgetName(b Budget) string { return objectName(budgetKind, b.Namespace, b.Name) }
 
 // BudgetsOf returns the budgets that select the workload's pods.
 func (v *View) BudgetsOf(w *Workload) []Budget { return v.budgetsOf[w] }

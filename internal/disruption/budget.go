@@ -36,6 +36,16 @@ func (b *budget) key() types.NamespacedName {
 	return types.NamespacedName{Namespace: b.Namespace, Name: b.Name}
 }
 
+// SyncFailed says whether the disruption controller cannot count the budget's pods, so that
+// it allows nothing, and in the controller's words why.
+func SyncFailed(pdb *policyv1.PodDisruptionBudget) (message string, failed bool) {
+	c := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
+	if c == nil || c.Status == metav1.ConditionTrue || c.Reason != policyv1.SyncFailedReason {
+		return "", false
+	}
+	return c.Message, true
+}
+
 // current says whether the status was computed from the spec as it is.
 func (b *budget) current() bool { return b.Status.ObservedGeneration == b.Generation }
 
@@ -80,12 +90,12 @@ func (b *budget) keeps() (kept, needs bool) {
 
 // why says in words what the budget allows and what of it is used up.
 func (b *budget) why() string {
+	// First, since the status of a budget that could never be counted stays behind its spec.
+	if message, failed := SyncFailed(b.PodDisruptionBudget); failed {
+		return fmt.Sprintf("budget %s allows nothing, since the disruption controller cannot count its pods: %s", b.key(), message)
+	}
 	if !b.current() {
 		return fmt.Sprintf("budget %s was changed and the disruption controller has not counted anew: wait for it", b.key())
-	}
-	failed := meta.FindStatusCondition(b.Status.Conditions, policyv1.DisruptionAllowedCondition)
-	if failed != nil && failed.Reason == policyv1.SyncFailedReason {
-		return fmt.Sprintf("budget %s allows nothing, since the disruption controller cannot count its pods: %s", b.key(), failed.Message)
 	}
 	desired, err := b.desired()
 	if err != nil {

@@ -119,6 +119,13 @@ func TestMay(t *testing.T) {
 			want: keep(BudgetSpent, "budget default/web allows nothing, since the disruption controller cannot count its pods: found no controllers"),
 		},
 		{
+			name: "the controller has never counted the pods, and waiting for it is in vain", pod: pod("web-1"),
+			budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), statusAllows(0), stale, func(b *policyv1.PodDisruptionBudget) {
+				b.Status.Conditions = []metav1.Condition{{Type: policyv1.DisruptionAllowedCondition, Status: metav1.ConditionFalse, Reason: policyv1.SyncFailedReason, Message: "found no controllers"}}
+			})},
+			want: keep(StaleStatus, "budget default/web allows nothing, since the disruption controller cannot count its pods: found no controllers"),
+		},
+		{
 			name: "the percentage cannot be read", budgets: budgets{pdb("web", 2, 2, maxUnavailable("x", 1))}, pod: pod("web-1"),
 			want: keep(BudgetSpent, `budget default/web allows nothing, since it cannot be read: invalid value for IntOrString: invalid type: string is not a percentage`),
 		},

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -38,8 +37,7 @@ func WaitObserved(ctx context.Context, client kubernetes.Interface, namespace st
 			pdb := &list.Items[i]
 			budgets = append(budgets, pdb)
 			// One that cannot be counted allows nothing, and stays behind.
-			failed := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
-			if pdb.Status.ObservedGeneration != pdb.Generation && (failed == nil || failed.Reason != policyv1.SyncFailedReason) {
+			if _, failed := SyncFailed(pdb); pdb.Status.ObservedGeneration != pdb.Generation && !failed {
 				behind = append(behind, klog.KObj(pdb).String())
 			}
 		}

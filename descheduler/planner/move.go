@@ -154,17 +154,21 @@ func (s *session) settle(a *attempt, p strategy.Proposal, replacement *corev1.Po
 	return strategy.Outcome{}, nil
 }
 
-// gain returns the least gain over the nodes, or why there is none. The node that the
-// pod is on says most about a refusal, so it is named before others.
+// gain returns the least gain over the nodes, or why there is none. On a node that is on its
+// way out there is none, whatever the objective. The node that the pod is on says most
+// about a refusal, so it is named before others.
 func (s *session) gain(p strategy.Proposal, possible []string) (float64, strategy.Outcome) {
-	least, worse := 0.0, ""
+	least, worse, why := 0.0, "", ""
 	for i, node := range possible {
-		gain := p.Objective.Gain(s.state, p.Pod, node)
+		gain, noGain := p.Objective.Gain(s.state, p.Pod, node), "is no better"
+		if n := s.state.Node(node); n != nil && cluster.NodeLeaving(n.Node) != "" {
+			gain, noGain = 0, cluster.NodeLeaving(n.Node)
+		}
 		if i == 0 || gain < least {
 			least = gain
 		}
 		if gain <= 0 && (worse == "" || node == p.Pod.Spec.NodeName) {
-			worse = node
+			worse, why = node, noGain
 		}
 	}
 	would := "would"
@@ -177,7 +181,7 @@ func (s *session) gain(p strategy.Proposal, possible []string) (float64, strateg
 	case worse == p.Pod.Spec.NodeName:
 		return 0, strategy.Outcome{Rule: strategy.WouldReturn, Reason: fmt.Sprintf("scheduler %s %s put its replacement on the same node", p.Pod.Spec.SchedulerName, would)}
 	}
-	return 0, strategy.Outcome{Rule: strategy.NoImprovement, Reason: fmt.Sprintf("scheduler %s %s choose node %s, which is no better", p.Pod.Spec.SchedulerName, would, worse)}
+	return 0, strategy.Outcome{Rule: strategy.NoImprovement, Reason: fmt.Sprintf("scheduler %s %s choose node %s, which %s", p.Pod.Spec.SchedulerName, would, worse, why)}
 }
 
 // note adds the move to the attempt.

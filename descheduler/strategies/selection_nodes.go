@@ -9,10 +9,11 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // eligibleNodes knows the nodes that pods could be on by what the nodes are: labels,
-// taints and cordons, not what is on them.
+// taints and cordons, and whether they stay, not what is on them.
 type eligibleNodes struct {
 	state *strategy.State
 	of    map[string][]*strategy.Node // by the pods' nodeSignature
@@ -67,7 +68,7 @@ func nodeAffinityOf(pod *corev1.Pod) *corev1.NodeAffinity {
 var cordon = corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}
 
 func nodeEligible(pod *corev1.Pod, affinity nodeaffinity.RequiredNodeAffinity, node *corev1.Node) bool {
-	if node.Spec.Unschedulable && !tolerates(pod.Spec.Tolerations, &cordon) || !toleratesHardTaints(pod.Spec.Tolerations, node) {
+	if cluster.NodeLeaving(node) != "" || node.Spec.Unschedulable && !tolerates(pod.Spec.Tolerations, &cordon) || !toleratesHardTaints(pod.Spec.Tolerations, node) {
 		return false
 	}
 	matches, err := affinity.Match(node)

@@ -159,9 +159,12 @@ func utilizationNodes(state *strategy.State, scale *utilizationScale) (known []u
 	return known, unknown
 }
 
-// utilizationReady says whether the kubelet answers and the network is there. A node that
-// says nothing about itself counts as ready.
+// utilizationReady says whether the kubelet answers, the network is there, and the node is
+// to stay. A node that says nothing about itself counts as ready.
 func utilizationReady(node *strategy.Node) bool {
+	if cluster.NodeLeaving(node.Node) != "" {
+		return false
+	}
 	for _, c := range node.Status.Conditions {
 		if c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue || c.Type == corev1.NodeNetworkUnavailable && c.Status == corev1.ConditionTrue {
 			return false

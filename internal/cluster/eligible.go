@@ -9,11 +9,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// eligible says whether the pod could be on the node if the node were empty: by
+// eligible says whether the pod could be on the node if the node were empty and stayed: by
 // taints, node selector, required node affinity and size. What depends on other
 // pods (affinity between pods, spread, host ports) and volumes is left out.
 func eligible(pod *corev1.Pod, requests Amounts, node *corev1.Node, allocatable Amounts) bool {
-	if node.Spec.Unschedulable || !requests.fits(allocatable) {
+	if node.Spec.Unschedulable || NodeLeaving(node) != "" || !requests.fits(allocatable) {
 		return false
 	}
 	_, untolerated := v1helper.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, pod.Spec.Tolerations, func(taint *corev1.Taint) bool {

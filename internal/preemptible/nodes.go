@@ -5,9 +5,10 @@ package preemptible
 
 import (
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // NodeLabel is a label of a node, with the values that count.
@@ -39,13 +40,7 @@ func Known() Recognizer {
 			{Key: "scheduling.cast.ai/spot", Values: []string{"true"}},
 			{Key: "node.kubernetes.io/lifecycle", Values: []string{"spot"}},
 		},
-		Notices: []string{
-			"aws-node-termination-handler/*",
-			"cloud.google.com/impending-node-termination",
-			"ToBeDeletedByClusterAutoscaler",
-			"karpenter.sh/disrupted",
-			"node.kubernetes.io/out-of-service",
-		},
+		Notices: cluster.RemovalTaints(),
 	}
 }
 
@@ -59,10 +54,5 @@ func (r Recognizer) Preemptible(node *corev1.Node) bool {
 
 // Notified says whether a taint says that the node will soon be gone.
 func (r Recognizer) Notified(node *corev1.Node) bool {
-	return slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
-		return slices.ContainsFunc(r.Notices, func(notice string) bool {
-			prefix, isPrefix := strings.CutSuffix(notice, "*")
-			return notice == taint.Key || isPrefix && strings.HasPrefix(taint.Key, prefix)
-		})
-	})
+	return cluster.TaintedBy(node, r.Notices) != ""
 }

@@ -62,6 +62,7 @@ func TestKnowsNotices(t *testing.T) {
 		"ToBeDeletedByClusterAutoscaler":                    true,
 		"DeletionCandidateOfClusterAutoscaler":              false,
 		"karpenter.sh/disrupted":                            true,
+		"karpenter.sh/disruption":                           true,
 		"karpenter.sh/disrupted-not":                        false,
 		"node.kubernetes.io/out-of-service":                 true,
 		"node.kubernetes.io/unschedulable":                  false,

@@ -27,7 +27,7 @@ func preemptibleNodesDefaults() *config.PreemptibleNodesArgs {
 		},
 		TerminationNotices: []string{
 			"aws-node-termination-handler/*", "cloud.google.com/impending-node-termination", "ToBeDeletedByClusterAutoscaler",
-			"karpenter.sh/disrupted", "node.kubernetes.io/out-of-service",
+			"karpenter.sh/disrupted", "karpenter.sh/disruption", "node.kubernetes.io/out-of-service",
 		},
 		Default:     config.PreemptiblePolicy{Preemptible: config.PreemptibleAllow},
 		Enforcement: config.Soft,

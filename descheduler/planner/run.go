@@ -111,8 +111,8 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 		return refuse(strategy.NotEvictable, reason)
 	}
 	if workload := r.state.Workload(pod); workload != nil && cluster.Holds(pod) {
-		if workload.Rollout != "" {
-			return refuse(strategy.Rollout, fmt.Sprintf("%s: %s", workload, workload.Rollout))
+		if reason := workload.Keeps(pod); reason != "" {
+			return refuse(strategy.Rollout, fmt.Sprintf("%s: %s", workload, reason))
 		}
 		if memory := r.planner.opts.Memory; memory != nil {
 			if until, resting := memory.Resting(workload, r.now); resting {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -21,6 +22,22 @@ type Workload struct {
 	// Rollout says what is under way and should be waited for; empty where nothing is.
 	// A workload that is unhealthy and stays as it is has nothing under way.
 	Rollout string
+	// Irreplaceable says why a pod of it that goes would not be replaced now; empty where
+	// it would be.
+	Irreplaceable string
+}
+
+// Keeps says why a pod of the workload has to stay for now: nothing would replace it, or
+// something is under way. What is under way does not keep a pod whose containers fail
+// again and again: nothing is lost with it, and its like is what rollouts get stuck on.
+func (w *Workload) Keeps(pod *corev1.Pod) string {
+	switch {
+	case w.Irreplaceable != "":
+		return w.Irreplaceable
+	case fails(pod):
+		return ""
+	}
+	return w.Rollout
 }
 
 func (w *Workload) String() string { return fmt.Sprintf("%s %s/%s", w.Kind, w.Namespace, w.Name) }
@@ -29,6 +46,8 @@ func (w *Workload) String() string { return fmt.Sprintf("%s %s/%s", w.Kind, w.Na
 type Owners struct {
 	workloads map[types.UID]*Workload // by the UID of the pods' direct controller
 	strangers sync.Map                // stranger → *Workload
+	// short are those that have fewer replicas than they ask for, for want of a quota's room.
+	short []*Workload
 }
 
 // stranger is a direct controller of pods that the snapshot does not have: a
@@ -46,16 +65,28 @@ func NewOwners(s *Snapshot) *Owners {
 		o.add("StatefulSet", set, replicas(set.Spec.Replicas), statefulSetRollout(set))
 	}
 	for _, controller := range s.ReplicationControllers {
-		o.add("ReplicationController", controller, replicas(controller.Spec.Replicas), replicationControllerRollout(controller))
+		w := o.add("ReplicationController", controller, replicas(controller.Spec.Replicas), replicationControllerRollout(controller))
+		o.refused(w, replicationControllerRefusal(controller))
 	}
 	for _, job := range s.Jobs {
 		o.add("Job", job, jobDesired(job), beingDeleted(job))
 	}
+	contend(o.short)
 	return o
 }
 
-func (o *Owners) add(kind string, object metav1.Object, desired int, rollout string) {
-	o.workloads[object.GetUID()] = newWorkload(kind, object, desired, rollout)
+func (o *Owners) add(kind string, object metav1.Object, desired int, rollout string) *Workload {
+	w := newWorkload(kind, object, desired, rollout)
+	o.workloads[object.GetUID()] = w
+	return w
+}
+
+// refused notes that no pods can be created for a workload, if that is so.
+func (o *Owners) refused(w *Workload, r refusal) {
+	w.Irreplaceable = r.irreplaceable()
+	if r.byQuota() {
+		o.short = append(o.short, w)
+	}
 }
 
 func newWorkload(kind string, object metav1.Object, desired int, rollout string) *Workload {
@@ -67,13 +98,15 @@ func newWorkload(kind string, object metav1.Object, desired int, rollout string)
 func (o *Owners) addReplicaSets(s *Snapshot) {
 	tops := make(map[types.UID]*Workload, len(s.Deployments))
 	for _, deployment := range s.Deployments {
-		tops[deployment.UID] = newWorkload("Deployment", deployment, replicas(deployment.Spec.Replicas), deploymentRollout(deployment))
+		w := newWorkload("Deployment", deployment, replicas(deployment.Spec.Replicas), deploymentRollout(deployment))
+		o.refused(w, deploymentRefusal(deployment))
+		tops[deployment.UID] = w
 	}
 	others := map[types.UID][]*appsv1.ReplicaSet{}
 	for _, set := range s.ReplicaSets {
 		top := metav1.GetControllerOfNoCopy(set)
 		if top == nil {
-			o.add("ReplicaSet", set, replicas(set.Spec.Replicas), replicaSetRollout(set))
+			o.refused(o.add("ReplicaSet", set, replicas(set.Spec.Replicas), replicaSetRollout(set)), replicaSetRefusal(set))
 			continue
 		}
 		w, known := tops[top.UID]
@@ -91,6 +124,9 @@ func (o *Owners) addReplicaSets(s *Snapshot) {
 			tops[uid].Desired += replicas(set.Spec.Replicas)
 		}
 		tops[uid].Rollout = replicaSetsRollout(sets)
+		if i := slices.IndexFunc(sets, func(set *appsv1.ReplicaSet) bool { return replicaSetRefusal(set).refused }); i >= 0 {
+			o.refused(tops[uid], replicaSetRefusal(sets[i]))
+		}
 	}
 }
 

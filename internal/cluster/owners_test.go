@@ -136,6 +136,7 @@ func TestRollout(t *testing.T) {
 	partition := appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: ptr.To(int32(2))}}
 	onDelete := appsv1.StatefulSetUpdateStrategy{Type: appsv1.OnDeleteStatefulSetStrategyType}
 	spec := appsv1.DeploymentSpec{Replicas: three}
+	shortByQuota := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: "True", Reason: "FailedCreate", Message: exceededQuota}
 	tests := []struct{ name, got, want string }{
 		{"a Deployment that is settled", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3, Conditions: progressing("True", "NewReplicaSetAvailable")}), ""},
 		{"a settled Deployment whose pods are broken", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, Conditions: progressing("True", "NewReplicaSetAvailable")}), ""},
@@ -144,11 +145,14 @@ func TestRollout(t *testing.T) {
 		{"a Deployment with a new spec", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3}), "its controller has not seen its newest spec yet"},
 		{"old replicas beside all new ones", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3}), "being rolled out: 1 old replicas left, 3 of 3 updated"},
 		{"few new replicas", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 1}), "being rolled out: 2 old replicas left, 1 of 3 updated"},
-		{"a rollout past its deadline", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, Conditions: progressing("False", "ProgressDeadlineExceeded")}), "its rollout has stalled: 3 old replicas left, 1 of 3 updated"},
+		{"a rollout past its deadline", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, Conditions: progressing("False", "ProgressDeadlineExceeded")}), ""},
 		{"new replicas that are not available yet", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 2, Conditions: progressing("True", "ReplicaSetUpdated")}), "being rolled out: 2 of 3 replicas available"},
 		{"a Deployment paused between", deployment(appsv1.DeploymentSpec{Replicas: three, Paused: true}, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1}), "paused in mid-rollout: 1 of 3 replicas updated"},
 		{"a Deployment paused when settled", deployment(appsv1.DeploymentSpec{Replicas: three, Paused: true}, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3}), ""},
 		{"a Deployment that grows", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}), "being scaled: 1 of 3 replicas there"},
+		{"a Deployment that a quota keeps from growing, though its rollout was over long ago", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1, Conditions: append(progressing("True", "NewReplicaSetAvailable"), shortByQuota)}), ""},
+		{"a Deployment that shrinks beside a quota without room", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 5, UpdatedReplicas: 5, Conditions: []appsv1.DeploymentCondition{shortByQuota}}), "being scaled: 5 of 3 replicas there"},
+		{"a rollout that a quota holds up, within its deadline", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 0, Conditions: append(progressing("True", "ReplicaSetUpdated"), shortByQuota)}), "being rolled out: 3 old replicas left, 0 of 3 updated"},
 		{"a Deployment that shrinks", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 5, UpdatedReplicas: 5}), "being scaled: 5 of 3 replicas there"},
 		{
 			"a Deployment that is deleted",
@@ -171,6 +175,96 @@ func TestRollout(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.got != tt.want {
 				t.Errorf("got %q, want %q", tt.got, tt.want)
+			}
+		})
+	}
+}
+
+// exceededQuota is what the API server says.
+const exceededQuota = `pods "web-1-x" is forbidden: exceeded quota: team, requested: cpu=1, used: cpu=4, limited: cpu=4`
+
+func TestIrreplaceable(t *testing.T) {
+	const forbidden = `pods "web-1-x" is forbidden: violates PodSecurity "restricted:latest"`
+	failure := func(message string) []appsv1.DeploymentCondition {
+		return []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: "True", Reason: "FailedCreate", Message: message}}
+	}
+	deployment := func(namespace, name string, conditions ...appsv1.DeploymentCondition) *appsv1.Deployment {
+		d := &appsv1.Deployment{ObjectMeta: meta("Deployment", name), Spec: appsv1.DeploymentSpec{Replicas: ptr.To(int32(6))}}
+		d.Namespace, d.Status = namespace, appsv1.DeploymentStatus{Replicas: 4, UpdatedReplicas: 4, Conditions: conditions}
+		return d
+	}
+	set := func(name, message string, owners ...metav1.OwnerReference) *appsv1.ReplicaSet {
+		s := &appsv1.ReplicaSet{ObjectMeta: meta("ReplicaSet", name, owners...), Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To(int32(6))}}
+		s.Status = appsv1.ReplicaSetStatus{Replicas: 4, Conditions: []appsv1.ReplicaSetCondition{{Type: appsv1.ReplicaSetReplicaFailure, Status: "True", Reason: "FailedCreate", Message: message}}}
+		return s
+	}
+	tests := []struct {
+		name          string
+		snapshot      *Snapshot
+		of            metav1.OwnerReference
+		rollout, want string
+	}{
+		{name: "a quota without room for more replicas gives a pod's room back to its replacement", snapshot: &Snapshot{
+			Deployments: []*appsv1.Deployment{deployment("default", "web", failure(exceededQuota)...)}, ReplicaSets: []*appsv1.ReplicaSet{set("web-1", exceededQuota, owned("Deployment", "web"))},
+		}, of: owned("ReplicaSet", "web-1")},
+		{name: "of two workloads that wait for a quota's room either could take it", snapshot: &Snapshot{
+			Deployments: []*appsv1.Deployment{deployment("default", "web", failure(exceededQuota)...)},
+			ReplicaSets: []*appsv1.ReplicaSet{set("web-1", exceededQuota, owned("Deployment", "web")), set("alone", exceededQuota)},
+		}, of: owned("ReplicaSet", "web-1"), want: "a quota has no room for all of its replicas, and ReplicaSet default/alone waits for that room too"},
+		{name: "a workload of another namespace has another quota", snapshot: &Snapshot{
+			Deployments: []*appsv1.Deployment{deployment("other", "web", failure(exceededQuota)...)}, ReplicaSets: []*appsv1.ReplicaSet{set("alone", exceededQuota)},
+		}, of: owned("ReplicaSet", "alone")},
+		{name: "a Deployment whose pods are not let in any more", snapshot: &Snapshot{
+			Deployments: []*appsv1.Deployment{deployment("default", "web", failure(forbidden)...)}, ReplicaSets: []*appsv1.ReplicaSet{set("web-1", forbidden, owned("Deployment", "web"))},
+		}, of: owned("ReplicaSet", "web-1"), rollout: "being scaled: 4 of 6 replicas there", want: "no pod can be created for it: " + forbidden},
+		{name: "a ReplicaSet whose pods are not let in any more", snapshot: &Snapshot{ReplicaSets: []*appsv1.ReplicaSet{set("alone", forbidden)}},
+			of: owned("ReplicaSet", "alone"), rollout: "being scaled: 4 of 6 replicas there", want: "no pod can be created for it: " + forbidden},
+		{name: "an operator's ReplicaSet whose pods are not let in any more", snapshot: &Snapshot{ReplicaSets: []*appsv1.ReplicaSet{set("canary-1", forbidden, owned("Rollout", "canary"))}},
+			of: owned("ReplicaSet", "canary-1"), rollout: "being scaled: 4 of 6 replicas there", want: "no pod can be created for it: " + forbidden},
+		{name: "a ReplicationController whose pods are not let in any more", snapshot: &Snapshot{ReplicationControllers: []*corev1.ReplicationController{{
+			ObjectMeta: meta("ReplicationController", "old"), Spec: corev1.ReplicationControllerSpec{Replicas: ptr.To(int32(2))},
+			Status: corev1.ReplicationControllerStatus{Replicas: 2, Conditions: []corev1.ReplicationControllerCondition{{Type: corev1.ReplicationControllerReplicaFailure, Status: "True", Reason: "FailedCreate", Message: forbidden}}},
+		}}}, of: owned("ReplicationController", "old"), want: "no pod can be created for it: " + forbidden},
+		{name: "pods that cannot be deleted say nothing of new ones", snapshot: &Snapshot{Deployments: []*appsv1.Deployment{
+			deployment("default", "web", appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: "True", Reason: "FailedDelete", Message: forbidden}),
+		}, ReplicaSets: []*appsv1.ReplicaSet{set("web-1", "", owned("Deployment", "web"))}}, of: owned("ReplicaSet", "web-1"), rollout: "being scaled: 4 of 6 replicas there"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := NewOwners(tt.snapshot).Of(podOf("a", tt.of))
+			if diff := cmp.Diff([]string{tt.rollout, tt.want}, []string{w.Rollout, w.Irreplaceable}); diff != "" {
+				t.Errorf("rollout and why irreplaceable (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestKeeps(t *testing.T) {
+	waiting := func(reason string) *corev1.Pod {
+		pod := podOf("a")
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{RestartCount: 120, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}
+		return pod
+	}
+	inInit := podOf("a")
+	inInit.Status.InitContainerStatuses = waiting("CrashLoopBackOff").Status.ContainerStatuses
+	rolling := Workload{Rollout: "being rolled out"}
+	for _, tt := range []struct {
+		name     string
+		workload Workload
+		pod      *corev1.Pod
+		want     string
+	}{
+		{"nothing is under way", Workload{}, podOf("a"), ""},
+		{"what is under way is waited for", rolling, podOf("a"), "being rolled out"},
+		{"a pod that is about to start is what a rollout waits for", rolling, waiting("ContainerCreating"), "being rolled out"},
+		{"a pod that crashes again and again is not", rolling, waiting("CrashLoopBackOff"), ""},
+		{"nor is one whose init container does", rolling, inInit, ""},
+		{"nor is one whose image cannot be pulled", rolling, waiting("ImagePullBackOff"), ""},
+		{"one that nothing would replace stays, broken or not", Workload{Rollout: "being scaled", Irreplaceable: "no pod can be created for it"}, waiting("CrashLoopBackOff"), "no pod can be created for it"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.workload.Keeps(tt.pod); got != tt.want {
+				t.Errorf("kept for %q, want %q", got, tt.want)
 			}
 		})
 	}

@@ -10,7 +10,9 @@ import (
 
 // What is under way with a workload, in a phrase; empty where nothing is. Pods that
 // are not ready are no rollout by themselves: a workload that is broken and stays
-// so would be waited for in vain.
+// so would be waited for in vain, and so would a rollout that has passed its deadline,
+// and replicas for which a quota has no room. A rollout that is paused waits for
+// somebody who looks at it, and is waited for.
 
 func deploymentRollout(d *appsv1.Deployment) string {
 	if phrase := firstSteps(d, d.Status.ObservedGeneration); phrase != "" {
@@ -22,11 +24,11 @@ func deploymentRollout(d *appsv1.Deployment) string {
 	case old > 0 && d.Spec.Paused:
 		return fmt.Sprintf("paused in mid-rollout: %d of %d replicas updated", status.UpdatedReplicas, desired)
 	case old > 0 && progress(d) == stalled:
-		return fmt.Sprintf("its rollout has stalled: %d old replicas left, %d of %d updated", old, status.UpdatedReplicas, desired)
+		return ""
 	case old > 0:
 		return fmt.Sprintf("being rolled out: %d old replicas left, %d of %d updated", old, status.UpdatedReplicas, desired)
 	case int(status.Replicas) != desired:
-		return scaled(status.Replicas, desired)
+		return scaled(status.Replicas, desired, deploymentRefusal(d))
 	case progress(d) == underWay && int(status.AvailableReplicas) < desired:
 		return fmt.Sprintf("being rolled out: %d of %d replicas available", status.AvailableReplicas, desired)
 	}
@@ -74,7 +76,7 @@ func statefulSetRollout(s *appsv1.StatefulSet) string {
 	case moves && int(status.UpdatedReplicas) < updating:
 		return fmt.Sprintf("being rolled out: %d of %d replicas updated", status.UpdatedReplicas, updating)
 	case int(status.Replicas) != desired:
-		return scaled(status.Replicas, desired)
+		return scaled(status.Replicas, desired, refusal{})
 	case moves && partition == 0 && int(status.ReadyReplicas) < desired:
 		return fmt.Sprintf("being rolled out: %d of %d replicas ready", status.ReadyReplicas, desired)
 	}
@@ -85,10 +87,7 @@ func replicaSetRollout(s *appsv1.ReplicaSet) string {
 	if phrase := firstSteps(s, s.Status.ObservedGeneration); phrase != "" {
 		return phrase
 	}
-	if desired := replicas(s.Spec.Replicas); int(s.Status.Replicas) != desired {
-		return scaled(s.Status.Replicas, desired)
-	}
-	return ""
+	return scaled(s.Status.Replicas, replicas(s.Spec.Replicas), replicaSetRefusal(s))
 }
 
 // replicaSetsRollout is of a controller that is known by its ReplicaSets alone: more
@@ -113,10 +112,7 @@ func replicationControllerRollout(c *corev1.ReplicationController) string {
 	if phrase := firstSteps(c, c.Status.ObservedGeneration); phrase != "" {
 		return phrase
 	}
-	if desired := replicas(c.Spec.Replicas); int(c.Status.Replicas) != desired {
-		return scaled(c.Status.Replicas, desired)
-	}
-	return ""
+	return scaled(c.Status.Replicas, replicas(c.Spec.Replicas), replicationControllerRefusal(c))
 }
 
 // firstSteps is what has to happen before a status says anything.
@@ -137,6 +133,11 @@ func beingDeleted(object metav1.Object) string {
 	return ""
 }
 
-func scaled(from int32, to int) string {
+// scaled is what is under way between the replicas that are there and those that are to
+// be. Those for which a quota has no room are not under way.
+func scaled(from int32, to int, refused refusal) string {
+	if int(from) == to || int(from) < to && refused.byQuota() {
+		return ""
+	}
 	return fmt.Sprintf("being scaled: %d of %d replicas there", from, to)
 }

@@ -71,6 +71,12 @@ func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *clu
 		}
 		f.protect(c)
 	}
+	if args.Protects(policy.PodsMarkedDoNotDisrupt) {
+		f.protect(newMarkCheck(now))
+	}
+	if args.Protects(policy.PodsOfGangs) {
+		f.protect(newGangCheck(picture.Pods))
+	}
 	if args.Protects(policy.PodsWithLocalStorage) {
 		f.protect(hasLocalStorage)
 	}

@@ -23,7 +23,9 @@ func TestProtectionsOnAndOff(t *testing.T) {
 		name string
 		args *args
 		pod  *corev1.Pod
-		want string
+		// others are in the picture too.
+		others []*corev1.Pod
+		want   string
 	}{
 		{name: "a ReplicaSet's pod is evictable", pod: newPod()},
 		{name: "a Job's pod is evictable", pod: newPod(controlled("Job", "sum"))},
@@ -85,6 +87,17 @@ func TestProtectionsOnAndOff(t *testing.T) {
 		{name: "a pod that has not started goes by default", pod: newPod(unstarted)},
 		{name: "a pod that has not started is too young", args: &args{MinPodAge: &metav1.Duration{}}, pod: newPod(unstarted), want: "it has not started, and so is younger than minPodAge"},
 
+		{name: "a pod that autoscalers are asked to leave is kept, whichever asks", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "true")), want: `it is not to be disrupted (annotation karpenter.sh/do-not-disrupt: "true")`},
+		{name: "a pod that is not safe to evict is kept", pod: newPod(annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")), want: `it is not to be disrupted (annotation cluster-autoscaler.kubernetes.io/safe-to-evict: "false")`},
+		{name: "a pod that is to be left for a while is kept for that while", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "2h")), want: `it is not to be disrupted (annotation karpenter.sh/do-not-disrupt: "2h")`},
+		{name: "a pod that was to be left for a while goes when that is over", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "30m"))},
+		{name: "a pod that autoscalers are asked to leave goes if the protection is off", args: disabled(policy.PodsMarkedDoNotDisrupt), pod: newPod(annotated("karpenter.sh/do-not-disrupt", "true"))},
+		{name: "a failed pod goes whatever autoscalers were asked", pod: newPod(phase(corev1.PodFailed), annotated("karpenter.sh/do-not-disrupt", "true"))},
+
+		{name: "a pod of a gang is kept", pod: newPod(grouped), others: []*corev1.Pod{newPod(named("web-2"), grouped), newPod(named("web-3"), grouped)}, want: "it is one of the 3 pods of scheduling group default/ring, which work as one"},
+		{name: "a pod that is alone in its gang goes", pod: newPod(grouped), others: []*corev1.Pod{newPod(named("web-2"))}},
+		{name: "a pod of a gang goes if the protection is off", args: disabled(policy.PodsOfGangs), pod: newPod(grouped), others: []*corev1.Pod{newPod(named("web-2"), grouped)}},
+
 		{name: "a mirror pod is kept", pod: newPod(annotated(corev1.MirrorPodAnnotationKey, "x")), want: "it is a mirror pod: its node runs it by itself"},
 		{name: "a static pod is kept", pod: newPod(annotated(sourceAnnotation, "file")), want: "it is a static pod: its node runs it by itself"},
 		{name: "a pod from the API server goes", pod: newPod(annotated(sourceAnnotation, "api"))},
@@ -95,7 +108,7 @@ func TestProtectionsOnAndOff(t *testing.T) {
 			if tt.args == nil {
 				tt.args = &args{}
 			}
-			if got := newFilter(t, tt.args, newPicture(tt.pod)).Check(tt.pod); got != tt.want {
+			if got := newFilter(t, tt.args, newPicture(append(tt.others, tt.pod)...)).Check(tt.pod); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

@@ -85,6 +85,10 @@ func resourceClaim(pod *corev1.Pod) {
 	pod.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu"}}
 }
 
+func grouped(pod *corev1.Pod) {
+	pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To("ring")}
+}
+
 var (
 	emptyDir = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
 	hostPath = corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{}}

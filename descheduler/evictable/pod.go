@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // sourceAnnotation is where the kubelet says what it has a pod from.
@@ -55,6 +57,27 @@ func wantsNoEviction(pod *corev1.Pod) string {
 		return "its annotation " + NoEvictionAnnotation + " holds, for noEvictionPolicy is Mandatory"
 	}
 	return ""
+}
+
+// newMarkCheck protects pods that somebody has marked for every disruptor.
+func newMarkCheck(now time.Time) check {
+	return func(pod *corev1.Pod) string {
+		if mark, marked := cluster.DoNotDisrupt(pod, now); marked {
+			return "it is not to be disrupted (annotation " + mark.String() + ")"
+		}
+		return ""
+	}
+}
+
+// newGangCheck protects pods of gangs: to take one is to stop the others.
+func newGangCheck(pods []*corev1.Pod) check {
+	gangs := cluster.NewGangs(pods)
+	return func(pod *corev1.Pod) string {
+		if gang, is := gangs.Of(pod); is {
+			return fmt.Sprintf("it is one of the %d pods of %s, which work as one", gangs[gang], gang)
+		}
+		return ""
+	}
 }
 
 func newBareCheck(protectFailed bool) check {

@@ -81,6 +81,8 @@ func (r reference) protected(pod *corev1.Pod) bool {
 		!controlled && (protects(policy.FailedBarePods) || pod.Status.Phase != corev1.PodFailed) ||
 		protects(policy.DaemonSetPods) && daemons ||
 		protects(policy.SystemCriticalPods) && pod.Spec.Priority != nil && *pod.Spec.Priority >= limit ||
+		protects(policy.PodsMarkedDoNotDisrupt) && running(pod) && r.marked(pod) ||
+		protects(policy.PodsOfGangs) && running(pod) && r.inGang(pod) ||
 		protects(policy.PodsWithLocalStorage) && local ||
 		protects(policy.PodsWithPVC) && slices.ContainsFunc(pod.Spec.Volumes, r.claimProtected) ||
 		protects(policy.PodsWithoutPDB) && !r.covered(pod) ||
@@ -137,6 +139,22 @@ func (r reference) tooFew(pod *corev1.Pod) bool {
 	return replicas < int(r.args.MinReplicas)
 }
 
+func running(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodRunning }
+
+func (r reference) marked(pod *corev1.Pod) bool {
+	mark := pod.Annotations["karpenter.sh/do-not-disrupt"]
+	start := pod.Status.StartTime
+	return pod.Annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false" || mark == "true" ||
+		mark == "5m" && (start == nil || start.Add(5*time.Minute).After(now))
+}
+
+func (r reference) inGang(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(r.picture.Pods, func(other *corev1.Pod) bool {
+		return other.Name != pod.Name && other.Namespace == pod.Namespace && running(other) &&
+			pod.Spec.SchedulingGroup != nil && other.Spec.SchedulingGroup != nil
+	})
+}
+
 func (r reference) tooYoung(pod *corev1.Pod) bool {
 	start := pod.Status.StartTime
 	return r.args.MinPodAge != nil && (start == nil || start.Add(r.args.MinPodAge.Duration).After(now))
@@ -151,7 +169,9 @@ func drawPod(t *rapid.T) *corev1.Pod {
 		inNamespace("other"), labelled("app", "lonely"), labelled("tier", "front"), terminating, unstarted, started(30 * time.Second), resourceClaim,
 		phase(corev1.PodFailed), priority(5), priority(2_000_000_000), volume("cache", emptyDir), volume("logs", hostPath),
 		annotated(corev1.MirrorPodAnnotationKey, ""), annotated(EvictAnnotation, "true"), annotated(EvictAnnotation, "false"), annotated(EvictAnnotation, ""),
-		annotated(NoEvictionAnnotation, "true"), annotated(NoEvictionAnnotation, "false"), claiming("fast"), claiming("slow"), claiming("missing"),
+		annotated(NoEvictionAnnotation, "true"), annotated(NoEvictionAnnotation, "false"), claiming("fast"), claiming("slow"), claiming("missing"), grouped,
+		annotated("karpenter.sh/do-not-disrupt", "true"), annotated("karpenter.sh/do-not-disrupt", "5m"), annotated("karpenter.sh/do-not-disrupt", "yes"),
+		annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
 	}
 	for range drawOf(t, 0, 1, 1, 2, 3) {
 		drawOf(t, changes...)(pod)
@@ -171,7 +191,7 @@ func drawSelector(t *rapid.T) *metav1.LabelSelector {
 
 func drawArgs(t *rapid.T) *args {
 	a := &args{NoEvictionPolicy: drawOf(t, policy.PreferredNoEviction, policy.MandatoryNoEviction)}
-	for _, p := range []policy.PodProtection{policy.PodsWithLocalStorage, policy.DaemonSetPods, policy.SystemCriticalPods, policy.FailedBarePods} {
+	for _, p := range []policy.PodProtection{policy.PodsWithLocalStorage, policy.DaemonSetPods, policy.SystemCriticalPods, policy.FailedBarePods, policy.PodsMarkedDoNotDisrupt, policy.PodsOfGangs} {
 		if rapid.Bool().Draw(t, string(p)) {
 			a.PodProtections.DefaultDisabled = append(a.PodProtections.DefaultDisabled, p)
 		}

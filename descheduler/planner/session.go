@@ -39,6 +39,11 @@ func (s *session) Evictable(pod *corev1.Pod) bool {
 	return false
 }
 
+// Refuse implements strategy.Session.
+func (s *session) Refuse(pod *corev1.Pod, reason string) {
+	s.refuse(pod, strategy.Outcome{Rule: strategy.NotEvictable, Reason: reason})
+}
+
 func (s *session) refuse(pod *corev1.Pod, outcome strategy.Outcome) {
 	s.refused.add(plan.Refusal{
 		Pod: nameOf(s.state, pod), Node: pod.Spec.NodeName, Profile: s.profile, Strategy: s.strategy,

@@ -52,7 +52,7 @@ func TestBadEvictorArguments(t *testing.T) {
 			`.podProtections.extraEnabled[0]: Invalid value: "DaemonSetPods": does not belong here, for it is on by default; supported are PodsWithPVC, PodsWithoutPDB, PodsWithResourceClaims`,
 			`.podProtections.extraEnabled[1]: Unsupported value: "PodsWithPvc": supported values: "PodsWithPVC", "PodsWithoutPDB", "PodsWithResourceClaims"`,
 			`.podProtections.extraEnabled[3]: Duplicate value: "PodsWithPVC"`,
-			`.podProtections.defaultDisabled[0]: Invalid value: "PodsWithPVC": does not belong here, for it is off by default; supported are PodsWithLocalStorage, DaemonSetPods, SystemCriticalPods, FailedBarePods`),
+			`.podProtections.defaultDisabled[0]: Invalid value: "PodsWithPVC": does not belong here, for it is off by default; supported are PodsWithLocalStorage, DaemonSetPods, SystemCriticalPods, FailedBarePods, PodsMarkedDoNotDisrupt, PodsOfGangs`),
 		badEvictor("old and new ways at once", "{ignorePvcPods: true, evictDaemonSetPods: false, podProtections: {extraEnabled: [PodsWithoutPDB]}}",
 			".ignorePvcPods: Forbidden: cannot be used beside podProtections; put PodsWithPVC there"),
 		badEvictor("storage classes that nothing protects", `{podProtections: {config: {PodsWithPVC: {protectedStorageClasses: [{name: ""}]}}}}`,

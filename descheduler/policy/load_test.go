@@ -161,18 +161,20 @@ func TestProtectionsByBothWaysToSayThem(t *testing.T) {
 		name, args string
 		want       []policy.PodProtection
 	}{
-		{"by default", "{}", []policy.PodProtection{policy.PodsWithLocalStorage, policy.DaemonSetPods, policy.SystemCriticalPods, policy.FailedBarePods}},
+		{"by default", "{}", []policy.PodProtection{
+			policy.PodsWithLocalStorage, policy.DaemonSetPods, policy.SystemCriticalPods, policy.FailedBarePods, policy.PodsMarkedDoNotDisrupt, policy.PodsOfGangs,
+		}},
 		{
-			"by today's fields", "{podProtections: {extraEnabled: [PodsWithResourceClaims], defaultDisabled: [DaemonSetPods, FailedBarePods]}}",
+			"by today's fields", "{podProtections: {extraEnabled: [PodsWithResourceClaims], defaultDisabled: [DaemonSetPods, FailedBarePods, PodsMarkedDoNotDisrupt, PodsOfGangs]}}",
 			[]policy.PodProtection{policy.PodsWithLocalStorage, policy.SystemCriticalPods, policy.PodsWithResourceClaims},
 		},
 		{
 			"by deprecated fields", "{evictDaemonSetPods: true, evictFailedBarePods: true, ignorePvcPods: true, evictLocalStoragePods: false}",
-			[]policy.PodProtection{policy.PodsWithLocalStorage, policy.SystemCriticalPods, policy.PodsWithPVC},
+			[]policy.PodProtection{policy.PodsWithLocalStorage, policy.SystemCriticalPods, policy.PodsMarkedDoNotDisrupt, policy.PodsOfGangs, policy.PodsWithPVC},
 		},
 	}
 	all := []policy.PodProtection{
-		policy.PodsWithLocalStorage, policy.DaemonSetPods, policy.SystemCriticalPods, policy.FailedBarePods,
+		policy.PodsWithLocalStorage, policy.DaemonSetPods, policy.SystemCriticalPods, policy.FailedBarePods, policy.PodsMarkedDoNotDisrupt, policy.PodsOfGangs,
 		policy.PodsWithPVC, policy.PodsWithoutPDB, policy.PodsWithResourceClaims,
 	}
 	for _, tt := range tests {

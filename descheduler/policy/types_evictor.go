@@ -69,6 +69,9 @@ const (
 	DaemonSetPods        PodProtection = "DaemonSetPods"
 	SystemCriticalPods   PodProtection = "SystemCriticalPods"
 	FailedBarePods       PodProtection = "FailedBarePods"
+	// PodsMarkedDoNotDisrupt and PodsOfGangs are not known to the known descheduler.
+	PodsMarkedDoNotDisrupt PodProtection = "PodsMarkedDoNotDisrupt"
+	PodsOfGangs            PodProtection = "PodsOfGangs"
 )
 
 // The protections that are off by default.
@@ -79,7 +82,7 @@ const (
 )
 
 var (
-	defaultProtections = []PodProtection{PodsWithLocalStorage, DaemonSetPods, SystemCriticalPods, FailedBarePods}
+	defaultProtections = []PodProtection{PodsWithLocalStorage, DaemonSetPods, SystemCriticalPods, FailedBarePods, PodsMarkedDoNotDisrupt, PodsOfGangs}
 	extraProtections   = []PodProtection{PodsWithPVC, PodsWithoutPDB, PodsWithResourceClaims}
 )
 

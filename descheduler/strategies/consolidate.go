@@ -3,6 +3,7 @@ package strategies
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -12,15 +13,18 @@ import (
 
 // consolidate empties whole nodes that are below all thresholds, so that an autoscaler
 // can remove them. Pods go to nodes that are in use and stay so.
-type consolidate struct{ args *policy.ConsolidateArgs }
+type consolidate struct {
+	args *policy.ConsolidateArgs
+	now  time.Time
+}
 
 // NewConsolidate returns the strategy.
-func NewConsolidate(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
+func NewConsolidate(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.ConsolidateArgs)
 	if !ok {
 		return nil, fmt.Errorf("%s: arguments are %T, want %T", policy.Consolidate, args, a)
 	}
-	return &consolidate{args: a}, nil
+	return &consolidate{args: a, now: env.Now}, nil
 }
 
 // Deschedule implements strategy.Strategy.
@@ -35,7 +39,7 @@ func (c *consolidate) Deschedule(ctx context.Context, session strategy.Session) 
 		}
 	}
 	drain := &utilizationDrain{
-		session: session, most: -1,
+		session: session, now: c.now, most: -1,
 		goes:  func(*corev1.Pod) bool { return true },
 		stays: func(*corev1.Pod) bool { return false },
 		objective: func(_ *strategy.Node, leaving map[string]bool) strategy.Objective {

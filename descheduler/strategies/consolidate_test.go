@@ -83,6 +83,21 @@ func TestConsolidate(t *testing.T) {
 			pods: []*corev1.Pod{sizedPod("n1", "a", 510), sizedPod("n2", "b", 40), sizedPod("n2", "c", 520)},
 		},
 		{
+			name:  "a node that autoscalers are asked to leave would be emptied for nothing",
+			nodes: []*corev1.Node{fullNode("n1", 1000, annotatedNode("cluster-autoscaler.kubernetes.io/scale-down-disabled", "true")), fullNode("n2", 1000), fullNode("n3", 1000)},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 200), sizedPod("n3", "c", 600)},
+			want:  []string{"b n2>n3"},
+		},
+		{
+			name: "so would one with a pod of its own that autoscalers leave",
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 10, daemon, annotated("karpenter.sh/do-not-disrupt", "true")), sizedPod("n2", "c", 600)},
+		},
+		{
+			name:  "a node that is on its way out is not emptied, and takes no pods",
+			nodes: []*corev1.Node{fullNode("n1", 1000, beingDeleted), fullNode("n2", 1000), fullNode("n3", 1000, taintedNode("karpenter.sh/disrupted"))},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 200), sizedPod("n3", "c", 600)},
+		},
+		{
 			name: "a scheduler that spreads fills an empty node: nothing is gained", schedule: spreadByCPU,
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "c", 600)},
 		},
@@ -126,9 +141,9 @@ func TestDrainedNodesEndEmpty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		picture := drawPicture(t, 1)
 		thresholds := policy.ResourceThresholds{corev1.ResourceCPU: policy.Percentage(rapid.IntRange(20, 70).Draw(t, "threshold"))}
-		var run strategy.Strategy = &consolidate{&policy.ConsolidateArgs{Thresholds: thresholds}}
+		var run strategy.Strategy = &consolidate{args: &policy.ConsolidateArgs{Thresholds: thresholds}}
 		if rapid.Bool().Draw(t, "high") {
-			run = &highNodeUtilization{&policy.HighNodeUtilizationArgs{Thresholds: thresholds}}
+			run = &highNodeUtilization{args: &policy.HighNodeUtilizationArgs{Thresholds: thresholds}}
 		}
 		schedule := rapid.SampledFrom([]func(*strategy.State, *corev1.Pod) string{spreadByCPU, packByCPU}).Draw(t, "scheduler")
 		first := balance(t, run, picture, schedule)

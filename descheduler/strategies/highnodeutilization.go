@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
@@ -18,15 +19,16 @@ import (
 // all the pods that the arguments let go, or of none.
 type highNodeUtilization struct {
 	args *policy.HighNodeUtilizationArgs
+	now  time.Time
 }
 
 // NewHighNodeUtilization returns the strategy.
-func NewHighNodeUtilization(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
+func NewHighNodeUtilization(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.HighNodeUtilizationArgs)
 	if !ok {
 		return nil, fmt.Errorf("%s: arguments are %T, want %T", policy.HighNodeUtilization, args, a)
 	}
-	return &highNodeUtilization{args: a}, nil
+	return &highNodeUtilization{args: a, now: env.Now}, nil
 }
 
 // Deschedule implements strategy.Strategy.
@@ -45,7 +47,7 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 		return nil
 	}
 	drain := &utilizationDrain{
-		session: session, most: -1,
+		session: session, now: h.now, most: -1,
 		goes:  h.goes(scale),
 		stays: func(pod *corev1.Pod) bool { return h.excludes(pod.Namespace) },
 		objective: func(node *strategy.Node, leaving map[string]bool) strategy.Objective {

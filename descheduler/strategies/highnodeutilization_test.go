@@ -59,6 +59,17 @@ func TestHighNodeUtilization(t *testing.T) {
 			want: []string{"a n1>n2"},
 		},
 		{
+			name: "not where a pod that need not go is one that autoscalers leave",
+			args: policy.HighNodeUtilizationArgs{
+				Thresholds: policy.ResourceThresholds{gpu: 30}, EvictionModes: []policy.EvictionMode{policy.OnlyThresholdingResources},
+			},
+			nodes: []*corev1.Node{gpuNode("n1"), gpuNode("n2")},
+			pods: []*corev1.Pod{
+				sizedPod("n1", "a", 100, withGPU), sizedPod("n1", "b", 100, annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")),
+				sizedPod("n2", "c", 400, withGPU), sizedPod("n2", "d", 100, withGPU),
+			},
+		},
+		{
 			name: "without that mode its other pods keep it", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 30}},
 			nodes: []*corev1.Node{gpuNode("n1"), gpuNode("n2")},
 			pods: []*corev1.Pod{

@@ -3,8 +3,10 @@ package strategies
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -23,6 +25,7 @@ import (
 // what a second run begins with.
 type utilizationDrain struct {
 	session strategy.Session
+	now     time.Time
 	// most is the most nodes to empty, below 0 where there is no limit.
 	most int
 	// goes says whether a pod counts among those that have to go, stays whether it must
@@ -68,8 +71,9 @@ func (d *utilizationDrain) run(ctx context.Context, nodes []*strategy.Node) erro
 	}
 }
 
-// emptiable returns the nodes of which every pod that has to go may go, those with the
-// fewest first, and then those that request least.
+// emptiable returns the nodes of which every pod that has to go may go, and that an
+// autoscaler may take away then: those with the fewest first, and then those that request
+// least.
 func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 	type candidate struct {
 		*strategy.Node
@@ -78,7 +82,15 @@ func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 	}
 	var all []candidate
 	for _, node := range nodes {
-		if pods := d.pods(node); len(pods) > 0 {
+		pods := d.pods(node)
+		mark := d.mark(node)
+		switch {
+		case len(pods) == 0:
+		case mark != "":
+			for _, pod := range pods {
+				d.session.Refuse(pod, fmt.Sprintf("no autoscaler would take node %s away: %s", node.Name, mark))
+			}
+		default:
 			all = append(all, candidate{node, len(pods), utilizationShare(node)})
 		}
 	}
@@ -90,6 +102,28 @@ func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 		sorted = append(sorted, c.Node)
 	}
 	return sorted
+}
+
+// mark says which mark keeps autoscalers from taking the node away, once the pods that have
+// to go have gone; nothing where none does.
+func (d *utilizationDrain) mark(node *strategy.Node) string {
+	if mark, marked := cluster.NodeDoNotDisrupt(node.Node); marked {
+		return "it has the annotation " + mark.String()
+	}
+	for _, pod := range node.Pods {
+		if d.leaves(pod) {
+			continue
+		}
+		if mark, marked := cluster.DoNotDisrupt(pod, d.now); marked {
+			return fmt.Sprintf("pod %s/%s, which stays there, has the annotation %s", pod.Namespace, pod.Name, mark)
+		}
+	}
+	return ""
+}
+
+// leaves says whether the pod has to go for its node to be emptied.
+func (d *utilizationDrain) leaves(pod *corev1.Pod) bool {
+	return !cluster.BelongsToNode(pod) && pod.DeletionTimestamp == nil && d.goes(pod)
 }
 
 // utilizationShare returns the largest share of cpu or memory that is requested.
@@ -112,7 +146,7 @@ func (d *utilizationDrain) pods(node *strategy.Node) []*corev1.Pod {
 	}
 	var going []sized
 	for _, pod := range node.Pods {
-		if cluster.BelongsToNode(pod) || pod.DeletionTimestamp != nil || !d.goes(pod) {
+		if !d.leaves(pod) {
 			continue
 		}
 		if d.stays(pod) || !d.session.Evictable(pod) {

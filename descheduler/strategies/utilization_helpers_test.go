@@ -38,6 +38,22 @@ func notReadyNode(node *corev1.Node) {
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
 }
 
+func beingDeleted(node *corev1.Node) { node.DeletionTimestamp = &metav1.Time{} }
+
+func taintedNode(key string) func(*corev1.Node) {
+	return func(node *corev1.Node) {
+		node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule})
+	}
+}
+
+func annotatedNode(key, value string) func(*corev1.Node) {
+	return func(node *corev1.Node) { node.Annotations = map[string]string{key: value} }
+}
+
+func annotated(key, value string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Annotations = map[string]string{key: value} }
+}
+
 // sizedPod returns a pod on a node that requests cpu in millicores, of a ReplicaSet of its own.
 func sizedPod(node, name string, cpu int64, change ...func(*corev1.Pod)) *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID(name)}}

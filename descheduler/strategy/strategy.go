@@ -57,6 +57,9 @@ type Session interface {
 	// arguments, its budget, rollouts, limits and rests. Where it says no, the pod counts
 	// as refused to the strategy. It simulates nothing and is cheap.
 	Evictable(pod *corev1.Pod) bool
+	// Refuse counts the pod as refused to the strategy, which has found by itself why it
+	// stays: the rule is NotEvictable, and the reason for people.
+	Refuse(pod *corev1.Pod, reason string)
 	// Propose proposes moves, all or none of which are kept. They are tried one after
 	// the other, each with those before it done. A move is kept only if every node that
 	// the scheduler could choose gains.
@@ -112,7 +115,8 @@ const (
 	Refused Rule = "Refused"
 	// OverLimit: a limit of the policy is reached.
 	OverLimit Rule = "OverLimit"
-	// Rollout: the pod's workload is being rolled out, scaled or repaired.
+	// Rollout: the pod's workload is being rolled out, scaled or repaired, or could not
+	// replace the pod now.
 	Rollout Rule = "Rollout"
 	// Resting: a pod of the workload was moved lately.
 	Resting Rule = "Resting"

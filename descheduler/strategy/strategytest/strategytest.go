@@ -60,6 +60,9 @@ func (s *Session) Evictable(pod *corev1.Pod) bool {
 	return true
 }
 
+// Refuse implements strategy.Session.
+func (s *Session) Refuse(pod *corev1.Pod, _ string) { s.refuse(pod, strategy.NotEvictable) }
+
 func (s *Session) refuse(pod *corev1.Pod, rule strategy.Rule) {
 	s.Refused = append(s.Refused, fmt.Sprintf("%s/%s %s", pod.Namespace, pod.Name, rule))
 }

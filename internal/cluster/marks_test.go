@@ -1,0 +1,98 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestDoNotDisrupt(t *testing.T) {
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	started := func(ago time.Duration) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) { pod.Status.StartTime = &metav1.Time{Time: now.Add(-ago)} }
+	}
+	tests := []struct {
+		name, annotation, value string
+		change                  func(*corev1.Pod)
+		want                    bool
+	}{
+		{name: "true", annotation: doNotDisrupt, value: "true", want: true},
+		{name: "no other spelling of true", annotation: doNotDisrupt, value: "True"},
+		{name: "false is no mark", annotation: doNotDisrupt, value: "false"},
+		{name: "an empty value is no mark", annotation: doNotDisrupt, value: ""},
+		{name: "a duration that is not over", annotation: doNotDisrupt, value: "30m", change: started(29 * time.Minute), want: true},
+		{name: "a duration that is over at this very moment", annotation: doNotDisrupt, value: "30m", change: started(30 * time.Minute)},
+		{name: "a duration counts from when the pod starts", annotation: doNotDisrupt, value: "30m", want: true},
+		{name: "a number without a unit is no duration", annotation: doNotDisrupt, value: "10", change: started(time.Second)},
+		{name: "days are no unit", annotation: doNotDisrupt, value: "1d", change: started(time.Second)},
+		{name: "a duration of nothing is no mark", annotation: doNotDisrupt, value: "0"},
+		{name: "a negative duration is no mark", annotation: doNotDisrupt, value: "-5m"},
+		{name: "not safe to evict", annotation: safeToEvict, value: "false", want: true},
+		{name: "safe to evict", annotation: safeToEvict, value: "true"},
+		{name: "no other spelling of false", annotation: safeToEvict, value: "no"},
+		{name: "what is for nodes says nothing of a pod", annotation: scaleDownDisabled, value: "true"},
+		{name: "a pod that has come to its end has nothing to disrupt", annotation: doNotDisrupt, value: "true", change: func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodFailed }},
+		{name: "nor has one that is on its way out", annotation: safeToEvict, value: "false", change: func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: now} }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			pod := podOf("a")
+			pod.Annotations = map[string]string{tt.annotation: tt.value}
+			if tt.change != nil {
+				tt.change(pod)
+			}
+			mark, got := DoNotDisrupt(pod, now)
+			if want := (Mark{tt.annotation, tt.value}); got != tt.want || got && mark != want {
+				t.Errorf("marked %t (%v), want %t", got, mark, tt.want)
+			}
+		})
+	}
+}
+
+func TestNodeDoNotDisrupt(t *testing.T) {
+	for _, tt := range []struct {
+		annotation, value string
+		want              bool
+	}{
+		{doNotDisrupt, "true", true},
+		{doNotDisrupt, "30m", false}, // durations are for pods
+		{scaleDownDisabled, "true", true},
+		{scaleDownDisabled, "false", false},
+		{safeToEvict, "false", false}, // is for pods
+	} {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{tt.annotation: tt.value}}}
+		mark, got := NodeDoNotDisrupt(node)
+		if want := (Mark{tt.annotation, tt.value}); got != tt.want || got && mark != want {
+			t.Errorf("%s=%q: marked %t (%v), want %t", tt.annotation, tt.value, got, mark, tt.want)
+		}
+	}
+}
+
+func TestNodeLeaving(t *testing.T) {
+	tainted := func(key string) *corev1.Node {
+		return &corev1.Node{Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: "example.com/other"}, {Key: key, Effect: corev1.TaintEffectNoSchedule}}}}
+	}
+	for _, tt := range []struct {
+		name string
+		node *corev1.Node
+		want string
+	}{
+		{"a node that stays", &corev1.Node{}, ""},
+		{"one that is deleted", &corev1.Node{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)}}}, "is being deleted"},
+		{"one that cluster-autoscaler takes away", tainted("ToBeDeletedByClusterAutoscaler"), "has the taint ToBeDeletedByClusterAutoscaler"},
+		{"one that Karpenter takes away", tainted("karpenter.sh/disrupted"), "has the taint karpenter.sh/disrupted"},
+		{"one that an older Karpenter takes away", tainted("karpenter.sh/disruption"), "has the taint karpenter.sh/disruption"},
+		{"one that the platform takes back", tainted("aws-node-termination-handler/spot-itn"), "has the taint aws-node-termination-handler/spot-itn"},
+		{"one that may be taken away may as well stay", tainted("DeletionCandidateOfClusterAutoscaler"), ""},
+		{"one that does not answer", tainted(corev1.TaintNodeUnreachable), ""},
+		{"one that is cordoned", tainted(corev1.TaintNodeUnschedulable), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := NodeLeaving(tt.node); got != tt.want {
+				t.Errorf("leaving: %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -59,6 +59,7 @@ func example() *plan.Plan {
 		Before: picture(20, [11]int{8, 2, 0, 0, 0, 0, 0, 0, 0, 6, 4}, 47.5, 41.25),
 		After:  picture(19, [11]int{1, 2, 0, 4, 10, 2, 0, 0, 0, 1}, 47.5, 14.5),
 		Notes:  []string{"the limit of 3 evictions is reached"},
+		Idle:   []plan.Idle{{Profile: "prod", Strategy: "HighNodeUtilization", Reason: "no node is underutilized"}},
 		Took:   1500 * time.Millisecond,
 	}
 	for i := range 6 {

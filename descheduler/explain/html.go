@@ -20,7 +20,7 @@ func writeHTML(w io.Writer, doc Document) error {
 	p := page.Page{
 		Product: "Stowage descheduler", Title: summary.Headline, Alarm: stopped(doc) != "", Subtitle: strings.Join(about(doc.Run), ", "),
 	}
-	for _, line := range append([]string{stopped(doc), landing(doc, summary)}, doc.Plan.Notes...) {
+	for _, line := range append([]string{stopped(doc), landing(doc, summary)}, notes(doc, summary)...) {
 		if line != "" {
 			p.Remarks = append(p.Remarks, line)
 		}

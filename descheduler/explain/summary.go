@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -137,7 +138,14 @@ func headline(doc Document, s Summary) string {
 
 // nothing says that there is nothing to do, and the top reason for it.
 func nothing(doc Document, s Summary) string {
-	if s.Staying == 0 {
+	switch {
+	case s.Staying == 0 && len(doc.Plan.Idle) > 0:
+		var reasons []string
+		for _, i := range doc.Plan.Idle {
+			reasons = append(reasons, fmt.Sprintf("%s (%s)", i.Reason, i.Strategy))
+		}
+		return "Nothing to do: " + strings.Join(reasons, "; ")
+	case s.Staying == 0:
 		return "Nothing to do: no pod is better off elsewhere by this policy"
 	}
 	top := group(staying(doc.Plan))[0]
@@ -145,6 +153,18 @@ func nothing(doc Document, s Summary) string {
 		return fmt.Sprintf("Nothing to do: the one candidate stays by the rule %s: %s", top.Rule, top.Reason)
 	}
 	return fmt.Sprintf("Nothing to do: all %d candidates stay, most of them (%d) by the rule %s: %s", s.Staying, top.Count, top.Rule, top.Reason)
+}
+
+// notes are what else is to know: what the plan notes, and why strategies looked at
+// nothing, where the headline does not say so.
+func notes(doc Document, s Summary) []string {
+	all := slices.Clone(doc.Plan.Notes)
+	for _, i := range doc.Plan.Idle {
+		if !strings.Contains(s.Headline, i.Reason) {
+			all = append(all, i.Strategy+": "+i.Reason)
+		}
+	}
+	return all
 }
 
 // landing says how the evictions came out and where the replacements are; nothing

@@ -29,6 +29,11 @@ func TestHeadline(t *testing.T) {
 	}{
 		{name: "no candidates", want: "Nothing to do: no pod is better off elsewhere by this policy"},
 		{
+			name: "strategies that had nothing to look at",
+			plan: plan.Plan{Idle: []plan.Idle{{Strategy: "HighNodeUtilization", Reason: "every node is underutilized"}, {Strategy: "LowNodeUtilization", Reason: "no node is overutilized"}}},
+			want: "Nothing to do: every node is underutilized (HighNodeUtilization); no node is overutilized (LowNodeUtilization)",
+		},
+		{
 			name: "a candidate that stays", plan: plan.Plan{Refused: []plan.Refusal{refusal("c")}},
 			want: "Nothing to do: the one candidate stays by the rule Resting: it was moved lately",
 		},

@@ -26,7 +26,7 @@ func writeText(w io.Writer, doc Document, wide bool) error {
 			fmt.Fprintln(&b, clean(line))
 		}
 	}
-	for _, note := range doc.Plan.Notes {
+	for _, note := range notes(doc, summary) {
 		fmt.Fprintln(&b, "Note: "+clean(note))
 	}
 	section := func(title string, s sheet) {

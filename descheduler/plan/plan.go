@@ -23,6 +23,8 @@ type Plan struct {
 	// Refused are the candidates that stay, each once per strategy, for the first reason
 	// that stopped it.
 	Refused []Refusal `json:"refused"`
+	// Idle are the strategies that moved nothing since there was nothing for them to look at.
+	Idle []Idle `json:"idle,omitempty"`
 	// Before and After say how full the nodes are without the plan and with it.
 	Before Picture `json:"before"`
 	After  Picture `json:"after"`
@@ -90,6 +92,13 @@ type Refusal struct {
 	Strategy string        `json:"strategy"`
 	Rule     strategy.Rule `json:"rule"`
 	Reason   string        `json:"reason"`
+}
+
+// Idle is a strategy that had nothing to look at, and why.
+type Idle struct {
+	Profile  string `json:"profile"`
+	Strategy string `json:"strategy"`
+	Reason   string `json:"reason"`
 }
 
 // Picture says how full nodes are, by requests.

@@ -141,6 +141,7 @@ func (p *Planner) Plan(ctx context.Context, picture *cluster.Snapshot, done plan
 		}
 	}
 	made.Moves, made.Refused = r.moves, r.refused.except(r.moved)
+	made.Idle = r.idlers()
 	made.Waves = r.waves()
 	made.After = pictureOf(r.state)
 	made.Took = time.Since(begin)
@@ -153,6 +154,7 @@ func (p *Planner) propose(ctx context.Context, r *run, s step, env strategy.Env)
 	if err != nil {
 		return fmt.Errorf("profile %q, strategy %s: %w", s.profile.Name, s.name, err)
 	}
+	delete(r.idle, idler{s.profile.Name, s.name})
 	started := time.Now()
 	if err := proposer.Deschedule(ctx, r.session(s.profile, s.name)); err != nil {
 		return fmt.Errorf("profile %q, strategy %s: %w", s.profile.Name, s.name, err)

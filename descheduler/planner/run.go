@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +29,9 @@ type run struct {
 
 	moves   []plan.Move
 	refused refusals
-	swaps   int
+	// idle has what strategies said when they last had nothing to look at.
+	idle  map[idler]string
+	swaps int
 
 	// evictions are counted against the policy's limits.
 	evictions struct {
@@ -45,6 +48,7 @@ func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done pl
 		ledger:  disruption.NewLedger(picture.Budgets, picture.Pods),
 		filters: map[string]*evictable.Filter{},
 		refused: newRefusals(),
+		idle:    map[idler]string{},
 		jobs:    cluster.NewJobs(picture),
 	}
 	r.evictions.perNode, r.evictions.perNamespace = map[string]uint{}, map[string]uint{}
@@ -161,6 +165,23 @@ func (r *refusals) except(moved map[types.UID]bool) []plan.Refusal {
 		}
 	}
 	return kept
+}
+
+// idler is a strategy of a profile.
+type idler struct{ profile, strategy string }
+
+// idlers returns the strategies that had nothing to look at when they were run last, and
+// moved nothing before, in the order in which they are run.
+func (r *run) idlers() []plan.Idle {
+	var idle []plan.Idle
+	for _, s := range r.planner.steps() {
+		reason, is := r.idle[idler{s.profile.Name, s.name}]
+		moved := slices.ContainsFunc(r.moves, func(m plan.Move) bool { return m.Profile == s.profile.Name && m.Strategy == s.name })
+		if is && !moved {
+			idle = append(idle, plan.Idle{Profile: s.profile.Name, Strategy: s.name, Reason: reason})
+		}
+	}
+	return idle
 }
 
 // nameOf names a pod in plans.

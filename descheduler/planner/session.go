@@ -44,6 +44,11 @@ func (s *session) Refuse(pod *corev1.Pod, reason string) {
 	s.refuse(pod, strategy.Outcome{Rule: strategy.NotEvictable, Reason: reason})
 }
 
+// Idle implements strategy.Session.
+func (s *session) Idle(reason string) {
+	s.idle[idler{s.profile, s.strategy}] = reason
+}
+
 func (s *session) refuse(pod *corev1.Pod, outcome strategy.Outcome) {
 	s.refused.add(plan.Refusal{
 		Pod: nameOf(s.state, pod), Node: pod.Spec.NodeName, Profile: s.profile, Strategy: s.strategy,

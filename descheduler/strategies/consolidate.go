@@ -34,9 +34,15 @@ func (c *consolidate) Deschedule(ctx context.Context, session strategy.Session) 
 	var low []*strategy.Node
 	nodes, _ := utilizationNodes(session.State(), scale)
 	for _, node := range nodes {
-		if node.used.within(limits) {
+		if node.heat.within(limits) {
 			low = append(low, node.Node)
 		}
+	}
+	switch {
+	case len(nodes) == 0:
+		session.Idle(utilizationNone(scale))
+	case len(low) == 0:
+		session.Idle(utilizationFew(0, 0))
 	}
 	drain := &utilizationDrain{
 		session: session, now: c.now, most: -1,
@@ -46,8 +52,8 @@ func (c *consolidate) Deschedule(ctx context.Context, session strategy.Session) 
 			return consolidateObjective{leaving: leaving}
 		},
 		reason: func(node *strategy.Node) string {
-			used, _ := scale.node(session.State(), node)
-			return fmt.Sprintf("node %s can be emptied: it is at %s", node.Name, scale.describe(used, limits, "within"))
+			heat, _ := scale.heat(session.State(), node)
+			return fmt.Sprintf("node %s can be emptied: it is at %s", node.Name, scale.describe(node, heat, limits, "within"))
 		},
 	}
 	if c.args.MaxNodes != nil {

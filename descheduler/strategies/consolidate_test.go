@@ -1,14 +1,10 @@
 package strategies
 
 import (
-	"fmt"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
@@ -33,10 +29,10 @@ func keepingDaemons(s *strategytest.Session) {
 func TestConsolidate(t *testing.T) {
 	daemon := ownedBy("DaemonSet", "ds")
 	mirror := func(pod *corev1.Pod) { pod.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }
-	terminating := func(pod *corev1.Pod) { pod.DeletionTimestamp = ptr.To(metav1.NewTime(time.Unix(0, 0))) }
 	succeeded := func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodSucceeded }
 	tests := []struct {
 		name     string
+		of       corev1.ResourceName
 		max      *uint
 		nodes    []*corev1.Node
 		pods     []*corev1.Pod
@@ -98,6 +94,37 @@ func TestConsolidate(t *testing.T) {
 			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 200), sizedPod("n3", "c", 600)},
 		},
 		{
+			name: "a node without the resource that has the threshold is not judged by it", of: gpu,
+			nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000, withGPUs(4))},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 600, requestingGPUs(3))},
+		},
+		{
+			name:  "a node that offers none of what its pods hold keeps them, whatever the threshold is of",
+			nodes: []*corev1.Node{fullNode("n1", 1000, withGPUs(0)), fullNode("n2", 1000, withGPUs(4))},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100, requestingGPUs(1)), sizedPod("n2", "b", 600)},
+		},
+		{
+			name:  "no GPUs that nobody asks for are no reason to keep a node",
+			nodes: []*corev1.Node{fullNode("n1", 1000, withGPUs(0)), fullNode("n2", 1000)},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 600)},
+			want:  []string{"a n1>n2"},
+		},
+		{
+			name:  "a resource that nodes do not hand out is no reason to keep a node",
+			nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000)},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 10, daemon, requestingGPUs(1)), sizedPod("n2", "c", 600)},
+			want:  []string{"a n1>n2"},
+		},
+		{
+			name: "a node that is within the threshold when pods on their way out are gone is emptied", schedule: fixed("n2"),
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 700, terminating), sizedPod("n2", "c", 550)},
+			want: []string{"a n1>n2"},
+		},
+		{
+			name: "a node whose only pods are on their way out is as good as empty", schedule: fixed("n2"),
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 700, terminating)},
+		},
+		{
 			name: "a scheduler that spreads fills an empty node: nothing is gained", schedule: spreadByCPU,
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "c", 600)},
 		},
@@ -113,7 +140,10 @@ func TestConsolidate(t *testing.T) {
 			if tt.want == nil {
 				tt.want = []string{}
 			}
-			run, err := NewConsolidate(&policy.ConsolidateArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 50}, MaxNodes: tt.max}, strategy.Env{})
+			if tt.of == "" {
+				tt.of = corev1.ResourceCPU
+			}
+			run, err := NewConsolidate(&policy.ConsolidateArgs{Thresholds: policy.ResourceThresholds{tt.of: 50}, MaxNodes: tt.max}, strategy.Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,11 +155,13 @@ func TestConsolidate(t *testing.T) {
 	}
 }
 
-// usedNodes returns how many nodes have pods, by name.
+// usedNodes returns how many pods nodes have that are not on their way out, by name.
 func usedNodes(picture *cluster.Snapshot) map[string]int {
 	used := map[string]int{}
 	for _, pod := range picture.Pods {
-		used[pod.Spec.NodeName]++
+		if pod.DeletionTimestamp == nil {
+			used[pod.Spec.NodeName]++
+		}
 	}
 	return used
 }
@@ -141,6 +173,9 @@ func TestDrainedNodesEndEmpty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		picture := drawPicture(t, 1)
 		thresholds := policy.ResourceThresholds{corev1.ResourceCPU: policy.Percentage(rapid.IntRange(20, 70).Draw(t, "threshold"))}
+		if rapid.Bool().Draw(t, "GPUs too") {
+			thresholds[gpu] = 30
+		}
 		var run strategy.Strategy = &consolidate{args: &policy.ConsolidateArgs{Thresholds: thresholds}}
 		if rapid.Bool().Draw(t, "high") {
 			run = &highNodeUtilization{args: &policy.HighNodeUtilizationArgs{Thresholds: thresholds}}
@@ -148,12 +183,10 @@ func TestDrainedNodesEndEmpty(t *testing.T) {
 		schedule := rapid.SampledFrom([]func(*strategy.State, *corev1.Pod) string{spreadByCPU, packByCPU}).Draw(t, "scheduler")
 		first := balance(t, run, picture, schedule)
 		after := pictureAfter(first, 1)
-		was, is := usedNodes(picture), usedNodes(after)
+		was, is, alone := usedNodes(picture), usedNodes(after), unsettled(picture)
 		for _, move := range movesOf(first) {
-			var pod, from string
-			_, err := fmt.Sscanf(strings.Replace(move, ">", " ", 1), "%s %s", &pod, &from)
-			if err != nil || is[from] > 0 {
-				t.Fatalf("%q, and its node keeps %d pods: %v", move, is[from], err)
+			if _, from := parted(move); is[from] > 0 || alone[from] {
+				t.Fatalf("%q, and its node keeps %d pods, or offers none of the GPUs that they hold", move, is[from])
 			}
 		}
 		for node := range is {

@@ -38,12 +38,22 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 	nodes, _ := utilizationNodes(session.State(), scale)
 	var low []*strategy.Node
 	for _, node := range nodes {
-		if node.used.within(limits) {
+		if node.heat.within(limits) {
 			low = append(low, node.Node)
 		}
 	}
 	klog.FromContext(ctx).V(1).Info("Nodes are classified", "strategy", policy.HighNodeUtilization, "nodes", len(nodes), "underutilized", len(low))
-	if uint(len(low)) <= h.args.NumberOfNodes || len(low) == len(nodes) {
+	idle := ""
+	switch {
+	case len(nodes) == 0:
+		idle = utilizationNone(scale)
+	case uint(len(low)) <= h.args.NumberOfNodes:
+		idle = utilizationFew(len(low), h.args.NumberOfNodes)
+	case len(low) == len(nodes):
+		idle = fmt.Sprintf("every node is underutilized, %d of %d, and then none is drained: Consolidate packs such nodes", len(low), len(nodes))
+	}
+	if idle != "" {
+		session.Idle(idle)
 		return nil
 	}
 	drain := &utilizationDrain{
@@ -51,12 +61,12 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 		goes:  h.goes(scale),
 		stays: func(pod *corev1.Pod) bool { return h.excludes(pod.Namespace) },
 		objective: func(node *strategy.Node, leaving map[string]bool) strategy.Objective {
-			used, _ := scale.node(session.State(), node)
-			return &highObjective{consolidateObjective: consolidateObjective{leaving: leaving}, scale: scale, limits: limits, was: used.total()}
+			heat, _ := scale.heat(session.State(), node)
+			return &highObjective{consolidateObjective: consolidateObjective{leaving: leaving}, scale: scale, limits: limits, from: node, was: heat}
 		},
 		reason: func(node *strategy.Node) string {
-			used, _ := scale.node(session.State(), node)
-			return fmt.Sprintf("node %s is underutilized: it is at %s", node.Name, scale.describe(used, limits, "within"))
+			heat, _ := scale.heat(session.State(), node)
+			return fmt.Sprintf("node %s is underutilized: it is at %s", node.Name, scale.describe(node, heat, limits, "within"))
 		},
 	}
 	return drain.run(ctx, low)
@@ -80,14 +90,16 @@ func (h *highNodeUtilization) goes(scale *utilizationScale) func(*corev1.Pod) bo
 
 // highObjective is content with nodes in use that are not underutilized, and with those
 // that are as full as the drained one was, or fuller. It gains the points by which they
-// end fuller.
+// end fuller, of the resource of which they do most. Only resources that both nodes offer
+// can be compared, and what rounding makes is no gain.
 type highObjective struct {
 	consolidateObjective
 
 	scale  *utilizationScale
 	limits points
-	// was is how full the drained node was, in points of all resources.
-	was float64
+	// from is the drained node, was how full it was.
+	from *strategy.Node
+	was  points
 }
 
 // Gain implements strategy.Objective.
@@ -96,17 +108,22 @@ func (o *highObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) 
 		return 0
 	}
 	node := state.Node(to)
-	used, _ := o.scale.node(state, node)
-	if used.within(o.limits) && used.total() < o.was-utilizationSlack {
+	heat, _ := o.scale.heat(state, node)
+	with := heat.plus(o.scale.pod(state, pod, node), 1)
+	fuller, gain := 0.0, utilizationSlack
+	for i, name := range o.scale.names {
+		if utilizationWhole(node, name) > 0 && utilizationWhole(o.from, name) > 0 {
+			fuller += heat[i] - o.was[i]
+			gain = max(gain, with[i]-o.was[i])
+		}
+	}
+	if gain == utilizationSlack || heat.within(o.limits) && fuller < -utilizationSlack {
 		return 0
 	}
-	return max(highLeast, used.plus(o.scale.pod(state, pod, node), 1).total()-o.was)
+	return gain
 }
-
-// highLeast is what a move gains at least: a pod may request nothing that has a threshold.
-const highLeast = 1e-6
 
 // Describe implements strategy.Objective.
 func (o *highObjective) Describe(gain float64) string {
-	return fmt.Sprintf("its node is drained, and the one it goes to ends %.4g points of %s fuller than that was", gain, o.scale.nameList())
+	return fmt.Sprintf("its node is drained, and the one it goes to ends %.4g points of %s fuller than that was", gain, o.scale.nameList("or"))
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
@@ -13,13 +12,7 @@ import (
 )
 
 func TestHighNodeUtilization(t *testing.T) {
-	const gpu = "example.com/gpu"
-	withGPU := func(pod *corev1.Pod) {
-		pod.Spec.Containers[0].Resources.Requests[gpu] = *resource.NewQuantity(1, resource.DecimalSI)
-	}
-	gpuNode := func(name string) *corev1.Node {
-		return fullNode(name, 1000, func(node *corev1.Node) { node.Status.Allocatable[gpu] = *resource.NewQuantity(4, resource.DecimalSI) })
-	}
+	gpuNode := func(name string) *corev1.Node { return fullNode(name, 1000, withGPUs(4)) }
 	low := []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 50), sizedPod("n2", "c", 600)}
 	tests := []struct {
 		name     string
@@ -28,10 +21,54 @@ func TestHighNodeUtilization(t *testing.T) {
 		pods     []*corev1.Pod
 		schedule func(*strategy.State, *corev1.Pod) string
 		want     []string
+		// idle is why there is nothing to look at, where that is so.
+		idle string
 	}{
 		{name: "an underutilized node is drained into one that is not", pods: low, want: []string{"a n1>n2", "b n1>n2"}},
-		{name: "not where all nodes are underutilized", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 70}}, pods: low},
-		{name: "not where no more than numberOfNodes are", args: policy.HighNodeUtilizationArgs{NumberOfNodes: 2}, pods: low},
+		{
+			name: "not where all nodes are underutilized", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 70}}, pods: low,
+			idle: "every node is underutilized, 3 of 3, and then none is drained: Consolidate packs such nodes",
+		},
+		{
+			name: "not where no more than numberOfNodes are", args: policy.HighNodeUtilizationArgs{NumberOfNodes: 2}, pods: low,
+			idle: "too few nodes are underutilized: 2, and numberOfNodes asks for more than 2",
+		},
+		{
+			name: "not where none is", nodes: []*corev1.Node{fullNode("n1", 1000)}, pods: []*corev1.Pod{sizedPod("n1", "a", 600)},
+			idle: "no node is underutilized: none is within all thresholds",
+		},
+		{
+			name: "a node without the resource that has the threshold is not judged by it", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 30}},
+			nodes: []*corev1.Node{fullNode("n1", 1000), gpuNode("n2")},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 600, requestingGPUs(3))},
+			idle:  "no node is underutilized: none is within all thresholds",
+		},
+		{
+			name: "no node may have the resource", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 30}}, pods: low,
+			idle: "no node that is ready can be judged by example.com/gpu",
+		},
+		{
+			name:  "of several resources those that the node has count",
+			args:  policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 30, corev1.ResourceCPU: 20}},
+			nodes: []*corev1.Node{fullNode("n1", 1000), gpuNode("n2"), fullNode("n3", 1000)},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 100, requestingGPUs(3)), sizedPod("n3", "c", 600)},
+			want:  []string{"a n1>n3"},
+		},
+		{
+			name: "a node that has just registered is not underutilized, nor is one whose device plugin restarts",
+			args: policy.HighNodeUtilizationArgs{NumberOfNodes: 1}, nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 0, registeringNode), fullNode("n4", 1000, withGPUs(0))},
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 600), sizedPod("n4", "c", 100, requestingGPUs(1))},
+			idle: "too few nodes are underutilized: 1, and numberOfNodes asks for more than 1",
+		},
+		{
+			name: "that a node ends no fuller than another was is no gain", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)},
+			pods: []*corev1.Pod{sizedPod("n1", "a", 0), sizedPod("n2", "b", 0), sizedPod("n3", "c", 600, ofNamespace("kept"))}, schedule: fixed("n2"),
+		},
+		{
+			name: "a node is as full as when pods on their way out are gone", schedule: fixed("n2"),
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 700, terminating), sizedPod("n2", "c", 600), sizedPod("n3", "d", 300)},
+			want: []string{"a n1>n2"},
+		},
 		{name: "not with a scheduler that spreads", pods: low, schedule: spreadByCPU},
 		{
 			name: "underutilized ones are drained into fuller ones too", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)},
@@ -53,8 +90,8 @@ func TestHighNodeUtilization(t *testing.T) {
 			},
 			nodes: []*corev1.Node{gpuNode("n1"), gpuNode("n2")},
 			pods: []*corev1.Pod{
-				sizedPod("n1", "a", 100, withGPU), sizedPod("n1", "b", 100, ofNamespace("kept")),
-				sizedPod("n2", "c", 400, withGPU), sizedPod("n2", "d", 100, withGPU),
+				sizedPod("n1", "a", 100, requestingGPUs(1)), sizedPod("n1", "b", 100, ofNamespace("kept")),
+				sizedPod("n2", "c", 400, requestingGPUs(1)), sizedPod("n2", "d", 100, requestingGPUs(1)),
 			},
 			want: []string{"a n1>n2"},
 		},
@@ -65,16 +102,16 @@ func TestHighNodeUtilization(t *testing.T) {
 			},
 			nodes: []*corev1.Node{gpuNode("n1"), gpuNode("n2")},
 			pods: []*corev1.Pod{
-				sizedPod("n1", "a", 100, withGPU), sizedPod("n1", "b", 100, annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")),
-				sizedPod("n2", "c", 400, withGPU), sizedPod("n2", "d", 100, withGPU),
+				sizedPod("n1", "a", 100, requestingGPUs(1)), sizedPod("n1", "b", 100, annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")),
+				sizedPod("n2", "c", 400, requestingGPUs(1)), sizedPod("n2", "d", 100, requestingGPUs(1)),
 			},
 		},
 		{
 			name: "without that mode its other pods keep it", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 30}},
 			nodes: []*corev1.Node{gpuNode("n1"), gpuNode("n2")},
 			pods: []*corev1.Pod{
-				sizedPod("n1", "a", 100, withGPU), sizedPod("n1", "b", 100, ofNamespace("kept")),
-				sizedPod("n2", "c", 400, withGPU), sizedPod("n2", "d", 100, withGPU),
+				sizedPod("n1", "a", 100, requestingGPUs(1)), sizedPod("n1", "b", 100, ofNamespace("kept")),
+				sizedPod("n2", "c", 400, requestingGPUs(1)), sizedPod("n2", "d", 100, requestingGPUs(1)),
 			},
 		},
 	}
@@ -99,6 +136,9 @@ func TestHighNodeUtilization(t *testing.T) {
 			got := balance(t, run, &cluster.Snapshot{Nodes: tt.nodes, Pods: tt.pods}, tt.schedule, keepingDaemons)
 			if diff := cmp.Diff(tt.want, movesOf(got)); diff != "" {
 				t.Errorf("moves (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.idle, got.IdleFor); diff != "" {
+				t.Errorf("why it is idle (-want +got):\n%s", diff)
 			}
 		})
 	}

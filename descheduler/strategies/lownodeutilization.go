@@ -68,18 +68,26 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 	low, target := l.limits(scale, nodes)
 	under, over := 0, 0
 	for _, node := range nodes {
+		taken, _ := scale.taken(session.State(), node.Node)
 		switch {
-		case !node.used.within(target):
+		case !node.heat.within(target):
 			over++
-		case node.used.within(low) && !node.Spec.Unschedulable:
+		case taken.within(low) && !node.Spec.Unschedulable:
 			under++
 		}
 	}
 	logger.V(1).Info("Nodes are classified", "nodes", len(nodes), "underutilized", under, "overutilized", over)
-	if over == 0 || uint(under) <= l.args.NumberOfNodes {
-		return nil, nil
+	switch {
+	case len(nodes) == 0:
+		session.Idle(utilizationNone(scale))
+	case over == 0:
+		session.Idle("no node is overutilized: none is above its target")
+	case uint(under) <= l.args.NumberOfNodes:
+		session.Idle(utilizationFew(under, l.args.NumberOfNodes))
+	default:
+		return newLowRun(session, scale, target, l.args), nil
 	}
-	return newLowRun(session, scale, target, l.args), nil
+	return nil, nil
 }
 
 func (l *lowNodeUtilization) scale(ctx context.Context, state *strategy.State) (*utilizationScale, error) {

@@ -22,7 +22,7 @@ func (o *lowObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) f
 	if from == nil || o.excessWith(state, pod, to) != 0 {
 		return 0
 	}
-	without, known := o.scale.node(state, from)
+	without, known := o.scale.heat(state, from)
 	if !known {
 		return 0
 	}
@@ -37,7 +37,7 @@ func (o *lowObjective) excessWith(state *strategy.State, pod *corev1.Pod, name s
 	if node == nil {
 		return -1
 	}
-	used, known := o.scale.node(state, node)
+	used, known := o.scale.taken(state, node)
 	if !known {
 		return -1
 	}
@@ -46,7 +46,7 @@ func (o *lowObjective) excessWith(state *strategy.State, pod *corev1.Pod, name s
 
 // Describe implements strategy.Objective.
 func (o *lowObjective) Describe(gain float64) string {
-	return fmt.Sprintf("%.4g points of %s less above the target", gain, o.scale.nameList())
+	return fmt.Sprintf("%.4g points of %s less above the target", gain, o.scale.nameList("and"))
 }
 
 // lowReturn is the objective of the pod that makes room in a swap. It may go to the
@@ -61,28 +61,21 @@ type lowReturn struct {
 
 // Gain implements strategy.Objective.
 func (o *lowReturn) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
-	if to == pod.Spec.NodeName {
-		return 0
-	}
-	with := o.excessWith(state, pod, to)
-	switch {
-	case with < 0 || to != o.hot && with > 0:
-		return 0
-	case to == o.hot:
-		return o.before - with
-	}
 	hot := state.Node(o.hot)
-	if hot == nil {
+	if hot == nil || to == pod.Spec.NodeName || to != o.hot && o.excessWith(state, pod, to) != 0 {
 		return 0
 	}
-	used, known := o.scale.node(state, hot)
+	ends, known := o.scale.heat(state, hot)
 	if !known {
 		return 0
 	}
-	return o.before - used.over(o.target).total()
+	if to == o.hot {
+		ends = ends.plus(o.scale.pod(state, pod, hot), 1)
+	}
+	return o.before - ends.over(o.target).total()
 }
 
 // Describe implements strategy.Objective.
 func (o *lowReturn) Describe(gain float64) string {
-	return fmt.Sprintf("makes room: with the pod that it is swapped for, node %s is %.4g points of %s less above the target", o.hot, gain, o.scale.nameList())
+	return fmt.Sprintf("makes room: with the pod that it is swapped for, node %s is %.4g points of %s less above the target", o.hot, gain, o.scale.nameList("and"))
 }

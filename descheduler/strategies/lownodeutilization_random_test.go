@@ -15,15 +15,22 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy/strategytest"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
 )
 
-// drawPicture draws nodes of several sizes with pods of a few workloads.
+// drawPicture draws nodes of several sizes with pods of a few workloads. Some nodes have
+// GPUs, or had them; some pods are being resized, or are on their way out.
 func drawPicture(t *rapid.T, least int64) *cluster.Snapshot {
 	picture := &cluster.Snapshot{}
 	for n := range rapid.IntRange(2, 7).Draw(t, "nodes") {
 		name := fmt.Sprintf("n%d", n)
 		size := rapid.SampledFrom([]int64{1000, 1000, 2000}).Draw(t, "size")
-		picture.Nodes = append(picture.Nodes, fullNode(name, size))
+		gpus := rapid.SampledFrom([]int64{-1, -1, 0, 4}).Draw(t, "GPUs")
+		node := fullNode(name, size)
+		if gpus >= 0 {
+			withGPUs(gpus)(node)
+		}
+		picture.Nodes = append(picture.Nodes, node)
 		free := size
 		for range rapid.IntRange(0, 9).Draw(t, "pods") {
 			cpu := rapid.Int64Range(least, 40).Draw(t, "cpu") * 10
@@ -37,6 +44,15 @@ func drawPicture(t *rapid.T, least int64) *cluster.Snapshot {
 			if rapid.Bool().Draw(t, "siblings") {
 				ownedBy("ReplicaSet", "shared")(pod)
 			}
+			if gpus >= 0 && rapid.IntRange(0, 3).Draw(t, "with a GPU") == 0 {
+				requestingGPUs(1)(pod)
+			}
+			switch rapid.IntRange(0, 5).Draw(t, "state") {
+			case 0:
+				clustertest.DrawResize(t, pod)
+			case 1:
+				terminating(pod)
+			}
 			picture.Pods = append(picture.Pods, pod)
 		}
 	}
@@ -48,19 +64,35 @@ func drawThresholds(t *rapid.T) *policy.LowNodeUtilizationArgs {
 	if rapid.Bool().Draw(t, "memory too") {
 		args.Thresholds[corev1.ResourceMemory], args.TargetThresholds[corev1.ResourceMemory] = 30, 50
 	}
+	if rapid.Bool().Draw(t, "GPUs too") {
+		args.Thresholds[gpu], args.TargetThresholds[gpu] = 30, 50
+	}
 	return args
 }
 
-// excessOf returns the points above target of all nodes, straight from the requests.
+// excessOf returns the points above target of all nodes when the pods on their way out are
+// gone, straight from the requests.
 func excessOf(picture *cluster.Snapshot, target policy.ResourceThresholds) float64 {
+	lasting := *picture
+	lasting.Pods = slices.DeleteFunc(slices.Clone(picture.Pods), func(pod *corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 	total := 0.0
-	for i, free := range picture.Free() {
+	for i, free := range lasting.Free() {
 		for name, limit := range target {
-			whole := cluster.Allocatable(picture.Nodes[i])[name]
-			total += max(0, 100*float64(whole-free[name])/float64(whole)-float64(limit))
+			if whole := cluster.Allocatable(picture.Nodes[i])[name]; whole > 0 {
+				total += max(0, 100*float64(whole-free[name])/float64(whole)-float64(limit))
+			}
 		}
 	}
 	return total
+}
+
+// unsettled returns the nodes that offer no GPUs and have pods that hold some, by name.
+func unsettled(picture *cluster.Snapshot) map[string]bool {
+	nodes := map[string]bool{}
+	for i, free := range picture.Free() {
+		nodes[picture.Nodes[i].Name] = free[gpu] < 0 && cluster.Allocatable(picture.Nodes[i])[gpu] == 0
+	}
+	return nodes
 }
 
 // stepwise checks the total excess after each set of moves that is kept.
@@ -85,7 +117,7 @@ func TestExcessOnlyFalls(t *testing.T) {
 		picture, args := drawPicture(t, 1), drawThresholds(t)
 		schedule := rapid.SampledFrom([]func(*strategy.State, *corev1.Pod) string{spreadByCPU, packByCPU}).Draw(t, "scheduler")
 		session := strategytest.New(picture, schedule)
-		before, kept := excessOf(picture, args.TargetThresholds), 0
+		before, kept, alone := excessOf(picture, args.TargetThresholds), 0, unsettled(picture)
 		err := (&lowNodeUtilization{args: args}).Deschedule(testContext, stepwise{session, func() {
 			after := excessOf(pictureAfter(session, 1), args.TargetThresholds)
 			switch {
@@ -93,6 +125,11 @@ func TestExcessOnlyFalls(t *testing.T) {
 				t.Fatalf("excess is %v after %q, was %v", after, session.Moves[kept:], before)
 			case len(session.Moves) == kept && after != before:
 				t.Fatalf("excess is %v after a refusal, was %v", after, before)
+			}
+			for _, move := range movesOf(session)[kept:] {
+				if _, from := parted(move); alone[from] {
+					t.Fatalf("%q, and the node offers none of the GPUs that its pods hold", move)
+				}
 			}
 			if len(session.Moves) == kept+2 {
 				swaps++

@@ -54,7 +54,7 @@ func (m *lowRoom) measure() {
 
 // of measures a node, and says whether it takes pods and is within the target.
 func (m *lowRoom) of(node *strategy.Node) (lowRoomNode, bool) {
-	used, known := m.run.scale.node(m.run.session.State(), node)
+	used, known := m.run.scale.taken(m.run.session.State(), node)
 	target := m.run.objective.target
 	if !known || !utilizationTakes(node) || !used.within(target) {
 		return lowRoomNode{}, false

@@ -57,9 +57,9 @@ func (r *lowRun) pass(ctx context.Context) error {
 	r.kinds, r.vain = utilizationKinds{}, 0
 	r.room = newLowRoom(r)
 	nodes, _ := utilizationNodes(r.session.State(), r.scale)
-	hot := slices.DeleteFunc(nodes, func(n utilizationNode) bool { return n.used.within(r.objective.target) })
+	hot := slices.DeleteFunc(nodes, func(n utilizationNode) bool { return n.heat.within(r.objective.target) })
 	slices.SortFunc(hot, func(a, b utilizationNode) int {
-		return cmp.Or(cmp.Compare(b.used.over(r.objective.target).total(), a.used.over(r.objective.target).total()), byNodeName(a, b))
+		return cmp.Or(cmp.Compare(b.heat.over(r.objective.target).total(), a.heat.over(r.objective.target).total()), byNodeName(a, b))
 	})
 	for _, node := range hot {
 		if err := r.cool(ctx, node.Node); err != nil || r.full {
@@ -69,10 +69,11 @@ func (r *lowRun) pass(ctx context.Context) error {
 	return nil
 }
 
-// excess returns by how much the node is above the target as the plan stands.
-func (r *lowRun) excess(node *strategy.Node) (used, excess points) {
-	used, _ = r.scale.node(r.session.State(), node)
-	return used, used.over(r.objective.target)
+// excess returns how full the node is and by how much it is above the target, as the plan
+// stands and when its pods on their way out are gone.
+func (r *lowRun) excess(node *strategy.Node) (heat, excess points) {
+	heat, _ = r.scale.heat(r.session.State(), node)
+	return heat, heat.over(r.objective.target)
 }
 
 // spent says whether as many pods of the node go as may.
@@ -83,7 +84,7 @@ func (r *lowRun) cool(ctx context.Context, node *strategy.Node) error {
 	all := r.candidates(node)
 	open := slices.Clone(all)
 	for !r.full && !r.spent(node.Name) {
-		used, excess := r.excess(node)
+		heat, excess := r.excess(node)
 		open = slices.DeleteFunc(open, func(c lowCandidate) bool { return r.kinds.hopeless(c.kind) })
 		next, is := lowNext(excess, open)
 		if !is {
@@ -94,7 +95,7 @@ func (r *lowRun) cool(ctx context.Context, node *strategy.Node) error {
 			open = slices.DeleteFunc(open, remove)
 			continue
 		}
-		outcome, err := r.session.Propose(ctx, r.proposal(next.pod, node, used))
+		outcome, err := r.session.Propose(ctx, r.proposal(next.pod, node, heat))
 		if err != nil {
 			return err
 		}
@@ -141,12 +142,12 @@ func (r *lowRun) candidates(node *strategy.Node) []lowCandidate {
 
 // movable says whether the pod may be proposed, and is worth it.
 func (r *lowRun) movable(pod *corev1.Pod) bool {
-	return !slices.Contains(r.excluded, pod.Namespace) && !r.scale.without(pod) && r.session.Evictable(pod)
+	return pod.DeletionTimestamp == nil && !slices.Contains(r.excluded, pod.Namespace) && !r.scale.without(pod) && r.session.Evictable(pod)
 }
 
-func (r *lowRun) proposal(pod *corev1.Pod, node *strategy.Node, used points) strategy.Proposal {
+func (r *lowRun) proposal(pod *corev1.Pod, node *strategy.Node, heat points) strategy.Proposal {
 	return strategy.Proposal{
 		Pod: pod, Objective: r.objective,
-		Reason: fmt.Sprintf("node %s is at %s", node.Name, r.scale.describe(used, r.objective.target, "above the target of")),
+		Reason: fmt.Sprintf("node %s is at %s", node.Name, r.scale.describe(node, heat, r.objective.target, "above the target of")),
 	}
 }

@@ -26,17 +26,17 @@ func (r *lowRun) swap(ctx context.Context, hot *strategy.Node, candidates []lowC
 	r.room.renew()
 	tried := map[utilizationKind]int{}
 	for tries := 0; tries < lowSwaps && r.vain < lowVainSwaps && !r.full && !r.spent(hot.Name); tries++ {
-		used, excess := r.excess(hot)
+		heat, excess := r.excess(hot)
 		slices.SortFunc(candidates, byTaken(excess))
 		large, small, cold := r.pair(hot, excess, candidates, tried)
 		if small == nil {
 			return nil
 		}
 		tried[large.kind]++
-		there, _ := r.excess(cold)
-		outcome, err := r.session.Swap(ctx, r.proposal(large.pod, hot, used), strategy.Proposal{
+		there, _ := r.scale.taken(r.session.State(), cold)
+		outcome, err := r.session.Swap(ctx, r.proposal(large.pod, hot, heat), strategy.Proposal{
 			Pod: small, Objective: &lowReturn{lowObjective: *r.objective, hot: hot.Name, before: excess.total()},
-			Reason: "node " + cold.Name + " is at " + r.scale.describe(there, r.objective.target, "within the target of") +
+			Reason: "node " + cold.Name + " is at " + r.scale.describe(cold, there, r.objective.target, "within the target of") +
 				", without it has room for pod " + large.pod.Namespace + "/" + large.pod.Name,
 		})
 		if err != nil {
@@ -81,11 +81,11 @@ func (r *lowRun) pair(hot *strategy.Node, excess points, candidates []lowCandida
 // partner returns the smallest pod of a node without which that has room for the large
 // one, and with which the hot node has less excess than with the large one.
 func (r *lowRun) partner(hot *strategy.Node, excess points, large lowCandidate, cold *strategy.Node) *corev1.Pod {
-	if cold == hot || !cold.Selected || r.spent(cold.Name) {
+	if cold == hot || !cold.Selected || !r.scale.judges(cold) || r.spent(cold.Name) {
 		return nil
 	}
 	state, target := r.session.State(), r.objective.target
-	there, known := r.scale.node(state, cold)
+	there, known := r.scale.taken(state, cold)
 	there = there.plus(r.scale.pod(state, large.pod, cold), 1)
 	if !known || there.within(target) {
 		return nil // it has room: the scheduler had other reasons

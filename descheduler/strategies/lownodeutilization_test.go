@@ -69,6 +69,8 @@ func TestLowNodeUtilization(t *testing.T) {
 		// schedule is spreadByCPU where it is nil.
 		schedule func(*strategy.State, *corev1.Pod) string
 		want     []string
+		// idle is why there is nothing to look at; it is not compared where it is empty.
+		idle string
 	}{
 		{
 			name: "one pod that suffices goes, the smallest such", nodes: nodes("hot", "cold"),
@@ -171,6 +173,44 @@ func TestLowNodeUtilization(t *testing.T) {
 			want: []string{"a hot>cold", "c hot>cold"},
 		},
 		{
+			name: "of a resource that few nodes have, the mean is theirs", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(10)), fullNode("cold", 1000, withGPUs(10)), fullNode("plain", 1000), fullNode("plain2", 1000)},
+			args: &policy.LowNodeUtilizationArgs{
+				Thresholds: policy.ResourceThresholds{gpu: 15}, TargetThresholds: policy.ResourceThresholds{gpu: 15}, UseDeviationThresholds: true,
+			}, // the mean is 50 %
+			pods: []*corev1.Pod{sizedPod("hot", "a", 1, requestingGPUs(6)), sizedPod("hot", "b", 1, requestingGPUs(2)), sizedPod("cold", "c", 1, requestingGPUs(2), daemon), sizedPod("plain", "d", 900)},
+			want: []string{"b hot>cold"}, schedule: fixed("cold"),
+		},
+		{
+			name: "nodes without the resource are not underutilized", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(10)), fullNode("warm", 1000, withGPUs(10)), fullNode("plain", 1000)},
+			args: &policy.LowNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 20}, TargetThresholds: policy.ResourceThresholds{gpu: 50}},
+			pods: []*corev1.Pod{sizedPod("hot", "a", 1, requestingGPUs(3)), sizedPod("hot", "b", 1, requestingGPUs(3)), sizedPod("warm", "c", 1, requestingGPUs(3))},
+			idle: "no node is underutilized: none is within all thresholds",
+		},
+		{
+			name: "a node that offers none of what its pods hold is not hot", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(0)), fullNode("cold", 1000, withGPUs(8))},
+			pods: []*corev1.Pod{sizedPod("hot", "a", 400, requestingGPUs(4)), sizedPod("hot", "b", 400, requestingGPUs(4))},
+			idle: "no node is overutilized: none is above its target",
+		},
+		{
+			name: "what is on its way out makes no node hot", nodes: nodes("hot", "cold"),
+			pods: []*corev1.Pod{sizedPod("hot", "a", 200), sizedPod("hot", "b", 200), sizedPod("hot", "c", 500, terminating)},
+			idle: "no node is overutilized: none is above its target",
+		},
+		{
+			name: "as many go as are needed when what is on its way out is gone", nodes: nodes("hot", "cold"),
+			pods: []*corev1.Pod{sizedPod("hot", "a", 300), sizedPod("hot", "b", 250), sizedPod("hot", "c", 450, terminating)},
+			want: []string{"b hot>cold"},
+		},
+		{
+			name: "what is on its way out holds its room on a destination", nodes: nodes("hot", "cold", "warm"),
+			pods: []*corev1.Pod{sizedPod("hot", "a", 300), sizedPod("hot", "b", 250), sizedPod("warm", "c", 400, terminating)}, schedule: fixed("warm"),
+		},
+		{
+			name: "what is on its way out keeps a node from being underutilized", nodes: nodes("hot", "warm"),
+			pods: []*corev1.Pod{sizedPod("hot", "a", 300), sizedPod("hot", "b", 250), sizedPod("warm", "c", 210, terminating)},
+			idle: "no node is underutilized: none is within all thresholds",
+		},
+		{
 			name: "the resource that is above its target counts", nodes: nodes("hot", "cold"),
 			args: &policy.LowNodeUtilizationArgs{
 				Thresholds:       policy.ResourceThresholds{corev1.ResourceCPU: 20, corev1.ResourceMemory: 20},
@@ -216,6 +256,9 @@ func TestLowNodeUtilization(t *testing.T) {
 			})
 			if diff := cmp.Diff(tt.want, movesOf(got)); diff != "" {
 				t.Errorf("moves (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.idle, got.IdleFor); tt.idle != "" && diff != "" {
+				t.Errorf("why it is idle (-want +got):\n%s", diff)
 			}
 		})
 	}

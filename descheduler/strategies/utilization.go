@@ -75,12 +75,39 @@ func (s *utilizationScale) limits(thresholds policy.ResourceThresholds) points {
 	return limits
 }
 
-// node returns how full a node is, or false where that is not known.
-func (s *utilizationScale) node(state *strategy.State, node *strategy.Node) (points, bool) {
+// judges says whether nodes can be called full or empty by the scale. What a node does not
+// offer says nothing about it, so it takes one resource that it does. And nothing can be
+// said of a node that offers nothing of a resource that its pods hold: its device plugin
+// is restarting, or it has just registered. Only what has a threshold, or is on the node's
+// own list, is asked about: other resources are not handed out by nodes.
+func (s *utilizationScale) judges(node *strategy.Node) bool {
+	for name, requested := range node.Requested {
+		_, lists := node.Status.Capacity[name]
+		_, offers := node.Allocatable[name]
+		if requested > 0 && node.Allocatable[name] == 0 && (lists || offers || slices.Contains(s.names, name)) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(s.names, func(name corev1.ResourceName) bool { return utilizationWhole(node, name) > 0 })
+}
+
+// heat returns how full a node is when its pods on their way out are gone, or false where
+// that is not known. It says whether anything has to leave the node.
+func (s *utilizationScale) heat(state *strategy.State, node *strategy.Node) (points, bool) {
+	if s.actual == nil {
+		return s.of(node.Lasting, node), true
+	}
+	used, known := s.actual.node(state, node, false)
+	return s.of(used, node), known
+}
+
+// taken returns how full a node is with all its pods, or false where that is not known. It
+// says what can come to the node: the scheduler gives away no room that is still held.
+func (s *utilizationScale) taken(state *strategy.State, node *strategy.Node) (points, bool) {
 	if s.actual == nil {
 		return s.of(node.Requested, node), true
 	}
-	used, known := s.actual.node(state, node)
+	used, known := s.actual.node(state, node, true)
 	return s.of(used, node), known
 }
 
@@ -116,47 +143,60 @@ func utilizationWhole(node *strategy.Node, name corev1.ResourceName) int64 {
 }
 
 // describe says how full a node is against limits: "82 % of cpu, above 50 %". Only what
-// is above is said, or all where nothing is.
-func (s *utilizationScale) describe(used, limit points, relation string) string {
+// is above is said, or where nothing is, all that the node offers.
+func (s *utilizationScale) describe(node *strategy.Node, used, limit points, relation string) string {
 	over := used.over(limit)
 	var parts []string
 	for i, name := range s.names {
-		if over[i] > 0 || over.total() == 0 {
+		if over[i] > 0 || over.total() == 0 && utilizationWhole(node, name) > 0 {
 			parts = append(parts, fmt.Sprintf("%.4g %% of %s, %s %.4g %%", used[i], name, relation, limit[i]))
 		}
 	}
 	return strings.Join(parts, "; ")
 }
 
-// nameList returns the names of the resources, for people.
-func (s *utilizationScale) nameList() string {
+// nameList returns the names of the resources, for people, joined by a word.
+func (s *utilizationScale) nameList(word string) string {
 	names := make([]string, len(s.names))
 	for i, name := range s.names {
 		names[i] = string(name)
 	}
-	return strings.Join(names, " and ")
+	return strings.Join(names, " "+word+" ")
 }
 
-// utilizationNode is a node with how full it is.
+// utilizationNode is a node with how full it is when its pods on their way out are gone.
 type utilizationNode struct {
 	*strategy.Node
-	used points
+	heat points
 }
 
-// utilizationNodes returns the nodes that the policy looks at and that are ready, with
-// how full they are; and the names of those for which that is not known.
+// utilizationNodes returns the nodes that the policy looks at, that are ready and that the
+// scale judges, with how full they are; and the names of those for which that is not known.
 func utilizationNodes(state *strategy.State, scale *utilizationScale) (known []utilizationNode, unknown []string) {
 	for _, node := range state.Nodes() {
-		if !node.Selected || !utilizationReady(node) {
+		if !node.Selected || !utilizationReady(node) || !scale.judges(node) {
 			continue
 		}
-		if used, is := scale.node(state, node); is {
-			known = append(known, utilizationNode{node, used})
+		if heat, is := scale.heat(state, node); is {
+			known = append(known, utilizationNode{node, heat})
 		} else {
 			unknown = append(unknown, node.Name)
 		}
 	}
 	return known, unknown
+}
+
+// utilizationNone says that there is no node to look at.
+func utilizationNone(scale *utilizationScale) string {
+	return "no node that is ready can be judged by " + scale.nameList("or")
+}
+
+// utilizationFew says that too few nodes are underutilized.
+func utilizationFew(under int, atMost uint) string {
+	if under == 0 {
+		return "no node is underutilized: none is within all thresholds"
+	}
+	return fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes asks for more than %d", under, atMost)
 }
 
 // utilizationReady says whether the kubelet answers, the network is there, and the node is
@@ -173,7 +213,7 @@ func utilizationReady(node *strategy.Node) bool {
 	return true
 }
 
-// utilizationMean returns the mean of the nodes.
+// utilizationMean returns the mean of the nodes: of each resource, of those that offer it.
 func utilizationMean(nodes []utilizationNode, scale *utilizationScale) points {
 	mean := make(points, len(scale.names))
 	for i, name := range scale.names {
@@ -181,7 +221,7 @@ func utilizationMean(nodes []utilizationNode, scale *utilizationScale) points {
 		for _, node := range nodes {
 			if utilizationWhole(node.Node, name) > 0 {
 				counted++
-				mean[i] += node.used[i]
+				mean[i] += node.heat[i]
 			}
 		}
 		mean[i] /= float64(max(1, counted))

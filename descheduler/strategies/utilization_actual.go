@@ -90,18 +90,23 @@ func (a *utilizationActual) estimate(pods []*corev1.Pod, whole int64) {
 	}
 }
 
-// node returns what a node uses in the state, or false where that is not known.
-func (a *utilizationActual) node(state *strategy.State, node *strategy.Node) (strategy.Amounts, bool) {
+// node returns what a node uses in the state, with its pods on their way out or without
+// them, or false where that is not known.
+func (a *utilizationActual) node(state *strategy.State, node *strategy.Node, leaving bool) (strategy.Amounts, bool) {
 	rest, known := a.rest[node.Name]
 	if !known {
 		return nil, false
 	}
 	used := strategy.Amounts{}
 	used.Add(rest, 1)
+	pods := int64(0)
 	for _, pod := range node.Pods {
-		used.Add(a.figure(state, pod), 1)
+		if leaving || pod.DeletionTimestamp == nil {
+			used.Add(a.figure(state, pod), 1)
+			pods++
+		}
 	}
-	used[corev1.ResourcePods] = node.Requested[corev1.ResourcePods]
+	used[corev1.ResourcePods] = pods
 	return used, true
 }
 

@@ -160,7 +160,7 @@ func TestActualUsageFollowsPods(t *testing.T) {
 	check := func(when string, n1, n2 points) {
 		t.Helper()
 		for name, want := range map[string]points{"n1": n1, "n2": n2} {
-			got, known := scale.node(state, state.Node(name))
+			got, known := scale.taken(state, state.Node(name))
 			for i := range want {
 				if diff := got[i] - want[i]; !known || diff > 1e-9 || diff < -1e-9 {
 					t.Errorf("%s: node %s is at %v, want %v", when, name, got, want)

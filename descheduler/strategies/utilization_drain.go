@@ -91,7 +91,7 @@ func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 				d.session.Refuse(pod, fmt.Sprintf("no autoscaler would take node %s away: %s", node.Name, mark))
 			}
 		default:
-			all = append(all, candidate{node, len(pods), utilizationShare(node)})
+			all = append(all, candidate{node, len(pods), utilizationShare(node, node.Lasting)})
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
@@ -111,7 +111,7 @@ func (d *utilizationDrain) mark(node *strategy.Node) string {
 		return "it has the annotation " + mark.String()
 	}
 	for _, pod := range node.Pods {
-		if d.leaves(pod) {
+		if d.leaves(pod) || pod.DeletionTimestamp != nil {
 			continue
 		}
 		if mark, marked := cluster.DoNotDisrupt(pod, d.now); marked {
@@ -126,12 +126,12 @@ func (d *utilizationDrain) leaves(pod *corev1.Pod) bool {
 	return !cluster.BelongsToNode(pod) && pod.DeletionTimestamp == nil && d.goes(pod)
 }
 
-// utilizationShare returns the largest share of cpu or memory that is requested.
-func utilizationShare(node *strategy.Node) float64 {
+// utilizationShare returns the largest share that the amounts are of a node's cpu or memory.
+func utilizationShare(node *strategy.Node, amounts strategy.Amounts) float64 {
 	share := 0.0
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		if whole := node.Allocatable[name]; whole > 0 {
-			share = max(share, float64(node.Requested[name])/float64(whole))
+			share = max(share, float64(amounts[name])/float64(whole))
 		}
 	}
 	return share
@@ -152,8 +152,7 @@ func (d *utilizationDrain) pods(node *strategy.Node) []*corev1.Pod {
 		if d.stays(pod) || !d.session.Evictable(pod) {
 			return nil
 		}
-		alone := &strategy.Node{Node: node.Node, Allocatable: node.Allocatable, Requested: cluster.Requests(pod)}
-		going = append(going, sized{pod, utilizationShare(alone)})
+		going = append(going, sized{pod, utilizationShare(node, cluster.Requests(pod))})
 	}
 	slices.SortStableFunc(going, func(a, b sized) int { return cmp.Compare(b.share, a.share) })
 	var pods []*corev1.Pod
@@ -169,8 +168,7 @@ func (d *utilizationDrain) roomFor(nodes []*strategy.Node) []*strategy.Node {
 	free, needed := strategy.Amounts{}, strategy.Amounts{}
 	for _, node := range d.session.State().Nodes() {
 		if utilizationTakes(node) && utilizationInUse(node) {
-			free.Add(node.Allocatable, 1)
-			free.Add(node.Requested, -1)
+			free.Add(utilizationFree(node), 1)
 		}
 	}
 	for i, node := range nodes {
@@ -178,8 +176,7 @@ func (d *utilizationDrain) roomFor(nodes []*strategy.Node) []*strategy.Node {
 			return nodes[:i]
 		}
 		if utilizationTakes(node) {
-			free.Add(node.Allocatable, -1)
-			free.Add(node.Requested, 1)
+			free.Add(utilizationFree(node), -1)
 		}
 		for _, pod := range d.pods(node) {
 			needed.Add(cluster.Requests(pod), 1)
@@ -189,6 +186,16 @@ func (d *utilizationDrain) roomFor(nodes []*strategy.Node) []*strategy.Node {
 		}
 	}
 	return nodes
+}
+
+// utilizationFree returns what of a node no pod requests. What it offers less of than its
+// pods hold is no debt to other nodes.
+func utilizationFree(node *strategy.Node) strategy.Amounts {
+	free := strategy.Amounts{}
+	for name, whole := range node.Allocatable {
+		free[name] = max(0, whole-node.Requested[name])
+	}
+	return free
 }
 
 // utilizationTakes says whether the scheduler may put pods on the node.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -31,6 +32,18 @@ func fullNode(name string, cpu int64, change ...func(*corev1.Node)) *corev1.Node
 	}
 	return node
 }
+
+// gpu is a resource that some nodes offer.
+const gpu = corev1.ResourceName("example.com/gpu")
+
+// withGPUs lets a node offer so many GPUs. One that offers 0 lists them all the same, as
+// while its device plugin restarts.
+func withGPUs(n int64) func(*corev1.Node) {
+	return func(node *corev1.Node) { node.Status.Allocatable[gpu] = *resource.NewQuantity(n, resource.DecimalSI) }
+}
+
+// registeringNode offers nothing yet.
+func registeringNode(node *corev1.Node) { node.Status.Allocatable = nil }
 
 func cordonedNode(node *corev1.Node) { node.Spec.Unschedulable = true }
 
@@ -79,6 +92,16 @@ func withMemory(bytes int64) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = *resource.NewQuantity(bytes, resource.BinarySI)
 	}
+}
+
+func requestingGPUs(n int64) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.Spec.Containers[0].Resources.Requests[gpu] = *resource.NewQuantity(n, resource.DecimalSI)
+	}
+}
+
+func terminating(pod *corev1.Pod) {
+	pod.DeletionTimestamp = ptr.To(metav1.NewTime(time.Unix(0, 0)))
 }
 
 func withPriority(priority int32) func(*corev1.Pod) {
@@ -147,6 +170,13 @@ func movesOf(session *strategytest.Session) []string {
 		moves = append(moves, strings.TrimPrefix(move, "default/"))
 	}
 	return moves
+}
+
+// parted returns the pod of a move and the node that it leaves.
+func parted(move string) (pod, from string) {
+	pod, from, _ = strings.Cut(move, " ")
+	from, _, _ = strings.Cut(from, ">")
+	return pod, from
 }
 
 // pictureAfter returns the picture of a cluster in which the moves have been made.

@@ -22,9 +22,10 @@ type (
 // Node is a node with what is on it.
 type Node struct {
 	*corev1.Node
-	// Allocatable is what it offers, Requested what its pods request of that, pods
-	// counted as one each.
-	Allocatable, Requested Amounts
+	// Allocatable is what it offers, Requested what its pods request of that, pods counted
+	// as one each: what the scheduler goes by. Lasting is Requested without what pods on
+	// their way out still hold: what is left when they are gone.
+	Allocatable, Requested, Lasting Amounts
 	// Pods are those that have the node and have not come to their end, terminating ones
 	// included.
 	Pods []*corev1.Pod
@@ -56,7 +57,7 @@ func NewState(picture *Snapshot, nodeSelector labels.Selector) *State {
 		replicas: map[types.UID][]*corev1.Pod{},
 	}
 	for _, node := range picture.Nodes {
-		n := &Node{Node: node, Allocatable: cluster.Allocatable(node), Requested: Amounts{}, Selected: nodeSelector.Matches(labels.Set(node.Labels))}
+		n := &Node{Node: node, Allocatable: cluster.Allocatable(node), Requested: Amounts{}, Lasting: Amounts{}, Selected: nodeSelector.Matches(labels.Set(node.Labels))}
 		s.nodes = append(s.nodes, n)
 		s.byName[node.Name] = n
 	}
@@ -101,7 +102,7 @@ func (s *State) Add(pod *corev1.Pod) {
 		return
 	}
 	n.Pods = append(n.Pods, pod)
-	n.Requested.Add(cluster.Requests(pod), 1)
+	n.count(pod, 1)
 	if workload := s.owners.Of(pod); workload != nil {
 		s.replicas[workload.UID] = append(s.replicas[workload.UID], pod)
 	}
@@ -119,9 +120,18 @@ func (s *State) Remove(pod *corev1.Pod) {
 		return
 	}
 	n.Pods = slices.Delete(n.Pods, i, i+1)
-	n.Requested.Add(cluster.Requests(pod), -1)
+	n.count(pod, -1)
 	if workload := s.owners.Of(pod); workload != nil {
 		s.replicas[workload.UID] = slices.DeleteFunc(s.replicas[workload.UID], same)
+	}
+}
+
+// count adds what a pod requests, or takes it away.
+func (n *Node) count(pod *corev1.Pod, factor int64) {
+	requests := cluster.Requests(pod)
+	n.Requested.Add(requests, factor)
+	if pod.DeletionTimestamp == nil {
+		n.Lasting.Add(requests, factor)
 	}
 }
 

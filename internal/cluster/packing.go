@@ -23,7 +23,8 @@ type Packing struct {
 // ResourcePacking is how one resource is used. Fractions are from 0 to 1.
 type ResourcePacking struct {
 	Name corev1.ResourceName
-	// Utilisation is requested ÷ allocatable over the nodes used, by all pods there.
+	// Utilisation is requested ÷ allocatable over the nodes used that offer the resource, by
+	// all pods there.
 	Utilisation float64
 	// Stranded is the part of the whole cluster's allocatable that is free on nodes
 	// where another resource is exhausted: less of that is free than the median of
@@ -74,7 +75,7 @@ func (s *Snapshot) resourcePacking(name corev1.ResourceName, used map[string]boo
 	for i, node := range s.Nodes {
 		capacity := Allocatable(node)
 		total += capacity[name]
-		if used[node.Name] {
+		if used[node.Name] && capacity[name] > 0 {
 			allocatable += capacity[name]
 			requested += capacity[name] - free[i][name]
 		}

@@ -14,7 +14,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Session keeps proposals for which Schedule finds a node that gains.
+// Session keeps proposals for which Schedule finds a node that gains. A pod on its way out
+// is not evictable.
 type Session struct {
 	// Schedule returns where a pod would go, or nothing. The state has it on no node.
 	Schedule func(state *strategy.State, pod *corev1.Pod) string
@@ -28,6 +29,8 @@ type Session struct {
 	// Refused are the pods that were proposed or asked about in vain, with the rule, as
 	// "namespace/name rule", in order.
 	Refused []string
+	// IdleFor is why the strategy proposed nothing, where it said so.
+	IdleFor string
 
 	state *strategy.State
 	moved map[types.UID]bool
@@ -53,7 +56,7 @@ func (s *Session) Evictable(pod *corev1.Pod) bool {
 	if s.moved[pod.UID] || s.state.Origin(pod) != nil {
 		return false
 	}
-	if s.Keep != nil && s.Keep(pod) != "" {
+	if s.keeps(pod) {
 		s.refuse(pod, strategy.NotEvictable)
 		return false
 	}
@@ -63,9 +66,16 @@ func (s *Session) Evictable(pod *corev1.Pod) bool {
 // Refuse implements strategy.Session.
 func (s *Session) Refuse(pod *corev1.Pod, _ string) { s.refuse(pod, strategy.NotEvictable) }
 
+func (s *Session) keeps(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil || s.Keep != nil && s.Keep(pod) != ""
+}
+
 func (s *Session) refuse(pod *corev1.Pod, rule strategy.Rule) {
 	s.Refused = append(s.Refused, fmt.Sprintf("%s/%s %s", pod.Namespace, pod.Name, rule))
 }
+
+// Idle implements strategy.Session.
+func (s *Session) Idle(reason string) { s.IdleFor = reason }
 
 // Propose implements strategy.Session.
 func (s *Session) Propose(_ context.Context, proposals ...strategy.Proposal) (strategy.Outcome, error) {
@@ -114,7 +124,7 @@ func (s *Session) try(p strategy.Proposal, undo *[]func()) (string, strategy.Rul
 	switch {
 	case s.moved[p.Pod.UID] || s.state.Origin(p.Pod) != nil:
 		return "", strategy.AlreadyMoved
-	case s.Keep != nil && s.Keep(p.Pod) != "":
+	case s.keeps(p.Pod):
 		return "", strategy.NotEvictable
 	case s.Limit > 0 && s.kept >= s.Limit:
 		return "", strategy.OverLimit

@@ -29,6 +29,8 @@ func (r *run) sparing() []*victim {
 			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
 		case ofNodes && v.pod.DeletionTimestamp != nil:
 			v.Fate, v.Reason = Unreplaced, "it is being deleted already"
+		case r.loss.How == Drain && cluster.Leaving(v.pod):
+			v.Fate, v.Reason = Unreplaced, "its eviction goes on in the background already"
 		default:
 			if r.loss.How == Down {
 				v.AfterSeconds = int64(cluster.Stay(v.pod.Spec.Tolerations, taints) / time.Second)

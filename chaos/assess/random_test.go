@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
@@ -45,6 +46,7 @@ func TestPredictAgainstNaiveModel(t *testing.T) {
 				rt.Fatalf("one that knows former pictures and losses predicts otherwise (-new +old):\n%s", diff)
 			}
 			checkFates(rt, picture, loss, got)
+			checkJobs(rt, picture, loss, got)
 			checkRoom(rt, picture, loss, got)
 			checkBudgets(rt, picture, loss, got)
 			checkFloors(rt, picture, loss, got)
@@ -75,8 +77,11 @@ func drawCluster(t *rapid.T) *build {
 	}
 	for _, pod := range b.Pods {
 		pod.ResourceVersion = "1"
-		if rapid.IntRange(0, 5).Draw(t, "unready") == 0 {
+		switch rapid.IntRange(0, 11).Draw(t, "state") {
+		case 0, 1:
 			pod.Status.Conditions = nil
+		case 2:
+			pod.Status = corev1.PodStatus{Phase: corev1.PodPending} // it starts, where its node is Ready
 		}
 		pod.Spec.Priority = ptr.To(int32(rapid.IntRange(0, 2).Draw(t, "priority")))
 		for range rapid.IntRange(0, 2).Draw(t, "tolerations") {
@@ -90,6 +95,27 @@ func drawCluster(t *rapid.T) *build {
 			pod.Spec.Tolerations = append(pod.Spec.Tolerations, toleration)
 		}
 		pod.Spec.SchedulerName = rapid.SampledFrom([]string{"fullest", "fullest", "other", "unknown"}).Draw(t, "scheduler")
+	}
+	for _, node := range b.Nodes {
+		if rapid.IntRange(0, 3).Draw(t, "broken") > 0 {
+			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		}
+	}
+	for _, job := range b.Jobs {
+		job.Spec.BackoffLimit = ptr.To(int32(rapid.IntRange(0, 3).Draw(t, "backoff limit")))
+		for range rapid.IntRange(0, 2).Draw(t, "rules") {
+			if job.Spec.PodFailurePolicy == nil {
+				job.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{}
+			}
+			job.Spec.PodFailurePolicy.Rules = append(job.Spec.PodFailurePolicy.Rules, batchv1.PodFailurePolicyRule{
+				Action: rapid.SampledFrom([]batchv1.PodFailurePolicyAction{
+					batchv1.PodFailurePolicyActionIgnore, batchv1.PodFailurePolicyActionCount, batchv1.PodFailurePolicyActionFailJob,
+				}).Draw(t, "action"),
+				OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{
+					Type: corev1.DisruptionTarget, Status: rapid.SampledFrom([]corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse}).Draw(t, "status"),
+				}},
+			})
+		}
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "budgets") {
 		b.budget(fmt.Sprint("b", i), fmt.Sprint("w", rapid.IntRange(0, 4).Draw(t, "covered")), int32(rapid.IntRange(0, 2).Draw(t, "allowed")))
@@ -206,10 +232,49 @@ func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 			t.Fatalf("%s is kept by a loss that asks no budget", fate.Pod)
 		case (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down) || endures(pod, loss)):
 			t.Fatalf("%s %s", fate.Pod, fate.Fate)
-		case fate.Fate == Unreplaced && len(pod.OwnerReferences) > 0:
+		case fate.Fate == Kept && len(pod.OwnerReferences) > 0 && pod.Status.Phase == corev1.PodPending && !readyNode(picture, pod):
+			t.Fatalf("%s is kept for a budget, though its node is not Ready: %s", fate.Pod, fate.Reason)
+		case fate.Fate == Unreplaced && len(pod.OwnerReferences) > 0 && pod.OwnerReferences[0].Kind != "Job": // see checkJobs
 			t.Fatalf("%s has a controller that wants it, and is not replaced: %s", fate.Pod, fate.Reason)
 		case fate.Fate == Pending && pod.Spec.SchedulerName != "unknown" && fate.Reason == "":
 			t.Fatalf("%s is pending for no reason", fate.Pod)
+		}
+	}
+}
+
+func readyNode(picture *target.Picture, pod *corev1.Pod) bool {
+	return slices.ContainsFunc(picture.Nodes, func(node *corev1.Node) bool { return node.Name == pod.Spec.NodeName && cluster.NodeReady(node) })
+}
+
+// checkJobs: a Job's pods are replaced until one wave is too much for it, and not from then on.
+func checkJobs(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
+	for _, job := range picture.Jobs {
+		action := batchv1.PodFailurePolicyActionCount
+		if policy := job.Spec.PodFailurePolicy; policy != nil && loss.How != Delete {
+			for _, rule := range policy.Rules {
+				if rule.OnPodConditions[0].Status == corev1.ConditionTrue {
+					action = rule.Action
+					break
+				}
+			}
+		}
+		lost := map[int]int32{} // by wave
+		for _, fate := range p.Pods {
+			if fate.Workload == "Job default/"+job.Name && fate.Wave > 0 {
+				lost[fate.Wave]++
+			}
+		}
+		over := map[int]bool{}
+		failures, ended := int32(0), false
+		for wave := 1; wave <= p.Waves; wave++ {
+			failures += lost[wave]
+			ended = ended || lost[wave] > 0 && (action == batchv1.PodFailurePolicyActionFailJob || action == batchv1.PodFailurePolicyActionCount && failures > *job.Spec.BackoffLimit)
+			over[wave] = ended
+		}
+		for _, fate := range p.Pods {
+			if fate.Workload == "Job default/"+job.Name && fate.Wave > 0 && over[fate.Wave] != (fate.Fate == Unreplaced) {
+				t.Fatalf("%s in wave %d %s (%s), and the Job is over: %v", fate.Pod, fate.Wave, fate.Fate, fate.Reason, over[fate.Wave])
+			}
 		}
 	}
 }

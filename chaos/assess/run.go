@@ -123,7 +123,7 @@ func (r *run) count(pods []*corev1.Pod) {
 			r.countPod(pod, listed[pod.UID], byWorkload)
 		}
 	}
-	r.ledger = disruption.NewLedger(budgets, around)
+	r.ledger = disruption.NewLedger(budgets, around, r.picture.Nodes)
 	for _, t := range r.workloads {
 		t.Floor, t.now = t.Ready, t.Ready
 	}

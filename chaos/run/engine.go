@@ -87,7 +87,7 @@ func Steps(ctx context.Context, s *Session) error { return s.steps(ctx) }
 // the run has changed is put back before it returns. The error is that it could not go on,
 // or not put everything back; a broken steady state is none.
 func Run(ctx context.Context, live *Live, opts Options, do func(context.Context, *Session) error) (journal.End, error) {
-	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil), down: map[string]bool{}}
+	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil, nil), down: map[string]bool{}}
 	var err error
 	if e.undo, err = e.newUndo(opts.ID); err != nil {
 		return journal.End{Verdict: journal.Failed}, err

@@ -73,7 +73,7 @@ func (e env) Remove(ctx context.Context, pods []target.Pod, how assess.How, grac
 // remove evicts or deletes pods, once each.
 func (e *engine) remove(ctx context.Context, pods []target.Pod, how assess.How, grace *int64) *removal {
 	picture := e.live.Picture()
-	e.ledger.Update(picture.Budgets, picture.Snapshot.Pods)
+	e.ledger.Update(picture.Budgets, picture.Snapshot.Pods, picture.Nodes)
 	evictor := disruption.NewEvictor(e.live.Client, disruption.Options{Mode: disruption.ForReal, Delete: how == assess.Delete, GracePeriodSeconds: grace})
 	r := &removal{engine: e, evictor: evictor, how: how}
 	r.all(ctx, pods)

@@ -5,6 +5,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // Selected are the pods to choose from, in the picture's order, and how many there are
@@ -85,7 +87,7 @@ func (l *look) why(pod *corev1.Pod) string {
 		return why
 	}
 	switch {
-	case pod.DeletionTimestamp != nil:
+	case cluster.Leaving(pod):
 		return whyTerminating
 	case pod.Spec.NodeName == "":
 		return whyPending

@@ -40,7 +40,7 @@ func (a *amount) add(b amount) { a.cpu += b.cpu; a.memory += b.memory }
 // newBoard returns the board of a picture. The one before it, if any, makes it cheaper.
 func newBoard(picture *target.Picture, before *board) *board {
 	b := &board{
-		ledger:       disruption.NewLedger(picture.Budgets, picture.Pods),
+		ledger:       disruption.NewLedger(picture.Budgets, picture.Pods, picture.Nodes),
 		availability: map[string]availability{},
 		requests:     make(map[*corev1.Pod]amount, len(picture.Pods)),
 	}

@@ -144,6 +144,10 @@ func TestAnnotations(t *testing.T) {
 
 		{name: "evict does not override a mirror pod", pod: newPod(annotated(EvictAnnotation, "true"), annotated(corev1.MirrorPodAnnotationKey, "x")), want: "it is a mirror pod: its node runs it by itself"},
 		{name: "evict does not override a static pod", pod: newPod(annotated(EvictAnnotation, "true"), annotated(sourceAnnotation, "http")), want: "it is a static pod: its node runs it by itself"},
+		{
+			name: "nor that its eviction goes on in the background", pod: newPod(annotated(EvictAnnotation, "true"), annotated(cluster.EvictionInProgressAnnotation, "")),
+			want: "its eviction goes on in the background (annotation descheduler.alpha.kubernetes.io/eviction-in-progress)",
+		},
 		{name: "evict does not override that it terminates", pod: newPod(annotated(EvictAnnotation, "true"), terminating), want: "it is terminating"},
 		{name: "evict does not override namespaceLabelSelector", args: &args{NamespaceLabelSelector: selecting("team", "b")}, pod: newPod(annotated(EvictAnnotation, "true")), want: "namespaceLabelSelector does not select namespace default"},
 

@@ -29,8 +29,11 @@ func isStatic(pod *corev1.Pod) string {
 }
 
 func isTerminating(pod *corev1.Pod) string {
-	if pod.DeletionTimestamp != nil {
+	switch {
+	case pod.DeletionTimestamp != nil:
 		return "it is terminating"
+	case cluster.Leaving(pod):
+		return "its eviction goes on in the background (annotation " + cluster.EvictionInProgressAnnotation + ")"
 	}
 	return ""
 }

@@ -165,7 +165,7 @@ func (r *run) ask(ctx context.Context, w *wave, m *plan.Move) (disruption.Result
 		return answer, ctx.Err()
 	}
 	picture := r.Cluster.Snapshot()
-	r.ledger.Update(picture.Budgets, picture.Pods)
+	r.ledger.Update(picture.Budgets, picture.Pods, picture.Nodes)
 	if !r.ledger.May(m.Object).Allowed {
 		return answer, nil
 	}
@@ -201,7 +201,7 @@ func (r *run) fate(ctx context.Context, w *wave, m *plan.Move) (disruption.Outco
 		case err == nil:
 			// Nothing was taken from its budget either. What the cluster is like now is known
 			// when something of it arrives.
-			r.ledger = disruption.NewLedger(nil, nil)
+			r.ledger = disruption.NewLedger(nil, nil, nil)
 			select {
 			case <-changed: // by something from before
 			default:

@@ -128,7 +128,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 		Options:    opts,
 		result:     &plan.Result{Evictions: []plan.Eviction{}},
 		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}},
-		ledger:     disruption.NewLedger(nil, nil),
+		ledger:     disruption.NewLedger(nil, nil, nil),
 		nodes:      nodes{wereReady: map[string]bool{}},
 		remembered: map[types.UID]bool{},
 	}

@@ -30,7 +30,7 @@ func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
 		if err := r.nodes.check(picture); err != nil {
 			return nil, nil, err
 		}
-		r.ledger.Update(picture.Budgets, picture.Pods)
+		r.ledger.Update(picture.Budgets, picture.Pods, picture.Nodes)
 		going, waiting := r.sift(picture)
 		switch {
 		case len(going) > 0 || len(waiting) == 0:

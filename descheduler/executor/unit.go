@@ -49,8 +49,8 @@ func (u unit) outdated(pods map[types.UID]*corev1.Pod) string {
 		switch pod := pods[m.Pod.UID]; {
 		case pod == nil:
 			return name + " is gone"
-		case pod.DeletionTimestamp != nil:
-			return name + " is being deleted"
+		case cluster.Leaving(pod):
+			return name + " is on its way out"
 		case pod.Spec.NodeName != m.From:
 			return name + " is on node " + pod.Spec.NodeName
 		case replaced(m) && !cluster.Holds(pod):

@@ -145,7 +145,7 @@ func outdated(pod *corev1.Pod, m plan.Move) string {
 	switch {
 	case pod == nil:
 		return "the pod is gone"
-	case pod.DeletionTimestamp != nil:
+	case cluster.Leaving(pod):
 		return "the pod is on its way out"
 	case pod.Spec.NodeName != m.From:
 		return fmt.Sprintf("the pod is on node %s now", pod.Spec.NodeName)

@@ -45,7 +45,7 @@ type run struct {
 func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done plan.Done) (*run, error) {
 	r := &run{
 		planner: p, now: p.opts.Now(), done: done,
-		ledger:  disruption.NewLedger(picture.Budgets, picture.Pods),
+		ledger:  disruption.NewLedger(picture.Budgets, picture.Pods, picture.Nodes),
 		filters: map[string]*evictable.Filter{},
 		refused: newRefusals(),
 		idle:    map[idler]string{},

@@ -36,3 +36,14 @@ func fails(pod *corev1.Pod) bool {
 	}
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, backsOff) || slices.ContainsFunc(pod.Status.InitContainerStatuses, backsOff)
 }
+
+// EvictionInProgressAnnotation is how operators say that the eviction of a pod, which an
+// admission webhook of theirs has denied, goes on in the background, whatever its value.
+const EvictionInProgressAnnotation = "descheduler.alpha.kubernetes.io/eviction-in-progress"
+
+// Leaving says whether the pod is on its way out: it is being deleted, or its eviction goes on
+// in the background.
+func Leaving(pod *corev1.Pod) bool {
+	_, evicting := pod.Annotations[EvictionInProgressAnnotation]
+	return pod.DeletionTimestamp != nil || evicting && Holds(pod)
+}

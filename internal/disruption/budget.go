@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // budget is a PodDisruptionBudget with what the ledger counts of it.
@@ -51,10 +53,11 @@ func (b *budget) current() bool { return b.Status.ObservedGeneration == b.Genera
 
 // countsAsHealthy says whether the pod is one of those that keep the budget. Pending
 // pods are none. Those that are about to be deleted are none, as for the disruption
-// controller; the map is by name, so a successor of the same name is none either.
+// controller, which knows nothing of those whose eviction goes on in the background; the map
+// is by name, so a successor of the same name is none either.
 func (b *budget) countsAsHealthy(pod *corev1.Pod) bool {
 	_, disrupted := b.Status.DisruptedPods[pod.Name]
-	return !disrupted && pod.DeletionTimestamp == nil && guarded(pod) && Ready(pod)
+	return !disrupted && !cluster.Leaving(pod) && guarded(pod) && Ready(pod)
 }
 
 // desired returns how many pods must stay healthy. Both percentages are rounded up,
@@ -110,10 +113,10 @@ func terminal(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
+func isPending(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodPending }
+
 // guarded says whether the API server asks a budget before it evicts the pod.
-func guarded(pod *corev1.Pod) bool {
-	return !terminal(pod) && pod.Status.Phase != corev1.PodPending
-}
+func guarded(pod *corev1.Pod) bool { return !terminal(pod) && !isPending(pod) }
 
 // Ready says whether the pod is ready by its condition.
 func Ready(pod *corev1.Pod) bool {

@@ -27,7 +27,7 @@ func TestHealthFallsBelowWhatIsDemandedWhenPodsAreSpentAgainstTheBudget(t *testi
 			},
 		})
 	}
-	l := NewLedger([]*policyv1.PodDisruptionBudget{budget}, pods)
+	l := NewLedger([]*policyv1.PodDisruptionBudget{budget}, pods, nil)
 	name := types.NamespacedName{Namespace: "shop", Name: "web"}
 	if diff := cmp.Diff([]types.NamespacedName{name}, l.Covering(pods[0])); diff != "" {
 		t.Errorf("covering (-want +got):\n%s", diff)

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // pod returns a pod of the app that runs and is ready, unless changed.
@@ -33,6 +35,32 @@ func failed(p *corev1.Pod)      { p.Status.Phase = corev1.PodFailed }
 func succeeded(p *corev1.Pod)   { p.Status.Phase = corev1.PodSucceeded }
 func terminating(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }
 func bare(p *corev1.Pod)        { p.OwnerReferences = nil }
+
+func evicting(p *corev1.Pod) {
+	p.Annotations = map[string]string{cluster.EvictionInProgressAnnotation: ""}
+}
+
+// unschedulable has no node take the pod.
+func unschedulable(p *corev1.Pod) {
+	pending(p)
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+}
+
+// waits has the pod's container wait for a reason.
+func waits(reason string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "main", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}
+	}
+}
+
+// node returns a node that is Ready, or not.
+func node(name string, ready bool) *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if ready {
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	}
+	return n
+}
 
 func uid(uid types.UID) func(*corev1.Pod) { return func(p *corev1.Pod) { p.UID = uid } }
 func on(node string) func(*corev1.Pod)    { return func(p *corev1.Pod) { p.Spec.NodeName = node } }

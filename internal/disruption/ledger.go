@@ -17,6 +17,7 @@ type Ledger struct {
 	budgets     map[types.NamespacedName]*budget
 	byNamespace map[string][]*budget
 	pods        map[types.UID]*entry
+	nodes       map[string]*corev1.Node
 	spent       map[types.UID]*spending
 }
 
@@ -34,18 +35,23 @@ type spending struct {
 	charged map[types.NamespacedName]string
 }
 
-// NewLedger returns the ledger of a picture. Budgets that were just written should
-// have been waited for, see WaitObserved: they allow nothing until then.
-func NewLedger(budgets []*policyv1.PodDisruptionBudget, pods []*corev1.Pod) *Ledger {
+// NewLedger returns the ledger of a picture, with all of its nodes: they tell pods that are
+// starting from those that never will. Budgets that were just written should have been
+// waited for, see WaitObserved: they allow nothing until then.
+func NewLedger(budgets []*policyv1.PodDisruptionBudget, pods []*corev1.Pod, nodes []*corev1.Node) *Ledger {
 	l := &Ledger{spent: map[types.UID]*spending{}}
-	l.Update(budgets, pods)
+	l.Update(budgets, pods, nodes)
 	return l
 }
 
 // Update replaces the picture. Evictions of this run stay spent until the new picture
 // shows them: until the pod is gone or terminating, and the budget has been written
 // since. The objects are not changed, and must not be.
-func (l *Ledger) Update(budgets []*policyv1.PodDisruptionBudget, pods []*corev1.Pod) {
+func (l *Ledger) Update(budgets []*policyv1.PodDisruptionBudget, pods []*corev1.Pod, nodes []*corev1.Node) {
+	l.nodes = make(map[string]*corev1.Node, len(nodes))
+	for _, node := range nodes {
+		l.nodes[node.Name] = node
+	}
 	l.budgets = map[types.NamespacedName]*budget{}
 	l.byNamespace = map[string][]*budget{}
 	for _, pdb := range budgets {

@@ -70,12 +70,12 @@ func TestAllowed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := NewLedger(budgets{tt.budget}, tt.pods).Allowed(named("web")); got != tt.want {
+			if got := NewLedger(budgets{tt.budget}, tt.pods, nil).Allowed(named("web")); got != tt.want {
 				t.Errorf("%d disruptions are allowed, want %d", got, tt.want)
 			}
 		})
 	}
-	if got := NewLedger(nil, three).Allowed(named("web")); got != 0 {
+	if got := NewLedger(nil, three, nil).Allowed(named("web")); got != 0 {
 		t.Errorf("a budget that is not known allows %d disruptions", got)
 	}
 }
@@ -134,9 +134,14 @@ func TestMay(t *testing.T) {
 			want: Verdict{Rule: SeveralBudgets, Reason: "2 budgets select it (default/web, default/all), and the API server evicts no such pod: leave one of them"},
 		},
 		{
-			name: "two budgets and a pending pod, which the API server would evict", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any))}, pod: pod("web-1", pending),
-			want: Verdict{Rule: SeveralBudgets, Reason: "2 budgets select it (default/web, default/all), and the API server evicts no such pod: leave one of them"},
+			name: "two budgets and a pod that is starting, which the API server would evict", budgets: budgets{one, pdb("web", 2, 1, selecting("all", any))}, pod: pod("web-1", pending),
+			want: keep(BudgetShort, "it is starting and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
 		},
+		{
+			name: "two budgets and a pod that is starting while both have enough", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any), minAvailable("1", 1))},
+			others: pods{pod("web-2")}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "all"),
+		},
+		{name: "two budgets and a pod that cannot start", budgets: budgets{short, pdb("web", 2, 0, selecting("all", any))}, pod: pod("web-1", pending, on("up"), waits("ImagePullBackOff")), want: allow(CannotStart, "")},
 		{name: "two budgets and a terminal pod", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any))}, pod: pod("web-1", failed), want: allow(Terminal, "")},
 		{name: "succeeded under a budget without room", budgets: budgets{short}, pod: pod("web-1", succeeded), want: allow(Terminal, "")},
 		{name: "terminating", budgets: budgets{one}, pod: pod("web-1", terminating), want: Verdict{Rule: Terminating, Reason: "it is being deleted already"}},
@@ -182,24 +187,43 @@ func TestMay(t *testing.T) {
 		{name: "pending while enough are healthy", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{
 			name: "pending while too few are healthy", budgets: budgets{short}, pod: pod("web-1", pending),
-			want: keep(BudgetShort, "budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetShort, "it is starting and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+		},
+		{
+			name: "starting on a Ready node while too few are healthy", budgets: budgets{short}, pod: pod("web-1", pending, on("up"), waits("ContainerCreating")),
+			want: keep(BudgetShort, "it is starting and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+		},
+		{name: "starting on a node that is not Ready", budgets: budgets{short}, pod: pod("web-1", pending, on("down"), waits("ContainerCreating")), want: allow(CannotStart, "")},
+		{name: "starting on a node that is gone", budgets: budgets{short}, pod: pod("web-1", pending, on("gone")), want: allow(CannotStart, "")},
+		{name: "pending since no node takes it", budgets: budgets{short}, pod: pod("web-1", unschedulable), want: allow(CannotStart, "")},
+		{name: "pending without its image", budgets: budgets{short}, pod: pod("web-1", pending, on("up"), waits("ErrImagePull")), want: allow(CannotStart, "")},
+		{name: "pending without its image under a stale status", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), stale)}, pod: pod("web-1", pending, on("up"), waits("ErrImagePull")), want: allow(CannotStart, "")},
+		{
+			name: "not ready without its image, which it had before", budgets: budgets{short}, pod: pod("web-1", notReady, waits("ImagePullBackOff")),
+			want: keep(BudgetSpent, "budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+		},
+		{name: "its eviction goes on in the background", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", evicting), want: Verdict{Rule: Terminating, Reason: "its eviction goes on in the background already"}},
+		{
+			name: "the eviction of another goes on in the background", budgets: budgets{one}, others: pods{pod("web-2", evicting)}, pod: pod("web-1"),
+			want: keep(BudgetSpent, "budget default/web: 1 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
 		},
 		{name: "pending where none need be healthy", budgets: budgets{pdb("web", 2, 0, maxUnavailable("2", 0))}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{name: "pending, which the budget always lets go", budgets: budgets{pdb("web", 2, 0, maxUnavailable("1", 1), policy(policyv1.AlwaysAllow))}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{
 			name: "pending while the status is stale", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), stale)}, others: pods{pod("web-2")}, pod: pod("web-1", pending),
-			want: keep(StaleStatus, "budget default/web was changed and the disruption controller has not counted anew: wait for it"),
+			want: keep(StaleStatus, "it is starting and may be waited for: budget default/web was changed and the disruption controller has not counted anew: wait for it"),
 		},
 	}
+	nodes := []*corev1.Node{node("up", true), node("down", false)}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := NewLedger(tt.budgets, append(tt.others, tt.pod)).May(tt.pod)
+			got := NewLedger(tt.budgets, append(tt.others, tt.pod), nodes).May(tt.pod)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("verdict (-want +got):\n%s", diff)
 			}
 		})
 	}
-	if got := NewLedger(budgets{one}, nil).May(pod("web-1")); got.Rule != NotInPicture || got.Allowed {
+	if got := NewLedger(budgets{one}, nil, nil).May(pod("web-1")); got.Rule != NotInPicture || got.Allowed {
 		t.Errorf("a pod that is not in the picture: %+v", got)
 	}
 }
@@ -250,7 +274,7 @@ func TestSpend(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l := NewLedger(budgets{budget(5)}, begin)
+			l := NewLedger(budgets{budget(5)}, begin, nil)
 			l.Spend(begin[0])
 			l.Spend(begin[0]) // once is enough
 			if got := l.Allowed(named("web")); got != 1 {
@@ -260,7 +284,7 @@ func TestSpend(t *testing.T) {
 			if tt.budget != nil {
 				now = budgets{tt.budget}
 			}
-			l.Update(now, tt.pods)
+			l.Update(now, tt.pods, nil)
 			if got := l.Allowed(named("web")); got != tt.want {
 				t.Errorf("%d disruptions are allowed, want %d", got, tt.want)
 			}
@@ -274,13 +298,13 @@ func TestSpend(t *testing.T) {
 // The status of one of two overlapping budgets may promise too much for good.
 func TestSpendWhenTheStatusPromisesTooMuch(t *testing.T) {
 	all := pods{pod("web-1"), pod("web-2"), pod("web-3")}
-	l := NewLedger(budgets{pdb("web", 3, 3, maxUnavailable("2", 1), statusAllows(9))}, all)
+	l := NewLedger(budgets{pdb("web", 3, 3, maxUnavailable("2", 1), statusAllows(9))}, all, nil)
 	for _, want := range []int{1, 0} {
 		l.Spend(all[want])
 		if got := l.Allowed(named("web")); got != want {
 			t.Errorf("%d disruptions are allowed, want %d", got, want)
 		}
-		l.Update(budgets{pdb("web", 3, 3, version("2"), maxUnavailable("2", 1), statusAllows(9))}, all)
+		l.Update(budgets{pdb("web", 3, 3, version("2"), maxUnavailable("2", 1), statusAllows(9))}, all, nil)
 		if got := l.Allowed(named("web")); got != want {
 			t.Errorf("%d disruptions are allowed in a new picture, want %d", got, want)
 		}
@@ -289,7 +313,7 @@ func TestSpendWhenTheStatusPromisesTooMuch(t *testing.T) {
 
 func TestSpendWhatCostsNothing(t *testing.T) {
 	all := pods{pod("web-1"), pod("web-2"), pod("web-3", notReady), pod("web-4", pending), pod("web-5", failed), pod("db-1"), pod("web-6", terminating)}
-	l := NewLedger(budgets{pdb("web", 4, 2, minAvailable("1", 1))}, all)
+	l := NewLedger(budgets{pdb("web", 4, 2, minAvailable("1", 1))}, all, nil)
 	for _, p := range all[2:] {
 		l.Spend(p)
 		if got := l.Allowed(named("web")); got != 1 {
@@ -311,9 +335,9 @@ func TestSpendOfASuccessorOfTheSameName(t *testing.T) {
 	budget := func(v string, allows int32) budgets {
 		return budgets{pdb("db", 4, 4, version(v), maxUnavailable("3", 1), disrupted("db-0"), statusAllows(allows))}
 	}
-	l := NewLedger(budgets{pdb("db", 4, 4, maxUnavailable("3", 1))}, pods{first, other, pod("db-2"), pod("db-3")})
+	l := NewLedger(budgets{pdb("db", 4, 4, maxUnavailable("3", 1))}, pods{first, other, pod("db-2"), pod("db-3")}, nil)
 	l.Spend(first)
-	l.Update(budget("2", 2), pods{second, other, pod("db-2"), pod("db-3")})
+	l.Update(budget("2", 2), pods{second, other, pod("db-2"), pod("db-3")}, nil)
 	if got := l.Allowed(named("db")); got != 2 {
 		t.Errorf("%d disruptions are allowed with the first evicted, want 2", got)
 	}
@@ -321,11 +345,11 @@ func TestSpendOfASuccessorOfTheSameName(t *testing.T) {
 	if got := l.Allowed(named("db")); got != 1 {
 		t.Errorf("%d disruptions are allowed with the second evicted, want 1", got)
 	}
-	l.Update(budget("2", 2), pods{second, other, pod("db-2"), pod("db-3")})
+	l.Update(budget("2", 2), pods{second, other, pod("db-2"), pod("db-3")}, nil)
 	if got := l.Allowed(named("db")); got != 1 {
 		t.Errorf("%d disruptions are allowed in a picture of before, want 1", got)
 	}
-	l.Update(budget("3", 1), pods{second, other, pod("db-2"), pod("db-3")})
+	l.Update(budget("3", 1), pods{second, other, pod("db-2"), pod("db-3")}, nil)
 	if got := l.Allowed(named("db")); got != 1 {
 		t.Errorf("%d disruptions are allowed once the budget shows it, want 1", got)
 	}

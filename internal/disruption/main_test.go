@@ -53,14 +53,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// cluster is a namespace of the playground, for one test.
-type cluster struct {
+// testCluster is a namespace of the playground, for one test.
+type testCluster struct {
 	*testing.T
 	client    kubernetes.Interface
 	namespace string
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t *testing.T) *testCluster {
 	t.Helper()
 	client, err := startOnce()
 	if err != nil {
@@ -70,7 +70,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{T: t, client: client, namespace: ns.Name}
+	c := &testCluster{T: t, client: client, namespace: ns.Name}
 	t.Cleanup(func() { _ = client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}) })
 	// Without its service account a namespace takes no pods.
 	c.eventually("the namespace has a service account", func(ctx context.Context) (bool, string) {
@@ -82,7 +82,7 @@ func newCluster(t *testing.T) *cluster {
 
 // eventually waits until the condition holds, and fails the test with what it said
 // last when it does not.
-func (c *cluster) eventually(what string, condition func(ctx context.Context) (bool, string)) {
+func (c *testCluster) eventually(what string, condition func(ctx context.Context) (bool, string)) {
 	c.Helper()
 	last := ""
 	err := wait.PollUntilContextTimeout(c.Context(), 20*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
@@ -117,7 +117,7 @@ func podSpec() corev1.PodSpec {
 }
 
 // create makes the pod, with the status that it has.
-func (c *cluster) create(p *corev1.Pod) *corev1.Pod {
+func (c *testCluster) create(p *corev1.Pod) *corev1.Pod {
 	c.Helper()
 	p = p.DeepCopy()
 	status := p.Status
@@ -126,7 +126,7 @@ func (c *cluster) create(p *corev1.Pod) *corev1.Pod {
 	return c.become(created, status)
 }
 
-func (c *cluster) become(p *corev1.Pod, status corev1.PodStatus) *corev1.Pod {
+func (c *testCluster) become(p *corev1.Pod, status corev1.PodStatus) *corev1.Pod {
 	c.Helper()
 	p = p.DeepCopy()
 	p.Status = status
@@ -135,19 +135,19 @@ func (c *cluster) become(p *corev1.Pod, status corev1.PodStatus) *corev1.Pod {
 
 // protect makes the budget, and waits until the disruption controller counts so many
 // healthy pods.
-func (c *cluster) protect(b *policyv1.PodDisruptionBudget, healthy int32) {
+func (c *testCluster) protect(b *policyv1.PodDisruptionBudget, healthy int32) {
 	c.Helper()
 	c.newBudget(b)
 	c.awaitBudget(b.Name, fmt.Sprint(healthy, " healthy pods"), func(b *policyv1.PodDisruptionBudget) bool { return b.Status.CurrentHealthy == healthy })
 }
 
-func (c *cluster) newBudget(b *policyv1.PodDisruptionBudget) {
+func (c *testCluster) newBudget(b *policyv1.PodDisruptionBudget) {
 	c.Helper()
 	b = &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: b.Name}, Spec: b.Spec}
 	must[*policyv1.PodDisruptionBudget](c.T)(c.client.PolicyV1().PodDisruptionBudgets(c.namespace).Create(c.Context(), b, metav1.CreateOptions{}))
 }
 
-func (c *cluster) awaitBudget(name, what string, condition func(*policyv1.PodDisruptionBudget) bool) {
+func (c *testCluster) awaitBudget(name, what string, condition func(*policyv1.PodDisruptionBudget) bool) {
 	c.Helper()
 	last := ""
 	c.eventually(fmt.Sprintf("budget %s has %s", name, what), func(ctx context.Context) (bool, string) {
@@ -160,8 +160,8 @@ func (c *cluster) awaitBudget(name, what string, condition func(*policyv1.PodDis
 	})
 }
 
-// look returns the budgets and the pods of the namespace.
-func (c *cluster) look(ctx context.Context) (budgets, pods) {
+// look returns the budgets and the pods of the namespace, and the nodes.
+func (c *testCluster) look(ctx context.Context) (budgets, pods, []*corev1.Node) {
 	c.Helper()
 	waited := must[budgets](c.T)(WaitObserved(ctx, c.client, c.namespace))
 	list := must[*corev1.PodList](c.T)(c.client.CoreV1().Pods(c.namespace).List(ctx, metav1.ListOptions{}))
@@ -169,12 +169,17 @@ func (c *cluster) look(ctx context.Context) (budgets, pods) {
 	for i := range list.Items {
 		all = append(all, &list.Items[i])
 	}
-	return waited, all
+	var nodes []*corev1.Node
+	there := must[*corev1.NodeList](c.T)(c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{}))
+	for i := range there.Items {
+		nodes = append(nodes, &there.Items[i])
+	}
+	return waited, all, nodes
 }
 
-func (c *cluster) ledger() *Ledger { return NewLedger(c.look(c.Context())) }
+func (c *testCluster) ledger() *Ledger { return NewLedger(c.look(c.Context())) }
 
-func (c *cluster) evict(p *corev1.Pod) Result {
+func (c *testCluster) evict(p *corev1.Pod) Result {
 	return NewEvictor(c.client, Options{Mode: ForReal}).Evict(c.Context(), TargetOf(p))
 }
 

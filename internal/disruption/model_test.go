@@ -29,7 +29,7 @@ func drawApp(rt *rapid.T, name string) *modelApp {
 	healthy := 0
 	for i := range expected {
 		change := rapid.SampledFrom([]func(*corev1.Pod){
-			func(*corev1.Pod) {}, func(*corev1.Pod) {}, func(*corev1.Pod) {}, bare, notReady, pending, failed, terminating,
+			func(*corev1.Pod) {}, func(*corev1.Pod) {}, func(*corev1.Pod) {}, bare, notReady, pending, pulling, failed, terminating, evicting,
 		}).Draw(rt, "change")
 		p := pod(fmt.Sprintf("%s-%d", name, i), change, on(fmt.Sprint("n", rapid.IntRange(0, 3).Draw(rt, "node"))))
 		if p.Namespace = rapid.SampledFrom([]string{"default", "default", "default", "elsewhere"}).Draw(rt, "namespace"); p.Namespace == "default" && isHealthy(p) {
@@ -62,8 +62,22 @@ func drawApp(rt *rapid.T, name string) *modelApp {
 	return a
 }
 
+// modelNodes are the nodes that pods are drawn on, but for n3, which is gone.
+var modelNodes = []*corev1.Node{node("n0", true), node("n1", true), node("n2", false)}
+
+// pulling has the pod wait for an image that never comes.
+func pulling(p *corev1.Pod) {
+	pending(p)
+	waits("ImagePullBackOff")(p)
+}
+
+// starts says whether a pending pod may come up.
+func starts(p *corev1.Pod) bool {
+	return p.Status.ContainerStatuses == nil && (p.Spec.NodeName == "n0" || p.Spec.NodeName == "n1")
+}
+
 func isHealthy(p *corev1.Pod) bool {
-	return p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodRunning && p.Status.Conditions[0].Status == corev1.ConditionTrue
+	return p.DeletionTimestamp == nil && p.Annotations == nil && p.Status.Phase == corev1.PodRunning && p.Status.Conditions[0].Status == corev1.ConditionTrue
 }
 
 // healthy counts the pods that keep the budget, but for those that are out.
@@ -81,7 +95,7 @@ func (a *modelApp) healthy(out map[types.UID]bool) int {
 // of healthy pods that the budget wants, nor more than its status allowed.
 func (a *modelApp) fits(p *corev1.Pod, out map[types.UID]bool) bool {
 	switch {
-	case p.DeletionTimestamp != nil:
+	case p.DeletionTimestamp != nil, p.Annotations != nil && p.Status.Phase != corev1.PodFailed:
 		return false
 	case a.budget == nil || p.Namespace != "default" || p.Status.Phase == corev1.PodFailed:
 		return true
@@ -99,7 +113,7 @@ func (a *modelApp) fits(p *corev1.Pod, out map[types.UID]bool) bool {
 	case a.always:
 		return true
 	case p.Status.Phase == corev1.PodPending:
-		return now >= a.desired
+		return !starts(p) || now >= a.desired
 	case a.desired == 0:
 		return room
 	}
@@ -128,8 +142,8 @@ func TestWavesAgainstAModel(t *testing.T) {
 		if rapid.Bool().Draw(rt, "one per workload") {
 			limits.OnePer = Controller
 		}
-		plan := NewLedger(all, picture).Waves(list, limits)
-		again := NewLedger(rapid.Permutation(all).Draw(rt, "budgets"), rapid.Permutation(picture).Draw(rt, "picture")).Waves(list, limits)
+		plan := NewLedger(all, picture, modelNodes).Waves(list, limits)
+		again := NewLedger(rapid.Permutation(all).Draw(rt, "budgets"), rapid.Permutation(picture).Draw(rt, "picture"), modelNodes).Waves(list, limits)
 		if diff := cmp.Diff(plan, again); diff != "" {
 			rt.Fatalf("the same question has another answer:\n%s", diff)
 		}

@@ -14,15 +14,14 @@ import (
 
 // bind puts every pod that waits on a node, where KWOK makes it run. No scheduler does:
 // so replacements run when a test wants them to.
-func (c *cluster) bind() {
+func (c *testCluster) bind() {
 	c.Helper()
-	nodes := must[*corev1.NodeList](c.T)(c.client.CoreV1().Nodes().List(c.Context(), metav1.ListOptions{}))
-	_, all := c.look(c.Context())
+	_, all, nodes := c.look(c.Context())
 	for _, p := range all {
 		if p.Spec.NodeName != "" || p.DeletionTimestamp != nil {
 			continue
 		}
-		binding := &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: p.Name, UID: p.UID}, Target: corev1.ObjectReference{Kind: "Node", Name: nodes.Items[0].Name}}
+		binding := &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: p.Name, UID: p.UID}, Target: corev1.ObjectReference{Kind: "Node", Name: nodes[0].Name}}
 		if err := c.client.CoreV1().Pods(c.namespace).Bind(c.Context(), binding, metav1.CreateOptions{}); err != nil {
 			c.Fatal(err)
 		}
@@ -31,11 +30,11 @@ func (c *cluster) bind() {
 
 // awaitPods waits until the namespace has so many pods that are neither at their end
 // nor on their way out, and returns all.
-func (c *cluster) awaitPods(number int) pods {
+func (c *testCluster) awaitPods(number int) pods {
 	c.Helper()
 	var all pods
 	c.eventually(fmt.Sprint(number, " pods are there"), func(ctx context.Context) (bool, string) {
-		_, all = c.look(ctx)
+		_, all, _ = c.look(ctx)
 		live := 0
 		for _, p := range all {
 			if p.DeletionTimestamp == nil && !terminal(p) {
@@ -57,8 +56,8 @@ func TestEvictionsOfADeployment(t *testing.T) {
 	c.bind()
 	c.protect(pdb("web", 3, 3, maxUnavailable("1", 2)), 3)
 	budget := types.NamespacedName{Namespace: c.namespace, Name: "web"}
-	found, first := c.look(t.Context())
-	l := NewLedger(found, first)
+	found, first, nodes := c.look(t.Context())
+	l := NewLedger(found, first, nodes)
 	if waves, _ := namesOf(l.Waves(first, Limits{})); len(waves) != 3 {
 		t.Errorf("the plan is %v, want a pod at a time", waves)
 	}
@@ -109,9 +108,11 @@ func TestAsTheAPIServerSays(t *testing.T) {
 		{name: "a budget without a selector", budgets: budgets{none(selecting("web", nil))}, pod: pod("web-1"), rule: NoBudget, server: Evicted},
 		{name: "a budget with an empty selector", budgets: budgets{none(selecting("web", all))}, healthy: 1, pod: pod("other-1"), rule: BudgetSpent, server: RefusedByBudget},
 		{name: "two budgets", budgets: budgets{pdb("web", 0, 0, minAvailable("0", 0)), pdb("web", 0, 0, minAvailable("0", 0), selecting("all", all))}, healthy: 1, pod: pod("web-1"), rule: SeveralBudgets, server: TwoBudgets},
-		{name: "two budgets and a pending pod", budgets: budgets{none(), none(selecting("all", all))}, pod: pod("web-1", pending), rule: SeveralBudgets, server: Evicted},
+		{name: "two budgets and a pending pod", budgets: budgets{none(), none(selecting("all", all))}, pod: pod("web-1", pending), rule: BudgetShort, server: Evicted},
 		{name: "two budgets and a failed pod", budgets: budgets{none(), none(selecting("all", all))}, pod: pod("web-1", notReady, failed), rule: Terminal, server: Evicted},
 		{name: "pending while too few are healthy", budgets: budgets{none()}, pod: pod("web-1", pending), rule: BudgetShort, server: Evicted},
+		{name: "unschedulable", budgets: budgets{none()}, pod: pod("web-1", unschedulable), rule: CannotStart, server: Evicted},
+		{name: "unschedulable under two budgets", budgets: budgets{none(), none(selecting("all", all))}, pod: pod("web-1", unschedulable), rule: CannotStart, server: Evicted},
 		{name: "pending while enough are healthy", budgets: budgets{pdb("web", 0, 0, minAvailable("1", 1))}, others: pods{pod("web-2")}, healthy: 1, pod: pod("web-1", pending), rule: AlreadyUnavailable, server: Evicted},
 		{name: "not ready while too few are", budgets: budgets{none()}, pod: pod("web-1", notReady), rule: BudgetSpent, server: RefusedByBudget},
 		{name: "not ready while enough are", budgets: budgets{pdb("web", 0, 0, minAvailable("1", 1))}, others: pods{pod("web-2")}, healthy: 1, pod: pod("web-1", notReady), rule: AlreadyUnavailable, server: Evicted},
@@ -149,7 +150,7 @@ func TestPreconditions(t *testing.T) {
 		target.UID = "other"
 		return target
 	}
-	evict := func(c *cluster, target Target) Result {
+	evict := func(c *testCluster, target Target) Result {
 		return NewEvictor(c.client, Options{Mode: ForReal}).Evict(c.Context(), target)
 	}
 	c := newCluster(t)

@@ -49,7 +49,7 @@ func TestRandomBudgets(t *testing.T) {
 			}
 		}
 	}
-	for _, rule := range []Rule{NoBudget, Terminal, AlreadyUnavailable, WithinBudget, SeveralBudgets, BudgetSpent, BudgetShort} {
+	for _, rule := range []Rule{NoBudget, Terminal, CannotStart, AlreadyUnavailable, WithinBudget, SeveralBudgets, BudgetSpent, BudgetShort} {
 		if seen[rule] == 0 {
 			t.Errorf("no pod came under the rule %s: %v", rule, seen)
 		}
@@ -65,12 +65,12 @@ type randomCase struct {
 	budgets  int
 }
 
-func (c *cluster) draw(random *rand.Rand, app string) *randomCase {
+func (c *testCluster) draw(random *rand.Rand, app string) *randomCase {
 	r := &randomCase{app: app, replicas: 1 + random.IntN(6)}
 	for range r.replicas {
 		p := pod(app, [](func(*corev1.Pod)){
-			func(*corev1.Pod) {}, func(*corev1.Pod) {}, func(*corev1.Pod) {}, func(*corev1.Pod) {}, notReady, pending, failed,
-		}[random.IntN(7)])
+			func(*corev1.Pod) {}, func(*corev1.Pod) {}, func(*corev1.Pod) {}, func(*corev1.Pod) {}, notReady, pending, unschedulable, failed,
+		}[random.IntN(8)])
 		if terminal(p) {
 			notReady(p) // as a kubelet leaves it
 		}
@@ -99,8 +99,8 @@ func (c *cluster) draw(random *rand.Rand, app string) *randomCase {
 	return r
 }
 
-func (r *randomCase) pods(c *cluster) pods {
-	_, all := c.look(c.Context())
+func (r *randomCase) pods(c *testCluster) pods {
+	_, all, _ := c.look(c.Context())
 	var own pods
 	for _, p := range all {
 		if p.Labels["app"] == r.app {
@@ -111,7 +111,7 @@ func (r *randomCase) pods(c *cluster) pods {
 }
 
 // settle gives the pods their status, and waits until the controllers have seen it.
-func (r *randomCase) settle(c *cluster) {
+func (r *randomCase) settle(c *testCluster) {
 	c.Helper()
 	live := func(all pods) int {
 		n := 0
@@ -149,7 +149,7 @@ func (r *randomCase) settle(c *cluster) {
 }
 
 // compare evicts the pod, and returns the outcome. The ledger must foretell it.
-func (r *randomCase) compare(c *cluster, p *corev1.Pod, v Verdict, mode Mode) Outcome {
+func (r *randomCase) compare(c *testCluster, p *corev1.Pod, v Verdict, mode Mode) Outcome {
 	c.Helper()
 	evicted := map[Mode]Outcome{ServerDryRun: WouldEvict, ForReal: Evicted}[mode]
 	want := evicted

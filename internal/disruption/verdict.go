@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // Rule is what decides about a pod.
@@ -18,7 +20,10 @@ const (
 	NoBudget Rule = "NoBudget"
 	// Terminal: the pod has succeeded or failed, and counts nowhere.
 	Terminal Rule = "Terminal"
-	// AlreadyUnavailable: the pod is pending or not ready, so its budget misses it
+	// CannotStart: the pod is pending and does not come up where it is, so whoever waits for
+	// it waits in vain.
+	CannotStart Rule = "CannotStart"
+	// AlreadyUnavailable: the pod is starting or not ready, so its budget misses it
 	// already, and has enough healthy pods or always allows such evictions.
 	AlreadyUnavailable Rule = "AlreadyUnavailable"
 	// WithinBudget: the budget has room for one more disruption.
@@ -31,15 +36,15 @@ const (
 	NotInPicture Rule = "NotInPicture"
 	// AlreadyEvicted: this run has evicted the pod and the picture does not show it yet.
 	AlreadyEvicted Rule = "AlreadyEvicted"
-	// Terminating: the pod is being deleted.
+	// Terminating: the pod is being deleted, or its eviction goes on in the background.
 	Terminating Rule = "Terminating"
-	// SeveralBudgets: the API server evicts no pod under two budgets.
+	// SeveralBudgets: the API server evicts no pod under two budgets that is not pending.
 	SeveralBudgets Rule = "SeveralBudgets"
 	// StaleStatus: the disruption controller has not seen the budget as it is.
 	StaleStatus Rule = "StaleStatus"
 	// BudgetSpent: the budget has no room for one more disruption.
 	BudgetSpent Rule = "BudgetSpent"
-	// BudgetShort: the pod is pending and its budget lacks healthy pods: it may be the
+	// BudgetShort: the pod is starting and its budget lacks healthy pods: it may be the
 	// very pod that is awaited.
 	BudgetShort Rule = "BudgetShort"
 	// UnknownPolicy: the budget has an unhealthyPodEvictionPolicy of a later release.
@@ -48,7 +53,7 @@ const (
 
 // free says whether an eviction under the rule takes nothing from any budget.
 func (r Rule) free() bool {
-	return r == NoBudget || r == Terminal || r == AlreadyUnavailable || r == Terminating
+	return r == NoBudget || r == Terminal || r == CannotStart || r == AlreadyUnavailable || r == Terminating
 }
 
 // Verdict says whether a pod may be evicted now.
@@ -62,10 +67,11 @@ type Verdict struct {
 }
 
 // May says whether the pod may be evicted now. Where it says yes the API server does
-// too, but it is stricter than the server with pending pods. The server evicts those
-// without asking any budget, so whoever evicts replacements before they run keeps a
-// workload down for good. Here a pending pod counts as unavailable, goes only while its
-// budget has enough healthy pods without it (or always allows it), and then costs nothing.
+// too, but it is stricter than the server with pods that are starting. The server evicts
+// pending pods without asking any budget, so whoever evicts replacements before they run
+// keeps a workload down for good. Here a pod that is starting counts as unavailable, goes only
+// while its budgets have enough healthy pods without it (or always allow it), and then costs
+// nothing. One that cannot start goes: nobody gains by waiting for it.
 func (l *Ledger) May(pod *corev1.Pod) Verdict {
 	if _, gone := l.spent[pod.UID]; gone {
 		return Verdict{Rule: AlreadyEvicted, Reason: "this run has evicted it, and the picture does not show that yet"}
@@ -76,15 +82,38 @@ func (l *Ledger) May(pod *corev1.Pod) Verdict {
 		return Verdict{Rule: NotInPicture, Reason: "the picture has no such pod: take a new one"}
 	case e.pod.DeletionTimestamp != nil:
 		return Verdict{Rule: Terminating, Reason: "it is being deleted already"}
+	case cluster.Leaving(e.pod):
+		return Verdict{Rule: Terminating, Reason: "its eviction goes on in the background already"}
 	case terminal(e.pod):
 		return Verdict{Allowed: true, Rule: Terminal}
 	case len(e.covering) == 0:
 		return Verdict{Allowed: true, Rule: NoBudget}
+	case isPending(e.pod):
+		return l.mayPending(e)
 	case len(e.covering) > 1:
 		return Verdict{Rule: SeveralBudgets, Reason: severalBudgets(e.covering)}
 	}
-	b := e.covering[0]
-	rule := b.decide(e.pod)
+	return e.covering[0].verdict(e.pod)
+}
+
+// mayPending says whether a pending pod may go, which any number of budgets cover.
+func (l *Ledger) mayPending(e *entry) Verdict {
+	if cluster.CannotStart(e.pod, l.nodes[e.pod.Spec.NodeName]) != "" {
+		return Verdict{Allowed: true, Rule: CannotStart}
+	}
+	var v Verdict
+	for _, b := range e.covering {
+		if v = b.verdict(e.pod); !v.Allowed {
+			v.Reason = "it is starting and may be waited for: " + v.Reason
+			break
+		}
+	}
+	return v
+}
+
+// verdict says whether the pod may go under this budget alone.
+func (b *budget) verdict(pod *corev1.Pod) Verdict {
+	rule := b.decide(pod)
 	v := Verdict{Allowed: rule == WithinBudget || rule == AlreadyUnavailable, Rule: rule, Budget: b.key()}
 	switch {
 	case v.Allowed:
@@ -96,10 +125,10 @@ func (l *Ledger) May(pod *corev1.Pod) Verdict {
 	return v
 }
 
-// decide returns the rule for a pod under this budget alone.
+// decide returns the rule for a pod that may become ready, under this budget alone.
 func (b *budget) decide(pod *corev1.Pod) Rule {
-	pending := !guarded(pod)
-	if pending || !Ready(pod) {
+	starting := isPending(pod)
+	if starting || !Ready(pod) {
 		switch policy := b.Spec.UnhealthyPodEvictionPolicy; {
 		case policy == nil || *policy == policyv1.IfHealthyBudget:
 		case *policy == policyv1.AlwaysAllow:
@@ -113,9 +142,9 @@ func (b *budget) decide(pod *corev1.Pod) Rule {
 			return StaleStatus
 		// Of a budget that needs no healthy pod the API server takes a disruption for
 		// a running pod that is not ready, and refuses it where no pod is healthy.
-		case kept && (needs || pending):
+		case kept && (needs || starting):
 			return AlreadyUnavailable
-		case pending:
+		case starting:
 			return BudgetShort
 		}
 	}

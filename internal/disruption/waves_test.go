@@ -58,7 +58,7 @@ func TestWaves(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			plan := NewLedger(tt.budgets, tt.picture).Waves(tt.list, tt.limits)
+			plan := NewLedger(tt.budgets, tt.picture, nil).Waves(tt.list, tt.limits)
 			waves, kept := namesOf(plan)
 			if diff := cmp.Diff(tt.waves, waves); diff != "" {
 				t.Errorf("waves (-want +got):\n%s", diff)

@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// CannotStart says why a pending pod does not come up where it is; nothing for one that is on
+// its way to run, and for those that are not pending. The node is the pod's, nil where it is
+// gone. A container that waits for a volume or a network for ever looks like one that is
+// starting, and counts as such.
+func CannotStart(pod *corev1.Pod, node *corev1.Node) string {
+	switch {
+	case pod.Status.Phase != corev1.PodPending:
+		return ""
+	case pod.Spec.NodeName == "":
+		return unschedulable(pod)
+	case node == nil:
+		return fmt.Sprintf("its node %s is gone", pod.Spec.NodeName)
+	case !NodeReady(node):
+		return fmt.Sprintf("its node %s is not Ready", node.Name)
+	}
+	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range statuses {
+			if why := brokenDown(&statuses[i]); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+// unschedulable says that the scheduler has found no node for the pod, nor makes room for it.
+func unschedulable(pod *corev1.Pod) string {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable && pod.Status.NominatedNodeName == "" {
+			return "no node takes it"
+		}
+	}
+	return ""
+}
+
+// brokenDown says why a container of a pending pod does not get on. A kubelet gives those that
+// do one of two reasons.
+func brokenDown(status *corev1.ContainerStatus) string {
+	if waiting := status.State.Waiting; waiting != nil {
+		switch waiting.Reason {
+		case "", "ContainerCreating", "PodInitializing":
+			return ""
+		}
+		return fmt.Sprintf("its container %s waits: %s", status.Name, waiting.Reason)
+	}
+	if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
+		return fmt.Sprintf("its container %s ended with exit code %d", status.Name, ended.ExitCode)
+	}
+	return ""
+}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/draw"
@@ -42,6 +44,24 @@ type answer struct {
 	// AsOf is the time by which ages were judged, and Clock where it is from, of a dump.
 	AsOf  time.Time `json:"asOf,omitzero"`
 	Clock string    `json:"clock,omitempty"`
+	// Missed says which thresholds it would miss.
+	Missed []string `json:"missed,omitempty"`
+}
+
+// thresholdFlags say what a loss may cost.
+type thresholdFlags struct {
+	maxPending, maxBrokenBudgets, minAvailability field.Share
+}
+
+func (f *thresholdFlags) add(fs *pflag.FlagSet) {
+	f.maxPending.Value, f.maxBrokenBudgets.Value, f.minAvailability.Least = &intstr.IntOrString{}, &intstr.IntOrString{}, 1
+	fs.Var(&f.maxPending, "max-pending", "how many pods may stay pending, none unless given: a `number`, or a percentage of those that go, rounded down")
+	fs.Var(&f.maxBrokenBudgets, "max-broken-budgets", "how many budgets may be broken, none unless given: a `number`, or a percentage of those that select lost pods, rounded down")
+	fs.Var(&f.minAvailability, "min-availability", "how many of its desired pods every workload must keep ready at the worst moment: a `number` or a percentage, rounded up")
+}
+
+func (f *thresholdFlags) thresholds() assess.Thresholds {
+	return assess.Thresholds{MaxPending: *f.maxPending.Value, MaxBrokenBudgets: *f.maxBrokenBudgets.Value, MinAvailability: f.minAvailability.Value}
 }
 
 // asking is a picture to ask about, and what knows preemptible nodes.
@@ -59,8 +79,13 @@ which fit again and where, which stay pending and why, which budgets run out, an
 each workload's availability falls. Without a subcommand it asks the ready questions: the
 loss of the largest node, of each zone, and of all preemptible nodes.
 
-Exit code 2 says that pods would stay pending or budgets be broken.`,
+Exit code 2 says that the loss would not be survived: that more pods would stay pending or
+budgets be broken than the thresholds allow, which is none, or that workloads would fall
+too far.`,
 		Example: `  stowage-chaos assess --context production
+
+  # in CI: up to 5 % of the pods may wait for a node, and nothing may fall below 60 %
+  stowage-chaos assess --max-pending 5% --min-availability 60% --from-dump cluster.dump
 
   # of a recorded cluster, and one zone
   stowage-chaos assess zone eu-central-1a --from-dump cluster.dump -o wide`,
@@ -189,9 +214,10 @@ func newAssessPods(built *options) *cobra.Command {
 
 // newAssessingCommand returns a command that predicts the losses that the function asks about.
 func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []string) ([]question, error)) *cobra.Command {
-	source, output := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}
+	source, output, limits := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}, &thresholdFlags{}
 	source.add(cmd, cmd.Flags())
 	source.dump.AddNow(cmd.Flags())
+	limits.add(cmd.Flags())
 	output.add(cmd, cmd.Flags())
 	cmd.Flags().Lookup("output").Usage = "how to show it: table, wide, json or yaml"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -204,6 +230,9 @@ func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []
 		answers, err := source.ask(cmd.Context(), func(a asking) ([]question, error) { return ask(a, args) })
 		if err != nil {
 			return err
+		}
+		for i := range answers {
+			answers[i].Missed = limits.thresholds().Missed(answers[i].Prediction)
 		}
 		if err := output.answers(cmd.OutOrStdout(), answers); err != nil {
 			return err
@@ -271,6 +300,14 @@ func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 			if err := assess.WriteTable(w, a.Prediction, f.format == report.Wide); err != nil {
 				return err
 			}
+			if len(a.Missed) == 0 {
+				continue
+			}
+			most := mostMissed
+			if f.format == report.Wide {
+				most = len(a.Missed)
+			}
+			fmt.Fprintf(w, "\nnot survived: %s\n", strings.Join(firstOf(a.Missed, most), "\n              "))
 		}
 		if len(answers) > 0 && answers[0].Clock != "" {
 			fmt.Fprintf(w, "\nAges are as of %s\n", connect.Clock{Now: answers[0].AsOf, From: answers[0].Clock})
@@ -279,18 +316,23 @@ func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 	})
 }
 
+// mostMissed is how many missed thresholds of a question are named where not all are asked for.
+const mostMissed = 3
+
+// firstOf returns the first of several sentences, and how many more there are.
+func firstOf(sentences []string, most int) []string {
+	if more := len(sentences) - most; more > 0 {
+		return append(slices.Clone(sentences[:most]), fmt.Sprintf("and %d more", more))
+	}
+	return sentences
+}
+
 // worst returns the error for what would not be survived.
 func worst(answers []answer) error {
 	var bad []string
 	for _, a := range answers {
-		broken := 0
-		for _, budget := range a.Prediction.Budgets {
-			if budget.Broken {
-				broken++
-			}
-		}
-		if pending := a.Prediction.Count(assess.Pending); pending > 0 || broken > 0 {
-			bad = append(bad, fmt.Sprintf("%s: %d pods would stay pending and %d budgets be broken", a.Question, pending, broken))
+		if len(a.Missed) > 0 {
+			bad = append(bad, fmt.Sprintf("%s: %s", a.Question, strings.Join(firstOf(a.Missed, mostMissed), ", ")))
 		}
 	}
 	if len(bad) == 0 {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/rand"
 
 	"github.com/stowage-k8s/stowage/chaos/draw"
@@ -30,7 +29,7 @@ type runFlags struct {
 	output   outputFlags
 	telling  tellingFlags
 
-	minAvailability string
+	minAvailability field.Share
 	maxRecovery     time.Duration
 }
 
@@ -57,19 +56,13 @@ func (f *runFlags) addDoing(cmd *cobra.Command, fs *pflag.FlagSet) {
 
 // addObjectives adds the flags for what a command is measured by; a scenario has its own.
 func (f *runFlags) addObjectives(fs *pflag.FlagSet) {
-	fs.StringVar(&f.minAvailability, "min-availability", "", "how many of its desired pods every workload must have ready all the time: a `number` or a percentage; what falls short is a broken steady state")
+	f.minAvailability.Least = 1
+	fs.Var(&f.minAvailability, "min-availability", "how many of its desired pods every workload must have ready all the time: a `number` or a percentage; what falls short is a broken steady state")
 	fs.DurationVar(&f.maxRecovery, "max-recovery", 0, "how long it may take from a pod's loss until its replacement is ready; longer is a broken steady state")
 }
 
 func (f *runFlags) objectives() (scenario.Objectives, error) {
-	var o scenario.Objectives
-	if f.minAvailability != "" {
-		value := intstr.Parse(f.minAvailability)
-		if _, err := intstr.GetScaledValueFromIntOrPercent(&value, 100, true); err != nil {
-			return o, refusedf("--min-availability=%s: must be a number or a percentage, such as 2 or 60%%", f.minAvailability)
-		}
-		o.MinAvailability = &value
-	}
+	o := scenario.Objectives{MinAvailability: f.minAvailability.Value}
 	if f.maxRecovery < 0 {
 		return o, refusedf("--max-recovery=%s: must be more than 0", f.maxRecovery)
 	}

@@ -118,6 +118,11 @@ type Prediction struct {
 	Waves int `json:"waves"`
 }
 
+// Going returns how many pods go.
+func (p *Prediction) Going() int {
+	return p.Count(Fits) + p.Count(Pending) + p.Count(Unreplaced) + p.Count(Unknown)
+}
+
 // Count returns how many pods have the fate.
 func (p *Prediction) Count(fate Fate) int {
 	n := 0

@@ -55,8 +55,7 @@ func (t *tables) summary(p *Prediction) {
 		}
 	}
 	unknown := p.Count(Unknown)
-	going := p.Count(Fits) + p.Count(Pending) + p.Count(Unreplaced) + unknown
-	fmt.Fprintf(&t.text, "%s%s: %d of %d pods go", p.How, of, going, len(p.Pods))
+	fmt.Fprintf(&t.text, "%s%s: %d of %d pods go", p.How, of, p.Going(), len(p.Pods))
 	if p.Waves > 1 {
 		fmt.Fprintf(&t.text, " in %d waves", p.Waves)
 	}

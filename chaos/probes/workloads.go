@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/sets"
 
+	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -44,8 +44,6 @@ type workloads struct {
 	selector labels.Selector
 }
 
-var percentage = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
-
 func newWorkloads(args workloadsArgs, fail failure) steady.Probe {
 	args.validate(fail)
 	w := &workloads{workloadsArgs: args, selector: labels.Everything()}
@@ -69,11 +67,10 @@ func newWorkloads(args workloadsArgs, fail failure) steady.Probe {
 		}
 		w.selector = selector
 	}
-	switch m := w.MinAvailable; {
-	case m.Type == intstr.Int && m.IntVal < 1:
+	if w.MinAvailable == (intstr.IntOrString{}) {
 		fail("minAvailable", "is required: how many pods of each workload must be ready, 1 or more, or a percentage such as \"80%%\"")
-	case m.Type == intstr.String && !percentage.MatchString(m.StrVal):
-		fail("minAvailable", "must be a whole number or a percentage from \"1%%\" to \"100%%\", not %q", m.StrVal)
+	} else if err := field.CheckShare(w.MinAvailable, 1); err != nil {
+		fail("minAvailable", "%v", err)
 	}
 	return w
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 )
 
@@ -54,19 +55,18 @@ func (r *Report) find() []Finding {
 	return list
 }
 
-// available holds a workload against the smallest number of ready pods. No more than all
-// that it wants are demanded.
+// available holds a workload against the smallest number of ready pods.
 func available(w Workload, demanded intstr.IntOrString) Finding {
 	f := Finding{Objective: minAvailability, Workload: w.Workload, Met: true}
 	worst := *w.Floor
 	least := 0
 	for _, m := range w.Availability {
-		need, err := intstr.GetScaledValueFromIntOrPercent(&demanded, m.Desired, true)
+		need, err := field.Demanded(demanded, m.Desired)
 		if err != nil {
 			f.Met, f.Message = false, fmt.Sprintf("%s cannot be read: %v", minAvailability, err)
 			return f
 		}
-		if need = min(need, m.Desired); m.Ready < need && f.Met {
+		if m.Ready < need && f.Met {
 			f.Met, worst, least = false, m, need
 		}
 	}

@@ -3,15 +3,14 @@ package scenario
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/internal/spelling"
@@ -23,8 +22,6 @@ const minInterval = 100 * time.Millisecond
 
 // scalable are the kinds that have replicas to set.
 var scalable = []string{"Deployment", "ReplicaSet", "StatefulSet"}
-
-var percentage = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
 
 func (l *loader) name(name string) {
 	if name == "" {
@@ -53,11 +50,8 @@ func (l *loader) repeat(path string, r *Repeat) Repeat {
 func (l *loader) objectives(o *Objectives) {
 	const path = "spec.objectives."
 	if m := o.MinAvailability; m != nil {
-		switch {
-		case m.Type == intstr.Int && m.IntVal < 1:
-			l.fail(path+"minAvailability", "must be 1 or more, or a percentage; leave it out for no objective")
-		case m.Type == intstr.String && !percentage.MatchString(m.StrVal):
-			l.fail(path+"minAvailability", "must be a whole number or a percentage from \"1%%\" to \"100%%\", not %q", m.StrVal)
+		if err := field.CheckShare(*m, 1); err != nil {
+			l.fail(path+"minAvailability", "%v; leave it out for no objective", err)
 		}
 	}
 	if o.MaxRecovery != nil && o.MaxRecovery.Duration <= 0 {

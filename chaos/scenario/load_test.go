@@ -199,7 +199,7 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 			"steadyState:\n  interval: 1ms\n  probes:\n  - {failureThreshold: 0, timeout: -1s, budgets: {}}"), []string{
 			`5: spec.timeout: must be a duration such as 30s, 5m or 1h30m, not "-1m"`,
 			"6: spec.repeat.times: must be 1 or more, not 0",
-			`7: spec.objectives.minAvailability: must be a whole number or a percentage from "1%" to "100%", not "120%"`,
+			`7: spec.objectives.minAvailability: must be a whole number or a percentage from "1%" to "100%", not "120%"; leave it out for no objective`,
 			"7: spec.objectives.maxRecovery: must be above 0; leave it out for no objective",
 			"7: spec.objectives.recoveryPercentile: must be above 0 and up to 100",
 			"7: spec.objectives.maxUnrecovered: must be 0 or more, not -1",

@@ -56,6 +56,8 @@ func TestAssess(t *testing.T) {
 		{"a node", []string{"assess", "node", node}, 1, map[bool]int{true: 2, false: 0}[there > mayLack]},
 		{"a drain", []string{"assess", "node", node, "--drain"}, 1, 0},
 		{"pods", []string{"assess", "pods", "--namespaces", s.namespace, "--max-kill=1", "--seed=7"}, 1, 0},
+		{"pods of which all must stay ready", []string{"assess", "pods", "--namespaces", s.namespace, "--max-kill=1", "--seed=7", "--min-availability=100%"}, 1, 2},
+		{"a zone, whatever it costs", []string{"assess", "zone", "zone-a", "--max-pending=100%", "--max-broken-budgets=100"}, 1, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -64,6 +66,7 @@ func TestAssess(t *testing.T) {
 				Prediction assess.Prediction `json:"prediction"`
 				AsOf       time.Time         `json:"asOf"`
 				Clock      string            `json:"clock"`
+				Missed     []string          `json:"missed"`
 			}
 			for i, source := range [][]string{api.flags, dump} {
 				table := run(t, slices.Concat(tt.args, source)...)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
@@ -117,6 +118,16 @@ func drawCluster(t *rapid.T) *build {
 			})
 		}
 	}
+	for _, name := range names {
+		devices := rapid.IntRange(0, 3).Draw(t, "devices")
+		b.devices(name, devices)
+		for _, pod := range b.Pods {
+			if pod.Spec.NodeName == name && devices > 0 && rapid.Bool().Draw(t, "has one") {
+				devices--
+				b.claim(pod.Name, devices)
+			}
+		}
+	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "budgets") {
 		b.budget(fmt.Sprint("b", i), fmt.Sprint("w", rapid.IntRange(0, 4).Draw(t, "covered")), int32(rapid.IntRange(0, 2).Draw(t, "allowed")))
 	}
@@ -193,7 +204,9 @@ func victimsOf(picture *target.Picture, loss Loss) []*corev1.Pod {
 	return pods
 }
 
-func goes(fate Fate) bool { return fate == Fits || fate == Pending || fate == Unreplaced }
+func goes(fate Fate) bool {
+	return fate == Fits || fate == Pending || fate == Unknown || fate == Unreplaced
+}
 
 func ofDaemonSet(pod *corev1.Pod) bool {
 	return len(pod.OwnerReferences) > 0 && pod.OwnerReferences[0].Kind == "DaemonSet"
@@ -279,7 +292,7 @@ func checkJobs(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 	}
 }
 
-// checkRoom: no replacement goes to a lost or cordoned node, or has no room in the end.
+// checkRoom: no replacement goes to a lost or cordoned node, or has no room or device in the end.
 func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 	used, room := map[string]int64{}, map[string]int64{}
 	closed := map[string]bool{}
@@ -293,18 +306,34 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 		}
 	}
 	requests := map[string]int64{}
+	devices, claiming := map[string]int{}, map[string]bool{}
+	for _, o := range picture.Others {
+		switch o := o.(type) {
+		case *resourcev1.ResourceSlice:
+			devices[o.Name] += len(o.Spec.Devices)
+		case *resourcev1.ResourceClaim:
+			devices[o.Status.Allocation.Devices.Results[0].Pool]--
+		}
+	}
 	for _, pod := range picture.Pods {
+		claiming[pod.Name] = len(pod.Spec.ResourceClaims) > 0
 		requests[pod.Name] = pod.Spec.Containers[0].Resources.Requests.Cpu().Value()
 		used[pod.Spec.NodeName] += requests[pod.Name]
 	}
 	for i, fate := range p.Pods {
 		if goes(fate.Fate) {
 			used[fate.From] -= requests[fate.Pod]
+			if claiming[fate.Pod] {
+				devices[fate.From]++
+			}
 		}
 		if fate.Fate != Fits {
 			continue
 		}
 		used[fate.Node] += requests[fate.Pod]
+		if claiming[fate.Pod] {
+			devices[fate.Node]--
+		}
 		tolerant := loss.How == Down && !loss.Dead && len(victimsOf(picture, loss)[i].Spec.Tolerations) > 0
 		if daemon := fate.Node == fate.From; closed[fate.Node] && !daemon && !tolerant {
 			t.Fatalf("%s goes to %s, which takes no pods", fate.Pod, fate.Node)
@@ -313,6 +342,9 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 	for node := range room {
 		if used[node] > room[node] {
 			t.Fatalf("node %s has room for %d and gets %d", node, room[node], used[node])
+		}
+		if devices[node] < 0 {
+			t.Fatalf("node %s gets %d pods more than it has devices for", node, -devices[node])
 		}
 	}
 }

@@ -153,7 +153,7 @@ func (w *world) followPods(picture *cluster.Snapshot) error {
 		if pod.seen == w.pictures {
 			continue
 		}
-		if err := w.sim.RemovePod(pod.Pod); err != nil {
+		if err := w.sim.ForgetPod(pod.Pod); err != nil {
 			return err
 		}
 		delete(w.pods, uid)
@@ -176,7 +176,7 @@ func (w *world) followPod(pod *corev1.Pod) error {
 	if was.Spec.NodeName == pod.Spec.NodeName {
 		return w.sim.UpdatePod(was, pod)
 	}
-	if err := w.sim.RemovePod(was); err != nil {
+	if err := w.sim.ForgetPod(was); err != nil {
 		return err
 	}
 	return w.sim.AddPod(pod)
@@ -220,7 +220,11 @@ func (w *world) remove(pod *corev1.Pod) error {
 	if _, known := w.pods[pod.UID]; !known {
 		return nil
 	}
-	if err := w.sim.RemovePod(pod); err != nil {
+	remove := w.sim.RemovePod
+	if cluster.BelongsToNode(pod) {
+		remove = w.sim.ForgetPod // its replacement, which is on the node already, gets its devices
+	}
+	if err := remove(pod); err != nil {
 		return err
 	}
 	w.undo = append(w.undo, func() error { return w.sim.AddPod(pod) })

@@ -202,7 +202,7 @@ func budgetKeepsUnready(v *View) {
 	for _, b := range v.Budgets {
 		budgets = append(budgets, b.PodDisruptionBudget)
 	}
-	ledger := disruption.NewLedger(budgets, v.Pods)
+	ledger := disruption.NewLedger(budgets, v.Pods, v.Nodes)
 	kept := map[string][]string{}
 	for _, pod := range v.Pods {
 		if pod.Status.Phase != corev1.PodRunning || disruption.Ready(pod) {

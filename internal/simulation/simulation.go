@@ -170,6 +170,12 @@ func (s *Simulation) RemovePod(pod *corev1.Pod) error {
 	return s.cache.RemovePod(s.logger, pod)
 }
 
+// ForgetPod makes a pod that is not in the picture any more unknown. What has become of its
+// claims the picture says.
+func (s *Simulation) ForgetPod(pod *corev1.Pod) error {
+	return s.cache.RemovePod(s.logger, pod)
+}
+
 // Place adds the pod to the node, with the devices that it asks for, and returns it as it
 // is then.
 func (s *Simulation) Place(pod *corev1.Pod, node string) (*corev1.Pod, error) {

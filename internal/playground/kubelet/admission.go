@@ -7,14 +7,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/workqueue"
+	v1helper "k8s.io/kubernetes/pkg/apis/core/v1/helper"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
@@ -121,7 +124,8 @@ func (a *admission) changePod(was, is *corev1.Pod) {
 
 // decide admits a pod to its node, or refuses it.
 func (a *admission) decide(pod *corev1.Pod) decision {
-	room, requests := a.room(pod.Spec.NodeName), cluster.Requests(pod)
+	room := a.room(pod.Spec.NodeName)
+	requests := cluster.Requests(withoutDevices(pod, room.allocatable))
 	if room.allocatable != nil {
 		free := cluster.Amounts{}
 		free.Add(room.allocatable, 1)
@@ -137,6 +141,29 @@ func (a *admission) decide(pod *corev1.Pod) decision {
 	}
 	room.requested.Add(requests, 1)
 	return decision{node: pod.Spec.NodeName, requests: requests}
+}
+
+// withoutDevices leaves out of the pod's requests the extended resources that a kubelet does
+// not count either: those that its claim gives it devices for, and those that the node
+// does not have, which are somebody else's to judge.
+func withoutDevices(pod *corev1.Pod, allocatable cluster.Amounts) *corev1.Pod {
+	claimed := map[corev1.ContainerExtendedResourceRequest]bool{}
+	if status := pod.Status.ExtendedResourceClaimStatus; status != nil {
+		for _, mapping := range status.RequestMappings {
+			claimed[corev1.ContainerExtendedResourceRequest{ContainerName: mapping.ContainerName, ResourceName: mapping.ResourceName}] = true
+		}
+	}
+	counted := pod.DeepCopy()
+	for _, containers := range [][]corev1.Container{counted.Spec.InitContainers, counted.Spec.Containers} {
+		for _, container := range containers {
+			maps.DeleteFunc(container.Resources.Requests, func(name corev1.ResourceName, _ resource.Quantity) bool {
+				_, has := allocatable[name]
+				return claimed[corev1.ContainerExtendedResourceRequest{ContainerName: container.Name, ResourceName: string(name)}] ||
+					v1helper.IsExtendedResourceName(name) && !has
+			})
+		}
+	}
+	return counted
 }
 
 // release gives back what an admitted pod has requested, once.
@@ -180,7 +207,7 @@ func trim(obj any) (any, error) {
 	trimmed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}}
 	trimmed.Spec.NodeName, trimmed.Spec.Overhead, trimmed.Spec.Resources = pod.Spec.NodeName, pod.Spec.Overhead, pod.Spec.Resources
 	trimmed.Spec.Containers, trimmed.Spec.InitContainers = trimContainers(pod.Spec.Containers), trimContainers(pod.Spec.InitContainers)
-	trimmed.Status.Phase = pod.Status.Phase
+	trimmed.Status.Phase, trimmed.Status.ExtendedResourceClaimStatus = pod.Status.Phase, pod.Status.ExtendedResourceClaimStatus
 	return trimmed, nil
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 func node(name, cpu string) *corev1.Node {
-	allocatable := corev1.ResourceList{"cpu": resource.MustParse(cpu), "pods": resource.MustParse("3")}
+	allocatable := corev1.ResourceList{"cpu": resource.MustParse(cpu), "pods": resource.MustParse("3"), "has.example.com/gpu": resource.MustParse("1")}
 	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Allocatable: allocatable}}
 }
 
@@ -28,6 +28,22 @@ func pod(name, node, cpu string) *corev1.Pod {
 		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: requests}}}},
 		Status:     corev1.PodStatus{Phase: corev1.PodRunning}, // as KWOK may have it before we look
 	}
+}
+
+// asking returns a pod that asks for one of an extended resource.
+func asking(name, node, extended string) *corev1.Pod {
+	p := pod(name, node, "0")
+	p.Spec.Containers[0].Name = "main"
+	p.Spec.Containers[0].Resources.Requests[corev1.ResourceName(extended)] = resource.MustParse("1")
+	return p
+}
+
+// claiming gives the pod a claim for it.
+func claiming(p *corev1.Pod, extended string) *corev1.Pod {
+	p.Status.ExtendedResourceClaimStatus = &corev1.PodExtendedResourceClaimStatus{
+		ResourceClaimName: "claim", RequestMappings: []corev1.ContainerExtendedResourceRequest{{ContainerName: "main", ResourceName: extended, RequestName: "request"}},
+	}
+	return p
 }
 
 // step is something that happens to a cluster.
@@ -140,6 +156,21 @@ func TestAdmit(t *testing.T) {
 				{"a": "Running", "b": "Running"},
 				{"a": "Running", "b": "Running", "c": "Running"},
 			},
+		},
+		{
+			name:  "an extended resource that the node does not have is not counted",
+			steps: []step{create(asking("a", "n", "lacks.example.com/gpu")), create(asking("b", "n", "lacks.example.com/gpu"))},
+			want:  []map[string]string{{"a": "Running"}, {"a": "Running", "b": "Running"}},
+		},
+		{
+			name:  "one that it has is",
+			steps: []step{create(asking("a", "n", "has.example.com/gpu")), create(asking("b", "n", "has.example.com/gpu"))},
+			want:  []map[string]string{{"a": "Running"}, {"a": "Running", "b": "Failed OutOfhas.example.com/gpu"}},
+		},
+		{
+			name:  "but for a pod whose claim gives it devices for it",
+			steps: []step{create(asking("a", "n", "has.example.com/gpu")), create(claiming(asking("b", "n", "has.example.com/gpu"), "has.example.com/gpu"))},
+			want:  []map[string]string{{"a": "Running"}, {"a": "Running", "b": "Running"}},
 		},
 	}
 	for _, tt := range tests {

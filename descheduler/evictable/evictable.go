@@ -46,8 +46,8 @@ type Filter struct {
 }
 
 // New returns the filter of arguments that were loaded with a policy. It finds namespaces
-// and budgets in the picture, and PriorityClasses and PersistentVolumeClaims in its
-// Others. Errors are selectors that cannot be read and a PriorityClass that is not there.
+// and budgets in the picture, and PriorityClasses, PersistentVolumeClaims and DeviceClasses
+// in its Others. Errors are selectors that cannot be read and a PriorityClass that is not there.
 func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *cluster.Owners, now time.Time) (*Filter, error) {
 	f := &Filter{always: []check{isMirror, isStatic, isTerminating, isAnnotated}}
 	if args.NamespaceLabelSelector != nil {
@@ -87,7 +87,7 @@ func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *clu
 		f.protect(newBudgetCheck(picture.Budgets))
 	}
 	if args.Protects(policy.PodsWithResourceClaims) {
-		f.protect(hasResourceClaims)
+		f.protect(newDeviceCheck(picture))
 	}
 	if args.LabelSelector != nil {
 		c, err := newLabelCheck(args.LabelSelector)

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -73,6 +74,12 @@ func TestProtectionsOnAndOff(t *testing.T) {
 
 		{name: "a pod with resource claims goes by default", pod: newPod(resourceClaim)},
 		{name: "a pod with resource claims is kept if asked for", args: extra(policy.PodsWithResourceClaims), pod: newPod(resourceClaim), want: "it has resource claims (gpu)"},
+		{name: "a pod with a claim for extended resources is kept if asked for", args: extra(policy.PodsWithResourceClaims), pod: newPod(extendedClaim), want: "it has a resource claim for extended resources (web-extended-resources)"},
+		{name: "and goes by default", pod: newPod(extendedClaim)},
+		{name: "a pod is kept for an extended resource that a class names and its node lacks", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking("example.com/gpu")), want: "it has devices by the extended resource example.com/gpu"},
+		{name: "or that is a class's own", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking(resourcev1.ResourceDeviceClassPrefix + "gpu")), want: "it has devices by the extended resource deviceclass.resource.kubernetes.io/gpu"},
+		{name: "one goes for an extended resource that its node has", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking("example.com/nic"))},
+		{name: "and for one that no class names", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking("example.com/fpga"))},
 		{name: "a pod without resource claims goes", args: extra(policy.PodsWithResourceClaims), pod: newPod()},
 
 		{name: "a pod that the selector does not select is kept", args: &args{LabelSelector: selecting("app", "db")}, pod: newPod(), want: "labelSelector does not select it"},

@@ -6,7 +6,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -89,6 +91,23 @@ func grouped(pod *corev1.Pod) {
 	pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To("ring")}
 }
 
+// extendedClaim gives the pod a claim for its extended resources.
+func extendedClaim(pod *corev1.Pod) {
+	pod.Status.ExtendedResourceClaimStatus = &corev1.PodExtendedResourceClaimStatus{ResourceClaimName: "web-extended-resources"}
+}
+
+// asking puts the pod on node n, where it asks for an extended resource.
+func asking(extended string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.Spec.NodeName = "n"
+		pod.Spec.Containers = []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceName(extended): resource.MustParse("1")}}}}
+	}
+}
+
+func newDeviceClass(name, extended string) *resourcev1.DeviceClass {
+	return &resourcev1.DeviceClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: resourcev1.DeviceClassSpec{ExtendedResourceName: &extended}}
+}
+
 var (
 	emptyDir = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
 	hostPath = corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{}}
@@ -123,13 +142,17 @@ func newPicture(pods ...*corev1.Pod) *cluster.Snapshot {
 	elsewhere := newClaim("elsewhere", ptr.To("slow"))
 	elsewhere.Namespace = "other"
 	return &cluster.Snapshot{
-		Pods:       pods,
+		Pods: pods,
+		Nodes: []*corev1.Node{{
+			ObjectMeta: metav1.ObjectMeta{Name: "n"},
+			Status:     corev1.NodeStatus{Allocatable: corev1.ResourceList{"example.com/nic": resource.MustParse("1"), "example.com/gpu": resource.MustParse("0")}},
+		}},
 		Namespaces: []*corev1.Namespace{newNamespace("default", map[string]string{"team": "a"}), newNamespace("other", nil)},
 		Budgets:    []*policyv1.PodDisruptionBudget{newBudget("default", selecting("app", "web"))},
 		Others: []runtime.Object{
 			newClass("low", 10), newClass("high", 1000), newClass("above", systemCritical+1),
 			newClaim("fast", ptr.To("fast")), newClaim("slow", ptr.To("slow")), newClaim("classless", nil), newClaim("static", ptr.To("")),
-			elsewhere,
+			elsewhere, newDeviceClass("gpu", "example.com/gpu"), newDeviceClass("nic", "example.com/nic"),
 		},
 	}
 }

@@ -113,13 +113,6 @@ func hasLocalStorage(pod *corev1.Pod) string {
 	return ""
 }
 
-func hasResourceClaims(pod *corev1.Pod) string {
-	if len(pod.Spec.ResourceClaims) > 0 {
-		return "it has resource claims (" + pod.Spec.ResourceClaims[0].Name + ")"
-	}
-	return ""
-}
-
 func newAgeCheck(least time.Duration, now time.Time) check {
 	young := fmt.Sprintf("it started less than %s ago (minPodAge)", least)
 	return func(pod *corev1.Pod) string {

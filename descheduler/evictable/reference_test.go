@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
@@ -73,6 +74,9 @@ func (r reference) protected(pod *corev1.Pod) bool {
 	controlled := slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Controller != nil && *o.Controller })
 	daemons := slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "DaemonSet" })
 	local := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.EmptyDir != nil || v.HostPath != nil })
+	devices := slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool {
+		return !c.Resources.Requests.Name("example.com/gpu", resource.DecimalSI).IsZero()
+	})
 	limit := int32(2_000_000_000)
 	if r.args.PriorityThreshold != nil {
 		limit = *r.args.PriorityThreshold.Value
@@ -86,7 +90,7 @@ func (r reference) protected(pod *corev1.Pod) bool {
 		protects(policy.PodsWithLocalStorage) && local ||
 		protects(policy.PodsWithPVC) && slices.ContainsFunc(pod.Spec.Volumes, r.claimProtected) ||
 		protects(policy.PodsWithoutPDB) && !r.covered(pod) ||
-		protects(policy.PodsWithResourceClaims) && len(pod.Spec.ResourceClaims) > 0 ||
+		protects(policy.PodsWithResourceClaims) && (len(pod.Spec.ResourceClaims) > 0 || pod.Status.ExtendedResourceClaimStatus != nil || devices) ||
 		r.args.LabelSelector != nil && !matches(r.args.LabelSelector, pod.Labels) ||
 		r.tooFew(pod) || r.tooYoung(pod)
 }
@@ -166,7 +170,8 @@ func drawPod(t *rapid.T) *corev1.Pod {
 	pod := newPod(drawOf(t, controlled("ReplicaSet", "web"), controlled("CloneSet", "game"), controlled("DaemonSet", "agent"), bare))
 	// Most draws change nothing, or hardly a pod would be evictable.
 	changes := []func(*corev1.Pod){
-		inNamespace("other"), labelled("app", "lonely"), labelled("tier", "front"), terminating, unstarted, started(30 * time.Second), resourceClaim,
+		inNamespace("other"), labelled("app", "lonely"), labelled("tier", "front"), terminating, unstarted, started(30 * time.Second), resourceClaim, extendedClaim,
+		asking("example.com/gpu"), asking("example.com/nic"),
 		phase(corev1.PodFailed), priority(5), priority(2_000_000_000), volume("cache", emptyDir), volume("logs", hostPath),
 		annotated(corev1.MirrorPodAnnotationKey, ""), annotated(EvictAnnotation, "true"), annotated(EvictAnnotation, "false"), annotated(EvictAnnotation, ""),
 		annotated(NoEvictionAnnotation, "true"), annotated(NoEvictionAnnotation, "false"), claiming("fast"), claiming("slow"), claiming("missing"), grouped,

@@ -1,0 +1,53 @@
+package evictable
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// newDeviceCheck protects pods with resource claims, whether they ask for them or for an
+// extended resource that the scheduler makes a claim for: one that a DeviceClass names, and
+// that the pod's node does not have itself.
+func newDeviceCheck(picture *cluster.Snapshot) check {
+	classes := map[corev1.ResourceName]bool{}
+	for _, object := range picture.Others {
+		if class, ok := object.(*resourcev1.DeviceClass); ok {
+			classes[corev1.ResourceName(resourcev1.ResourceDeviceClassPrefix+class.Name)] = true
+			if name := class.Spec.ExtendedResourceName; name != nil {
+				classes[corev1.ResourceName(*name)] = true
+			}
+		}
+	}
+	nodes := map[string]*corev1.Node{}
+	if len(classes) > 0 {
+		for _, node := range picture.Nodes {
+			nodes[node.Name] = node
+		}
+	}
+	return func(pod *corev1.Pod) string {
+		if len(pod.Spec.ResourceClaims) > 0 {
+			return "it has resource claims (" + pod.Spec.ResourceClaims[0].Name + ")"
+		}
+		if status := pod.Status.ExtendedResourceClaimStatus; status != nil {
+			return "it has a resource claim for extended resources (" + status.ResourceClaimName + ")"
+		}
+		node := nodes[pod.Spec.NodeName]
+		if node == nil {
+			return ""
+		}
+		for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+			for _, name := range slices.Sorted(maps.Keys(container.Resources.Requests)) {
+				asked, own := container.Resources.Requests[name], node.Status.Allocatable[name]
+				if classes[name] && !asked.IsZero() && own.IsZero() {
+					return "it has devices by the extended resource " + string(name)
+				}
+			}
+		}
+		return ""
+	}
+}

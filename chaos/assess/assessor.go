@@ -62,7 +62,8 @@ func (a *Assessor) forget() {
 // Predict returns what the loss would do to the cluster of the picture. It changes neither
 // the picture nor later predictions.
 //
-// Replacements are placed one by one, those of the highest priority first. While a pod is on
+// Replacements are placed one by one, those of the highest priority first, and beside them
+// pods that have waited for a node since before: those go first among equals. While a pod is on
 // its way out it holds its room; what finds no other gets it afterwards. Unknown
 // controllers are taken to replace what they lose. A workload counts a replacement that
 // fits as ready.
@@ -72,9 +73,8 @@ func (a *Assessor) forget() {
 // decided as ever, which of the best nodes it is may differ.
 //
 // It does not foresee preemption: a replacement that would push out pods of lower
-// priority is Pending here. Nor does it foresee nodes that an autoscaler would add, pods
-// that have been pending all along and take room that is left, or claims that have yet
-// to be made out of a pod's templates.
+// priority is Pending here. Nor does it foresee nodes that an autoscaler would add, or
+// volume claims that have yet to be made out of a pod's templates.
 //
 // The error is that the cluster cannot be simulated, that the loss names a node that the
 // picture does not have, or the context's.

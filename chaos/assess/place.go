@@ -82,16 +82,28 @@ func (r *run) leave(wave []*victim) error {
 	return nil
 }
 
-// placeAll places the replacements, the most urgent first as the scheduler's queue has
-// them, and returns the victims whose replacements have found no node, or come later.
+// placeAll places the replacements, and what has waited longer, in the order of the
+// scheduler's queue: the most urgent first. It returns the victims whose replacements have
+// found no node, or come later.
 func (r *run) placeAll(ctx context.Context, wave []*victim, later func(*victim) bool) ([]*victim, error) {
-	queue := slices.DeleteFunc(slices.Clone(wave), func(v *victim) bool { return v.replacement == nil })
+	queue := slices.Clone(r.waiting) // what has waited longer goes before others as urgent
+	for _, v := range wave {
+		if v.replacement != nil {
+			queue = append(queue, v)
+		}
+	}
 	slices.SortStableFunc(queue, func(a, b *victim) int {
-		return cmp.Compare(v1helper.PodPriority(b.pod), v1helper.PodPriority(a.pod))
+		return cmp.Compare(v1helper.PodPriority(b.replacement), v1helper.PodPriority(a.replacement))
 	})
 	r.large, r.shortlists = len(queue) >= r.world.thrift.from, map[types.UID]*shortlist{}
 	var waiting []*victim
 	for _, v := range queue {
+		if v.waits {
+			if err := r.admit(ctx, v); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if later(v) {
 			v.Fate, v.Late, v.Reason = Pending, true, "its replacement waits until the node is back or its pods are deleted by force"
 			waiting = append(waiting, v)
@@ -146,7 +158,9 @@ const mostPossible = 20
 
 func (r *run) fit(v *victim, node string) {
 	v.Fate, v.Node, v.Reason = Fits, node, ""
-	r.workloads[v.Workload].now++
+	if t := r.workloads[v.Workload]; t != nil {
+		t.now++
+	}
 }
 
 // replacementOf returns the pod that the controller makes in the place of another.

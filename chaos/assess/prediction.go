@@ -116,6 +116,10 @@ type Prediction struct {
 	Budgets   []BudgetFate   `json:"budgets,omitempty"`
 	// Waves is how many waves the budgets cut it into.
 	Waves int `json:"waves"`
+	// Waiting is how many pods have waited for a node since before the loss, and Admitted how
+	// many of them get one, before replacements that are no more urgent.
+	Waiting  int `json:"waiting,omitempty"`
+	Admitted int `json:"admitted,omitempty"`
 }
 
 // Going returns how many pods go.

@@ -26,7 +26,12 @@ type run struct {
 	nodes  map[string]bool
 	ledger *disruption.Ledger
 
-	victims   []*victim
+	victims []*victim
+	// waiting are the pods that have waited for a node since before the loss, and waited how
+	// many they were.
+	waiting []*victim
+	waited  int
+
 	workloads map[string]*tally
 	budgets   map[types.NamespacedName]*BudgetFate
 	waves     int
@@ -42,7 +47,7 @@ type run struct {
 	shortlists map[types.UID]*shortlist
 }
 
-// victim is a pod that the loss is about.
+// victim is a pod that the loss is about, or another that takes part in what it leads to.
 type victim struct {
 	PodFate
 	pod *corev1.Pod
@@ -50,6 +55,8 @@ type victim struct {
 	leaving *corev1.Pod
 	// replacement is what its controller makes in its place; nil where it makes none.
 	replacement *corev1.Pod
+	// waits says that it is not lost at all, but has waited for a node since before.
+	waits bool
 }
 
 // tally is a workload's fate so far.
@@ -87,6 +94,7 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 		return nil, fmt.Errorf("a loss by %q is none of %s, %s, %s, %s", loss.How, Evict, Delete, Drain, Down)
 	}
 	r.count(pods)
+	r.findWaiting()
 	return r, nil
 }
 
@@ -226,7 +234,7 @@ func (r *run) stranded() []*victim {
 
 // result returns what came of it.
 func (r *run) result() *Prediction {
-	p := &Prediction{How: r.loss.How, Waves: r.waves}
+	p := &Prediction{How: r.loss.How, Waves: r.waves, Waiting: r.waited, Admitted: r.waited - len(r.waiting)}
 	for name := range r.nodes {
 		p.Nodes = append(p.Nodes, name)
 	}

@@ -36,12 +36,13 @@ type shortlist struct {
 	left     int
 }
 
-// decide returns where the replacement would go. In a large loss it looks at all nodes for the
-// first of several pods that are alike, and at the best of those for the rest: each node
+// decide returns where the replacement would go. Where one of several pods that are alike has
+// found no node, the others find none either. In a large loss it looks at all nodes for the
+// first of them, and at the best of those for the rest: each node
 // that takes a pod is one that the scheduler's filters let it have. Pods whose place
 // depends on that of each other are always looked at in full.
 func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.Decision, error) {
-	if !r.large || dependsOnOthers(replacement) {
+	if dependsOnOthers(replacement) {
 		return r.world.sim.Schedule(ctx, replacement)
 	}
 	key := disruption.Controller(replacement)
@@ -70,7 +71,7 @@ func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.D
 func (r *run) remember(key types.UID, replacement *corev1.Pod, decision simulation.Decision) {
 	delete(r.shortlists, key)
 	best := r.world.thrift.best
-	if decision.Node != "" && len(decision.Scores) <= best {
+	if decision.Node != "" && (!r.large || len(decision.Scores) <= best) {
 		return // there is nothing to be saved
 	}
 	list := &shortlist{pod: replacement, left: r.world.thrift.times - 1}

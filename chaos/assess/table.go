@@ -64,6 +64,9 @@ func (t *tables) summary(p *Prediction) {
 		fmt.Fprintf(&t.text, ", of %d it is not known", unknown)
 	}
 	fmt.Fprintf(&t.text, "; %d are kept, %d stay\n", p.Count(Kept), p.Count(Stays))
+	if p.Admitted > 0 {
+		fmt.Fprintf(&t.text, "%d of %d pods that have waited for a node since before get one\n", p.Admitted, p.Waiting)
+	}
 }
 
 // table adds a table with a heading, unless it has no rows.

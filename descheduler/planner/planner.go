@@ -124,7 +124,7 @@ func (p *Planner) Plan(ctx context.Context, picture *cluster.Snapshot, done plan
 		return nil, err
 	}
 	made := &plan.Plan{Before: pictureOf(r.state)}
-	env := strategy.Env{Now: r.now, Usage: p.opts.Usage}
+	env := strategy.Env{Now: r.now, Usage: p.opts.Usage, SpreadDefaults: r.sim.SpreadDefaults}
 	if p.opts.Preemptible != nil {
 		env.Preemptible = p.opts.Preemptible(picture)
 	}

@@ -16,7 +16,7 @@ import (
 // of topology domains that have more of them than their constraints allow. Its arguments
 // are RemovePodsViolatingTopologySpreadConstraintArgs, of which topologyBalanceNodeFit
 // makes no difference: no pod is ever moved without a node to go to.
-func NewRemovePodsViolatingTopologySpreadConstraint(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
+func NewRemovePodsViolatingTopologySpreadConstraint(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.RemovePodsViolatingTopologySpreadConstraintArgs)
 	if !ok {
 		return nil, fmt.Errorf("%s: arguments are %T, not %T", policy.RemovePodsViolatingTopologySpreadConstraint, args, a)
@@ -29,11 +29,13 @@ func NewRemovePodsViolatingTopologySpreadConstraint(args policy.Args, _ strategy
 		selection: selection,
 		hard:      slices.Contains(a.Constraints, corev1.DoNotSchedule),
 		soft:      slices.Contains(a.Constraints, corev1.ScheduleAnyway),
+		defaults:  env.SpreadDefaults,
 	}, nil
 }
 
 type topologySpread struct {
 	selection selection
+	defaults  spreadDefaults
 	// hard and soft are the constraints to enforce. Hard ones count in any case: none of
 	// them gets worse.
 	hard, soft bool
@@ -62,12 +64,15 @@ func (s *topologySpread) round(ctx context.Context, session strategy.Session) (m
 
 // read counts the pods of the constraints that matter, and returns each pod's own ones.
 func (s *topologySpread) read(state *strategy.State) (*spreadBook, *podIndex, map[*corev1.Pod][]*spreadConstraint) {
-	reader := &spreadReader{constraints: map[string]*spreadConstraint{}, domains: map[string]*spreadDomains{}}
+	reader := newSpreadReader(s.defaults)
 	own := map[*corev1.Pod][]*spreadConstraint{}
 	for _, node := range state.Nodes() {
 		for _, pod := range node.Pods {
-			if len(pod.Spec.TopologySpreadConstraints) > 0 && pod.DeletionTimestamp == nil {
-				own[pod] = reader.read(pod)
+			if pod.DeletionTimestamp != nil {
+				continue
+			}
+			if constraints := reader.of(pod, s.soft); len(constraints) > 0 {
+				own[pod] = constraints
 			}
 		}
 	}

@@ -7,10 +7,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	operators "k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// spreadConstraint is a topology spread constraint as the scheduler reads it from a pod.
+// spreadConstraint is a topology spread constraint as the scheduler has it of a pod.
 // Pods of a namespace for which it comes to the same share one.
 type spreadConstraint struct {
 	// id is all of it, in one text.
@@ -62,22 +65,71 @@ func (c *spreadConstraint) counts(pod *corev1.Pod) bool {
 	return pod.Namespace == c.namespace && pod.DeletionTimestamp == nil && c.selector.Matches(labels.Set(pod.Labels))
 }
 
+// spreadDefaults is Env.SpreadDefaults.
+type spreadDefaults func(*corev1.Pod, corev1.UnsatisfiableConstraintAction) strategy.SpreadDefaults
+
 // spreadReader reads the constraints of pods, and shares those that are the same.
 type spreadReader struct {
 	constraints map[string]*spreadConstraint
 	domains     map[string]*spreadDomains
+	defaults    spreadDefaults
+	// known are the defaults so far.
+	known map[spreadSelected]strategy.SpreadDefaults
 }
 
-// read returns the pod's constraints, without those that cannot be read.
-func (r *spreadReader) read(pod *corev1.Pod) []*spreadConstraint {
+// spreadSelected is what defaults depend on: the scheduler, and what may select the pod.
+type spreadSelected struct {
+	when                         corev1.UnsatisfiableConstraintAction
+	scheduler, namespace, labels string
+	owner                        types.UID
+}
+
+func newSpreadReader(defaults spreadDefaults) *spreadReader {
+	return &spreadReader{
+		constraints: map[string]*spreadConstraint{}, domains: map[string]*spreadDomains{},
+		defaults: defaults, known: map[spreadSelected]strategy.SpreadDefaults{},
+	}
+}
+
+// of returns the pod's constraints: its own, or those that its scheduler has for it. Of
+// these, soft ones are asked for only if they are wanted.
+func (r *spreadReader) of(pod *corev1.Pod, soft bool) []*spreadConstraint {
+	switch {
+	case len(pod.Spec.TopologySpreadConstraints) > 0:
+		return r.read(pod, strategy.SpreadDefaults{Constraints: pod.Spec.TopologySpreadConstraints})
+	case r.defaults == nil:
+		return nil
+	}
+	constraints := r.read(pod, r.defaultsOf(pod, corev1.DoNotSchedule))
+	if soft {
+		constraints = append(constraints, r.read(pod, r.defaultsOf(pod, corev1.ScheduleAnyway))...)
+	}
+	return constraints
+}
+
+func (r *spreadReader) defaultsOf(pod *corev1.Pod, when corev1.UnsatisfiableConstraintAction) strategy.SpreadDefaults {
+	selected := spreadSelected{when: when, scheduler: pod.Spec.SchedulerName, namespace: pod.Namespace, labels: labels.Set(pod.Labels).String()}
+	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
+		selected.owner = owner.UID
+	}
+	defaults, known := r.known[selected]
+	if !known {
+		defaults = r.defaults(pod, when)
+		r.known[selected] = defaults
+	}
+	return defaults
+}
+
+// read returns constraints of the pod, without those that cannot be read.
+func (r *spreadReader) read(pod *corev1.Pod, of strategy.SpreadDefaults) []*spreadConstraint {
 	var constraints []*spreadConstraint
-	for i := range pod.Spec.TopologySpreadConstraints {
-		raw := &pod.Spec.TopologySpreadConstraints[i]
+	for i := range of.Constraints {
+		raw := &of.Constraints[i]
 		selector, err := spreadSelector(raw, pod)
 		if err != nil {
 			continue
 		}
-		domains := r.readDomains(raw, pod)
+		domains := r.readDomains(raw, pod, of)
 		minDomains := 1
 		if raw.MinDomains != nil {
 			minDomains = int(*raw.MinDomains)
@@ -97,10 +149,10 @@ func (r *spreadReader) read(pod *corev1.Pod) []*spreadConstraint {
 }
 
 // readDomains fills in the defaults: node affinity is honored, taints are not.
-func (r *spreadReader) readDomains(raw *corev1.TopologySpreadConstraint, pod *corev1.Pod) *spreadDomains {
+func (r *spreadReader) readDomains(raw *corev1.TopologySpreadConstraint, pod *corev1.Pod, of strategy.SpreadDefaults) *spreadDomains {
 	d := &spreadDomains{key: raw.TopologyKey, honorTaints: raw.NodeTaintsPolicy != nil && *raw.NodeTaintsPolicy == corev1.NodeInclusionPolicyHonor}
-	for _, other := range pod.Spec.TopologySpreadConstraints {
-		if other.WhenUnsatisfiable == raw.WhenUnsatisfiable {
+	for _, other := range of.Constraints {
+		if other.WhenUnsatisfiable == raw.WhenUnsatisfiable && (!of.Alone || other.TopologyKey == raw.TopologyKey) {
 			d.keys = append(d.keys, other.TopologyKey)
 		}
 	}

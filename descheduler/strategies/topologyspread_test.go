@@ -191,6 +191,86 @@ func TestRemovePodsViolatingTopologySpreadConstraint(t *testing.T) {
 	}
 }
 
+// Pods without constraints of their own have those of their scheduler.
+func TestTopologySpreadByDefault(t *testing.T) {
+	zones := []*corev1.Node{placedNode("a1", 20, "zone=a"), placedNode("b1", 20, "zone=b"), placedNode("c1", 20, "zone=c")}
+	constraint := func(key string, when corev1.UnsatisfiableConstraintAction) corev1.TopologySpreadConstraint {
+		return corev1.TopologySpreadConstraint{
+			MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: when, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}},
+		}
+	}
+	soft := []corev1.UnsatisfiableConstraintAction{corev1.DoNotSchedule, corev1.ScheduleAnyway}
+	for _, tt := range []struct {
+		name        string
+		constraints []corev1.UnsatisfiableConstraintAction
+		defaults    strategy.SpreadDefaults
+		nodes       []*corev1.Node
+		pods        []*corev1.Pod
+		want        []string
+	}{
+		{
+			name: "hard ones are enforced", nodes: zones, pods: several(5, "p", "a1", "web"),
+			defaults: strategy.SpreadDefaults{Constraints: []corev1.TopologySpreadConstraint{constraint("zone", corev1.DoNotSchedule)}},
+			want:     []string{"p1 a1>b1", "p2 a1>c1", "p3 a1>b1"},
+		},
+		{
+			name: "not of pods on their way out", nodes: zones, pods: several(5, "p", "a1", "web", placedTerminating),
+			defaults: strategy.SpreadDefaults{Constraints: []corev1.TopologySpreadConstraint{constraint("zone", corev1.DoNotSchedule)}},
+		},
+		{
+			name: "a pod with constraints of its own has no others", nodes: zones, pods: several(5, "p", "a1", "web", spreading("host", 9, corev1.ScheduleAnyway)),
+			defaults: strategy.SpreadDefaults{Constraints: []corev1.TopologySpreadConstraint{constraint("zone", corev1.DoNotSchedule)}},
+		},
+		{
+			name: "soft ones are not, unless they are asked for", nodes: zones, pods: several(5, "p", "a1", "web"),
+			defaults: strategy.SpreadDefaults{Constraints: []corev1.TopologySpreadConstraint{constraint("zone", corev1.ScheduleAnyway)}},
+		},
+		{
+			name: "soft ones are where they are asked for", nodes: zones, pods: several(3, "p", "a1", "web"), constraints: soft,
+			defaults: strategy.SpreadDefaults{Constraints: []corev1.TopologySpreadConstraint{constraint("zone", corev1.ScheduleAnyway)}},
+			want:     []string{"p1 a1>b1", "p2 a1>c1"},
+		},
+		{
+			name: "alone, one over hosts counts nodes that are in no zone", nodes: []*corev1.Node{placedNode("x1", 20, ""), placedNode("x2", 20, "")}, pods: several(4, "p", "x1", "web"), constraints: soft,
+			defaults: strategy.SpreadDefaults{
+				Constraints: []corev1.TopologySpreadConstraint{constraint("host", corev1.ScheduleAnyway), constraint("zone", corev1.ScheduleAnyway)}, Alone: true,
+			},
+			want: []string{"p1 x1>x2", "p2 x1>x2"},
+		},
+		{
+			name: "together they count nodes with the labels of all", nodes: []*corev1.Node{placedNode("x1", 20, ""), placedNode("x2", 20, "")}, pods: several(4, "p", "x1", "web"), constraints: soft,
+			defaults: strategy.SpreadDefaults{
+				Constraints: []corev1.TopologySpreadConstraint{constraint("host", corev1.ScheduleAnyway), constraint("zone", corev1.ScheduleAnyway)},
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := &policy.RemovePodsViolatingTopologySpreadConstraintArgs{Constraints: tt.constraints}
+			if args.Constraints == nil {
+				args.Constraints = []corev1.UnsatisfiableConstraintAction{corev1.DoNotSchedule}
+			}
+			construct := func(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
+				env.SpreadDefaults = func(pod *corev1.Pod, when corev1.UnsatisfiableConstraintAction) strategy.SpreadDefaults {
+					defaults := strategy.SpreadDefaults{Alone: tt.defaults.Alone}
+					for _, c := range tt.defaults.Constraints {
+						if c.WhenUnsatisfiable == when {
+							defaults.Constraints = append(defaults.Constraints, c)
+						}
+					}
+					return defaults
+				}
+				return NewRemovePodsViolatingTopologySpreadConstraint(args, env)
+			}
+			session := placedSession(tt.nodes, tt.pods, nil)
+			placedRun(t, construct, args, session)
+			if diff := cmp.Diff(tt.want, placedMoves(session)); diff != "" {
+				t.Errorf("moves (-want +got):\n%s", diff)
+			}
+			placedAgain(t, construct, args, session)
+		})
+	}
+}
+
 // fewestSpreadMoves is the fewest moves after which no two counts differ by more than
 // maxSkew: for each floor that all could have, what is above it and maxSkew has to go, and
 // what is below it has to come.

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
 // Strategy proposes evictions.
@@ -37,9 +38,15 @@ type Env struct {
 	// Usage returns actual usage from the source that the arguments name. It is nil
 	// where the policy has no metrics providers.
 	Usage func(ctx context.Context, args *policy.MetricsUtilization) (Usage, error)
+	// SpreadDefaults returns the topology spread constraints, hard or soft ones, that the
+	// pod's scheduler has for it by default. It is nil where no scheduler is known.
+	SpreadDefaults func(pod *corev1.Pod, when corev1.UnsatisfiableConstraintAction) SpreadDefaults
 	// Preemptible tells preemptible nodes and what a workload's policy for them is.
 	Preemptible Preemptible
 }
+
+// SpreadDefaults are constraints for pods without any of their own.
+type SpreadDefaults = simulation.SpreadDefaults
 
 // Usage is what nodes and pods actually use.
 type Usage interface {

@@ -57,6 +57,8 @@ type Simulation struct {
 	devices    *devices
 	logger     klog.Logger
 	nodes      map[string]*corev1.Node
+	// spread has the constraints that profiles have by default.
+	spread map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults
 }
 
 // New returns an empty cluster with the schedulers that the options describe. The
@@ -79,6 +81,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		informers:  informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
 		logger:     klog.FromContext(ctx),
 		nodes:      map[string]*corev1.Node{},
+		spread:     map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults{},
 	}
 	if s.devices, err = newDevices(ctx, s.informers); err != nil {
 		return nil, err
@@ -101,6 +104,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("setting up profile %q: %w", profile.SchedulerName, err)
 		}
+		s.spread[profile.SchedulerName] = spreadDefaultsOf(profile, s.frameworks[profile.SchedulerName])
 	}
 	return s, nil
 }

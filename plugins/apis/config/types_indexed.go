@@ -19,3 +19,8 @@ type IndexedInterPodAffinityArgs struct {
 type IndexedPodTopologySpreadArgs struct {
 	schedulerconfig.PodTopologySpreadArgs
 }
+
+// SpreadArgs returns the arguments as PodTopologySpread has them.
+func (a *IndexedPodTopologySpreadArgs) SpreadArgs() *schedulerconfig.PodTopologySpreadArgs {
+	return &a.PodTopologySpreadArgs
+}

@@ -155,8 +155,8 @@ func nothing(doc Document, s Summary) string {
 	return fmt.Sprintf("Nothing to do: all %d candidates stay, most of them (%d) by the rule %s: %s", s.Staying, top.Count, top.Rule, top.Reason)
 }
 
-// notes are what else is to know: what the plan notes, and why strategies looked at
-// nothing, where the headline does not say so.
+// notes are what else is to know: what the plan notes, and why strategies moved nothing,
+// where the headline does not say so.
 func notes(doc Document, s Summary) []string {
 	all := slices.Clone(doc.Plan.Notes)
 	for _, i := range doc.Plan.Idle {

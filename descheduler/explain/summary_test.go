@@ -29,7 +29,7 @@ func TestHeadline(t *testing.T) {
 	}{
 		{name: "no candidates", want: "Nothing to do: no pod is better off elsewhere by this policy"},
 		{
-			name: "strategies that had nothing to look at",
+			name: "strategies that moved nothing and said why",
 			plan: plan.Plan{Idle: []plan.Idle{{Strategy: "HighNodeUtilization", Reason: "every node is underutilized"}, {Strategy: "LowNodeUtilization", Reason: "no node is overutilized"}}},
 			want: "Nothing to do: every node is underutilized (HighNodeUtilization); no node is overutilized (LowNodeUtilization)",
 		},

@@ -23,7 +23,7 @@ type Plan struct {
 	// Refused are the candidates that stay, each once per strategy, for the first reason
 	// that stopped it.
 	Refused []Refusal `json:"refused"`
-	// Idle are the strategies that moved nothing since there was nothing for them to look at.
+	// Idle are the strategies that moved nothing and said why, beside their refusals.
 	Idle []Idle `json:"idle,omitempty"`
 	// Before and After say how full the nodes are without the plan and with it.
 	Before Picture `json:"before"`
@@ -94,7 +94,7 @@ type Refusal struct {
 	Reason   string        `json:"reason"`
 }
 
-// Idle is a strategy that had nothing to look at, and why.
+// Idle is a strategy that moved nothing, and why.
 type Idle struct {
 	Profile  string `json:"profile"`
 	Strategy string `json:"strategy"`

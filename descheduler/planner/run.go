@@ -29,7 +29,7 @@ type run struct {
 
 	moves   []plan.Move
 	refused refusals
-	// idle has what strategies said when they last had nothing to look at.
+	// idle has what strategies said of why they moved nothing, when they were run last.
 	idle  map[idler]string
 	swaps int
 
@@ -170,8 +170,8 @@ func (r *refusals) except(moved map[types.UID]bool) []plan.Refusal {
 // idler is a strategy of a profile.
 type idler struct{ profile, strategy string }
 
-// idlers returns the strategies that had nothing to look at when they were run last, and
-// moved nothing before, in the order in which they are run.
+// idlers returns the strategies that said why they moved nothing when they were run last,
+// and have not moved anything before, in the order in which they are run.
 func (r *run) idlers() []plan.Idle {
 	var idle []plan.Idle
 	for _, s := range r.planner.steps() {

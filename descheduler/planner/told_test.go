@@ -15,7 +15,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
-// What a strategy says of why it looks at nothing is in the plan, unless it has moved a pod.
+// What a strategy says of why it moves nothing is in the plan, unless it has moved a pod.
 func TestIdleStrategies(t *testing.T) {
 	b := new(build).node("a", "10").node("b", "10").pods("web", "emptiest", "3", "a", "a")
 	for _, tt := range []struct {

@@ -155,6 +155,35 @@ func TestConsolidate(t *testing.T) {
 	}
 }
 
+// Where the scheduler could choose the node again that is to be emptied, nothing is evicted
+// in vain, and the report says what helps.
+func TestConsolidateWherePodsCouldComeBack(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		node []func(*corev1.Node)
+		want []string
+		idle bool
+	}{
+		{name: "all nodes are equally full", want: []string{}, idle: true},
+		{name: "one of them is cordoned", node: []func(*corev1.Node){cordonedNode}, want: []string{"a n1>n2"}},
+	} {
+		picture := &cluster.Snapshot{
+			Nodes: []*corev1.Node{fullNode("n1", 1000, tt.node...), fullNode("n2", 1000)}, Pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 100)},
+		}
+		// As long as a pod is on its way out its node is as full as the other is.
+		same := func(state *strategy.State, pod *corev1.Pod) string {
+			if !state.Node(pod.Spec.NodeName).Spec.Unschedulable {
+				return pod.Spec.NodeName
+			}
+			return packByCPU(state, pod)
+		}
+		got := balance(t, &consolidate{&policy.ConsolidateArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 50}}}, picture, same)
+		if diff := cmp.Diff(tt.want, movesOf(got)); diff != "" || tt.idle != (got.IdleFor != "") {
+			t.Errorf("%s: moves (-want +got):\n%s\nidle for %q", tt.name, diff, got.IdleFor)
+		}
+	}
+}
+
 // usedNodes returns how many pods nodes have that are not on their way out, by name.
 func usedNodes(picture *cluster.Snapshot) map[string]int {
 	used := map[string]int{}

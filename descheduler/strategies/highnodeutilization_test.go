@@ -62,7 +62,7 @@ func TestHighNodeUtilization(t *testing.T) {
 		},
 		{
 			name: "that a node ends no fuller than another was is no gain", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)},
-			pods: []*corev1.Pod{sizedPod("n1", "a", 0), sizedPod("n2", "b", 0), sizedPod("n3", "c", 600, ofNamespace("kept"))}, schedule: fixed("n2"),
+			pods: []*corev1.Pod{sizedPod("n1", "a", 0), sizedPod("n2", "b", 0, ofNamespace("kept")), sizedPod("n3", "c", 600, ofNamespace("kept"))}, schedule: fixed("n2"),
 		},
 		{
 			name: "a node is as full as when pods on their way out are gone", schedule: fixed("n2"),

@@ -40,6 +40,8 @@ type utilizationDrain struct {
 
 	emptied map[string]bool
 	full    bool
+	// returns says that a node stays since the scheduler could choose it again.
+	returns bool
 }
 
 // utilizationVain is how many nodes in a row may be refused before a pass ends: those that
@@ -63,12 +65,16 @@ func (d *utilizationDrain) run(ctx context.Context, nodes []*strategy.Node) erro
 	if err := d.pass(ctx, first, planned); err != nil {
 		return err
 	}
-	for {
-		before := len(d.emptied)
-		if err := d.pass(ctx, d.emptiable(nodes), nil); err != nil || len(d.emptied) == before {
+	for before := -1; before < len(d.emptied); {
+		before = len(d.emptied)
+		if err := d.pass(ctx, d.emptiable(nodes), nil); err != nil {
 			return err
 		}
 	}
+	if d.returns && len(d.emptied) == 0 {
+		d.session.Idle("no node ends empty, for pods could come back: as long as they are on their way out, their node is as good as others; one that is cordoned is emptied")
+	}
+	return nil
 }
 
 // emptiable returns the nodes of which every pod that has to go may go, and that an
@@ -236,6 +242,7 @@ func (d *utilizationDrain) pass(ctx context.Context, nodes []*strategy.Node, pla
 			return err
 		}
 		d.full = outcome.Full
+		d.returns = d.returns || outcome.Rule == strategy.WouldReturn
 		if vain++; outcome.Kept {
 			vain = 0
 			d.emptied[node.Name] = true

@@ -71,9 +71,8 @@ type Session interface {
 	// the other, each with those before it done. A move is kept only if every node that
 	// the scheduler could choose gains.
 	Propose(ctx context.Context, proposals ...Proposal) (Outcome, error)
-	// Idle says why the strategy proposes nothing at all, in a sentence without a full stop:
-	// "all 6 nodes are underutilized". Pods that it looks at and leaves alone are refusals,
-	// and need no such word.
+	// Idle says why the strategy moves nothing, in a sentence without a full stop: "no node
+	// is overutilized". It is for what the refusals of pods do not say.
 	Idle(reason string)
 	// Swap proposes two moves that make room for each other: both pods leave first.
 	Swap(ctx context.Context, a, b Proposal) (Outcome, error)

@@ -7,11 +7,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
 )
 
 // TestWorldStaysInStep proposes at random, in vain and not, and compares the world with a
@@ -25,6 +29,21 @@ func TestWorldStaysInStep(t *testing.T) {
 		for i := range rapid.IntRange(1, 8).Draw(rt, "pods") {
 			b.pods(fmt.Sprint("w", i), rapid.SampledFrom([]string{"fullest", "emptiest", "unknown"}).Draw(rt, "scheduler"),
 				fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "cpu")), rapid.SampledFrom(nodes).Draw(rt, "node"))
+		}
+		for i, node := range b.Nodes {
+			if rapid.Bool().Draw(rt, "GPUs of "+node.Name) {
+				b.Nodes[i].Status.Allocatable["example.com/gpu"] = resource.MustParse(rapid.SampledFrom([]string{"0", "2"}).Draw(rt, "GPUs"))
+			}
+		}
+		for _, pod := range b.Pods {
+			switch rapid.IntRange(0, 5).Draw(rt, "state") {
+			case 0:
+				clustertest.DrawResize(rt, pod)
+			case 1:
+				pod.DeletionTimestamp = ptr.To(metav1.NewTime(now))
+			case 2:
+				pod.Spec.Containers[0].Resources.Requests["example.com/gpu"] = resource.MustParse("1")
+			}
 		}
 		proposal := func() strategy.Proposal {
 			objective := rapid.SampledFrom([]strategy.Objective{off("a"), off("a", "b"), off(nodes...), strategy.Anywhere, strategy.Gone}).Draw(rt, "objective")
@@ -81,7 +100,7 @@ func compareWithNew(t *rapid.T, s *session) {
 	answers := func(w *world) []string {
 		var all []string
 		for _, node := range w.state.Nodes() {
-			all = append(all, fmt.Sprint(node.Name, " ", node.Requested[corev1.ResourceCPU], " ", node.Requested[corev1.ResourcePods]))
+			all = append(all, fmt.Sprint(node.Name, " ", node.Requested[corev1.ResourceCPU], " ", node.Lasting[corev1.ResourceCPU], " ", node.Requested["example.com/gpu"], " ", node.Requested[corev1.ResourcePods]))
 		}
 		for _, scheduler := range []string{"fullest", "emptiest"} {
 			for _, cpu := range []string{"1", "3"} {

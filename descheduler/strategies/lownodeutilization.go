@@ -81,7 +81,7 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 	case len(nodes) == 0:
 		session.Idle(utilizationNone(scale))
 	case over == 0:
-		session.Idle("no node is overutilized: none is above its target")
+		session.Idle("no node is overutilized")
 	case uint(under) <= l.args.NumberOfNodes:
 		session.Idle(utilizationFew(under, l.args.NumberOfNodes))
 	default:

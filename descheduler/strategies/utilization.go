@@ -194,7 +194,7 @@ func utilizationNone(scale *utilizationScale) string {
 // utilizationFew says that too few nodes are underutilized.
 func utilizationFew(under int, atMost uint) string {
 	if under == 0 {
-		return "no node is underutilized: none is within all thresholds"
+		return "no node is underutilized"
 	}
 	return fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes asks for more than %d", under, atMost)
 }

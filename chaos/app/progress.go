@@ -20,9 +20,12 @@ type progress struct {
 
 	gone, kept, recovered, lost int
 	step                        string
+	answers                     map[string]string // what was shown of each pod last
 }
 
-func newProgress(live *report.Live) *progress { return &progress{live: live, begin: time.Now()} }
+func newProgress(live *report.Live) *progress {
+	return &progress{live: live, begin: time.Now(), answers: map[string]string{}}
+}
 
 // waiting is how many records may wait for the screen. A terminal that takes nothing any
 // more must not hold the run up, so what comes beyond is not shown.
@@ -90,7 +93,11 @@ func (p *progress) answer(r journal.Record) {
 	case disruption.NotAsked, disruption.RefusedByBudget:
 		p.kept++
 	default:
-		p.say(r.Time, "pod %s/%s: %s: %s", a.Victim.Namespace, a.Victim.Pod, a.Outcome, a.Error)
+		// A pod is asked for again and again.
+		if said := fmt.Sprintf("%s: %s", a.Outcome, a.Error); p.answers[a.Victim.UID] != said {
+			p.answers[a.Victim.UID] = said
+			p.say(r.Time, "pod %s/%s: %s", a.Victim.Namespace, a.Victim.Pod, said)
+		}
 	}
 }
 

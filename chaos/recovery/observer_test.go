@@ -387,6 +387,22 @@ func TestObserver(t *testing.T) {
 			want: []string{"0 Pod default/solo 1/1", "1 Pod default/solo 0/0"},
 		},
 		{
+			name: "a Job's pod that is taken and ends well has completed",
+			run: func() *world {
+				w := newWorld(0)
+				w.workloads["Job/j"] = &cluster.Workload{Kind: "Job", Namespace: "default", Name: "j", Desired: 1}
+				w.up("j-1", "Job/j", 0)
+				w.Begin(at(0))
+				w.Evicted(w.target("j-1"), at(1))
+				w.leaving("j-1", 1.1)
+				w.change("j-1", "", 2, func(p *corev1.Pod) { ready(p, false); p.Status.Phase = corev1.PodSucceeded })
+				w.remove("j-1", 3)
+				return w
+			},
+			want: []string{"1 lost j-1 drawn #7", "2 j-1 unneeded"},
+			sum:  Summary{Drawn: 1, Unneeded: 1},
+		},
+		{
 			name: "a pod that comes before its ReplicaSet is its Deployment's, also by name",
 			run: func() *world {
 				w := webOf(2, 0)

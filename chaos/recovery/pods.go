@@ -48,6 +48,9 @@ func (o *Observer) seen(is *corev1.Pod, at time.Time) {
 	}
 	p.load.sample = is
 	switch ready := disruption.Ready(is) && !leaving && !p.leaving; {
+	// Told to end, a pod may end well: of a Job it has completed.
+	case p.leaving && p.lost != nil && p.load.kind == "Job" && is.Status.Phase == corev1.PodSucceeded:
+		o.unneeded(p.lost, "it has completed", at)
 	case leaving || o.drawn[is.UID].evicted:
 		o.leave(p, at)
 	case ready && !p.ready:

@@ -30,6 +30,7 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, pati
 	begin := time.Now()
 	told := begin
 	for first := true; ; first = false {
+		e.putOff() // takes note of those that have left
 		pods, bare := draining(e.Picture(), names)
 		if time.Since(told) >= drainTold && len(pods) > 0 {
 			told = time.Now()
@@ -55,6 +56,7 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, pati
 			if len(pods) > 0 {
 				e.doubts = append(e.doubts, left)
 			}
+			e.forget(pods)
 			return nil
 		case err != nil:
 			return err
@@ -82,5 +84,9 @@ func (e *engine) keeping(pods []target.Pod) string {
 	if len(pods) == 0 {
 		return "the last were just leaving"
 	}
-	return fmt.Sprintf("pod %s/%s, for one: %s", pods[0].Namespace, pods[0].Name, e.ledger.May(pods[0].Pod).Reason)
+	why := e.ledger.May(pods[0].Pod).Reason
+	if r := e.requests[pods[0].UID]; r != nil {
+		why = r.why
+	}
+	return fmt.Sprintf("pod %s/%s, for one: %s", pods[0].Namespace, pods[0].Name, why)
 }

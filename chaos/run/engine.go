@@ -64,6 +64,8 @@ type engine struct {
 	// drawn says that something was drawn, and taken that it was taken away, or changed:
 	// budgets may keep all. doubts are why the run proves nothing.
 	drawn, taken bool
+	// requests are the evictions that were asked for in vain.
+	requests map[types.UID]*request
 	// refusals counts the pods that the API server has refused in a row.
 	refusals int
 	doubts   []string
@@ -87,7 +89,7 @@ func Steps(ctx context.Context, s *Session) error { return s.steps(ctx) }
 // the run has changed is put back before it returns. The error is that it could not go on,
 // or not put everything back; a broken steady state is none.
 func Run(ctx context.Context, live *Live, opts Options, do func(context.Context, *Session) error) (journal.End, error) {
-	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil, nil), down: map[string]bool{}}
+	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil, nil), down: map[string]bool{}, requests: map[types.UID]*request{}}
 	var err error
 	if e.undo, err = e.newUndo(opts.ID); err != nil {
 		return journal.End{Verdict: journal.Failed}, err
@@ -235,21 +237,31 @@ func (e *engine) steps(ctx context.Context) error {
 	return nil
 }
 
-// awaitRecovery waits until every pod that was lost has been replaced, or the time is over.
+// awaitRecovery waits until every pod whose eviction was put off has left and every pod that was
+// lost has been replaced, or the time is over.
 func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) error {
 	if e.DryRun {
 		return nil
 	}
-	for deadline := time.Now().Add(patience); e.observer.Awaited() > 0; {
-		if time.Now().After(deadline) {
-			e.note("after %s %d pods that were lost had not been replaced", patience, e.observer.Awaited())
+	for deadline := time.Now().Add(patience); ; {
+		leaving, awaited := e.putOff(), e.observer.Awaited()
+		if len(leaving)+awaited == 0 {
 			return nil
+		}
+		if time.Now().After(deadline) {
+			e.giveUp(leaving, patience)
+			if awaited > 0 {
+				e.note("after %s %d pods that were lost had not been replaced", patience, awaited)
+			}
+			return nil
+		}
+		if err := e.askAgain(ctx, leaving); err != nil {
+			return err
 		}
 		if err := e.sleep(ctx, recoveryPause); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // sleep waits, or returns why the context has ended.

@@ -13,6 +13,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -75,7 +76,7 @@ func (e *engine) remove(ctx context.Context, pods []target.Pod, how assess.How, 
 	picture := e.live.Picture()
 	e.ledger.Update(picture.Budgets, picture.Snapshot.Pods, picture.Nodes)
 	evictor := disruption.NewEvictor(e.live.Client, disruption.Options{Mode: disruption.ForReal, Delete: how == assess.Delete, GracePeriodSeconds: grace})
-	r := &removal{engine: e, evictor: evictor, how: how}
+	r := &removal{engine: e, evictor: evictor, how: how, grace: grace}
 	r.all(ctx, pods)
 	if r.err == nil {
 		r.err = context.Cause(ctx)
@@ -88,13 +89,15 @@ type removal struct {
 	*engine
 	evictor *disruption.Evictor
 	how     assess.How
+	grace   *int64
 
 	mu   sync.Mutex // also the ledger's
 	gone int
-	// kept are the pods that the budgets keep, and refused those that the API server did.
-	kept    []kept
-	refused []target.Pod
-	err     error
+	// kept are the pods that the budgets keep, and denied those that the API server did not
+	// evict, or that it is too early to ask for again.
+	kept   []kept
+	denied []target.Pod
+	err    error
 }
 
 // kept is a pod that was not asked for.
@@ -104,7 +107,7 @@ type kept struct {
 }
 
 func (r *removal) keptPods() []target.Pod {
-	pods := r.refused
+	pods := r.denied
 	for _, k := range r.kept {
 		pods = append(pods, k.pod)
 	}
@@ -142,8 +145,14 @@ func (r *removal) one(ctx context.Context, pod target.Pod) {
 	if ctx.Err() != nil || r.err != nil {
 		return
 	}
+	before := r.requests[pod.UID]
+	deferred := before != nil && before.deferred // so it is spent already
+	if before != nil && (time.Now().Before(before.due) || deferred && cluster.Leaving(pod.Pod)) {
+		r.denied = append(r.denied, pod)
+		return
+	}
 	victim := journal.VictimOf(pod)
-	if verdict := r.ledger.May(pod.Pod); r.how != assess.Delete && !verdict.Allowed {
+	if verdict := r.ledger.May(pod.Pod); r.how != assess.Delete && !deferred && !verdict.Allowed {
 		r.kept = append(r.kept, kept{pod, verdict})
 		return
 	}
@@ -151,7 +160,9 @@ func (r *removal) one(ctx context.Context, pod target.Pod) {
 	if r.err = r.journalError(); r.err != nil {
 		return
 	}
-	r.observer.Drawn(pod, time.Time{})
+	if !deferred { // it is drawn already, and may be seen to go at any moment
+		r.observer.Drawn(pod, time.Time{})
+	}
 	r.mu.Unlock()
 	result := r.evictor.Evict(ctx, disruption.TargetOf(pod.Pod))
 	r.mu.Lock()
@@ -169,6 +180,7 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 	}
 	switch result.Outcome {
 	case disruption.Evicted, disruption.Deleted:
+		delete(r.requests, pod.UID)
 		r.gone++
 		r.taken, r.refusals = true, 0
 		r.observer.Evicted(pod, time.Now())
@@ -176,16 +188,20 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 	case disruption.Unanswered:
 		r.taken, r.refusals = true, 0
 		return // it counts if it is seen to go
+	case disruption.Gone, disruption.Replaced:
+		if r.requests[pod.UID] != nil {
+			return // it is seen to have left
+		}
+		r.observer.Kept(pod.UID)
+		return
 	case disruption.Forbidden, disruption.Failed:
-		// One may be a webhook's word on one pod, or a moment's weakness. Several in a row are
-		// not, nor is the first of a run.
-		r.refused = append(r.refused, pod)
+		// One may be a moment's weakness. Several in a row are not, nor is the first of a run.
 		if r.refusals++; !r.taken || r.refusals >= mostRefused {
 			r.err = result.Err
 		}
-	case disruption.Gone, disruption.Replaced:
-	default:
-		r.refused = append(r.refused, pod)
 	}
-	r.observer.Kept(pod.UID)
+	r.denied = append(r.denied, pod)
+	if !r.refused(pod, r.grace, result).deferred {
+		r.observer.Kept(pod.UID)
+	}
 }

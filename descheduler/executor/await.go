@@ -26,6 +26,7 @@ func (r *run) await(ctx context.Context, w *wave) error {
 	for {
 		changed := r.Cluster.Changed()
 		picture := r.Cluster.Snapshot()
+		r.pursue(ctx, w, picture)
 		lacking := w.look(picture, r.Clock.Now())
 		r.tell(w.progress(some(lacking, "; ")))
 		if len(lacking) == 0 {
@@ -34,10 +35,14 @@ func (r *run) await(ctx context.Context, w *wave) error {
 		if err := r.nodes.check(picture); err != nil {
 			return err
 		}
-		if !r.Clock.Now().Before(deadline) {
+		over := !r.Clock.Now().Before(deadline)
+		if over && w.leaveDeferred() {
+			continue
+		}
+		if over {
 			return &stop{plan.PodsPending, fmt.Sprintf("%v after its evictions wave %d still waits for %s", limit, w.number, some(lacking, "; "))}
 		}
-		if err := r.wait(ctx, changed, deadline); err != nil {
+		if err := r.wait(ctx, changed, w.nextAsked(deadline)); err != nil {
 			return err
 		}
 	}
@@ -50,7 +55,7 @@ func (w *wave) look(picture *cluster.Snapshot, now time.Time) (lacking []string)
 	w.ready = 0
 	for _, e := range w.evictions {
 		if pod := pods[e.move.Pod.UID]; e.workload == nil && pod != nil {
-			lacking = append(lacking, stillThere(pod))
+			lacking = append(lacking, e.stillThere(pod))
 		} else if e.workload == nil {
 			w.ready++
 		}
@@ -72,7 +77,7 @@ func (w *wave) look(picture *cluster.Snapshot, now time.Time) (lacking []string)
 func (l *workload) look(pods map[types.UID]*corev1.Pod, mine []*corev1.Pod, desired int, now time.Time) (lacking []string) {
 	for _, e := range l.evictions {
 		if pod := pods[e.move.Pod.UID]; pod != nil && pod.DeletionTimestamp == nil {
-			lacking = append(lacking, stillThere(pod))
+			lacking = append(lacking, e.stillThere(pod))
 		}
 	}
 	if len(lacking) > 0 {
@@ -150,11 +155,15 @@ func stays(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodFailed
 }
 
-func stillThere(pod *corev1.Pod) string {
-	if pod.DeletionTimestamp != nil {
-		return fmt.Sprintf("pod %s/%s (being deleted)", pod.Namespace, pod.Name)
+func (e *eviction) stillThere(pod *corev1.Pod) string {
+	state := "still there"
+	switch {
+	case pod.DeletionTimestamp != nil:
+		state = "being deleted"
+	case e.deferred != nil:
+		state = "an admission webhook puts its eviction off"
 	}
-	return fmt.Sprintf("pod %s/%s (still there)", pod.Namespace, pod.Name)
+	return fmt.Sprintf("pod %s/%s (%s)", pod.Namespace, pod.Name, state)
 }
 
 // notReady says what keeps a pod from being ready: what the scheduler says of one without

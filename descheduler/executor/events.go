@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
-	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -45,12 +44,12 @@ func (r *run) emit(pod *corev1.Pod, kind, reason, note string) {
 }
 
 // remember tells whose pod is moved, the first time.
-func (r *run) remember(w *cluster.Workload) {
+func (r *run) remember(w *workload) {
 	if w == nil || r.remembered[w.UID] {
 		return
 	}
 	r.remembered[w.UID] = true
 	if r.Remember != nil {
-		r.Remember(w)
+		r.Remember(w.Workload)
 	}
 }

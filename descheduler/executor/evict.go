@@ -127,7 +127,8 @@ func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool
 	if answer.Outcome.Spends() {
 		r.ledger.Spend(m.Object)
 	}
-	if answer.Outcome == disruption.Forbidden || answer.Outcome == disruption.Failed {
+	switch answer.Outcome {
+	case disruption.Forbidden, disruption.Failed, disruption.Denied, disruption.Deferred:
 		r.done.Refused[m.Pod.UID] = e.Error
 	}
 	if answer.Outcome == disruption.Unanswered {
@@ -146,8 +147,16 @@ func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool
 		return true, err
 	case disruption.Evicted, disruption.Unanswered:
 		r.done.Moves = append(r.done.Moves, *m)
-		r.remember(w.add(m, len(r.result.Evictions)-1, at, r.GracePeriodSeconds))
+		r.remember(w.add(m, len(r.result.Evictions)-1, at, r.GracePeriodSeconds).workload)
 		r.announce(&e)
+		return true, err
+	case disruption.Deferred:
+		r.done.Moves = append(r.done.Moves, *m)
+		if r.Evictor.Mode() == disruption.ForReal {
+			begun := w.add(m, len(r.result.Evictions)-1, at, r.GracePeriodSeconds)
+			begun.putOff(answer, r.Clock.Now())
+			r.remember(begun.workload)
+		}
 		return true, err
 	}
 	r.announce(&e)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -219,6 +220,100 @@ func TestRuns(t *testing.T) {
 				return oneWave(w.move("web-1", "z"), w.move("db-1", "z"))
 			},
 			evictions: []string{"1 web-1 RefusedByBudget", "1 db-1 Evicted>z"}, waves: 1,
+		},
+		{
+			name: "an eviction that a webhook puts off is asked for again until it is done",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a")
+				w.answer = func(_ string, n int) answer {
+					if n < 4 {
+						return putsOff
+					}
+					return evicts
+				}
+				return oneWave(w.move("web-1", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>z"}, waves: 1,
+		},
+		{
+			name: "many that are put off do not stop the run, and are done when somebody else deletes the pods",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				for _, name := range []string{"web", "db", "mq", "kv"} {
+					w.workload(name, "a")
+				}
+				w.answer = func(pod string, n int) answer {
+					if n == 1 {
+						left := w.clock.Now().Add(40 * time.Second)
+						w.tick = func() {
+							if w.clock.Now().After(left) {
+								w.tick = nil
+								w.change(func() {
+									for _, name := range []string{"web-1", "db-1", "mq-1", "kv-1"} {
+										w.evict(name)
+									}
+								})
+							}
+						}
+					}
+					if n > 4*4 { // after 0, 5, 15 and 35 s
+						t.Errorf("request %d within 40 s, for pod %s", n, pod)
+					}
+					return putsOff
+				}
+				return oneWave(w.move("web-1", "z"), w.move("db-1", "z"), w.move("mq-1", "z"), w.move("kv-1", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>z", "1 db-1 Evicted>z", "1 mq-1 Evicted>z", "1 kv-1 Evicted>z"}, waves: 1,
+		},
+		{
+			name: "one that is put off longer than a wave may take is left to itself, and the run goes on",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a")
+				w.workload("db", "a")
+				w.answer = func(pod string, _ int) answer {
+					if pod == "web-1" {
+						return putsOff
+					}
+					return evicts
+				}
+				return &plan.Plan{Moves: []plan.Move{w.move("web-1", "z"), w.move("db-1", "z")}, Waves: [][]int{{0}, {1}}}
+			},
+			evictions: []string{"1 web-1 Deferred", "2 db-1 Evicted>z"}, waves: 2,
+		},
+		{
+			name: "a pod whose eviction goes on in the background is not asked for again",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a")
+				w.answer = func(pod string, n int) answer {
+					if n > 1 {
+						t.Error("it was asked for again")
+					}
+					w.change(func() {
+						marked := w.find(pod).DeepCopy()
+						marked.Annotations = map[string]string{cluster.EvictionInProgressAnnotation: "operator"}
+						w.remove(pod)
+						w.now.Pods = append(w.now.Pods, marked)
+					})
+					return putsOff
+				}
+				return oneWave(w.move("web-1", "z"))
+			},
+			evictions: []string{"1 web-1 Deferred"}, waves: 1,
+		},
+		{
+			name: "pods that a webhook forbids to evict stay, and do not stop the run",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				for _, name := range []string{"web", "db", "mq", "kv"} {
+					w.workload(name, "a")
+				}
+				w.answer = func(pod string, _ int) answer {
+					if pod == "kv-1" {
+						return evicts
+					}
+					return denies
+				}
+				return oneWave(w.move("web-1", "z"), w.move("db-1", "z"), w.move("mq-1", "z"), w.move("kv-1", "z"))
+			},
+			evictions: []string{"1 web-1 Denied", "1 db-1 Denied", "1 mq-1 Denied", "1 kv-1 Evicted>z"}, waves: 1,
 		},
 		{
 			name: "an API server with too much to do is asked once more",

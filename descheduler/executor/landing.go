@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -24,6 +25,7 @@ func (r *run) conclude(w *wave) error {
 	pods := byWorkload(picture, cluster.NewOwners(picture), w.namespaces)
 	for _, l := range w.workloads {
 		l.match(pods[l.UID])
+		r.complete(l, w.picture, picture)
 	}
 	asPlanned := true
 	var landed []*eviction
@@ -52,6 +54,24 @@ func (r *run) conclude(w *wave) error {
 		r.vain = 0
 	}
 	return err
+}
+
+// complete notes which of a Job's evicted pods have completed: so many of those without a
+// replacement as have succeeded since the picture from before the wave.
+func (r *run) complete(l *workload, before, now *cluster.Snapshot) {
+	succeeded := func(picture *cluster.Snapshot) int32 {
+		if i := slices.IndexFunc(picture.Jobs, func(job *batchv1.Job) bool { return job.UID == l.UID }); i >= 0 {
+			return picture.Jobs[i].Status.Succeeded
+		}
+		return 0
+	}
+	n := succeeded(now) - succeeded(before)
+	for _, e := range l.evictions {
+		if e.replacement == nil && n > 0 {
+			r.result.Evictions[e.entry].Completed = true
+			n--
+		}
+	}
 }
 
 // expected says whether the plan has the replacement on the node, or possibly there.

@@ -73,7 +73,8 @@ type refusals struct{ row, wave int }
 func (c *refusals) add(answer disruption.Result, wave, planned int) error {
 	cause := plan.Refused
 	switch answer.Outcome {
-	case disruption.Gone, disruption.Unanswered: // says nothing of what is allowed
+	case disruption.Gone, disruption.Unanswered, // say nothing of what is allowed
+		disruption.Deferred, disruption.Denied: // a webhook's word on one pod
 		return nil
 	case disruption.Evicted, disruption.WouldEvict:
 		c.row = 0

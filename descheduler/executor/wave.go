@@ -45,6 +45,8 @@ type eviction struct {
 	workload *workload
 	// replacement is the pod that came for it, once that is told.
 	replacement *corev1.Pod
+	// deferred is there while an admission webhook puts the eviction off.
+	deferred *deferral
 }
 
 // workload is what has to replace pods.
@@ -80,9 +82,8 @@ func (w *wave) progress(waiting string) Progress {
 	return Progress{Wave: w.number, Planned: w.planned, Evicted: len(w.evictions), Ready: w.ready, Waiting: waiting}
 }
 
-// add notes an eviction whose end is to be awaited, and returns the workload that replaces
-// the pod, if one does.
-func (w *wave) add(m *plan.Move, entry int, at time.Time, gracePeriodSeconds *int64) *cluster.Workload {
+// add notes an eviction whose end is to be awaited.
+func (w *wave) add(m *plan.Move, entry int, at time.Time, gracePeriodSeconds *int64) *eviction {
 	e := &eviction{move: m, entry: entry, at: at}
 	w.evictions = append(w.evictions, e)
 	if gracePeriodSeconds == nil {
@@ -91,12 +92,11 @@ func (w *wave) add(m *plan.Move, entry int, at time.Time, gracePeriodSeconds *in
 	if seconds := gracePeriodSeconds; seconds != nil {
 		w.grace = max(w.grace, time.Duration(*seconds)*time.Second)
 	}
-	if !replaced(m) {
-		return nil
+	if replaced(m) {
+		e.workload = w.workload(m.Object)
+		e.workload.evictions = append(e.workload.evictions, e)
 	}
-	e.workload = w.workload(m.Object)
-	e.workload.evictions = append(e.workload.evictions, e)
-	return e.workload.Workload
+	return e
 }
 
 // inOrder puts entries of the result, of which the first has the given place, in the order

@@ -40,6 +40,8 @@ const (
 	fails
 	conflicts
 	notFound
+	putsOff // as an admission webhook does that moves the pod itself
+	denies  // as one that does not
 	hangsUp          // without having done anything
 	evictsAndHangsUp // so that nobody knows
 )
@@ -252,6 +254,11 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		say(rw, http.StatusInternalServerError, metav1.StatusReasonInternalError, nil)
 	case conflicts:
 		say(rw, http.StatusConflict, metav1.StatusReasonConflict, nil)
+	case putsOff, denies:
+		code := map[answer]int32{putsOff: http.StatusTooManyRequests, denies: http.StatusForbidden}[how]
+		rw.Header().Set("Content-Type", "application/json")
+		rw.WriteHeader(int(code))
+		_ = json.NewEncoder(rw).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: code, Message: `admission webhook "vm" denied the request: as it likes`})
 	case notFound:
 		say(rw, http.StatusNotFound, metav1.StatusReasonNotFound, nil)
 	default:

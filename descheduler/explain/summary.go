@@ -35,6 +35,8 @@ type Carried struct {
 	AsPlanned int `json:"asPlanned"`
 	Elsewhere int `json:"elsewhere"`
 	NotSeen   int `json:"notSeen"`
+	// Completed are pods of Jobs that ended well when they were told to end.
+	Completed int `json:"completed,omitempty"`
 	// Useless landed where they are no better, Returned on the node they came from.
 	Useless  int `json:"useless"`
 	Returned int `json:"returned"`
@@ -91,6 +93,8 @@ func carry(pods sets.Set[string], evictions []plan.Eviction) *Carried {
 			c.AsPlanned++
 		case e.LandedOn != "":
 			c.Elsewhere++
+		case e.Completed:
+			c.Completed++
 		case e.Move.To != "" && e.Outcome == disruption.Evicted:
 			c.NotSeen++
 		}
@@ -186,6 +190,9 @@ func landing(doc Document, s Summary) string {
 		parts = append(parts, fmt.Sprintf("%s %d", o, outcomes[o]))
 	}
 	text := "Outcomes: " + strings.Join(parts, ", ")
+	if c.Completed > 0 {
+		text += fmt.Sprintf(". Of Jobs: %s completed when told to end", count(c.Completed, "pod"))
+	}
 	if c.AsPlanned+c.Elsewhere+c.NotSeen == 0 {
 		return text
 	}

@@ -48,6 +48,9 @@ type Eviction struct {
 	// ReadyAfter is the time from the eviction until the replacement was ready; 0 where
 	// it was not seen to be.
 	ReadyAfter time.Duration `json:"readyAfterNanoseconds,omitempty"`
+	// Completed says that the pod, of a Job, ended well when it was told to end: nothing has to
+	// replace it.
+	Completed bool `json:"completed,omitempty"`
 	// Useless says that the replacement landed where it is no better by the move's
 	// objective, Returned that it is the very node that the pod was on.
 	Useless  bool `json:"useless"`

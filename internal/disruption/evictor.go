@@ -75,6 +75,9 @@ func NewEvictor(client kubernetes.Interface, opts Options) *Evictor {
 	return &Evictor{client: client, opts: opts}
 }
 
+// Mode returns how far it goes.
+func (e *Evictor) Mode() Mode { return e.opts.Mode }
+
 // Counts returns how many evictions came out how so far.
 func (e *Evictor) Counts() Counts {
 	e.mu.Lock()
@@ -184,4 +187,20 @@ type Result struct {
 	RetryAfter time.Duration
 	// Err says why the pod was not evicted; nil where it was, or would be.
 	Err error
+}
+
+// How long to wait before an eviction is asked for again. kubectl drain waits as long at first.
+const (
+	askAgainFirst = 5 * time.Second
+	askAgainMost  = time.Minute
+)
+
+// AskAgain returns how long to wait before the eviction is asked for again, of which this was
+// the answer number so many: twice as long each time, and as the server asks at least.
+func (r Result) AskAgain(answers int) time.Duration {
+	pause := askAgainFirst
+	for range min(answers, 10) - 1 {
+		pause = min(2*pause, askAgainMost)
+	}
+	return max(pause, r.RetryAfter)
 }

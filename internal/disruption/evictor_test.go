@@ -170,6 +170,30 @@ func TestOutcomes(t *testing.T) {
 		},
 		{name: "refused by a budget in other words", answer: refused(0, "no"), want: Result{Outcome: RefusedByBudget}, err: "no"},
 		{
+			name: "put off by a webhook", spends: true, want: Result{Outcome: Deferred, RetryAfter: 7 * time.Second}, err: "migration was triggered",
+			answer: status(metav1.Status{Code: 429, Reason: metav1.StatusReasonTooManyRequests, Message: `admission webhook "vm.example.com" denied the request: migration was triggered`, Details: &metav1.StatusDetails{RetryAfterSeconds: 7}}),
+		},
+		{
+			name: "put off by a webhook with an error code of its own", spends: true, want: Result{Outcome: Deferred}, err: "the operator rolls it",
+			answer: status(metav1.Status{Code: 500, Message: `admission webhook "kafka.example.com" denied the request: the operator rolls it`}),
+		},
+		{
+			name: "forbidden by a webhook", want: Result{Outcome: Denied}, err: "not in office hours",
+			answer: status(metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Message: `admission webhook "hours.example.com" denied the request: not in office hours`}),
+		},
+		{
+			name: "forbidden by a webhook that says not found", want: Result{Outcome: Denied}, err: "no such thing",
+			answer: status(metav1.Status{Code: 404, Reason: metav1.StatusReasonNotFound, Message: `admission webhook "odd.example.com" denied the request: no such thing`}),
+		},
+		{
+			name: "forbidden by a policy", want: Result{Outcome: Denied}, err: "denied request",
+			answer: status(metav1.Status{Code: 422, Reason: metav1.StatusReasonInvalid, Message: `pods "web-1" is forbidden: ValidatingAdmissionPolicy 'keep' with binding 'all' denied request: no`}),
+		},
+		{
+			name: "a webhook that cannot be called", spends: true, want: Result{Outcome: Failed}, err: "failed calling webhook",
+			answer: status(metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError, Message: `Internal error occurred: failed calling webhook "vm.example.com": timeout`}),
+		},
+		{
 			name: "too many requests, from within the server", want: Result{Outcome: TooManyRequests, RetryAfter: 10 * time.Second}, err: "try again",
 			answer: status(metav1.Status{Code: 429, Reason: metav1.StatusReasonTooManyRequests, Message: "try again", Details: &metav1.StatusDetails{RetryAfterSeconds: 10}}),
 		},
@@ -228,6 +252,20 @@ func TestOutcomes(t *testing.T) {
 				t.Errorf("%s spends: %v", got.Outcome, spends)
 			}
 		})
+	}
+}
+
+func TestAskAgain(t *testing.T) {
+	var pauses []time.Duration
+	for answers := range 6 {
+		pauses = append(pauses, Result{}.AskAgain(answers+1))
+	}
+	want := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute}
+	if diff := cmp.Diff(want, pauses); diff != "" {
+		t.Errorf("pauses (-want +got):\n%s", diff)
+	}
+	if got := (Result{RetryAfter: 2 * time.Minute}).AskAgain(1); got != 2*time.Minute {
+		t.Errorf("the server asks for two minutes, and gets %v", got)
 	}
 }
 
@@ -320,14 +358,17 @@ func TestDeletes(t *testing.T) {
 }
 
 func TestCounts(t *testing.T) {
-	outcomes := []Outcome{Planned, WouldEvict, Evicted, Gone, Replaced, Changed, RefusedByBudget, TooManyRequests, TwoBudgets, Forbidden, Failed, NotAsked, Unanswered, Deleted}
+	outcomes := []Outcome{Planned, WouldEvict, Evicted, Gone, Replaced, Changed, RefusedByBudget, TooManyRequests, TwoBudgets, Forbidden, Failed, NotAsked, Unanswered, Deleted, Deferred, Denied}
 	var counts Counts
 	for i, outcome := range outcomes {
 		for range i + 1 {
 			counts.add(outcome)
 		}
 	}
-	want := Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}
+	want := Counts{
+		Planned: 1, WouldEvict: 2, Evicted: 3, Gone: 4, Replaced: 5, Changed: 6, RefusedByBudget: 7, TooManyRequests: 8, TwoBudgets: 9,
+		Forbidden: 10, Failed: 11, NotAsked: 12, Unanswered: 13, Deleted: 14, Deferred: 15, Denied: 16,
+	}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}

@@ -35,6 +35,11 @@ const (
 	RefusedByBudget Outcome = "RefusedByBudget"
 	// TooManyRequests: the API server has too much to do; nothing was decided.
 	TooManyRequests Outcome = "TooManyRequests"
+	// Deferred: an admission webhook denies it for now, which may mean that the pod is moved in
+	// the background and leaves later: ask again, see Result.AskAgain.
+	Deferred Outcome = "Deferred"
+	// Denied: an admission webhook or policy forbids it.
+	Denied Outcome = "Denied"
 	// TwoBudgets: more than one budget selects the pod.
 	TwoBudgets Outcome = "TwoBudgets"
 	// Forbidden: the client may not evict there, or the namespace is being deleted.
@@ -49,10 +54,11 @@ const (
 
 // Spends says whether the eviction has taken a disruption from the pod's budget, or may
 // have: then the ledger should Spend it. The API server takes it before it deletes the
-// pod, so it is lost too when it finds that the pod is another or has changed.
+// pod, so it is lost too when it finds that the pod is another or has changed. One that is
+// deferred may be gone at any moment.
 func (o Outcome) Spends() bool {
 	switch o {
-	case Evicted, Replaced, Changed, Failed, Unanswered:
+	case Evicted, Deferred, Replaced, Changed, Failed, Unanswered:
 		return true
 	}
 	return false
@@ -68,6 +74,8 @@ type Counts struct {
 	Changed         int `json:"changed"`
 	RefusedByBudget int `json:"refusedByBudget"`
 	TooManyRequests int `json:"tooManyRequests"`
+	Deferred        int `json:"deferred,omitempty"`
+	Denied          int `json:"denied,omitempty"`
 	TwoBudgets      int `json:"twoBudgets"`
 	Forbidden       int `json:"forbidden"`
 	Failed          int `json:"failed"`
@@ -81,7 +89,7 @@ func (c *Counts) add(o Outcome) {
 		Planned: &c.Planned, WouldEvict: &c.WouldEvict, Evicted: &c.Evicted, Gone: &c.Gone, Replaced: &c.Replaced,
 		Changed: &c.Changed, RefusedByBudget: &c.RefusedByBudget, TooManyRequests: &c.TooManyRequests,
 		TwoBudgets: &c.TwoBudgets, Forbidden: &c.Forbidden, Failed: &c.Failed, NotAsked: &c.NotAsked, Unanswered: &c.Unanswered,
-		Deleted: &c.Deleted,
+		Deleted: &c.Deleted, Deferred: &c.Deferred, Denied: &c.Denied,
 	}[o]++
 }
 
@@ -98,6 +106,12 @@ func classify(err error, target Target) Result {
 		result.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	switch answer := status.Status(); {
+	// Webhooks choose the code themselves.
+	case deniedByAdmission.MatchString(answer.Message):
+		result.Outcome = Denied
+		if answer.Code == http.StatusTooManyRequests || answer.Code >= http.StatusInternalServerError {
+			result.Outcome = Deferred
+		}
 	case answer.Code == http.StatusNotFound:
 		result.Outcome = Gone
 	case answer.Code == http.StatusConflict:
@@ -120,6 +134,10 @@ func classify(err error, target Target) Result {
 	}
 	return result
 }
+
+// deniedByAdmission tells the answers of admission webhooks and policies from the API server's own,
+// which have no other mark. A webhook that cannot be called denies nothing.
+var deniedByAdmission = regexp.MustCompile(`admission webhook ".*" denied the request|ValidatingAdmissionPolicy '.*' denied request`)
 
 // conflict tells from which precondition a conflict came. The message alone says; it is
 // the UID's where no other was made.

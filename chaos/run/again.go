@@ -1,0 +1,92 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// request is an eviction that the API server did not do, and may when it is asked again.
+type request struct {
+	pod   target.Pod
+	grace *int64
+	// answers counts what the server has said, of which why is the last; due is when to ask again.
+	answers int
+	why     string
+	due     time.Time
+	// deferred: an admission webhook denies it for now. Some do so and move the pod
+	// themselves, so it may leave at any moment, and then it was the run that took it.
+	deferred bool
+}
+
+// refused takes note that the eviction was not done.
+func (e *engine) refused(pod target.Pod, grace *int64, result disruption.Result) *request {
+	r := e.requests[pod.UID]
+	if r == nil {
+		r = &request{pod: pod, grace: grace}
+		e.requests[pod.UID] = r
+	}
+	r.answers++
+	r.why, r.due = result.Err.Error(), time.Now().Add(result.AskAgain(r.answers))
+	r.deferred = r.deferred || result.Outcome == disruption.Deferred
+	return r
+}
+
+// putOff returns the pods whose evictions are put off, and takes note of those that have left.
+func (e *engine) putOff() []target.Pod {
+	if len(e.requests) == 0 {
+		return nil
+	}
+	there := map[string]bool{}
+	for _, pod := range e.live.Picture().Pods {
+		if pod.DeletionTimestamp == nil {
+			there[string(pod.UID)] = true
+		}
+	}
+	var pods []target.Pod
+	for uid, r := range e.requests {
+		switch {
+		case !there[string(uid)]:
+			e.taken = e.taken || r.deferred
+			delete(e.requests, uid)
+		case r.deferred:
+			pods = append(pods, r.pod)
+		}
+	}
+	return pods
+}
+
+// askAgain asks again for the evictions of pods that were put off, each when it is due.
+func (e *engine) askAgain(ctx context.Context, pods []target.Pod) error {
+	for _, pod := range pods {
+		if err := e.remove(ctx, []target.Pod{pod}, assess.Evict, e.requests[pod.UID].grace).err; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveUp waits no longer for pods whose evictions are put off.
+func (e *engine) giveUp(pods []target.Pod, after time.Duration) {
+	if len(pods) == 0 {
+		return
+	}
+	left := fmt.Sprintf("after %s %d pods had not left whose evictions an admission webhook puts off: %s", after, len(pods), e.keeping(pods))
+	e.note("%s", left)
+	e.doubts = append(e.doubts, left)
+	e.forget(pods)
+}
+
+// forget has the run no longer be what takes the pods away.
+func (e *engine) forget(pods []target.Pod) {
+	for _, pod := range pods {
+		if e.requests[pod.UID] != nil {
+			delete(e.requests, pod.UID)
+			e.observer.Kept(pod.UID)
+		}
+	}
+}

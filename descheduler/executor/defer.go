@@ -1,0 +1,83 @@
+package executor
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// deferral is what is known of an eviction that an admission webhook puts off: some deny it
+// and move the pod themselves, so it may leave at any moment.
+type deferral struct {
+	answers int
+	// due is when to ask again.
+	due time.Time
+}
+
+// putOff notes that the eviction was not done, and when to ask again.
+func (e *eviction) putOff(answer disruption.Result, now time.Time) {
+	if e.deferred == nil {
+		e.deferred = &deferral{}
+	}
+	e.deferred.answers++
+	e.deferred.due = now.Add(answer.AskAgain(e.deferred.answers))
+}
+
+// pursue asks again for the evictions that were put off, each when it is due. They are done when
+// the pod is on its way, whoever has deleted it.
+func (r *run) pursue(ctx context.Context, w *wave, picture *cluster.Snapshot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pods := podsOf(picture)
+	for _, e := range w.evictions {
+		if e.deferred == nil {
+			continue
+		}
+		entry := &r.result.Evictions[e.entry]
+		done := false
+		switch pod := pods[e.move.Pod.UID]; {
+		case pod == nil || pod.DeletionTimestamp != nil:
+			done = true
+		case cluster.Leaving(pod) || r.Clock.Now().Before(e.deferred.due):
+		default:
+			answer := r.request(ctx, e.move)
+			if done = answer.Outcome == disruption.Evicted; !done && ctx.Err() == nil {
+				entry.Error = answer.Err.Error()
+				e.putOff(answer, r.Clock.Now())
+			}
+		}
+		if done {
+			e.deferred, entry.Outcome, entry.Error = nil, disruption.Evicted, ""
+			r.announce(entry)
+		}
+	}
+}
+
+// nextAsked returns when the first of the evictions that were put off is due, if that is before
+// the deadline.
+func (w *wave) nextAsked(deadline time.Time) time.Time {
+	for _, e := range w.evictions {
+		if e.deferred != nil && e.deferred.due.Before(deadline) {
+			deadline = e.deferred.due
+		}
+	}
+	return deadline
+}
+
+// leaveDeferred leaves the evictions that are still put off to those who do: they may take as
+// long as they like, and nothing of what the run did is wrong. It says whether there are any.
+func (w *wave) leaveDeferred() bool {
+	put := func(e *eviction) bool { return e.deferred != nil }
+	if !slices.ContainsFunc(w.evictions, put) {
+		return false
+	}
+	w.evictions = slices.DeleteFunc(w.evictions, put)
+	for _, l := range w.workloads {
+		l.evictions = slices.DeleteFunc(l.evictions, put)
+	}
+	w.workloads = slices.DeleteFunc(w.workloads, func(l *workload) bool { return len(l.evictions) == 0 })
+	return true
+}

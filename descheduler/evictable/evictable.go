@@ -9,6 +9,8 @@
 //   - Evict does not make mirror, static and terminating pods evictable: evicting them
 //     moves nothing. As there, it overrides all other protections but the namespace's
 //     labels.
+//   - A pod is on its way out by the annotation eviction-in-progress alone: request-evict-only need
+//     not be there.
 //   - A pod whose owners do not control it counts as one without a controller: nobody
 //     replaces it.
 //   - MinReplicas is about what the top workload asks for, not about the pods that its

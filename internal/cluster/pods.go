@@ -41,6 +41,16 @@ func fails(pod *corev1.Pod) bool {
 // admission webhook of theirs has denied, goes on in the background, whatever its value.
 const EvictionInProgressAnnotation = "descheduler.alpha.kubernetes.io/eviction-in-progress"
 
+// requestEvictionAnnotation is how operators mark pods whose eviction is no more than a request
+// to them, whatever its value: their webhook denies it and they move the pod.
+const requestEvictionAnnotation = "descheduler.alpha.kubernetes.io/request-evict-only"
+
+// MovedOnRequest says whether an operator moves the pod itself when its eviction is asked for.
+func MovedOnRequest(pod *corev1.Pod) bool {
+	_, marked := pod.Annotations[requestEvictionAnnotation]
+	return marked
+}
+
 // Leaving says whether the pod is on its way out: it is being deleted, or its eviction goes on
 // in the background.
 func Leaving(pod *corev1.Pod) bool {

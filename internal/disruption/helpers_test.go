@@ -46,6 +46,11 @@ func unschedulable(p *corev1.Pod) {
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
 }
 
+// onRequest has an operator move the pod when its eviction is asked for.
+func onRequest(p *corev1.Pod) {
+	p.Annotations = map[string]string{"descheduler.alpha.kubernetes.io/request-evict-only": ""}
+}
+
 // waits has the pod's container wait for a reason.
 func waits(reason string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {

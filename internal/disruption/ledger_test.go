@@ -202,6 +202,8 @@ func TestMay(t *testing.T) {
 			name: "not ready without its image, which it had before", budgets: budgets{short}, pod: pod("web-1", notReady, waits("ImagePullBackOff")),
 			want: keep(BudgetSpent, "budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
 		},
+		{name: "an operator moves it on request, though the budget has no room", budgets: budgets{pdb("web", 1, 1, minAvailable("1", 1))}, pod: pod("web-1", onRequest), want: allow(OnRequest, "")},
+		{name: "an operator would move it, and the budget has room", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", onRequest), want: allow(WithinBudget, "web")},
 		{name: "its eviction goes on in the background", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", evicting), want: Verdict{Rule: Terminating, Reason: "its eviction goes on in the background already"}},
 		{
 			name: "the eviction of another goes on in the background", budgets: budgets{one}, others: pods{pod("web-2", evicting)}, pod: pod("web-1"),

@@ -26,6 +26,9 @@ const (
 	// AlreadyUnavailable: the pod is starting or not ready, so its budget misses it
 	// already, and has enough healthy pods or always allows such evictions.
 	AlreadyUnavailable Rule = "AlreadyUnavailable"
+	// OnRequest: the budget has no room, and an operator moves the pod itself when it is asked
+	// to by an eviction, which its webhook denies. If nobody does, the API server asks the budget.
+	OnRequest Rule = "OnRequest"
 	// WithinBudget: the budget has room for one more disruption.
 	WithinBudget Rule = "WithinBudget"
 )
@@ -53,7 +56,7 @@ const (
 
 // free says whether an eviction under the rule takes nothing from any budget.
 func (r Rule) free() bool {
-	return r == NoBudget || r == Terminal || r == CannotStart || r == AlreadyUnavailable || r == Terminating
+	return r == NoBudget || r == Terminal || r == CannotStart || r == AlreadyUnavailable || r == OnRequest || r == Terminating
 }
 
 // Verdict says whether a pod may be evicted now.
@@ -90,10 +93,15 @@ func (l *Ledger) May(pod *corev1.Pod) Verdict {
 		return Verdict{Allowed: true, Rule: NoBudget}
 	case isPending(e.pod):
 		return l.mayPending(e)
-	case len(e.covering) > 1:
-		return Verdict{Rule: SeveralBudgets, Reason: severalBudgets(e.covering)}
 	}
-	return e.covering[0].verdict(e.pod)
+	v := Verdict{Rule: SeveralBudgets, Reason: severalBudgets(e.covering)}
+	if len(e.covering) == 1 {
+		v = e.covering[0].verdict(e.pod)
+	}
+	if !v.Allowed && cluster.MovedOnRequest(e.pod) {
+		return Verdict{Allowed: true, Rule: OnRequest}
+	}
+	return v
 }
 
 // mayPending says whether a pending pod may go, which any number of budgets cover.

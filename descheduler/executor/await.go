@@ -32,7 +32,7 @@ func (r *run) await(ctx context.Context, w *wave) error {
 		if len(lacking) == 0 {
 			return nil
 		}
-		if err := r.nodes.check(picture); err != nil {
+		if err := r.checkNodes(picture, w.evictions); err != nil {
 			return err
 		}
 		over := !r.Clock.Now().Before(deadline)

@@ -111,8 +111,9 @@ type run struct {
 	// mu guards everything while evictions are requested side by side.
 	mu sync.Mutex
 
-	ledger     *disruption.Ledger
-	nodes      nodes
+	ledger *disruption.Ledger
+	// wereReady are the nodes that were ready at some time of the run, and were to stay.
+	wereReady  map[string]bool
 	refusals   refusals
 	landings   landings
 	remembered map[types.UID]bool
@@ -129,7 +130,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 		result:     &plan.Result{Evictions: []plan.Eviction{}},
 		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}},
 		ledger:     disruption.NewLedger(nil, nil, nil),
-		nodes:      nodes{wereReady: map[string]bool{}},
+		wereReady:  map[string]bool{},
 		remembered: map[types.UID]bool{},
 	}
 	begin := r.Clock.Now()
@@ -224,7 +225,7 @@ func (r *run) planSettled(ctx context.Context) (*plan.Plan, error) {
 	for {
 		changed, over := r.Cluster.Changed(), r.Clock.Since(begin)
 		picture := r.Cluster.Snapshot()
-		if err := r.nodes.check(picture); err != nil {
+		if err := r.checkNodes(picture, nil); err != nil {
 			return nil, err
 		}
 		waiting := r.unsettled(picture)

@@ -27,7 +27,7 @@ func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
 	for {
 		changed := r.Cluster.Changed()
 		picture := r.Cluster.Snapshot()
-		if err := r.nodes.check(picture); err != nil {
+		if err := r.checkNodes(picture, nil); err != nil {
 			return nil, nil, err
 		}
 		r.ledger.Update(picture.Budgets, picture.Pods, picture.Nodes)

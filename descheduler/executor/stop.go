@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
-	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -32,28 +31,6 @@ func (r *run) interrupted(cause error) *stop {
 		reason += fmt.Sprintf("; %d replacements of wave %d were not waited for to the end", waited, r.result.Waves)
 	}
 	return &stop{plan.Interrupted, reason}
-}
-
-// nodes knows which nodes were ready at some time of the run.
-type nodes struct{ wereReady map[string]bool }
-
-// check stops the run when a node that was ready no longer is. Nodes that never were do
-// not matter: those that join a cluster begin so.
-func (n *nodes) check(picture *cluster.Snapshot) error {
-	var lost []string
-	for _, node := range picture.Nodes {
-		switch {
-		case cluster.NodeReady(node):
-			n.wereReady[node.Name] = true
-		case n.wereReady[node.Name]:
-			lost = append(lost, node.Name)
-		}
-	}
-	if len(lost) == 0 {
-		return nil
-	}
-	slices.Sort(lost)
-	return &stop{plan.NodesNotReady, "during the run these nodes ceased to be Ready: " + some(lost, ", ")}
 }
 
 // How many refusals and useless landings end a run: so many in a row, or at least so many

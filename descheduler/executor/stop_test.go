@@ -118,19 +118,19 @@ func TestStops(t *testing.T) {
 			name: "a node that is no longer ready while replacements are waited for",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
 				w.place = func(string) string { return "" }
-				w.then = func(string) { w.now.Nodes = []*corev1.Node{node("a", corev1.ConditionUnknown)} }
+				w.then = func(string) { w.node("z", silent) }
 				return many(w, 1)
 			},
-			cause: plan.NodesNotReady, requests: 1, says: []string{"ceased to be Ready: a"},
+			cause: plan.NodesNotReady, requests: 1, says: []string{"ceased to be Ready or to exist: z"},
 		},
 		{
 			name: "a node that is no longer ready between waves",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
-				w.then = func(string) { w.now.Nodes = []*corev1.Node{node("a", corev1.ConditionFalse)} }
+				w.then = func(string) { w.node("a", silent) }
 				o.Limits.Total = 1
 				return many(w, 2)
 			},
-			cause: plan.NodesNotReady, requests: 1, says: []string{"ceased to be Ready: a"},
+			cause: plan.NodesNotReady, requests: 1, says: []string{"ceased to be Ready or to exist: a"},
 		},
 		{
 			name: "three refusals in a row",

@@ -41,7 +41,8 @@ func newEvictCommand(built *options) *cobra.Command {
 		Short: "Evict random pods, at most one of each workload at once",
 		Long: `Evicts pods at random out of those that are selected, each with the same chance, at
 most one of each workload at once, within every PodDisruptionBudget. Never pods in
-kube-system, of DaemonSets, static ones or those without a controller, unless asked for.`,
+kube-system, of DaemonSets, static ones, those without a controller, those that are marked
+not to be disrupted or those of gangs, unless asked for.`,
 		Example: `  # what would be evicted
   stowage-chaos evict --labels app=web
 
@@ -68,6 +69,7 @@ kube-system, of DaemonSets, static ones or those without a controller, unless as
 func addLoss(fs *pflag.FlagSet, loss *faults.Loss, kind string) (fill func()) {
 	fs.Var(&loss.Kind, "kind", "`drained`: cordoned, and their pods evicted within budgets, as by an upgrade; down: lost at once, as by an outage; "+kind+" unless given")
 	fs.DurationVar(&loss.Patience.Duration, "patience", 0, "of drained nodes, how long to wait for budgets: 10m unless given")
+	fs.BoolVar(&loss.IncludeDoNotDisrupt, "include-do-not-disrupt", false, "of drained nodes, those and pods, too, that are marked for every disruptor by the annotations of Karpenter or cluster-autoscaler; of spot always so")
 	fs.DurationVar(&loss.Duration.Duration, "duration", time.Duration(0), "how long it lasts before the nodes come back: until the workloads had their chance to recover unless given")
 	return optionalDuration(fs, &loss.Grace, "grace-period", "of drained nodes, the time that pods get to end, in whole seconds: their own unless given")
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +40,7 @@ type scheduleFlags struct {
 	lateness time.Duration
 	state    string
 	mode     string
+	sparing  target.Sparing
 }
 
 func newScheduleCommand(built *options) *cobra.Command {
@@ -74,6 +77,7 @@ Without --no-dry-run it shows the schedule that it would draw for today, and end
 	flags.calendar.Add(fs)
 	fs.Lookup("timezone").Usage = "the `zone` of all hours and times, by its IANA name such as Europe/Berlin: UTC unless given"
 	fs.StringVar(&flags.state, "state-config-map", connect.OwnNamespace()+"/"+program+"-schedule", "where the day's schedule is kept, as NAMESPACE/NAME")
+	flags.sparing.Add(fs)
 	fs.StringVar(&flags.mode, "mode", string(assess.Evict), "evict, within budgets; delete takes pods whatever their budgets say")
 	return cmd
 }
@@ -244,13 +248,19 @@ func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
 // kill takes the victims of a kill.
 func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (schedule.Outcome, string) {
 	picture := k.live.Picture()
+	spared, excluded := k.flags.sparing.In(picture), map[string]int{}
 	var pods []target.Pod
 	for _, pod := range target.All(picture) {
-		if pod.WorkloadKey() == kill.Workload && !cluster.Static(pod.Pod) {
-			pods = append(pods, pod)
+		if pod.WorkloadKey() != kill.Workload || cluster.Static(pod.Pod) {
+			continue
 		}
+		if why := spared(pod.Pod); why != "" {
+			excluded[why]++
+			continue
+		}
+		pods = append(pods, pod)
 	}
-	choice := &fault.Choice{How: assess.How(k.flags.mode), Candidates: len(pods), Pods: schedule.Victims(seed, kill, pods)}
+	choice := &fault.Choice{How: assess.How(k.flags.mode), Candidates: len(pods), Excluded: excluded, Pods: schedule.Victims(seed, kill, pods)}
 	gone, kept, err := k.session.Take(ctx, "schedule", picture, choice)
 	switch {
 	case gone > 0:
@@ -259,6 +269,9 @@ func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (
 		return schedule.Failed, err.Error()
 	case len(kept) > 0:
 		return schedule.Kept, fmt.Sprintf("%d pods, by their budgets", len(kept))
+	}
+	if len(excluded) > 0 {
+		return schedule.Kept, "its pods are left out: " + strings.Join(slices.Sorted(maps.Keys(excluded)), ", ")
 	}
 	return schedule.Kept, "there was no pod to take"
 }

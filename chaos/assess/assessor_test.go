@@ -79,6 +79,15 @@ func TestPredict(t *testing.T) {
 		how:   Drain, nodes: []string{"a"},
 		want: []string{"solo-0 kept: nothing would replace it, so a drain leaves it", "Pod default/solo-0 wants 1: 1, 1, 1"},
 	}, {
+		name: "a drain leaves a pod where it is that is marked not to be disrupted",
+		build: new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a", "a").change("web-0", func(pod *corev1.Pod) {
+			pod.Annotations = map[string]string{"karpenter.sh/do-not-disrupt": "true"}
+		}),
+		how: Drain, nodes: []string{"a"},
+		want: []string{
+			`web-0 kept: it has the annotation karpenter.sh/do-not-disrupt: "true", so a drain leaves it`, "web-1 fits a>b", "ReplicaSet default/web wants 2: 2, 1, 2",
+		},
+	}, {
 		name: "one pod too many is not replaced",
 		build: func() *build {
 			b := new(build).node("a", "4").pods("ReplicaSet", "web", "1", "a", "a", "a")

@@ -20,11 +20,14 @@ func (r *run) sparing() []*victim {
 		if t := r.workloads[v.Workload]; t != nil && !(ofNodes && cluster.BelongsToNode(v.pod)) {
 			t.hit = true
 		}
+		mark, marked := cluster.DoNotDisrupt(v.pod, r.picture.Now)
 		switch {
 		case cluster.Static(v.pod), ofNodes && cluster.BelongsToNode(v.pod):
 			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
 		case r.loss.How == Drain && metav1.GetControllerOfNoCopy(v.pod) == nil:
 			v.Fate, v.Reason = Kept, "nothing would replace it, so a drain leaves it"
+		case r.loss.How == Drain && marked && !r.loss.IncludeDoNotDisrupt:
+			v.Fate, v.Reason = Kept, "it has the annotation "+mark.String()+", so a drain leaves it"
 		case r.loss.How == Down && cluster.Stay(v.pod.Spec.Tolerations, taints) == cluster.ForEver:
 			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
 		case ofNodes && v.pod.DeletionTimestamp != nil:

@@ -16,8 +16,9 @@ const (
 	Evict How = "evict"
 	// Delete takes pods whatever their budgets say.
 	Delete How = "delete"
-	// Drain cordons the nodes and evicts their pods, but for those of DaemonSets and those
-	// that nothing would replace, in waves within budgets, each when the replacements of the last are up.
+	// Drain cordons the nodes and evicts their pods, but for those of DaemonSets, those that
+	// nothing would replace, and those that are marked not to be disrupted, in waves within
+	// budgets, each when the replacements of the last are up.
 	Drain How = "drain"
 	// Down loses the nodes at once, with all pods on them that do not tolerate it.
 	Down How = "down"
@@ -32,6 +33,8 @@ type Loss struct {
 	// Dead says of Down that nothing runs on the nodes any more, as when they are silent
 	// or have lost power. Otherwise they carry DownTaint and their kubelets still obey.
 	Dead bool
+	// IncludeDoNotDisrupt says of Drain that pods go, too, that are marked not to be disrupted.
+	IncludeDoNotDisrupt bool
 }
 
 // DownTaint is the key of the taint, of effect NoExecute, that takes a node down whose

@@ -84,6 +84,9 @@ func drawCluster(t *rapid.T) *build {
 		case 2:
 			pod.Status = corev1.PodStatus{Phase: corev1.PodPending} // it starts, where its node is Ready
 		}
+		if rapid.IntRange(0, 7).Draw(t, "marked") == 0 {
+			pod.Annotations = map[string]string{"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+		}
 		pod.Spec.Priority = ptr.To(int32(rapid.IntRange(0, 2).Draw(t, "priority")))
 		for range rapid.IntRange(0, 2).Draw(t, "tolerations") {
 			toleration := corev1.Toleration{
@@ -164,7 +167,10 @@ func (b *build) drawChange(t *rapid.T) {
 }
 
 func drawLoss(t *rapid.T, b *build) Loss {
-	loss := Loss{How: rapid.SampledFrom([]How{Evict, Delete, Drain, Down}).Draw(t, "how"), Dead: rapid.Bool().Draw(t, "dead")}
+	loss := Loss{
+		How: rapid.SampledFrom([]How{Evict, Delete, Drain, Down}).Draw(t, "how"), Dead: rapid.Bool().Draw(t, "dead"),
+		IncludeDoNotDisrupt: rapid.Bool().Draw(t, "marked ones too"),
+	}
 	for _, pod := range b.Pods {
 		if rapid.Bool().Draw(t, "victim") {
 			loss.Pods = append(loss.Pods, pod)
@@ -245,6 +251,8 @@ func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 			t.Fatalf("%s is kept by a loss that asks no budget", fate.Pod)
 		case (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down) || endures(pod, loss)):
 			t.Fatalf("%s %s", fate.Pod, fate.Fate)
+		case loss.How == Drain && !loss.IncludeDoNotDisrupt && len(pod.Annotations) > 0 && goes(fate.Fate):
+			t.Fatalf("%s is marked and %s all the same", fate.Pod, fate.Fate)
 		case fate.Fate == Kept && len(pod.OwnerReferences) > 0 && pod.Status.Phase == corev1.PodPending && !readyNode(picture, pod):
 			t.Fatalf("%s is kept for a budget, though its node is not Ready: %s", fate.Pod, fate.Reason)
 		case fate.Fate == Unreplaced && len(pod.OwnerReferences) > 0 && pod.OwnerReferences[0].Kind != "Job": // see checkJobs

@@ -58,13 +58,14 @@ type Choice struct {
 	Excluded   map[string]int
 	Pods       []target.Pod
 	Nodes      []*corev1.Node
-	// Dead says of nodes that go down that nothing runs on them any more: see assess.Loss.
-	Dead bool
+	// Dead says of nodes that go down that nothing runs on them any more, and
+	// IncludeDoNotDisrupt of drained ones that all pods go: see assess.Loss.
+	Dead, IncludeDoNotDisrupt bool
 }
 
 // Loss returns what the choice takes away, for a prediction.
 func (c *Choice) Loss() assess.Loss {
-	l := assess.Loss{How: c.How, Nodes: c.Nodes, Dead: c.Dead}
+	l := assess.Loss{How: c.How, Nodes: c.Nodes, Dead: c.Dead, IncludeDoNotDisrupt: c.IncludeDoNotDisrupt}
 	for _, pod := range c.Pods {
 		l.Pods = append(l.Pods, pod.Pod)
 	}
@@ -83,15 +84,26 @@ type Env interface {
 	// evicted: what they do not allow is not asked for. It writes the journal, and returns how many
 	// pods went and those that are kept.
 	Remove(ctx context.Context, pods []target.Pod, how assess.How, grace *int64) (gone int, kept []target.Pod, err error)
-	// Drain evicts all pods of the nodes but for those of DaemonSets and mirrors, as budgets
-	// allow, until none is left or the time is over.
-	Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, patience time.Duration) error
+	// Drain evicts the pods of the nodes, as budgets allow, until none is left or the time is
+	// over. Those of DaemonSets and mirrors stay, those that nothing would replace, and those
+	// that are marked not to be disrupted.
+	Drain(ctx context.Context, nodes []*corev1.Node, how Draining) error
 	// Undo changes objects in such a way that they can be put back.
 	Undo() Undo
 	// Sleep waits, or returns the context's error.
 	Sleep(ctx context.Context, d time.Duration) error
 	// Note tells the user something, once, and the journal.
 	Note(format string, args ...any)
+}
+
+// Draining is how nodes are drained.
+type Draining struct {
+	// Grace is the time that pods get to end, in seconds; nil for their own.
+	Grace *int64
+	// Patience is how long budgets are waited for.
+	Patience time.Duration
+	// IncludeDoNotDisrupt takes pods, too, that are marked not to be disrupted.
+	IncludeDoNotDisrupt bool
 }
 
 // Undo changes nodes and leaves on each, with the change itself, what it takes to put it

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
@@ -48,6 +49,7 @@ func TestArgumentsThatMakeNoSense(t *testing.T) {
 		{"a kind that there is not", "node", `{"kind": "dead"}`, `kind: "dead" must be one of drained, down`},
 		{"grace of a node that is down", "node", `{"kind": "down", "gracePeriod": "1s"}`, "gracePeriod: means nothing to nodes that are down"},
 		{"patience with a node that is down", "zone", `{"kind": "down", "patience": "1s"}`, "patience: means nothing to nodes that are down"},
+		{"marked nodes that are down", "node", `{"kind": "down", "includeDoNotDisrupt": true}`, "includeDoNotDisrupt: means nothing to nodes that are down"},
 		{"a negative duration", "zone", `{"duration": "-1s"}`, "duration: must be a duration such as"},
 		{"a zone without a name", "zone", `{"zone": ""}`, "zone: is empty: leave it out, or give it a value"},
 		{"both a number and a share", "node", `{"count": 1, "percent": 1}`, "count: is given, and so is a percentage"},
@@ -139,12 +141,13 @@ func TestLosses(t *testing.T) {
 		// did is what it does, with the chosen nodes as %s.
 		did []string
 	}{
-		{"a node is drained unless it says more", "node", `{}`, 16, 1, assess.Drain, false, []string{"cordon %s", "drain %s, grace own, for 10m0s"}},
-		{"two nodes by name", "node", `{"names": ["a-1", "a-2"], "gracePeriod": "5s", "patience": "1m"}`, 2, 2, assess.Drain, false, []string{"cordon %s", "drain %s, grace 5, for 1m0s"}},
+		{"a node is drained unless it says more", "node", `{}`, 16, 1, assess.Drain, false, []string{"cordon %s", "drain %s, grace own, for 10m0s, but for marked pods"}},
+		{"two nodes by name", "node", `{"names": ["a-1", "a-2"], "gracePeriod": "5s", "patience": "1m"}`, 2, 2, assess.Drain, false, []string{"cordon %s", "drain %s, grace 5, for 1m0s, but for marked pods"}},
+		{"a node with all of its pods", "node", `{"names": ["a-1"], "includeDoNotDisrupt": true}`, 1, 1, assess.Drain, false, []string{"cordon %s", "drain %s, grace own, for 10m0s"}},
 		{"all nodes", "node", `{"all": true, "kind": "down"}`, 16, 16, assess.Down, false, []string{fmt.Sprintf(real, 2), "down %s"}},
 		{"a fake node is down", "node", `{"zone": "zone-a", "kind": "down"}`, 4, 1, assess.Down, true, []string{"down %s"}},
 		{"a control plane that is asked for", "node", `{"names": ["control"], "includeControlPlane": true, "kind": "down"}`, 1, 1, assess.Down, true, []string{"down %s"}},
-		{"a zone is drained", "zone", `{"zone": "zone-a"}`, 4, 4, assess.Drain, false, []string{"cordon %s", "drain %s, grace own, for 10m0s"}},
+		{"a zone is drained", "zone", `{"zone": "zone-a"}`, 4, 4, assess.Drain, false, []string{"cordon %s", "drain %s, grace own, for 10m0s, but for marked pods"}},
 		{"a zone with its control plane", "zone", `{"zone": "zone-a", "includeControlPlane": true, "kind": "down"}`, 5, 5, assess.Down, true, []string{"down %s"}},
 		{"a real zone is down", "zone", `{"zone": "zone-b", "kind": "down"}`, 2, 2, assess.Down, false, []string{fmt.Sprintf(real, 2), "down %s"}},
 		{"spot takes a third", "spot", `{}`, 10, 3, assess.Down, true, []string{
@@ -184,6 +187,51 @@ func TestLosses(t *testing.T) {
 				if err := f.Inject(t.Context(), e, choice); err == nil || len(e.did) != i+1 {
 					t.Errorf("after %q has failed it did %q, error %v", step, e.did[min(i+1, len(e.did)):], err)
 				}
+			}
+		})
+	}
+}
+
+// Nodes that are marked not to be disrupted are spared by those who drain on purpose, and by
+// nobody else.
+func TestMarkedNodes(t *testing.T) {
+	const mark = "cluster-autoscaler.kubernetes.io/scale-down-disabled"
+	nodes := pool()
+	for _, n := range nodes {
+		if n.Name == "a-1" || n.Name == "spot-1" {
+			metav1.SetMetaDataAnnotation(&n.ObjectMeta, mark, "true")
+		}
+	}
+	for _, tt := range []struct {
+		name, fault, arguments string
+		marked                 int
+		want                   string
+	}{
+		{name: "drained", fault: "node", arguments: `{"zone": "zone-a", "percent": 100}`},
+		{name: "drained, though marked", fault: "node", arguments: `{"zone": "zone-a", "percent": 100, "includeDoNotDisrupt": true}`, marked: 1},
+		{name: "drained by name", fault: "node", arguments: `{"names": ["a-1"]}`, want: `includeDoNotDisrupt: node a-1 is asked for, and protected without this: it has the annotation cluster-autoscaler.kubernetes.io/scale-down-disabled: "true"`},
+		{name: "down", fault: "node", arguments: `{"zone": "zone-a", "percent": 100, "kind": "down"}`, marked: 1},
+		{name: "a zone is drained", fault: "zone", arguments: `{"zone": "zone-a"}`},
+		{name: "a zone is down", fault: "zone", arguments: `{"zone": "zone-a", "kind": "down"}`, marked: 1},
+		{name: "taken back", fault: "spot", arguments: `{"percent": 100}`, marked: 1},
+		{name: "taken back with a handler", fault: "spot", arguments: `{"percent": 100, "kind": "drained"}`, marked: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			choice, err := build(t, tt.fault, tt.arguments).Choose(picture(1, nodes...), 7)
+			if tt.want != "" || err != nil {
+				if err == nil || err.Error() != tt.want {
+					t.Fatalf("error %v, want %q", err, tt.want)
+				}
+				return
+			}
+			marked := 0
+			for _, n := range choice.Nodes {
+				if n.Annotations[mark] != "" {
+					marked++
+				}
+			}
+			if marked != tt.marked || choice.Excluded["marked "+mark] != 1-tt.marked {
+				t.Errorf("%d marked nodes are lost, want %d; left out: %v", marked, tt.marked, choice.Excluded)
 			}
 		})
 	}

@@ -130,8 +130,12 @@ func (e *env) Undo() fault.Undo             { return e }
 func (e *env) Remove(_ context.Context, pods []target.Pod, how assess.How, g *int64) (int, []target.Pod, error) {
 	return len(pods), nil, e.do("%s %d pods, grace %s", how, len(pods), grace(g))
 }
-func (e *env) Drain(_ context.Context, nodes []*corev1.Node, g *int64, patience time.Duration) error {
-	return e.do("drain %s, grace %s, for %s", names(nodes), grace(g), patience)
+func (e *env) Drain(_ context.Context, nodes []*corev1.Node, how fault.Draining) error {
+	spared := ", but for marked pods"
+	if how.IncludeDoNotDisrupt {
+		spared = ""
+	}
+	return e.do("drain %s, grace %s, for %s%s", names(nodes), grace(how.Grace), how.Patience, spared)
 }
 func (e *env) Sleep(_ context.Context, d time.Duration) error { return e.do("sleep %s", d) }
 func (e *env) Note(format string, args ...any)                { _ = e.do("note "+format, args...) }

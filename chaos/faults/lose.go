@@ -14,5 +14,5 @@ func Lose(ctx context.Context, env fault.Env, choice *fault.Choice) error {
 	if choice.How == assess.Down {
 		kind = down
 	}
-	return loss{kind: kind}.Inject(ctx, env, choice)
+	return loss{kind: kind, spares: !choice.IncludeDoNotDisrupt}.Inject(ctx, env, choice)
 }

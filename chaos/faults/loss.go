@@ -29,7 +29,9 @@ type Loss struct {
 	Kind     field.Text       `json:"kind,omitempty" doc:"drained: cordoned, and their pods evicted within budgets, as by an upgrade; down: lost at once, as by an outage. drained unless given, and of spot down" schema:"enum=drained|down"`
 	Grace    *metav1.Duration `json:"gracePeriod,omitempty" doc:"of drained nodes, the time that pods get to end, in whole seconds: their own unless given"`
 	Patience metav1.Duration  `json:"patience,omitzero" doc:"of drained nodes, how long to wait for budgets: 10m unless given, and of spot the notice"`
-	Duration metav1.Duration  `json:"duration,omitzero" doc:"how long it lasts before the nodes come back: until the end of the run unless given"`
+	// IncludeDoNotDisrupt is of drained nodes: for those that are down nobody is asked.
+	IncludeDoNotDisrupt bool            `json:"includeDoNotDisrupt,omitempty" doc:"of drained nodes, those and pods, too, that are marked for every disruptor by the annotations of Karpenter or cluster-autoscaler; of spot always so"`
+	Duration            metav1.Duration `json:"duration,omitzero" doc:"how long it lasts before the nodes come back: until the end of the run unless given"`
 }
 
 // loss takes nodes away.
@@ -38,6 +40,8 @@ type loss struct {
 	grace    *int64
 	patience time.Duration
 	duration time.Duration
+	// spares leaves nodes and pods alone that are marked not to be disrupted.
+	spares bool
 }
 
 // compile reads the arguments; the first kind is that of arguments which give none.
@@ -51,7 +55,12 @@ func (l Loss) compile(kinds ...string) (loss, error) {
 	if kind == down && l.Patience.Duration != 0 {
 		errs = append(errs, field.Errorf("patience", "means nothing to nodes that are down: give it with kind drained"))
 	}
-	return loss{kind: kind, grace: grace, patience: l.Patience.Duration, duration: l.Duration.Duration}, errors.Join(errs...)
+	if kind == down && l.IncludeDoNotDisrupt {
+		errs = append(errs, field.Errorf("includeDoNotDisrupt", "means nothing to nodes that are down, for nobody is asked: give it with kind drained"))
+	}
+	return loss{
+		kind: kind, grace: grace, patience: l.Patience.Duration, duration: l.Duration.Duration, spares: kind == drained && !l.IncludeDoNotDisrupt,
+	}, errors.Join(errs...)
 }
 
 // Duration implements fault.Lasting; 0 is until the end of the run.
@@ -59,7 +68,7 @@ func (l loss) Duration() time.Duration { return l.duration }
 
 // choice returns the choice of nodes.
 func (l loss) choice(nodes []*corev1.Node, candidates int, excluded map[string]int) *fault.Choice {
-	c := &fault.Choice{How: assess.Drain, Candidates: candidates, Excluded: excluded, Nodes: nodes}
+	c := &fault.Choice{How: assess.Drain, Candidates: candidates, Excluded: excluded, Nodes: nodes, IncludeDoNotDisrupt: !l.spares}
 	if l.kind == down {
 		c.How, c.Dead = assess.Down, undo.AllFake(nodes)
 	}
@@ -82,7 +91,7 @@ func (l loss) drain(ctx context.Context, env fault.Env, nodes []*corev1.Node, pa
 	if err := env.Undo().Cordon(ctx, nodes...); err != nil {
 		return err
 	}
-	return env.Drain(ctx, nodes, l.grace, patience)
+	return env.Drain(ctx, nodes, fault.Draining{Grace: l.grace, Patience: patience, IncludeDoNotDisrupt: !l.spares})
 }
 
 func takeDown(ctx context.Context, env fault.Env, nodes []*corev1.Node) error {

@@ -36,8 +36,9 @@ func (n Node) fault(recognizer preemptible.Recognizer) (fault.Fault, error) {
 }
 
 func newNodes(which target.Nodes, how Loss, recognizer preemptible.Recognizer, kinds ...string) (*nodes, error) {
-	selection, err1 := which.Compile()
 	loss, err2 := how.compile(kinds...)
+	which.SpareMarked = loss.spares
+	selection, err1 := which.Compile()
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}

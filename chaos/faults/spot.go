@@ -58,6 +58,8 @@ func (s Spot) fault(recognizer preemptible.Recognizer) (fault.Fault, error) {
 		s.Percent = defaultShare
 	}
 	f := &spot{notice: defaultNotice, taint: corev1.Taint{Key: defaultNoticeTaint, Effect: corev1.TaintEffectNoSchedule}}
+	// Nobody is asked when nodes are taken back.
+	s.IncludeDoNotDisrupt = s.IncludeDoNotDisrupt || s.Kind == drained
 	var err error
 	f.nodes, err = newNodes(s.Nodes, s.Loss, recognizer, down, drained)
 	errs = append(errs, err)

@@ -3,12 +3,15 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -20,8 +23,8 @@ const drainPause = 200 * time.Millisecond
 const drainTold = 30 * time.Second
 
 // Drain implements fault.Env.
-func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, patience time.Duration) error {
-	limited, cancel := context.WithTimeout(ctx, patience)
+func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining) error {
+	limited, cancel := context.WithTimeout(ctx, how.Patience)
 	defer cancel()
 	names := map[string]bool{}
 	for _, node := range nodes {
@@ -31,18 +34,20 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, pati
 	told := begin
 	for first := true; ; first = false {
 		e.putOff() // takes note of those that have left
-		pods, bare := draining(e.Picture(), names)
+		pods, left := draining(e.Picture(), names, how.IncludeDoNotDisrupt)
 		if time.Since(told) >= drainTold && len(pods) > 0 {
 			told = time.Now()
 			e.note("%d pods have not left their nodes after %s: %s", len(pods), time.Since(begin).Round(time.Second), e.keeping(pods))
 		}
-		if bare > 0 && first {
-			e.note("%d pods without a controller stay on their nodes: nothing would replace them", bare)
+		if first {
+			for _, why := range slices.Sorted(maps.Keys(left)) {
+				e.note("%d pods stay on their nodes: %s", left[why], why)
+			}
 		}
 		if len(pods) == 0 {
 			return nil
 		}
-		err := e.remove(limited, pods, assess.Evict, grace).err
+		err := e.remove(limited, pods, assess.Evict, how.Grace).err
 		if err == nil {
 			err = e.sleep(limited, drainPause)
 		}
@@ -50,8 +55,8 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, pati
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case limited.Err() != nil:
-			pods, _ = draining(e.Picture(), names)
-			left := fmt.Sprintf("after %s %d pods had not left their nodes: %s", patience, len(pods), e.keeping(pods))
+			pods, _ = draining(e.Picture(), names, how.IncludeDoNotDisrupt)
+			left := fmt.Sprintf("after %s %d pods had not left their nodes: %s", how.Patience, len(pods), e.keeping(pods))
 			e.note("%s", left)
 			if len(pods) > 0 {
 				e.doubts = append(e.doubts, left)
@@ -65,18 +70,22 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, grace *int64, pati
 }
 
 // draining returns the pods that a drain of the nodes has to evict, terminating ones included, and how many
-// it leaves since nothing would replace them.
-func draining(picture *target.Picture, nodes map[string]bool) (pods []target.Pod, bare int) {
+// it leaves, by why.
+func draining(picture *target.Picture, nodes map[string]bool, includeDoNotDisrupt bool) (pods []target.Pod, left map[string]int) {
+	left = map[string]int{}
 	for _, pod := range picture.Pods {
+		mark, marked := cluster.DoNotDisrupt(pod, picture.Now)
 		switch {
 		case !nodes[pod.Spec.NodeName] || !cluster.Holds(pod) || cluster.BelongsToNode(pod):
 		case metav1.GetControllerOfNoCopy(pod) == nil:
-			bare++
+			left["nothing would replace them"]++
+		case marked && !includeDoNotDisrupt:
+			left["they are marked "+mark.Annotation]++
 		default:
 			pods = append(pods, target.Pod{Pod: pod, Workload: picture.Owners.Of(pod)})
 		}
 	}
-	return pods, bare
+	return pods, left
 }
 
 // keeping says what keeps the first of the pods.

@@ -72,13 +72,17 @@ func drawPod(t *rapid.T, i int) known {
 		kinds: modelKinds[owner], app: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "app"),
 		age: time.Duration(rapid.IntRange(0, 5).Draw(t, "hours")) * time.Hour, ready: true,
 	}
-	k.protected = owner == "agent" || owner == "" || namespace == "kube-system"
+	marked := rapid.IntRange(0, 7).Draw(t, "marked") == 0
+	k.protected = owner == "agent" || owner == "" || namespace == "kube-system" || marked
 	k.pod = newPod(namespace, fmt.Sprintf("%s-%d", owner, i), aged(k.age))
 	if owner != "" {
 		owned(k.kinds[0], owner)(k.pod)
 	}
 	if k.app != "" {
 		labelled("app", k.app)(k.pod)
+	}
+	if marked {
+		annotated("karpenter.sh/do-not-disrupt", "true")(k.pod)
 	}
 	if unfit := rapid.SampledFrom([]func(*corev1.Pod){nil, nil, nil, terminating, unbound, inPhase(corev1.PodSucceeded), inPhase(corev1.PodPending)}).Draw(t, "unfit"); unfit != nil {
 		unfit(k.pod)
@@ -110,7 +114,7 @@ func TestModel(t *testing.T) {
 		hours := rapid.IntRange(0, 3).Draw(t, "minimum age")
 		p := Pods{
 			All: true, Kinds: kinds.text(), Namespaces: namespaces.text(), MinimumAge: field.Text(fmt.Sprintf("%dh", hours)),
-			IncludeSystem: protected, IncludeDaemonSets: protected, IncludeBarePods: protected,
+			IncludeSystem: protected, IncludeDaemonSets: protected, IncludeBarePods: protected, Sparing: Sparing{IncludeDoNotDisrupt: protected},
 		}
 		if app != "" {
 			p.Labels = field.Text("app=" + app)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
@@ -34,6 +35,9 @@ type Nodes struct {
 	Percent field.Number `json:"percent,omitempty" doc:"draw this part of the nodes, of a hundred: rounded down, but one at least" schema:"minimum=1,maximum=100"`
 
 	IncludeControlPlane bool `json:"includeControlPlane,omitempty" doc:"nodes of the control plane, too"`
+	// SpareMarked leaves out nodes that somebody has marked for every disruptor. The fault
+	// says so, for one that takes them on purpose rather than as an outage would.
+	SpareMarked bool `json:"-"`
 	// All is needed for a selection that would otherwise be empty.
 	All bool `json:"all,omitempty" doc:"all nodes that nothing else leaves out: needed where nothing else selects or limits"`
 }
@@ -114,7 +118,7 @@ const (
 )
 
 // Nodes selects out of the picture. Names and a zone that are not in it are an error, and
-// so is a node of the control plane that is named but not asked for. The recognizer tells
+// so is a node that is named but protected, and not asked for. The recognizer tells
 // preemptible nodes.
 func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNodes, error) {
 	if err := s.check(p); err != nil {
@@ -153,6 +157,9 @@ func (s *NodeSelection) why(node *corev1.Node, r preemptible.Recognizer) string 
 	case !s.nodes.IncludeControlPlane && controlPlane(node):
 		return whyControlPlane
 	}
+	if mark, marked := cluster.NodeDoNotDisrupt(node); marked && s.nodes.SpareMarked {
+		return whyMarked(mark)
+	}
 	return ""
 }
 
@@ -169,6 +176,9 @@ func (s *NodeSelection) check(p *Picture) error {
 		}
 		if controlPlane(node) && !s.nodes.IncludeControlPlane {
 			return nodeError("includeControlPlane", fmt.Errorf("node %s is asked for, and protected without this: it is of the control plane", name))
+		}
+		if mark, marked := cluster.NodeDoNotDisrupt(node); marked && s.nodes.SpareMarked {
+			return nodeError("includeDoNotDisrupt", fmt.Errorf("node %s is asked for, and protected without this: it has the annotation %s", name, mark))
 		}
 	}
 	zones := Zones(p)

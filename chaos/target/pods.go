@@ -16,7 +16,7 @@ import (
 
 // Pods is what users select pods by. Everything that is given must hold. What a pod is
 // protected by unless asked for (system namespaces, DaemonSets, no controller, being a
-// mirror) protects it whatever else is given.
+// mirror, marks for disruptors, gangs) protects it whatever else is given.
 type Pods struct {
 	// Labels and Annotations are label selectors, such as "app=web,stage!=production".
 	Labels      field.Text `json:"labels,omitempty" doc:"only pods whose labels this selector matches, such as app=web,stage!=production" schema:"minLength=1"`
@@ -43,6 +43,7 @@ type Pods struct {
 	IncludeDaemonSets bool `json:"includeDaemonsets,omitempty" doc:"pods of DaemonSets, too"`
 	IncludeBarePods   bool `json:"includeBarePods,omitempty" doc:"pods that nothing would replace, too"`
 	IncludeStatic     bool `json:"includeStatic,omitempty" doc:"static pods, which their node runs by itself, too"`
+	Sparing
 }
 
 // Add adds the flags that set the fields.
@@ -61,6 +62,7 @@ func (p *Pods) Add(fs *pflag.FlagSet) {
 	fs.BoolVar(&p.IncludeDaemonSets, "include-daemonsets", p.IncludeDaemonSets, "pods of DaemonSets, too")
 	fs.BoolVar(&p.IncludeBarePods, "include-bare-pods", p.IncludeBarePods, "pods that nothing would replace, too")
 	fs.BoolVar(&p.IncludeStatic, "include-static", p.IncludeStatic, "static pods, which their node runs by itself, too")
+	p.Sparing.Add(fs)
 }
 
 // Selection selects pods.

@@ -18,7 +18,7 @@ func (l *look) protected(pod *corev1.Pod) string {
 	case !l.pods.IncludeBarePods && owner == nil && !static(pod, owner):
 		return whyBare
 	}
-	return ""
+	return l.spared(pod)
 }
 
 // The namespaces of Kubernetes itself.

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -109,6 +110,52 @@ func TestSelection(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := shop()
 			got := compile(t, tc.pods).Pods(p)
+			if diff := cmp.Diff(tc.want, names(got.Pods)); diff != "" {
+				t.Errorf("selected (-want, +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.excluded, got.Excluded); diff != "" {
+				t.Errorf("excluded (-want, +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSparing(t *testing.T) {
+	grouped := func(pod *corev1.Pod) {
+		pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To("ring")}
+	}
+	started := func(pod *corev1.Pod) { pod.Status.StartTime = ptr.To(metav1.NewTime(now.Add(-time.Hour))) }
+	web := owned("ReplicaSet", "web")
+	p := NewPicture(&cluster.Snapshot{Pods: []*corev1.Pod{
+		newPod("shop", "free", web),
+		newPod("shop", "marked", web, annotated("karpenter.sh/do-not-disrupt", "true")),
+		newPod("shop", "marked-for-a-while", web, started, annotated("karpenter.sh/do-not-disrupt", "90m")),
+		newPod("shop", "marked-no-longer", web, started, annotated("karpenter.sh/do-not-disrupt", "30m")),
+		newPod("shop", "not-safe", web, annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")),
+		newPod("shop", "ring-a", web, grouped), newPod("shop", "ring-b", web, grouped),
+	}}, now)
+	marks := map[string]int{"marked karpenter.sh/do-not-disrupt": 2, "marked cluster-autoscaler.kubernetes.io/safe-to-evict": 1}
+	for _, tc := range []struct {
+		name     string
+		sparing  Sparing
+		want     []string
+		excluded map[string]int
+	}{
+		{
+			name: "pods that are marked and pods of gangs are left out", want: []string{"free", "marked-no-longer"},
+			excluded: map[string]int{"marked karpenter.sh/do-not-disrupt": 2, "marked cluster-autoscaler.kubernetes.io/safe-to-evict": 1, whyGang: 2},
+		},
+		{
+			name: "marked ones are there when they are asked for", sparing: Sparing{IncludeDoNotDisrupt: true},
+			want: []string{"free", "marked", "marked-for-a-while", "marked-no-longer", "not-safe"}, excluded: map[string]int{whyGang: 2},
+		},
+		{
+			name: "so are those of gangs", sparing: Sparing{IncludeGangs: true},
+			want: []string{"free", "marked-no-longer", "ring-a", "ring-b"}, excluded: marks,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := compile(t, Pods{All: true, Sparing: tc.sparing}).Pods(p)
 			if diff := cmp.Diff(tc.want, names(got.Pods)); diff != "" {
 				t.Errorf("selected (-want, +got):\n%s", diff)
 			}

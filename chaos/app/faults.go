@@ -42,7 +42,8 @@ func newEvictCommand(built *options) *cobra.Command {
 		Long: `Evicts pods at random out of those that are selected, each with the same chance, at
 most one of each workload at once, within every PodDisruptionBudget. Never pods in
 kube-system, of DaemonSets, static ones, those without a controller, those that are marked
-not to be disrupted or those of gangs, unless asked for.`,
+not to be disrupted or those of gangs, unless asked for. A workload without a budget loses
+no other pod until the last is replaced, and never its last ready one of several.`,
 		Example: `  # what would be evicted
   stowage-chaos evict --labels app=web
 
@@ -57,6 +58,7 @@ not to be disrupted or those of gangs, unless asked for.`,
 	args.Pods.Add(fs)
 	args.Calendar.Add(fs)
 	fs.Var(&args.MaxKill, "max-kill", "how `many` pods to take at once at most, of different workloads: 1 unless given")
+	fs.BoolVar(&args.IncludeDegraded, "include-degraded", false, "pods of workloads without a budget that still wait for the replacement of one that the run has taken, and their last ready pods, too")
 	fs.Var(&args.Mode, "mode", "`evict`, within budgets, unless given; delete takes pods whatever their budgets say")
 	fs.DurationVar(&args.Interval.Duration, "interval", 0, "the time from one draw to the next; it happens once unless given")
 	fs.Var(&args.Times, "times", "how `many` draws there are: no end of them unless given")

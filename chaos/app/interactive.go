@@ -85,7 +85,7 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 	switch v.Kind {
 	case tui.Node, tui.Zone:
 		for _, node := range picture.Nodes {
-			if v.Kind == tui.Node && node.UID == v.UID || v.Kind == tui.Zone && node.Labels[corev1.LabelTopologyZone] == v.Name {
+			if v.Kind == tui.Node && node.UID == v.UID || v.Kind == tui.Zone && node.Labels[corev1.LabelTopologyZone] == v.Name && !picture.OwnNode(node.Name) {
 				c.Nodes = append(c.Nodes, node)
 			}
 		}
@@ -94,7 +94,7 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 		spared := target.Sparing{IncludeGangs: v.Kind == tui.Workload}.In(picture)
 		for _, pod := range target.All(picture) {
 			if v.Kind == tui.Pod && pod.UID == v.UID || v.Kind == tui.Workload && pod.Workload != nil && pod.Workload.UID == v.UID {
-				if err := protected(pod, spared(pod.Pod)); err != nil {
+				if err := protected(picture, pod, spared(pod.Pod)); err != nil {
 					return nil, err
 				}
 				c.Pods = append(c.Pods, pod)
@@ -111,8 +111,10 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 
 // protected says what keeps a pod from being picked, as it keeps it from being drawn; spared
 // is why it is left alone otherwise, if it is.
-func protected(pod target.Pod, spared string) error {
+func protected(picture *target.Picture, pod target.Pod, spared string) error {
 	switch {
+	case picture.IsOwn(pod.Pod):
+		return fmt.Errorf("this program runs in pod %s/%s", pod.Namespace, pod.Name)
 	case cluster.BelongsToNode(pod.Pod):
 		return fmt.Errorf("pod %s/%s belongs to its node: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
 	case !audit.UserNamespace(pod.Namespace):

@@ -247,20 +247,23 @@ func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
 
 // kill takes the victims of a kill.
 func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (schedule.Outcome, string) {
-	picture := k.live.Picture()
-	spared, excluded := k.flags.sparing.In(picture), map[string]int{}
-	var pods []target.Pod
+	picture := k.session.Picture()
+	spared := k.flags.sparing.In(picture)
+	selected := target.Selected{Excluded: map[string]int{}}
 	for _, pod := range target.All(picture) {
-		if pod.WorkloadKey() != kill.Workload || cluster.Static(pod.Pod) {
+		if pod.WorkloadKey() != kill.Workload || cluster.Static(pod.Pod) || picture.IsOwn(pod.Pod) {
 			continue
 		}
 		if why := spared(pod.Pod); why != "" {
-			excluded[why]++
+			selected.Excluded[why]++
 			continue
 		}
-		pods = append(pods, pod)
+		selected.Pods = append(selected.Pods, pod)
 	}
-	choice := &fault.Choice{How: assess.How(k.flags.mode), Candidates: len(pods), Excluded: excluded, Pods: schedule.Victims(seed, kill, pods)}
+	several := kill.Mode != schedule.Fixed || kill.Value > 1
+	selected = target.NewSpare(picture, k.flags.mode == string(assess.Evict)).Of(selected, several)
+	pods := selected.Pods
+	choice := &fault.Choice{How: assess.How(k.flags.mode), Candidates: len(pods), Excluded: selected.Excluded, Pods: schedule.Victims(seed, kill, pods)}
 	gone, kept, err := k.session.Take(ctx, "schedule", picture, choice)
 	switch {
 	case gone > 0:
@@ -270,8 +273,8 @@ func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (
 	case len(kept) > 0:
 		return schedule.Kept, fmt.Sprintf("%d pods, by their budgets", len(kept))
 	}
-	if len(excluded) > 0 {
-		return schedule.Kept, "its pods are left out: " + strings.Join(slices.Sorted(maps.Keys(excluded)), ", ")
+	if len(selected.Excluded) > 0 {
+		return schedule.Kept, "its pods are left out: " + strings.Join(slices.Sorted(maps.Keys(selected.Excluded)), ", ")
 	}
 	return schedule.Kept, "there was no pod to take"
 }

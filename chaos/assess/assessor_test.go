@@ -29,6 +29,7 @@ func TestPredict(t *testing.T) {
 		dead  bool
 		pods  []string
 		nodes []string
+		own   string
 		want  []string
 	}{{
 		name:  "eviction spends the budget in the order of the list and keeps what it does not allow",
@@ -230,9 +231,18 @@ func TestPredict(t *testing.T) {
 			"low-0 pending: none of 2 nodes takes its replacement: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)", "high-0 fits a>b",
 			"ReplicaSet default/high wants 1: 1, 0, 1", "ReplicaSet default/low wants 1: 1, 0, 0",
 		},
+	}, {
+		name:  "a drain leaves the pod that it runs in",
+		build: new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a", "a"),
+		own:   "web-1",
+		how:   Drain, nodes: []string{"a"},
+		want: []string{"web-0 fits a>b", "web-1 kept: this program runs in it, and leaves itself", "ReplicaSet default/web wants 2: 2, 1, 2"},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
 			picture := tt.build.picture()
+			if tt.own != "" {
+				picture.Own = tt.build.named(tt.own)[0]
+			}
 			loss := Loss{How: tt.how, Dead: tt.dead, Pods: tt.build.named(tt.pods...), Nodes: tt.build.nodes(tt.nodes...)}
 			got, err := newAssessor(t).Predict(t.Context(), picture, loss)
 			if err != nil {

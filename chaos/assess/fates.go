@@ -24,6 +24,8 @@ func (r *run) sparing() []*victim {
 		switch {
 		case cluster.Static(v.pod), ofNodes && cluster.BelongsToNode(v.pod):
 			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
+		case r.loss.How == Drain && r.picture.IsOwn(v.pod):
+			v.Fate, v.Reason = Kept, "this program runs in it, and leaves itself"
 		case r.loss.How == Drain && metav1.GetControllerOfNoCopy(v.pod) == nil:
 			v.Fate, v.Reason = Kept, "nothing would replace it, so a drain leaves it"
 		case r.loss.How == Drain && marked && !r.loss.IncludeDoNotDisrupt:

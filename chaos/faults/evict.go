@@ -20,9 +20,12 @@ type Evict struct {
 	target.Pods
 	calendar.Calendar
 
-	MaxKill field.Number     `json:"maxKill,omitempty" doc:"how many pods to take at once at most, of different workloads: 1 unless given" schema:"minimum=1"`
-	Mode    field.Text       `json:"mode,omitempty" doc:"evict, within budgets, unless given; delete takes pods whatever their budgets say" schema:"enum=evict|delete"`
-	Grace   *metav1.Duration `json:"gracePeriod,omitempty" doc:"the time that pods get to end, in whole seconds: their own unless given"`
+	MaxKill field.Number `json:"maxKill,omitempty" doc:"how many pods to take at once at most, of different workloads: 1 unless given" schema:"minimum=1"`
+	// IncludeDegraded takes pods that their workloads cannot spare.
+	IncludeDegraded bool `json:"includeDegraded,omitempty" doc:"pods of workloads without a budget that still wait for the replacement of one that the run has taken, and their last ready pods, too"`
+
+	Mode  field.Text       `json:"mode,omitempty" doc:"evict, within budgets, unless given; delete takes pods whatever their budgets say" schema:"enum=evict|delete"`
+	Grace *metav1.Duration `json:"gracePeriod,omitempty" doc:"the time that pods get to end, in whole seconds: their own unless given"`
 
 	Interval   metav1.Duration `json:"interval,omitzero" doc:"the time from one draw to the next: it happens once unless given"`
 	Times      field.Number    `json:"times,omitempty" doc:"how many draws there are: no end of them unless given" schema:"minimum=1"`
@@ -100,6 +103,9 @@ func (e *evict) Excluded(now time.Time) (bool, string) { return e.calendar.Exclu
 // Choose implements fault.Fault.
 func (e *evict) Choose(picture *target.Picture, seed draw.Seed) (*fault.Choice, error) {
 	selected := e.selection.Pods(picture)
+	if !e.args.IncludeDegraded {
+		selected = target.NewSpare(picture, e.how == assess.Evict).Of(selected, false)
+	}
 	return &fault.Choice{
 		How: e.how, Candidates: len(selected.Pods), Excluded: selected.Excluded,
 		Pods: target.Draw(seed, selected.Pods, max(1, int(e.args.MaxKill))),

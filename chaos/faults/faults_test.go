@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/latency"
+	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
@@ -124,6 +125,16 @@ func TestEvict(t *testing.T) {
 	}
 	if one, err := build(t, "evict", `{"namespaces": "shop"}`).Choose(p, 1); err != nil || len(one.Pods) != 1 || one.How != assess.Evict {
 		t.Errorf("unless it says how many, %d pods go by %s, error %v", len(one.Pods), one.How, err)
+	}
+	p.Waiting = map[string]string{}
+	for _, pod := range target.All(p) {
+		p.Waiting[pod.WorkloadKey()] = "shop/gone"
+	}
+	if none, err := build(t, "evict", `{"namespaces": "shop"}`).Choose(p, 1); err != nil || len(none.Pods) != 0 || none.Candidates != 0 || len(none.Excluded) != 1 {
+		t.Errorf("while every workload waits for a replacement, %d pods of %d are chosen, %v, error %v", len(none.Pods), none.Candidates, none.Excluded, err)
+	}
+	if one, err := build(t, "evict", `{"namespaces": "shop", "includeDegraded": true}`).Choose(p, 1); err != nil || len(one.Pods) != 1 {
+		t.Errorf("asked to, it takes %d of them, error %v", len(one.Pods), err)
 	}
 	wrong := build(t, "evict", `{"namespaces": "shpo"}`).(fault.Checked)
 	if err := wrong.Check(p); err == nil || !strings.Contains(err.Error(), "there is no namespace shpo") {

@@ -4,6 +4,7 @@
 package recovery
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -201,6 +202,24 @@ func (o *Observer) Awaited() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.awaited
+}
+
+// Missing returns the workloads, as target.WorkloadKey names them, that wait for the
+// replacement of pods that the run chose, each with the name of one of these.
+func (o *Observer) Missing() map[string]string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waiting := map[string]string{}
+	if o.awaited == 0 {
+		return waiting
+	}
+	for _, l := range o.order {
+		if i := slices.IndexFunc(l.missing.all, func(v *victim) bool { return v.drawn }); i >= 0 {
+			v := l.missing.all[i]
+			waiting[l.key] = v.Namespace + "/" + v.Pod
+		}
+	}
+	return waiting
 }
 
 // Availability returns how many pods of the workload, as target.WorkloadKey names it, are

@@ -523,6 +523,30 @@ func TestObserver(t *testing.T) {
 	}
 }
 
+func TestWhoseReplacementsAreMissing(t *testing.T) {
+	w := webOf(3, 0)
+	none := map[string]string{}
+	says := func(when string, want map[string]string) {
+		t.Helper()
+		if diff := cmp.Diff(want, w.Missing()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	says("nothing was taken", none)
+	w.leaving("a", 1)
+	says("others have taken a pod", none)
+	w.Drawn(w.target("b"), time.Time{})
+	says("a pod is about to be taken", none)
+	w.Evicted(w.target("b"), at(2))
+	says("it was taken", map[string]string{"Deployment default/web": "default/b"})
+	w.create("x", web, 3)
+	w.create("y", web, 3)
+	w.up("x", web, 4)
+	says("that of the other is ready", map[string]string{"Deployment default/web": "default/b"})
+	w.up("y", web, 5)
+	says("its replacement is ready", none)
+}
+
 func TestStormsAreThinnedOutButNotTheirFloor(t *testing.T) {
 	w := webOf(20, time.Second)
 	for i := range 20 {

@@ -40,6 +40,7 @@ func TestConcurrency(t *testing.T) {
 				o.Pod(p, nil, now)
 				o.Refresh(now)
 				o.Awaited()
+				o.Missing()
 				o.Availability("Deployment default/web")
 			}
 		})

@@ -34,7 +34,8 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 	told := begin
 	for first := true; ; first = false {
 		e.putOff() // takes note of those that have left
-		pods, left := draining(e.Picture(), names, how.IncludeDoNotDisrupt)
+		picture := e.Picture()
+		pods, left := draining(picture, names, how.IncludeDoNotDisrupt)
 		if time.Since(told) >= drainTold && len(pods) > 0 {
 			told = time.Now()
 			e.note("%d pods have not left their nodes after %s: %s", len(pods), time.Since(begin).Round(time.Second), e.keeping(pods))
@@ -43,6 +44,9 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 			for _, why := range slices.Sorted(maps.Keys(left)) {
 				e.note("%d pods stay on their nodes: %s", left[why], why)
 			}
+		}
+		if first && picture.Own != nil && names[picture.Own.Spec.NodeName] {
+			e.note("pod %s/%s stays on its node: this program runs in it", picture.Own.Namespace, picture.Own.Name)
 		}
 		if len(pods) == 0 {
 			return nil
@@ -70,13 +74,13 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 }
 
 // draining returns the pods that a drain of the nodes has to evict, terminating ones included, and how many
-// it leaves, by why.
+// it leaves, by why. It leaves the pod that this program runs in, too.
 func draining(picture *target.Picture, nodes map[string]bool, includeDoNotDisrupt bool) (pods []target.Pod, left map[string]int) {
 	left = map[string]int{}
 	for _, pod := range picture.Pods {
 		mark, marked := cluster.DoNotDisrupt(pod, picture.Now)
 		switch {
-		case !nodes[pod.Spec.NodeName] || !cluster.Holds(pod) || cluster.BelongsToNode(pod):
+		case !nodes[pod.Spec.NodeName] || !cluster.Holds(pod) || cluster.BelongsToNode(pod) || picture.IsOwn(pod):
 		case metav1.GetControllerOfNoCopy(pod) == nil:
 			left["nothing would replace them"]++
 		case marked && !includeDoNotDisrupt:

@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/recovery"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
@@ -78,6 +79,13 @@ type engine struct {
 	doomed []types.UID
 }
 
+// picture returns the cluster as it is now, and for what the run waits.
+func (e *engine) picture() *target.Picture {
+	p := e.live.Picture()
+	p.Waiting = e.observer.Missing()
+	return p
+}
+
 // Session is a run that is under way, for whoever says what is to be done in it.
 type Session struct{ *engine }
 
@@ -130,7 +138,7 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 // check looks whether what the steps name is there.
 func (e *engine) check() error {
-	picture := e.live.Picture()
+	picture := e.picture()
 	for _, step := range e.Scenario.Steps {
 		if checked, checks := step.Fault.(fault.Checked); checks {
 			if err := checked.Check(picture); err != nil {

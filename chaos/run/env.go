@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ var _ fault.Env = env{}
 
 func (e env) Client() kubernetes.Interface { return e.live.Client }
 
-func (e env) Picture() *target.Picture { return e.live.Picture() }
+func (e env) Picture() *target.Picture { return e.picture() }
 
 func (e env) Undo() fault.Undo { return losing{e.undo, e.engine} }
 
@@ -48,8 +49,13 @@ type losing struct {
 
 // Down implements fault.Undo.
 func (l losing) Down(ctx context.Context, nodes ...*corev1.Node) error {
-	before := l.engine.observer.Summary().Drawn
-	pods := l.engine.lose(l.engine.live.Picture(), nodes)
+	before, picture := l.engine.observer.Summary().Drawn, l.engine.picture()
+	for _, node := range nodes {
+		if picture.OwnNode(node.Name) {
+			l.engine.note("this program runs on node %s, and may be taken away with it: `stowage-chaos restore` puts back what is left then", node.Name)
+		}
+	}
+	pods := l.engine.lose(picture, nodes)
 	if err := l.Undo.Down(ctx, nodes...); err != nil {
 		return err
 	}
@@ -73,10 +79,17 @@ func (e env) Remove(ctx context.Context, pods []target.Pod, how assess.How, grac
 
 // remove evicts or deletes pods, once each.
 func (e *engine) remove(ctx context.Context, pods []target.Pod, how assess.How, grace *int64) *removal {
-	picture := e.live.Picture()
+	picture := e.picture()
 	e.ledger.Update(picture.Budgets, picture.Snapshot.Pods, picture.Nodes)
 	evictor := disruption.NewEvictor(e.live.Client, disruption.Options{Mode: disruption.ForReal, Delete: how == assess.Delete, GracePeriodSeconds: grace})
 	r := &removal{engine: e, evictor: evictor, how: how, grace: grace}
+	for i, pod := range pods {
+		if picture.IsOwn(pod.Pod) {
+			r.kept = append(r.kept, kept{pod, disruption.Verdict{Reason: "this program runs in it"}})
+			pods = slices.Delete(slices.Clone(pods), i, i+1)
+			break
+		}
+	}
 	r.all(ctx, pods)
 	if r.err == nil {
 		r.err = context.Cause(ctx)

@@ -7,6 +7,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
@@ -21,6 +23,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -37,6 +40,8 @@ type Live struct {
 	// Name is what the cluster is called.
 	Name string
 
+	// own is the pod that this program runs in.
+	own      types.NamespacedName
 	follower *cluster.Follower
 	observer atomic.Pointer[recovery.Observer]
 
@@ -48,7 +53,7 @@ type Live struct {
 // Open follows a cluster until the context ends, and waits until every budget has been
 // counted by the disruption controller.
 func Open(ctx context.Context, client kubernetes.Interface, name string) (*Live, error) {
-	l := &Live{Client: client, Name: name}
+	l := &Live{Client: client, Name: name, own: connect.OwnPod()}
 	var err error
 	if l.follower, err = cluster.Follow(ctx, client, cluster.FollowOptions{Observe: l.observe}); err != nil {
 		return nil, err
@@ -62,6 +67,9 @@ func Open(ctx context.Context, client kubernetes.Interface, name string) (*Live,
 // Picture returns the cluster as it is now.
 func (l *Live) Picture() *target.Picture {
 	p := target.NewPicture(l.follower.Snapshot(), time.Now())
+	if i := slices.IndexFunc(p.Pods, func(pod *corev1.Pod) bool { return pod.Name == l.own.Name && pod.Namespace == l.own.Namespace }); l.own.Name != "" && i >= 0 {
+		p.Own = p.Pods[i]
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.owners, l.ownersAt = p.Owners, p.Now

@@ -66,7 +66,7 @@ func (e *engine) scale(ctx context.Context, s *scenario.Scale) error {
 func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 	repeated, again := step.Fault.(fault.Repeated)
 	if !again {
-		return e.once(ctx, step, e.live.Picture(), step.Seed)
+		return e.once(ctx, step, e.picture(), step.Seed)
 	}
 	times, interval := repeated.Ticks()
 	if e.DryRun && times == 0 {
@@ -76,7 +76,7 @@ func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 	begin := time.Now()
 	for tick := 1; times == 0 || tick <= times; tick++ {
 		e.at(step.Number, tick)
-		picture := e.live.Picture()
+		picture := e.picture()
 		if e.DryRun { // as if time passed
 			picture.Now = picture.Now.Add(time.Duration(tick-1) * interval)
 		}
@@ -178,6 +178,9 @@ func (s *Session) Inject(ctx context.Context, kind string, do Injector, picture 
 func (s *Session) AwaitRecovery(ctx context.Context, patience time.Duration) error {
 	return s.awaitRecovery(ctx, patience)
 }
+
+// Picture returns the cluster as it is now, and for what the run waits.
+func (s *Session) Picture() *target.Picture { return s.picture() }
 
 // Note tells the user something, and the journal.
 func (s *Session) Note(format string, args ...any) { s.note(format, args...) }

@@ -119,7 +119,7 @@ const (
 
 // Nodes selects out of the picture. Names and a zone that are not in it are an error, and
 // so is a node that is named but protected, and not asked for. The recognizer tells
-// preemptible nodes.
+// preemptible nodes. The node that this program runs on is selected by its name only.
 func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNodes, error) {
 	if err := s.check(p); err != nil {
 		return SelectedNodes{}, err
@@ -133,6 +133,9 @@ func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNod
 		why := whyName
 		if s.nodes.Names == nil || named[node.Name] {
 			why = s.why(node, r)
+		}
+		if why == "" && p.OwnNode(node.Name) && !named[node.Name] {
+			why = whyOwn
 		}
 		if why != "" {
 			selected.Excluded[why]++

@@ -5,10 +5,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// protected says what protects the pod unless it is asked for.
+// protected says what protects the pod unless it is asked for; nothing asks for this
+// program's own.
 func (l *look) protected(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	switch {
+	case l.picture.IsOwn(pod):
+		return whyOwn
 	case !l.pods.IncludeSystem && systemNamespaces[pod.Namespace]:
 		return whySystem
 	case !l.pods.IncludeStatic && static(pod, owner):

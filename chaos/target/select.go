@@ -25,6 +25,7 @@ const (
 	whyAnnotations     = "other annotations"
 	whyKind            = "owner of another kind"
 	whyName            = "another name"
+	whyOwn             = "this program's own"
 	whySystem          = "in a system namespace"
 	whyStatic          = "static pod"
 	whyDaemonSet       = "of a DaemonSet"

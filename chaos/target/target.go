@@ -16,7 +16,18 @@ type Picture struct {
 	*cluster.Snapshot
 	Owners *cluster.Owners
 	Now    time.Time
+	// Own is the pod that this program runs in; nil where it runs in none, or none is known.
+	Own *corev1.Pod
+	// Waiting are the workloads of which the run has taken a pod whose replacement is not
+	// ready yet, by WorkloadKey, each with the name of such a pod.
+	Waiting map[string]string
 }
+
+// OwnNode says whether this program runs on the node.
+func (p *Picture) OwnNode(name string) bool { return p.Own != nil && p.Own.Spec.NodeName == name }
+
+// IsOwn says whether this program runs in the pod.
+func (p *Picture) IsOwn(pod *corev1.Pod) bool { return p.Own != nil && p.Own.UID == pod.UID }
 
 // NewPicture returns the picture of a snapshot.
 func NewPicture(s *cluster.Snapshot, now time.Time) *Picture {

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
@@ -161,6 +162,9 @@ func (m *model) do() tea.Cmd {
 // summary says in a line or two what a prediction comes to.
 func summary(p *assess.Prediction) string {
 	said := count(len(p.Pods), "pod", "pods") + "."
+	if i := slices.IndexFunc(p.Workloads, func(w assess.WorkloadFate) bool { return w.Desired > 1 && w.Ready > 0 && w.Floor == 0 }); i >= 0 {
+		said += fmt.Sprintf(" None of %s stays ready.", p.Workloads[i].Workload)
+	}
 	for _, part := range []struct {
 		says string
 		fate assess.Fate

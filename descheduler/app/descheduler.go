@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
@@ -95,6 +96,7 @@ type descheduler struct {
 
 	// What follows is of the cluster, and nil without one.
 	live  *live
+	own   types.NamespacedName
 	usage func(context.Context, *policy.MetricsUtilization) (strategy.Usage, error)
 }
 
@@ -121,7 +123,7 @@ func newDescheduler(built *options, files *configurationFlags, flags *planningFl
 
 // use has it work on a live cluster.
 func (d *descheduler) use(ctx context.Context, s *live) error {
-	d.live = s
+	d.live, d.own = s, connect.OwnPod()
 	source, err := usage.New(d.policy.MetricsProviders, usage.Options{Config: s.cluster.Config})
 	if err != nil {
 		return invalid(err)
@@ -154,7 +156,7 @@ func (d *descheduler) newPlanner(ctx context.Context) (*planner.Planner, error) 
 	}
 	return planner.New(planner.Options{
 		Policy: d.policy, Strategies: d.built.strategies, Profiles: d.profiles, Registry: d.built.registry,
-		Usage: d.usage, Memory: rests, Now: d.now,
+		Usage: d.usage, Memory: rests, Own: d.own, Now: d.now,
 		Preemptible: func(picture *cluster.Snapshot) strategy.Preemptible {
 			return preemptible.NewSchedulers(options, picture.Namespaces)
 		},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
@@ -42,6 +43,8 @@ type Options struct {
 	Preemptible func(*cluster.Snapshot) strategy.Preemptible
 	// Memory is asked which workloads rest; nil for none.
 	Memory Memory
+	// Own is the pod that the program runs in, which is never moved; empty for none.
+	Own types.NamespacedName
 	// Now is the clock. Pictures are taken to be of its time.
 	Now func() time.Time
 	// Wave bounds the waves, beside the budgets.

@@ -224,6 +224,13 @@ func TestPlan(t *testing.T) {
 			},
 		},
 		{
+			name:   "the pod that the program runs in stays, whatever it says itself",
+			build:  three().pods("web", "emptiest", "3", "a", "a"),
+			run:    func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
+			change: func(o *Options) { o.Own = types.NamespacedName{Namespace: "default", Name: "web-0"} },
+			want:   []string{"web-1 a>c of 2, together 0", "web-0 NotEvictable: this program runs in it"},
+		},
+		{
 			name:  "a pod whose Job has no failure left stays",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 2),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },

@@ -108,6 +108,9 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 	if reason, refused := r.done.Refused[pod.UID]; refused {
 		return refuse(strategy.Refused, reason)
 	}
+	if own := r.planner.opts.Own; pod.Name == own.Name && pod.Namespace == own.Namespace {
+		return refuse(strategy.NotEvictable, "this program runs in it")
+	}
 	if reason := r.filters[profile].Check(pod); reason != "" {
 		return refuse(strategy.NotEvictable, reason)
 	}

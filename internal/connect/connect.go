@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -103,14 +104,39 @@ func (f *Flags) Connect(ctx context.Context, program string) (*Cluster, error) {
 	return &Cluster{client, cfg, name}, nil
 }
 
+// OwnPod returns the pod that the program runs in, by POD_NAMESPACE and POD_NAME, as the
+// manifests set them, or in a cluster by the host's name, which is the pod's. It is empty
+// where the program runs in none, and there may be no such pod.
+func OwnPod() types.NamespacedName {
+	own := types.NamespacedName{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME")}
+	namespace, inCluster := serviceAccountNamespace()
+	if own.Name == "" && inCluster {
+		own.Name, _ = os.Hostname()
+	}
+	if own.Name == "" {
+		return types.NamespacedName{}
+	}
+	if own.Namespace == "" {
+		own.Namespace = namespace
+	}
+	return own
+}
+
+// serviceAccountNamespace returns the namespace of the service account, which a program in a
+// cluster has.
+func serviceAccountNamespace() (string, bool) {
+	data, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	return strings.TrimSpace(string(data)), err == nil
+}
+
 // defaultNamespace is where the program keeps what it has to remember, unless it runs in
 // a cluster: then that is its own namespace.
 const defaultNamespace = "stowage-system"
 
 // OwnNamespace returns the namespace that the program runs in.
 func OwnNamespace() string {
-	if data, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace"); err == nil {
-		return strings.TrimSpace(string(data))
+	if namespace, inCluster := serviceAccountNamespace(); inCluster {
+		return namespace
 	}
 	return defaultNamespace
 }

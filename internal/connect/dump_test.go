@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -82,4 +83,23 @@ func dumpFlags(args ...string) (*DumpFlags, error) {
 		return nil, err
 	}
 	return f, f.Validate()
+}
+
+func TestOwnPod(t *testing.T) {
+	for _, tt := range []struct {
+		name, namespace, pod string
+		want                 types.NamespacedName
+	}{
+		{name: "a program at a desk runs in no pod"},
+		{name: "a namespace alone is no pod", namespace: "chaos"},
+		{name: "the manifests say which", namespace: "chaos", pod: "chaos-1", want: types.NamespacedName{Namespace: "chaos", Name: "chaos-1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("POD_NAMESPACE", tt.namespace)
+			t.Setenv("POD_NAME", tt.pod)
+			if got := OwnPod(); got != tt.want {
+				t.Errorf("it runs in %q, want %q", got, tt.want)
+			}
+		})
+	}
 }

@@ -1,0 +1,90 @@
+package target
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// whyLast is why the last ready pod of a workload of several is not taken.
+const whyLast = "the last ready of their workload"
+
+// Spare says which pods their workloads can do without. Budgets say so themselves of the
+// pods that they cover, where they are asked. Of a workload without one, at most one pod is
+// missing by this run, and the last ready pod of several is not taken.
+type Spare struct {
+	picture *Picture
+	// budgets knows which pods budgets cover; nil where they are not asked.
+	budgets *disruption.Ledger
+	// ready counts the ready pods of each workload, and pods all of them.
+	ready, pods map[string]int
+}
+
+// NewSpare returns what says so of the picture's pods. AsksBudgets says that pods are evicted
+// within their budgets.
+func NewSpare(p *Picture, asksBudgets bool) *Spare {
+	s := &Spare{picture: p, ready: map[string]int{}, pods: map[string]int{}}
+	if asksBudgets {
+		s.budgets = disruption.NewLedger(p.Budgets, nil, nil)
+	}
+	for _, pod := range All(p) {
+		if pod.Workload != nil && pod.DeletionTimestamp == nil {
+			key := pod.WorkloadKey()
+			s.pods[key]++
+			if disruption.Ready(pod.Pod) {
+				s.ready[key]++
+			}
+		}
+	}
+	return s
+}
+
+// waits says for what the pod's workload waits, if it does, so that it can spare no other.
+func (s *Spare) waits(pod Pod) string {
+	if lost, waits := s.picture.Waiting[pod.WorkloadKey()]; waits && !s.covered(pod.Pod) {
+		return fmt.Sprintf("whose workload still waits for the replacement of %s", lost)
+	}
+	return ""
+}
+
+// last says whether the pod is the last ready one of several that its workload is to have.
+// Those of Jobs come to an end by themselves.
+func (s *Spare) last(pod Pod) string {
+	if pod.Workload == nil || pod.Workload.Kind == "Job" || !disruption.Ready(pod.Pod) {
+		return ""
+	}
+	key := pod.WorkloadKey()
+	wanted := pod.Workload.Desired
+	if wanted < 0 {
+		wanted = s.pods[key]
+	}
+	if wanted > 1 && s.ready[key] == 1 && !s.covered(pod.Pod) {
+		return whyLast
+	}
+	return ""
+}
+
+func (s *Spare) covered(pod *corev1.Pod) bool {
+	return s.budgets != nil && len(s.budgets.Covering(pod)) > 0
+}
+
+// Of leaves of what was selected the pods that can be spared, and counts the others among
+// those that are not selected. Where several pods of a workload are to be taken, by somebody
+// who says so, the last ready one may be among them.
+func (s *Spare) Of(selected Selected, several bool) Selected {
+	spared := Selected{Excluded: selected.Excluded}
+	for _, pod := range selected.Pods {
+		why := s.waits(pod)
+		if why == "" && !several {
+			why = s.last(pod)
+		}
+		if why != "" {
+			spared.Excluded[why]++
+			continue
+		}
+		spared.Pods = append(spared.Pods, pod)
+	}
+	return spared
+}

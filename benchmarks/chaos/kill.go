@@ -51,7 +51,7 @@ func kill9(t *trial) ([]measured, error) {
 			withChanges++
 			changed += n
 		}
-		restore, err := t.tool(name+"-restore").plain("restore", "--all")
+		restore, err := t.tool(name+"-restore").plain("restore", "--all", "--force")
 		if err != nil {
 			return nil, err
 		}

@@ -74,6 +74,9 @@ type engine struct {
 	// that something has been changed, which is to be put back.
 	parts   int
 	changed bool
+	// holding is done once the run has a lease, which release gives up.
+	holding sync.Once
+	release func()
 	// down are the nodes that were taken down, and doomed the pods on them.
 	down   map[string]bool
 	doomed []types.UID
@@ -110,6 +113,9 @@ func Run(ctx context.Context, live *Live, opts Options, do func(context.Context,
 	e.observer = observer
 	refreshed := e.refresh(ctx)
 	outcome, restored := e.run(ctx, func(ctx context.Context) error { return do(ctx, &Session{e}) })
+	if e.release != nil {
+		e.release()
+	}
 	refreshed()
 	stop()
 	end, err := e.judge(outcome)

@@ -18,15 +18,34 @@ import (
 // one more being put back. In all it may take longer, as thousands of nodes do.
 const restorePatience = 2 * time.Minute
 
+// holdPatience is how long the lease may take that says that the run is under way.
+const holdPatience = 5 * time.Second
+
 // newUndo returns what makes changes that go by the id: of the run, or of a part of it.
 func (e *engine) newUndo(id string) (*undo.Undo, error) {
 	return undo.New(e.live.Client, id, func(c journal.Change) error {
+		e.hold()
 		e.mu.Lock()
 		e.changed = true
 		e.mu.Unlock()
 		e.write(journal.Record{Change: &c})
 		return e.journalError()
 	}, clock.RealClock{})
+}
+
+// hold has a lease say, from the first change on, that the run is under way: so that
+// `restore --all` leaves it alone.
+func (e *engine) hold() {
+	e.holding.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), holdPatience)
+		defer cancel()
+		release, err := undo.Hold(ctx, e.live.Client, e.ID, clock.RealClock{})
+		if err != nil {
+			e.note("no lease says that this run is under way, so `stowage-chaos restore --all` would end it: %v", err)
+			return
+		}
+		e.release = release
+	})
 }
 
 // forAWhile has a fault last, and puts back what it has changed, and only that. It goes by

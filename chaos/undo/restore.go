@@ -24,7 +24,16 @@ import (
 // It takes the rights to list, get and patch nodes, deployments, statefulsets and
 // replicasets, and to list and delete pods and, where the cluster has Chaos Mesh, networkchaos, in the whole cluster.
 func Restore(ctx context.Context, client kubernetes.Interface, run string, report func(journal.Change)) (restored int, err error) {
-	r := &restorer{client: client, run: run, report: report}
+	return (&restorer{client: client, run: run, report: report}).restore(ctx)
+}
+
+// RestoreAll puts back what all runs have changed, as Restore does, but for the runs that are
+// to be left alone.
+func RestoreAll(ctx context.Context, client kubernetes.Interface, alone []string, report func(journal.Change)) (restored int, err error) {
+	return (&restorer{client: client, alone: alone, report: report}).restore(ctx)
+}
+
+func (r *restorer) restore(ctx context.Context) (restored int, err error) {
 	// Nodes first: they are what most is waiting for.
 	err = join(r.nodes(ctx), r.workloads(ctx), r.created(ctx))
 	return r.restored, err
@@ -33,6 +42,8 @@ func Restore(ctx context.Context, client kubernetes.Interface, run string, repor
 type restorer struct {
 	client kubernetes.Interface
 	run    string
+	// alone are the runs that are left alone where all are put back.
+	alone []string
 
 	mu       sync.Mutex
 	report   func(journal.Change)
@@ -55,8 +66,14 @@ var ofRuns = metav1.ListOptions{LabelSelector: RunLabel}
 // mine says whether what belongs to a run is to be put back: the run itself and parts of
 // it, which go by its id with a dot and more, or all runs.
 func (r *restorer) mine(run string) bool {
-	return r.run == "" || run == r.run || strings.HasPrefix(run, r.run+PartSeparator)
+	if r.run == "" {
+		return !slices.ContainsFunc(r.alone, func(alone string) bool { return of(run, alone) })
+	}
+	return of(run, r.run)
 }
+
+// of says whether an id is that of the run, or of a part of it.
+func of(id, run string) bool { return id == run || strings.HasPrefix(id, run+PartSeparator) }
 
 // nodes looks at all nodes: somebody may have removed the label.
 func (r *restorer) nodes(ctx context.Context) error {
@@ -79,15 +96,15 @@ func (r *restorer) nodes(ctx context.Context) error {
 
 // has says whether the node has something to put back.
 func (r *restorer) has(node *corev1.Node) bool {
-	if r.run == "" {
+	m, err := markOf(node)
+	run, has := node.Labels[RunLabel]
+	if err == nil && m != nil {
+		run, has = m.Run, true
+	}
+	if r.run == "" && !has { // nobody knows of which run
 		return len(marksOf(node)) > 0
 	}
-	m, err := markOf(node)
-	if err != nil || m == nil {
-		run, has := node.Labels[RunLabel]
-		return has && r.mine(run)
-	}
-	return r.mine(m.Run)
+	return has && r.mine(run)
 }
 
 // node puts a node back that was listed a moment ago.

@@ -113,6 +113,7 @@ func TestWhichCluster(t *testing.T) {
 		{"an unknown context to put back", []string{"restore", "--all", "--context=other"}, `--context: there is no context "other"`},
 		{"no context to put back", []string{"restore", "--all"}, "give --context (there are: recorded), or --in-cluster"},
 		{"nothing to put back", []string{"restore", "--context=recorded"}, "name runs, by their ids or journals, or give --all"},
+		{"force without all", []string{"restore", "some-run", "--force", "--context=recorded"}, "--force: is for --all"},
 		{"a cluster within and one without", []string{"evict", "--all", "--in-cluster", "--context=recorded"}, "--in-cluster: the cluster that it runs in needs no --context"},
 		{"a dump and a cluster", []string{"assess", "--from-dump=x", "--context=recorded"}, "--from-dump: it needs no cluster"},
 		{"a time and a live cluster", []string{"assess", "--now=2026-03-02T12:00:00Z"}, "--now: it is for --from-dump"},

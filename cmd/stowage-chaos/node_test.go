@@ -133,6 +133,9 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("it ended with %v", err)
 	}
 	wantAsBefore(t, before)
+	if leases, err := undo.Leases(t.Context(), client); err != nil || len(leases) > 0 {
+		t.Errorf("leases are left: %v, error %v", leases, err)
+	}
 }
 
 // TestKilled kills runs in the middle of what they do: restore puts everything back.
@@ -165,7 +168,12 @@ func TestKilled(t *testing.T) {
 	byJournal := run(t, append([]string{"restore", path}, cluster...)...)
 	byJournal.want(t, 0)
 	byJournal.shows(t, "Node node-00000: no longer silent\n", "Node node-00003: no longer silent\n", "2 objects are as they were; other runs have changed 1")
-	all := run(t, append([]string{"restore", "--all"}, cluster...)...)
+	t.Run("all but what is under way", func(t *testing.T) {
+		e := run(t, append([]string{"restore", "--all"}, cluster...)...)
+		e.want(t, 3, "left alone, as they are under way: ")
+		e.shows(t, "its lease was renewed ", "there is nothing to put back; other runs have changed 1")
+	})
+	all := run(t, append([]string{"restore", "--all", "--force"}, cluster...)...)
 	all.want(t, 0)
 	all.shows(t, "Node spot-00001: untainted\n")
 	wantAsBefore(t, before)

@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
@@ -157,6 +158,8 @@ func TestForbids(t *testing.T) {
 		{"its schedule", authorizationv1.ResourceAttributes{Verb: "update", Resource: "configmaps", Name: program + "-schedule", Namespace: systemNamespace}, true},
 		{"another ConfigMap in its namespace", authorizationv1.ResourceAttributes{Verb: "update", Resource: "configmaps", Name: "stowage-descheduler", Namespace: systemNamespace}, false},
 		{"a new ConfigMap elsewhere", authorizationv1.ResourceAttributes{Verb: "create", Resource: "configmaps", Namespace: "kube-system"}, false},
+		{"the lease of a run", authorizationv1.ResourceAttributes{Verb: "patch", Group: "coordination.k8s.io", Resource: "leases", Namespace: undo.LeaseNamespace}, true},
+		{"the leases of the control plane", authorizationv1.ResourceAttributes{Verb: "patch", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, false},
 		{"secrets", authorizationv1.ResourceAttributes{Verb: "get", Resource: "secrets"}, false},
 		{"secrets of its namespace", authorizationv1.ResourceAttributes{Verb: "list", Resource: "secrets", Namespace: systemNamespace}, false},
 		{"all pods at once", authorizationv1.ResourceAttributes{Verb: "deletecollection", Resource: "pods"}, false},

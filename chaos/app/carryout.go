@@ -82,7 +82,7 @@ func (f *runFlags) carryOut(ctx context.Context, o *opened, out io.Writer, s *sc
 // options returns what all runs of the scenario have in common.
 func (f *runFlags) options(s *scenario.Scenario) run.Options {
 	return run.Options{
-		Scenario: s, DryRun: !f.noDryRun, Memory: journal.NewMemory(), RecoveryPatience: f.patience,
+		Scenario: s, DryRun: !f.noDryRun, Memory: journal.NewMemory(), RecoveryPatience: f.patience, Replayed: f.replayed,
 		Version: version.Stowage(), Arguments: arguments(),
 	}
 }

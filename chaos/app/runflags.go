@@ -29,6 +29,9 @@ type runFlags struct {
 	output   outputFlags
 	telling  tellingFlags
 
+	// replayed are the turns of the run that is done again.
+	replayed []journal.Turn
+
 	minAvailability field.Share
 	maxRecovery     time.Duration
 }

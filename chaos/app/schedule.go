@@ -84,6 +84,11 @@ Without --no-dry-run it shows the schedule that it would draw for today, and end
 
 // rules checks what the flags say.
 func (f *scheduleFlags) rules() (*schedule.Rules, error) {
+	if f.calendar.Timezone != "" {
+		if _, err := calendar.FixedZone(string(f.calendar.Timezone)); err != nil {
+			return nil, refusedf("--timezone: %w", err)
+		}
+	}
 	excluded, err := f.calendar.Compile()
 	if err != nil {
 		return nil, refused(field.AsFlags(err))

@@ -153,9 +153,25 @@ func parseZone(text field.Text) (*time.Location, error) {
 	if err := text.Check(); err != nil {
 		return nil, err
 	}
-	location, err := time.LoadLocation(string(text))
+	return loadZone(string(text), "UTC and Local")
+}
+
+// FixedZone returns the time zone of that name, which is the same on all machines: so Local
+// is none.
+func FixedZone(name string) (*time.Location, error) {
+	const allowed = "and UTC"
+	if name == "" || name == "Local" {
+		return nil, fmt.Errorf("%q is no time zone that is the same everywhere: allowed are %s, %s", name, zoneNames, allowed)
+	}
+	return loadZone(name, allowed)
+}
+
+const zoneNames = "names of the IANA database such as Europe/Berlin, spelt exactly so"
+
+func loadZone(name, besides string) (*time.Location, error) {
+	location, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no time zone: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, UTC and Local: %w", string(text), err)
+		return nil, fmt.Errorf("%q is no time zone: allowed are %s, %s: %w", name, zoneNames, besides, err)
 	}
 	return location, nil
 }

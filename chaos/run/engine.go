@@ -29,6 +29,9 @@ type Options struct {
 	Seed     draw.Seed
 	// DryRun draws and predicts, and does nothing.
 	DryRun bool
+	// Replayed are the turns of a run that is done again: in a tick whose time was excluded
+	// then nothing happens now either, and what had no end goes as far as it went then.
+	Replayed []journal.Turn
 	// Assessor predicts; nil predicts nothing.
 	Assessor *assess.Assessor
 	// Journal takes the records, besides those of Observers; nil keeps none.
@@ -60,6 +63,8 @@ type engine struct {
 
 	mu         sync.Mutex
 	step, tick int
+	// turns counts how often the run has come to a step.
+	turns int
 	// failed is why the journal could not be written.
 	failed error
 	// drawn says that something was drawn, and taken that it was taken away, or changed:
@@ -239,6 +244,7 @@ func (e *engine) steps(ctx context.Context) error {
 			e.note("step %s was not drawn, at a probability of %g", turn.Name, turn.Probability)
 			continue
 		}
+		e.turns++
 		e.write(journal.Record{StepBegin: &journal.StepBegin{Name: turn.Name, Kind: turn.Kind}})
 		if err := e.do(ctx, &turn); err != nil {
 			if cause := context.Cause(ctx); cause != nil {

@@ -69,7 +69,11 @@ func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 		return e.once(ctx, step, e.picture(), step.Seed)
 	}
 	times, interval := repeated.Ticks()
-	if e.DryRun && times == 0 {
+	before := e.replayed()
+	switch {
+	case times == 0 && before != nil:
+		times = max(1, before.Last())
+	case times == 0 && e.DryRun:
 		times = 1
 	}
 	var resting bool
@@ -81,6 +85,9 @@ func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 			picture.Now = picture.Now.Add(time.Duration(tick-1) * interval)
 		}
 		excluded, why := repeated.Excluded(picture.Now)
+		if before != nil && before.Rested(tick) {
+			excluded, why = true, "its time was excluded in the run that is replayed"
+		}
 		switch {
 		case !excluded:
 			resting = false
@@ -103,6 +110,14 @@ func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 		}
 	}
 	return nil
+}
+
+// replayed returns the turn that is done again; nil where none is.
+func (e *engine) replayed() *journal.Turn {
+	if e.turns > len(e.Replayed) || e.turns == 0 {
+		return nil
+	}
+	return &e.Replayed[e.turns-1]
 }
 
 // once draws, predicts, and has the fault happen.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stowage-k8s/stowage/chaos/calendar"
 )
 
 // Config says when kills may happen, and in which namespaces.
@@ -110,12 +112,9 @@ func patterns(field string, all []string) error {
 }
 
 func (r *Rules) setZone(name string) error {
-	if name == "" || name == "Local" {
-		return fmt.Errorf("timeZone: %q is not the name of a time zone, such as UTC or Europe/Berlin: a plan must not depend on where it is drawn", name)
-	}
-	zone, err := time.LoadLocation(name)
+	zone, err := calendar.FixedZone(name) // a plan must not depend on where it is drawn
 	if err != nil {
-		return fmt.Errorf("timeZone: %q is not the name of a time zone, such as UTC or Europe/Berlin: %w", name, err)
+		return fmt.Errorf("timeZone: %w", err)
 	}
 	r.zone = zone
 	return nil

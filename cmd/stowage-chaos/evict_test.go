@@ -176,6 +176,13 @@ func TestEvict(t *testing.T) {
 			t.Error(difference)
 		}
 	})
+	t.Run("a replay leaves out what was excluded then", func(t *testing.T) {
+		s.settle(t)
+		rested := filepath.Join(dir, "rested.jsonl")
+		withoutDraw(t, path, rested, 2)
+		e := run(t, "replay", rested, "--kubeconfig", play.Kubeconfig)
+		e.want(t, 0, "nothing happens now: its time was excluded in the run that is replayed", "the same victims were drawn as in "+rested+": 3 draws")
+	})
 	t.Run("a replay elsewhere says where it differs", func(t *testing.T) {
 		s.settle(t)
 		scaled := []byte(`{"spec": {"replicas": 1}}`)
@@ -185,6 +192,30 @@ func TestEvict(t *testing.T) {
 		eventually(t, "one replica is left", func(context.Context) (bool, string) { return len(s.pods(t)) == 1, fmt.Sprint(s.pods(t)) })
 		run(t, "replay", path, "--kubeconfig", play.Kubeconfig).want(t, 3, "other victims were drawn than in "+path)
 	})
+}
+
+// withoutDraw writes the journal anew as if the time of a tick had been excluded.
+func withoutDraw(t *testing.T, from, to string, tick int) {
+	t.Helper()
+	contents, err := journal.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := journal.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, record := range contents.Records {
+		if record.Choice != nil && record.Tick == tick {
+			continue
+		}
+		if err := w.Write(record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // wantEvents waits for an event about each pod that was evicted.

@@ -16,9 +16,9 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
-	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/spelling"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // All returns all faults. The recognizer tells preemptible nodes.

@@ -244,3 +244,6 @@ func (b *Bool) Set(s string) error {
 
 // Type names the type in a flag's usage.
 func (b *Bool) Type() string { return "bool" }
+
+// Wanted implements strict.Wanter.
+func (b *Bool) Wanted() string { return "true or false" }

@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
-	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // maxBody is how many bytes of an answer are looked at.

@@ -16,12 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/stowage-k8s/stowage/chaos/field"
-	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/spelling"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // servingKinds are the kinds that keep pods running and say how many.

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/stowage-k8s/stowage/chaos/field"
-	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/internal/spelling"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // minInterval is the shortest time between looks: shorter ones would load the cluster and

@@ -13,8 +13,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/probes"
 	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
-	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // podArgs and nodeArgs stand for the arguments of faults.

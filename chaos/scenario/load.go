@@ -12,8 +12,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/field"
-	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // Load reads a scenario's file. The error has a line for each mistake, with file, line and
@@ -39,7 +39,7 @@ func Parse(data []byte, faults []fault.Plugin, probes []steady.Plugin) (*Scenari
 	if err != nil {
 		return nil, err
 	}
-	root, err := strict.Parse(data)
+	root, err := strict.Parse(data, strict.Plain)
 	if root == nil {
 		return nil, fmt.Errorf("no scenario, which starts with apiVersion: %s: %w", APIVersion, err)
 	}

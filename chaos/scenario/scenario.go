@@ -30,8 +30,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
-	"github.com/stowage-k8s/stowage/chaos/scenario/strict"
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 const (

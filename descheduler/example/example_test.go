@@ -203,7 +203,7 @@ func TestBadArguments(t *testing.T) {
 	for label, want := range map[string]string{
 		"within: 0s":       "profiles[0].pluginConfig[0].args.within: Invalid value: \"0s\": must be more than 0",
 		"nodeLabel: a/b/c": "profiles[0].pluginConfig[0].args.nodeLabel: Invalid value: \"a/b/c\": a valid label",
-		"nodeLable: x":     `args.nodeLable: Forbidden: unknown field (did you mean "nodeLabel"?)`,
+		"nodeLable: x":     `args.nodeLable: unknown field (did you mean "nodeLabel"?)`,
 	} {
 		file := filepath.Join(t.TempDir(), "policy.yaml")
 		if err := os.WriteFile(file, bytes.Replace(data, []byte("within: 336h"), []byte(label), 1), 0o600); err != nil {

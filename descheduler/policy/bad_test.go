@@ -38,16 +38,16 @@ func testBad(t *testing.T, tests []badCase) {
 }
 
 func TestFilesThatAreNoPolicy(t *testing.T) {
-	const empty = "the file is empty; a policy starts with apiVersion: descheduler/v1alpha2"
-	const expands = "the file is nested too deeply, or its aliases expand to too much, to be a policy"
+	const empty = "it is empty; a policy starts with apiVersion: descheduler/v1alpha2"
+	const expands = "it is nested too deeply, or its aliases expand to too much"
 	testBad(t, []badCase{
 		{"nothing", "", []string{empty}},
 		{"a comment", "# nothing\n---\n", []string{empty}},
 		{"not YAML", "a: [1\n", []string{"not valid YAML: yaml: line 1: did not find expected ',' or ']'"}},
-		{"text", "policy\n", []string{"the file has text where a policy is a map of fields"}},
-		{"a list", "- a\n", []string{"the file has a list where a policy is a map of fields"}},
-		{"two policies", header + idle + "---\n" + header + idle, []string{"the file has 2 documents; only one policy is read"}},
-		{"something after the policy", header + idle + "--- {a: b}\n", []string{"the file has 2 documents; only one policy is read"}},
+		{"text", "policy\n", []string{"it is text where a map of fields is expected"}},
+		{"a list", "- a\n", []string{"it is a list where a map of fields is expected"}},
+		{"two policies", header + idle + "---\n" + header + idle, []string{"it has 2 documents; only one is read"}},
+		{"something after the policy", header + idle + "--- {a: b}\n", []string{"it has 2 documents; only one is read"}},
 		{"an alias to itself", "a: &a [*a]\n", []string{expands}},
 		{
 			"aliases that expand without end",
@@ -75,47 +75,47 @@ func TestFilesThatAreNoPolicy(t *testing.T) {
 func TestBadFields(t *testing.T) {
 	testBad(t, []badCase{
 		{"a limit that is misspelled", header + idle + "maxNoOfPodsToEvictPerNod: 1\n", []string{
-			`maxNoOfPodsToEvictPerNod: Forbidden: unknown field (did you mean "maxNoOfPodsToEvictPerNode"?); there are ` + policyFields,
+			`maxNoOfPodsToEvictPerNod: unknown field (did you mean "maxNoOfPodsToEvictPerNode"?); there are ` + policyFields,
 		}},
-		{"a field that is not like any", header + idle + "tracing: {}\n", []string{"tracing: Forbidden: unknown field; there are " + policyFields}},
+		{"a field that is not like any", header + idle + "tracing: {}\n", []string{"tracing: unknown field; there are " + policyFields}},
 		{"an extension point as the page of the descheduler spells it", header + "profiles: [{name: p, plugins: {preEvictionFilter: {enabled: [DefaultEvictor]}}}]\n", []string{
-			`profiles[0].plugins.preEvictionFilter: Forbidden: unknown field (did you mean "preevictionfilter"?); there are balance, deschedule, filter, preevictionfilter, presort, sort`,
+			`profiles[0].plugins.preEvictionFilter: unknown field (did you mean "preevictionfilter"?); there are balance, deschedule, filter, preevictionfilter, presort, sort`,
 		}},
 		{"fields given twice", header + "profiles:\n- name: p\n  name: q\n  plugins: {}\n  plugins: {}\n", []string{
-			"profiles[0].name: Forbidden: line 5: the field is given twice", "profiles[0].plugins: Forbidden: line 7: the field is given twice",
+			"profiles[0].name: the field is given twice", "profiles[0].plugins: the field is given twice",
 		}},
 		{"an argument given twice", profilePolicy("balance", "Consolidate", "{thresholds: {cpu: 10, cpu: 20}}"), []string{
-			"profiles[0].pluginConfig[0].args.thresholds.cpu: Forbidden: line 5: the field is given twice",
+			"profiles[0].pluginConfig[0].args.thresholds.cpu: the field is given twice",
 		}},
 		{"wrong types", header + "nodeSelector: {a: b}\nmaxNoOfPodsToEvictPerNode: -1\nmaxNoOfPodsToEvictTotal: 1.5\nmaxNoOfPodsToEvictPerNamespace: \"3\"\n" +
 			"gracePeriodSeconds: 99999999999999999999\nevictionFailureEventNotification: 1\nprofiles: [{name: 1, plugins: [], pluginConfig: [x]}, z]\n", []string{
-			"nodeSelector: Forbidden: must be text, not a map",
-			"maxNoOfPodsToEvictPerNode: Invalid value: -1: must be a whole number, 0 or more",
-			"maxNoOfPodsToEvictTotal: Invalid value: 1.5: must be a whole number, 0 or more",
-			`maxNoOfPodsToEvictPerNamespace: Invalid value: "3": must be a whole number`,
-			"gracePeriodSeconds: Invalid value: 1e+20: must be a whole number from -9223372036854775808 to 9223372036854775807",
-			"evictionFailureEventNotification: Invalid value: 1: must be true or false",
-			"profiles[0].name: Invalid value: 1: must be text; put it in quotes",
-			"profiles[0].plugins: Forbidden: must be a map of fields, not a list",
-			`profiles[0].pluginConfig[0]: Invalid value: "x": must be a map with name and args`,
-			`profiles[1]: Invalid value: "z": must be a map of fields`,
+			"nodeSelector: must be text, not a map",
+			"maxNoOfPodsToEvictPerNode: must be a whole number, 0 or more, not -1",
+			"maxNoOfPodsToEvictTotal: must be a whole number, 0 or more, not 1.5",
+			`maxNoOfPodsToEvictPerNamespace: must be a whole number, 0 or more, not "3"`,
+			"gracePeriodSeconds: must be a whole number from -9223372036854775808 to 9223372036854775807, not 100000000000000000000",
+			"evictionFailureEventNotification: must be true or false, not 1",
+			"profiles[0].name: must be text, in quotes where it looks like something else, not 1",
+			"profiles[0].plugins: must be a map of fields, not a list",
+			"profiles[0].pluginConfig[0]: must be a map of fields, not text",
+			"profiles[1]: must be a map of fields, not text",
 		}},
 		{"words that are booleans", profilePolicy("deschedule", "PodLifeTime", "{conditions: [{type: on, status: True}]}"), []string{
-			"profiles[0].pluginConfig[0].args.conditions[0].type: Invalid value: true: must be text; put it in quotes",
-			"profiles[0].pluginConfig[0].args.conditions[0].status: Invalid value: true: must be text; put it in quotes",
+			"profiles[0].pluginConfig[0].args.conditions[0].type: must be text, in quotes where it looks like something else, not true",
+			"profiles[0].pluginConfig[0].args.conditions[0].status: must be text, in quotes where it looks like something else, not true",
 		}},
 		{"numbers that are none", profilePolicy("balance", "Consolidate", "{thresholds: {cpu: .nan, memory: .inf, pods: 10%}}"), []string{
-			`profiles[0].pluginConfig[0].args.thresholds.cpu: Invalid value: ".nan": must be a finite value of its type`,
-			`profiles[0].pluginConfig[0].args.thresholds.memory: Invalid value: ".inf": must be a finite value of its type`,
-			`profiles[0].pluginConfig[0].args.thresholds.pods: Invalid value: "10%": must be a number`,
+			"profiles[0].pluginConfig[0].args.thresholds.cpu: .nan is no number that can be used",
+			"profiles[0].pluginConfig[0].args.thresholds.memory: .inf is no number that can be used",
+			`profiles[0].pluginConfig[0].args.thresholds.pods: must be a number, not "10%"`,
 		}},
 		{"values left out", profilePolicy("balance", "Consolidate", "{thresholds: {cpu: , memory: 10}}") + "- \n", []string{
-			"profiles[0].pluginConfig[0].args.thresholds.cpu: Required value: it has no value",
-			"profiles[1]: Required value: the entry is empty",
+			"profiles[0].pluginConfig[0].args.thresholds.cpu: has no value",
+			"profiles[1]: has no value",
 		}},
-		{"control characters", header + "profiles: [{name: \"a\\x85b\"}]\n", []string{`profiles[0].name: Invalid value: "a\u0085b": must have no control characters`}},
-		{"keys that are none", header + idle + "? [a]\n: b\n", []string{"policy: Forbidden: line 4: a key that is not text"}},
-		{"a merge of text", header + "profiles: [{name: p, <<: x}]\n", []string{"profiles[0].<<: Forbidden: merges text; it can only merge maps"}},
+		{"control characters", header + "profiles: [{name: \"a\\x85b\"}]\n", []string{`profiles[0].name: "a\u0085b" has control characters`}},
+		{"keys that are none", header + idle + "? [a]\n: b\n", []string{"has a key that is not text"}},
+		{"a merge of text", header + "profiles: [{name: p, <<: x}]\n", []string{"profiles[0].<<: merges text; it can only merge maps"}},
 	})
 }
 

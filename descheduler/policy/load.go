@@ -4,23 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
-// LoadFile reads a policy file; Load says how.
+// LoadFile reads a policy file; Load says how. Mistakes are named with the file and the line.
 func LoadFile(path string, more ...Plugin) (*Policy, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the policy: %w", err)
 	}
 	p, err := Load(data, more...)
+	if errs, is := errors.AsType[strict.Errors](err); is {
+		return nil, errs.In(path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("policy %s:\n%w", path, err)
+		return nil, fmt.Errorf("policy %s: %w", path, err)
 	}
 	return p, nil
 }
@@ -33,19 +36,14 @@ func Load(data []byte, more ...Plugin) (*Policy, error) {
 		return nil, err
 	}
 	if errs := checkHeader(root); len(errs) > 0 {
-		return nil, joined(errs)
+		return nil, located(errs, root)
 	}
-	d := decoder{known: append(KnownPlugins(), more...), errs: errs}
-	p := &Policy{}
-	d.decode(nil, root, reflect.ValueOf(p).Elem())
-	errs = d.errs
-	for _, err := range validate(p, d.known) {
-		if !consequence(err, d.errs) {
-			errs = append(errs, err)
-		}
-	}
-	if len(errs) > 0 {
-		return nil, joined(errs)
+	known := registry(append(KnownPlugins(), more...))
+	p, errs := decode(root, known, errs)
+	found := validate(p, known)
+	found = slices.DeleteFunc(found, func(err *field.Error) bool { return consequence(err, errs) })
+	if errs = append(errs, located(found, root)...); len(errs) > 0 {
+		return nil, errs
 	}
 	p.Warnings = warnings(p)
 	setDefaults(p)
@@ -60,7 +58,7 @@ func (p *Policy) YAML() ([]byte, error) {
 
 // checkHeader checks that the file is a policy at all, for otherwise everything else in
 // it would be an error too.
-func checkHeader(root *node) field.ErrorList {
+func checkHeader(root *strict.Node) field.ErrorList {
 	var errs field.ErrorList
 	version, kind := headerText(root, "apiVersion"), headerText(root, "kind")
 	switch version {
@@ -78,36 +76,13 @@ func checkHeader(root *node) field.ErrorList {
 	return errs
 }
 
-func headerText(root *node, key string) string {
-	if n := root.get(key); n != nil {
-		return n.text
+func headerText(root *strict.Node, key string) string {
+	n := root.Get(key)
+	if n == nil || n.Kind == strict.Null {
+		return ""
 	}
-	return ""
-}
-
-// consequence says whether an error only tells of one of those found before: of a
-// value that could not be read, or of the whole of which it is a part.
-func consequence(err *field.Error, before field.ErrorList) bool {
-	return slices.ContainsFunc(before, func(b *field.Error) bool {
-		return within(err.Field, b.Field) || err.Type == field.ErrorTypeRequired && within(b.Field, err.Field)
-	})
-}
-
-// within says whether a path leads to or into another.
-func within(path, other string) bool {
-	rest, is := strings.CutPrefix(path, other)
-	return is && (rest == "" || rest[0] == '.' || rest[0] == '[')
-}
-
-// joined returns one error of several lines, in the order found, none twice.
-func joined(list field.ErrorList) error {
-	var errs []error
-	seen := map[string]bool{}
-	for _, err := range list {
-		if !seen[err.Error()] {
-			seen[err.Error()] = true
-			errs = append(errs, err)
-		}
+	if text, is := n.Value.(string); is {
+		return text
 	}
-	return errors.Join(errs...)
+	return string(n.JSON())
 }

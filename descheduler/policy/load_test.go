@@ -281,8 +281,49 @@ func TestLoadFileNamesTheFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("a: 1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := policy.LoadFile(path); !strings.HasPrefix(errorText(err), "policy "+path+":\napiVersion: ") {
+	if _, err := policy.LoadFile(path); !strings.HasPrefix(errorText(err), path+":1: apiVersion: ") {
 		t.Errorf("error %v", err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty.yaml")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := policy.LoadFile(empty); errorText(err) != "policy "+empty+": it is empty; a policy starts with apiVersion: "+policy.APIVersion {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestLoadFileNamesTheLinesOfAllMistakesInTheirOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bad.yaml")
+	const file = header + `gracePeriodSeconds: -1
+nodeSelectr: pool=spot
+profiles:
+- name: a
+  pluginConfig:
+  - name: Consolidate
+    args:
+      thresholds: {cpu: ten}
+      thresholds: {pods: 1}
+  plugins:
+    balance: {enabled: [Consolidat]}
+- name: a
+`
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := policy.LoadFile(path)
+	var got []string
+	for line := range strings.Lines(errorText(err)) {
+		place, _, _ := strings.Cut(strings.TrimPrefix(line, path+":"), ": ")
+		field, _, _ := strings.Cut(strings.TrimPrefix(line, path+":"+place+": "), ": ")
+		got = append(got, place+" "+field)
+	}
+	want := []string{
+		"3 gracePeriodSeconds", "4 nodeSelectr", "10 profiles[0].pluginConfig[0].args.thresholds.cpu",
+		"11 profiles[0].pluginConfig[0].args.thresholds", "13 profiles[0].plugins.balance.enabled[0]", "14 profiles[1].name",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lines and fields (-want +got):\n%s\n%v", diff, err)
 	}
 }
 

@@ -20,9 +20,6 @@ func (a *DefaultEvictorArgs) Validate(path *field.Path) field.ErrorList {
 	errs = append(errs, validateLabelSelector(path.Child("labelSelector"), a.LabelSelector)...)
 	errs = append(errs, validateLabelSelector(path.Child("namespaceLabelSelector"), a.NamespaceLabelSelector)...)
 	errs = append(errs, a.validatePriority(path.Child("priorityThreshold"))...)
-	if a.MinPodAge != nil && a.MinPodAge.Duration < 0 {
-		errs = append(errs, field.Invalid(path.Child("minPodAge"), a.MinPodAge.Duration.String(), "must be 0 or more"))
-	}
 	policies := []NoEvictionPolicy{PreferredNoEviction, MandatoryNoEviction}
 	if a.NoEvictionPolicy != "" && !slices.Contains(policies, a.NoEvictionPolicy) {
 		errs = append(errs, field.NotSupported(path.Child("noEvictionPolicy"), a.NoEvictionPolicy, policies))

@@ -21,13 +21,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/stowage-k8s/stowage/chaos/field"
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // Object is a schema, or a part of one.
 type Object map[string]any
-
-// DurationPattern is what Go reads as a duration that is not negative.
-const DurationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`
 
 var (
 	boolType         = reflect.TypeFor[field.Bool]()
@@ -65,7 +63,7 @@ func of(t reflect.Type) (Object, error) {
 	case boolType:
 		return Object{"type": "boolean"}, nil
 	case durationType, plainDuration:
-		return Object{"type": "string", "pattern": DurationPattern}, nil
+		return Object{"type": "string", "pattern": strict.DurationPattern}, nil
 	case timeType:
 		return Object{"type": "string", "format": "date-time"}, nil
 	case intOrPercentType:

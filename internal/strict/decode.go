@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"strings"
@@ -11,15 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/stowage-k8s/stowage/chaos/field"
-	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
-// Unmarshal reads a map of fields, in YAML or JSON, into a struct. Its errors are Errors
-// where they are about fields.
+// Unmarshal reads a map of fields, in plain YAML or JSON, into a struct. Its errors are
+// Errors where they are about fields.
 func Unmarshal(data []byte, into any) error {
-	root, err := Parse(data)
+	root, err := Parse(data, Plain)
 	if err != nil {
 		return err
 	}
@@ -32,7 +31,13 @@ func Unmarshal(data []byte, into any) error {
 }
 
 // Decoder fills Go values from nodes, and keeps the mistakes.
-type Decoder struct{ Errors Errors }
+type Decoder struct {
+	Manner Manner
+	// Hook, where there is one, is asked before a struct is filled: it fills those that
+	// it knows, to which into points, and says whether it has.
+	Hook   func(path string, n *Node, into any) bool
+	Errors Errors
+}
 
 // Fail records a mistake.
 func (d *Decoder) Fail(path string, line int, format string, args ...any) {
@@ -81,7 +86,10 @@ func (d *Decoder) decode(path string, n *Node, v reflect.Value) {
 		v.Set(reflect.ValueOf(n))
 		return
 	}
-	if n.Kind == Null {
+	switch n.Kind {
+	case Bad:
+		return
+	case Null:
 		d.Fail(path, n.Line, "has no value")
 		return
 	}
@@ -93,6 +101,9 @@ func (d *Decoder) decode(path string, n *Node, v reflect.Value) {
 	if !v.Addr().Type().Implements(unmarshaler) {
 		switch v.Kind() {
 		case reflect.Struct:
+			if d.Hook != nil && d.Hook(path, n, v.Addr().Interface()) {
+				return
+			}
 			rest, known := d.fields(path, n, v)
 			for _, e := range rest {
 				d.Unknown(path, e, known)
@@ -104,6 +115,9 @@ func (d *Decoder) decode(path string, n *Node, v reflect.Value) {
 		case reflect.Map:
 			d.entries(path, n, v)
 			return
+		case reflect.Interface:
+			v.Set(reflect.ValueOf(n.plain()))
+			return
 		}
 	}
 	err := json.Unmarshal(n.JSON(), v.Addr().Interface())
@@ -111,12 +125,22 @@ func (d *Decoder) decode(path string, n *Node, v reflect.Value) {
 		err = errDuration
 	}
 	if err != nil {
-		d.Fail(path, n.Line, "must be %s, not %s%s", wanted(v), n.JSON(), why(err))
+		d.Fail(path, n.Line, "must be %s, not %s%s", wanted(v, n), shown(n), why(err))
 	}
 }
 
-// duration is what schemas take for durations, which are never negative here. Go reads more.
-var duration = regexp.MustCompile(schema.DurationPattern)
+// shown is a value for a message.
+func shown(n *Node) string {
+	if n.Kind == List || n.Kind == Map {
+		return string(n.Kind)
+	}
+	return string(n.JSON())
+}
+
+// DurationPattern is what Go reads as a duration that is not negative. Go reads more.
+const DurationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`
+
+var duration = regexp.MustCompile(DurationPattern)
 
 var errDuration = errors.New("is no such duration")
 
@@ -133,9 +157,12 @@ func (d *Decoder) fields(path string, n *Node, v reflect.Value) (rest []Entry, k
 		known = append(known, name)
 	}
 	for _, e := range n.Fields {
-		if field, is := fields[e.Key]; is {
+		field, is := fields[e.Key]
+		switch {
+		case is && e.Value.Kind == Null && d.Manner == AsKubernetes:
+		case is:
 			d.decode(Child(path, e.Key), e.Value, field)
-		} else {
+		default:
 			rest = append(rest, e)
 		}
 	}
@@ -184,13 +211,12 @@ func (d *Decoder) entries(path string, n *Node, v reflect.Value) {
 // Wanter is a type that says what its values look like in a file.
 type Wanter interface{ Wanted() string }
 
-// wanted says what a value must be.
-func wanted(v reflect.Value) string {
+// wanted says what a value must be. How large numbers may be only matters where one is too
+// large.
+func wanted(v reflect.Value, n *Node) string {
 	switch is := v.Addr().Interface().(type) {
 	case Wanter:
 		return is.Wanted()
-	case *field.Bool:
-		return "true or false"
 	case *metav1.Duration:
 		return "a duration such as 30s, 5m or 1h30m"
 	case *intstr.IntOrString:
@@ -198,17 +224,32 @@ func wanted(v reflect.Value) string {
 	}
 	switch v.Kind() {
 	case reflect.String:
+		if n.Kind == List || n.Kind == Map {
+			return "text"
+		}
 		return "text, in quotes where it looks like something else"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Float32, reflect.Float64:
 		return "a number"
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if n.whole() && !strings.HasPrefix(string(n.JSON()), "-") {
+			return fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-v.Type().Bits()))
+		}
 		return "a whole number, 0 or more"
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if limit := uint64(math.MaxUint64) >> (65 - v.Type().Bits()); n.whole() {
+			return fmt.Sprintf("a whole number from -%d to %d", limit+1, limit)
+		}
 		return "a whole number"
 	}
 	return "a value for " + v.Type().String()
+}
+
+// whole says whether the value is a whole number.
+func (n *Node) whole() bool {
+	float, isFloat := n.Value.(float64)
+	return n.Kind == Number && (!isFloat || float == math.Trunc(float))
 }
 
 // why adds what a type that reads itself says, which what is wanted may leave out.

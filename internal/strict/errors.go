@@ -1,6 +1,9 @@
 // Package strict reads YAML and JSON into Go values and takes no slip for anything else:
 // fields that are unknown, given twice or without a value are errors, as are values of
 // another type. It goes on after an error and reports all, with line and field.
+//
+// Scenarios and policies are read by it. They differ in their Manner: a policy is a file of
+// the known descheduler's, and has to mean the same here as there.
 package strict
 
 import (
@@ -45,7 +48,7 @@ func (e Errors) In(file string) error {
 func (e Errors) Below(path string) Errors {
 	below := slices.Clone(e)
 	for i, err := range below {
-		if within(err.Path, path) {
+		if Within(err.Path, path) {
 			below[i].Path = strings.TrimPrefix(strings.TrimPrefix(err.Path, path), ".")
 		}
 	}

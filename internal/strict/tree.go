@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"unicode"
 
 	// It stands for go.yaml.in/yaml/v3, which go.mod has only indirectly.
 	"sigs.k8s.io/yaml/goyaml.v3"
@@ -18,6 +19,19 @@ const (
 	// a small file expand without end.
 	maxNodes = 100_000
 	maxDepth = 100
+)
+
+// Manner is how YAML is taken.
+type Manner int
+
+const (
+	// Plain takes YAML 1.2, in which yes and on are text. Maps are not merged, and a field
+	// without a value is a mistake.
+	Plain Manner = iota
+	// AsKubernetes takes YAML as Kubernetes' own components read their configuration: yes,
+	// on and the like are booleans, unless in quotes; << merges maps; and a field of a
+	// struct without a value is as if it were not there.
+	AsKubernetes
 )
 
 // Kind is what a value is.
@@ -31,13 +45,15 @@ const (
 	Text   Kind = "text"
 	List   Kind = "a list"
 	Map    Kind = "a map"
+	// Bad has been reported, and says nothing.
+	Bad Kind = "a value that cannot be used"
 )
 
 // Node is a value in a file.
 type Node struct {
 	Kind Kind
 	Line int
-	// Value is a scalar's: bool, int, uint64, float64 or string.
+	// Value is a scalar's: bool, int64, uint64, float64 or string.
 	Value  any
 	Items  []*Node
 	Fields []Entry
@@ -100,7 +116,7 @@ func (n *Node) LineOf(path string) int {
 	best, line := -1, n.Line
 	var walk func(at string, n *Node, keyLine int)
 	walk = func(at string, n *Node, keyLine int) {
-		if within(path, at) && len(at) > best {
+		if Within(path, at) && len(at) > best {
 			best, line = len(at), keyLine
 		}
 		for i, item := range n.Items {
@@ -114,15 +130,18 @@ func (n *Node) LineOf(path string) int {
 	return line
 }
 
-// within says whether a path leads to or into another.
-func within(path, other string) bool {
+// Within says whether a path leads to or into another.
+func Within(path, other string) bool {
 	rest, is := strings.CutPrefix(path, other)
 	return is && (other == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
+// ErrEmpty says that there is nothing to read.
+var ErrEmpty = errors.New("it is empty")
+
 // Parse reads the only document of a file, which must be a map. Mistakes that leave the
 // rest readable are Errors; then there is a Node too.
-func Parse(data []byte) (*Node, error) {
+func Parse(data []byte, manner Manner) (*Node, error) {
 	var documents []*yaml.Node
 	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
 		var document yaml.Node
@@ -139,11 +158,11 @@ func Parse(data []byte) (*Node, error) {
 	}
 	switch {
 	case len(documents) == 0:
-		return nil, errors.New("it is empty")
+		return nil, ErrEmpty
 	case len(documents) > 1:
 		return nil, fmt.Errorf("it has %d documents; only one is read", len(documents))
 	}
-	var b builder
+	b := builder{manner: manner}
 	root := b.build("", documents[0], 0)
 	if b.err != nil {
 		return nil, b.err
@@ -159,9 +178,10 @@ func Parse(data []byte) (*Node, error) {
 
 // builder turns what the YAML parser returns into nodes.
 type builder struct {
-	count int
-	errs  Errors
-	err   error
+	manner Manner
+	count  int
+	errs   Errors
+	err    error
 }
 
 func (b *builder) fail(path string, line int, format string, args ...any) {
@@ -187,8 +207,14 @@ func (b *builder) build(path string, from *yaml.Node, depth int) *Node {
 		}
 	case yaml.MappingNode:
 		n.Kind = Map
+		var merged []*Node
 		for i := 0; i+1 < len(from.Content); i += 2 {
-			b.entry(path, n, from.Content[i], from.Content[i+1], depth)
+			if from := b.entry(path, n, from.Content[i], from.Content[i+1], depth); from != nil {
+				merged = append(merged, from)
+			}
+		}
+		for _, from := range merged {
+			b.merge(path, n, from)
 		}
 	default:
 		b.scalar(path, n, from)
@@ -196,9 +222,16 @@ func (b *builder) build(path string, from *yaml.Node, depth int) *Node {
 	return n
 }
 
-func (b *builder) entry(path string, n *Node, key, value *yaml.Node, depth int) {
+// entry adds a field to a map. What a merge key brings it returns: the map's own fields,
+// which come after it, go before.
+func (b *builder) entry(path string, n *Node, key, value *yaml.Node, depth int) (merged *Node) {
+	for key.Kind == yaml.AliasNode {
+		key = key.Alias
+	}
 	at := Child(path, key.Value)
 	switch {
+	case key.ShortTag() == "!!merge" && b.manner == AsKubernetes:
+		return b.build(path, value, depth+1)
 	case key.ShortTag() == "!!merge":
 		b.fail(at, key.Line, "maps cannot be merged here; write the fields out")
 	case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
@@ -208,10 +241,39 @@ func (b *builder) entry(path string, n *Node, key, value *yaml.Node, depth int) 
 	default:
 		n.Fields = append(n.Fields, Entry{key.Value, key.Line, b.build(at, value, depth+1)})
 	}
+	return nil
+}
+
+// merge adds what a merge key brings and the map does not have itself.
+func (b *builder) merge(path string, into, from *Node) {
+	switch from.Kind {
+	case Map:
+		for _, e := range from.Fields {
+			if !into.Has(e.Key) {
+				into.Fields = append(into.Fields, e)
+			}
+		}
+	case List:
+		for _, item := range from.Items {
+			b.merge(path, into, item)
+		}
+	default:
+		b.fail(Child(path, "<<"), from.Line, "merges %s; it can only merge maps", from.Kind)
+	}
+}
+
+// oldBooleans are the words that are booleans in YAML 1.1.
+var oldBooleans = map[string]bool{
+	"y": true, "Y": true, "yes": true, "Yes": true, "YES": true, "on": true, "On": true, "ON": true,
+	"n": false, "N": false, "no": false, "No": false, "NO": false, "off": false, "Off": false, "OFF": false,
 }
 
 func (b *builder) scalar(path string, n *Node, from *yaml.Node) {
 	n.Kind, n.Value = Text, from.Value
+	bad := func(format string, args ...any) {
+		b.fail(path, from.Line, format, args...)
+		n.Kind, n.Value = Bad, nil
+	}
 	switch tag := from.ShortTag(); tag {
 	case "!!null":
 		n.Kind, n.Value = Null, nil
@@ -221,10 +283,20 @@ func (b *builder) scalar(path string, n *Node, from *yaml.Node) {
 			n.Kind = Bool
 		}
 		err := from.Decode(&n.Value)
+		if number, is := n.Value.(int); is {
+			n.Value = int64(number)
+		}
 		float, isFloat := n.Value.(float64)
 		if err != nil || isFloat && (math.IsNaN(float) || math.IsInf(float, 0)) {
-			b.fail(path, from.Line, "%s is no number that can be used", from.Value)
-			n.Kind, n.Value = Null, nil
+			bad("%s is no number that can be used", from.Value)
 		}
+	case "!!str":
+		const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
+		if word, is := oldBooleans[from.Value]; is && b.manner == AsKubernetes && from.Style&quoted == 0 {
+			n.Kind, n.Value = Bool, word
+		}
+	}
+	if strings.ContainsFunc(from.Value, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+		bad("%q has control characters", from.Value)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -8,10 +9,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/audit"
+	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -156,4 +162,38 @@ func TestAudit(t *testing.T) {
 	manifest := written(t, "web.yaml", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: one, namespace: shop}, spec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: "+pod+"}}}\n")
 	e := run(t, "audit", "-f", manifest, "--fail-on=high")
 	e.shows(t, "single-replica", "latest-image", "Deployment shop/one")
+}
+
+// TestAuditAsTheClusterCounts: the pod of a Job keeps the disruption controller from counting
+// the budget, and an autoscaler may leave fewer replicas than there are.
+func TestAuditAsTheClusterCounts(t *testing.T) {
+	s := newShop(t)
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "report"}, Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": web}}, Spec: podSpec(nil),
+	}}}
+	job.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyNever
+	if _, err := client.BatchV1().Jobs(s.namespace).Create(t.Context(), job, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	scaler := &autoscalingv1.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: web}, Spec: autoscalingv1.HorizontalPodAutoscalerSpec{
+		ScaleTargetRef: autoscalingv1.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: web}, MaxReplicas: replicas,
+	}}
+	if _, err := client.AutoscalingV1().HorizontalPodAutoscalers(s.namespace).Create(t.Context(), scaler, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the budget cannot be counted", func(ctx context.Context) (bool, string) {
+		budget, err := client.PolicyV1().PodDisruptionBudgets(s.namespace).Get(ctx, web, metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		_, failed := disruption.SyncFailed(budget)
+		return failed, fmt.Sprint(budget.Status)
+	})
+	const uncounted = "the disruption controller cannot count its pods (jobs.batch does not implement the scale subresource)"
+	api := newRecorder(t)
+	run(t, append([]string{"audit", "-o=wide"}, api.flags...)...).shows(t,
+		fmt.Sprintf("PodDisruptionBudget %s/%s: %s", s.namespace, web, uncounted),
+		fmt.Sprintf("Deployment %s/%s: HorizontalPodAutoscaler %[2]s may leave it one replica", s.namespace, web))
+	run(t, "audit", "-o=wide", "--from-dump", dumped(t)).shows(t, uncounted)
+	api.wantNoChange(t)
 }

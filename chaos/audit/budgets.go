@@ -44,6 +44,8 @@ func budgetAllowsNothing(v *View) {
 		}
 		if why, fix := allowsNothing(b, covered); why != "" {
 			report(why, fix)
+		} else if status := b.Status; b.takesScale() && status.ObservedGeneration == b.Generation && status.ExpectedPods == 0 && status.CurrentHealthy > 0 {
+			report(fmt.Sprintf("%d of its pods are healthy, and by the scale of their controllers there should be none: %s", status.CurrentHealthy, noneGoes(covered, "can")), setNumber)
 		}
 	}
 }

@@ -217,6 +217,11 @@ func TestBudgetsOfACluster(t *testing.T) {
 		{"it cannot, and nothing is left of what it could not count", set, syncFailed, nil, []string{
 			"high budget-allows-nothing: PodDisruptionBudget shop/web: the disruption controller cannot count its pods (databases.db.example.com does not implement the scale subresource): no pod it selects can be evicted, and no node drained that has one",
 		}},
+		{"an operator's kind whose scale is nothing", metav1.OwnerReference{APIVersion: "db.example.com/v1", Kind: "Database", Name: "web", UID: "web"}, func(b *policyv1.PodDisruptionBudget) {
+			b.Status.ExpectedPods, b.Status.DesiredHealthy, b.Status.DisruptionsAllowed = 0, 0, 0
+		}, []corev1.ConditionStatus{yes, yes}, []string{
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: 2 of its pods are healthy, and by the scale of their controllers there should be none: no pod of Database shop/web can be evicted, and no node drained that has one",
+		}},
 		{"another group's Job is not Kubernetes' own, and may have a scale", metav1.OwnerReference{APIVersion: "batch.volcano.sh/v1alpha1", Kind: "Job", Name: "web", UID: "web"}, nil, []corev1.ConditionStatus{yes, yes}, []string{}},
 		{"Kubernetes' own Job has none", metav1.OwnerReference{APIVersion: "batch/v1", Kind: "Job", Name: "web", UID: "web"}, nil, []corev1.ConditionStatus{yes, yes}, []string{
 			"high budget-allows-nothing: PodDisruptionBudget shop/web: maxUnavailable takes the scale of each controller whose pods it selects, and Job shop/web has none: while there is a pod of it, even a completed one, no pod of Job shop/web can be evicted, and no node drained that has one",

@@ -104,7 +104,8 @@ type run struct {
 	done  plan.Done
 	// outdated says that the plan is not worth going on with. differs says that something
 	// came out otherwise than planned, as it does where a scheduler draws lots: each wave is
-	// planned anew in any case, but at the end there may be more to do.
+	// planned anew in any case, but at the end there may be more to do. That holds also where
+	// all landed on nodes that were possible: the plan goes by one of them.
 	outdated, differs bool
 	vain              int
 

@@ -147,7 +147,7 @@ func TestRuns(t *testing.T) {
 			evictions: []string{"1 web-1 Evicted>b", "2 web-2 Evicted>b"}, waves: 2, replans: 1,
 		},
 		{
-			name: "a landing on another node that was possible does not",
+			name: "and so does one on another node that was possible: the plan goes by one of them",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
 				w.workload("web", "a", "a")
 				w.place = func(string) string { return "b" }
@@ -155,7 +155,7 @@ func TestRuns(t *testing.T) {
 				one.Possible, two.Possible = []string{"b", "z"}, []string{"b", "z"}
 				return oneWave(one, two)
 			},
-			evictions: []string{"1 web-1 Evicted>b", "2 web-2 Evicted>b"}, waves: 2,
+			evictions: []string{"1 web-1 Evicted>b", "2 web-2 Evicted>b"}, waves: 2, replans: 1,
 		},
 		{
 			name: "replacements are told apart by where they were to go",
@@ -519,6 +519,16 @@ func TestRuns(t *testing.T) {
 				return oneWave(w.move("web-1", "z"))
 			},
 			evictions: []string{"1 web-1 Evicted>a returned useless"}, waves: 1, replans: 1,
+		},
+		{
+			name: "which of several replacements came for which pod is told by what they are good for",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a", "b")
+				w.budget("web", 2)
+				w.place = func(pod string) string { return map[string]string{"web-1": "a", "web-2": "b"}[pod] }
+				return oneWave(w.move("web-1", "z"), w.move("web-2", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>b", "1 web-2 Evicted>a"}, waves: 1, replans: 1,
 		},
 		{
 			name: "a dry run asks about all and waits for none",

@@ -39,12 +39,8 @@ func (r *run) conclude(w *wave) error {
 			continue
 		}
 		landed = append(landed, e)
-		entry := &r.result.Evictions[e.entry]
-		entry.LandedOn, entry.Returned = node, node == e.move.From
-		if since, ready := e.workload.readySince[e.replacement.UID]; ready {
-			entry.ReadyAfter = max(since.Sub(e.at), time.Nanosecond)
-		}
-		asPlanned = asPlanned && expected(e.move, node)
+		e.note(&r.result.Evictions[e.entry])
+		asPlanned = asPlanned && node == e.move.To
 	}
 	r.differs = r.differs || !asPlanned
 	useless := r.landings.useless
@@ -71,6 +67,15 @@ func (r *run) complete(l *workload, before, now *cluster.Snapshot) {
 			r.result.Evictions[e.entry].Completed = true
 			n--
 		}
+	}
+}
+
+// note writes down where the replacement landed.
+func (e *eviction) note(entry *plan.Eviction) {
+	node := e.replacement.Spec.NodeName
+	entry.LandedOn, entry.Returned, entry.ReadyAfter = node, node == e.move.From, 0
+	if since, ready := e.workload.readySince[e.replacement.UID]; ready {
+		entry.ReadyAfter = max(since.Sub(e.at), time.Nanosecond)
 	}
 }
 
@@ -128,6 +133,7 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 	// order of the plan. That is seldom asked.
 	end := sync.OnceValue(func() *strategy.State { return strategy.NewState(picture, labels.Everything()) })
 	of := landings{}
+	var useless []*eviction
 	for begin, next := 0, 0; begin < len(landed); begin = next {
 		for next = begin; next < len(landed) && (next == begin || together(landed[begin].move, landed[next].move)); next++ {
 			state.Remove(landed[next].move.Object)
@@ -135,11 +141,22 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 		for _, e := range landed[begin:next] {
 			node := e.replacement.Spec.NodeName
 			if e.move.Objective.Gain(state, e.move.Object, node) <= 0 && !e.gainsBesideAll(end()) {
-				r.result.Evictions[e.entry].Useless = true
-				of.useless++
+				useless = append(useless, e)
 			}
 			of.seen++
 			state.AddReplacement(e.replacement, e.move.Object)
+		}
+	}
+	for _, e := range useless {
+		if other := e.trade(landed, end()); other != nil {
+			e.note(&r.result.Evictions[e.entry])
+			other.note(&r.result.Evictions[other.entry])
+		}
+	}
+	for _, e := range useless {
+		if !e.traded {
+			r.result.Evictions[e.entry].Useless = true
+			of.useless++
 		}
 	}
 	r.landings.seen += of.seen
@@ -155,6 +172,25 @@ func (e *eviction) gainsBesideAll(state *strategy.State) bool {
 	state.Remove(e.replacement)
 	defer state.Add(e.replacement)
 	return e.move.Objective.Gain(state, e.move.Object, e.replacement.Spec.NodeName) > 0
+}
+
+// trade exchanges the replacement with that of another pod of the workload, if both are any
+// good then, and returns that pod's eviction. As replacements of a workload are all alike,
+// nobody knows which came for which pod: the strategies of a policy may move several at
+// once, each for a reason of its own, and the scheduler does not keep to their order.
+func (e *eviction) trade(landed []*eviction, state *strategy.State) *eviction {
+	for _, other := range landed {
+		if e.traded || other == e || other.workload != e.workload {
+			continue
+		}
+		e.replacement, other.replacement = other.replacement, e.replacement
+		if e.gainsBesideAll(state) && other.gainsBesideAll(state) {
+			e.traded, other.traded = true, true
+			return other
+		}
+		e.replacement, other.replacement = other.replacement, e.replacement
+	}
+	return nil
 }
 
 func together(a, b *plan.Move) bool { return a.Together != 0 && a.Together == b.Together }

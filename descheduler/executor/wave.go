@@ -43,8 +43,10 @@ type eviction struct {
 	at    time.Time
 	// workload is what replaces the pod; nil where nothing does.
 	workload *workload
-	// replacement is the pod that came for it, once that is told.
+	// replacement is the pod that came for it, once that is told; traded says that it was
+	// first thought to have come for another.
 	replacement *corev1.Pod
+	traded      bool
 	// deferred is there while an admission webhook puts the eviction off.
 	deferred *deferral
 }

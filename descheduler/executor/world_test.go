@@ -40,8 +40,8 @@ const (
 	fails
 	conflicts
 	notFound
-	putsOff // as an admission webhook does that moves the pod itself
-	denies  // as one that does not
+	putsOff          // as an admission webhook does that moves the pod itself
+	denies           // as one that does not
 	hangsUp          // without having done anything
 	evictsAndHangsUp // so that nobody knows
 )

@@ -96,6 +96,14 @@ func (b *build) pods(kind, workload, cpu string, nodes ...string) *build {
 	return b
 }
 
+// waiting adds a pod of a workload of its own that has no node.
+func (b *build) waiting(workload, cpu string, priority int32) *build {
+	return b.pods("ReplicaSet", workload, cpu, "").change(workload+"-0", func(pod *corev1.Pod) {
+		pod.Status = corev1.PodStatus{Phase: corev1.PodPending}
+		pod.Spec.Priority = &priority
+	})
+}
+
 // budget allows so many of a workload's pods to be disrupted.
 func (b *build) budget(name, workload string, allowed int32) *build {
 	healthy := int32(0)
@@ -219,6 +227,9 @@ func shown(p *Prediction) []string {
 			line += ": " + pod.Reason
 		}
 		lines = append(lines, line)
+	}
+	if p.Waiting > 0 {
+		lines = append(lines, fmt.Sprintf("of %d that wait %d get a node", p.Waiting, p.Admitted))
 	}
 	for _, w := range p.Workloads {
 		lines = append(lines, fmt.Sprintf("%s wants %d: %d, %d, %d", w.Workload, w.Desired, w.Ready, w.Floor, w.After))

@@ -76,6 +76,9 @@ func drawCluster(t *rapid.T) *build {
 		workload := fmt.Sprint("w", w)
 		b.pods(rapid.SampledFrom([]string{"ReplicaSet", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Pod"}).Draw(t, "kind"), workload, "1", on...)
 	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "waiting") {
+		b.waiting(fmt.Sprint("late", i), fmt.Sprint(rapid.IntRange(1, 3).Draw(t, "asks for")), 0)
+	}
 	for _, pod := range b.Pods {
 		pod.ResourceVersion = "1"
 		switch rapid.IntRange(0, 11).Draw(t, "state") {
@@ -347,6 +350,7 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 			t.Fatalf("%s goes to %s, which takes no pods", fate.Pod, fate.Node)
 		}
 	}
+	free := int64(0)
 	for node := range room {
 		if used[node] > room[node] {
 			t.Fatalf("node %s has room for %d and gets %d", node, room[node], used[node])
@@ -354,6 +358,20 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 		if devices[node] < 0 {
 			t.Fatalf("node %s gets %d pods more than it has devices for", node, -devices[node])
 		}
+		free += room[node] - used[node]
+	}
+	var asked []int64
+	for _, pod := range picture.Pods {
+		if pod.Spec.NodeName == "" {
+			asked = append(asked, requests[pod.Name])
+		}
+	}
+	slices.Sort(asked)
+	for _, cpu := range asked[:p.Admitted] { // the smallest, at the least
+		free -= cpu
+	}
+	if free < 0 {
+		t.Fatalf("%d pods that waited get a node, and there is no room for %d cpus of them", p.Admitted, -free)
 	}
 }
 

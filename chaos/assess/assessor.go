@@ -72,8 +72,11 @@ func (a *Assessor) forget() {
 // choose from, and the next 15 have the 64 that were the best for it: whether they fit is
 // decided as ever, which of the best nodes it is may differ.
 //
-// It does not foresee preemption: a replacement that would push out pods of lower
-// priority is Pending here. Nor does it foresee nodes that an autoscaler would add, or
+// A replacement that no node takes pushes out less urgent pods, as the scheduler would have
+// it; these are among the pods then. Where it would push out what the loss has moved itself,
+// its place is not known.
+//
+// It does not foresee nodes that an autoscaler would add, or
 // volume claims that have yet to be made out of a pod's templates.
 //
 // The error is that the cluster cannot be simulated, that the loss names a node that the

@@ -42,8 +42,8 @@ func (r *run) againstBudgets(going []*victim) {
 	for name, had := range before {
 		has, desired, known := r.ledger.Health(name)
 		b := r.budgets[name]
-		b.Spent = had - has
-		b.Broken = known && has < had && has < desired
+		b.Spent += had - has
+		b.Broken = b.Broken || known && has < had && has < desired
 	}
 }
 

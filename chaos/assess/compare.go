@@ -51,7 +51,7 @@ func (a *Accuracy) Add(other Accuracy) {
 //   - of each of its workloads that was observed: that its ready pods never are fewer than
 //     the floor, which is the worst case; that so many are ready in the end; and that so
 //     many of those lost wait for a replacement then. The last two are not said of a workload
-//     that has a pod whose replacement's place is not known.
+//     that has a pod whose replacement's place is not known, or one that is pushed out.
 func Compare(p *Prediction, reality Reality) Accuracy {
 	var a Accuracy
 	state := func(right bool, format string, args ...any) {
@@ -64,6 +64,11 @@ func Compare(p *Prediction, reality Reality) Accuracy {
 	}
 	pending, unknown := map[string]int{}, map[string]bool{}
 	for _, pod := range p.Pods {
+		if pod.PreemptedBy != "" {
+			// One of several that would do: the scheduler looks at some nodes only.
+			unknown[pod.Workload] = true
+			continue
+		}
 		gone := reality.Gone[pod.UID]
 		switch pod.Fate {
 		case Stays:

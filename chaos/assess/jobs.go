@@ -12,8 +12,8 @@ import (
 // not replaced for it why: the Job or the index ends.
 func (r *run) endJobs(wave []*victim) map[*victim]string {
 	ends := map[*victim]string{}
-	disrupted := r.loss.How != Delete
 	for _, v := range wave {
+		disrupted := r.loss.How != Delete || v.PreemptedBy != ""
 		if harm, why := r.jobs.Lose(v.pod, disrupted); harm >= cluster.FailsIndex {
 			ends[v] = why
 		}

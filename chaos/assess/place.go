@@ -92,19 +92,22 @@ func (r *run) placeAll(ctx context.Context, wave []*victim, later func(*victim) 
 			queue = append(queue, v)
 		}
 	}
-	slices.SortStableFunc(queue, func(a, b *victim) int {
+	urgency := func(a, b *victim) int {
 		return cmp.Compare(v1helper.PodPriority(b.replacement), v1helper.PodPriority(a.replacement))
-	})
+	}
+	slices.SortStableFunc(queue, urgency)
 	r.large, r.shortlists = len(queue) >= r.world.thrift.from, map[types.UID]*shortlist{}
 	var waiting []*victim
-	for _, v := range queue {
+	for len(queue) > 0 {
+		v := queue[0]
+		queue = queue[1:]
 		if v.waits {
 			if err := r.admit(ctx, v); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		if later(v) {
+		if v.PreemptedBy == "" && later(v) {
 			v.Fate, v.Late, v.Reason = Pending, true, "its replacement waits until the node is back or its pods are deleted by force"
 			waiting = append(waiting, v)
 			continue
@@ -116,13 +119,19 @@ func (r *run) placeAll(ctx context.Context, wave []*victim, later func(*victim) 
 		if v.Fate == Pending {
 			waiting = append(waiting, v)
 		}
+		if len(r.pushed) > 0 {
+			queue = append(queue, r.pushed...)
+			slices.SortStableFunc(queue, urgency)
+			r.pushed = nil
+			clear(r.shortlists) // room has come free
+		}
 	}
 	return waiting, nil
 }
 
 // place puts the replacement where the scheduler would.
 func (r *run) place(ctx context.Context, v *victim) error {
-	if cluster.BelongsToNode(v.pod) && v.From != "" {
+	if cluster.BelongsToNode(v.pod) && v.From != "" && v.PreemptedBy == "" {
 		// It is for this node only, and what it leaves there is for nobody else.
 		r.fit(v, v.From)
 		return r.world.place(v.replacement, v.From)
@@ -140,6 +149,9 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		return err
 	}
 	if decision.Node == "" {
+		if decided, err := r.preempt(ctx, v); decided || err != nil {
+			return err
+		}
 		v.Fate, v.Reason = Pending, fmt.Sprintf("none of %d nodes takes its replacement: %s", len(r.world.nodes), decision.Refusals())
 		return nil
 	}

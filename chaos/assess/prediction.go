@@ -75,6 +75,10 @@ type PodFate struct {
 	Node     string   `json:"node,omitempty"`
 	Choices  int      `json:"choices,omitempty"`
 	Possible []string `json:"possible,omitempty"`
+	// Preempts is how many less urgent pods the replacement pushes out. PreemptedBy names, of
+	// such a pod, the lost one whose replacement does that.
+	Preempts    int    `json:"preempts,omitempty"`
+	PreemptedBy string `json:"preemptedBy,omitempty"`
 	// Wave is when it goes, from 1, where budgets let only some go at once.
 	Wave int `json:"wave,omitempty"`
 	// AfterSeconds is how long the pod tolerates nodes that are down: so long after the loss

@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
@@ -199,12 +200,22 @@ func deepCopy(s *cluster.Snapshot) cluster.Snapshot {
 	return copied
 }
 
-// victimsOf are the pods that a loss is about.
-func victimsOf(picture *target.Picture, loss Loss) []*corev1.Pod {
-	if loss.How == Evict || loss.How == Delete {
-		return loss.Pods
+// victimsOf are the pods that a loss is about, and those that are pushed out.
+func victimsOf(picture *target.Picture, loss Loss, p *Prediction) []*corev1.Pod {
+	pods := lostBy(picture, loss)
+	for _, fate := range p.Pods {
+		if fate.PreemptedBy != "" {
+			pods = append(pods, picture.Pods[slices.IndexFunc(picture.Pods, func(pod *corev1.Pod) bool { return pod.UID == fate.UID })])
+		}
 	}
+	return pods
+}
+
+func lostBy(picture *target.Picture, loss Loss) []*corev1.Pod {
 	var pods []*corev1.Pod
+	if loss.How == Evict || loss.How == Delete {
+		return append(pods, loss.Pods...)
+	}
 	for _, pod := range picture.Pods {
 		if slices.ContainsFunc(loss.Nodes, func(node *corev1.Node) bool { return node.Name == pod.Spec.NodeName }) {
 			pods = append(pods, pod)
@@ -239,7 +250,7 @@ func stops(pod *corev1.Pod, loss Loss, fate Fate) bool {
 
 // checkFates: each victim has one fate, and one that it can have.
 func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
-	victims := victimsOf(picture, loss)
+	victims := victimsOf(picture, loss, p)
 	if len(victims) != len(p.Pods) {
 		t.Fatalf("%d victims have %d fates", len(victims), len(p.Pods))
 	}
@@ -252,7 +263,9 @@ func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 			t.Fatalf("%s %s in wave %d", fate.Pod, fate.Fate, fate.Wave)
 		case fate.Fate == Kept && loss.How != Evict && loss.How != Drain:
 			t.Fatalf("%s is kept by a loss that asks no budget", fate.Pod)
-		case (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down) || endures(pod, loss)):
+		case fate.PreemptedBy != "" && (fate.Fate == Stays || fate.Fate == Kept || !lessUrgent(picture, pod, fate.PreemptedBy)):
+			t.Fatalf("%s is pushed out for %s, and %s", fate.Pod, fate.PreemptedBy, fate.Fate)
+		case fate.PreemptedBy == "" && (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down) || endures(pod, loss)):
 			t.Fatalf("%s %s", fate.Pod, fate.Fate)
 		case loss.How == Drain && !loss.IncludeDoNotDisrupt && len(pod.Annotations) > 0 && goes(fate.Fate):
 			t.Fatalf("%s is marked and %s all the same", fate.Pod, fate.Fate)
@@ -271,36 +284,59 @@ func readyNode(picture *target.Picture, pod *corev1.Pod) bool {
 }
 
 // checkJobs: a Job's pods are replaced until one wave is too much for it, and not from then on.
+// Those that are pushed out go after their wave, one by one.
 func checkJobs(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 	for _, job := range picture.Jobs {
-		action := batchv1.PodFailurePolicyActionCount
-		if policy := job.Spec.PodFailurePolicy; policy != nil && loss.How != Delete {
-			for _, rule := range policy.Rules {
-				if rule.OnPodConditions[0].Status == corev1.ConditionTrue {
-					action = rule.Action
-					break
+		failures, over := int32(0), false
+		lose := func(pods []PodFate, disrupted bool) {
+			switch action := actionOf(job, disrupted); {
+			case len(pods) > 0 && action == batchv1.PodFailurePolicyActionFailJob:
+				over = true
+			case action == batchv1.PodFailurePolicyActionCount:
+				failures += int32(len(pods))
+				over = over || failures > *job.Spec.BackoffLimit
+			}
+			for _, fate := range pods {
+				if over != (fate.Fate == Unreplaced) {
+					t.Fatalf("%s in wave %d %s (%s), and the Job is over: %v", fate.Pod, fate.Wave, fate.Fate, fate.Reason, over)
 				}
 			}
 		}
-		lost := map[int]int32{} // by wave
-		for _, fate := range p.Pods {
-			if fate.Workload == "Job default/"+job.Name && fate.Wave > 0 {
-				lost[fate.Wave]++
-			}
-		}
-		over := map[int]bool{}
-		failures, ended := int32(0), false
 		for wave := 1; wave <= p.Waves; wave++ {
-			failures += lost[wave]
-			ended = ended || lost[wave] > 0 && (action == batchv1.PodFailurePolicyActionFailJob || action == batchv1.PodFailurePolicyActionCount && failures > *job.Spec.BackoffLimit)
-			over[wave] = ended
-		}
-		for _, fate := range p.Pods {
-			if fate.Workload == "Job default/"+job.Name && fate.Wave > 0 && over[fate.Wave] != (fate.Fate == Unreplaced) {
-				t.Fatalf("%s in wave %d %s (%s), and the Job is over: %v", fate.Pod, fate.Wave, fate.Fate, fate.Reason, over[fate.Wave])
+			var together, pushedOut []PodFate
+			for _, fate := range p.Pods {
+				switch {
+				case fate.Workload != "Job default/"+job.Name || fate.Wave != wave:
+				case fate.PreemptedBy != "":
+					pushedOut = append(pushedOut, fate)
+				default:
+					together = append(together, fate)
+				}
+			}
+			lose(together, loss.How != Delete)
+			for _, fate := range pushedOut {
+				lose([]PodFate{fate}, true)
 			}
 		}
 	}
+}
+
+// actionOf returns what the Job's policy makes of a lost pod.
+func actionOf(job *batchv1.Job, disrupted bool) batchv1.PodFailurePolicyAction {
+	if policy := job.Spec.PodFailurePolicy; policy != nil && disrupted {
+		for _, rule := range policy.Rules {
+			if rule.OnPodConditions[0].Status == corev1.ConditionTrue {
+				return rule.Action
+			}
+		}
+	}
+	return batchv1.PodFailurePolicyActionCount
+}
+
+// lessUrgent says whether the pod gives way to another's replacement.
+func lessUrgent(picture *target.Picture, pod *corev1.Pod, other string) bool {
+	i := slices.IndexFunc(picture.Pods, func(p *corev1.Pod) bool { return p.Namespace+"/"+p.Name == other })
+	return v1helper.PodPriority(pod) < v1helper.PodPriority(picture.Pods[i])
 }
 
 // checkRoom: no replacement goes to a lost or cordoned node, or has no room or device in the end.
@@ -345,7 +381,7 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 		if claiming[fate.Pod] {
 			devices[fate.Node]--
 		}
-		tolerant := loss.How == Down && !loss.Dead && len(victimsOf(picture, loss)[i].Spec.Tolerations) > 0
+		tolerant := loss.How == Down && !loss.Dead && len(victimsOf(picture, loss, p)[i].Spec.Tolerations) > 0
 		if daemon := fate.Node == fate.From; closed[fate.Node] && !daemon && !tolerant {
 			t.Fatalf("%s goes to %s, which takes no pods", fate.Pod, fate.Node)
 		}
@@ -386,11 +422,13 @@ func checkBudgets(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction)
 				healthy++
 			}
 		}
-		covered := false
+		covered, preempted := false, false
 		for i, fate := range p.Pods {
-			pod := victimsOf(picture, loss)[i]
+			pod := victimsOf(picture, loss, p)[i]
 			covered = covered || pod.Labels["app"] == workload
-			if pod.Labels["app"] == workload && available(pod) && stops(pod, loss, fate.Fate) {
+			asksBudget := loss.How == Evict || loss.How == Drain
+			preempted = preempted || pod.Labels["app"] == workload && fate.PreemptedBy != ""
+			if pod.Labels["app"] == workload && available(pod) && stops(pod, loss, fate.Fate) && !(asksBudget && fate.PreemptedBy != "") {
 				taken[max(1, fate.Wave)]++
 			}
 		}
@@ -410,7 +448,7 @@ func checkBudgets(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction)
 			continue
 		}
 		for wave, n := range taken {
-			if n > fate.Allowed || fate.Broken {
+			if n > fate.Allowed || fate.Broken && !preempted {
 				t.Fatalf("budget %s allows %d, and wave %d takes %d: %+v", budget.Name, fate.Allowed, wave, n, fate)
 			}
 		}
@@ -428,7 +466,7 @@ func checkFloors(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) 
 			}
 		}
 		for i, fate := range p.Pods {
-			pod := victimsOf(picture, loss)[i]
+			pod := victimsOf(picture, loss, p)[i]
 			if fate.Workload != w.Workload || !stops(pod, loss, fate.Fate) {
 				continue
 			}
@@ -446,7 +484,8 @@ func checkFloors(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) 
 		if w.Ready != ready || w.After != ready-gone+fits {
 			t.Fatalf("%+v: %d ready, %d gone, %d fit", w, ready, gone, fits)
 		}
-		if len(taken) <= 1 && p.Waves <= 1 && w.Floor != ready-gone {
+		preempts := slices.ContainsFunc(p.Pods, func(fate PodFate) bool { return fate.PreemptedBy != "" })
+		if len(taken) <= 1 && p.Waves <= 1 && !preempts && w.Floor != ready-gone {
 			t.Fatalf("%+v: %d ready, %d gone at once", w, ready, gone)
 		}
 		if w.Floor < ready-gone || w.Floor > ready {

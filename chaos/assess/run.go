@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +12,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
 
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
@@ -31,6 +33,12 @@ type run struct {
 	// many they were.
 	waiting []*victim
 	waited  int
+
+	// lowest is the lowest priority of a pod on a node. Involved are the pods that the loss is
+	// about or that were pushed out, and pushed those whose replacements are not placed yet.
+	lowest   int32
+	involved map[types.UID]bool
+	pushed   []*victim
 
 	workloads map[string]*tally
 	budgets   map[types.NamespacedName]*BudgetFate
@@ -73,6 +81,7 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 		world: w, picture: picture, loss: loss, nodes: map[string]bool{},
 		workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{},
 		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: cluster.NewJobs(picture.Snapshot), live: map[types.UID]int{},
+		involved: map[types.UID]bool{}, lowest: math.MaxInt32,
 	}
 	for _, node := range loss.Nodes {
 		if w.nodes[node.Name] == nil {
@@ -99,9 +108,19 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 }
 
 // count makes the victims of the pods, and counts what there is now in their namespaces:
-// neither budgets nor workloads reach farther.
+// neither budgets nor workloads reach farther. Preemption does.
 func (r *run) count(pods []*corev1.Pod) {
-	namespaces, listed := map[string]bool{}, map[types.UID]bool{}
+	namespaces, listed := map[string]bool{}, r.involved
+	for _, pod := range r.picture.Pods {
+		if onNode(pod) {
+			r.lowest = min(r.lowest, v1helper.PodPriority(pod))
+		}
+	}
+	if slices.ContainsFunc(pods, r.mayPreempt) {
+		for _, pod := range r.picture.Pods {
+			namespaces[pod.Namespace] = true
+		}
+	}
 	for _, pod := range pods {
 		if listed[pod.UID] {
 			continue

@@ -64,6 +64,15 @@ func (t *tables) summary(p *Prediction) {
 		fmt.Fprintf(&t.text, ", of %d it is not known", unknown)
 	}
 	fmt.Fprintf(&t.text, "; %d are kept, %d stay\n", p.Count(Kept), p.Count(Stays))
+	preempted := 0
+	for _, pod := range p.Pods {
+		if pod.PreemptedBy != "" {
+			preempted++
+		}
+	}
+	if preempted > 0 {
+		fmt.Fprintf(&t.text, "%d of them are pushed out by more urgent replacements\n", preempted)
+	}
 	if p.Admitted > 0 {
 		fmt.Fprintf(&t.text, "%d of %d pods that have waited for a node since before get one\n", p.Admitted, p.Waiting)
 	}

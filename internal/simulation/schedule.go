@@ -62,7 +62,8 @@ func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod) (Decision, e
 		return Decision{}, fmt.Errorf("taking a snapshot: %w", err)
 	}
 	state := schedulerframework.NewCycleState()
-	feasible, sample, reasons, err := s.filter(ctx, framework, state, pod)
+	found, err := s.filter(ctx, framework, state, pod)
+	feasible, sample, reasons := found.feasible, found.sample, found.reasons
 	if err != nil || len(feasible) == 0 {
 		return Decision{Reasons: reasons}, err
 	}
@@ -100,21 +101,32 @@ func (s *Simulation) frameworkFor(pod *corev1.Pod) (schedulerframework.Framework
 	return nil, fmt.Errorf("scheduler %q: %w", pod.Spec.SchedulerName, ErrUnknownScheduler)
 }
 
-// filter returns the nodes that take the pod, how many of them the scheduler would
-// score, and why the others do not take it.
-func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Framework, state fwk.CycleState, pod *corev1.Pod) ([]fwk.NodeInfo, int, map[string]int, error) {
+// filtered are the nodes that take a pod, how many of them the scheduler would score, and why
+// the others do not take it. Crowded are those that might if other pods were not there.
+type filtered struct {
+	feasible, crowded []fwk.NodeInfo
+	sample            int
+	reasons           map[string]int
+}
+
+func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Framework, state fwk.CycleState, pod *corev1.Pod) (filtered, error) {
 	nodes, err := s.snapshot.NodeInfos().List()
 	if err != nil {
-		return nil, 0, nil, err
+		return filtered{}, err
 	}
+	var f filtered
 	reasons := map[string]int{}
 	narrowed, status, narrowedBy := framework.RunPreFilterPlugins(ctx, state, pod)
 	if !status.IsSuccess() {
 		if !status.IsRejected() {
-			return nil, 0, nil, fmt.Errorf("before filtering nodes for %s: %w", klog.KObj(pod), status.AsError())
+			return f, fmt.Errorf("before filtering nodes for %s: %w", klog.KObj(pod), status.AsError())
 		}
 		reasons[status.Message()] = len(nodes)
-		return nil, 0, reasons, nil
+		if status.Code() == fwk.Unschedulable {
+			f.crowded = nodes
+		}
+		f.reasons = reasons
+		return f, nil
 	}
 	if !narrowed.AllNodes() {
 		all := len(nodes)
@@ -127,20 +139,23 @@ func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Fr
 	framework.Parallelizer().Until(ctx, len(nodes), func(i int) {
 		statuses[i] = framework.RunFilterPluginsWithNominatedPods(ctx, state, pod, nodes[i])
 	}, "simulation")
-	var feasible []fwk.NodeInfo
 	for i, status := range statuses {
 		switch {
 		case status.IsSuccess():
-			feasible = append(feasible, nodes[i])
+			f.feasible = append(f.feasible, nodes[i])
 		case status.IsRejected():
 			for _, reason := range status.Reasons() {
 				reasons[reason]++
 			}
+			if status.Code() == fwk.Unschedulable {
+				f.crowded = append(f.crowded, nodes[i])
+			}
 		default:
-			return nil, 0, nil, fmt.Errorf("filtering %s for %s: %w", nodes[i].Node().Name, klog.KObj(pod), status.AsError())
+			return filtered{}, fmt.Errorf("filtering %s for %s: %w", nodes[i].Node().Name, klog.KObj(pod), status.AsError())
 		}
 	}
-	return feasible, sampleSize(framework.PercentageOfNodesToScore(), len(nodes)), reasons, ctx.Err()
+	f.sample, f.reasons = sampleSize(framework.PercentageOfNodesToScore(), len(nodes)), reasons
+	return f, ctx.Err()
 }
 
 // noQueue stands for the scheduling queue: nothing waits there.

@@ -28,6 +28,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/parallelize"
 	frameworkplugins "k8s.io/kubernetes/pkg/scheduler/framework/plugins"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/defaultpreemption"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodevolumelimits"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
@@ -51,6 +52,7 @@ type Options struct {
 // concurrent use.
 type Simulation struct {
 	frameworks map[string]framework.Framework
+	preemptors map[string]*defaultpreemption.DefaultPreemption // by profile
 	cache      cache.Cache
 	snapshot   *cache.Snapshot
 	informers  informers.SharedInformerFactory
@@ -76,6 +78,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 	}
 	s := &Simulation{
 		frameworks: map[string]framework.Framework{},
+		preemptors: map[string]*defaultpreemption.DefaultPreemption{},
 		cache:      cache.New(ctx, nil, false),
 		snapshot:   cache.NewEmptySnapshot(),
 		informers:  informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
@@ -89,7 +92,9 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 	// The engine logs what a scheduler's own log says better.
 	quiet := klog.NewContext(ctx, logr.Discard())
 	for _, profile := range opts.Profiles {
-		s.frameworks[profile.SchedulerName], err = frameworkruntime.NewFramework(quiet, registry, profile,
+		own := maps.Clone(registry)
+		s.keepPreemptor(own, profile.SchedulerName)
+		s.frameworks[profile.SchedulerName], err = frameworkruntime.NewFramework(quiet, own, profile,
 			frameworkruntime.WithClientSet(client),
 			frameworkruntime.WithInformerFactory(s.informers),
 			frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards

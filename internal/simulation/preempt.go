@@ -1,0 +1,142 @@
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	v1helper "k8s.io/component-helpers/scheduling/corev1"
+	fwk "k8s.io/kube-scheduler/framework"
+	schedulerframework "k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/defaultpreemption"
+	"k8s.io/kubernetes/pkg/scheduler/framework/preemption"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+	schedulerutil "k8s.io/kubernetes/pkg/scheduler/util"
+)
+
+// Preemption is room that the scheduler makes for a pod: Victims are the pods on the node
+// that it would push out, the most important first.
+type Preemption struct {
+	Node    string
+	Victims []*corev1.Pod
+}
+
+// Preempt returns what the scheduler would push out for a pod that no node takes; nothing, if
+// that does not help or the pod may not. It looks at every node, and of those that are
+// equally good it takes the first by name; a scheduler looks at some only, from a place that
+// it draws.
+func (s *Simulation) Preempt(ctx context.Context, pod *corev1.Pod) (Preemption, error) {
+	var made Preemption
+	err := s.withClaims(pod, func(claiming *corev1.Pod) (err error) {
+		made, err = s.preempt(ctx, claiming)
+		return err
+	})
+	return made, err
+}
+
+func (s *Simulation) preempt(ctx context.Context, pod *corev1.Pod) (Preemption, error) {
+	framework, err := s.frameworkFor(pod)
+	if err != nil {
+		return Preemption{}, err
+	}
+	plugin := s.preemptors[framework.ProfileName()]
+	if plugin == nil {
+		return Preemption{}, nil
+	}
+	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
+		return Preemption{}, fmt.Errorf("taking a snapshot: %w", err)
+	}
+	state := schedulerframework.NewCycleState()
+	found, err := s.filter(ctx, framework, state, pod)
+	if err != nil || len(found.feasible) > 0 || len(found.crowded) == 0 {
+		return Preemption{}, err
+	}
+	if may, _ := plugin.PodEligibleToPreemptOthers(ctx, pod, nil); !may {
+		return Preemption{}, nil
+	}
+	budgets, err := s.informers.Policy().V1().PodDisruptionBudgets().Lister().List(labels.Everything())
+	if err != nil {
+		return Preemption{}, err
+	}
+	slices.SortFunc(budgets, func(a, b *policyv1.PodDisruptionBudget) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	candidates, _, err := plugin.Evaluator.DryRunPreemption(ctx, state, pod, found.crowded, budgets, 0, int32(len(found.crowded)))
+	if err != nil && len(candidates) == 0 {
+		return Preemption{}, fmt.Errorf("making room for %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	best := plugin.Evaluator.SelectCandidate(ctx, candidates)
+	if best == nil {
+		return Preemption{}, ctx.Err()
+	}
+	worth := worthOf(best)
+	for _, candidate := range candidates {
+		if candidate.Name() < best.Name() && worthOf(candidate) == worth {
+			best = candidate
+		}
+	}
+	return Preemption{Node: best.Name(), Victims: best.Victims().Pods}, ctx.Err()
+}
+
+// worth is what the engine chooses among candidates by.
+type worth struct {
+	broken  int64
+	highest int32
+	sum     int64
+	victims int
+	started int64
+}
+
+func worthOf(c preemption.Candidate) worth {
+	victims := c.Victims()
+	w := worth{broken: victims.NumPDBViolations, victims: len(victims.Pods)}
+	for i, pod := range victims.Pods {
+		priority := v1helper.PodPriority(pod)
+		if i == 0 {
+			w.highest = priority
+		}
+		w.sum += int64(priority)
+	}
+	started := !slices.ContainsFunc(victims.Pods, func(pod *corev1.Pod) bool { return pod.Status.StartTime == nil })
+	if start := schedulerutil.GetEarliestPodStartTime(victims); started && start != nil {
+		w.started = start.UnixNano()
+	}
+	return w
+}
+
+// moreImportant is the engine's own order, but the same each time: pods that are equal in it
+// come by name, and one that has not started is the youngest.
+func moreImportant(a, b *corev1.Pod) bool {
+	started := func(pod *corev1.Pod) int64 {
+		if pod.Status.StartTime == nil {
+			return math.MaxInt64
+		}
+		return pod.Status.StartTime.UnixNano()
+	}
+	return cmp.Or(
+		cmp.Compare(v1helper.PodPriority(b), v1helper.PodPriority(a)), cmp.Compare(started(a), started(b)),
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+	) < 0
+}
+
+// keepPreemptor has the plugin of a profile that preempts kept as well, if it is the engine's.
+func (s *Simulation) keepPreemptor(registry frameworkruntime.Registry, profile string) {
+	factory, known := registry[defaultpreemption.Name]
+	if !known {
+		return
+	}
+	registry[defaultpreemption.Name] = func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+		plugin, err := factory(ctx, args, handle)
+		if preemptor, is := plugin.(*defaultpreemption.DefaultPreemption); is && err == nil {
+			preemptor.MoreImportantPod = moreImportant
+			s.preemptors[profile] = preemptor
+		}
+		return plugin, err
+	}
+}

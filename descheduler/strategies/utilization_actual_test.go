@@ -183,6 +183,22 @@ func TestActualUsageFollowsPods(t *testing.T) {
 	check("with a new pod on n1", points{34, pods(1)}, points{16, pods(2)})
 }
 
+// What pods on their way out use is known, so heat is without it; what pods use of which
+// nothing is known is not.
+func TestHeatByActualUsage(t *testing.T) {
+	picture := &cluster.Snapshot{Nodes: []*corev1.Node{fullNode("n1", 1000)}, Pods: []*corev1.Pod{
+		sizedPod("n1", "a", 10), sizedPod("n1", "leaving", 10, terminating), sizedPod("n1", "leaving too, without figures", 10, terminating),
+	}}
+	state := strategy.NewState(picture, labels.Everything())
+	scale := newUtilizationScale(policy.ResourceThresholds{corev1.ResourceCPU: 1, corev1.ResourcePods: 1})
+	scale.actual = newUtilizationActual(state, scale.names, given{corev1.ResourceCPU, map[string]int64{"n1": 500}, map[string]int64{"a": 200, "leaving": 250}})
+	heat, _ := scale.heat(state, state.Node("n1"))
+	taken, _ := scale.taken(state, state.Node("n1"))
+	if diff := cmp.Diff([]points{{25, 100. / 110}, {50, 300. / 110}}, []points{heat, taken}); diff != "" {
+		t.Errorf("heat and what is taken (-want +got):\n%s", diff)
+	}
+}
+
 func TestWholeShare(t *testing.T) {
 	scale := newUtilizationScale(policy.ResourceThresholds{policy.MetricResource: 1})
 	if got := scale.of(strategy.Amounts{policy.MetricResource: usage.Whole / 4}, &strategy.Node{}); got[0] != 25 {

@@ -197,6 +197,18 @@ func TestPacking(t *testing.T) {
 	}
 }
 
+// What pods hold of a resource that their node does not offer, as while its device plugin
+// restarts, is not how full other nodes are.
+func TestPackingLeavesNodesWithoutTheResourceOut(t *testing.T) {
+	s := &Snapshot{
+		Nodes: []*corev1.Node{testNode("with", list(4, 8, 4)), testNode("restarts", list(4, 8, 0))},
+		Pods:  []*corev1.Pod{testPod("with", list(1, 1, 2)), testPod("restarts", list(1, 1, 2))},
+	}
+	if got := s.Packing(func(*corev1.Pod) bool { return true }).Resource(gpu).Utilisation; got != 0.5 {
+		t.Errorf("utilisation of GPUs %v, want 0.5", got)
+	}
+}
+
 func TestOverlooked(t *testing.T) {
 	waiting := testPod("", list(2, 2, 0))
 	tooLarge := testPod("", list(3, 2, 0))

@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	resourcehelper "k8s.io/component-helpers/resource"
+	"k8s.io/kubernetes/pkg/features"
 )
 
 // Amounts holds a quantity of each resource: millicores of cpu, bytes of memory
@@ -25,19 +27,27 @@ func amountsOf(list corev1.ResourceList) Amounts {
 	return amounts
 }
 
-// Requests returns what a pod requests: the scheduler's own count, and one of the
-// node's pods. Overhead, init containers and pod-level resources are in it; where a pod
-// is being resized it is the most of what it asks for, was granted and has, and where the
-// node cannot grant it, without what it asks for. Nothing in the product counts otherwise.
+// Requests returns what a pod requests, as the scheduler counts it, and one of the node's
+// pods. Overhead, init containers and pod-level resources are in it; where a pod is being
+// resized it is the most of what it asks for, was granted and has, and where the node cannot
+// grant it, without what it asks for. Nothing in the product counts otherwise.
 func Requests(pod *corev1.Pod) Amounts {
-	counted := (&framework.PodInfo{Pod: pod}).CalculateResource().Resource
-	amounts := Amounts{
-		corev1.ResourceCPU: counted.GetMilliCPU(), corev1.ResourceMemory: counted.GetMemory(),
-		corev1.ResourceEphemeralStorage: counted.GetEphemeralStorage(), corev1.ResourcePods: 1,
-	}
-	maps.Copy(amounts, counted.GetScalarResources())
-	maps.DeleteFunc(amounts, func(_ corev1.ResourceName, amount int64) bool { return amount == 0 })
+	amounts := amountsOf(resourcehelper.PodRequests(pod, countOptions()))
+	amounts[corev1.ResourcePods] = 1
 	return amounts
+}
+
+// countOptions are those of the engine's framework.PodInfo, by the same feature gates. That
+// itself counts again for scores, with a least request of each container, and takes three
+// times as long.
+func countOptions() resourcehelper.PodResourcesOptions {
+	on := utilfeature.DefaultFeatureGate.Enabled
+	return resourcehelper.PodResourcesOptions{
+		UseStatusResources: on(features.InPlacePodVerticalScaling),
+		InPlacePodLevelResourcesVerticalScalingEnabled: on(features.InPlacePodLevelResourcesVerticalScaling),
+		SkipPodLevelResources:                          !on(features.PodLevelResources),
+		UseDRANodeAllocatableResourceClaimStatus:       on(features.DRANodeAllocatableResources),
+	}
 }
 
 // Allocatable returns what a node offers to pods.

@@ -9,6 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	featuregatetesting "k8s.io/component-base/featuregate/testing"
+	"k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
@@ -100,26 +103,38 @@ func drawDemand(t *rapid.T) *corev1.Pod {
 // TestRequestsAreTheSchedulersCount also sees to it that trimming takes nothing away that
 // counts, in memory and in a dump.
 func TestRequestsAreTheSchedulersCount(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		info, sum := framework.NewNodeInfo(), Amounts{}
-		for range rapid.IntRange(1, 3).Draw(t, "pods") {
-			pod := drawDemand(t)
-			info.AddPod(pod)
-			counted := Requests(pod)
-			sum.Add(counted, 1)
-			if diff := cmp.Diff(counted, Requests(trimmed(pod).(*corev1.Pod))); diff != "" {
-				t.Errorf("what a trimmed pod requests (-full +trimmed):\n%s", diff)
-			}
-			read := must[*Snapshot](t)(ReadDump(bytes.NewReader(dumped(t, &Snapshot{Nodes: []*corev1.Node{testNode("n", list(1, 1, 0))}, Pods: []*corev1.Pod{pod}}))))
-			if diff := cmp.Diff(counted, Requests(read.Pods[0])); diff != "" {
-				t.Errorf("what a pod requests that was read from a dump (-written +read):\n%s", diff)
-			}
-		}
-		want := Amounts{"cpu": info.Requested.MilliCPU, "memory": info.Requested.Memory, "ephemeral-storage": info.Requested.EphemeralStorage, "pods": int64(len(info.Pods))}
-		maps.Copy(want, info.Requested.ScalarResources)
-		maps.DeleteFunc(want, func(_ corev1.ResourceName, amount int64) bool { return amount == 0 })
-		if diff := cmp.Diff(want, sum); diff != "" {
-			t.Errorf("what the pods of a node request (-scheduler +here):\n%s", diff)
-		}
+	t.Run("with the default feature gates", rapid.MakeCheck(checkCount))
+	t.Run("with devices that are part of what a node offers", func(t *testing.T) {
+		featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.DRANodeAllocatableResources, true)
+		rapid.Check(t, checkCount)
 	})
+	t.Run("without resources of pods as a whole that can be resized", func(t *testing.T) {
+		featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.InPlacePodLevelResourcesVerticalScaling, false)
+		rapid.Check(t, checkCount)
+	})
+}
+
+func checkCount(t *rapid.T) {
+	info, sum := framework.NewNodeInfo(), Amounts{}
+	for range rapid.IntRange(1, 3).Draw(t, "pods") {
+		pod := drawDemand(t)
+		info.AddPod(pod)
+		counted := Requests(pod)
+		sum.Add(counted, 1)
+		if diff := cmp.Diff(counted, Requests(trimmed(pod).(*corev1.Pod))); diff != "" {
+			t.Errorf("what a trimmed pod requests (-full +trimmed):\n%s", diff)
+		}
+		read := must[*Snapshot](t)(ReadDump(bytes.NewReader(dumped(t, &Snapshot{Nodes: []*corev1.Node{testNode("n", list(1, 1, 0))}, Pods: []*corev1.Pod{pod}}))))
+		if diff := cmp.Diff(counted, Requests(read.Pods[0])); diff != "" {
+			t.Errorf("what a pod requests that was read from a dump (-written +read):\n%s", diff)
+		}
+	}
+	want := Amounts{"cpu": info.Requested.MilliCPU, "memory": info.Requested.Memory, "ephemeral-storage": info.Requested.EphemeralStorage, "pods": int64(len(info.Pods))}
+	maps.Copy(want, info.Requested.ScalarResources)
+	none := func(_ corev1.ResourceName, amount int64) bool { return amount == 0 }
+	maps.DeleteFunc(want, none)
+	maps.DeleteFunc(sum, none)
+	if diff := cmp.Diff(want, sum); diff != "" {
+		t.Errorf("what the pods of a node request (-scheduler +here):\n%s", diff)
+	}
 }

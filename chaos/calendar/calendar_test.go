@@ -117,6 +117,21 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestAFixedZone(t *testing.T) {
+	if zone, err := FixedZone("Australia/Lord_Howe"); err != nil || zone.String() != "Australia/Lord_Howe" {
+		t.Errorf("zone %v, error %v", zone, err)
+	}
+	for name, want := range map[string]string{
+		"Local":          `"Local" is no time zone that is the same everywhere: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, and UTC`,
+		"":               `"" is no time zone that is the same everywhere: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, and UTC`,
+		"Europe/Nowhere": `"Europe/Nowhere" is no time zone: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, and UTC: unknown time zone Europe/Nowhere`,
+	} {
+		if _, err := FixedZone(name); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", name, err, want)
+		}
+	}
+}
+
 func TestExcluded(t *testing.T) {
 	const moment = "2006-01-02 15:04:05 MST"
 	for _, tc := range []struct {

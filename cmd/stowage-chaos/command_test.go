@@ -43,6 +43,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"a misspelt weekday", []string{"evict", "--all", "--excluded-weekdays=Satruday"}, `--excluded-weekdays: "Satruday" is no weekday (did you mean "Saturday"?): allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun`},
 		{"a time zone that is none", []string{"evict", "--all", "--timezone=Europe/Berln"}, `--timezone: "Europe/Berln" is no time zone: allowed are names of the IANA database`},
+		{"a schedule in whatever zone the machine has", []string{"schedule", "--timezone=Local"}, `--timezone: "Local" is no time zone that is the same everywhere`},
 		{"a time of day that is none", []string{"evict", "--all", "--excluded-times-of-day=25:00-26:00"}, "--excluded-times-of-day: "},
 		{"a day of the year that is none", []string{"evict", "--all", "--excluded-days-of-year=Feb30"}, "--excluded-days-of-year: "},
 		{"a selector that would match all", []string{"evict"}, "--all: an empty selection would match every pod"},

@@ -295,6 +295,51 @@ func TestDelete(t *testing.T) {
 	}
 }
 
+// TestNoSecondPodUntilTheFirstIsReplaced draws again and again from a workload whose
+// replacements find no room, of which no budget is asked.
+func TestNoSecondPodUntilTheFirstIsReplaced(t *testing.T) {
+	const node = "node-00002"
+	s := newShop(t, node)
+	cordon := func(is bool) {
+		t.Helper()
+		patch := fmt.Appendf(nil, `{"spec": {"unschedulable": %t}}`, is)
+		if _, err := client.CoreV1().Nodes().Patch(context.Background(), node, "application/merge-patch+json", patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cordon(true)
+	t.Cleanup(func() { cordon(false) })
+	least := s.lowest(t)
+	args := slices.Concat([]string{"evict", "--namespaces", s.namespace, "--mode=delete", "--interval=200ms", "--times=4", "--recovery-timeout=1s"}, forReal("-"))
+	run(t, args...).want(t, 3, "left out: 4 whose workload still waits for the replacement of "+s.namespace+"/web-")
+	if n := least(); n != replicas-1 {
+		t.Errorf("%d of %d replicas were left", n, replicas)
+	}
+}
+
+// TestOwnPod runs as if in a pod of the shop.
+func TestOwnPod(t *testing.T) {
+	s := newShop(t)
+	var own, node string
+	for own, node = range s.pods(t) {
+		break
+	}
+	t.Setenv("POD_NAMESPACE", s.namespace)
+	t.Setenv("POD_NAME", own)
+	cluster := []string{"--kubeconfig", play.Kubeconfig}
+	run(t, append([]string{"evict", "--namespaces", s.namespace, "--included-pod-names=^" + own + "$"}, cluster...)...).want(t, 3, "1 this program's own")
+	for _, drawn := range run(t, append([]string{"node", "--percent=100", "-o=json"}, cluster...)...).preview(t).victims() {
+		if drawn == node {
+			t.Errorf("it draws the node that it runs on")
+		}
+	}
+	for _, fate := range run(t, append([]string{"node", "--nodes=" + node, "-o=json"}, cluster...)...).preview(t).Predictions[0].Pods {
+		if is := fate.Fate == assess.Kept && fate.Reason == "this program runs in it, and leaves itself"; is != (fate.Pod == own) {
+			t.Errorf("%s %s: %s", fate.Pod, fate.Fate, fate.Reason)
+		}
+	}
+}
+
 // TestExcludedTime has nothing happen on any day.
 func TestExcludedTime(t *testing.T) {
 	s := newShop(t)

@@ -47,7 +47,9 @@ func TestInstall(t *testing.T) {
 		"clusterrolebinding.rbac.authorization.k8s.io/stowage-chaos",
 		"namespace/stowage-system",
 		"role.rbac.authorization.k8s.io/stowage-chaos",
+		"role.rbac.authorization.k8s.io/stowage-chaos-lease",
 		"rolebinding.rbac.authorization.k8s.io/stowage-chaos",
+		"rolebinding.rbac.authorization.k8s.io/stowage-chaos-lease",
 		"serviceaccount/stowage-chaos",
 	}
 	tests := []struct {

@@ -60,10 +60,11 @@ func evictRandom(t *trial) ([]measured, error) {
 	return append(list, measured{"reported_accuracy_pct", accuracy}, count("control_violations", control)), err
 }
 
-// evicting returns the arguments for draws out of all pods.
+// evicting returns the arguments for draws out of all pods: nothing but budgets is to hold
+// them back, so pods go that their workloads cannot spare.
 func evicting(atOnce, times int, interval time.Duration, seed string) []string {
 	return []string{
-		"evict", "--all", "--max-kill", strconv.Itoa(atOnce), "--interval", interval.String(), "--times", strconv.Itoa(times),
+		"evict", "--all", "--include-degraded", "--max-kill", strconv.Itoa(atOnce), "--interval", interval.String(), "--times", strconv.Itoa(times),
 		"--seed", seed, "--recovery-timeout", evictPatience, "-o", "json",
 	}
 }

@@ -28,7 +28,7 @@ const (
 	// fullBytes is less than the logs and the database grow by at a time.
 	fullBytes = 4 << 20
 	// downTimeout bounds how long Down waits.
-	downTimeout = 15 * time.Second
+	downTimeout = time.Minute
 )
 
 // ErrInUse says that the name belongs to a playground that is running.
@@ -243,7 +243,7 @@ func readInfo(dir string) (Info, error) {
 // while.
 func Remove(lock *os.File, dir string) error {
 	var err error
-	for range 50 {
+	for range 500 {
 		if !isLocked(lock, dir) {
 			return nil
 		}

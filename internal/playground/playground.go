@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -26,7 +25,7 @@ import (
 const BinaryName = "stowage-playground"
 
 // stopGrace is how long the supervisor gets to clean up before it is killed.
-const stopGrace = 10 * time.Second
+const stopGrace = downTimeout / 2
 
 // Playground is a control plane that is running.
 type Playground struct {

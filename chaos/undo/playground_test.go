@@ -19,16 +19,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
-// patience is how long to wait for the control plane.
-const patience = time.Minute
+const patience = playgroundtest.Patience
 
 // mortal makes requests until it has made so many that write. The last of them reaches the
 // API server, and its answer nobody: so it is with a process that is killed.
@@ -270,9 +271,12 @@ func TestOthersChangeANodeInBetween(t *testing.T) {
 		intruded := rest.CopyConfig(cfg)
 		intruded.Wrap(func(next http.RoundTripper) http.RoundTripper {
 			return &meanwhile{next: next, method: http.MethodPatch, do: func() {
-				n := node()
-				n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectPreferNoSchedule})
-				if _, err := client.CoreV1().Nodes().Update(t.Context(), n, metav1.UpdateOptions{}); err != nil {
+				if err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+					n := node()
+					n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectPreferNoSchedule})
+					_, err := client.CoreV1().Nodes().Update(t.Context(), n, metav1.UpdateOptions{})
+					return err
+				}); err != nil {
 					t.Error(err)
 				}
 			}}

@@ -31,11 +31,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
-// patience bounds every wait: far more than anything takes on a busy machine.
-const patience = 90 * time.Second
+const patience = playgroundtest.Patience
 
 const nodes4 = `apiVersion: playground.stowage.dev/v1alpha1
 kind: NodePool
@@ -113,6 +113,7 @@ func (l *live) open(group string) {
 			l.Fatal(err)
 		}
 	}
+	playgroundtest.AwaitCordons(l.T, l.client, l.namespace)
 }
 
 // eventually waits until the condition holds, and fails the test with what it said last
@@ -150,10 +151,7 @@ func (l *live) deploy(app string, replicas int32, scheduler string) {
 				binding := &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: p.Name, UID: p.UID}, Target: corev1.ObjectReference{Kind: "Node", Name: "old-00000"}}
 				_ = l.client.CoreV1().Pods(l.namespace).Bind(ctx, binding, metav1.CreateOptions{})
 			}
-			switch {
-			case p.Spec.NodeName != "" && !isOld(p): // the scheduler had not seen that the node is closed
-				_ = l.client.CoreV1().Pods(l.namespace).Delete(ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(0))})
-			case disruption.Ready(p) && p.DeletionTimestamp == nil:
+			if disruption.Ready(p) && p.DeletionTimestamp == nil {
 				ready++
 			}
 		}

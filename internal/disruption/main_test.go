@@ -17,11 +17,11 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
-// patience bounds every wait: far more than anything takes on a busy machine.
-const patience = 90 * time.Second
+const patience = playgroundtest.Patience
 
 // nodes are enough for the pods that tests put on them. Most pods get no node, and
 // their status from the test.

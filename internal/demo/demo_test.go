@@ -46,10 +46,10 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	reports := t.TempDir()
-	raw, err := exec.CommandContext(ctx, binary, "demo", "--name", "tested-demo", "--nodes", "110", "--report-dir", reports).CombinedOutput()
+	raw, err := exec.CommandContext(ctx, binary, "demo", "--nodes", "110", "--report-dir", reports).CombinedOutput()
 	out := string(raw)
 	if err != nil {
 		t.Fatalf("demo: %v\n%s", err, out)

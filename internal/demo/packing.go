@@ -108,6 +108,8 @@ func (d *demo) startScheduler(ctx context.Context) error {
 		return err
 	}
 	scheduler, err := d.play.StartVital(d.abort, schedulerProgram, "--kubeconfig", kubeconfig, "--secure-port", "0",
+		// It is alone, and must not lose the lead where there is hardly any processor time.
+		"--leader-elect-lease-duration", "10m", "--leader-elect-renew-deadline", "9m",
 		"--kube-api-qps", fmt.Sprint(cfg.QPS), "--kube-api-burst", fmt.Sprint(cfg.Burst))
 	if err != nil {
 		return err

@@ -162,7 +162,7 @@ func TestAvailability(t *testing.T) {
 	} {
 		step.do()
 		diff := ""
-		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 			diff = cmp.Diff(step.want, a.of("web"), cmp.AllowUnexported(health{}))
 			return diff == "", nil
 		})

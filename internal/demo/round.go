@@ -20,7 +20,7 @@ const (
 	// refresh is how often the live table changes.
 	refresh = 200 * time.Millisecond
 	// stall is how long nothing may change before a round counts as over.
-	stall = 30 * time.Second
+	stall = time.Minute
 )
 
 // outcome is what came of a round.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 )
 
 func TestRun(t *testing.T) {
@@ -39,11 +39,24 @@ func TestCosts(t *testing.T) {
 
 func TestProgramEndsWithItsContext(t *testing.T) {
 	enough := errors.New("enough")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, enough)
-	defer cancel()
-	var stdout strings.Builder
-	_, err := Run(ctx, "/bin/sh", []string{"-c", "trap 'echo told; exit' TERM; while :; do sleep 0.01; done"}, &stdout, nil)
-	if !errors.Is(err, enough) || stdout.String() != "told\n" {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	var stdout firstWrite
+	stdout.then = func() { cancel(enough) }
+	_, err := Run(ctx, "/bin/sh", []string{"-c", "trap 'echo told; exit' TERM; echo begun; while :; do sleep 0.01; done"}, &stdout, nil)
+	if !errors.Is(err, enough) || stdout.String() != "begun\ntold\n" {
 		t.Errorf("error %v and output %q, want %v, and that it was told to end", err, &stdout, enough)
 	}
+}
+
+// firstWrite keeps what is written, and calls a function at the first of it.
+type firstWrite struct {
+	strings.Builder
+	then func()
+	once sync.Once
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	w.once.Do(w.then)
+	return w.Builder.Write(p)
 }

@@ -164,7 +164,7 @@ func (l *live) try(pods ...*corev1.Pod) {
 // within waits until the condition holds.
 func (l *live) within(what string, condition func() bool) {
 	l.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("never: %s", what)
 		}

@@ -35,7 +35,7 @@ func (d *demo) chaos(ctx context.Context) error {
 		return err
 	}
 	err = d.disturb(ctx, fmt.Sprintf("The outage of %s: its nodes fall silent, and come back", zone), "the outage of "+zone,
-		"zone", "--zone", zone, "--kind", "down", "--recovery-timeout", "2m")
+		"zone", "--zone", zone, "--kind", "down", "--duration", "30s", "--recovery-timeout", "5m")
 	if err != nil {
 		return err
 	}

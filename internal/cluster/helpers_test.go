@@ -36,7 +36,7 @@ var sameObjects = gocmp.Options{
 }
 
 func owned(kind, name string) metav1.OwnerReference {
-	version := map[string]string{"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Deployment": "apps/v1", "Job": "batch/v1"}[kind]
+	version := map[string]string{"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Deployment": "apps/v1", "Job": "batch/v1", "ReplicationController": "v1"}[kind]
 	return metav1.OwnerReference{APIVersion: cmp.Or(version, "example.com/v1"), Kind: kind, Name: name, UID: types.UID(kind + "/" + name), Controller: ptr.To(true)}
 }
 
@@ -66,7 +66,8 @@ func drawCluster(t *rapid.T) *Snapshot {
 		node.Status.Addresses = []corev1.NodeAddress{{Type: "InternalIP", Address: secret}}
 		s.Nodes = append(s.Nodes, node)
 	}
-	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Env: []corev1.EnvVar{{Value: secret}}}}}}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Env: []corev1.EnvVar{{Value: secret}}, Resources: corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{"cpu": *resource.NewMilliQuantity(rapid.Int64Range(0, 3).Draw(t, "template"), resource.DecimalSI)}}}}}}
 	s.Namespaces = []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "default", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: secret}}}}
 	s.Budgets = []*policyv1.PodDisruptionBudget{{ObjectMeta: meta("PodDisruptionBudget", "web")}}
 	s.Deployments = []*appsv1.Deployment{{ObjectMeta: meta("Deployment", "web"), Spec: appsv1.DeploymentSpec{Replicas: ptr.To(rapid.Int32Range(0, 3).Draw(t, "replicas")), Template: template}}}

@@ -9,13 +9,17 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
 // Workload is what pods belong to: their top controller.
 type Workload struct {
-	Kind, Namespace, Name string
-	UID                   types.UID
+	// Kind and Group are those of the controller: StatefulSet of apps is another kind than
+	// that of an operator's group.
+	Kind, Group     string
+	Namespace, Name string
+	UID             types.UID
 	// Desired is how many replicas it asks for, or -1 where that is not known. A Job
 	// asks for as many pods as it would run at once of what it has still to complete.
 	Desired int
@@ -40,12 +44,20 @@ func (w *Workload) Keeps(pod *corev1.Pod) string {
 	return w.Rollout
 }
 
-func (w *Workload) String() string { return fmt.Sprintf("%s %s/%s", w.Kind, w.Namespace, w.Name) }
+func (w *Workload) String() string {
+	return fmt.Sprintf("%s %s/%s", KindName(w.GroupKind()), w.Namespace, w.Name)
+}
+
+// GroupKind returns the kind with its group.
+func (w *Workload) GroupKind() schema.GroupKind {
+	return schema.GroupKind{Group: w.Group, Kind: w.Kind}
+}
 
 // Owners finds the workloads of a snapshot's pods. It is safe for concurrent use.
 type Owners struct {
 	workloads map[types.UID]*Workload // by the UID of the pods' direct controller
 	strangers sync.Map                // stranger → *Workload
+	makers    controllers
 	// short are those that have fewer replicas than they ask for, for want of a quota's room.
 	short []*Workload
 }
@@ -53,29 +65,30 @@ type Owners struct {
 // stranger is a direct controller of pods that the snapshot does not have: a
 // DaemonSet, an operator's own kind, or one that came or went in between.
 type stranger struct {
-	kind, namespace, name string
-	uid                   types.UID
+	kind            schema.GroupKind
+	namespace, name string
+	uid             types.UID
 }
 
 // NewOwners returns the owners of a snapshot.
 func NewOwners(s *Snapshot) *Owners {
-	o := &Owners{workloads: make(map[types.UID]*Workload, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs))}
+	o := &Owners{workloads: make(map[types.UID]*Workload, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)), makers: newControllers(s)}
 	o.addReplicaSets(s)
 	for _, set := range s.StatefulSets {
-		o.add("StatefulSet", set, replicas(set.Spec.Replicas), statefulSetRollout(set))
+		o.add(StatefulSetKind, set, replicas(set.Spec.Replicas), statefulSetRollout(set))
 	}
 	for _, controller := range s.ReplicationControllers {
-		w := o.add("ReplicationController", controller, replicas(controller.Spec.Replicas), replicationControllerRollout(controller))
+		w := o.add(ReplicationControllerKind, controller, replicas(controller.Spec.Replicas), replicationControllerRollout(controller))
 		o.refused(w, replicationControllerRefusal(controller))
 	}
 	for _, job := range s.Jobs {
-		o.add("Job", job, jobDesired(job), beingDeleted(job))
+		o.add(JobKind, job, jobDesired(job), beingDeleted(job))
 	}
 	contend(o.short)
 	return o
 }
 
-func (o *Owners) add(kind string, object metav1.Object, desired int, rollout string) *Workload {
+func (o *Owners) add(kind schema.GroupKind, object metav1.Object, desired int, rollout string) *Workload {
 	w := newWorkload(kind, object, desired, rollout)
 	o.workloads[object.GetUID()] = w
 	return w
@@ -89,8 +102,8 @@ func (o *Owners) refused(w *Workload, r refusal) {
 	}
 }
 
-func newWorkload(kind string, object metav1.Object, desired int, rollout string) *Workload {
-	return &Workload{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(), Desired: desired, Rollout: rollout}
+func newWorkload(kind schema.GroupKind, object metav1.Object, desired int, rollout string) *Workload {
+	return &Workload{Kind: kind.Kind, Group: kind.Group, Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(), Desired: desired, Rollout: rollout}
 }
 
 // addReplicaSets makes the ReplicaSets lead to what controls them: a Deployment, or
@@ -98,7 +111,7 @@ func newWorkload(kind string, object metav1.Object, desired int, rollout string)
 func (o *Owners) addReplicaSets(s *Snapshot) {
 	tops := make(map[types.UID]*Workload, len(s.Deployments))
 	for _, deployment := range s.Deployments {
-		w := newWorkload("Deployment", deployment, replicas(deployment.Spec.Replicas), deploymentRollout(deployment))
+		w := newWorkload(DeploymentKind, deployment, replicas(deployment.Spec.Replicas), deploymentRollout(deployment))
 		o.refused(w, deploymentRefusal(deployment))
 		tops[deployment.UID] = w
 	}
@@ -106,12 +119,12 @@ func (o *Owners) addReplicaSets(s *Snapshot) {
 	for _, set := range s.ReplicaSets {
 		top := metav1.GetControllerOfNoCopy(set)
 		if top == nil {
-			o.refused(o.add("ReplicaSet", set, replicas(set.Spec.Replicas), replicaSetRollout(set)), replicaSetRefusal(set))
+			o.refused(o.add(ReplicaSetKind, set, replicas(set.Spec.Replicas), replicaSetRollout(set)), replicaSetRefusal(set))
 			continue
 		}
 		w, known := tops[top.UID]
 		if !known {
-			w = &Workload{Kind: top.Kind, Namespace: set.Namespace, Name: top.Name, UID: top.UID}
+			w = newStranger(top, set.Namespace)
 			tops[top.UID] = w
 		}
 		if !known || others[top.UID] != nil {
@@ -141,12 +154,19 @@ func (o *Owners) Of(pod *corev1.Pod) *Workload {
 	if w, known := o.workloads[owner.UID]; known {
 		return w
 	}
-	key := stranger{kind: owner.Kind, namespace: pod.Namespace, name: owner.Name, uid: owner.UID}
+	key := stranger{kind: OwnerKind(owner), namespace: pod.Namespace, name: owner.Name, uid: owner.UID}
 	w, known := o.strangers.Load(key)
 	if !known {
-		w, _ = o.strangers.LoadOrStore(key, &Workload{Kind: owner.Kind, Namespace: pod.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1})
+		unknown := newStranger(owner, pod.Namespace)
+		unknown.Desired = -1
+		w, _ = o.strangers.LoadOrStore(key, unknown)
 	}
 	return w.(*Workload)
+}
+
+func newStranger(owner *metav1.OwnerReference, namespace string) *Workload {
+	kind := OwnerKind(owner)
+	return &Workload{Kind: kind.Kind, Group: kind.Group, Namespace: namespace, Name: owner.Name, UID: owner.UID}
 }
 
 // jobDesired returns how many pods a Job wants to run at once.

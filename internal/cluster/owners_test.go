@@ -69,6 +69,8 @@ func TestOwnersOf(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := owners.Of(podOf("a", owned(tt.kind, tt.owner)))
+			of := owned(tt.want.Kind, tt.want.Name)
+			tt.want.Group = OwnerKind(&of).Group
 			tt.want.Namespace, tt.want.UID = "default", types.UID(tt.want.Kind+"/"+tt.want.Name)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("workload (-want +got):\n%s", diff)

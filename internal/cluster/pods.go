@@ -16,14 +16,11 @@ func Static(pod *corev1.Pod) bool {
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	source, known := pod.Annotations[sourceAnnotation]
 	return mirror || known && source != "api" ||
-		slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return owner.Kind == "Node" })
+		slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return OwnerKind(&owner) == NodeKind })
 }
 
 // OfDaemonSet says whether the pod belongs to a DaemonSet.
-func OfDaemonSet(pod *corev1.Pod) bool {
-	owner := metav1.GetControllerOfNoCopy(pod)
-	return owner != nil && owner.Kind == "DaemonSet"
-}
+func OfDaemonSet(pod *corev1.Pod) bool { return ControlledBy(pod, DaemonSetKind) }
 
 // BelongsToNode says whether the pod is part of its node: it goes nowhere else.
 func BelongsToNode(pod *corev1.Pod) bool { return Static(pod) || OfDaemonSet(pod) }

@@ -24,8 +24,12 @@ func trimmed(original object) object {
 		o.Status = trimmedNodeStatus(&o.Status)
 	case *appsv1.Deployment:
 		o.Spec.Template = trimmedTemplate(&o.Spec.Template)
+		o.Spec.Template.Spec = corev1.PodSpec{} // its ReplicaSets have it
 	case *appsv1.ReplicaSet:
 		o.Spec.Template = trimmedTemplate(&o.Spec.Template)
+		if replicas(o.Spec.Replicas) == 0 { // most are old ones, which make no pods any more
+			o.Spec.Template.Spec = corev1.PodSpec{}
+		}
 	case *appsv1.StatefulSet:
 		o.Spec.Template = trimmedTemplate(&o.Spec.Template)
 	case *corev1.ReplicationController:
@@ -66,9 +70,9 @@ func trimmedNodeStatus(s *corev1.NodeStatus) corev1.NodeStatus {
 	}
 }
 
-// trimmedTemplate leaves of a template what its pods are known by.
+// trimmedTemplate leaves of a template what it leaves of the pods that are made of it.
 func trimmedTemplate(t *corev1.PodTemplateSpec) corev1.PodTemplateSpec {
-	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: t.Labels, Annotations: t.Annotations}}
+	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: t.Labels, Annotations: t.Annotations}, Spec: trimmedPodSpec(&t.Spec)}
 }
 
 func trimmedPodSpec(s *corev1.PodSpec) corev1.PodSpec {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
@@ -117,6 +118,8 @@ type answer struct {
 	Requests Amounts
 	Nodes    []string
 	Workload *Workload
+	// Replacement is what the pod's replacement requests.
+	Replacement Amounts
 }
 
 func answers(s *Snapshot) map[string]answer {
@@ -127,6 +130,13 @@ func answers(s *Snapshot) map[string]answer {
 			if eligible(pod, a.Requests, node, Allocatable(node)) {
 				a.Nodes = append(a.Nodes, node.Name)
 			}
+		}
+		// Those that want no pods have no template to make one of.
+		if owner := metav1.GetControllerOf(pod); owner == nil || !slices.ContainsFunc(s.ReplicaSets, func(set *appsv1.ReplicaSet) bool {
+			return set.UID == owner.UID && replicas(set.Spec.Replicas) == 0
+		}) {
+			replacement, _ := owners.Replacement(pod)
+			a.Replacement = Requests(replacement)
 		}
 		all[pod.Name] = a
 	}

@@ -1,0 +1,202 @@
+package cluster
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apicorev1 "k8s.io/kubernetes/pkg/apis/core/v1"
+)
+
+// complete makes a pod of the template in the place of another, as the API server would
+// store it. What admission adds it takes from the pod that goes, see Owners.Replacement.
+func (c *controllers) complete(from *template, pod *corev1.Pod) *corev1.Pod {
+	made := &corev1.Pod{ObjectMeta: *pod.ObjectMeta.DeepCopy(), Spec: *from.Spec.DeepCopy()}
+	made.Labels, made.Annotations = maps.Clone(from.Labels), maps.Clone(from.Annotations)
+	if from.set != nil {
+		identify(made, from.set)
+	}
+	apicorev1.SetObjectDefaults_Pod(made)
+	if from.same {
+		made.Labels, made.Annotations = beside(made.Labels, pod.Labels), beside(made.Annotations, pod.Annotations)
+		admit(&made.Spec, pod.Spec.DeepCopy())
+		if resourcesSet(pod) || from.certain && pod.Generation == 1 {
+			keepResources(&made.Spec, &pod.Spec)
+		}
+	} else {
+		made.Spec.Tolerations = append(made.Spec.Tolerations, defaultTolerations(made.Spec.Tolerations, pod.Spec.Tolerations)...)
+	}
+	if class := made.Spec.RuntimeClassName; class != nil && pod.Spec.RuntimeClassName != nil && *class == *pod.Spec.RuntimeClassName {
+		made.Spec.Overhead = maps.Clone(pod.Spec.Overhead)
+	}
+	c.prioritize(&made.Spec, &pod.Spec)
+	return made
+}
+
+// identify gives the pod what only that pod of the set has.
+func identify(pod *corev1.Pod, set *appsv1.StatefulSet) {
+	if pod.Labels == nil {
+		pod.Labels = map[string]string{}
+	}
+	pod.Labels[appsv1.StatefulSetPodNameLabel] = pod.Name
+	pod.Labels[appsv1.PodIndexLabel] = strconv.Itoa(ordinal(pod))
+	if revision := set.Status.UpdateRevision; revision != "" {
+		pod.Labels[appsv1.ControllerRevisionHashLabelKey] = revision
+	}
+	for i := range set.Spec.VolumeClaimTemplates {
+		name := set.Spec.VolumeClaimTemplates[i].Name
+		claim := corev1.PersistentVolumeClaimVolumeSource{ClaimName: name + "-" + pod.Name}
+		pod.Spec.Volumes = slices.DeleteFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == name })
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &claim}})
+	}
+}
+
+// admit adds to a new pod what a pod of the same template has beside it.
+func admit(made, before *corev1.PodSpec) {
+	made.Containers = containersBeside(made.Containers, before.Containers)
+	made.InitContainers = containersBeside(made.InitContainers, before.InitContainers)
+	made.Volumes = namedBeside(made.Volumes, before.Volumes, func(v *corev1.Volume) string { return v.Name })
+	made.ResourceClaims = namedBeside(made.ResourceClaims, before.ResourceClaims, func(c *corev1.PodResourceClaim) string { return c.Name })
+	made.NodeSelector = beside(made.NodeSelector, before.NodeSelector)
+	for _, toleration := range before.Tolerations {
+		if !slices.ContainsFunc(made.Tolerations, func(t corev1.Toleration) bool { return reflect.DeepEqual(t, toleration) }) {
+			made.Tolerations = append(made.Tolerations, toleration)
+		}
+	}
+	if made.Affinity == nil {
+		made.Affinity = before.Affinity
+	}
+	if len(made.TopologySpreadConstraints) == 0 {
+		made.TopologySpreadConstraints = before.TopologySpreadConstraints
+	}
+	if made.SchedulerName == corev1.DefaultSchedulerName {
+		made.SchedulerName = before.SchedulerName
+	}
+	if made.PriorityClassName == "" {
+		made.PriorityClassName = before.PriorityClassName
+	}
+	if made.RuntimeClassName == nil {
+		made.RuntimeClassName = before.RuntimeClassName
+	}
+	if made.SchedulingGroup == nil {
+		made.SchedulingGroup = before.SchedulingGroup
+	}
+	switch {
+	case made.Resources == nil:
+		made.Resources = before.Resources
+	case before.Resources != nil:
+		resourcesBeside(made.Resources, before.Resources)
+	}
+}
+
+// containersBeside returns the containers with those that were added to them, in the order
+// of these: it matters which start first.
+func containersBeside(made, before []corev1.Container) []corev1.Container {
+	var all []corev1.Container
+	named := func(name string) func(corev1.Container) bool {
+		return func(c corev1.Container) bool { return c.Name == name }
+	}
+	for _, container := range before {
+		if i := slices.IndexFunc(made, named(container.Name)); i >= 0 {
+			resourcesBeside(&made[i].Resources, &container.Resources)
+			container = made[i]
+		}
+		all = append(all, container)
+	}
+	for _, container := range made {
+		if !slices.ContainsFunc(before, named(container.Name)) {
+			all = append(all, container)
+		}
+	}
+	return all
+}
+
+func resourcesBeside(made, before *corev1.ResourceRequirements) {
+	made.Requests, made.Limits = beside(made.Requests, before.Requests), beside(made.Limits, before.Limits)
+	made.Claims = namedBeside(made.Claims, before.Claims, func(c *corev1.ResourceClaim) string { return c.Name + "/" + c.Request })
+}
+
+// beside returns a map with what another has under other keys.
+func beside[K comparable, V any, M ~map[K]V](made, before M) M {
+	if len(before) == 0 {
+		return made
+	}
+	all := maps.Clone(before)
+	maps.Copy(all, made)
+	return all
+}
+
+// namedBeside returns a list with what another has under other names.
+func namedBeside[T any](made, before []T, name func(*T) string) []T {
+	for i := range before {
+		if !slices.ContainsFunc(made, func(t T) bool { return name(&t) == name(&before[i]) }) {
+			made = append(made, before[i])
+		}
+	}
+	return made
+}
+
+// resizers are the annotations by which a VerticalPodAutoscaler marks pods whose requests
+// it has set: it does so again with those that come after them.
+var resizers = []string{"vpaUpdates", "vpaInPlaceUpdated"}
+
+// resourcesSet says whether admission sets what pods like this request.
+func resourcesSet(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(resizers, func(annotation string) bool { return pod.Annotations[annotation] != "" })
+}
+
+// keepResources lets the pod request what another requests.
+func keepResources(made, pod *corev1.PodSpec) {
+	for _, lists := range [][2][]corev1.Container{{made.Containers, pod.Containers}, {made.InitContainers, pod.InitContainers}} {
+		for i := range lists[0] {
+			container := &lists[0][i]
+			if j := slices.IndexFunc(lists[1], func(c corev1.Container) bool { return c.Name == container.Name }); j >= 0 {
+				container.Resources = *lists[1][j].Resources.DeepCopy()
+			}
+		}
+	}
+	made.Resources = pod.Resources.DeepCopy()
+}
+
+// defaultTolerations returns those of the tolerations that admission gives to every pod
+// that has none of its own for these taints.
+func defaultTolerations(made, before []corev1.Toleration) []corev1.Toleration {
+	var added []corev1.Toleration
+	for _, toleration := range before {
+		if toleration.Key != corev1.TaintNodeNotReady && toleration.Key != corev1.TaintNodeUnreachable ||
+			toleration.Effect != corev1.TaintEffectNoExecute || toleration.TolerationSeconds == nil {
+			continue
+		}
+		if !slices.ContainsFunc(made, func(t corev1.Toleration) bool {
+			return (t.Key == toleration.Key || t.Key == "") && (t.Effect == corev1.TaintEffectNoExecute || t.Effect == "")
+		}) {
+			added = append(added, toleration)
+		}
+	}
+	return added
+}
+
+// prioritize gives the pod the priority of its class. Where the picture does not have the
+// class, it is the predecessor's if that has it too.
+func (c *controllers) prioritize(made, before *corev1.PodSpec) {
+	made.Priority = nil
+	class := c.classes[made.PriorityClassName]
+	if made.PriorityClassName == "" && c.fallback != nil {
+		class = c.fallback
+		made.PriorityClassName = class.Name
+	}
+	switch {
+	case class != nil:
+		value := class.Value
+		made.Priority = &value
+		if class.PreemptionPolicy != nil {
+			policy := *class.PreemptionPolicy
+			made.PreemptionPolicy = &policy
+		}
+	case made.PriorityClassName == before.PriorityClassName:
+		made.Priority, made.PreemptionPolicy = before.Priority, before.PreemptionPolicy
+	}
+}

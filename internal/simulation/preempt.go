@@ -33,7 +33,7 @@ type Preemption struct {
 // it draws.
 func (s *Simulation) Preempt(ctx context.Context, pod *corev1.Pod) (Preemption, error) {
 	var made Preemption
-	err := s.withClaims(pod, func(claiming *corev1.Pod) (err error) {
+	_, err := s.provided(pod, func(claiming *corev1.Pod) (err error) {
 		made, err = s.preempt(ctx, claiming)
 		return err
 	})

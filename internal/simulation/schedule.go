@@ -33,23 +33,28 @@ type Decision struct {
 	Possible []string
 	// Reasons count the nodes that do not take the pod, by why.
 	Reasons map[string]int
+	// Assumed says what had to be assumed of volumes that are yet to be made; mostly nothing.
+	Assumed string
 }
 
 // ErrUnknownScheduler says that a pod names a scheduler that is not simulated.
 var ErrUnknownScheduler = errors.New("no profile is known for it")
 
-// Schedule returns where the pod would go, without putting it there. It looks at
+// Schedule returns where a new pod would go, without putting it there. It looks at
 // every node, whatever sample the configuration takes, and of nodes with the same
-// score it takes the first by name, so the same cluster gives the same answer.
+// score it takes the first by name, so the same cluster gives the same answer. The claims
+// that controllers make for the pod are there as long as it looks.
 //
-// The claims that a template's pod gets are made of a claim of the same template that a pod
-// has. Where none is known, nor what devices there are, the error is ErrUnknownDevices.
+// The claims for devices that a template's pod gets are made of a claim of the same template
+// that a pod has. Where none is known, nor what devices there are, the error is
+// ErrUnknownDevices.
 func (s *Simulation) Schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
 	var decision Decision
-	err := s.withClaims(pod, func(claiming *corev1.Pod) (err error) {
+	assumed, err := s.provided(pod, func(claiming *corev1.Pod) (err error) {
 		decision, err = s.schedule(ctx, claiming)
 		return err
 	})
+	decision.Assumed = assumed
 	return decision, err
 }
 

@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
@@ -61,6 +62,8 @@ type Simulation struct {
 	nodes      map[string]*corev1.Node
 	// spread has the constraints that profiles have by default.
 	spread map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults
+	// provisions are those of placed pods.
+	provisions map[types.UID]*provision
 }
 
 // New returns an empty cluster with the schedulers that the options describe. The
@@ -85,6 +88,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		logger:     klog.FromContext(ctx),
 		nodes:      map[string]*corev1.Node{},
 		spread:     map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults{},
+		provisions: map[types.UID]*provision{},
 	}
 	if s.devices, err = newDevices(ctx, s.informers); err != nil {
 		return nil, err
@@ -172,11 +176,19 @@ func (s *Simulation) UpdatePod(before, after *corev1.Pod) error {
 	return s.cache.UpdatePod(s.logger, before, after)
 }
 
-// RemovePod removes a pod, and leaves its devices to others: what the control plane does
-// with its claims. A pod of the picture has them again when it is added again.
+// RemovePod removes a pod, with the claims that it was placed with, and leaves its devices to
+// others: what the control plane does with its claims. A pod of the picture has them again
+// when it is added again.
 func (s *Simulation) RemovePod(pod *corev1.Pod) error {
 	s.devices.leave(pod.UID)
-	return s.cache.RemovePod(s.logger, pod)
+	if err := s.cache.RemovePod(s.logger, pod); err != nil {
+		return err
+	}
+	if p := s.provisions[pod.UID]; p != nil {
+		delete(s.provisions, pod.UID)
+		return p.undo()
+	}
+	return nil
 }
 
 // ForgetPod makes a pod that is not in the picture any more unknown. What has become of its
@@ -185,12 +197,22 @@ func (s *Simulation) ForgetPod(pod *corev1.Pod) error {
 	return s.cache.RemovePod(s.logger, pod)
 }
 
-// Place adds the pod to the node, with the devices that it asks for, and returns it as it
-// is then.
+// Place adds a new pod to the node, with the devices that it asks for and the claims that
+// controllers make for it, and returns it as it is then.
 func (s *Simulation) Place(pod *corev1.Pod, node string) (*corev1.Pod, error) {
-	placed, err := s.equip(pod, node)
+	p, err := s.provide(pod)
 	if err != nil {
 		return nil, err
+	}
+	placed, err := s.equip(pod, node)
+	if err == nil {
+		err = p.settle(placed)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.undo())
+	}
+	if len(p.takeBack) > 0 {
+		s.provisions[placed.UID] = p
 	}
 	return placed, s.AddPod(placed)
 }

@@ -1,0 +1,287 @@
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/component-helpers/storage/ephemeral"
+	"k8s.io/component-helpers/storage/volume"
+	volumeutil "k8s.io/kubernetes/pkg/volume/util"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// object is one that is stored.
+type object interface {
+	runtime.Object
+	metav1.Object
+}
+
+// provision is what controllers make for the volumes of one pod that has just been made,
+// before it has a node, and how to take it back.
+type provision struct {
+	*Simulation
+	// assumed is Decision.Assumed.
+	assumed  string
+	takeBack []func() error
+}
+
+// provide makes the claims that a new pod gets: those of its ephemeral volumes, and, of
+// a StatefulSet's pod, those that are not there, or go when its predecessor is gone.
+// Volumes whose class does not wait for the pod are there by the time it is scheduled.
+func (s *Simulation) provide(pod *corev1.Pod) (*provision, error) {
+	p := &provision{Simulation: s}
+	claims, err := s.newClaims(pod)
+	for _, claim := range claims {
+		if err == nil {
+			err = p.addClaim(claim)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making the claims of pod %s/%s: %w", pod.Namespace, pod.Name, err), p.undo())
+	}
+	return p, nil
+}
+
+// provided calls the function with the pod as it is when controllers have made all its
+// claims, which are there as long as it runs. It returns Decision.Assumed.
+func (s *Simulation) provided(pod *corev1.Pod, do func(*corev1.Pod) error) (assumed string, err error) {
+	p, err := s.provide(pod)
+	if err != nil {
+		return "", err
+	}
+	err = s.withClaims(pod, do)
+	return p.assumed, errors.Join(err, p.undo())
+}
+
+// undo takes everything back.
+func (p *provision) undo() error {
+	var errs []error
+	for _, takeBack := range slices.Backward(p.takeBack) {
+		errs = append(errs, takeBack())
+	}
+	p.takeBack = nil
+	return errors.Join(errs...)
+}
+
+// put stores an object until undo.
+func (p *provision) put(o object) error {
+	informer, err := p.informerFor(o)
+	if err != nil {
+		return err
+	}
+	before, known, err := informer.Informer().GetIndexer().GetByKey(cache.MetaObjectToName(o).String())
+	if err != nil {
+		return err
+	}
+	p.takeBack = append(p.takeBack, func() error {
+		if known {
+			return p.Store(before.(object))
+		}
+		return p.Forget(o)
+	})
+	return p.Store(o)
+}
+
+// newClaims returns the claims that are made for the pod, which is not there yet.
+func (s *Simulation) newClaims(pod *corev1.Pod) ([]*corev1.PersistentVolumeClaim, error) {
+	var claims []*corev1.PersistentVolumeClaim
+	for i := range pod.Spec.Volumes {
+		claim, err := s.newClaim(pod, &pod.Spec.Volumes[i])
+		if err != nil {
+			return nil, err
+		}
+		if claim == nil {
+			continue
+		}
+		claim.Namespace = pod.Namespace
+		claim.UID = types.UID(fmt.Sprintf("%s/%s", pod.UID, claim.Name))
+		claim.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}
+		if claim.Spec.StorageClassName == nil {
+			class, err := volumeutil.GetDefaultClass(s.informers.Storage().V1().StorageClasses().Lister())
+			if err != nil {
+				return nil, err
+			}
+			if class != nil {
+				claim.Spec.StorageClassName = &class.Name
+			}
+		}
+		claims = append(claims, claim)
+	}
+	return claims, nil
+}
+
+// newClaim returns the claim that is made for one of the pod's volumes; nil for none.
+func (s *Simulation) newClaim(pod *corev1.Pod, v *corev1.Volume) (*corev1.PersistentVolumeClaim, error) {
+	switch {
+	case v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil:
+		name := ephemeral.VolumeClaimName(pod, v)
+		known, err := s.claim(pod.Namespace, name)
+		if err != nil || known != nil && !ofPredecessor(known, pod) {
+			return nil, err // one that is not the pod's keeps it from ever starting
+		}
+		template := v.Ephemeral.VolumeClaimTemplate
+		claim := &corev1.PersistentVolumeClaim{ObjectMeta: *template.ObjectMeta.DeepCopy(), Spec: *template.Spec.DeepCopy()}
+		claim.Name = name
+		claim.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(pod, corev1.SchemeGroupVersion.WithKind("Pod"))}
+		return claim, nil
+	case v.PersistentVolumeClaim != nil && cluster.ControlledBy(pod, cluster.StatefulSetKind):
+		known, err := s.claim(pod.Namespace, v.PersistentVolumeClaim.ClaimName)
+		if err != nil || known != nil && known.DeletionTimestamp == nil {
+			return nil, err
+		}
+		set, err := s.informers.Apps().V1().StatefulSets().Lister().StatefulSets(pod.Namespace).Get(metav1.GetControllerOfNoCopy(pod).Name)
+		if err != nil {
+			return nil, ignoreNotFound(err)
+		}
+		for i := range set.Spec.VolumeClaimTemplates {
+			if template := &set.Spec.VolumeClaimTemplates[i]; template.Name == v.Name {
+				claim := template.DeepCopy()
+				claim.Name = v.PersistentVolumeClaim.ClaimName
+				return claim, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// ofPredecessor says whether the claim is that of an earlier pod of the same name, with
+// which it goes.
+func ofPredecessor(claim *corev1.PersistentVolumeClaim, pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(claim)
+	return owner != nil && owner.Kind == "Pod" && owner.Name == pod.Name && owner.UID != pod.UID
+}
+
+// addClaim adds a claim, and binds it if its class does so before there is a node.
+func (p *provision) addClaim(claim *corev1.PersistentVolumeClaim) error {
+	if err := p.put(claim); err != nil {
+		return err
+	}
+	class, err := p.informers.Storage().V1().StorageClasses().Lister().Get(volume.GetPersistentVolumeClaimClass(claim))
+	if ignoreNotFound(err) != nil {
+		return err
+	}
+	if waits(class) {
+		return nil
+	}
+	bound, err := p.bind(claim, nil)
+	if err != nil || bound || class == nil || class.Provisioner == "" || class.Provisioner == volume.NotSupportedProvisioner {
+		return err
+	}
+	p.assumed = fmt.Sprintf("StorageClass %s makes volumes before their pods have nodes: a new one is taken to be within reach of all nodes that the class allows", class.Name)
+	return p.bindTo(claim, provisioned(claim, class))
+}
+
+// waits says whether claims of the class are bound when their pod gets a node.
+func waits(class *storagev1.StorageClass) bool {
+	return class != nil && class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer
+}
+
+// settle binds the pod's claims that have waited for its node to volumes that are there,
+// so that no other pod is promised these.
+func (p *provision) settle(pod *corev1.Pod) error {
+	node := p.nodes[pod.Spec.NodeName]
+	for i := range pod.Spec.Volumes {
+		v, name := &pod.Spec.Volumes[i], ""
+		switch {
+		case node == nil:
+			return nil
+		case v.Ephemeral != nil:
+			name = ephemeral.VolumeClaimName(pod, v)
+		case v.PersistentVolumeClaim != nil:
+			name = v.PersistentVolumeClaim.ClaimName
+		default:
+			continue
+		}
+		claim, err := p.claim(pod.Namespace, name)
+		if err != nil {
+			return err
+		}
+		if claim == nil || claim.Spec.VolumeName != "" {
+			continue
+		}
+		if _, err := p.bind(claim, node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bind binds the claim to the volume that the controller of volumes would choose, or the
+// scheduler for the node, and says whether there is one.
+func (p *provision) bind(claim *corev1.PersistentVolumeClaim, node *corev1.Node) (bool, error) {
+	all, err := p.informers.Core().V1().PersistentVolumes().Lister().List(labels.Everything())
+	if err != nil {
+		return false, err
+	}
+	volumes := slices.DeleteFunc(all, func(v *corev1.PersistentVolume) bool { return !volume.CheckAccessModes(claim, v) })
+	match, err := volume.FindMatchingVolume(claim, volumes, node, nil, node != nil, true)
+	if err != nil || match == nil {
+		return false, err
+	}
+	return true, p.bindTo(claim, match)
+}
+
+func (p *provision) bindTo(claim *corev1.PersistentVolumeClaim, to *corev1.PersistentVolume) error {
+	bound, _, err := volume.GetBindVolumeToClaim(to, claim)
+	if err != nil {
+		return err
+	}
+	bound.Status.Phase = corev1.VolumeBound
+	if err := p.put(bound); err != nil {
+		return err
+	}
+	claim = claim.DeepCopy()
+	metav1.SetMetaDataAnnotation(&claim.ObjectMeta, volume.AnnBindCompleted, "yes")
+	claim.Spec.VolumeName, claim.Status.Phase = to.Name, corev1.ClaimBound
+	return p.put(claim)
+}
+
+// provisioned returns the volume that the provisioner of the class makes for the claim.
+func provisioned(claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) *corev1.PersistentVolume {
+	made := &corev1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: "pvc-" + string(claim.UID), UID: claim.UID + "-volume"},
+		Spec: corev1.PersistentVolumeSpec{
+			Capacity: claim.Spec.Resources.Requests, AccessModes: claim.Spec.AccessModes, VolumeMode: claim.Spec.VolumeMode, StorageClassName: class.Name,
+			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{Driver: class.Provisioner, VolumeHandle: string(claim.UID)}},
+		},
+	}
+	if len(class.AllowedTopologies) == 0 {
+		return made
+	}
+	allowed := &corev1.NodeSelector{}
+	for _, topology := range class.AllowedTopologies {
+		term := corev1.NodeSelectorTerm{}
+		for _, label := range topology.MatchLabelExpressions {
+			term.MatchExpressions = append(term.MatchExpressions, corev1.NodeSelectorRequirement{Key: label.Key, Operator: corev1.NodeSelectorOpIn, Values: label.Values})
+		}
+		allowed.NodeSelectorTerms = append(allowed.NodeSelectorTerms, term)
+	}
+	made.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{Required: allowed}
+	return made
+}
+
+// claim returns the claim of that name; nil where there is none.
+func (s *Simulation) claim(namespace, name string) (*corev1.PersistentVolumeClaim, error) {
+	claim, err := s.informers.Core().V1().PersistentVolumeClaims().Lister().PersistentVolumeClaims(namespace).Get(name)
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	return claim, nil
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

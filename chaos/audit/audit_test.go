@@ -198,7 +198,7 @@ func TestRulesOnWhereReplicasAre(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCollector()
 			for _, w := range read(t, soundWith(t, append(tt.changes, "kind: Deployment", "kind: StatefulSet")...)).Workloads {
-				c.enter(key{statefulSetKind, w.Namespace, w.Name}, w)
+				c.enter(key{cluster.StatefulSetKind, w.Namespace, w.Name}, w)
 			}
 			c.pods(world(tt.on...))
 			rules, err := Select("one-node,one-zone,only-preemptible", Rules())

@@ -9,6 +9,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -58,7 +59,7 @@ func noneGoes(covered []*Workload, can string) string {
 		of = "of " + names(covered)
 	}
 	text := fmt.Sprintf("no pod %s %s be evicted", of, can)
-	if len(covered) > 0 && !slices.ContainsFunc(covered, func(w *Workload) bool { return w.Controller != daemonSetKind }) {
+	if len(covered) > 0 && !slices.ContainsFunc(covered, func(w *Workload) bool { return w.Controller != cluster.DaemonSetKind }) {
 		return text
 	}
 	return text + ", and no node drained that has one"
@@ -82,7 +83,7 @@ func (b Budget) field() string {
 // are not Kubernetes' own only a cluster knows, where the budget's status tells.
 func unscaled(covered []*Workload) []*Workload {
 	return slices.DeleteFunc(slices.Clone(covered), func(w *Workload) bool {
-		return w.Controller != jobKind && w.Controller != daemonSetKind
+		return w.Controller != cluster.JobKind && w.Controller != cluster.DaemonSetKind
 	})
 }
 
@@ -94,7 +95,7 @@ func uncountable(b Budget, covered, without []*Workload) string {
 		what += " in percent"
 	}
 	when, can := "", "can ever"
-	if !slices.ContainsFunc(without, func(w *Workload) bool { return w.Controller != jobKind }) {
+	if !slices.ContainsFunc(without, func(w *Workload) bool { return w.Controller != cluster.JobKind }) {
 		when, can = "while there is a pod of it, even a completed one, ", "can"
 	}
 	return fmt.Sprintf("%s takes the scale of each controller whose pods it selects, and %s has none: %s%s", what, names(without), when, noneGoes(covered, can))
@@ -150,7 +151,7 @@ func (b Budget) allows(healthy, scale int) int {
 // as few as they may, and what the scales of their controllers come to. Pods of Jobs come and
 // go, so they count only where there are no others. It names an autoscaler, if there is one.
 func counted(covered []*Workload) (healthy, scale int, autoscaler string, known bool) {
-	lasting := slices.DeleteFunc(slices.Clone(covered), func(w *Workload) bool { return w.Controller == jobKind })
+	lasting := slices.DeleteFunc(slices.Clone(covered), func(w *Workload) bool { return w.Controller == cluster.JobKind })
 	if len(lasting) == 0 {
 		lasting = covered
 	}

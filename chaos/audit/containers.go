@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // trimmedSpec is why probes and security contexts are not known.
@@ -79,7 +81,7 @@ func noReadinessProbe(v *View) {
 			v.Unknown(trimmedSpec)
 			return nil
 		}
-		if w.Controller == jobKind {
+		if w.Controller == cluster.JobKind {
 			return nil // nobody waits for it to be ready
 		}
 		var faulty []string

@@ -51,7 +51,7 @@ func objectName(kind, namespace, name string) string {
 
 // serves says whether the workload is there to go on, rather than to come to an end or to
 // be part of each node.
-func (w *Workload) serves() bool { return w.Controller != jobKind && w.Controller != daemonSetKind }
+func (w *Workload) serves() bool { return w.Controller != cluster.JobKind && w.Controller != cluster.DaemonSetKind }
 
 // Budget is a PodDisruptionBudget, and the manifest that it stands in.
 type Budget struct {
@@ -114,37 +114,28 @@ func newCollector() *collector {
 	return &collector{workloads: map[key]*Workload{}, tops: map[key]key{}, autoscalers: map[key]autoscaler{}}
 }
 
-// The kinds of workloads.
-var (
-	deploymentKind            = appsv1.SchemeGroupVersion.WithKind("Deployment").GroupKind()
-	replicaSetKind            = appsv1.SchemeGroupVersion.WithKind("ReplicaSet").GroupKind()
-	statefulSetKind           = appsv1.SchemeGroupVersion.WithKind("StatefulSet").GroupKind()
-	daemonSetKind             = appsv1.SchemeGroupVersion.WithKind("DaemonSet").GroupKind()
-	replicationControllerKind = corev1.SchemeGroupVersion.WithKind("ReplicationController").GroupKind()
-	jobKind                   = batchv1.SchemeGroupVersion.WithKind("Job").GroupKind()
-	cronJobKind               = batchv1.SchemeGroupVersion.WithKind("CronJob").GroupKind()
-	podKind                   = corev1.SchemeGroupVersion.WithKind("Pod").GroupKind()
-)
+// podKind stands for pods without a controller.
+var podKind = corev1.SchemeGroupVersion.WithKind("Pod").GroupKind()
 
 // add takes an object of the API, if it is one that is audited.
 func (c *collector) add(object runtime.Object, file string) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
-		c.workload(deploymentKind, replicaSetKind, o, replicas(o.Spec.Replicas), &o.Spec.Template, file)
+		c.workload(cluster.DeploymentKind, cluster.ReplicaSetKind, o, replicas(o.Spec.Replicas), &o.Spec.Template, file)
 	case *appsv1.StatefulSet:
-		c.workload(statefulSetKind, statefulSetKind, o, replicas(o.Spec.Replicas), &o.Spec.Template, file)
+		c.workload(cluster.StatefulSetKind, cluster.StatefulSetKind, o, replicas(o.Spec.Replicas), &o.Spec.Template, file)
 	case *appsv1.ReplicaSet:
-		c.workload(replicaSetKind, replicaSetKind, o, replicas(o.Spec.Replicas), &o.Spec.Template, file)
+		c.workload(cluster.ReplicaSetKind, cluster.ReplicaSetKind, o, replicas(o.Spec.Replicas), &o.Spec.Template, file)
 	case *corev1.ReplicationController:
 		if o.Spec.Template != nil {
-			c.workload(replicationControllerKind, replicationControllerKind, o, replicas(o.Spec.Replicas), o.Spec.Template, file)
+			c.workload(cluster.ReplicationControllerKind, cluster.ReplicationControllerKind, o, replicas(o.Spec.Replicas), o.Spec.Template, file)
 		}
 	case *appsv1.DaemonSet:
-		c.workload(daemonSetKind, daemonSetKind, o, -1, &o.Spec.Template, file)
+		c.workload(cluster.DaemonSetKind, cluster.DaemonSetKind, o, -1, &o.Spec.Template, file)
 	case *batchv1.Job:
-		c.workload(jobKind, jobKind, o, replicas(o.Spec.Parallelism), &o.Spec.Template, file)
+		c.workload(cluster.JobKind, cluster.JobKind, o, replicas(o.Spec.Parallelism), &o.Spec.Template, file)
 	case *batchv1.CronJob:
-		c.workload(cronJobKind, jobKind, o, replicas(o.Spec.JobTemplate.Spec.Parallelism), &o.Spec.JobTemplate.Spec.Template, file)
+		c.workload(cluster.CronJobKind, cluster.JobKind, o, replicas(o.Spec.JobTemplate.Spec.Parallelism), &o.Spec.JobTemplate.Spec.Template, file)
 	case *corev1.Pod:
 		if bare(o) {
 			c.workload(podKind, schema.GroupKind{}, o, 1, &corev1.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}, file)
@@ -190,10 +181,10 @@ func (c *collector) workload(kind, controller schema.GroupKind, o metav1.Object,
 		Labels: template.Labels, Annotations: template.Annotations, Spec: template.Spec, Trimmed: c.trimmed,
 	}
 	if top, belongs := c.belongs(kind, o); belongs {
-		if top.kind == deploymentKind || top.kind == cronJobKind || replicas == 0 {
+		if top.kind == cluster.DeploymentKind || top.kind == cluster.CronJobKind || replicas == 0 {
 			return
 		}
-		at, w.Kind, w.Name = top, top.kind.Kind, top.name
+		at, w.Kind, w.Name = top, cluster.KindName(top.kind), top.name
 	}
 	if known := c.workloads[at]; known != nil {
 		known.Replicas += replicas
@@ -211,7 +202,7 @@ func (c *collector) enter(at key, w *Workload) {
 // workloads stand for themselves, whoever has made them.
 func (c *collector) belongs(kind schema.GroupKind, o metav1.Object) (top key, belongs bool) {
 	owner := metav1.GetControllerOfNoCopy(o)
-	if owner == nil || kind != replicaSetKind && kind != jobKind {
+	if owner == nil || kind != cluster.ReplicaSetKind && kind != cluster.JobKind {
 		return key{}, false
 	}
 	top = keyOf(owner.APIVersion, owner.Kind, o.GetNamespace(), owner.Name)
@@ -223,10 +214,10 @@ func (c *collector) belongs(kind schema.GroupKind, o metav1.Object) (top key, be
 func (c *collector) pods(s *cluster.Snapshot) {
 	c.inventory.Nodes, c.inventory.Pods = s.Nodes, s.Pods
 	for _, set := range s.ReplicaSets {
-		c.belongs(replicaSetKind, set)
+		c.belongs(cluster.ReplicaSetKind, set)
 	}
 	for _, job := range s.Jobs {
-		c.belongs(jobKind, job)
+		c.belongs(cluster.JobKind, job)
 	}
 	owners := cluster.NewOwners(s)
 	for _, pod := range s.Pods {
@@ -250,7 +241,7 @@ func (c *collector) workloadOf(pod *corev1.Pod, owner *cluster.Workload) *Worklo
 		at = keyOf(ref.APIVersion, ref.Kind, pod.Namespace, ref.Name)
 		w.Controller, w.Replicas = at.kind, owner.Desired
 		if top, belongs := c.tops[at]; belongs {
-			if at.kind == jobKind {
+			if at.kind == cluster.JobKind {
 				w.Replicas = -1 // it may have several Jobs
 			}
 			at = top
@@ -259,7 +250,7 @@ func (c *collector) workloadOf(pod *corev1.Pod, owner *cluster.Workload) *Worklo
 	if known := c.workloads[at]; known != nil {
 		return known
 	}
-	w.Kind, w.Name = at.kind.Kind, at.name
+	w.Kind, w.Name = cluster.KindName(at.kind), at.name
 	c.enter(at, w)
 	return w
 }

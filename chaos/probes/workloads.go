@@ -140,11 +140,11 @@ func (w *workloads) count(picture *target.Picture) []*count {
 	type key struct{ kind, namespace, name string } // a strange owner may have no UID in a dump
 	counts := map[key]*count{}
 	add := func(workload *cluster.Workload, podLabels map[string]string) *count {
-		if workload == nil || !w.has(workload.Namespace) || !slices.Contains(w.Kinds, workload.Kind) ||
+		if workload == nil || !w.has(workload.Namespace) || !slices.Contains(w.Kinds, cluster.KindName(workload.GroupKind())) ||
 			w.Names != nil && !slices.Contains(w.Names, workload.Name) {
 			return nil
 		}
-		k := key{workload.Kind, workload.Namespace, workload.Name}
+		k := key{cluster.KindName(workload.GroupKind()), workload.Namespace, workload.Name}
 		c := counts[k]
 		if c == nil && w.selector.Matches(labels.Set(podLabels)) {
 			c = &count{Workload: workload}
@@ -197,7 +197,7 @@ func eachController(picture *target.Picture, add func(*cluster.Workload, map[str
 		if d.Spec.Replicas != nil {
 			desired = int(*d.Spec.Replicas)
 		}
-		add(&cluster.Workload{Kind: "Deployment", Namespace: d.Namespace, Name: d.Name, UID: d.UID, Desired: desired}, d.Spec.Template.Labels)
+		add(&cluster.Workload{Kind: cluster.DeploymentKind.Kind, Group: cluster.DeploymentKind.Group, Namespace: d.Namespace, Name: d.Name, UID: d.UID, Desired: desired}, d.Spec.Template.Labels)
 	}
 	for _, set := range picture.ReplicaSets {
 		if top := metav1.GetControllerOfNoCopy(set); top == nil || !deployments.Has(top.UID) {

@@ -145,17 +145,20 @@ func (o *Observer) workload(p *corev1.Pod, owner *metav1.OwnerReference) *cluste
 	if w := o.options.Workload(p); w != nil {
 		return w
 	}
-	return &cluster.Workload{Kind: owner.Kind, Namespace: p.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1}
+	kind := cluster.OwnerKind(owner)
+	return &cluster.Workload{Kind: kind.Kind, Group: kind.Group, Namespace: p.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1}
 }
 
 // settled says whether it is known what the workload is: of a ReplicaSet that is not
 // known it is not known either whose it is.
-func settled(w *cluster.Workload) bool { return w == nil || w.Kind != "ReplicaSet" || w.Desired >= 0 }
+func settled(w *cluster.Workload) bool {
+	return w == nil || w.GroupKind() != cluster.ReplicaSetKind || w.Desired >= 0
+}
 
 func (o *Observer) newLoad(w *cluster.Workload, p *corev1.Pod, at time.Time) *load {
 	l := &load{key: target.WorkloadKey(w, p), kind: bare, desired: 1, sample: p, first: at, unsettled: !settled(w)}
 	if w != nil {
-		l.kind, l.desired = w.Kind, w.Desired
+		l.kind, l.desired = cluster.KindName(w.GroupKind()), w.Desired
 	}
 	l.series.worse = worseAvailability
 	o.loads[l.key] = l

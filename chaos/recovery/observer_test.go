@@ -43,7 +43,8 @@ func (w *world) workload(p *corev1.Pod) *cluster.Workload {
 	if known := w.workloads[owner.UID]; known != nil {
 		return known
 	}
-	return &cluster.Workload{Kind: owner.Kind, Namespace: p.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1}
+	kind := cluster.OwnerKind(owner)
+	return &cluster.Workload{Kind: kind.Kind, Group: kind.Group, Namespace: p.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1}
 }
 
 // sink keeps the records, and a line of each.

@@ -92,7 +92,7 @@ func (l *Live) workloadOf(pod *corev1.Pod) *cluster.Workload {
 	owners, age := l.owners, time.Since(l.ownersAt)
 	l.mu.Unlock()
 	if owners != nil {
-		if w := owners.Of(pod); w == nil || w.Kind != "ReplicaSet" || age < ownersAge {
+		if w := owners.Of(pod); w == nil || w.GroupKind() != cluster.ReplicaSetKind || age < ownersAge {
 			return w
 		}
 	}

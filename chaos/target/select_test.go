@@ -268,10 +268,10 @@ func TestWhy(t *testing.T) {
 		want string
 	}{
 		{name: "a pod that runs and is owned", pod: newPod("shop", "a", owned("ReplicaSet", "a"))},
-		{name: "a pod from the API, as the kubelet says", pod: newPod("shop", "a", owned("ReplicaSet", "a"), annotated(sourceAnnotation, "api"))},
+		{name: "a pod from the API, as the kubelet says", pod: newPod("shop", "a", owned("ReplicaSet", "a"), annotated("kubernetes.io/config.source", "api"))},
 		{name: "a pod whose node is out of touch", pod: newPod("shop", "a", owned("ReplicaSet", "a"), inPhase(corev1.PodUnknown)), want: whyNotRunning},
 		{name: "a mirror that nothing owns", pod: newPod("shop", "a", annotated(corev1.MirrorPodAnnotationKey, "")), want: whyStatic},
-		{name: "a static pod that nothing owns", pod: newPod("shop", "a", annotated(sourceAnnotation, "file")), want: whyStatic},
+		{name: "a static pod that nothing owns", pod: newPod("shop", "a", annotated("kubernetes.io/config.source", "file")), want: whyStatic},
 		{name: "a pod that its node owns, without the annotations", pod: newPod("shop", "a", owned("Node", "n1")), want: whyStatic},
 		{name: "a pod in a namespace for all to read", pod: newPod("kube-public", "a", owned("ReplicaSet", "a")), want: whySystem},
 		{name: "a pod among the leases of nodes", pod: newPod("kube-node-lease", "a", owned("ReplicaSet", "a")), want: whySystem},

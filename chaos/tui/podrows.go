@@ -75,7 +75,7 @@ func (w *workloadRow) victim(how assess.How) (Victim, bool) {
 func (w *workloadRow) open() (tab, scope, bool) {
 	return podTab, scope{w.key(), func(r row) bool {
 		of := r.(*podRow).workload
-		return of != nil && of.Name == w.Name && of.Namespace == w.Namespace && of.Kind == w.Kind
+		return of != nil && of.Name == w.Name && of.Namespace == w.Namespace && of.GroupKind() == w.GroupKind()
 	}}, true
 }
 

@@ -98,7 +98,7 @@ func newBareCheck(protectFailed bool) check {
 }
 
 func isDaemons(pod *corev1.Pod) string {
-	if slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return owner.Kind == "DaemonSet" }) {
+	if slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return cluster.OwnerKind(&owner) == cluster.DaemonSetKind }) {
 		return "it is a DaemonSet's"
 	}
 	return ""

@@ -130,7 +130,7 @@ func (w *wave) workload(pod *corev1.Pod) *workload {
 	l := &workload{Workload: of, known: controllerIn(w.picture, pod), seen: map[types.UID]bool{}, readySince: map[types.UID]time.Time{}}
 	for _, pod := range w.pods[of.UID] {
 		l.seen[pod.UID] = true
-		if of.Kind != "Job" && up(pod) {
+		if of.GroupKind() != cluster.JobKind && up(pod) {
 			l.ready++
 		}
 	}

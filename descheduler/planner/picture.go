@@ -7,10 +7,10 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // pictureOf returns how full the nodes are that the policy looks at.
@@ -29,7 +29,7 @@ func pictureOf(state *strategy.State) plan.Picture {
 			continue
 		}
 		p.Nodes++
-		if slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !ofDaemonSet(pod) }) {
+		if slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !cluster.OfDaemonSet(pod) }) {
 			p.Used++
 		}
 		for name := range shares {
@@ -47,11 +47,6 @@ func pictureOf(state *strategy.State) plan.Picture {
 		}
 	}
 	return p
-}
-
-func ofDaemonSet(pod *corev1.Pod) bool {
-	owner := metav1.GetControllerOfNoCopy(pod)
-	return owner != nil && owner.Kind == "DaemonSet"
 }
 
 // utilizationOf sums the percentages of the nodes up.

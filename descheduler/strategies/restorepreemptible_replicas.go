@@ -64,7 +64,7 @@ func newRestoreReplicas(state *strategy.State, preemptible strategy.Preemptible)
 
 // restorable says whether pods of the workload may be moved, and would come back.
 func restorable(workload *strategy.Workload) bool {
-	return workload != nil && workload.Kind != "DaemonSet" && workload.Kind != "Job"
+	return workload != nil && workload.GroupKind() != cluster.DaemonSetKind && workload.GroupKind() != cluster.JobKind
 }
 
 // restoreLasts says whether the pod is a replica that counts, as the scheduler's plugin

@@ -9,13 +9,13 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	internalcluster "github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
@@ -102,18 +102,13 @@ func (pl *PreemptibleNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.S
 	if pl.alarm.mayBePreemptible() {
 		return nil, fwk.NewStatus(fwk.Unschedulable, "where the workload's other replicas are counts")
 	}
-	s := signature{Namespace: pod.Namespace, DaemonSet: ofDaemonSet(pod), Annotations: map[string]string{}}
+	s := signature{Namespace: pod.Namespace, DaemonSet: internalcluster.OfDaemonSet(pod), Annotations: map[string]string{}}
 	for key, value := range pod.Annotations {
 		if preemptible.Claimed(key) {
 			s.Annotations[key] = value
 		}
 	}
 	return []fwk.SignFragment{{Key: policySignerName, Value: s}}, nil
-}
-
-func ofDaemonSet(pod *corev1.Pod) bool {
-	owner := metav1.GetControllerOfNoCopy(pod)
-	return owner != nil && owner.Kind == "DaemonSet"
 }
 
 // PreFilter finds the pod's policy, and where its workload's other replicas are.
@@ -141,7 +136,7 @@ func (s *state) filters() bool {
 // newState returns what is known of the pod. Pods of DaemonSets are bound to their
 // nodes, so nothing here applies to them.
 func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes []fwk.NodeInfo) (*state, *fwk.Status) {
-	if ofDaemonSet(pod) {
+	if internalcluster.OfDaemonSet(pod) {
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
 	pl.Feed.Update(nodes)

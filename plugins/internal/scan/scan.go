@@ -9,8 +9,9 @@ package scan
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // Node is a node of the snapshot, with the slot that the feed of changes gave it.
@@ -111,8 +112,7 @@ func OfGroup(pod *corev1.Pod) bool {
 // DaemonSets, and those that come from the node itself.
 func Empty(node fwk.NodeInfo) bool {
 	for _, pod := range node.GetPods() {
-		owner := metav1.GetControllerOfNoCopy(pod.GetPod())
-		if owner == nil || owner.Kind != "DaemonSet" && owner.Kind != "Node" {
+		if p := pod.GetPod(); !cluster.OfDaemonSet(p) && !cluster.ControlledBy(p, cluster.NodeKind) {
 			return false
 		}
 	}

@@ -51,7 +51,9 @@ func objectName(kind, namespace, name string) string {
 
 // serves says whether the workload is there to go on, rather than to come to an end or to
 // be part of each node.
-func (w *Workload) serves() bool { return w.Controller != cluster.JobKind && w.Controller != cluster.DaemonSetKind }
+func (w *Workload) serves() bool {
+	return w.Controller != cluster.JobKind && w.Controller != cluster.DaemonSetKind
+}
 
 // Budget is a PodDisruptionBudget, and the manifest that it stands in.
 type Budget struct {

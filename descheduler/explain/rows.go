@@ -7,6 +7,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // none stands in for what there is not, as in kubectl.
@@ -78,7 +79,7 @@ var columns = []column{
 	{title: "POSSIBLE", wide: true, cell: func(m move) string { return number(m.Choices) }},
 	{title: "GAIN", wide: true, cell: func(m move) string { return strconv.FormatFloat(m.Gain, 'g', 4, 64) }},
 	{title: "SWAP", wide: true, cell: func(m move) string { return number(m.Together) }},
-	{title: "REASON", wide: true, cell: func(m move) string { return m.Reason }},
+	{title: "REASON", wide: true, cell: func(m move) string { return cluster.Notes(m.Reason, m.Note) }},
 	{title: "ERROR", wide: true, carried: true, cell: func(m move) string {
 		if m.eviction == nil {
 			return ""

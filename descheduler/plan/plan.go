@@ -59,6 +59,9 @@ type Move struct {
 	Improves string  `json:"improves"`
 	// Budget is the PodDisruptionBudget that it takes a disruption from; empty where none.
 	Budget string `json:"budget,omitempty"`
+	// Note says what had to be guessed of the replacement, such as that its controller is of
+	// a kind that is not known; empty for nothing.
+	Note string `json:"note,omitempty"`
 	// Together is the number of a swap: its moves make room for each other, so the pods
 	// leave in the same wave. 0 for a move by itself.
 	Together int `json:"together,omitempty"`

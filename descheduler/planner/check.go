@@ -84,7 +84,7 @@ func (r *run) hold() error {
 		if err := r.sim.RemovePod(placed); err != nil {
 			return err
 		}
-		if keepsName(pod) {
+		if r.state.Owners().ReplacedWhenGone(pod) {
 			continue // it is replaced when it is gone, and no sooner
 		}
 		if err := r.sim.AddPod(terminating(pod)); err != nil {
@@ -100,12 +100,12 @@ func (r *run) whileOthersHold(ctx context.Context, m plan.Move) (strategy.Outcom
 	if r.placed[m.Object.UID] == nil {
 		return strategy.Outcome{}, nil, nil
 	}
-	replacement := replacementOf(m.Object)
+	replacement := r.state.Replacement(m.Object)
 	decision, err := r.sim.Schedule(ctx, replacement)
 	switch {
 	case err != nil:
 		return strategy.Outcome{}, nil, err
-	case decision.Node == "" && !keepsName(m.Object) && r.preempts(m.Object):
+	case decision.Node == "" && !r.state.Owners().ReplacedWhenGone(m.Object) && r.preempts(replacement):
 		return wouldPreempt, nil, nil
 	case decision.Node == "":
 		return strategy.Outcome{}, nil, nil

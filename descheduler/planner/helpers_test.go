@@ -85,6 +85,21 @@ func (b *build) pods(workload, scheduler, cpu string, nodes ...string) *build {
 	return b
 }
 
+// template gives the ReplicaSet of a workload a template that asks for so much.
+func (b *build) template(workload, cpu string, change ...func(*corev1.PodSpec)) *build {
+	for _, set := range b.ReplicaSets {
+		if set.Name != workload {
+			continue
+		}
+		spec := corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(cpu)}}}}}
+		for _, c := range change {
+			c(&spec)
+		}
+		set.Spec.Template = corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": workload}}, Spec: spec}
+	}
+	return b
+}
+
 // budget allows so many of a workload's pods to be disrupted.
 func (b *build) budget(workload string, allowed int32) *build {
 	healthy := int32(0)

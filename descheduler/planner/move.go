@@ -31,7 +31,10 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 		s.note(a, p, simulation.Decision{}, nil, 1)
 		return strategy.Outcome{}, nil
 	}
-	replacement := replacementOf(p.Pod)
+	replacement := s.state.Replacement(p.Pod)
+	if outcome := gated(replacement); outcome.Rule != "" {
+		return outcome, nil
+	}
 	terminating, err := s.whileTerminating(ctx, []*corev1.Pod{p.Pod}, []*corev1.Pod{replacement})
 	if err != nil {
 		return asOutcome(err)
@@ -45,6 +48,16 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 // replaced says whether a controller will make another pod for it that needs a node.
 func replaced(pod *corev1.Pod) bool {
 	return metav1.GetControllerOfNoCopy(pod) != nil && cluster.Holds(pod) && pod.Spec.NodeName != ""
+}
+
+// gated says that schedulers would leave the replacement alone until somebody lifts the
+// gates of its template.
+func gated(replacement *corev1.Pod) strategy.Outcome {
+	gates := cluster.Gates(replacement)
+	if gates == "" {
+		return strategy.Outcome{}
+	}
+	return strategy.Outcome{Rule: strategy.NoDestination, Reason: "its replacement would wait for the scheduling gates of its template: " + gates}
 }
 
 var (
@@ -67,7 +80,11 @@ func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal
 		if !replaced(p.Pod) {
 			return p.Pod, irreplaceable, nil
 		}
-		pods, replacements = append(pods, p.Pod), append(replacements, replacementOf(p.Pod))
+		replacement := s.state.Replacement(p.Pod)
+		if outcome := gated(replacement); outcome.Rule != "" {
+			return p.Pod, outcome, nil
+		}
+		pods, replacements = append(pods, p.Pod), append(replacements, replacement)
 	}
 	if !s.atOnce(pods) {
 		return pods[0], notAtOnce, nil
@@ -104,7 +121,7 @@ func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal
 // place adds a move of a pod that has left to the attempt. What the scheduler would choose
 // while the pod was terminating is possible too.
 func (s *session) place(ctx context.Context, a *attempt, p strategy.Proposal, replacement *corev1.Pod, terminating simulation.Decision) (strategy.Outcome, error) {
-	if terminating.Node == "" && !keepsName(p.Pod) && s.preempts(p.Pod) {
+	if terminating.Node == "" && !s.state.Owners().ReplacedWhenGone(p.Pod) && s.preempts(replacement) {
 		return wouldPreempt, nil
 	}
 	decision, err := s.sim.Schedule(ctx, replacement)
@@ -171,7 +188,7 @@ func (s *session) gain(p strategy.Proposal, possible []string) (float64, strateg
 			worse, why = node, noGain
 		}
 	}
-	would := "would"
+	would, scheduler := "would", s.state.Replacement(p.Pod).Spec.SchedulerName
 	if len(possible) > 1 {
 		would = "could"
 	}
@@ -179,9 +196,9 @@ func (s *session) gain(p strategy.Proposal, possible []string) (float64, strateg
 	case worse == "":
 		return least, strategy.Outcome{}
 	case worse == p.Pod.Spec.NodeName:
-		return 0, strategy.Outcome{Rule: strategy.WouldReturn, Reason: fmt.Sprintf("scheduler %s %s put its replacement on the same node", p.Pod.Spec.SchedulerName, would)}
+		return 0, strategy.Outcome{Rule: strategy.WouldReturn, Reason: fmt.Sprintf("scheduler %s %s put its replacement on the same node", scheduler, would)}
 	}
-	return 0, strategy.Outcome{Rule: strategy.NoImprovement, Reason: fmt.Sprintf("scheduler %s %s choose node %s, which %s", p.Pod.Spec.SchedulerName, would, worse, why)}
+	return 0, strategy.Outcome{Rule: strategy.NoImprovement, Reason: fmt.Sprintf("scheduler %s %s choose node %s, which %s", scheduler, would, worse, why)}
 }
 
 // note adds the move to the attempt.
@@ -193,7 +210,8 @@ func (s *session) note(a *attempt, p strategy.Proposal, decision simulation.Deci
 		Object: p.Pod, Objective: p.Objective,
 	}
 	if decision.Node != "" {
-		m.Scheduler = p.Pod.Spec.SchedulerName
+		replacement, guessed := s.state.Owners().Replacement(p.Pod)
+		m.Scheduler, m.Note = replacement.Spec.SchedulerName, cluster.Notes(guessed, decision.Assumed)
 	}
 	if verdict := s.ledger.May(p.Pod); verdict.Budget.Name != "" {
 		m.Budget = verdict.Budget.String()

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -81,6 +83,53 @@ func TestPlan(t *testing.T) {
 			build: three().pods("web", "fullest", "3", "a", "a"),
 			run:   func(b *build) scripted { return each(strategy.Anywhere, b, "web-0") },
 			want:  []string{"web-0 a>a of 1, together 0"},
+		},
+		{
+			name:  "a pod that was made smaller is replaced by one of its template's size, for which no node has room",
+			build: new(build).node("a", "10").node("b", "2").pods("web", "emptiest", "1", "a").template("web", "4"),
+			run: func(b *build) scripted {
+				b.Nodes[0].Spec.Unschedulable = true
+				return each(off("a"), b, "web-0")
+			},
+			want: []string{"web-0 NoDestination: no node would take its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable"},
+		},
+		{
+			name:  "a pod that was made larger is replaced by one that fits",
+			build: new(build).node("a", "10").node("b", "2").pods("web", "emptiest", "4", "a").template("web", "1"),
+			run: func(b *build) scripted {
+				b.Nodes[0].Spec.Unschedulable = true
+				return each(off("a"), b, "web-0")
+			},
+			want: []string{"web-0 a>b of 1, together 0"},
+		},
+		{
+			name: "the replacement would wait for gates that were lifted from the pod",
+			build: three().pods("web", "emptiest", "1", "a").template("web", "1", func(spec *corev1.PodSpec) {
+				spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "example.com/quota"}}
+			}),
+			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want: []string{"web-0 NoDestination: its replacement would wait for the scheduling gates of its template: example.com/quota"},
+		},
+		{
+			name:  "the scheduler that the template names has the say",
+			build: three().pods("web", "fullest", "3", "a", "a").template("web", "3", func(spec *corev1.PodSpec) { spec.SchedulerName = "emptiest" }),
+			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want:  []string{"web-0 a>b of 2, together 0"},
+		},
+		{
+			name:  "a pod with an ephemeral volume gets a new claim with its replacement",
+			build: three().pods("web", "emptiest", "1", "a", "a"),
+			run: func(b *build) scripted {
+				b.Others = append(b.Others, &storagev1.StorageClass{
+					ObjectMeta: metav1.ObjectMeta{Name: "fast"}, Provisioner: "csi.example.com", VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer),
+				})
+				claim := &corev1.PersistentVolumeClaimTemplate{Spec: corev1.PersistentVolumeClaimSpec{
+					StorageClassName: ptr.To("fast"), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				}}
+				b.pod("web-0").Spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{VolumeClaimTemplate: claim}}}}
+				return each(off("a"), b, "web-0")
+			},
+			want: []string{"web-0 a>b of 2, together 0"},
 		},
 		{
 			name:  "a pod that no node would take stays",

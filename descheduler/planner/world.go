@@ -104,7 +104,7 @@ func (w *world) whileTerminating(ctx context.Context, pods, replacements []*core
 	}
 	var failed error
 	for i, replacement := range replacements {
-		if failed == nil && !keepsName(pods[i]) {
+		if failed == nil && !w.state.Owners().ReplacedWhenGone(pods[i]) {
 			decisions[i], failed = w.sim.Schedule(ctx, replacement)
 		}
 	}
@@ -121,24 +121,4 @@ func terminating(pod *corev1.Pod) *corev1.Pod {
 	leaving := *pod
 	leaving.DeletionTimestamp = &metav1.Time{Time: pod.CreationTimestamp.Time}
 	return &leaving
-}
-
-// replacementOf returns the pod that the controller will make when the pod is gone.
-func replacementOf(pod *corev1.Pod) *corev1.Pod {
-	replacement := pod.DeepCopy()
-	replacement.UID = pod.UID + "-replacement"
-	replacement.ResourceVersion = ""
-	replacement.Spec.NodeName = ""
-	replacement.Status = corev1.PodStatus{Phase: corev1.PodPending}
-	if !keepsName(pod) {
-		replacement.Name = pod.Name + "-replacement"
-	}
-	return replacement
-}
-
-// keepsName says whether the replacement has the pod's name, and so comes only when the
-// pod is gone.
-func keepsName(pod *corev1.Pod) bool {
-	owner := metav1.GetControllerOfNoCopy(pod)
-	return owner != nil && owner.Kind == "StatefulSet"
 }

@@ -29,6 +29,9 @@ func TestWorldStaysInStep(t *testing.T) {
 		for i := range rapid.IntRange(1, 8).Draw(rt, "pods") {
 			b.pods(fmt.Sprint("w", i), rapid.SampledFrom([]string{"fullest", "emptiest", "unknown"}).Draw(rt, "scheduler"),
 				fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "cpu")), rapid.SampledFrom(nodes).Draw(rt, "node"))
+			if rapid.Bool().Draw(rt, "the pod was resized") {
+				b.template(fmt.Sprint("w", i), fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "cpu of the template")))
+			}
 		}
 		for i, node := range b.Nodes {
 			if rapid.Bool().Draw(rt, "GPUs of "+node.Name) {
@@ -49,7 +52,7 @@ func TestWorldStaysInStep(t *testing.T) {
 			objective := rapid.SampledFrom([]strategy.Objective{off("a"), off("a", "b"), off(nodes...), strategy.Anywhere, strategy.Gone}).Draw(rt, "objective")
 			return strategy.Proposal{Pod: b.Pods[rapid.IntRange(0, len(b.Pods)-1).Draw(rt, "pod")], Objective: objective}
 		}
-		kept := 0
+		kept, replacements := 0, []*corev1.Pod(nil)
 		run := func(ctx context.Context, s strategy.Session) error {
 			for range rapid.IntRange(1, 10).Draw(rt, "proposals") {
 				var proposals []strategy.Proposal
@@ -71,12 +74,27 @@ func TestWorldStaysInStep(t *testing.T) {
 				}
 			}
 			compareWithNew(rt, s.(*session))
+			for _, placed := range s.(*session).placed {
+				replacements = append(replacements, placed)
+			}
 			return nil
 		}
 		p := newPlanner(t, run)
 		made, err := p.Plan(t.Context(), &b.Snapshot, plan.Done{})
 		if err != nil {
 			rt.Fatal(err)
+		}
+		templates := map[string]int64{}
+		for _, set := range b.ReplicaSets {
+			for _, c := range set.Spec.Template.Spec.Containers {
+				templates[set.Name] = c.Resources.Requests.Cpu().MilliValue()
+			}
+		}
+		for _, pod := range replacements {
+			want, known := templates[pod.Labels["app"]]
+			if got := cluster.Requests(pod)[corev1.ResourceCPU]; known && got != want {
+				rt.Errorf("%s asks for %d, and its template for %d", pod.Name, got, want)
+			}
 		}
 		if len(made.Moves) != kept {
 			rt.Errorf("%d moves, want the %d that were kept", len(made.Moves), kept)

@@ -177,7 +177,7 @@ func TestConsolidateWherePodsCouldComeBack(t *testing.T) {
 			}
 			return packByCPU(state, pod)
 		}
-		got := balance(t, &consolidate{&policy.ConsolidateArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 50}}}, picture, same)
+		got := balance(t, &consolidate{args: &policy.ConsolidateArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 50}}}, picture, same)
 		if diff := cmp.Diff(tt.want, movesOf(got)); diff != "" || tt.idle != (got.IdleFor != "") {
 			t.Errorf("%s: moves (-want +got):\n%s\nidle for %q", tt.name, diff, got.IdleFor)
 		}

@@ -109,7 +109,7 @@ func (o *highObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) 
 	}
 	node := state.Node(to)
 	heat, _ := o.scale.heat(state, node)
-	with := heat.plus(o.scale.pod(state, pod, node), 1)
+	with := heat.plus(o.scale.replacement(state, pod, node), 1)
 	fuller, gain := 0.0, utilizationSlack
 	for i, name := range o.scale.names {
 		if utilizationWhole(node, name) > 0 && utilizationWhole(o.from, name) > 0 {

@@ -137,7 +137,7 @@ func (o fewerConflicts) Gain(state *strategy.State, pod *corev1.Pod, to string) 
 	if from == nil || there == nil {
 		return 0
 	}
-	return float64(terms.conflicts(pod, from) - terms.conflicts(pod, there))
+	return float64(terms.conflicts(pod, from) - terms.conflicts(state.Replacement(pod), there))
 }
 
 // conflicts returns how many other pods may not be beside the pod, or it not beside

@@ -19,7 +19,7 @@ type lowObjective struct {
 // Gain implements strategy.Objective.
 func (o *lowObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
 	from := state.Node(pod.Spec.NodeName)
-	if from == nil || o.excessWith(state, pod, to) != 0 {
+	if from == nil || to == from.Name || o.excessWith(state, pod, to) != 0 {
 		return 0
 	}
 	without, known := o.scale.heat(state, from)
@@ -30,7 +30,7 @@ func (o *lowObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) f
 	return with.over(o.target).total() - without.over(o.target).total()
 }
 
-// excessWith returns the excess of a node with the pod on it; below 0 where it is not
+// excessWith returns the excess of a node with the pod's replacement on it; below 0 where it is not
 // known.
 func (o *lowObjective) excessWith(state *strategy.State, pod *corev1.Pod, name string) float64 {
 	node := state.Node(name)
@@ -41,7 +41,7 @@ func (o *lowObjective) excessWith(state *strategy.State, pod *corev1.Pod, name s
 	if !known {
 		return -1
 	}
-	return used.plus(o.scale.pod(state, pod, node), 1).over(o.target).total()
+	return used.plus(o.scale.replacement(state, pod, node), 1).over(o.target).total()
 }
 
 // Describe implements strategy.Objective.
@@ -70,7 +70,7 @@ func (o *lowReturn) Gain(state *strategy.State, pod *corev1.Pod, to string) floa
 		return 0
 	}
 	if to == o.hot {
-		ends = ends.plus(o.scale.pod(state, pod, hot), 1)
+		ends = ends.plus(o.scale.replacement(state, pod, hot), 1)
 	}
 	return o.before - ends.over(o.target).total()
 }

@@ -89,7 +89,7 @@ func (m *lowRoom) renew() {
 
 // fits says whether a node but the pod's own may have room for it.
 func (m *lowRoom) fits(pod *corev1.Pod, own string) bool {
-	amounts := m.run.scale.amounts(m.run.session.State(), pod)
+	amounts := m.run.scale.replacementAmounts(m.run.session.State(), pod)
 	needed := make([]float64, len(m.run.scale.names))
 	for i, name := range m.run.scale.names {
 		needed[i] = float64(amounts[name])

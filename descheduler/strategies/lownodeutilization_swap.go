@@ -86,7 +86,7 @@ func (r *lowRun) partner(hot *strategy.Node, excess points, large lowCandidate, 
 	}
 	state, target := r.session.State(), r.objective.target
 	there, known := r.scale.taken(state, cold)
-	there = there.plus(r.scale.pod(state, large.pod, cold), 1)
+	there = there.plus(r.scale.replacement(state, large.pod, cold), 1)
 	if !known || there.within(target) {
 		return nil // it has room: the scheduler had other reasons
 	}
@@ -99,7 +99,7 @@ func (r *lowRun) partner(hot *strategy.Node, excess points, large lowCandidate, 
 	var partners []partner
 	for _, pod := range cold.Pods {
 		size := r.scale.pod(state, pod, cold)
-		back := here.plus(r.scale.pod(state, pod, hot), 1).over(target).total()
+		back := here.plus(r.scale.replacement(state, pod, hot), 1).over(target).total()
 		if there.plus(size, -1).within(target) && back < excess.total()-utilizationSlack && !evictable.PrefersNoEviction(pod) {
 			partners = append(partners, partner{pod, size.total()})
 		}

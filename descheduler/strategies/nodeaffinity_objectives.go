@@ -16,7 +16,7 @@ type allowedNode struct{}
 // where it is.
 func (allowedNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
 	from, there := state.Node(pod.Spec.NodeName), state.Node(to)
-	if from == nil || there == nil || allowed(pod, from.Node) || !allowed(pod, there.Node) {
+	if from == nil || there == nil || allowed(pod, from.Node) || !allowed(state.Replacement(pod), there.Node) {
 		return 0
 	}
 	return 1
@@ -41,7 +41,7 @@ type preferredNode struct{}
 // Gain implements strategy.Objective: by how much the preferred terms that match weigh
 // more.
 func (preferredNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
-	from, there, weights := state.Node(pod.Spec.NodeName), state.Node(to), weightsOf(pod)
+	from, there, weights := state.Node(pod.Spec.NodeName), state.Node(to), weightsOf(state.Replacement(pod))
 	if from == nil || there == nil || weights == nil {
 		return 0
 	}

@@ -80,7 +80,7 @@ func (o fewerTaints) Gain(state *strategy.State, pod *corev1.Pod, to string) flo
 	if from == nil || there == nil {
 		return 0
 	}
-	hard, soft := o.count(pod, there.Node)
+	hard, soft := o.count(state.Replacement(pod), there.Node)
 	if hard > 0 {
 		return 0
 	}

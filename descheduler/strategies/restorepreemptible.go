@@ -111,7 +111,8 @@ func (r *restoreRun) hasRoom(m restoreMisplaced) bool {
 	if moves, known := r.full[m.workload.UID]; known && moves == r.proposer.moves {
 		return false
 	}
-	requests, state := cluster.Requests(m.pod), r.replicas.state
+	state := r.replicas.state
+	requests := cluster.Requests(state.Replacement(m.pod))
 	for _, node := range state.Nodes() {
 		preemptible, notified := r.replicas.preemptible.Node(m.pod.Spec.SchedulerName, node.Node)
 		if !preemptible || notified {

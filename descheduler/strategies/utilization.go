@@ -111,9 +111,23 @@ func (s *utilizationScale) taken(state *strategy.State, node *strategy.Node) (po
 	return s.of(used, node), known
 }
 
-// pod returns how much of a node a pod takes or would take.
+// pod returns how much of a node a pod takes.
 func (s *utilizationScale) pod(state *strategy.State, pod *corev1.Pod, node *strategy.Node) points {
 	return s.of(s.amounts(state, pod), node)
+}
+
+// replacement returns how much of a node the pod's replacement would take.
+func (s *utilizationScale) replacement(state *strategy.State, pod *corev1.Pod, node *strategy.Node) points {
+	return s.of(s.replacementAmounts(state, pod), node)
+}
+
+// replacementAmounts returns what the pod's replacement would take anywhere: it uses what
+// the pod does, but requests what its template says.
+func (s *utilizationScale) replacementAmounts(state *strategy.State, pod *corev1.Pod) strategy.Amounts {
+	if s.actual == nil {
+		pod = state.Replacement(pod)
+	}
+	return s.amounts(state, pod)
 }
 
 // amounts returns what a pod takes anywhere.

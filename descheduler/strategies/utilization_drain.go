@@ -185,7 +185,7 @@ func (d *utilizationDrain) roomFor(nodes []*strategy.Node) []*strategy.Node {
 			free.Add(utilizationFree(node), -1)
 		}
 		for _, pod := range d.pods(node) {
-			needed.Add(cluster.Requests(pod), 1)
+			needed.Add(cluster.Requests(d.session.State().Replacement(pod)), 1)
 		}
 		if _, exceeds := needed.Exceeding(free); exceeds {
 			return nodes[:i]

@@ -44,6 +44,8 @@ type State struct {
 	origins map[types.UID]*corev1.Pod
 	// replicas are the pods on nodes by the UID of their workload.
 	replicas map[types.UID][]*corev1.Pod
+	// replacements are those that were asked for.
+	replacements map[types.UID]*corev1.Pod
 }
 
 // NewState returns the state of a picture. The policy looks at the nodes that the
@@ -55,6 +57,8 @@ func NewState(picture *Snapshot, nodeSelector labels.Selector) *State {
 		byName:   make(map[string]*Node, len(picture.Nodes)),
 		origins:  map[types.UID]*corev1.Pod{},
 		replicas: map[types.UID][]*corev1.Pod{},
+
+		replacements: map[types.UID]*corev1.Pod{},
 	}
 	for _, node := range picture.Nodes {
 		n := &Node{Node: node, Allocatable: cluster.Allocatable(node), Requested: Amounts{}, Lasting: Amounts{}, Selected: nodeSelector.Matches(labels.Set(node.Labels))}
@@ -91,6 +95,18 @@ func (s *State) Owners() *cluster.Owners { return s.owners }
 // Replicas returns the pods of a workload that are on nodes and have not come to their
 // end, terminating ones included.
 func (s *State) Replicas(workload *Workload) []*corev1.Pod { return s.replicas[workload.UID] }
+
+// Replacement returns the pod that the controller makes when the pod is gone. It is made of
+// its owner's template: it may ask for other things than the pod does, and that is what
+// counts where it goes.
+func (s *State) Replacement(pod *corev1.Pod) *corev1.Pod {
+	replacement, known := s.replacements[pod.UID]
+	if !known {
+		replacement, _ = s.owners.Replacement(pod)
+		s.replacements[pod.UID] = replacement
+	}
+	return replacement
+}
 
 // Origin returns the pod that was moved, for the replacement of one; nil for others.
 func (s *State) Origin(pod *corev1.Pod) *corev1.Pod { return s.origins[pod.UID] }

@@ -90,9 +90,10 @@ type Proposal struct {
 // Objective measures what a move is good for.
 type Objective interface {
 	// Gain returns how much better it is to have the pod on node `to` than where it is
-	// (pod.Spec.NodeName), in the objective's own unit. 0 or less is no improvement. The
-	// state has the pod on neither. It may be asked again later, with the state of the
-	// day, to see whether a planned move is still worth it: it depends on its arguments
+	// (pod.Spec.NodeName), in the objective's own unit. 0 or less is no improvement. What
+	// comes to that node is state.Replacement(pod), which may ask for other things than the
+	// pod does. The state has the pod on neither. It may be asked again later, with the state
+	// of the day, to see whether a planned move is still worth it: it depends on its arguments
 	// and on what was fixed when it was made, such as thresholds.
 	Gain(state *State, pod *corev1.Pod, to string) float64
 	// Describe says what a gain is, for people: "12 points of cpu less above the target".

@@ -148,8 +148,8 @@ func (s *Session) try(p strategy.Proposal, undo *[]func()) (string, strategy.Rul
 			return "", rule
 		}
 	}
-	replacement := p.Pod.DeepCopy()
-	replacement.UID, replacement.Name, replacement.Spec.NodeName = p.Pod.UID+"-replacement", p.Pod.Name+"-replacement", to
+	replacement := s.state.Replacement(p.Pod).DeepCopy()
+	replacement.Spec.NodeName = to
 	s.state.AddReplacement(replacement, p.Pod)
 	s.moved[p.Pod.UID] = true
 	s.kept++

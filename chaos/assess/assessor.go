@@ -64,9 +64,10 @@ func (a *Assessor) forget() {
 //
 // Replacements are placed one by one, those of the highest priority first, and beside them
 // pods that have waited for a node since before: those go first among equals. While a pod is on
-// its way out it holds its room; what finds no other gets it afterwards. Unknown
-// controllers are taken to replace what they lose. A workload counts a replacement that
-// fits as ready.
+// its way out it holds its room; what finds no other gets it afterwards. Replacements are made of
+// their owners' templates, see cluster.Owners; unknown controllers are taken to replace what
+// they lose by the like, which the fate notes. A workload counts a replacement that fits as
+// ready.
 //
 // Where 1,000 pods go at once or more, one of several that are alike has all nodes to
 // choose from, and the next 15 have the 64 that were the best for it: whether they fit is
@@ -76,8 +77,7 @@ func (a *Assessor) forget() {
 // it; these are among the pods then. Where it would push out what the loss has moved itself,
 // its place is not known.
 //
-// It does not foresee nodes that an autoscaler would add, or
-// volume claims that have yet to be made out of a pod's templates.
+// It does not foresee nodes that an autoscaler would add.
 //
 // The error is that the cluster cannot be simulated, that the loss names a node that the
 // picture does not have, or the context's.

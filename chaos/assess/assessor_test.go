@@ -70,6 +70,35 @@ func TestPredict(t *testing.T) {
 		how:   Evict, pods: []string{"db-0"},
 		want: []string{"db-0 fits a>a", "StatefulSet default/db wants 1: 1, 0, 1"},
 	}, {
+		name:  "a pod that was made smaller is replaced by one of its template's size, for which there is no room",
+		build: new(build).node("a", "2").node("b", "2").pods("ReplicaSet", "web", "1", "a").template("web", "4"),
+		how:   Evict, pods: []string{"web-0"},
+		want: []string{"web-0 pending: none of 2 nodes takes its replacement: 2 Insufficient cpu", "ReplicaSet default/web wants 1: 1, 0, 0"},
+	}, {
+		name:  "a pod that was made larger is replaced by one that fits elsewhere",
+		build: new(build).node("a", "6").node("b", "1").pods("StatefulSet", "db", "5", "a").template("db", "1"),
+		how:   Drain, nodes: []string{"a"},
+		want: []string{"db-0 fits a>b", "StatefulSet default/db wants 1: 1, 0, 1"},
+	}, {
+		name: "a replacement waits for the gates of its template",
+		build: new(build).node("a", "2").pods("ReplicaSet", "web", "1", "a").template("web", "1", func(spec *corev1.PodSpec) {
+			spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "example.com/quota"}}
+		}),
+		how: Evict, pods: []string{"web-0"},
+		want: []string{"web-0 pending: its replacement waits for the scheduling gates of its template: example.com/quota", "ReplicaSet default/web wants 1: 1, 0, 0"},
+	}, {
+		name:  "an operator that names its pods itself makes no other one while the pod of a dead node is there",
+		build: new(build).node("a", "2").node("b", "2").pods("Cluster", "db", "1", "a"),
+		how:   Down, dead: true, nodes: []string{"a"},
+		want: []string{"db-0 pending: its replacement waits until the node is back or its pods are deleted by force", "Cluster default/db wants -1: 1, 0, 0"},
+	}, {
+		name: "an operator that has names generated does",
+		build: new(build).node("a", "2").node("b", "2").pods("Cluster", "db", "1", "a").change("db-0", func(pod *corev1.Pod) {
+			pod.GenerateName = "db-"
+		}),
+		how: Down, dead: true, nodes: []string{"a"},
+		want: []string{"db-0 fits a>b", "Cluster default/db wants -1: 1, 0, 1"},
+	}, {
 		name:  "a bare pod is gone for good",
 		build: new(build).node("a", "4").pods("Pod", "solo", "1", "a"),
 		how:   Evict, pods: []string{"solo-0"},

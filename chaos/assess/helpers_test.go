@@ -104,6 +104,26 @@ func (b *build) waiting(workload, cpu string, priority int32) *build {
 	})
 }
 
+// template gives the ReplicaSet or StatefulSet of a workload a template that asks for so much.
+func (b *build) template(workload, cpu string, change ...func(*corev1.PodSpec)) *build {
+	spec := corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(cpu)}}}}}
+	for _, c := range change {
+		c(&spec)
+	}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": workload}}, Spec: spec}
+	for _, set := range b.ReplicaSets {
+		if set.Name == workload {
+			set.Spec.Template = template
+		}
+	}
+	for _, set := range b.StatefulSets {
+		if set.Name == workload {
+			set.Spec.Template = template
+		}
+	}
+	return b
+}
+
 // budget allows so many of a workload's pods to be disrupted.
 func (b *build) budget(name, workload string, allowed int32) *build {
 	healthy := int32(0)

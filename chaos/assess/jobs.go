@@ -1,12 +1,6 @@
 package assess
 
-import (
-	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/stowage-k8s/stowage/internal/cluster"
-)
+import "github.com/stowage-k8s/stowage/internal/cluster"
 
 // endJobs counts the victims, which go at once, as losses of their Jobs, and says of those that are
 // not replaced for it why: the Job or the index ends.
@@ -24,15 +18,4 @@ func (r *run) endJobs(wave []*victim) map[*victim]string {
 		}
 	}
 	return ends
-}
-
-// waits says whether the pod's replacement comes only when the pod itself is gone: it has
-// the same name, or its Job wants it so.
-func (r *run) waits(pod *corev1.Pod) bool {
-	owner := metav1.GetControllerOfNoCopy(pod)
-	if owner == nil {
-		return false
-	}
-	job := r.jobs.Of(pod)
-	return owner.Kind == "StatefulSet" || job != nil && job.Spec.PodReplacementPolicy != nil && *job.Spec.PodReplacementPolicy == batchv1.Failed
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	v1helper "k8s.io/component-helpers/scheduling/corev1"
 
@@ -37,7 +36,7 @@ func (r *run) lose(ctx context.Context, wave []*victim, number int) error {
 	if err := r.leave(wave); err != nil {
 		return err
 	}
-	waiting, err := r.placeAll(ctx, wave, func(v *victim) bool { return r.waits(v.pod) })
+	waiting, err := r.placeAll(ctx, wave, func(v *victim) bool { return r.picture.Owners.ReplacedWhenGone(v.pod) })
 	if err != nil {
 		return err
 	}
@@ -76,7 +75,7 @@ func (r *run) leave(wave []*victim) error {
 			v.Fate, v.Reason = Unreplaced, why
 			continue
 		}
-		v.replacement = replacementOf(v.pod)
+		v.replacement, v.Note = r.picture.Owners.Replacement(v.pod)
 		r.live[disruption.Controller(v.pod)]++
 	}
 	return nil
@@ -136,6 +135,10 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		r.fit(v, v.From)
 		return r.world.place(v.replacement, v.From)
 	}
+	if gates := cluster.Gates(v.replacement); gates != "" {
+		v.Fate, v.Reason = Pending, "its replacement waits for the scheduling gates of its template: "+gates
+		return nil
+	}
 	decision, err := r.decide(ctx, v.replacement)
 	if errors.Is(err, simulation.ErrUnknownScheduler) {
 		v.Fate, v.Reason = Pending, fmt.Sprintf("scheduler %s is not simulated: give its configuration", v.replacement.Spec.SchedulerName)
@@ -156,6 +159,7 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		return nil
 	}
 	node := decision.Drawn(v.UID)
+	v.Note = cluster.Notes(v.Note, decision.Assumed)
 	if err := r.world.place(v.replacement, node); err != nil {
 		return err
 	}
@@ -173,15 +177,4 @@ func (r *run) fit(v *victim, node string) {
 	if t := r.workloads[v.Workload]; t != nil {
 		t.now++
 	}
-}
-
-// replacementOf returns the pod that the controller makes in the place of another.
-func replacementOf(pod *corev1.Pod) *corev1.Pod {
-	replacement := pod.DeepCopy()
-	replacement.UID = pod.UID + "-replacement"
-	replacement.ResourceVersion = ""
-	replacement.DeletionTimestamp = nil
-	replacement.Spec.NodeName = ""
-	replacement.Status = corev1.PodStatus{Phase: corev1.PodPending}
-	return replacement
 }

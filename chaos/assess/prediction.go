@@ -89,6 +89,9 @@ type PodFate struct {
 	Late bool `json:"late,omitempty"`
 	// Reason says why it is pending or kept, stays, is not replaced or not known.
 	Reason string `json:"reason,omitempty"`
+	// Note says what had to be guessed of its replacement, such as that its controller is of a
+	// kind that is not known.
+	Note string `json:"note,omitempty"`
 }
 
 // WorkloadFate is how far a workload's availability falls.

@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1helper "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
@@ -75,7 +76,10 @@ func drawCluster(t *rapid.T) *build {
 			}
 		}
 		workload := fmt.Sprint("w", w)
-		b.pods(rapid.SampledFrom([]string{"ReplicaSet", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Pod"}).Draw(t, "kind"), workload, "1", on...)
+		b.pods(rapid.SampledFrom([]string{"ReplicaSet", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Cluster", "Pod"}).Draw(t, "kind"), workload, "1", on...)
+		if rapid.Bool().Draw(t, "its pods were resized") {
+			b.template(workload, fmt.Sprint(rapid.IntRange(1, 3).Draw(t, "cpu of the template")))
+		}
 	}
 	for i := range rapid.IntRange(0, 2).Draw(t, "waiting") {
 		b.waiting(fmt.Sprint("late", i), fmt.Sprint(rapid.IntRange(1, 3).Draw(t, "asks for")), 0)
@@ -367,6 +371,20 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 		requests[pod.Name] = pod.Spec.Containers[0].Resources.Requests.Cpu().Value()
 		used[pod.Spec.NodeName] += requests[pod.Name]
 	}
+	replacements := map[string]int64{}
+	for _, pod := range picture.Pods {
+		replacements[pod.Name] = requests[pod.Name]
+		for _, set := range picture.ReplicaSets {
+			if metav1.IsControlledBy(pod, set) && len(set.Spec.Template.Spec.Containers) > 0 {
+				replacements[pod.Name] = set.Spec.Template.Spec.Containers[0].Resources.Requests.Cpu().Value()
+			}
+		}
+		for _, set := range picture.StatefulSets {
+			if metav1.IsControlledBy(pod, set) && len(set.Spec.Template.Spec.Containers) > 0 {
+				replacements[pod.Name] = set.Spec.Template.Spec.Containers[0].Resources.Requests.Cpu().Value()
+			}
+		}
+	}
 	for i, fate := range p.Pods {
 		if goes(fate.Fate) {
 			used[fate.From] -= requests[fate.Pod]
@@ -377,7 +395,7 @@ func checkRoom(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 		if fate.Fate != Fits {
 			continue
 		}
-		used[fate.Node] += requests[fate.Pod]
+		used[fate.Node] += replacements[fate.Pod]
 		if claiming[fate.Pod] {
 			devices[fate.Node]--
 		}

@@ -30,6 +30,7 @@ func WriteTable(w io.Writer, p *Prediction, wide bool) error {
 	out.reasons("why replacements stay pending", p, Pending)
 	out.reasons("why it is not known where replacements go", p, Unknown)
 	out.reasons("why pods are kept", p, Kept)
+	out.notes(p)
 	if wide {
 		out.pods(p)
 	}
@@ -156,6 +157,23 @@ func (t *tables) reasons(title string, p *Prediction, fate Fate) {
 		rows = append(rows, []string{first[key], fmt.Sprint(counts[key])})
 	}
 	t.table([]string{title, "pods"}, rows)
+}
+
+// notes counts what had to be guessed.
+func (t *tables) notes(p *Prediction) {
+	counts := map[string]int{}
+	for _, pod := range p.Pods {
+		if pod.Note != "" {
+			counts[pod.Note]++
+		}
+	}
+	var rows [][]string
+	for _, note := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	}) {
+		rows = append(rows, []string{note, fmt.Sprint(counts[note])})
+	}
+	t.table([]string{"what is guessed", "pods"}, rows)
 }
 
 func (t *tables) pods(p *Prediction) {

@@ -56,5 +56,5 @@ func WorkloadKey(w *cluster.Workload, pod *corev1.Pod) string {
 	if w == nil {
 		return fmt.Sprintf("Pod %s/%s", pod.Namespace, pod.Name)
 	}
-	return fmt.Sprintf("%s %s/%s", w.Kind, w.Namespace, w.Name)
+	return w.String()
 }

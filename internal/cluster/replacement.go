@@ -189,11 +189,11 @@ func (c *controllers) templateFor(pod *corev1.Pod) (from *template, note string)
 	case ReplicaSetKind, ReplicationControllerKind, JobKind, StatefulSetKind:
 		return nil, fmt.Sprintf("the template of its %s is not in the picture: its replacement is taken to be like it", kind.Kind)
 	default:
-		when := "soon as it leaves"
+		when := "as soon as it leaves"
 		if keepsName(pod) {
-			when = "soon as it is gone"
+			when = "when it is gone"
 		}
-		return nil, fmt.Sprintf("what the controller of kind %s does is not known: it is taken to be replaced by a pod like it, as %s", kind, when)
+		return nil, fmt.Sprintf("%s is a kind that is not known: taken to be replaced by a pod like it, %s", kind, when)
 	}
 }
 

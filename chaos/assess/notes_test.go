@@ -1,0 +1,51 @@
+package assess
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+)
+
+// TestGuessesAreMarked: what a prediction rests on that nobody knows is in the fate and in
+// the table.
+func TestGuessesAreMarked(t *testing.T) {
+	b := new(build).node("a", "4").node("b", "4").pods("Cluster", "db", "1", "a").pods("ReplicaSet", "web", "1", "a").template("web", "1", func(spec *corev1.PodSpec) {
+		claim := &corev1.PersistentVolumeClaimTemplate{Spec: corev1.PersistentVolumeClaimSpec{
+			StorageClassName: ptr.To("fast"), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+		}}
+		spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{VolumeClaimTemplate: claim}}}}
+	}).pods("ReplicaSet", "known", "1", "a").template("known", "1")
+	b.Others = append(b.Others, &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "fast"}, Provisioner: "csi.example.com", VolumeBindingMode: ptr.To(storagev1.VolumeBindingImmediate),
+	})
+	p, err := newAssessor(t).Predict(t.Context(), b.picture(), Loss{How: Drain, Nodes: b.nodes("a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, fate := range p.Pods {
+		got[fate.Pod+" "+string(fate.Fate)] = fate.Note
+	}
+	want := map[string]string{
+		"db-0 fits":    "Cluster.apps is a kind that is not known: taken to be replaced by a pod like it, when it is gone",
+		"web-0 fits":   "StorageClass fast makes volumes before their pods have nodes: a new one is taken to be within reach of all nodes that the class allows",
+		"known-0 fits": "",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+	var table strings.Builder
+	if err := WriteTable(&table, p, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range want {
+		if !strings.Contains(table.String(), note) {
+			t.Errorf("the table does not say %q:\n%s", note, table.String())
+		}
+	}
+}

@@ -116,6 +116,38 @@ func (l *live) open(group string) {
 	playgroundtest.AwaitCordons(l.T, l.client, l.namespace)
 }
 
+// addOld adds an old node for the time of the test, and returns its name once it is Ready.
+func (l *live) addOld() string {
+	l.Helper()
+	three, err := pool.Parse([]byte(strings.Replace(nodes4, "count: 2", "count: 3", 1)))
+	if err != nil {
+		l.Fatal(err)
+	}
+	n := three.Nodes()[2]
+	created, err := l.client.CoreV1().Nodes().Create(l.Context(), n, metav1.CreateOptions{})
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.Cleanup(func() { _ = l.client.CoreV1().Nodes().Delete(context.Background(), n.Name, metav1.DeleteOptions{}) })
+	created.Status = n.Status
+	if _, err := l.client.CoreV1().Nodes().UpdateStatus(l.Context(), created, metav1.UpdateOptions{}); err != nil {
+		l.Fatal(err)
+	}
+	l.eventually(n.Name+" is Ready", func(ctx context.Context) (bool, string) {
+		n, err := l.client.CoreV1().Nodes().Get(ctx, n.Name, metav1.GetOptions{})
+		return err == nil && cluster.NodeReady(n) && len(n.Spec.Taints) == 0, fmt.Sprint(n, err)
+	})
+	return n.Name
+}
+
+// patchNode patches a node, or a subresource of it.
+func (l *live) patchNode(name, patch string, subresource ...string) {
+	l.Helper()
+	if _, err := l.client.CoreV1().Nodes().Patch(l.Context(), name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, subresource...); err != nil {
+		l.Error(err)
+	}
+}
+
 // eventually waits until the condition holds, and fails the test with what it said last
 // when it does not.
 func (l *live) eventually(what string, condition func(ctx context.Context) (bool, string)) {

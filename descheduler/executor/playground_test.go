@@ -78,6 +78,60 @@ func TestWithinBudgets(t *testing.T) {
 	}
 }
 
+// TestAnEmptiedNodeIsTakenAway has an autoscaler take a node away as soon as the run has
+// emptied it: it announces that, the machine stops, and the object goes last.
+func TestAnEmptiedNodeIsTakenAway(t *testing.T) {
+	for _, announced := range []bool{true, false} {
+		t.Run(fmt.Sprintf("announced %t", announced), func(t *testing.T) {
+			l := newLive(t)
+			node := l.addOld()
+			l.open("old")
+			l.deploy("web", 9, "")
+			p, opts := l.prepare()
+			p.Waves = [][]int{nil, nil}
+			for i, m := range p.Moves {
+				wave := 1
+				if m.From == node {
+					wave = 0
+				}
+				p.Waves[wave] = append(p.Waves[wave], i)
+			}
+			onNode := len(p.Waves[0])
+			if onNode == 0 || len(p.Waves[1]) < 2 {
+				t.Fatalf("%d pods are on %s, of %d", onNode, node, len(p.Moves))
+			}
+			stop := sync.OnceFunc(func() {
+				taints := ""
+				if announced {
+					taints = `{"key": "ToBeDeletedByClusterAutoscaler", "value": "1", "effect": "NoSchedule"}`
+				}
+				l.patchNode(node, fmt.Sprintf(`{"metadata": {"labels": {"chaos.stowage.dev/silent": ""}}, "spec": {"taints": [%s]}}`, taints))
+				l.patchNode(node, `{"status": {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]}}`, "status")
+			})
+			remove := sync.OnceFunc(func() {
+				if err := l.client.CoreV1().Nodes().Delete(t.Context(), node, metav1.DeleteOptions{}); err != nil {
+					t.Error(err)
+				}
+			})
+			opts.Progress = func(now Progress) {
+				if now.Wave > onNode { // one pod of the workload goes at a time
+					stop()
+				}
+				if now.Wave > onNode+1 {
+					remove()
+				}
+			}
+			result := l.run(p, opts)
+			if result.Stopped != "" || result.Counts.Evicted != 9 {
+				t.Errorf("stopped %q after %d evictions, want all 9", result.Stopped, result.Counts.Evicted)
+			}
+			if old := l.onOld(); len(old) > 0 {
+				t.Errorf("still on old nodes: %v", old)
+			}
+		})
+	}
+}
+
 // TestOthersDisruptToo has others delete pods and make a budget while a wave is under way.
 func TestOthersDisruptToo(t *testing.T) {
 	l := newLive(t)

@@ -21,19 +21,31 @@ func (c *controllers) complete(from *template, pod *corev1.Pod) *corev1.Pod {
 	}
 	apicorev1.SetObjectDefaults_Pod(made)
 	if from.same {
-		made.Labels, made.Annotations = beside(made.Labels, pod.Labels), beside(made.Annotations, pod.Annotations)
+		made.Labels, made.Annotations = beside(made.Labels, unbound(pod.Labels)), beside(made.Annotations, pod.Annotations)
 		admit(&made.Spec, pod.Spec.DeepCopy())
 		if resourcesSet(pod) || from.certain && pod.Generation == 1 {
 			keepResources(&made.Spec, &pod.Spec)
 		}
 	} else {
 		made.Spec.Tolerations = append(made.Spec.Tolerations, defaultTolerations(made.Spec.Tolerations, pod.Spec.Tolerations)...)
+		defaultRequests(made.Spec.Containers, pod.Spec.Containers)
+		defaultRequests(made.Spec.InitContainers, pod.Spec.InitContainers)
 	}
 	if class := made.Spec.RuntimeClassName; class != nil && pod.Spec.RuntimeClassName != nil && *class == *pod.Spec.RuntimeClassName {
 		made.Spec.Overhead = maps.Clone(pod.Spec.Overhead)
 	}
 	c.prioritize(&made.Spec, &pod.Spec)
 	return made
+}
+
+// labelsOfNode are those that a pod gets from its node.
+var labelsOfNode = []string{corev1.LabelTopologyZone, corev1.LabelTopologyRegion}
+
+// unbound returns the labels of a pod as they are before it has a node.
+func unbound(labels map[string]string) map[string]string {
+	labels = maps.Clone(labels)
+	maps.DeleteFunc(labels, func(key, _ string) bool { return slices.Contains(labelsOfNode, key) })
+	return labels
 }
 
 // identify gives the pod what only that pod of the set has.
@@ -177,6 +189,21 @@ func defaultTolerations(made, before []corev1.Toleration) []corev1.Toleration {
 		}
 	}
 	return added
+}
+
+// defaultRequests adds what LimitRanges have defaults of, and containers of the same names
+// request: rather too much than too little.
+func defaultRequests(made, before []corev1.Container) {
+	for i := range made {
+		requests := &made[i].Resources.Requests
+		for _, container := range before {
+			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
+				if amount, has := container.Resources.Requests[name]; has && container.Name == made[i].Name {
+					*requests = beside(*requests, corev1.ResourceList{name: amount})
+				}
+			}
+		}
+	}
 }
 
 // prioritize gives the pod the priority of its class. Where the picture does not have the

@@ -64,7 +64,7 @@ func newControllers(s *Snapshot) controllers {
 // this ordinal. What the template says holds. What it leaves out, and the pod that goes has,
 // admission has added, and will again: containers, volumes, tolerations, requests, a
 // priority class. Where the pod was made of another revision that cannot be told, and only
-// the tolerations are added that every pod gets. A template of no scheduler, or of the
+// the tolerations are added that every pod gets, and defaults of requests. A template of no scheduler, or of the
 // default one, leaves it to admission which it is.
 //
 // Requests are those of the template, whatever the pod was resized to, unless admission
@@ -78,6 +78,7 @@ func (o *Owners) Replacement(pod *corev1.Pod) (replacement *corev1.Pod, note str
 	from, note := o.makers.templateFor(pod)
 	if from == nil {
 		replacement = pod.DeepCopy()
+		replacement.Labels = unbound(replacement.Labels)
 	} else {
 		replacement = o.makers.complete(from, pod)
 	}
@@ -210,7 +211,7 @@ func revisionFor(set *appsv1.StatefulSet, pod *corev1.Pod) (*template, string) {
 	if from.same {
 		return from, ""
 	}
-	return from, fmt.Sprintf("its replacement is made of revision %s of its StatefulSet, and it was of %s: what admission adds is not known", update, has)
+	return from, fmt.Sprintf("its replacement is made of revision %s of its StatefulSet, and it was of %s: what admission adds besides defaults is not known", update, has)
 }
 
 // keepsRevision says whether the set makes pods of the ordinal of its current revision

@@ -67,6 +67,16 @@ func TestReplacementIsMadeOfTheTemplate(t *testing.T) {
 	}{{
 		name: "it is like the pod where that is like the template",
 	}, {
+		name: "the labels of its node are another's next time",
+		pod: func(p *corev1.Pod) {
+			p.Labels[corev1.LabelTopologyZone], p.Labels[corev1.LabelTopologyRegion] = "z", "r"
+		},
+	}, {
+		name:     "unless the template has them",
+		template: func(t *corev1.PodTemplateSpec) { t.Labels[corev1.LabelTopologyZone] = "any" },
+		pod:      func(p *corev1.Pod) { p.Labels[corev1.LabelTopologyZone] = "z" },
+		want:     func(p *corev1.Pod) { p.Labels[corev1.LabelTopologyZone] = "any" },
+	}, {
 		name: "a pod that was resized is replaced by one of the old size",
 		pod:  func(p *corev1.Pod) { p.Spec.Containers[0].Resources.Requests = cpu("4") },
 	}, {
@@ -275,7 +285,7 @@ func TestReplacementOfAStatefulSetsPod(t *testing.T) {
 	}
 	onDelete := appsv1.StatefulSetUpdateStrategy{Type: appsv1.OnDeleteStatefulSetStrategyType}
 	const unknown = "the template of revision app-old of its StatefulSet is not in the picture: its replacement is taken to be like it"
-	const other = "its replacement is made of revision app-new of its StatefulSet, and it was of app-old: what admission adds is not known"
+	const other = "its replacement is made of revision app-new of its StatefulSet, and it was of app-old: what admission adds besides defaults is not known"
 	for _, tt := range []struct {
 		name      string
 		strategy  appsv1.StatefulSetUpdateStrategy

@@ -91,10 +91,10 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 		}
 	default:
 		// A workload goes as a whole, and a gang in it.
-		spared := target.Sparing{IncludeGangs: v.Kind == tui.Workload}.In(picture)
+		leftAlone := target.Protections{IncludeGangs: v.Kind == tui.Workload}.In(picture)
 		for _, pod := range target.All(picture) {
 			if v.Kind == tui.Pod && pod.UID == v.UID || v.Kind == tui.Workload && pod.Workload != nil && pod.Workload.UID == v.UID {
-				if err := protected(picture, pod, spared(pod.Pod)); err != nil {
+				if err := protected(picture, pod, leftAlone(pod.Pod)); err != nil {
 					return nil, err
 				}
 				c.Pods = append(c.Pods, pod)
@@ -109,9 +109,9 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 	return c, nil
 }
 
-// protected says what keeps a pod from being picked, as it keeps it from being drawn; spared
-// is why it is left alone otherwise, if it is.
-func protected(picture *target.Picture, pod target.Pod, spared string) error {
+// protected says what keeps a pod from being picked, as it keeps it from being drawn; leftAlone
+// says why otherwise, if it does.
+func protected(picture *target.Picture, pod target.Pod, leftAlone string) error {
 	switch {
 	case picture.IsOwn(pod.Pod):
 		return fmt.Errorf("this program runs in pod %s/%s", pod.Namespace, pod.Name)
@@ -121,8 +121,8 @@ func protected(picture *target.Picture, pod target.Pod, spared string) error {
 		return fmt.Errorf("namespace %s is the cluster's own: `stowage-chaos evict` takes pods there, if it is asked to", pod.Namespace)
 	case pod.Workload == nil:
 		return fmt.Errorf("nothing would replace pod %s/%s: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
-	case spared != "":
-		return fmt.Errorf("pod %s/%s is %s: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name, spared)
+	case leftAlone != "":
+		return fmt.Errorf("pod %s/%s is %s: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name, leftAlone)
 	}
 	return nil
 }

@@ -35,12 +35,12 @@ import (
 // scheduleFlags are those of schedule.
 type scheduleFlags struct {
 	runFlags
-	config   schedule.Config
-	calendar calendar.Calendar
-	lateness time.Duration
-	state    string
-	mode     string
-	sparing  target.Sparing
+	config      schedule.Config
+	calendar    calendar.Calendar
+	lateness    time.Duration
+	state       string
+	mode        string
+	protections target.Protections
 }
 
 func newScheduleCommand(built *options) *cobra.Command {
@@ -77,7 +77,7 @@ Without --no-dry-run it shows the schedule that it would draw for today, and end
 	flags.calendar.Add(fs)
 	fs.Lookup("timezone").Usage = "the `zone` of all hours and times, by its IANA name such as Europe/Berlin: UTC unless given"
 	fs.StringVar(&flags.state, "state-config-map", connect.OwnNamespace()+"/"+program+"-schedule", "where the day's schedule is kept, as NAMESPACE/NAME")
-	flags.sparing.Add(fs)
+	flags.protections.Add(fs)
 	fs.StringVar(&flags.mode, "mode", string(assess.Evict), "evict, within budgets; delete takes pods whatever their budgets say")
 	return cmd
 }
@@ -186,11 +186,14 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 		if plan.Why != "" {
 			fmt.Fprintln(w, "nothing is killed today:", plan.Why)
 		}
+		if len(optIns.Workloads) == 0 {
+			return nil
+		}
 		_, err := fmt.Fprintf(w, "\n%d kills of %d workloads that have opted in, with seed %s. A dry run: nothing was done.\n", len(plan.Kills), len(optIns.Workloads), k.seed)
 		return err
 	})
 	if err == nil && len(optIns.Workloads) == 0 {
-		return exit.With(errors.New("no workload has opted in"), exitInconclusive)
+		return exit.With(errors.New("no workload has opted in, as one does by the label chaos.stowage.dev/enabled=enabled. A dry run: nothing was done"), exitInconclusive)
 	}
 	return err
 }
@@ -253,13 +256,13 @@ func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
 // kill takes the victims of a kill.
 func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (schedule.Outcome, string) {
 	picture := k.session.Picture()
-	spared := k.flags.sparing.In(picture)
+	leftAlone := k.flags.protections.In(picture)
 	selected := target.Selected{Excluded: map[string]int{}}
 	for _, pod := range target.All(picture) {
 		if pod.WorkloadKey() != kill.Workload || cluster.Static(pod.Pod) || picture.IsOwn(pod.Pod) {
 			continue
 		}
-		if why := spared(pod.Pod); why != "" {
+		if why := leftAlone(pod.Pod); why != "" {
 			selected.Excluded[why]++
 			continue
 		}

@@ -114,7 +114,7 @@ func TestModel(t *testing.T) {
 		hours := rapid.IntRange(0, 3).Draw(t, "minimum age")
 		p := Pods{
 			All: true, Kinds: kinds.text(), Namespaces: namespaces.text(), MinimumAge: field.Text(fmt.Sprintf("%dh", hours)),
-			IncludeSystem: protected, IncludeDaemonSets: protected, IncludeBarePods: protected, Sparing: Sparing{IncludeDoNotDisrupt: protected},
+			IncludeSystem: protected, IncludeDaemonSets: protected, IncludeBarePods: protected, Protections: Protections{IncludeDoNotDisrupt: protected},
 		}
 		if app != "" {
 			p.Labels = field.Text("app=" + app)

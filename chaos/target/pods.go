@@ -43,7 +43,7 @@ type Pods struct {
 	IncludeDaemonSets bool `json:"includeDaemonsets,omitempty" doc:"pods of DaemonSets, too"`
 	IncludeBarePods   bool `json:"includeBarePods,omitempty" doc:"pods that nothing would replace, too"`
 	IncludeStatic     bool `json:"includeStatic,omitempty" doc:"static pods, which their node runs by itself, too"`
-	Sparing
+	Protections
 }
 
 // Add adds the flags that set the fields.
@@ -62,7 +62,7 @@ func (p *Pods) Add(fs *pflag.FlagSet) {
 	fs.BoolVar(&p.IncludeDaemonSets, "include-daemonsets", p.IncludeDaemonSets, "pods of DaemonSets, too")
 	fs.BoolVar(&p.IncludeBarePods, "include-bare-pods", p.IncludeBarePods, "pods that nothing would replace, too")
 	fs.BoolVar(&p.IncludeStatic, "include-static", p.IncludeStatic, "static pods, which their node runs by itself, too")
-	p.Sparing.Add(fs)
+	p.Protections.Add(fs)
 }
 
 // Selection selects pods.

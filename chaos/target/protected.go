@@ -23,7 +23,7 @@ func (l *look) protected(pod *corev1.Pod) string {
 	case !l.pods.IncludeBarePods && owner == nil && !cluster.Static(pod):
 		return whyBare
 	}
-	return l.spared(pod)
+	return l.leftAlone(pod)
 }
 
 // The namespaces of Kubernetes itself.

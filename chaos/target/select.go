@@ -65,12 +65,12 @@ type look struct {
 	// chain of owners from a pod's controller up does.
 	byNamespace  map[string]bool
 	byController map[types.UID]bool
-	// spared says why a pod is left alone though it is selected.
-	spared func(*corev1.Pod) string
+	// leftAlone says why a pod is left alone though it is selected.
+	leftAlone func(*corev1.Pod) string
 }
 
 func (s *Selection) look(p *Picture) *look {
-	l := &look{Selection: s, picture: p, byNamespace: map[string]bool{}, byController: map[types.UID]bool{}, spared: s.pods.In(p)}
+	l := &look{Selection: s, picture: p, byNamespace: map[string]bool{}, byController: map[types.UID]bool{}, leftAlone: s.pods.In(p)}
 	if s.namespaceLabels != nil {
 		for _, namespace := range p.Namespaces {
 			l.byNamespace[namespace.Name] = s.namespaceLabels.Matches(labels.Set(namespace.Labels))

@@ -120,7 +120,7 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-func TestSparing(t *testing.T) {
+func TestProtections(t *testing.T) {
 	grouped := func(pod *corev1.Pod) {
 		pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To("ring")}
 	}
@@ -136,26 +136,26 @@ func TestSparing(t *testing.T) {
 	}}, now)
 	marks := map[string]int{"marked karpenter.sh/do-not-disrupt": 2, "marked cluster-autoscaler.kubernetes.io/safe-to-evict": 1}
 	for _, tc := range []struct {
-		name     string
-		sparing  Sparing
-		want     []string
-		excluded map[string]int
+		name        string
+		protections Protections
+		want        []string
+		excluded    map[string]int
 	}{
 		{
 			name: "pods that are marked and pods of gangs are left out", want: []string{"free", "marked-no-longer"},
 			excluded: map[string]int{"marked karpenter.sh/do-not-disrupt": 2, "marked cluster-autoscaler.kubernetes.io/safe-to-evict": 1, whyGang: 2},
 		},
 		{
-			name: "marked ones are there when they are asked for", sparing: Sparing{IncludeDoNotDisrupt: true},
+			name: "marked ones are there when they are asked for", protections: Protections{IncludeDoNotDisrupt: true},
 			want: []string{"free", "marked", "marked-for-a-while", "marked-no-longer", "not-safe"}, excluded: map[string]int{whyGang: 2},
 		},
 		{
-			name: "so are those of gangs", sparing: Sparing{IncludeGangs: true},
+			name: "so are those of gangs", protections: Protections{IncludeGangs: true},
 			want: []string{"free", "marked-no-longer", "ring-a", "ring-b"}, excluded: marks,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := compile(t, Pods{All: true, Sparing: tc.sparing}).Pods(p)
+			got := compile(t, Pods{All: true, Protections: tc.protections}).Pods(p)
 			if diff := cmp.Diff(tc.want, names(got.Pods)); diff != "" {
 				t.Errorf("selected (-want, +got):\n%s", diff)
 			}

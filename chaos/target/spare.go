@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -30,7 +31,7 @@ func NewSpare(p *Picture, asksBudgets bool) *Spare {
 		s.budgets = disruption.NewLedger(p.Budgets, nil, nil)
 	}
 	for _, pod := range All(p) {
-		if pod.Workload != nil && pod.DeletionTimestamp == nil {
+		if pod.Workload != nil && !cluster.Leaving(pod.Pod) {
 			key := pod.WorkloadKey()
 			s.pods[key]++
 			if disruption.Ready(pod.Pod) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // lowRun is one plan of LowNodeUtilization.
@@ -142,7 +143,7 @@ func (r *lowRun) candidates(node *strategy.Node) []lowCandidate {
 
 // movable says whether the pod may be proposed, and is worth it.
 func (r *lowRun) movable(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && !slices.Contains(r.excluded, pod.Namespace) && !r.scale.without(pod) && r.session.Evictable(pod)
+	return !cluster.Leaving(pod) && !slices.Contains(r.excluded, pod.Namespace) && !r.scale.without(pod) && r.session.Evictable(pod)
 }
 
 func (r *lowRun) proposal(pod *corev1.Pod, node *strategy.Node, heat points) strategy.Proposal {

@@ -68,7 +68,7 @@ func leavingPods(state *strategy.State, pods selection, criteria []leavingCriter
 // leavingCandidate says whether the policy looks at the pod's node. Pods without one that have
 // not ended wait for the scheduler, and a replacement would wait like them.
 func leavingCandidate(state *strategy.State, pod *corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil {
+	if cluster.Leaving(pod) {
 		return false
 	}
 	if pod.Spec.NodeName == "" {

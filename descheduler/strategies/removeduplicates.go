@@ -13,6 +13,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // NewRemoveDuplicates returns the strategy that spreads pods of one workload, with the
@@ -48,7 +49,7 @@ func (s *removeDuplicates) groups(state *strategy.State) []*duplicates {
 	samples := map[*duplicates]*corev1.Pod{}
 	for _, node := range state.Nodes() {
 		for _, pod := range node.Pods {
-			if pod.DeletionTimestamp != nil || !s.selection.matches(pod) {
+			if cluster.Leaving(pod) || !s.selection.matches(pod) {
 				continue
 			}
 			workload := state.Workload(pod)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // duplicates are the pods of one workload that have the same images.
@@ -42,7 +43,7 @@ func imagesOf(pod *corev1.Pod) string {
 
 // isOf says whether a pod is one of them, unless it is on its way out.
 func (k duplicateKey) isOf(state *strategy.State, pod *corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil {
+	if cluster.Leaving(pod) {
 		return false
 	}
 	workload := state.Workload(pod)

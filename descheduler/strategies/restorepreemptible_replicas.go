@@ -70,7 +70,7 @@ func restorable(workload *strategy.Workload) bool {
 // restoreLasts says whether the pod is a replica that counts, as the scheduler's plugin
 // sees it.
 func restoreLasts(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && cluster.Holds(pod)
+	return !cluster.Leaving(pod) && cluster.Holds(pod)
 }
 
 // resolve finds out what the pods of a workload want.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/evictable"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // candidates returns the pods of the selection that a strategy may take, by node and name.
@@ -29,7 +30,7 @@ func (s selection) candidates(state *strategy.State) []*corev1.Pod {
 // the policy looks at, not on its way out, and not there by this very plan.
 func (s selection) takes(state *strategy.State, pod *corev1.Pod) bool {
 	node := state.Node(pod.Spec.NodeName)
-	return node != nil && node.Selected && pod.DeletionTimestamp == nil && s.matches(pod) && state.Origin(pod) == nil
+	return node != nil && node.Selected && !cluster.Leaving(pod) && s.matches(pod) && state.Origin(pod) == nil
 }
 
 // compareForEviction orders pods of which any will do: those last that would rather stay,
@@ -66,7 +67,7 @@ func newPodIndex(state *strategy.State) *podIndex {
 	x := &podIndex{namespaces: map[string][]*corev1.Pod{}, labels: map[namespacedLabel]map[string][]*corev1.Pod{}}
 	for _, node := range state.Nodes() {
 		for _, pod := range node.Pods {
-			if pod.DeletionTimestamp == nil {
+			if pod.DeletionTimestamp == nil { // as the scheduler counts
 				x.namespaces[pod.Namespace] = append(x.namespaces[pod.Namespace], pod)
 			}
 		}

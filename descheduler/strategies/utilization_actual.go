@@ -101,7 +101,7 @@ func (a *utilizationActual) node(state *strategy.State, node *strategy.Node, lea
 	used.Add(rest, 1)
 	pods := int64(0)
 	for _, pod := range node.Pods {
-		if leaving || pod.DeletionTimestamp == nil {
+		if leaving || !cluster.Leaving(pod) {
 			used.Add(a.figure(state, pod), 1)
 			pods++
 		}

@@ -117,7 +117,7 @@ func (d *utilizationDrain) mark(node *strategy.Node) string {
 		return "it has the annotation " + mark.String()
 	}
 	for _, pod := range node.Pods {
-		if d.leaves(pod) || pod.DeletionTimestamp != nil {
+		if d.leaves(pod) {
 			continue
 		}
 		if mark, marked := cluster.DoNotDisrupt(pod, d.now); marked {
@@ -129,7 +129,7 @@ func (d *utilizationDrain) mark(node *strategy.Node) string {
 
 // leaves says whether the pod has to go for its node to be emptied.
 func (d *utilizationDrain) leaves(pod *corev1.Pod) bool {
-	return !cluster.BelongsToNode(pod) && pod.DeletionTimestamp == nil && d.goes(pod)
+	return !cluster.BelongsToNode(pod) && !cluster.Leaving(pod) && d.goes(pod)
 }
 
 // utilizationShare returns the largest share that the amounts are of a node's cpu or memory.
@@ -211,7 +211,7 @@ func utilizationTakes(node *strategy.Node) bool {
 
 // utilizationInUse says whether a node has a pod that does not belong to it and stays.
 func utilizationInUse(node *strategy.Node) bool {
-	return slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !cluster.BelongsToNode(pod) && pod.DeletionTimestamp == nil })
+	return slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !cluster.BelongsToNode(pod) && !cluster.Leaving(pod) })
 }
 
 // pass tries the nodes one by one. No pod goes to nodes that the plan empties: those of

@@ -146,7 +146,7 @@ func (s *State) Remove(pod *corev1.Pod) {
 func (n *Node) count(pod *corev1.Pod, factor int64) {
 	requests := cluster.Requests(pod)
 	n.Requested.Add(requests, factor)
-	if pod.DeletionTimestamp == nil {
+	if !cluster.Leaving(pod) {
 		n.Lasting.Add(requests, factor)
 	}
 }

@@ -229,6 +229,7 @@ func (s *Simulation) Store(obj runtime.Object) error {
 	if err != nil {
 		return err
 	}
+	obj = asServed(obj)
 	if err := indexer.Update(obj); err != nil {
 		return err
 	}

@@ -270,6 +270,18 @@ func provisioned(claim *corev1.PersistentVolumeClaim, class *storagev1.StorageCl
 	return made
 }
 
+// asServed returns the object with what an API server fills in and the engine takes for
+// granted: a dump that somebody has written may lack it.
+func asServed(o runtime.Object) runtime.Object {
+	class, is := o.(*storagev1.StorageClass)
+	if !is || class.VolumeBindingMode != nil {
+		return o
+	}
+	served, immediate := *class, storagev1.VolumeBindingImmediate
+	served.VolumeBindingMode = &immediate
+	return &served
+}
+
 // claim returns the claim of that name; nil where there is none.
 func (s *Simulation) claim(namespace, name string) (*corev1.PersistentVolumeClaim, error) {
 	claim, err := s.informers.Core().V1().PersistentVolumeClaims().Lister().PersistentVolumeClaims(namespace).Get(name)

@@ -235,3 +235,19 @@ func TestStatefulSetsMakeMissingClaims(t *testing.T) {
 		})
 	}
 }
+
+func TestClassWithoutBindingMode(t *testing.T) {
+	s := newSimulation(t, "fullest")
+	feed(t, s, []*corev1.Node{node("a", "4", "4Gi")}, nil)
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "data"}, Spec: volumeClaimSpec(ptr.To("fast"))}
+	for _, object := range []runtime.Object{claim, &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "fast"}, Provisioner: "csi.example.com"}} {
+		if err := s.Store(object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := pod("web", "", "1", "1Gi")
+	p.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
+	if diff := cmp.Diff("1 pod has unbound immediate PersistentVolumeClaims", schedule(t, s, p).Refusals()); diff != "" {
+		t.Errorf("refusals (-want, +got):\n%s", diff)
+	}
+}

@@ -67,7 +67,7 @@ func (s *Session) Evictable(pod *corev1.Pod) bool {
 func (s *Session) Refuse(pod *corev1.Pod, _ string) { s.refuse(pod, strategy.NotEvictable) }
 
 func (s *Session) keeps(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp != nil || s.Keep != nil && s.Keep(pod) != ""
+	return cluster.Leaving(pod) || s.Keep != nil && s.Keep(pod) != ""
 }
 
 func (s *Session) refuse(pod *corev1.Pod, rule strategy.Rule) {

@@ -7,21 +7,21 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Sparing says which pods are drawn that somebody has asked to be left alone, or that
-// others stop working without. None are by default.
-type Sparing struct {
+// Protections say which pods are drawn although somebody has asked for them to be left
+// alone, or others stop working without them. None are by default.
+type Protections struct {
 	IncludeDoNotDisrupt bool `json:"includeDoNotDisrupt,omitempty" doc:"pods that are marked for every disruptor, by karpenter.sh/do-not-disrupt or cluster-autoscaler.kubernetes.io/safe-to-evict, too"`
 	IncludeGangs        bool `json:"includeGangs,omitempty" doc:"pods of gangs, which stop as a whole where one is lost, too"`
 }
 
 // Add adds the flags that set the fields.
-func (s *Sparing) Add(fs *pflag.FlagSet) {
+func (s *Protections) Add(fs *pflag.FlagSet) {
 	fs.BoolVar(&s.IncludeDoNotDisrupt, "include-do-not-disrupt", s.IncludeDoNotDisrupt, "pods that are marked for every disruptor, by karpenter.sh/do-not-disrupt or cluster-autoscaler.kubernetes.io/safe-to-evict, too")
 	fs.BoolVar(&s.IncludeGangs, "include-gangs", s.IncludeGangs, "pods of gangs, which stop as a whole where one is lost, too")
 }
 
-// In returns what says why a pod of the picture is spared; nothing for one that is not.
-func (s Sparing) In(p *Picture) func(*corev1.Pod) string {
+// In returns what says why a pod of the picture is left alone; nothing for one that is not.
+func (s Protections) In(p *Picture) func(*corev1.Pod) string {
 	var gangs cluster.Gangs
 	if !s.IncludeGangs {
 		gangs = cluster.NewGangs(p.Snapshot.Pods)

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func TestPredictDevices(t *testing.T) {
+func TestPredictDevicesAndVolumes(t *testing.T) {
 	pair := func() *build {
 		return new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a", "a").devices("a", 2).claim("web-0", 0).claim("web-1", 1)
 	}
@@ -46,7 +47,7 @@ func TestPredictDevices(t *testing.T) {
 		}),
 		loss: func(b *build) Loss { return Loss{How: Evict, Pods: b.named("web-1")} },
 		want: []string{
-			"web-1 unknown: what devices it would get is not known: the picture has no ResourceSlices",
+			"web-1 unknown: where it would go is not known: the picture has no ResourceSlices",
 			"ReplicaSet default/web wants 2: 2, 1, 1",
 		},
 	}, {
@@ -57,8 +58,18 @@ func TestPredictDevices(t *testing.T) {
 		}),
 		loss: func(b *build) Loss { return Loss{How: Evict, Pods: b.named("web-1")} },
 		want: []string{
-			"web-1 unknown: what devices it would get is not known: the picture has no ResourceClaim of the template gpu",
+			"web-1 unknown: where it would go is not known: the picture has no ResourceClaim of the template gpu",
 			"ReplicaSet default/web wants 2: 2, 1, 1",
+		},
+	}, {
+		name: "nor without the claim that a pod runs with",
+		build: new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a").change("web-0", func(pod *corev1.Pod) {
+			pod.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
+		}),
+		loss: func(b *build) Loss { return Loss{How: Evict, Pods: b.named("web-0")} },
+		want: []string{
+			"web-0 unknown: where it would go is not known: the picture has no PersistentVolumeClaim data",
+			"ReplicaSet default/web wants 1: 1, 0, 0",
 		},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -144,7 +144,7 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		v.Fate, v.Reason = Pending, fmt.Sprintf("scheduler %s is not simulated: give its configuration", v.replacement.Spec.SchedulerName)
 		return nil
 	}
-	if errors.Is(err, simulation.ErrUnknownDevices) {
+	if errors.Is(err, simulation.ErrIncomplete) {
 		v.Fate, v.Reason = Unknown, err.Error()
 		return nil
 	}

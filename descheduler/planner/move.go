@@ -238,12 +238,12 @@ func scoresOf(scores []fwk.NodePluginScores, own string) []plan.Score {
 	return shown
 }
 
-// asOutcome tells a pod whose scheduler or devices are not known from a failure.
+// asOutcome tells a pod whose scheduler, devices or volumes are not known from a failure.
 func asOutcome(err error) (strategy.Outcome, error) {
 	if errors.Is(err, simulation.ErrUnknownScheduler) {
 		return strategy.Outcome{Rule: strategy.UnknownScheduler, Reason: err.Error() + ": give its configuration by --scheduler-config"}, nil
 	}
-	if errors.Is(err, simulation.ErrUnknownDevices) {
+	if errors.Is(err, simulation.ErrIncomplete) {
 		return strategy.Outcome{Rule: strategy.NoDestination, Reason: err.Error()}, nil
 	}
 	return strategy.Outcome{}, err

@@ -132,6 +132,15 @@ func TestPlan(t *testing.T) {
 			want: []string{"web-0 a>b of 2, together 0"},
 		},
 		{
+			name:  "a pod whose claim the picture lacks stays",
+			build: three().pods("web", "emptiest", "1", "a", "a"),
+			run: func(b *build) scripted {
+				b.pod("web-0").Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
+				return each(off("a"), b, "web-0")
+			},
+			want: []string{"web-0 NoDestination: where it would go is not known: the picture has no PersistentVolumeClaim data"},
+		},
+		{
 			name:  "a pod that no node would take stays",
 			build: new(build).node("a", "10").node("b", "2").pods("web", "emptiest", "3", "a", "a", "a"),
 			run: func(b *build) scripted {

@@ -30,6 +30,14 @@ func must[T any](t fataler) func(T, error) T {
 	}
 }
 
+// TestThePageSaysHowToDump holds the guide against the command with all kinds.
+func TestThePageSaysHowToDump(t *testing.T) {
+	const page = "../../descheduler/README.md"
+	if command := HowToDump() + " > "; !strings.Contains(string(must[[]byte](t)(os.ReadFile(page))), "\n"+command) {
+		t.Errorf("%s does not have the command\n%s", page, command)
+	}
+}
+
 // trimmedAll returns the snapshot as a dump holds it.
 func trimmedAll(s *Snapshot) *Snapshot {
 	less := &Snapshot{}

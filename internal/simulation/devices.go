@@ -25,10 +25,6 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// ErrUnknownDevices says that a pod asks for devices by dynamic resource allocation, and
-// that the cluster's picture leaves out what their allocation depends on.
-var ErrUnknownDevices = errors.New("what devices it would get is not known")
-
 // devices are the cluster's devices as pods ask for them: by resource claims, or by
 // extended resources that a DeviceClass names. The engine's own plugin allocates them.
 // What the control plane does with claims beside that is done here: a claim of a template
@@ -117,7 +113,7 @@ func (d *devices) extendedBy(pod *corev1.Pod) []corev1.ResourceName {
 }
 
 // claim returns the pod with its claims, and those that have to be made for it. The error
-// is ErrUnknownDevices.
+// is ErrIncomplete.
 func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceClaim, error) {
 	claiming, made := *pod, []*resourcev1.ResourceClaim(nil)
 	claiming.Status.ResourceClaimStatuses = slices.Clone(pod.Status.ResourceClaimStatuses)
@@ -130,14 +126,14 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 			continue // none is needed
 		case err == nil:
 			if claim = d.get(pod.Namespace, *name); claim == nil {
-				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim %s", ErrUnknownDevices, *name)
+				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim %s", ErrIncomplete, *name)
 			}
 		case asked.ResourceClaimTemplateName == nil:
-			return nil, nil, fmt.Errorf("%w: %w", ErrUnknownDevices, err)
+			return nil, nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 		default:
 			spec, known := d.templates[types.NamespacedName{Namespace: pod.Namespace, Name: *asked.ResourceClaimTemplateName}]
 			if !known {
-				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim of the template %s", ErrUnknownDevices, *asked.ResourceClaimTemplateName)
+				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim of the template %s", ErrIncomplete, *asked.ResourceClaimTemplateName)
 			}
 			claim = claimOf(pod, asked.Name, spec)
 			made = append(made, claim)
@@ -152,7 +148,7 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 		switch {
 		case !d.extended.Has(name): // devices may be behind it, or nodes have it themselves
 		case d.DeviceClassResolver().GetDeviceClass(name) == nil:
-			return nil, nil, fmt.Errorf("%w: the picture has no DeviceClass for the resource %s", ErrUnknownDevices, name)
+			return nil, nil, fmt.Errorf("%w: the picture has no DeviceClass for the resource %s", ErrIncomplete, name)
 		case !d.sliced():
 			return nil, nil, errNoSlices
 		}
@@ -160,7 +156,7 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 	return &claiming, made, nil
 }
 
-var errNoSlices = fmt.Errorf("%w: the picture has no ResourceSlices", ErrUnknownDevices)
+var errNoSlices = fmt.Errorf("%w: the picture has no ResourceSlices", ErrIncomplete)
 
 // allocatable returns an error where the picture leaves out what the claim would be
 // allocated from.
@@ -178,7 +174,7 @@ func (d *devices) allocatable(claim *resourcev1.ResourceClaim) error {
 		}
 		for _, class := range classes {
 			if _, err := d.DeviceClasses().Get(class); err != nil {
-				return fmt.Errorf("%w: the picture has no DeviceClass %s", ErrUnknownDevices, class)
+				return fmt.Errorf("%w: the picture has no DeviceClass %s", ErrIncomplete, class)
 			}
 		}
 	}
@@ -239,7 +235,7 @@ func (s *Simulation) equip(pod *corev1.Pod, node string) (*corev1.Pod, error) {
 		allocated, err = s.allocate(claiming, node)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrUnknownDevices) && !errors.Is(err, ErrUnknownScheduler) {
+	if err != nil && !errors.Is(err, ErrIncomplete) && !errors.Is(err, ErrUnknownScheduler) {
 		return nil, err
 	}
 	for _, claim := range allocated {

@@ -296,7 +296,7 @@ func TestUnknownDevices(t *testing.T) {
 				store(t, s, obj)
 			}
 			_, err := s.Schedule(t.Context(), tt.pod)
-			if !errors.Is(err, ErrUnknownDevices) || !strings.Contains(err.Error(), tt.want) {
+			if !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 		})

@@ -40,14 +40,18 @@ type Decision struct {
 // ErrUnknownScheduler says that a pod names a scheduler that is not simulated.
 var ErrUnknownScheduler = errors.New("no profile is known for it")
 
+// ErrIncomplete says that the cluster's picture leaves out what decides where the pod goes:
+// the devices that it asks for by dynamic resource allocation, or its volumes.
+var ErrIncomplete = errors.New("where it would go is not known")
+
 // Schedule returns where a new pod would go, without putting it there. It looks at
 // every node, whatever sample the configuration takes, and of nodes with the same
 // score it takes the first by name, so the same cluster gives the same answer. The claims
 // that controllers make for the pod are there as long as it looks.
 //
 // The claims for devices that a template's pod gets are made of a claim of the same template
-// that a pod has. Where none is known, nor what devices there are, the error is
-// ErrUnknownDevices.
+// that a pod has. Where none is known, nor what devices there are, or where the claims and
+// volumes are not known that it comes back to, the error is ErrIncomplete.
 func (s *Simulation) Schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
 	var decision Decision
 	assumed, err := s.provided(pod, func(claiming *corev1.Pod) (err error) {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
@@ -64,6 +65,9 @@ type Simulation struct {
 	spread map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults
 	// provisions are those of placed pods.
 	provisions map[types.UID]*provision
+	// missing are the claims and classes of volumes that pods on nodes have, and that the
+	// picture does not.
+	missing sets.Set[missing]
 }
 
 // New returns an empty cluster with the schedulers that the options describe. The
@@ -89,6 +93,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		nodes:      map[string]*corev1.Node{},
 		spread:     map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults{},
 		provisions: map[types.UID]*provision{},
+		missing:    sets.New[missing](),
 	}
 	if s.devices, err = newDevices(ctx, s.informers); err != nil {
 		return nil, err
@@ -167,6 +172,9 @@ func (s *Simulation) AddPod(pod *corev1.Pod) error {
 	}
 	s.devices.comeBack(pod.UID)
 	s.devices.learn(pod)
+	if err := s.miss(pod); err != nil {
+		return err
+	}
 	return s.cache.AddPod(s.logger, pod)
 }
 
@@ -201,8 +209,8 @@ func (s *Simulation) ForgetPod(pod *corev1.Pod) error {
 // controllers make for it, and returns it as it is then.
 func (s *Simulation) Place(pod *corev1.Pod, node string) (*corev1.Pod, error) {
 	p, err := s.provide(pod)
-	if err != nil {
-		return nil, err
+	if err != nil && !errors.Is(err, ErrIncomplete) {
+		return nil, err // put where it has none, it goes without
 	}
 	placed, err := s.equip(pod, node)
 	if err == nil {
@@ -234,6 +242,7 @@ func (s *Simulation) Store(obj runtime.Object) error {
 		return err
 	}
 	s.devices.hear(before, obj)
+	s.found(obj)
 	return nil
 }
 

@@ -38,6 +38,8 @@ type provision struct {
 // provide makes the claims that a new pod gets: those of its ephemeral volumes, and, of
 // a StatefulSet's pod, those that are not there, or go when its predecessor is gone.
 // Volumes whose class does not wait for the pod are there by the time it is scheduled.
+// Where the picture lacks what says where its volumes are, the error is ErrIncomplete, and
+// nothing is made.
 func (s *Simulation) provide(pod *corev1.Pod) (*provision, error) {
 	p := &provision{Simulation: s}
 	claims, err := s.newClaims(pod)
@@ -46,8 +48,14 @@ func (s *Simulation) provide(pod *corev1.Pod) (*provision, error) {
 			err = p.addClaim(claim)
 		}
 	}
+	if err == nil {
+		err = s.volumesKnown(pod)
+	}
+	if errors.Is(err, ErrIncomplete) {
+		return p, errors.Join(err, p.undo())
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("making the claims of pod %s/%s: %w", pod.Namespace, pod.Name, err), p.undo())
+		return p, errors.Join(fmt.Errorf("making the claims of pod %s/%s: %w", pod.Namespace, pod.Name, err), p.undo())
 	}
 	return p, nil
 }
@@ -135,8 +143,9 @@ func (s *Simulation) newClaim(pod *corev1.Pod, v *corev1.Volume) (*corev1.Persis
 		claim.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(pod, corev1.SchemeGroupVersion.WithKind("Pod"))}
 		return claim, nil
 	case v.PersistentVolumeClaim != nil && cluster.ControlledBy(pod, cluster.StatefulSetKind):
-		known, err := s.claim(pod.Namespace, v.PersistentVolumeClaim.ClaimName)
-		if err != nil || known != nil && known.DeletionTimestamp == nil {
+		name := v.PersistentVolumeClaim.ClaimName
+		known, err := s.claim(pod.Namespace, name)
+		if err != nil || known != nil && known.DeletionTimestamp == nil || s.missing.Has(missing{pod.Namespace, name}) {
 			return nil, err
 		}
 		set, err := s.informers.Apps().V1().StatefulSets().Lister().StatefulSets(pod.Namespace).Get(metav1.GetControllerOfNoCopy(pod).Name)
@@ -146,7 +155,7 @@ func (s *Simulation) newClaim(pod *corev1.Pod, v *corev1.Volume) (*corev1.Persis
 		for i := range set.Spec.VolumeClaimTemplates {
 			if template := &set.Spec.VolumeClaimTemplates[i]; template.Name == v.Name {
 				claim := template.DeepCopy()
-				claim.Name = v.PersistentVolumeClaim.ClaimName
+				claim.Name = name
 				return claim, nil
 			}
 		}
@@ -174,6 +183,9 @@ func (p *provision) addClaim(claim *corev1.PersistentVolumeClaim) error {
 		return nil
 	}
 	bound, err := p.bind(claim, nil)
+	if name := volume.GetPersistentVolumeClaimClass(claim); err == nil && !bound && p.missing.Has(missing{name: name}) {
+		return fmt.Errorf("%w: the picture has no %s", ErrIncomplete, missing{name: name})
+	}
 	if err != nil || bound || class == nil || class.Provisioner == "" || class.Provisioner == volume.NotSupportedProvisioner {
 		return err
 	}
@@ -191,15 +203,8 @@ func waits(class *storagev1.StorageClass) bool {
 func (p *provision) settle(pod *corev1.Pod) error {
 	node := p.nodes[pod.Spec.NodeName]
 	for i := range pod.Spec.Volumes {
-		v, name := &pod.Spec.Volumes[i], ""
-		switch {
-		case node == nil:
-			return nil
-		case v.Ephemeral != nil:
-			name = ephemeral.VolumeClaimName(pod, v)
-		case v.PersistentVolumeClaim != nil:
-			name = v.PersistentVolumeClaim.ClaimName
-		default:
+		name := claimName(pod, &pod.Spec.Volumes[i])
+		if node == nil || name == "" {
 			continue
 		}
 		claim, err := p.claim(pod.Namespace, name)

@@ -1,0 +1,94 @@
+package simulation
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/component-helpers/storage/ephemeral"
+)
+
+// missing is a claim or a class of volumes by name: without a namespace it is a class. A pod
+// got its node only when it had its claims, and they stay as long as it is there: one that
+// the picture lacks it leaves out.
+type missing struct{ namespace, name string }
+
+// String says what the picture has not.
+func (m missing) String() string {
+	if m.namespace == "" {
+		return "StorageClass " + m.name
+	}
+	return "PersistentVolumeClaim " + m.name
+}
+
+// miss takes note of what a pod on a node has volumes of, and the picture lacks.
+func (s *Simulation) miss(pod *corev1.Pod) error {
+	for i := range pod.Spec.Volumes {
+		switch v := &pod.Spec.Volumes[i]; {
+		case v.PersistentVolumeClaim != nil:
+			claim, err := s.claim(pod.Namespace, v.PersistentVolumeClaim.ClaimName)
+			if err != nil {
+				return err
+			}
+			if claim == nil {
+				s.missing.Insert(missing{pod.Namespace, v.PersistentVolumeClaim.ClaimName})
+			}
+		case v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil:
+			name := v.Ephemeral.VolumeClaimTemplate.Spec.StorageClassName
+			if name == nil || *name == "" {
+				continue
+			}
+			if _, err := s.informers.Storage().V1().StorageClasses().Lister().Get(*name); err != nil {
+				s.missing.Insert(missing{name: *name})
+			}
+		}
+	}
+	return nil
+}
+
+// found forgets that an object was missing, if it was.
+func (s *Simulation) found(obj runtime.Object) {
+	switch o := obj.(type) {
+	case *corev1.PersistentVolumeClaim:
+		s.missing.Delete(missing{o.Namespace, o.Name})
+	case *storagev1.StorageClass:
+		s.missing.Delete(missing{name: o.Name})
+	}
+}
+
+// volumesKnown returns ErrIncomplete where the pod has a claim that the picture lacks, or
+// one that is bound to a volume that the picture lacks and that is not lost.
+func (s *Simulation) volumesKnown(pod *corev1.Pod) error {
+	for i := range pod.Spec.Volumes {
+		name := claimName(pod, &pod.Spec.Volumes[i])
+		if name == "" {
+			continue
+		}
+		claim, err := s.claim(pod.Namespace, name)
+		if err != nil {
+			return err
+		}
+		switch which := (missing{pod.Namespace, name}); {
+		case claim == nil && s.missing.Has(which):
+			return fmt.Errorf("%w: the picture has no %s", ErrIncomplete, which)
+		case claim == nil || claim.Spec.VolumeName == "" || claim.Status.Phase == corev1.ClaimLost:
+			continue
+		}
+		if _, err := s.informers.Core().V1().PersistentVolumes().Lister().Get(claim.Spec.VolumeName); err != nil {
+			return fmt.Errorf("%w: the picture has no PersistentVolume %s", ErrIncomplete, claim.Spec.VolumeName)
+		}
+	}
+	return nil
+}
+
+// claimName returns the name of the volume's claim; nothing where it has none.
+func claimName(pod *corev1.Pod, v *corev1.Volume) string {
+	switch {
+	case v.Ephemeral != nil:
+		return ephemeral.VolumeClaimName(pod, v)
+	case v.PersistentVolumeClaim != nil:
+		return v.PersistentVolumeClaim.ClaimName
+	}
+	return ""
+}

@@ -22,6 +22,9 @@ func (c *controllers) complete(from *template, pod *corev1.Pod) *corev1.Pod {
 	apicorev1.SetObjectDefaults_Pod(made)
 	if from.same {
 		made.Labels, made.Annotations = beside(made.Labels, unbound(pod.Labels)), beside(made.Annotations, pod.Annotations)
+	}
+	mergeLabelKeys(made.Spec.Affinity, made.Labels)
+	if from.same {
 		admit(&made.Spec, pod.Spec.DeepCopy())
 		if resourcesSet(pod) || from.certain && pod.Generation == 1 {
 			keepResources(&made.Spec, &pod.Spec)

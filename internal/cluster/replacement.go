@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -110,7 +111,8 @@ func (o *Owners) ReplacedWhenGone(pod *corev1.Pod) bool {
 }
 
 // keepsName says whether the replacement has the pod's name. Kinds whose controllers are
-// not known give names of their own to their pods where these do not look generated.
+// not known give names of their own to their pods where these do not look generated. A
+// prefix to generate names of says nothing: a StatefulSet's pods have one, too.
 func keepsName(pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -122,7 +124,7 @@ func keepsName(pod *corev1.Pod) bool {
 	case ReplicaSetKind, ReplicationControllerKind, JobKind, DaemonSetKind:
 		return false
 	}
-	return pod.GenerateName == "" && !generated(pod.Name, owner.Name+"-")
+	return !generated(pod.Name, cmp.Or(pod.GenerateName, owner.Name+"-"))
 }
 
 // Gates returns the names of the gates that keep schedulers from looking at the pod.
@@ -143,10 +145,11 @@ func Notes(notes ...string) string {
 const (
 	suffixLetters = "bcdfghjklmnpqrstvwxz2456789"
 	suffixLength  = 5
+	longestPrefix = 58
 )
 
 func generated(name, prefix string) bool {
-	suffix, has := strings.CutPrefix(name, prefix)
+	suffix, has := strings.CutPrefix(name, prefix[:min(len(prefix), longestPrefix)])
 	return has && len(suffix) == suffixLength && strings.Trim(suffix, suffixLetters) == ""
 }
 

@@ -3,6 +3,7 @@ package cluster
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,6 +54,19 @@ func TestReplacementIsMadeOfTheTemplate(t *testing.T) {
 	high := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "high"}, Value: 1000, PreemptionPolicy: ptr.To(corev1.PreemptNever)}
 	usual := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "usual"}, Value: 10, GlobalDefault: true}
 	near := &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}}
+	// apart keeps away from pods of the same tier, and prefers those of the same team: each with
+	// requirements that were merged, and one term that matches nothing.
+	apart := func(tier, team []metav1.LabelSelectorRequirement) *corev1.Affinity {
+		return &corev1.Affinity{
+			PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+				{LabelSelector: &metav1.LabelSelector{MatchExpressions: tier}, MatchLabelKeys: []string{"tier", "none"}, TopologyKey: corev1.LabelHostname},
+				{MatchLabelKeys: []string{"tier"}, TopologyKey: corev1.LabelHostname},
+			}},
+			PodAffinity: &corev1.PodAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{
+				Weight: 1, PodAffinityTerm: corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchExpressions: team}, MismatchLabelKeys: []string{"team"}, TopologyKey: corev1.LabelHostname},
+			}}},
+		}
+	}
 	own := corev1.Toleration{Key: corev1.TaintNodeNotReady, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr.To[int64](5)}
 	limited := func(requests, limits corev1.ResourceList) []corev1.Container {
 		return []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{Requests: requests, Limits: limits}}}
@@ -144,6 +158,25 @@ func TestReplacementIsMadeOfTheTemplate(t *testing.T) {
 		name:     "affinity that the template has now",
 		template: func(t *corev1.PodTemplateSpec) { t.Spec.Affinity = near },
 		want:     func(p *corev1.Pod) { p.Spec.Affinity = near },
+	}, {
+		name: "label keys of the template's affinity are in its selectors, with the pod's labels",
+		template: func(t *corev1.PodTemplateSpec) {
+			t.Labels["tier"], t.Spec.Affinity = "1", apart(nil, nil)
+		},
+		pod: func(p *corev1.Pod) { p.Labels["tier"], p.Labels["team"] = "1", "a" },
+		want: func(p *corev1.Pod) {
+			p.Labels["tier"], p.Labels["team"] = "1", "a"
+			p.Spec.Affinity = apart([]metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpIn, Values: []string{"1"}}},
+				[]metav1.LabelSelectorRequirement{{Key: "team", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"a"}}})
+		},
+	}, {
+		name: "and those of a webhook's affinity are there already",
+		pod: func(p *corev1.Pod) {
+			p.Spec.Affinity = apart([]metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpIn, Values: []string{"1"}}}, nil)
+		},
+		want: func(p *corev1.Pod) {
+			p.Spec.Affinity = apart([]metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpIn, Values: []string{"1"}}}, nil)
+		},
 	}, {
 		name: "affinity that a webhook gave to the pod",
 		pod:  func(p *corev1.Pod) { p.Spec.Affinity = near },
@@ -367,6 +400,10 @@ func TestReplacementByUnknownControllers(t *testing.T) {
 		{name: "an operator that names its pods itself", owner: foreign("Cluster"), pod: "app-1", wantName: "app-1", wantLater: true,
 			note: "Cluster.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, when it is gone"},
 		{name: "an operator that has names generated", owner: foreign("Cluster"), pod: "app-one-x7k2q", generate: "app-one-", wantName: "app-one-x7k2q-replacement",
+			note: "Cluster.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, as soon as it leaves"},
+		{name: "an operator that has a prefix, and names its pods itself", owner: foreign("StatefulSet"), pod: "app-0", generate: "app-", wantName: "app-0", wantLater: true,
+			note: "StatefulSet.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, when it is gone"},
+		{name: "a prefix that was too long", owner: foreign("Cluster"), pod: strings.Repeat("a", 58) + "x7k2q", generate: strings.Repeat("a", 60) + "-", wantName: strings.Repeat("a", 58) + "x7k2q-replacement",
 			note: "Cluster.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, as soon as it leaves"},
 		{name: "a name that looks generated", owner: foreign("Rollout"), pod: "app-x7k2q", wantName: "app-x7k2q-replacement",
 			note: "Rollout.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, as soon as it leaves"},

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,8 +14,9 @@ import (
 
 // complete makes a pod of the template in the place of another, as the API server would
 // store it. What admission adds it takes from the pod that goes, see Owners.Replacement.
-func (c *controllers) complete(from *template, pod *corev1.Pod) *corev1.Pod {
-	made := &corev1.Pod{ObjectMeta: *pod.ObjectMeta.DeepCopy(), Spec: *from.Spec.DeepCopy()}
+// The note says what of that has been left out.
+func (c *controllers) complete(from *template, pod *corev1.Pod) (made *corev1.Pod, note string) {
+	made = &corev1.Pod{ObjectMeta: *pod.ObjectMeta.DeepCopy(), Spec: *from.Spec.DeepCopy()}
 	made.Labels, made.Annotations = maps.Clone(from.Labels), maps.Clone(from.Annotations)
 	if from.set != nil {
 		identify(made, from.set)
@@ -25,12 +27,14 @@ func (c *controllers) complete(from *template, pod *corev1.Pod) *corev1.Pod {
 	}
 	mergeLabelKeys(made.Spec.Affinity, made.Labels)
 	if from.same {
-		admit(&made.Spec, pod.Spec.DeepCopy())
+		before := pod.Spec.DeepCopy()
+		admit(&made.Spec, before)
+		note = from.steer(&made.Spec, before, pod.Generation > 1 && !resourcesSet(pod))
 		if resourcesSet(pod) || from.certain && pod.Generation == 1 {
 			keepResources(&made.Spec, &pod.Spec)
 		}
 	} else {
-		made.Spec.Tolerations = append(made.Spec.Tolerations, defaultTolerations(made.Spec.Tolerations, pod.Spec.Tolerations)...)
+		tolerateByDefault(&made.Spec, &pod.Spec)
 		defaultRequests(made.Spec.Containers, pod.Spec.Containers)
 		defaultRequests(made.Spec.InitContainers, pod.Spec.InitContainers)
 	}
@@ -38,7 +42,7 @@ func (c *controllers) complete(from *template, pod *corev1.Pod) *corev1.Pod {
 		made.Spec.Overhead = maps.Clone(pod.Spec.Overhead)
 	}
 	c.prioritize(&made.Spec, &pod.Spec)
-	return made
+	return made, note
 }
 
 // labelsOfNode are those that a pod gets from its node.
@@ -69,24 +73,13 @@ func identify(pod *corev1.Pod, set *appsv1.StatefulSet) {
 	}
 }
 
-// admit adds to a new pod what a pod of the same template has beside it.
+// admit adds to a new pod what a pod of the same template has beside it, but for what says
+// where it may go.
 func admit(made, before *corev1.PodSpec) {
 	made.Containers = containersBeside(made.Containers, before.Containers)
 	made.InitContainers = containersBeside(made.InitContainers, before.InitContainers)
 	made.Volumes = namedBeside(made.Volumes, before.Volumes, func(v *corev1.Volume) string { return v.Name })
 	made.ResourceClaims = namedBeside(made.ResourceClaims, before.ResourceClaims, func(c *corev1.PodResourceClaim) string { return c.Name })
-	made.NodeSelector = beside(made.NodeSelector, before.NodeSelector)
-	for _, toleration := range before.Tolerations {
-		if !slices.ContainsFunc(made.Tolerations, func(t corev1.Toleration) bool { return reflect.DeepEqual(t, toleration) }) {
-			made.Tolerations = append(made.Tolerations, toleration)
-		}
-	}
-	if made.Affinity == nil {
-		made.Affinity = before.Affinity
-	}
-	if len(made.TopologySpreadConstraints) == 0 {
-		made.TopologySpreadConstraints = before.TopologySpreadConstraints
-	}
 	if made.SchedulerName == corev1.DefaultSchedulerName {
 		made.SchedulerName = before.SchedulerName
 	}
@@ -105,6 +98,52 @@ func admit(made, before *corev1.PodSpec) {
 	case before.Resources != nil:
 		resourcesBeside(made.Resources, before.Resources)
 	}
+}
+
+// steer adds to a new pod what says where it may go, as far as admission has added it to a
+// pod of the same template, and not an earlier one that it was made of, or somebody who has
+// patched the pod: tolerations can be added. The note says what may be of these.
+func (t *template) steer(made, before *corev1.PodSpec, patched bool) (note string) {
+	if t.edited {
+		var only []string
+		for field, has := range map[string]bool{
+			"affinity":                    made.Affinity == nil && before.Affinity != nil,
+			"node selector":               len(beside(made.NodeSelector, before.NodeSelector)) > len(made.NodeSelector),
+			"topology spread constraints": len(made.TopologySpreadConstraints) == 0 && len(before.TopologySpreadConstraints) > 0,
+			"tolerations":                 tolerateByDefault(made, before),
+		} {
+			if has {
+				only = append(only, field)
+			}
+		}
+		if len(only) == 0 {
+			return ""
+		}
+		slices.Sort(only)
+		return "its controller's template may have been edited since: what only the pod has is taken to be of an earlier one: " + strings.Join(only, ", ")
+	}
+	made.NodeSelector = beside(made.NodeSelector, before.NodeSelector)
+	if made.Affinity == nil {
+		made.Affinity = before.Affinity
+	}
+	if len(made.TopologySpreadConstraints) == 0 {
+		made.TopologySpreadConstraints = before.TopologySpreadConstraints
+	}
+	if patched {
+		if tolerateByDefault(made, before) {
+			note = "tolerations that only the pod has are taken to have been added to it since it was made: another will not have them"
+		}
+		return note
+	}
+	made.Tolerations = append(made.Tolerations, tolerationsBeside(made, before)...)
+	return ""
+}
+
+// tolerationsBeside returns those that only the pod before has.
+func tolerationsBeside(made, before *corev1.PodSpec) []corev1.Toleration {
+	return slices.DeleteFunc(slices.Clone(before.Tolerations), func(toleration corev1.Toleration) bool {
+		return slices.ContainsFunc(made.Tolerations, func(t corev1.Toleration) bool { return reflect.DeepEqual(t, toleration) })
+	})
 }
 
 // containersBeside returns the containers with those that were added to them, in the order
@@ -176,22 +215,25 @@ func keepResources(made, pod *corev1.PodSpec) {
 	made.Resources = pod.Resources.DeepCopy()
 }
 
-// defaultTolerations returns those of the tolerations that admission gives to every pod
-// that has none of its own for these taints.
-func defaultTolerations(made, before []corev1.Toleration) []corev1.Toleration {
+// tolerateByDefault adds those of a pod's tolerations that admission gives to every pod that
+// has none of its own for these taints, and says whether the pod has others that it leaves
+// out.
+func tolerateByDefault(made, before *corev1.PodSpec) (others bool) {
 	var added []corev1.Toleration
-	for _, toleration := range before {
+	for _, toleration := range tolerationsBeside(made, before) {
 		if toleration.Key != corev1.TaintNodeNotReady && toleration.Key != corev1.TaintNodeUnreachable ||
 			toleration.Effect != corev1.TaintEffectNoExecute || toleration.TolerationSeconds == nil {
+			others = true
 			continue
 		}
-		if !slices.ContainsFunc(made, func(t corev1.Toleration) bool {
+		if !slices.ContainsFunc(made.Tolerations, func(t corev1.Toleration) bool {
 			return (t.Key == toleration.Key || t.Key == "") && (t.Effect == corev1.TaintEffectNoExecute || t.Effect == "")
 		}) {
 			added = append(added, toleration)
 		}
 	}
-	return added
+	made.Tolerations = append(made.Tolerations, added...)
+	return others
 }
 
 // defaultRequests adds what LimitRanges have defaults of, and containers of the same names

@@ -66,7 +66,9 @@ func newControllers(s *Snapshot) controllers {
 // admission has added, and will again: containers, volumes, tolerations, requests, a
 // priority class. Where the pod was made of another revision that cannot be told, and only
 // the tolerations are added that every pod gets, and defaults of requests. A template of no scheduler, or of the
-// default one, leaves it to admission which it is.
+// default one, leaves it to admission which it is. Tolerations can be added to pods, and a
+// ReplicaSet without an owner, or a ReplicationController, can be edited: where a generation
+// says that this may have been, what says where the pod may go is not carried over.
 //
 // Requests are those of the template, whatever the pod was resized to, unless admission
 // made them other ones: it did where the pod has never been changed since (generation 1),
@@ -81,7 +83,9 @@ func (o *Owners) Replacement(pod *corev1.Pod) (replacement *corev1.Pod, note str
 		replacement = pod.DeepCopy()
 		replacement.Labels = unbound(replacement.Labels)
 	} else {
-		replacement = o.makers.complete(from, pod)
+		var left string
+		replacement, left = o.makers.complete(from, pod)
+		note = Notes(note, left)
 	}
 	replacement.UID = pod.UID + "-replacement"
 	replacement.ResourceVersion = ""
@@ -156,8 +160,9 @@ func generated(name, prefix string) bool {
 // template is what a controller makes a pod of.
 type template struct {
 	*corev1.PodTemplateSpec
-	// same: the pod that goes was made of it too. certain: that cannot be otherwise.
-	same, certain bool
+	// same: the pod that goes was made of it too. certain: that cannot be otherwise. edited:
+	// it may have been another one then in parts.
+	same, certain, edited bool
 	// set is the StatefulSet that it is of, if it is of one.
 	set *appsv1.StatefulSet
 }
@@ -172,9 +177,10 @@ func (c *controllers) templateFor(pod *corev1.Pod) (from *template, note string)
 	switch o := c.objects[owner.UID].(type) {
 	case *appsv1.ReplicaSet:
 		// Nobody edits what another controller has made.
-		from = &template{PodTemplateSpec: &o.Spec.Template, same: true, certain: metav1.GetControllerOfNoCopy(o) != nil}
+		owned := metav1.GetControllerOfNoCopy(o) != nil
+		from = &template{PodTemplateSpec: &o.Spec.Template, same: true, certain: owned, edited: !owned && o.Generation > 1}
 	case *corev1.ReplicationController:
-		from = &template{PodTemplateSpec: o.Spec.Template, same: true}
+		from = &template{PodTemplateSpec: o.Spec.Template, same: true, edited: o.Generation > 1}
 	case *batchv1.Job:
 		// It cannot be edited as long as there are pods.
 		from = &template{PodTemplateSpec: &o.Spec.Template, same: true, certain: true}

@@ -312,6 +312,58 @@ func TestReplacementOfAPodThatNobodyHasChanged(t *testing.T) {
 	}
 }
 
+// TestReplacementWithoutWhatMayBeOfOthers: what says where a pod may go, and stands only in
+// the pod, may be of an edited template, or of somebody who has patched the pod.
+func TestReplacementWithoutWhatMayBeOfOthers(t *testing.T) {
+	const edited = "its controller's template may have been edited since: what only the pod has is taken to be of an earlier one: "
+	const patched = "tolerations that only the pod has are taken to have been added to it since it was made: another will not have them"
+	steered := corev1.PodSpec{
+		NodeSelector: map[string]string{"disk": "ssd"}, Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}},
+		Tolerations: append([]corev1.Toleration{{Key: "pool", Operator: corev1.TolerationOpExists}}, waited()...), TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1}},
+	}
+	stripped := corev1.PodSpec{Tolerations: waited()}
+	untolerant := *steered.DeepCopy()
+	untolerant.Tolerations = waited()
+	for _, tt := range []struct {
+		name            string
+		kind            string
+		owners          []metav1.OwnerReference
+		controller, pod int64
+		annotations     map[string]string
+		has, want       corev1.PodSpec
+		note            string
+	}{
+		{name: "a ReplicationController as it was made", kind: "ReplicationController", controller: 1, pod: 1, has: steered, want: steered},
+		{name: "a ReplicationController that was edited", kind: "ReplicationController", controller: 3, pod: 1, has: steered, want: stripped, note: edited + "affinity, node selector, tolerations, topology spread constraints"},
+		{name: "a ReplicaSet by itself that was edited", kind: "ReplicaSet", controller: 2, pod: 1, has: corev1.PodSpec{NodeSelector: steered.NodeSelector, Tolerations: waited()}, want: stripped, note: edited + "node selector"},
+		{name: "one that may only have been scaled, with nothing to leave out", kind: "ReplicaSet", controller: 2, pod: 1, has: stripped, want: stripped},
+		{name: "a Deployment's, which nobody but that edits", kind: "ReplicaSet", owners: []metav1.OwnerReference{owned("Deployment", "app")}, controller: 5, pod: 1, has: steered, want: steered},
+		{name: "a Job that was changed, but for its template", kind: "Job", controller: 2, pod: 1, has: steered, want: steered},
+		{name: "a pod that was patched", kind: "ReplicaSet", owners: []metav1.OwnerReference{owned("Deployment", "app")}, controller: 1, pod: 2, has: steered, want: untolerant, note: patched},
+		{name: "a pod that was patched, with nothing to leave out", kind: "StatefulSet", controller: 1, pod: 2, has: untolerant, want: untolerant},
+		{name: "a pod that a VerticalPodAutoscaler has resized", kind: "StatefulSet", controller: 1, pod: 2, annotations: map[string]string{"vpaInPlaceUpdated": "true"}, has: steered, want: steered},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &Snapshot{}
+			controllerOf(s, tt.kind, corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{requesting("main", cpu("1"))}}}, tt.owners...)
+			for o := range s.objects() {
+				o.(metav1.Object).SetGeneration(tt.controller)
+			}
+			pod := podOf("app-0", owned(tt.kind, "app"))
+			pod.Generation, pod.Annotations, pod.Spec = tt.pod, tt.annotations, *tt.has.DeepCopy()
+			pod.Spec.Containers = []corev1.Container{requesting("main", cpu("1"))}
+			got, note := NewOwners(s).Replacement(pod)
+			if note != tt.note {
+				t.Errorf("note %q, want %q", note, tt.note)
+			}
+			spec := corev1.PodSpec{NodeSelector: got.Spec.NodeSelector, Affinity: got.Spec.Affinity, Tolerations: got.Spec.Tolerations, TopologySpreadConstraints: got.Spec.TopologySpreadConstraints}
+			if diff := cmp.Diff(tt.want, spec); diff != "" {
+				t.Errorf("where it may go (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestReplacementOfAStatefulSetsPod(t *testing.T) {
 	rolling := func(partition *int32) appsv1.StatefulSetUpdateStrategy {
 		return appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: partition}}

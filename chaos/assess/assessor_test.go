@@ -157,6 +157,20 @@ func TestPredict(t *testing.T) {
 			"Job default/batch wants 2: 2, 0, 0",
 		},
 	}, {
+		name: "a Job of which one pod has succeeded makes no more, and neither does a ReplicaSet that is being deleted",
+		build: func() *build {
+			b := new(build).node("a", "4").node("b", "4").pods("Job", "batch", "1", "a").pods("ReplicaSet", "web", "1", "a")
+			b.Jobs[0].Status = batchv1.JobStatus{Succeeded: 1, Active: 1}
+			b.ReplicaSets[0].DeletionTimestamp = &metav1.Time{Time: now}
+			return b
+		}(),
+		how: Drain, nodes: []string{"a"},
+		want: []string{
+			"batch-0 unreplaced: Job default/batch: it makes no more pods, since one of them has succeeded, and its spec has no completions",
+			"web-0 unreplaced: ReplicaSet default/web: it is being deleted, and makes no more pods",
+			"Job default/batch wants 1: 1, 0, 0", "ReplicaSet default/web wants 1: 1, 0, 0",
+		},
+	}, {
 		name: "of a Job that ignores disruptions, a pod that is deleted counts as a failure, since it is none",
 		build: func() *build {
 			b := new(build).node("a", "4").pods("Job", "batch", "1", "a", "a")

@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -93,6 +94,9 @@ func (r *run) replaces(pod *corev1.Pod) (bool, string) {
 		return false, "it has come to its end"
 	case cluster.BelongsToNode(pod):
 		return true, ""
+	}
+	if why := r.picture.Owners.Irreplaceable(pod); why != "" {
+		return false, fmt.Sprintf("%s: %s", r.picture.Owners.Of(pod), why)
 	}
 	if desired := r.desired(pod); desired >= 0 && r.live[owner.UID] >= desired {
 		return false, "its controller wants no more than there are without it"

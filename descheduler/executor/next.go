@@ -94,8 +94,8 @@ func (r *run) hindrance(u unit, owners *cluster.Owners, standing map[types.UID]s
 		w := owners.Of(pod)
 		switch {
 		case w == nil || !cluster.Holds(pod):
-		case w.Keeps(pod) != "":
-			return strategy.Rollout, fmt.Sprintf("%s (%s)", w, w.Keeps(pod))
+		case owners.Keeps(pod) != "":
+			return strategy.Rollout, fmt.Sprintf("%s (%s)", w, owners.Keeps(pod))
 		case verdict.Rule == disruption.NoBudget && up(pod) && standing[w.UID].ready == 1 && standing[w.UID].desired(w) > 1:
 			return strategy.Rollout, fmt.Sprintf("%s (no pod but this one is ready, and no budget protects it)", w)
 		}

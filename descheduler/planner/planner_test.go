@@ -295,6 +295,16 @@ func TestPlan(t *testing.T) {
 			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 failures are used up, and this counts as one"},
 		},
 		{
+			name: "a pod stays whose Job makes no more, since one of them has succeeded",
+			build: func() *build {
+				b := three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 0)
+				b.Jobs[0].Status.Succeeded, b.Jobs[0].Status.Active = 1, 2
+				return b
+			}(),
+			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want: []string{"web-0 Rollout: Job default/web: it makes no more pods, since one of them has succeeded, and its spec has no completions"},
+		},
+		{
 			name:  "one whose Job has some may go",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 1),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },

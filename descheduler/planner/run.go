@@ -118,7 +118,7 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 		return refuse(strategy.NotEvictable, reason)
 	}
 	if workload := r.state.Workload(pod); workload != nil && cluster.Holds(pod) {
-		if reason := workload.Keeps(pod); reason != "" {
+		if reason := r.state.Owners().Keeps(pod); reason != "" {
 			return refuse(strategy.Rollout, fmt.Sprintf("%s: %s", workload, reason))
 		}
 		if memory := r.planner.opts.Memory; memory != nil {

@@ -122,7 +122,7 @@ func (j *Jobs) Loss(pod *corev1.Pod, disrupted bool) (Harm, string) {
 }
 
 func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, disrupted bool) (Harm, string) {
-	if jobEnding(job) || jobDesired(job) == 0 {
+	if jobDesired(job) == 0 {
 		return Harmless, ""
 	}
 	if j.Fails(pod) {

@@ -26,22 +26,9 @@ type Workload struct {
 	// Rollout says what is under way and should be waited for; empty where nothing is.
 	// A workload that is unhealthy and stays as it is has nothing under way.
 	Rollout string
-	// Irreplaceable says why a pod of it that goes would not be replaced now; empty where
-	// it would be.
+	// Irreplaceable says why no pod of it that goes would be replaced now; empty where they
+	// would be, as far as that does not depend on the pod: see Owners.Irreplaceable.
 	Irreplaceable string
-}
-
-// Keeps says why a pod of the workload has to stay for now: nothing would replace it, or
-// something is under way. What is under way does not keep a pod whose containers fail
-// again and again: nothing is lost with it, and its like is what rollouts get stuck on.
-func (w *Workload) Keeps(pod *corev1.Pod) string {
-	switch {
-	case w.Irreplaceable != "":
-		return w.Irreplaceable
-	case fails(pod):
-		return ""
-	}
-	return w.Rollout
 }
 
 func (w *Workload) String() string {
@@ -171,17 +158,28 @@ func newStranger(owner *metav1.OwnerReference, namespace string) *Workload {
 
 // jobDesired returns how many pods a Job wants to run at once.
 func jobDesired(job *batchv1.Job) int {
-	if job.Spec.Suspend != nil && *job.Spec.Suspend || jobFinished(job) {
+	if jobSuspended(job) || jobFinished(job) || jobEnding(job) {
 		return 0
 	}
-	desired := replicas(job.Spec.Parallelism)
+	desired, succeeded := replicas(job.Spec.Parallelism), jobSucceeded(job)
 	switch {
 	case job.Spec.Completions != nil:
-		desired = min(desired, max(0, int(*job.Spec.Completions-job.Status.Succeeded)))
-	case job.Status.Succeeded > 0: // the work is done when one has succeeded: no more are made
+		desired = min(desired, max(0, int(*job.Spec.Completions)-succeeded))
+	case succeeded > 0: // the work is done when one has succeeded: no more are made
 		desired = min(desired, int(job.Status.Active))
 	}
 	return desired
+}
+
+func jobSuspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
+
+// jobSucceeded counts the Job's pods that have succeeded, with those that are not in its sum yet.
+func jobSucceeded(job *batchv1.Job) int {
+	succeeded := int(job.Status.Succeeded)
+	if counting := job.Status.UncountedTerminatedPods; counting != nil {
+		succeeded += len(counting.Succeeded)
+	}
+	return succeeded
 }
 
 func jobFinished(job *batchv1.Job) bool {

@@ -40,6 +40,7 @@ func TestOwnersOf(t *testing.T) {
 			job("ending", batchv1.JobSpec{Parallelism: ptr.To(int32(4)), Completions: ptr.To(int32(10))}, batchv1.JobStatus{Succeeded: 8}),
 			job("one", batchv1.JobSpec{}, batchv1.JobStatus{}),
 			job("suspended", batchv1.JobSpec{Parallelism: ptr.To(int32(4)), Suspend: ptr.To(true)}, batchv1.JobStatus{}),
+			job("succeeding", batchv1.JobSpec{Parallelism: ptr.To(int32(4))}, batchv1.JobStatus{Conditions: []batchv1.JobCondition{{Type: batchv1.JobSuccessCriteriaMet, Status: "True"}}}),
 			job("done", batchv1.JobSpec{Parallelism: ptr.To(int32(4))}, batchv1.JobStatus{Conditions: []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: "True"}}}),
 		},
 	}
@@ -63,6 +64,7 @@ func TestOwnersOf(t *testing.T) {
 		{"a Job runs no more pods than it has completions left", "Job", "ending", &Workload{Kind: "Job", Name: "ending", Desired: 2}},
 		{"a Job runs one pod where it does not say", "Job", "one", &Workload{Kind: "Job", Name: "one", Desired: 1}},
 		{"a suspended Job wants none", "Job", "suspended", &Workload{Kind: "Job", Name: "suspended", Desired: 0}},
+		{"a Job that is about to be done wants none", "Job", "succeeding", &Workload{Kind: "Job", Name: "succeeding", Desired: 0}},
 		{"a Job that is done wants none", "Job", "done", &Workload{Kind: "Job", Name: "done", Desired: 0}},
 	}
 	owners := NewOwners(s)
@@ -243,11 +245,11 @@ func TestIrreplaceable(t *testing.T) {
 
 func TestKeeps(t *testing.T) {
 	waiting := func(reason string) *corev1.Pod {
-		pod := podOf("a")
+		pod := podOf("a", owned("ReplicaSet", "web-1"))
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{RestartCount: 120, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}
 		return pod
 	}
-	inInit := podOf("a")
+	inInit := podOf("a", owned("ReplicaSet", "web-1"))
 	inInit.Status.InitContainerStatuses = waiting("CrashLoopBackOff").Status.ContainerStatuses
 	rolling := Workload{Rollout: "being rolled out"}
 	for _, tt := range []struct {
@@ -256,8 +258,8 @@ func TestKeeps(t *testing.T) {
 		pod      *corev1.Pod
 		want     string
 	}{
-		{"nothing is under way", Workload{}, podOf("a"), ""},
-		{"what is under way is waited for", rolling, podOf("a"), "being rolled out"},
+		{"nothing is under way", Workload{}, podOf("a", owned("ReplicaSet", "web-1")), ""},
+		{"what is under way is waited for", rolling, podOf("a", owned("ReplicaSet", "web-1")), "being rolled out"},
 		{"a pod that is about to start is what a rollout waits for", rolling, waiting("ContainerCreating"), "being rolled out"},
 		{"a pod that crashes again and again is not", rolling, waiting("CrashLoopBackOff"), ""},
 		{"nor is one whose init container does", rolling, inInit, ""},
@@ -265,7 +267,9 @@ func TestKeeps(t *testing.T) {
 		{"one that nothing would replace stays, broken or not", Workload{Rollout: "being scaled", Irreplaceable: "no pod can be created for it"}, waiting("CrashLoopBackOff"), "no pod can be created for it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.workload.Keeps(tt.pod); got != tt.want {
+			owners := NewOwners(&Snapshot{})
+			owners.workloads["ReplicaSet/web-1"] = &tt.workload
+			if got := owners.Keeps(tt.pod); got != tt.want {
 				t.Errorf("kept for %q, want %q", got, tt.want)
 			}
 		})

@@ -153,7 +153,7 @@ func TestPredict(t *testing.T) {
 		how: Evict, pods: []string{"batch-0", "batch-1"},
 		want: []string{
 			"batch-0 unreplaced: its Job would fail by the loss of another pod",
-			"batch-1 unreplaced: its Job would fail: 2 of 2 failures are used up, and this counts as one",
+			"batch-1 unreplaced: its Job would fail: 2 of 2 failures are used up, and this counts as one; all of its pods are deleted then",
 			"Job default/batch wants 2: 2, 0, 0",
 		},
 	}, {
@@ -181,7 +181,20 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Delete, pods: []string{"batch-0"},
-		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 failures are used up, and this counts as one", "Job default/batch wants 2: 2, 1, 1"},
+		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 failures are used up, and this counts as one; all of its pods are deleted then", "Job default/batch wants 2: 2, 0, 0"},
+	}, {
+		name: "a Job that ends with a later wave has no pods left, not even what has replaced those of the first",
+		build: func() *build {
+			b := new(build).node("a", "4").node("b", "4").pods("Job", "batch", "1", "a", "a", "b").budget("batch", "batch", 1)
+			b.Jobs[0].Spec.BackoffLimit = ptr.To[int32](1)
+			return b
+		}(),
+		how: Drain, nodes: []string{"a"},
+		want: []string{
+			"batch-0 fits a>b",
+			"batch-1 unreplaced wave 2: its Job would fail: 1 of 1 failures are used up, and this counts as one; all of its pods are deleted then",
+			"Job default/batch wants 3: 3, 0, 0", "budget batch: 1 of 1",
+		},
 	}, {
 		name:  "a pod that is listed twice goes once",
 		build: new(build).node("a", "4").pods("ReplicaSet", "web", "1", "a", "a"),

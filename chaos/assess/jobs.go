@@ -3,13 +3,19 @@ package assess
 import "github.com/stowage-k8s/stowage/internal/cluster"
 
 // endJobs counts the victims, which go at once, as losses of their Jobs, and says of those that are
-// not replaced for it why: the Job or the index ends.
+// not replaced for it why: the Job or the index ends. Of a Job that ends no pod is left: its
+// controller deletes them.
 func (r *run) endJobs(wave []*victim) map[*victim]string {
 	ends := map[*victim]string{}
 	for _, v := range wave {
 		disrupted := r.loss.How != Delete || v.PreemptedBy != ""
-		if harm, why := r.jobs.Lose(v.pod, disrupted); harm >= cluster.FailsIndex {
+		harm, why := r.jobs.Lose(v.pod, disrupted)
+		if harm >= cluster.FailsIndex {
 			ends[v] = why
+		}
+		if t := r.workloads[v.Workload]; harm == cluster.FailsJob && !t.over {
+			ends[v] += "; all of its pods are deleted then"
+			t.over, t.now, t.Floor = true, 0, 0
 		}
 	}
 	for _, v := range wave {

@@ -26,7 +26,7 @@ func (r *run) lose(ctx context.Context, wave []*victim, number int) error {
 	for _, v := range wave {
 		v.Wave = number
 		if available(v.pod) {
-			r.workloads[v.Workload].now--
+			r.workloads[v.Workload].change(-1)
 		}
 		if alive(v.pod) {
 			r.live[disruption.Controller(v.pod)]--
@@ -175,6 +175,6 @@ const mostPossible = 20
 func (r *run) fit(v *victim, node string) {
 	v.Fate, v.Node, v.Reason = Fits, node, ""
 	if t := r.workloads[v.Workload]; t != nil {
-		t.now++
+		t.change(1)
 	}
 }

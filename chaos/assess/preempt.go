@@ -60,7 +60,7 @@ func (r *run) pushOut(pod *corev1.Pod, by *victim) error {
 		if owner == nil {
 			t.Ready, t.Floor, t.now = 1, 1, 1
 		}
-		t.now--
+		t.change(-1)
 	}
 	if alive(pod) {
 		r.live[disruption.Controller(pod)]--

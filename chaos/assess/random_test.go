@@ -49,10 +49,10 @@ func TestPredictAgainstNaiveModel(t *testing.T) {
 				rt.Fatalf("one that knows former pictures and losses predicts otherwise (-new +old):\n%s", diff)
 			}
 			checkFates(rt, picture, loss, got)
-			checkJobs(rt, picture, loss, got)
+			ended := checkJobs(rt, picture, loss, got)
 			checkRoom(rt, picture, loss, got)
 			checkBudgets(rt, picture, loss, got)
-			checkFloors(rt, picture, loss, got)
+			checkFloors(rt, picture, loss, got, ended)
 			b.drawChange(rt)
 		}
 	})
@@ -288,8 +288,10 @@ func readyNode(picture *target.Picture, pod *corev1.Pod) bool {
 }
 
 // checkJobs: a Job's pods are replaced until one wave is too much for it, and not from then on.
+// It returns which Jobs end.
 // Those that are pushed out go after their wave, one by one.
-func checkJobs(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
+func checkJobs(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) (ended map[string]bool) {
+	ended = map[string]bool{}
 	for _, job := range picture.Jobs {
 		failures, over := int32(0), false
 		lose := func(pods []PodFate, disrupted bool) {
@@ -322,7 +324,9 @@ func checkJobs(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 				lose([]PodFate{fate}, true)
 			}
 		}
+		ended["Job default/"+job.Name] = over
 	}
+	return ended
 }
 
 // actionOf returns what the Job's policy makes of a lost pod.
@@ -474,9 +478,15 @@ func checkBudgets(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction)
 }
 
 // checkFloors: the floor is what is ready without what goes at once, and the end what is
-// ready with what fits again.
-func checkFloors(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
+// ready with what fits again. Of a Job that ends nothing is.
+func checkFloors(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction, ended map[string]bool) {
 	for _, w := range p.Workloads {
+		if ended[w.Workload] {
+			if w.Floor > 0 || w.After > 0 {
+				t.Fatalf("%+v has pods, and is over", w)
+			}
+			continue
+		}
 		ready, taken, fits := 0, map[int]int{}, 0
 		for _, pod := range picture.Pods {
 			if available(pod) && target.WorkloadKey(picture.Owners.Of(pod), pod) == w.Workload {

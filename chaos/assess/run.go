@@ -72,8 +72,16 @@ type tally struct {
 	WorkloadFate
 	// now is how many pods are ready.
 	now int
-	// hit: the loss takes a pod of it, or would without budgets.
-	hit bool
+	// hit: the loss takes a pod of it, or would without budgets. Over: it is a Job that has
+	// failed by then, and no pod of it is left, nor comes up.
+	hit, over bool
+}
+
+// change adds to the pods that are ready, or takes away.
+func (t *tally) change(by int) {
+	if !t.over {
+		t.now += by
+	}
 }
 
 func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
@@ -230,7 +238,7 @@ func (r *run) predict(ctx context.Context) error {
 	r.againstBudgets(append(slices.Clone(going), r.stranded()...))
 	for _, v := range r.stranded() {
 		t := r.workloads[v.Workload]
-		t.now--
+		t.change(-1)
 		t.hit = true
 	}
 	return r.lose(ctx, going, 1)

@@ -29,6 +29,7 @@ func WriteTable(w io.Writer, p *Prediction, wide bool) error {
 	out.budgets(p)
 	out.reasons("why replacements stay pending", p, Pending)
 	out.reasons("why it is not known where replacements go", p, Unknown)
+	out.reasons("why pods are not replaced", p, Unreplaced)
 	out.reasons("why pods are kept", p, Kept)
 	out.notes(p)
 	if wide {

@@ -14,6 +14,7 @@ func TestTableShowsWhatFallsAndWhyAndNoMore(t *testing.T) {
 			{Namespace: "shop", Pod: "web-0", Workload: "Deployment shop/web", From: "a", Fate: Fits, Node: "b", Choices: 3, Wave: 1, AfterSeconds: 300},
 			{Namespace: "shop", Pod: "web-1", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "none of 3 nodes takes its replacement: 2 Insufficient cpu"},
 			{Namespace: "shop", Pod: "web-2", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "none of 3 nodes takes its replacement: 1 Insufficient cpu"},
+			{Namespace: "shop", Pod: "sum", Workload: "Job shop/sum", From: "a", Fate: Unreplaced, Wave: 1, Reason: "its Job would fail"},
 		},
 		Workloads: []WorkloadFate{
 			{Workload: "Deployment shop/idle", Desired: 1, Ready: 1, Floor: 1, After: 1},
@@ -27,7 +28,7 @@ func TestTableShowsWhatFallsAndWhyAndNoMore(t *testing.T) {
 			{Namespace: "shop", Budget: "web", Allowed: 1, Spent: 3, Broken: true},
 		},
 	}
-	want := `down of node a: 3 of 3 pods go: 1 fit again, 2 stay pending, 0 are not replaced; 0 are kept, 0 stay
+	want := `down of node a: 4 of 4 pods go: 1 fit again, 2 stay pending, 1 are not replaced; 0 are kept, 0 stay
 
 workload             desired  ready  floor  after
 Rollout shop/api           ?      4      1      4
@@ -40,12 +41,16 @@ shop/tight        1      1        runs out
 
 why replacements stay pending                              pods
 none of 3 nodes takes its replacement: 2 Insufficient cpu     2
+
+why pods are not replaced  pods
+its Job would fail            1
 `
 	for wide, want := range map[bool]string{false: want, true: want + `
 pod           fate  wave  after  from             to
 shop/web-0    fits     1   5m0s     a  b or 2 others
 shop/web-1  pending    1     a
 shop/web-2  pending    1     a
+shop/sum  unreplaced   1     a
 `} {
 		var got strings.Builder
 		if err := WriteTable(&got, p, wide); err != nil {
@@ -70,10 +75,10 @@ func TestTableCutsThousandsShortUnlessItIsWide(t *testing.T) {
 	p := &Prediction{How: Delete}
 	for i := range 1000 {
 		workload := fmt.Sprint("Deployment shop/web-", i)
-		p.Pods = append(p.Pods, PodFate{Pod: fmt.Sprint("web-", i), Workload: workload, Fate: Unreplaced})
+		p.Pods = append(p.Pods, PodFate{Pod: fmt.Sprint("web-", i), Workload: workload, Fate: Unreplaced, Reason: "it has come to its end"})
 		p.Workloads = append(p.Workloads, WorkloadFate{Workload: workload, Desired: 1, Ready: 1})
 	}
-	for wide, want := range map[bool]int{false: 20, true: 2006} {
+	for wide, want := range map[bool]int{false: 22, true: 2008} {
 		var got strings.Builder
 		if err := WriteTable(&got, p, wide); err != nil {
 			t.Fatal(err)

@@ -8,10 +8,12 @@ import "github.com/stowage-k8s/stowage/internal/cluster"
 func (r *run) endJobs(wave []*victim) map[*victim]string {
 	ends := map[*victim]string{}
 	for _, v := range wave {
-		disrupted := r.loss.How != Delete || v.PreemptedBy != ""
-		harm, why := r.jobs.Lose(v.pod, disrupted)
-		if harm >= cluster.FailsIndex {
+		harm, why := r.jobs.Lose(v.pod, r.way(v))
+		switch {
+		case harm >= cluster.FailsIndex:
 			ends[v] = why
+		case harm == cluster.NotKnown:
+			v.Note = why
 		}
 		if t := r.workloads[v.Workload]; harm == cluster.FailsJob && !t.over {
 			ends[v] += "; all of its pods are deleted then"
@@ -24,4 +26,17 @@ func (r *run) endJobs(wave []*victim) map[*victim]string {
 		}
 	}
 	return ends
+}
+
+// way says how the victim is lost.
+func (r *run) way(v *victim) cluster.Way {
+	switch {
+	case v.PreemptedBy != "":
+		return cluster.Disrupted
+	case r.loss.How == Delete:
+		return cluster.Deleted
+	case r.loss.How == Down && r.loss.Dead:
+		return cluster.WithNode
+	}
+	return cluster.Disrupted
 }

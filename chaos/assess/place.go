@@ -75,7 +75,8 @@ func (r *run) leave(wave []*victim) error {
 			v.Fate, v.Reason = Unreplaced, why
 			continue
 		}
-		v.replacement, v.Note = r.picture.Owners.Replacement(v.pod)
+		replacement, guessed := r.picture.Owners.Replacement(v.pod)
+		v.replacement, v.Note = replacement, cluster.Notes(v.Note, guessed)
 		r.live[disruption.Controller(v.pod)]++
 	}
 	return nil

@@ -138,7 +138,7 @@ func (s *session) depart(a *attempt, pod *corev1.Pod) error {
 		return err
 	}
 	s.count(pod, pod.Spec.NodeName, true)
-	s.jobs.Lose(pod, true)
+	s.jobs.Lose(pod, cluster.Disrupted)
 	a.onUndo(func() error {
 		s.count(pod, pod.Spec.NodeName, false)
 		s.jobs.Regain(pod)

@@ -114,7 +114,7 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 	if reason := r.filters[profile].Check(pod); reason != "" {
 		return refuse(strategy.NotEvictable, reason)
 	}
-	if harm, reason := r.jobs.Loss(pod, true); harm >= cluster.FailsIndex {
+	if harm, reason := r.jobs.Loss(pod, cluster.Disrupted); harm >= cluster.NotKnown {
 		return refuse(strategy.NotEvictable, reason)
 	}
 	if workload := r.state.Workload(pod); workload != nil && cluster.Holds(pod) {

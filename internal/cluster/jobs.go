@@ -22,10 +22,27 @@ const (
 	Harmless Harm = iota
 	// Counted: the loss counts as a failure, and the Job allows one more.
 	Counted
+	// NotKnown: the picture does not have the Job, though it has other workloads, and nothing
+	// says what the Job allows.
+	NotKnown
 	// FailsIndex: the Job never runs the pod's index again.
 	FailsIndex
 	// FailsJob: the Job ends, and its other pods with it.
 	FailsJob
+)
+
+// Way is how a pod is lost.
+type Way int
+
+const (
+	// Deleted: it is just deleted, and its containers are told to end.
+	Deleted Way = iota
+	// Disrupted: it is evicted, preempted, or taken off a node, so it gets the condition
+	// DisruptionTarget, and its containers are told to end.
+	Disrupted
+	// WithNode: it is lost with its node. It gets the condition, and nobody sees its
+	// containers end.
+	WithNode
 )
 
 // Jobs says what the loss of pods does to their Jobs, by the same rules as the Job controller.
@@ -33,6 +50,7 @@ const (
 // knows before. It is not safe for concurrent use.
 type Jobs struct {
 	jobs  map[types.UID]*batchv1.Job
+	whole bool               // the picture has workloads, so it should have a pod's Job, too
 	lost  map[types.UID]Harm // by pod
 	tally map[types.UID]*jobTally
 }
@@ -43,15 +61,22 @@ type jobTally [FailsJob + 1]int
 // NewJobs returns the Jobs of a picture. Pods that are on their way out in it count as lost.
 func NewJobs(picture *Snapshot) *Jobs {
 	j := &Jobs{jobs: make(map[types.UID]*batchv1.Job, len(picture.Jobs)), lost: map[types.UID]Harm{}, tally: map[types.UID]*jobTally{}}
+	j.whole = len(picture.Deployments)+len(picture.ReplicaSets)+len(picture.StatefulSets)+len(picture.ReplicationControllers)+len(picture.Jobs) > 0
 	for _, job := range picture.Jobs {
 		j.jobs[job.UID] = job
 	}
 	if len(j.jobs) == 0 {
 		return j
 	}
+	tracked := map[types.UID]bool{} // the Jobs whose pods have the finalizer
 	for _, pod := range picture.Pods {
-		if job := j.Of(pod); job != nil && uncounted(job, pod) {
-			harm, _ := j.loss(job, pod, false)
+		if job := j.Of(pod); job != nil && slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer) {
+			tracked[job.UID] = true
+		}
+	}
+	for _, pod := range picture.Pods {
+		if job := j.Of(pod); job != nil && uncounted(job, pod, tracked[job.UID]) {
+			harm, _ := j.loss(job, pod, Deleted)
 			j.count(job, pod, harm)
 		}
 	}
@@ -59,10 +84,14 @@ func NewJobs(picture *Snapshot) *Jobs {
 }
 
 // uncounted says whether the pod has failed, or is about to, and its Job's status does not
-// show it.
-func uncounted(job *batchv1.Job, pod *corev1.Pod) bool {
-	failing := pod.Status.Phase == corev1.PodFailed || pod.DeletionTimestamp != nil && pod.Status.Phase != corev1.PodSucceeded
-	if !failing || !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer) {
+// show it. The controller takes its finalizer off a pod that it has counted. Where no pod of the
+// Job has it, the picture was written by hand: one that is being deleted has yet to be counted.
+func uncounted(job *batchv1.Job, pod *corev1.Pod, tracked bool) bool {
+	ending := pod.DeletionTimestamp != nil && Holds(pod)
+	switch {
+	case !tracked && !ending, tracked && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer):
+		return false
+	case !ending && pod.Status.Phase != corev1.PodFailed:
 		return false
 	}
 	counting := job.Status.UncountedTerminatedPods
@@ -79,10 +108,10 @@ func (j *Jobs) Of(pod *corev1.Pod) *batchv1.Job {
 }
 
 // Lose counts the pod as lost, and returns what Loss says of it.
-func (j *Jobs) Lose(pod *corev1.Pod, disrupted bool) (Harm, string) {
-	harm, why := j.Loss(pod, disrupted)
-	if harm != Harmless {
-		j.count(j.Of(pod), pod, harm)
+func (j *Jobs) Lose(pod *corev1.Pod, way Way) (Harm, string) {
+	harm, why := j.Loss(pod, way)
+	if job := j.Of(pod); job != nil && harm != Harmless {
+		j.count(job, pod, harm)
 	}
 	return harm, why
 }
@@ -110,25 +139,28 @@ func (j *Jobs) Fails(pod *corev1.Pod) bool {
 }
 
 // Loss says what the loss of the pod would do beside those that were counted, and in words
-// where it ends the Job or the index. Disrupted says that the pod gets the condition
-// DisruptionTarget, as all do that are evicted or lost with their nodes, but not those that
-// are just deleted.
-func (j *Jobs) Loss(pod *corev1.Pod, disrupted bool) (Harm, string) {
+// where it ends the Job or the index, or may.
+func (j *Jobs) Loss(pod *corev1.Pod, way Way) (Harm, string) {
 	job := j.Of(pod)
-	if _, counted := j.lost[pod.UID]; counted || job == nil || !Holds(pod) {
+	switch _, counted := j.lost[pod.UID]; {
+	case counted || !Holds(pod):
 		return Harmless, ""
+	case job != nil:
+		return j.loss(job, pod, way)
+	case j.whole && ControlledBy(pod, JobKind):
+		return NotKnown, fmt.Sprintf("the picture has no Job %s, so it is not known whether that would fail by the loss", metav1.GetControllerOfNoCopy(pod).Name)
 	}
-	return j.loss(job, pod, disrupted)
+	return Harmless, ""
 }
 
-func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, disrupted bool) (Harm, string) {
+func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, way Way) (Harm, string) {
 	if jobDesired(job) == 0 {
 		return Harmless, ""
 	}
 	if j.Fails(pod) {
 		return FailsJob, "its Job would fail by the loss of another pod"
 	}
-	harm, why := byPolicy(job, pod, disrupted)
+	harm, why := byPolicy(job, pod, way)
 	if harm == Harmless || harm == FailsJob {
 		return harm, why
 	}
@@ -162,12 +194,16 @@ var terminationCodes = []int32{143, 137}
 
 // byPolicy returns what the Job's pod failure policy makes of the loss: the worst that the exit
 // codes allow, which nobody knows before.
-func byPolicy(job *batchv1.Job, pod *corev1.Pod, disrupted bool) (worst Harm, why string) {
+func byPolicy(job *batchv1.Job, pod *corev1.Pod, way Way) (worst Harm, why string) {
 	if job.Spec.PodFailurePolicy == nil {
 		return Counted, ""
 	}
-	for _, code := range terminationCodes {
-		if harm, reason := byFirstRule(job.Spec.PodFailurePolicy, pod, disrupted, code); harm > worst {
+	codes := terminationCodes
+	if way == WithNode {
+		codes = []int32{0} // which no rule matches, as that a container has not ended
+	}
+	for _, code := range codes {
+		if harm, reason := byFirstRule(job.Spec.PodFailurePolicy, pod, way != Deleted, code); harm > worst {
 			worst, why = harm, reason
 		}
 	}
@@ -180,7 +216,10 @@ func byFirstRule(policy *batchv1.PodFailurePolicy, pod *corev1.Pod, disrupted bo
 	for i, rule := range policy.Rules {
 		matches, what := onConditions(rule.OnPodConditions, pod, disrupted), "a disruption"
 		if rule.OnExitCodes != nil {
-			matches, what = onExitCodes(rule.OnExitCodes, pod, code), fmt.Sprintf("exit code %d, as of a pod that is told to end,", code)
+			exit := onExitCodes(rule.OnExitCodes, pod, code)
+			if matches, what = exit != 0, fmt.Sprintf("exit code %d", exit); exit == code {
+				what += ", as of a pod that is told to end,"
+			}
 		}
 		if !matches {
 			continue
@@ -213,12 +252,12 @@ func onConditions(patterns []batchv1.PodFailurePolicyOnPodConditionsPattern, pod
 	})
 }
 
-// onExitCodes says whether a container matches the requirement. One that runs, or has yet to,
-// exits with the code.
-func onExitCodes(requirement *batchv1.PodFailurePolicyOnExitCodesRequirement, pod *corev1.Pod, code int32) bool {
-	matches := func(container *corev1.Container, statuses []corev1.ContainerStatus) bool {
+// onExitCodes returns the code of a container that matches the requirement; 0, which matches
+// none, where there is no such container. One that runs, or has yet to, exits with the code.
+func onExitCodes(requirement *batchv1.PodFailurePolicyOnExitCodesRequirement, pod *corev1.Pod, code int32) int32 {
+	matching := func(container *corev1.Container, statuses []corev1.ContainerStatus) int32 {
 		if requirement.ContainerName != nil && *requirement.ContainerName != container.Name {
-			return false
+			return 0
 		}
 		exit := code
 		for i := range statuses {
@@ -226,20 +265,22 @@ func onExitCodes(requirement *batchv1.PodFailurePolicyOnExitCodesRequirement, po
 				exit = ended.ExitCode
 			}
 		}
-		in := slices.Contains(requirement.Values, exit)
-		return exit != 0 && (requirement.Operator == batchv1.PodFailurePolicyOnExitCodesOpIn && in || requirement.Operator == batchv1.PodFailurePolicyOnExitCodesOpNotIn && !in)
+		if in := slices.Contains(requirement.Values, exit); in == (requirement.Operator == batchv1.PodFailurePolicyOnExitCodesOpIn) {
+			return exit
+		}
+		return 0
 	}
 	for i := range pod.Spec.Containers {
-		if matches(&pod.Spec.Containers[i], pod.Status.ContainerStatuses) {
-			return true
+		if exit := matching(&pod.Spec.Containers[i], pod.Status.ContainerStatuses); exit != 0 {
+			return exit
 		}
 	}
 	for i := range pod.Spec.InitContainers {
-		if matches(&pod.Spec.InitContainers[i], pod.Status.InitContainerStatuses) {
-			return true
+		if exit := matching(&pod.Spec.InitContainers[i], pod.Status.InitContainerStatuses); exit != 0 {
+			return exit
 		}
 	}
-	return false
+	return 0
 }
 
 // backoffLimit returns how many failures the Job allows in all, with what the API server fills in.

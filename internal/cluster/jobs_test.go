@@ -1,10 +1,12 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -92,8 +94,12 @@ func ended(container string, code int32) func(*corev1.Pod) {
 
 // leaving has the pod on its way out, and its Job not know of it.
 func leaving(p *corev1.Pod) {
-	p.DeletionTimestamp, p.Finalizers = &metav1.Time{}, []string{batchv1.JobTrackingFinalizer}
+	p.DeletionTimestamp = &metav1.Time{}
+	finalized(p)
 }
+
+func finalized(p *corev1.Pod)   { p.Finalizers = []string{batchv1.JobTrackingFinalizer} }
+func unfinalized(p *corev1.Pod) { p.Finalizers = nil }
 
 const (
 	ignore, count      = batchv1.PodFailurePolicyActionIgnore, batchv1.PodFailurePolicyActionCount
@@ -109,12 +115,17 @@ func TestLossOfAJobsPod(t *testing.T) {
 		name    string
 		picture *Snapshot
 		pod     *corev1.Pod
-		deleted bool
+		way     *Way // Disrupted unless it says otherwise
 		want    Harm
 		why     string
 	}{
 		{name: "a pod of a Job counts as a failure", picture: jobs(job()), pod: jobPod("p"), want: Counted},
-		{name: "a pod of another kind of Job does not", picture: jobs(job()), pod: jobPod("p", func(p *corev1.Pod) { p.OwnerReferences[0].UID = "volcano" })},
+		{name: "a pod of another kind of Job does not", picture: jobs(job()), pod: jobPod("p", func(p *corev1.Pod) {
+			p.OwnerReferences[0].APIVersion, p.OwnerReferences[0].UID = "batch.volcano.sh/v1alpha1", "volcano"
+		})},
+		{name: "what a Job allows that the picture does not have is not known", picture: jobs(job()), pod: jobPod("p", func(p *corev1.Pod) { p.OwnerReferences[0].UID = "new" }), want: NotKnown, why: "the picture has no Job job"},
+		{name: "so it is where it has other workloads only", picture: &Snapshot{StatefulSets: []*appsv1.StatefulSet{{}}}, pod: jobPod("p"), want: NotKnown},
+		{name: "but a picture of nodes and pods alone leaves all of them out", picture: &Snapshot{}, pod: jobPod("p")},
 		{name: "a pod of a Job that is over does not", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobComplete))), pod: jobPod("p")},
 		{name: "nor of one that has met its success policy", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobSuccessCriteriaMet))), pod: jobPod("p")},
 		{name: "nor of one that is failing", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobFailureTarget))), pod: jobPod("p")},
@@ -134,6 +145,18 @@ func TestLossOfAJobsPod(t *testing.T) {
 			pod: jobPod("p"), want: FailsJob, why: "1 of 1 failures",
 		},
 		{
+			name: "and pods on their way out of a picture that leaves out the finalizers of all", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(1, 0))}, Pods: []*corev1.Pod{jobPod("q", leaving, unfinalized), jobPod("p")}},
+			pod: jobPod("p"), want: FailsJob, why: "1 of 1 failures",
+		},
+		{
+			name: "but not those without a finalizer where others have it", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(2, 1))}, Pods: []*corev1.Pod{jobPod("q", leaving, unfinalized), jobPod("p", finalized)}},
+			pod: jobPod("p"), want: Counted,
+		},
+		{
+			name: "nor those that have failed, which a picture without finalizers has counted", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(2, 1))}, Pods: []*corev1.Pod{jobPod("q", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })}},
+			pod: jobPod("p"), want: Counted,
+		},
+		{
 			name: "but for those that the status has counted", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(2, 1), func(j *batchv1.Job) {
 				j.Status.UncountedTerminatedPods = &batchv1.UncountedTerminatedPods{Failed: []types.UID{"q"}}
 			})}, Pods: []*corev1.Pod{jobPod("q", leaving)}},
@@ -141,7 +164,7 @@ func TestLossOfAJobsPod(t *testing.T) {
 		},
 		{name: "disruptions that are ignored count as nothing", picture: jobs(job(failures(0, 0), withRules(ignores))), pod: jobPod("p")},
 		{name: "so they do where the pattern leaves out its status", picture: jobs(job(failures(0, 0), withRules(onCondition(ignore, disruption, "")))), pod: jobPod("p")},
-		{name: "but a pod that is just deleted is no disruption", picture: jobs(job(failures(0, 0), withRules(ignores))), pod: jobPod("p"), deleted: true, want: FailsJob, why: "0 of 0"},
+		{name: "but a pod that is just deleted is no disruption", picture: jobs(job(failures(0, 0), withRules(ignores))), pod: jobPod("p"), way: ptr.To(Deleted), want: FailsJob, why: "0 of 0"},
 		{name: "a pattern for the other status matches no disruption", picture: jobs(job(withRules(onCondition(failJob, disruption, corev1.ConditionFalse)))), pod: jobPod("p"), want: Counted},
 		{name: "a disruption may fail the Job", picture: jobs(job(withRules(onCondition(failJob, disruption, corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob, why: "rule 0 of podFailurePolicy makes a disruption FailJob"},
 		{name: "the first rule that matches decides", picture: jobs(job(withRules(ignores, onCondition(failJob, disruption, corev1.ConditionTrue)))), pod: jobPod("p")},
@@ -156,6 +179,8 @@ func TestLossOfAJobsPod(t *testing.T) {
 		{name: "one for a container does", picture: jobs(job(withRules(onCodes(failJob, "helper", notIn, 0), ignores))), pod: jobPod("p"), want: FailsJob},
 		{name: "unless that has ended well", picture: jobs(job(withRules(onCodes(failJob, "helper", notIn, 0), ignores))), pod: jobPod("p", ended("helper", 0))},
 		{name: "of one that has ended its own code counts", picture: jobs(job(withRules(onCodes(failJob, "helper", in, 42), ignores))), pod: jobPod("p", ended("helper", 42)), want: FailsJob, why: "FailJob"},
+		{name: "a container that runs on a dead node shows no exit code", picture: jobs(job(withRules(onCodes(failJob, "", notIn, 0), ignores))), pod: jobPod("p"), way: ptr.To(WithNode)},
+		{name: "one that has ended there does", picture: jobs(job(withRules(onCodes(failJob, "helper", in, 42), ignores))), pod: jobPod("p", ended("helper", 42)), way: ptr.To(WithNode), want: FailsJob, why: "exit code 42 FailJob"},
 		{name: "a disruption may fail the index", picture: jobs(job(perIndex(3, nil), withRules(onCondition(failIndex, disruption, corev1.ConditionTrue)))), pod: jobPod("p", atIndex("4", "")), want: FailsIndex, why: "index 4 of its Job would fail: rule 0"},
 		{name: "an index has failures of its own", picture: jobs(job(perIndex(1, nil), func(j *batchv1.Job) { j.Status.Failed = 50 })), pod: jobPod("p", atIndex("4", "0")), want: Counted},
 		{name: "and fails when they are used up", picture: jobs(job(perIndex(1, nil))), pod: jobPod("p", atIndex("4", "1")), want: FailsIndex, why: "1 of 1 failures"},
@@ -165,11 +190,11 @@ func TestLossOfAJobsPod(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			harm, why := NewJobs(tt.picture).Loss(tt.pod, !tt.deleted)
+			harm, why := NewJobs(tt.picture).Loss(tt.pod, *cmp.Or(tt.way, ptr.To(Disrupted)))
 			if harm != tt.want || !strings.Contains(why, tt.why) {
 				t.Errorf("harm %d (%s), want %d (%s)", harm, why, tt.want, tt.why)
 			}
-			if (harm >= FailsIndex) != (why != "") {
+			if (harm >= NotKnown) != (why != "") {
 				t.Errorf("harm %d has the reason %q", harm, why)
 			}
 		})
@@ -180,11 +205,11 @@ func TestLossesOfAJobAddUp(t *testing.T) {
 	jobs := NewJobs(&Snapshot{Jobs: []*batchv1.Job{job(failures(2, 1))}})
 	one, two, three := jobPod("1"), jobPod("2"), jobPod("3")
 	for i, want := range []Harm{Counted, FailsJob, FailsJob} {
-		if harm, why := jobs.Lose([]*corev1.Pod{one, two, three}[i], true); harm != want {
+		if harm, why := jobs.Lose([]*corev1.Pod{one, two, three}[i], Disrupted); harm != want {
 			t.Errorf("loss %d: harm %d (%s), want %d", i+1, harm, why, want)
 		}
 	}
-	if harm, _ := jobs.Loss(two, true); harm != Harmless {
+	if harm, _ := jobs.Loss(two, Disrupted); harm != Harmless {
 		t.Errorf("a pod that is lost already does harm %d", harm)
 	}
 	jobs.Regain(three)
@@ -193,7 +218,7 @@ func TestLossesOfAJobAddUp(t *testing.T) {
 		t.Error("the Job fails by a pod that was not lost after all")
 	}
 	jobs.Regain(one)
-	if harm, _ := jobs.Lose(two, true); harm != Counted {
+	if harm, _ := jobs.Lose(two, Disrupted); harm != Counted {
 		t.Errorf("as if nothing was lost: harm %d, want %d", harm, Counted)
 	}
 }
@@ -213,15 +238,15 @@ func TestLossAgainstAModel(t *testing.T) {
 			rules = append(rules, onCodes(action, "", operator, rapid.SliceOfN(rapid.SampledFrom([]int32{1, 137, 143}), 1, 3).Draw(rt, "codes")...))
 		}
 		limit, failed := int32(rapid.IntRange(0, 4).Draw(rt, "limit")), int32(rapid.IntRange(0, 4).Draw(rt, "failed"))
-		disrupted := rapid.Bool().Draw(rt, "disrupted")
+		way := rapid.SampledFrom([]Way{Deleted, Disrupted, WithNode}).Draw(rt, "way")
 		jobs := NewJobs(&Snapshot{Jobs: []*batchv1.Job{job(failures(limit, failed), withRules(rules...))}})
 
 		action := func(code int32) batchv1.PodFailurePolicyAction {
 			for _, rule := range rules {
-				if conditions := rule.OnPodConditions; conditions != nil && disrupted && conditions[0].Type == disruption {
+				if conditions := rule.OnPodConditions; conditions != nil && way != Deleted && conditions[0].Type == disruption {
 					return rule.Action
 				}
-				if codes := rule.OnExitCodes; codes != nil {
+				if codes := rule.OnExitCodes; codes != nil && way != WithNode {
 					listed := strings.Contains(fmt.Sprint(codes.Values), fmt.Sprint(code))
 					if listed == (codes.Operator == in) {
 						return rule.Action
@@ -246,7 +271,7 @@ func TestLossAgainstAModel(t *testing.T) {
 				want = FailsJob
 			}
 			over = over || want == FailsJob
-			if harm, why := jobs.Lose(jobPod(fmt.Sprint(i)), disrupted); harm != want {
+			if harm, why := jobs.Lose(jobPod(fmt.Sprint(i)), way); harm != want {
 				rt.Fatalf("loss %d: harm %d (%s), want %d", i, harm, why, want)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	resourcev1 "k8s.io/api/resource/v1"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -14,15 +13,7 @@ import (
 // extended resource that the scheduler makes a claim for: one that a DeviceClass names, and
 // that the pod's node does not have itself.
 func newDeviceCheck(picture *cluster.Snapshot) check {
-	classes := map[corev1.ResourceName]bool{}
-	for _, object := range picture.Others {
-		if class, ok := object.(*resourcev1.DeviceClass); ok {
-			classes[corev1.ResourceName(resourcev1.ResourceDeviceClassPrefix+class.Name)] = true
-			if name := class.Spec.ExtendedResourceName; name != nil {
-				classes[corev1.ResourceName(*name)] = true
-			}
-		}
-	}
+	classes := picture.DeviceResources()
 	nodes := map[string]*corev1.Node{}
 	if len(classes) > 0 {
 		for _, node := range picture.Nodes {

@@ -29,23 +29,26 @@ func NewConsolidate(args policy.Args, env strategy.Env) (strategy.Strategy, erro
 
 // Deschedule implements strategy.Strategy.
 func (c *consolidate) Deschedule(ctx context.Context, session strategy.Session) error {
-	scale := newUtilizationScale(c.args.Thresholds)
+	scale := newUtilizationScale(session.State(), c.args.Thresholds)
 	limits := scale.limits(c.args.Thresholds)
 	var low []*strategy.Node
-	nodes, _ := utilizationNodes(session.State(), scale)
-	for _, node := range nodes {
+	view := newUtilizationView(session.State(), scale)
+	for _, node := range view.known {
 		if node.heat.within(limits) {
 			low = append(low, node.Node)
 		}
 	}
 	switch {
-	case len(nodes) == 0:
-		session.Idle(utilizationNone(scale))
+	case len(view.known) == 0:
+		session.Idle(view.none())
+		return nil
 	case len(low) == 0:
-		session.Idle(utilizationFew(0, 0))
+		session.Idle(view.told(view.few(0, 0, 0)))
+		return nil
 	}
+	view.begin(session)
 	drain := &utilizationDrain{
-		session: session, now: c.now, most: -1,
+		session: session, view: view, now: c.now, most: -1,
 		goes:  func(*corev1.Pod) bool { return true },
 		stays: func(*corev1.Pod) bool { return false },
 		objective: func(_ *strategy.Node, leaving map[string]bool) strategy.Objective {

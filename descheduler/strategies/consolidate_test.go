@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
@@ -36,6 +37,7 @@ func TestConsolidate(t *testing.T) {
 		max      *uint
 		nodes    []*corev1.Node
 		pods     []*corev1.Pod
+		others   []runtime.Object
 		schedule func(*strategy.State, *corev1.Pod) string
 		want     []string
 	}{
@@ -110,10 +112,28 @@ func TestConsolidate(t *testing.T) {
 			want:  []string{"a n1>n2"},
 		},
 		{
-			name:  "a resource that nodes do not hand out is no reason to keep a node",
-			nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000)},
-			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 10, daemon, requestingGPUs(1)), sizedPod("n2", "c", 600)},
-			want:  []string{"a n1>n2"},
+			name: "whether it lists it or not", schedule: fixed("n2"),
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100, requestingGPUs(1)), sizedPod("n2", "b", 600)},
+		},
+		{
+			name:  "so does one that offers fewer GPUs than its pods hold",
+			nodes: []*corev1.Node{fullNode("n1", 1000, withGPUs(1)), fullNode("n2", 1000, withGPUs(4))},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100, requestingGPUs(2)), sizedPod("n2", "b", 600)},
+		},
+		{
+			name: "devices that the scheduler has made a claim for are none of the node's", schedule: fixed("n2"),
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100, requestingGPUs(1), withGPUsByClaim), sizedPod("n2", "b", 600)},
+			want: []string{"a n1>n2"},
+		},
+		{
+			name: "nor are those that a DeviceClass names", schedule: fixed("n2"), others: []runtime.Object{gpuClass()},
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100, requestingGPUs(1)), sizedPod("n2", "b", 600)},
+			want: []string{"a n1>n2"},
+		},
+		{
+			name: "unless the node lists them", schedule: fixed("n2"), others: []runtime.Object{gpuClass()},
+			nodes: []*corev1.Node{fullNode("n1", 1000, withGPUs(0)), fullNode("n2", 1000)},
+			pods:  []*corev1.Pod{sizedPod("n1", "a", 100, requestingGPUs(1)), sizedPod("n2", "b", 600)},
 		},
 		{
 			name: "a node that is within the threshold when pods on their way out are gone is emptied", schedule: fixed("n2"),
@@ -147,7 +167,7 @@ func TestConsolidate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := balance(t, run, &cluster.Snapshot{Nodes: tt.nodes, Pods: tt.pods}, tt.schedule, keepingDaemons)
+			got := balance(t, run, &cluster.Snapshot{Nodes: tt.nodes, Pods: tt.pods, Others: tt.others}, tt.schedule, keepingDaemons)
 			if diff := cmp.Diff(tt.want, movesOf(got)); diff != "" {
 				t.Errorf("moves (-want +got):\n%s", diff)
 			}
@@ -215,7 +235,7 @@ func TestDrainedNodesEndEmpty(t *testing.T) {
 		was, is, alone := usedNodes(picture), usedNodes(after), unsettled(picture)
 		for _, move := range movesOf(first) {
 			if _, from := parted(move); is[from] > 0 || alone[from] {
-				t.Fatalf("%q, and its node keeps %d pods, or offers none of the GPUs that they hold", move, is[from])
+				t.Fatalf("%q, and its node keeps %d pods, or offers fewer GPUs than they hold", move, is[from])
 			}
 		}
 		for node := range is {

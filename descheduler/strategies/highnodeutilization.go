@@ -33,31 +33,32 @@ func NewHighNodeUtilization(args policy.Args, env strategy.Env) (strategy.Strate
 
 // Deschedule implements strategy.Strategy.
 func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.Session) error {
-	scale := newUtilizationScale(h.args.Thresholds)
+	scale := newUtilizationScale(session.State(), h.args.Thresholds)
 	limits := scale.limits(h.args.Thresholds)
-	nodes, _ := utilizationNodes(session.State(), scale)
+	view := newUtilizationView(session.State(), scale)
 	var low []*strategy.Node
-	for _, node := range nodes {
+	for _, node := range view.known {
 		if node.heat.within(limits) {
 			low = append(low, node.Node)
 		}
 	}
-	klog.FromContext(ctx).V(1).Info("Nodes are classified", "strategy", policy.HighNodeUtilization, "nodes", len(nodes), "underutilized", len(low))
+	klog.FromContext(ctx).V(1).Info("Nodes are classified", "strategy", policy.HighNodeUtilization, "nodes", len(view.known), "underutilized", len(low))
 	idle := ""
 	switch {
-	case len(nodes) == 0:
-		idle = utilizationNone(scale)
+	case len(view.known) == 0:
+		idle = view.none()
 	case uint(len(low)) <= h.args.NumberOfNodes:
-		idle = utilizationFew(len(low), h.args.NumberOfNodes)
-	case len(low) == len(nodes):
-		idle = fmt.Sprintf("every node is underutilized, %d of %d, and then none is drained: Consolidate packs such nodes", len(low), len(nodes))
+		idle = view.told(view.few(len(low), 0, h.args.NumberOfNodes))
+	case len(low) == len(view.known):
+		idle = view.told(view.every("underutilized") + ", and then none is drained" + highPacking(view.known))
 	}
 	if idle != "" {
 		session.Idle(idle)
 		return nil
 	}
+	view.begin(session)
 	drain := &utilizationDrain{
-		session: session, now: h.now, most: -1,
+		session: session, view: view, now: h.now, most: -1,
 		goes:  h.goes(scale),
 		stays: func(pod *corev1.Pod) bool { return h.excludes(pod.Namespace) },
 		objective: func(node *strategy.Node, leaving map[string]bool) strategy.Objective {
@@ -70,6 +71,29 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 		},
 	}
 	return drain.run(ctx, low)
+}
+
+// highPacking says what else drains nodes that are all underutilized; nothing where only one
+// of them is in use, or none takes pods.
+func highPacking(nodes []utilizationNode) string {
+	var used []utilizationNode
+	takes, alike := 0, true
+	for _, node := range nodes {
+		if !utilizationInUse(node.Node) {
+			continue
+		}
+		if used = append(used, node); utilizationTakes(node.Node) {
+			takes++
+		}
+		alike = alike && node.heat.within(used[0].heat) && used[0].heat.within(node.heat)
+	}
+	switch {
+	case len(used) < 2 || takes == 0:
+		return ""
+	case alike && takes == len(used):
+		return ": Consolidate packs such nodes, once one of these that are equally full is cordoned"
+	}
+	return ": Consolidate packs such nodes"
 }
 
 func (h *highNodeUtilization) excludes(namespace string) bool {

@@ -57,41 +57,72 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", policy.LowNodeUtilization, err)
 	}
-	nodes, unknown := utilizationNodes(session.State(), scale)
-	if len(unknown) > 0 {
-		logger.Info("Nodes are left out, for their usage is not known", "nodes", len(unknown), "first", unknown[0])
+	view := newUtilizationView(session.State(), scale)
+	if len(view.unknown) > 0 {
+		logger.Info("Nodes are left out, for their usage is not known", "nodes", len(view.unknown), "first", view.unknown[0])
 	}
-	if len(nodes) == 0 && len(unknown) > 0 {
+	if len(view.known) == 0 && len(view.unknown) > 0 {
 		return nil, fmt.Errorf("%s: the source of metrics has no figures of any node that is ready, node %s for one: are its names of nodes those of the cluster?",
-			policy.LowNodeUtilization, unknown[0])
+			policy.LowNodeUtilization, view.unknown[0])
 	}
-	low, target := l.limits(scale, nodes)
-	under, over := 0, 0
-	for _, node := range nodes {
+	low, target := l.limits(scale, view.known)
+	count := lowCounts{}
+	for _, node := range view.known {
 		taken, _ := scale.taken(session.State(), node.Node)
-		switch {
-		case !node.heat.within(target):
-			over++
-		case taken.within(low) && !node.Spec.Unschedulable:
-			under++
-		}
+		count.add(node, taken, low, target)
 	}
-	logger.V(1).Info("Nodes are classified", "nodes", len(nodes), "underutilized", under, "overutilized", over)
+	logger.V(1).Info("Nodes are classified", "nodes", len(view.known), "underutilized", count.under, "overutilized", count.over)
+	if idle := count.idle(view, l.args.NumberOfNodes); idle != "" {
+		session.Idle(idle)
+		return nil, nil
+	}
+	view.begin(session)
+	return newLowRun(session, scale, target, l.args), nil
+}
+
+// lowCounts are numbers of nodes.
+type lowCounts struct {
+	// under and over are under- and overutilized. Of those that would be, spared are cordoned,
+	// so that they take no pods, and easing have pods on their way out.
+	under, over, spared, easing int
+	cordoned                    int
+}
+
+func (c *lowCounts) add(node utilizationNode, taken, low, target points) {
+	if node.Spec.Unschedulable {
+		c.cordoned++
+	}
 	switch {
-	case len(nodes) == 0:
-		session.Idle(utilizationNone(scale))
-	case over == 0:
-		session.Idle("no node is overutilized")
-	case uint(under) <= l.args.NumberOfNodes:
-		session.Idle(utilizationFew(under, l.args.NumberOfNodes))
-	default:
-		return newLowRun(session, scale, target, l.args), nil
+	case !node.heat.within(target):
+		c.over++
+	case !taken.within(target):
+		c.easing++
+	case taken.within(low) && node.Spec.Unschedulable:
+		c.spared++
+	case taken.within(low):
+		c.under++
 	}
-	return nil, nil
+}
+
+// idle says why there is nothing to do, where that is so.
+func (c *lowCounts) idle(view *utilizationView, numberOfNodes uint) string {
+	switch {
+	case len(view.known) == 0:
+		return view.none()
+	case c.over == 0 && c.easing > 0:
+		return view.told(view.no("overutilized") + ", for pods on their way out are left out of account")
+	case c.over == 0:
+		return view.told(view.no("overutilized"))
+	case c.cordoned == len(view.known):
+		return view.told(fmt.Sprintf("no node can take a pod: all %d are cordoned", c.cordoned))
+	case uint(c.under) <= numberOfNodes:
+		return view.told(view.few(c.under, c.spared, numberOfNodes))
+	}
+	return ""
 }
 
 func (l *lowNodeUtilization) scale(ctx context.Context, state *strategy.State) (*utilizationScale, error) {
-	scale := newUtilizationScale(l.args.TargetThresholds)
+	scale := newUtilizationScale(state, l.args.TargetThresholds)
 	if l.args.MetricsUtilization == nil {
 		return scale, nil
 	}

@@ -19,13 +19,13 @@ import (
 )
 
 // drawPicture draws nodes of several sizes with pods of a few workloads. Some nodes have
-// GPUs, or had them; some pods are being resized, or are on their way out.
+// GPUs, or had them, or have fewer than their pods hold; some pods are being resized, or are on their way out.
 func drawPicture(t *rapid.T, least int64) *cluster.Snapshot {
 	picture := &cluster.Snapshot{}
 	for n := range rapid.IntRange(2, 7).Draw(t, "nodes") {
 		name := fmt.Sprintf("n%d", n)
 		size := rapid.SampledFrom([]int64{1000, 1000, 2000}).Draw(t, "size")
-		gpus := rapid.SampledFrom([]int64{-1, -1, 0, 4}).Draw(t, "GPUs")
+		gpus := rapid.SampledFrom([]int64{-1, -1, 0, 1, 4}).Draw(t, "GPUs")
 		node := fullNode(name, size)
 		if gpus >= 0 {
 			withGPUs(gpus)(node)
@@ -44,7 +44,11 @@ func drawPicture(t *rapid.T, least int64) *cluster.Snapshot {
 			if rapid.Bool().Draw(t, "siblings") {
 				ownedBy("ReplicaSet", "shared")(pod)
 			}
-			if gpus >= 0 && rapid.IntRange(0, 3).Draw(t, "with a GPU") == 0 {
+			odds := 3
+			if gpus < 0 {
+				odds = 40 // few nodes have lost their GPUs with all traces
+			}
+			if rapid.IntRange(0, odds).Draw(t, "with a GPU") == 0 {
 				requestingGPUs(1)(pod)
 			}
 			switch rapid.IntRange(0, 5).Draw(t, "state") {
@@ -86,11 +90,11 @@ func excessOf(picture *cluster.Snapshot, target policy.ResourceThresholds) float
 	return total
 }
 
-// unsettled returns the nodes that offer no GPUs and have pods that hold some, by name.
+// unsettled returns the nodes that offer fewer GPUs than their pods hold, by name.
 func unsettled(picture *cluster.Snapshot) map[string]bool {
 	nodes := map[string]bool{}
 	for i, free := range picture.Free() {
-		nodes[picture.Nodes[i].Name] = free[gpu] < 0 && cluster.Allocatable(picture.Nodes[i])[gpu] == 0
+		nodes[picture.Nodes[i].Name] = free[gpu] < 0
 	}
 	return nodes
 }
@@ -128,7 +132,7 @@ func TestExcessOnlyFalls(t *testing.T) {
 			}
 			for _, move := range movesOf(session)[kept:] {
 				if _, from := parted(move); alone[from] {
-					t.Fatalf("%q, and the node offers none of the GPUs that its pods hold", move)
+					t.Fatalf("%q, and the node offers fewer GPUs than its pods hold", move)
 				}
 			}
 			if len(session.Moves) == kept+2 {

@@ -57,8 +57,7 @@ func newLowRun(session strategy.Session, scale *utilizationScale, target points,
 func (r *lowRun) pass(ctx context.Context) error {
 	r.kinds, r.vain = utilizationKinds{}, 0
 	r.room = newLowRoom(r)
-	nodes, _ := utilizationNodes(r.session.State(), r.scale)
-	hot := slices.DeleteFunc(nodes, func(n utilizationNode) bool { return n.heat.within(r.objective.target) })
+	hot := slices.DeleteFunc(newUtilizationView(r.session.State(), r.scale).known, func(n utilizationNode) bool { return n.heat.within(r.objective.target) })
 	slices.SortFunc(hot, func(a, b utilizationNode) int {
 		return cmp.Or(cmp.Compare(b.heat.over(r.objective.target).total(), a.heat.over(r.objective.target).total()), byNodeName(a, b))
 	})

@@ -27,7 +27,7 @@ func TestGainOfReturn(t *testing.T) {
 		Pods:  []*corev1.Pod{sizedPod("hot", "stays", 550), sizedPod("warm", "w", 400), sizedPod("full", "f", 450)},
 	}
 	state := strategy.NewState(picture, labels.Everything())
-	scale := newUtilizationScale(policy.ResourceThresholds{corev1.ResourceCPU: 50})
+	scale := newUtilizationScale(state, policy.ResourceThresholds{corev1.ResourceCPU: 50})
 	gain := func(before float64, to string) float64 {
 		o := &lowReturn{lowObjective: lowObjective{scale: scale, target: points{50}}, hot: "hot", before: before}
 		return math.Round(o.Gain(state, small, to))
@@ -104,6 +104,12 @@ func TestLowNodeUtilization(t *testing.T) {
 		{
 			name: "a node that is cordoned is not underutilized", nodes: []*corev1.Node{fullNode("hot", 1000), fullNode("warm", 1000), fullNode("cold", 1000, cordonedNode)},
 			pods: []*corev1.Pod{sizedPod("hot", "a", 300), sizedPod("hot", "b", 260), sizedPod("warm", "c", 210)},
+			idle: "no node is underutilized, not counting 1 cordoned",
+		},
+		{
+			name: "all nodes are cordoned", nodes: []*corev1.Node{fullNode("hot", 1000, cordonedNode), fullNode("cold", 1000, cordonedNode)},
+			pods: []*corev1.Pod{sizedPod("hot", "a", 300), sizedPod("hot", "b", 260)},
+			idle: "no node can take a pod: all 2 are cordoned",
 		},
 		{
 			name: "a node that is not ready is not underutilized", nodes: []*corev1.Node{fullNode("hot", 1000), fullNode("warm", 1000), fullNode("cold", 1000, notReadyNode)},
@@ -184,17 +190,28 @@ func TestLowNodeUtilization(t *testing.T) {
 			name: "nodes without the resource are not underutilized", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(10)), fullNode("warm", 1000, withGPUs(10)), fullNode("plain", 1000)},
 			args: &policy.LowNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 20}, TargetThresholds: policy.ResourceThresholds{gpu: 50}},
 			pods: []*corev1.Pod{sizedPod("hot", "a", 1, requestingGPUs(3)), sizedPod("hot", "b", 1, requestingGPUs(3)), sizedPod("warm", "c", 1, requestingGPUs(3))},
-			idle: "no node is underutilized",
+			idle: "no node that offers example.com/gpu is underutilized",
 		},
 		{
 			name: "a node that offers none of what its pods hold is not hot", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(0)), fullNode("cold", 1000, withGPUs(8))},
 			pods: []*corev1.Pod{sizedPod("hot", "a", 400, requestingGPUs(4)), sizedPod("hot", "b", 400, requestingGPUs(4))},
-			idle: "no node is overutilized",
+			idle: "no node is overutilized; 1 node is left alone: hot offers none of the example.com/gpu that its pods hold",
+		},
+		{
+			name: "nor is one that offers less of it than they hold, be it the resource that has the threshold", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(5)), fullNode("cold", 1000, withGPUs(8))},
+			args: &policy.LowNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 20}, TargetThresholds: policy.ResourceThresholds{gpu: 50}},
+			pods: []*corev1.Pod{sizedPod("hot", "a", 100, requestingGPUs(4)), sizedPod("hot", "b", 100, requestingGPUs(4))},
+			idle: "no node is overutilized; 1 node is left alone: hot offers 5 of the 8 example.com/gpu that its pods hold",
+		},
+		{
+			name: "one that offers less cpu or memory than they request is", nodes: nodes("hot", "cold"),
+			pods: []*corev1.Pod{sizedPod("hot", "a", 700), sizedPod("hot", "b", 500)},
+			want: []string{"b hot>cold"},
 		},
 		{
 			name: "what is on its way out makes no node hot", nodes: nodes("hot", "cold"),
 			pods: []*corev1.Pod{sizedPod("hot", "a", 200), sizedPod("hot", "b", 200), sizedPod("hot", "c", 500, terminating)},
-			idle: "no node is overutilized",
+			idle: "no node is overutilized, for pods on their way out are left out of account",
 		},
 		{
 			name: "as many go as are needed when what is on its way out is gone", nodes: nodes("hot", "cold"),

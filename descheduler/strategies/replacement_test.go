@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 
-	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
@@ -28,7 +27,7 @@ func TestObjectivesMeasureTheReplacement(t *testing.T) {
 	}
 	old := corev1.Taint{Key: "old", Effect: corev1.TaintEffectNoSchedule}
 	special := corev1.Taint{Key: "special", Effect: corev1.TaintEffectNoSchedule}
-	scale := newUtilizationScale(policy.ResourceThresholds{corev1.ResourceCPU: 50})
+	scale := &utilizationScale{names: []corev1.ResourceName{corev1.ResourceCPU}}
 	low, taints := &lowObjective{scale: scale, target: points{50}}, fewerTaints{}
 	for _, tt := range []struct {
 		name      string

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	v1helper "k8s.io/kubernetes/pkg/apis/core/v1/helper"
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
@@ -58,12 +59,14 @@ func (p points) within(limit points) bool { return p.over(limit).total() == 0 }
 type utilizationScale struct {
 	names  []corev1.ResourceName
 	actual *utilizationActual
+	// devices are the resources that nodes need not have themselves.
+	devices map[corev1.ResourceName]bool
 }
 
 // newUtilizationScale returns the scale of the resources that have a threshold, by
 // requests.
-func newUtilizationScale(thresholds policy.ResourceThresholds) *utilizationScale {
-	return &utilizationScale{names: slices.Sorted(maps.Keys(thresholds))}
+func newUtilizationScale(state *strategy.State, thresholds policy.ResourceThresholds) *utilizationScale {
+	return &utilizationScale{names: slices.Sorted(maps.Keys(thresholds)), devices: state.Picture().DeviceResources()}
 }
 
 // limits returns thresholds as points.
@@ -76,19 +79,47 @@ func (s *utilizationScale) limits(thresholds policy.ResourceThresholds) points {
 }
 
 // judges says whether nodes can be called full or empty by the scale. What a node does not
-// offer says nothing about it, so it takes one resource that it does. And nothing can be
-// said of a node that offers nothing of a resource that its pods hold: its device plugin
-// is restarting, or it has just registered. Only what has a threshold, or is on the node's
-// own list, is asked about: other resources are not handed out by nodes.
+// offer says nothing about it, so it takes one resource that it does; and nothing can be said
+// of one that is unsettled.
 func (s *utilizationScale) judges(node *strategy.Node) bool {
-	for name, requested := range node.Requested {
+	return s.measures(node) && s.unsettled(node) == ""
+}
+
+// measures says whether the node offers a resource that has a threshold.
+func (s *utilizationScale) measures(node *strategy.Node) bool {
+	return slices.ContainsFunc(s.names, func(name corev1.ResourceName) bool { return utilizationWhole(node, name) > 0 })
+}
+
+// unsettled says why it is not known how full a node is, whatever the thresholds are of;
+// nothing where it is. Its pods hold a resource that it does not offer, or more of an
+// extended resource than it does: its device plugin restarts, devices are ill, or it has just
+// registered. Cpu and memory can be handed out beyond what there is, and such a node is full.
+// Devices that the scheduler makes claims for are none of what the node offers.
+func (s *utilizationScale) unsettled(node *strategy.Node) string {
+	for _, name := range slices.Sorted(maps.Keys(node.Requested)) {
+		held, offered := node.Requested[name], node.Allocatable[name]
+		if held <= offered || offered > 0 && !v1helper.IsExtendedResourceName(name) {
+			continue
+		}
 		_, lists := node.Status.Capacity[name]
 		_, offers := node.Allocatable[name]
-		if requested > 0 && node.Allocatable[name] == 0 && (lists || offers || slices.Contains(s.names, name)) {
-			return false
+		if s.devices[name] && !lists && !offers {
+			continue
+		}
+		for _, pod := range node.Pods {
+			if cluster.HasByClaim(pod, name) {
+				held -= cluster.Requests(pod)[name]
+			}
+		}
+		switch {
+		case held <= offered:
+		case offered == 0:
+			return fmt.Sprintf("%s offers none of the %s that its pods hold", node.Name, name)
+		default:
+			return fmt.Sprintf("%s offers %d of the %d %s that its pods hold", node.Name, offered, held, name)
 		}
 	}
-	return slices.ContainsFunc(s.names, func(name corev1.ResourceName) bool { return utilizationWhole(node, name) > 0 })
+	return ""
 }
 
 // heat returns how full a node is when its pods on their way out are gone, or false where
@@ -176,41 +207,6 @@ func (s *utilizationScale) nameList(word string) string {
 		names[i] = string(name)
 	}
 	return strings.Join(names, " "+word+" ")
-}
-
-// utilizationNode is a node with how full it is when its pods on their way out are gone.
-type utilizationNode struct {
-	*strategy.Node
-	heat points
-}
-
-// utilizationNodes returns the nodes that the policy looks at, that are ready and that the
-// scale judges, with how full they are; and the names of those for which that is not known.
-func utilizationNodes(state *strategy.State, scale *utilizationScale) (known []utilizationNode, unknown []string) {
-	for _, node := range state.Nodes() {
-		if !node.Selected || !utilizationReady(node) || !scale.judges(node) {
-			continue
-		}
-		if heat, is := scale.heat(state, node); is {
-			known = append(known, utilizationNode{node, heat})
-		} else {
-			unknown = append(unknown, node.Name)
-		}
-	}
-	return known, unknown
-}
-
-// utilizationNone says that there is no node to look at.
-func utilizationNone(scale *utilizationScale) string {
-	return "no node that is ready can be judged by " + scale.nameList("or")
-}
-
-// utilizationFew says that too few nodes are underutilized.
-func utilizationFew(under int, atMost uint) string {
-	if under == 0 {
-		return "no node is underutilized"
-	}
-	return fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes asks for more than %d", under, atMost)
 }
 
 // utilizationReady says whether the kubelet answers, the network is there, and the node is

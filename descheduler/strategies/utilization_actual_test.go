@@ -155,7 +155,7 @@ func TestActualUsageFollowsPods(t *testing.T) {
 	a, b := sizedPod("n1", "a", 10), sizedPod("n1", "b", 20)
 	picture := &cluster.Snapshot{Nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 2000)}, Pods: []*corev1.Pod{a, b}}
 	state := strategy.NewState(picture, labels.Everything())
-	scale := newUtilizationScale(policy.ResourceThresholds{corev1.ResourceCPU: 1, corev1.ResourcePods: 1})
+	scale := newUtilizationScale(state, policy.ResourceThresholds{corev1.ResourceCPU: 1, corev1.ResourcePods: 1})
 	scale.actual = newUtilizationActual(state, scale.names, given{corev1.ResourceCPU, map[string]int64{"n1": 500, "n2": 100}, map[string]int64{"a": 200}})
 	check := func(when string, n1, n2 points) {
 		t.Helper()
@@ -190,7 +190,7 @@ func TestHeatByActualUsage(t *testing.T) {
 		sizedPod("n1", "a", 10), sizedPod("n1", "leaving", 10, terminating), sizedPod("n1", "leaving too, without figures", 10, terminating),
 	}}
 	state := strategy.NewState(picture, labels.Everything())
-	scale := newUtilizationScale(policy.ResourceThresholds{corev1.ResourceCPU: 1, corev1.ResourcePods: 1})
+	scale := newUtilizationScale(state, policy.ResourceThresholds{corev1.ResourceCPU: 1, corev1.ResourcePods: 1})
 	scale.actual = newUtilizationActual(state, scale.names, given{corev1.ResourceCPU, map[string]int64{"n1": 500}, map[string]int64{"a": 200, "leaving": 250}})
 	heat, _ := scale.heat(state, state.Node("n1"))
 	taken, _ := scale.taken(state, state.Node("n1"))
@@ -200,7 +200,7 @@ func TestHeatByActualUsage(t *testing.T) {
 }
 
 func TestWholeShare(t *testing.T) {
-	scale := newUtilizationScale(policy.ResourceThresholds{policy.MetricResource: 1})
+	scale := &utilizationScale{names: []corev1.ResourceName{policy.MetricResource}}
 	if got := scale.of(strategy.Amounts{policy.MetricResource: usage.Whole / 4}, &strategy.Node{}); got[0] != 25 {
 		t.Errorf("a quarter is %v points, want 25", got[0])
 	}

@@ -25,6 +25,7 @@ import (
 // what a second run begins with.
 type utilizationDrain struct {
 	session strategy.Session
+	view    *utilizationView
 	now     time.Time
 	// most is the most nodes to empty, below 0 where there is no limit.
 	most int
@@ -72,7 +73,7 @@ func (d *utilizationDrain) run(ctx context.Context, nodes []*strategy.Node) erro
 		}
 	}
 	if d.returns && len(d.emptied) == 0 {
-		d.session.Idle("no node ends empty, for pods could come back: as long as they are on their way out, their node is as good as others; one that is cordoned is emptied")
+		d.session.Idle(d.view.told("no node ends empty, for pods could come back: as long as they are on their way out, their node is as good as others; one that is cordoned is emptied"))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -98,6 +99,18 @@ func requestingGPUs(n int64) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.Spec.Containers[0].Resources.Requests[gpu] = *resource.NewQuantity(n, resource.DecimalSI)
 	}
+}
+
+// withGPUsByClaim lets the scheduler have made a claim for the pod's GPUs.
+func withGPUsByClaim(pod *corev1.Pod) {
+	pod.Status.ExtendedResourceClaimStatus = &corev1.PodExtendedResourceClaimStatus{
+		ResourceClaimName: pod.Name, RequestMappings: []corev1.ContainerExtendedResourceRequest{{ContainerName: "c", ResourceName: string(gpu)}},
+	}
+}
+
+// gpuClass is what the scheduler makes claims for GPUs of.
+func gpuClass() *resourcev1.DeviceClass {
+	return &resourcev1.DeviceClass{ObjectMeta: metav1.ObjectMeta{Name: "gpus"}, Spec: resourcev1.DeviceClassSpec{ExtendedResourceName: ptr.To(string(gpu))}}
 }
 
 func terminating(pod *corev1.Pod) {

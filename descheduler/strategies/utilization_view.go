@@ -1,0 +1,118 @@
+package strategies
+
+import (
+	"fmt"
+
+	"github.com/stowage-k8s/stowage/descheduler/strategy"
+)
+
+// utilizationNode is a node with how full it is when its pods on their way out are gone.
+type utilizationNode struct {
+	*strategy.Node
+	heat points
+}
+
+// utilizationView is what the strategies about utilization look at: the nodes that the policy
+// selects and that are ready.
+type utilizationView struct {
+	scale *utilizationScale
+	// known are those that the scale judges, with how full they are; unknown are the names of
+	// those for which that is not known.
+	known   []utilizationNode
+	unknown []string
+	// alone says of those that are left alone why, without counts those that offer nothing that
+	// has a threshold.
+	alone   []string
+	without int
+	// all and selected count the nodes of the cluster, and those that the policy selects.
+	all, selected int
+}
+
+func newUtilizationView(state *strategy.State, scale *utilizationScale) *utilizationView {
+	v := &utilizationView{scale: scale, all: len(state.Nodes())}
+	for _, node := range state.Nodes() {
+		if !node.Selected {
+			continue
+		}
+		v.selected++
+		if !utilizationReady(node) {
+			continue
+		}
+		if why := scale.unsettled(node); why != "" {
+			v.alone = append(v.alone, why)
+		} else if !scale.measures(node) {
+			v.without++
+		} else if heat, is := scale.heat(state, node); is {
+			v.known = append(v.known, utilizationNode{node, heat})
+		} else {
+			v.unknown = append(v.unknown, node.Name)
+		}
+	}
+	return v
+}
+
+// none says that there is no node to judge.
+func (v *utilizationView) none() string {
+	switch {
+	case v.all == 0:
+		return "there is no node"
+	case v.selected == 0:
+		return fmt.Sprintf("the policy's nodeSelector selects none of %d nodes", v.all)
+	}
+	return v.told("no node that is ready can be judged by " + v.scale.nameList("or"))
+}
+
+// no says that no node is anything, of those that can be judged.
+func (v *utilizationView) no(what string) string {
+	if v.without == 0 {
+		return "no node is " + what
+	}
+	return fmt.Sprintf("no node that offers %s is %s", v.scale.nameList("or"), what)
+}
+
+// every says that all nodes are something, of those that can be judged.
+func (v *utilizationView) every(what string) string {
+	subject := "every node"
+	if v.without > 0 {
+		subject = "every one of the nodes that offer " + v.scale.nameList("or")
+	}
+	return fmt.Sprintf("%s is %s, %d of %d", subject, what, len(v.known), len(v.known))
+}
+
+// few says that too few nodes are underutilized. Those that are and are cordoned do not count.
+func (v *utilizationView) few(under, cordoned int, atMost uint) string {
+	few := v.no("underutilized")
+	if under > 0 {
+		few = fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes asks for more than %d", under, atMost)
+	}
+	if cordoned > 0 {
+		few += fmt.Sprintf(", not counting %d cordoned", cordoned)
+	}
+	return few
+}
+
+// told adds to a reason which nodes are left alone.
+func (v *utilizationView) told(reason string) string {
+	if aside := v.aside(); aside != "" {
+		return reason + "; " + aside
+	}
+	return reason
+}
+
+// aside says which nodes are left alone; nothing where none are.
+func (v *utilizationView) aside() string {
+	switch len(v.alone) {
+	case 0:
+		return ""
+	case 1:
+		return "1 node is left alone: " + v.alone[0]
+	}
+	return fmt.Sprintf("%d nodes are left alone, the first of them since %s", len(v.alone), v.alone[0])
+}
+
+// begin says, ahead of proposals, what keeps the strategy from more of them.
+func (v *utilizationView) begin(session strategy.Session) {
+	if aside := v.aside(); aside != "" {
+		session.Idle(aside)
+	}
+}

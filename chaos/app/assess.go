@@ -33,6 +33,15 @@ type question struct {
 	nothing string
 }
 
+// without says that nothing would be lost, and by what time ages were judged, of a dump.
+func (q question) without(clock *connect.Clock) string {
+	without := q.name + ": " + q.nothing
+	if clock != nil {
+		without += ", ages being as of " + clock.String()
+	}
+	return without
+}
+
 func largestNode(picture *target.Picture) question {
 	return question{"lose the largest node", assess.LargestNode(picture), "no Ready node has a pod that would be lost"}
 }
@@ -264,7 +273,7 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 	answers, nothing := []answer{}, []string{}
 	for _, q := range asked {
 		if len(q.loss.Nodes)+len(q.loss.Pods) == 0 {
-			nothing = append(nothing, q.name+": "+q.nothing)
+			nothing = append(nothing, q.without(clock))
 			continue
 		}
 		prediction, err := assessor.Predict(ctx, picture, q.loss)

@@ -3,11 +3,13 @@ package app
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/internal/connect"
 )
 
 func TestAnswersSayWhatIsMissed(t *testing.T) {
@@ -35,5 +37,22 @@ func TestAnswersSayWhatIsMissed(t *testing.T) {
 	}
 	if err := worst(answers[:1]); err != nil {
 		t.Errorf("nothing is missed, and the error is %v", err)
+	}
+}
+
+// A loss of nothing says by what time ages were judged, for that may be why.
+func TestALossOfNothingSaysItsTime(t *testing.T) {
+	q := question{name: "evict 0 pods", nothing: "there are none"}
+	clock := &connect.Clock{Now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), From: "as the dump says"}
+	for _, tt := range []struct {
+		clock *connect.Clock
+		want  string
+	}{
+		{nil, "evict 0 pods: there are none"},
+		{clock, "evict 0 pods: there are none, ages being as of 2026-03-02 10:00:00 UTC (as the dump says)"},
+	} {
+		if got := q.without(tt.clock); got != tt.want {
+			t.Errorf("it says %q, want %q", got, tt.want)
+		}
 	}
 }

@@ -209,6 +209,9 @@ func (f *sourceFlags) validate() error {
 func (f *sourceFlags) picture(ctx context.Context) (*target.Picture, *connect.Clock, error) {
 	if f.dump.Path != "" {
 		s, clock, err := f.dump.Read()
+		if errors.Is(err, connect.ErrNow) {
+			err = refused(err)
+		}
 		if err != nil {
 			return nil, nil, err
 		}

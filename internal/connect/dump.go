@@ -15,7 +15,11 @@ type DumpFlags struct {
 	// Path is the file; empty where a cluster is asked.
 	Path string
 	now  string
+	flag *pflag.Flag // of now, where there is one
 }
+
+// ErrNow marks an error in what --now says.
+var ErrNow = errors.New("--now")
 
 // Add adds the flag for the file.
 func (f *DumpFlags) Add(fs *pflag.FlagSet) {
@@ -25,24 +29,28 @@ func (f *DumpFlags) Add(fs *pflag.FlagSet) {
 // AddNow adds the flag for the time, where ages matter.
 func (f *DumpFlags) AddNow(fs *pflag.FlagSet) {
 	fs.StringVar(&f.now, "now", "", "the `time` to judge ages by, such as 2026-03-31T12:00:00Z: with --from-dump only, where it is the dump's own unless given")
+	f.flag = fs.Lookup("now")
 }
 
 // Validate checks the flags.
 func (f *DumpFlags) Validate() error {
-	if f.now == "" {
+	if !f.asked() {
 		return nil
 	}
 	if f.Path == "" {
-		return errors.New("--now: it is for --from-dump; a live cluster has the time that it is")
+		return fmt.Errorf("%w: it is for --from-dump; a live cluster has the time that it is", ErrNow)
 	}
 	_, err := f.given()
 	return err
 }
 
+// asked says whether --now was given.
+func (f *DumpFlags) asked() bool { return f.flag != nil && f.flag.Changed }
+
 func (f *DumpFlags) given() (time.Time, error) {
 	now, err := time.Parse(time.RFC3339, f.now)
-	if err != nil {
-		return now, fmt.Errorf("--now=%s: must be a time such as 2026-03-31T12:00:00Z or 2026-03-31T12:00:00+02:00", f.now)
+	if err != nil || now.IsZero() {
+		return now, fmt.Errorf("%w=%s: must be a time such as 2026-03-31T12:00:00Z or 2026-03-31T12:00:00+02:00", ErrNow, f.now)
 	}
 	return now, nil
 }
@@ -60,21 +68,27 @@ func (c Clock) String() string {
 }
 
 // Read reads the dump, and says what time it is there: what --now says, else what the dump
-// does, else the newest time in it. Where its times tell no ages, it is the time that it is.
+// does, else the newest of the times in it that tell. Where none do, it is the time that it is.
+// The error is ErrNow where --now is before the dump's own time.
 func (f *DumpFlags) Read() (*cluster.Snapshot, Clock, error) {
 	s, err := cluster.ReadDumpFile(f.Path)
 	if err != nil {
 		return nil, Clock{}, err
 	}
-	newest, known := s.Newest()
-	switch {
-	case f.now != "":
-		now, err := f.given()
-		return s, Clock{now, "as --now says"}, err
-	case !s.Taken.IsZero():
-		return s, Clock{s.Taken, "as the dump says"}, nil
-	case known:
-		return s, Clock{newest, "the newest time in the dump"}, nil
+	clock, known := Clock{s.Taken, "as the dump says"}, !s.Taken.IsZero()
+	if !known {
+		clock.From = "by the times in the dump"
+		clock.Now, known = s.Newest(time.Now())
 	}
-	return s, Clock{time.Now(), "the time now: the dump has none that differ"}, nil
+	switch {
+	case f.asked():
+		now, err := f.given()
+		if err == nil && known && now.Before(clock.Now.Truncate(time.Second)) {
+			err = fmt.Errorf("%w=%s: must not be before the dump's own time, %s", ErrNow, f.now, clock)
+		}
+		return s, Clock{now, "as --now says"}, err
+	case !known:
+		return s, Clock{time.Now(), "the time now: the times in the dump do not tell another"}, nil
+	}
+	return s, clock, nil
 }

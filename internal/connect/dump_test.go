@@ -2,6 +2,7 @@ package connect
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,20 +36,14 @@ func TestTheClockOfADump(t *testing.T) {
 		want string
 	}{
 		{"a dump says when it was taken", recorded(begin.Add(time.Hour), time.Minute), nil, "2026-03-02 11:00:00 UTC (as the dump says)"},
-		{"of one that does not, it is the newest time in it", recorded(time.Time{}, time.Minute), nil, "2026-03-02 10:01:00 UTC (the newest time in the dump)"},
+		{"of one that does not, it is the newest time in it", recorded(time.Time{}, time.Minute), nil, "2026-03-02 10:01:00 UTC (by the times in the dump)"},
 		{"a flag overrules both", recorded(begin.Add(time.Hour), time.Minute), []string{"--now=2026-03-02T14:00:00+02:00"}, "2026-03-02 12:00:00 UTC (as --now says)"},
-		{"times that tell no ages leave the time that it is", recorded(time.Time{}, 0), nil, " UTC (the time now: the dump has none that differ)"},
+		{"the flag may say the same again, to the second", recorded(begin.Add(500*time.Millisecond), 0), []string{"--now=2026-03-02T10:00:00Z"}, "2026-03-02 10:00:00 UTC (as --now says)"},
+		{"times that tell no ages leave the time that it is", recorded(time.Time{}, 0), nil, " UTC (the time now: the times in the dump do not tell another)"},
+		{"nor do those that lie ahead", recorded(time.Time{}, 100*365*24*time.Hour), nil, " UTC (the time now: the times in the dump do not tell another)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var written bytes.Buffer
-			if err := cluster.WriteDump(&written, tt.dump); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join(t.TempDir(), "cluster.dump")
-			if err := os.WriteFile(path, written.Bytes(), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			f, err := dumpFlags(append(tt.args, "--from-dump="+path)...)
+			f, err := dumpFlags(append(tt.args, "--from-dump="+writeDump(t, tt.dump))...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,17 +57,53 @@ func TestTheClockOfADump(t *testing.T) {
 
 func TestATimeThatIsRefused(t *testing.T) {
 	for args, want := range map[string]string{
-		"--now=2026-03-02T12:00:00Z":       "--now: it is for --from-dump",
-		"--from-dump=x --now=yesterday":    "--now=yesterday: must be a time such as",
-		"--from-dump=x --now=2026-03-02":   "--now=2026-03-02: must be a time such as",
-		"--from-dump=x --now=1772445600":   "--now=1772445600: must be a time such as",
-		"--from-dump=x --now=12:00:00Z":    "--now=12:00:00Z: must be a time such as",
-		"--from-dump=x --now=2026-3-2T1:0": "--now=2026-3-2T1:0: must be a time such as",
+		"--now=2026-03-02T12:00:00Z":               "--now: it is for --from-dump",
+		"--from-dump=x --now=yesterday":            "--now=yesterday: must be a time such as",
+		"--from-dump=x --now=2026-03-02":           "--now=2026-03-02: must be a time such as",
+		"--from-dump=x --now=1772445600":           "--now=1772445600: must be a time such as",
+		"--from-dump=x --now=":                     "--now=: must be a time such as",
+		"--from-dump=x --now=0001-01-01T00:00:00Z": "--now=0001-01-01T00:00:00Z: must be a time such as",
+		"--from-dump=x --now=12:00:00Z":            "--now=12:00:00Z: must be a time such as",
+		"--from-dump=x --now=2026-3-2T1:0":         "--now=2026-3-2T1:0: must be a time such as",
 	} {
-		if _, err := dumpFlags(strings.Fields(args)...); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := dumpFlags(strings.Fields(args)...); !errors.Is(err, ErrNow) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", args, err, want)
 		}
 	}
+}
+
+func TestATimeBeforeTheDumpIsRefused(t *testing.T) {
+	begin := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	pods := []*corev1.Pod{
+		{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a", CreationTimestamp: metav1.Time{Time: begin}}},
+		{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "b", CreationTimestamp: metav1.Time{Time: begin.Add(time.Hour)}}},
+	}
+	for taken, want := range map[time.Time]string{
+		{}:                       "--now=2026-03-02T10:30:00Z: must not be before the dump's own time, 2026-03-02 11:00:00 UTC (by the times in the dump)",
+		begin.Add(2 * time.Hour): "--now=2026-03-02T10:30:00Z: must not be before the dump's own time, 2026-03-02 12:00:00 UTC (as the dump says)",
+	} {
+		f, err := dumpFlags("--from-dump="+writeDump(t, &cluster.Snapshot{Taken: taken, Nodes: []*corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: "n"}}}, Pods: pods}), "--now=2026-03-02T10:30:00Z")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := f.Read(); !errors.Is(err, ErrNow) || err.Error() != want {
+			t.Errorf("of a dump of %s the error is %v, want %s", taken, err, want)
+		}
+	}
+}
+
+// writeDump returns the path of a dump.
+func writeDump(t *testing.T, s *cluster.Snapshot) string {
+	t.Helper()
+	var written bytes.Buffer
+	if err := cluster.WriteDump(&written, s); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cluster.dump")
+	if err := os.WriteFile(path, written.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func dumpFlags(args ...string) (*DumpFlags, error) {

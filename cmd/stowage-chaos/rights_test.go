@@ -199,7 +199,8 @@ func TestGrantsNothingElse(t *testing.T) {
 		}
 	}
 	needed = append(needed,
-		right{"create", "", "pods/eviction"}, right{"get", "", "pods"}, right{"list", "apps", "daemonsets"},
+		right{"create", "", "pods/eviction"}, right{"get", "", "pods"}, // and what else audit lists:
+		right{"list", "apps", "daemonsets"}, right{"list", "batch", "cronjobs"}, right{"list", "autoscaling", "horizontalpodautoscalers"},
 		right{"create", "events.k8s.io", "events"}, right{"patch", "events.k8s.io", "events"})
 	role, err := client.RbacV1().ClusterRoles().Get(t.Context(), program, metav1.GetOptions{})
 	if err != nil {

@@ -30,7 +30,7 @@ type Latency struct {
 
 	MaxPods   field.Number     `json:"maxPods,omitempty" doc:"how many pods to delay at most, of different workloads: 1 unless given" schema:"minimum=1"`
 	Delay     *metav1.Duration `json:"delay,omitempty" doc:"how long each packet that a pod sends is held back: 100ms unless given"`
-	Jitter    metav1.Duration  `json:"jitter,omitzero" doc:"how much more or less than that, at random"`
+	Jitter    metav1.Duration  `json:"jitter" doc:"how much more or less than that, at random"`
 	Duration  *metav1.Duration `json:"duration,omitempty" doc:"how long it lasts: 1m unless given. It ends then by itself, whatever becomes of this program"`
 	Interface field.Text       `json:"interface,omitempty" doc:"the network interface in the pod: eth0 unless given"`
 	Via       field.Text       `json:"via,omitempty" doc:"helper: a privileged pod on the victim's node; chaosMesh: a NetworkChaos object; unless given, chaosMesh where the cluster has it" schema:"enum=any|helper|chaosMesh"`

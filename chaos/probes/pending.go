@@ -14,7 +14,7 @@ import (
 type pendingPodsArgs struct {
 	inNamespaces
 	Max       int             `json:"max,omitempty" doc:"the most pods that may be pending, 0 unless given" schema:"minimum=0"`
-	OlderThan metav1.Duration `json:"olderThan,omitempty" doc:"leaves out pods that were created a shorter time ago"`
+	OlderThan metav1.Duration `json:"olderThan" doc:"leaves out pods that were created a shorter time ago"`
 }
 
 // pendingPods looks whether too many pods are pending: have no node, or run no container.

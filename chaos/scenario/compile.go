@@ -71,7 +71,7 @@ func (l *loader) objectives(o *Objectives) {
 	}
 }
 
-func (l *loader) steadyState(s *SteadyState, from *steadyStateFields) {
+func (l *loader) steadyState(s *SteadyState, from *steadyState) {
 	const path = "spec.steadyState.probes"
 	if from.Interval != (metav1.Duration{}) {
 		s.Interval = from.Interval.Duration
@@ -177,9 +177,6 @@ func (l *loader) action(path string, e *strict.Entry, step *Step) {
 		fields := awaitRecoveryFields{Timeout: metav1.Duration{Duration: DefaultRecoveryTimeout}}
 		l.d.Decode(path, e.Value, &fields)
 		step.AwaitRecovery = fields.Timeout.Duration
-		if step.AwaitRecovery <= 0 {
-			l.fail(strict.Child(path, "timeout"), "must be above 0")
-		}
 	default:
 		if data, given := l.arguments(path, e); given {
 			made, err := l.faults[step.Kind].New(data)

@@ -206,7 +206,7 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 			"9: spec.steps[0].wait: must be above 0, not 0s",
 			"11: spec.steps[1].probability: must be above 0 and up to 1, not 0",
 			"13: spec.steps[2].repeat.maxPause: must not be below minPause, which is 2m0s",
-			"14: spec.steps[3].awaitRecovery.timeout: must be above 0",
+			"14: spec.steps[3].awaitRecovery.timeout: \"0s\" says nothing: leave it out, or give it a value",
 			`15: spec.steps[4].scale.kind: must be one of Deployment, ReplicaSet, StatefulSet, not "Deployments" (did you mean "Deployment"?)`,
 			"15: spec.steps[4].scale.replicas: must be 0 or more, not -1",
 			"17: spec.steadyState.interval: must be 100ms or more, not 1ms",

@@ -113,7 +113,7 @@ type Scale struct {
 // Repeat is how often something is done, and with what pauses between.
 type Repeat struct {
 	Times    int             `json:"times" doc:"how many times, 1 or more" schema:"required,minimum=1"`
-	MinPause metav1.Duration `json:"minPause,omitzero" doc:"the time from the end of one to the start of the next, or the least of it"`
+	MinPause metav1.Duration `json:"minPause" doc:"the time from the end of one to the start of the next, or the least of it"`
 	MaxPause metav1.Duration `json:"maxPause,omitzero" doc:"the most of that time, which is drawn between the two"`
 }
 
@@ -146,8 +146,8 @@ type file struct {
 
 type spec struct {
 	specFields
-	SteadyState *steadyStateFields `json:"steadyState"`
-	Steps       []*strict.Node     `json:"steps"`
+	SteadyState *steadyState   `json:"steadyState"`
+	Steps       []*strict.Node `json:"steps"`
 }
 
 type specFields struct {
@@ -158,9 +158,13 @@ type specFields struct {
 	Repeat      *Repeat         `json:"repeat,omitempty" doc:"how often the steps are gone through, once unless given"`
 }
 
+type steadyState struct {
+	steadyStateFields
+	Probes []*strict.Node `json:"probes"`
+}
+
 type steadyStateFields struct {
-	Interval metav1.Duration `json:"interval"`
-	Probes   []*strict.Node  `json:"probes"`
+	Interval metav1.Duration `json:"interval,omitzero" doc:"the time from one look to the next, 500ms unless given"`
 }
 
 // stepFields and probeFields are what steps and probes have beside what they do or look at.
@@ -178,7 +182,7 @@ type probeFields struct {
 
 type probeStepFields struct {
 	Timeout metav1.Duration `json:"timeout,omitzero" doc:"how long a look may take, 500ms unless given"`
-	Within  metav1.Duration `json:"within,omitzero" doc:"for how long it is tried again, a single look unless given"`
+	Within  metav1.Duration `json:"within" doc:"for how long it is tried again, a single look unless given"`
 }
 
 type scaleFields struct {

@@ -136,16 +136,12 @@ func (b *builder) spec() schema.Object {
 	if !is {
 		return s // something went wrong
 	}
-	interval := b.of(metav1.Duration{})
-	interval["description"] = "the time from one look to the next, 500ms unless given"
-	properties["steadyState"] = schema.Object{
-		"description": "what must hold before, during and after the run", "type": "object", "additionalProperties": false,
-		"required": []string{"probes"},
-		"properties": schema.Object{
-			"interval": interval,
-			"probes":   schema.Object{"type": "array", "minItems": 1, "items": ref("probe")},
-		},
+	steadyState := b.of(steadyStateFields{})
+	if looks, is := steadyState["properties"].(schema.Object); is {
+		looks["probes"] = schema.Object{"type": "array", "minItems": 1, "items": ref("probe")}
 	}
+	steadyState["description"], steadyState["required"] = "what must hold before, during and after the run", []string{"probes"}
+	properties["steadyState"] = steadyState
 	properties["steps"] = schema.Object{"description": "what the run does, one after another", "type": "array", "minItems": 1, "items": ref("step")}
 	s["required"] = []string{"steps"}
 	return s

@@ -151,17 +151,21 @@ func (d *Decoder) fields(path string, n *Node, v reflect.Value) (rest []Entry, k
 		d.Fail(path, n.Line, "must be a map of fields, not %s", n.Kind)
 		return nil, nil
 	}
-	fields := map[string]reflect.Value{}
+	fields := map[string]field{}
 	fieldsOf(v, fields)
 	for name := range fields {
 		known = append(known, name)
 	}
 	for _, e := range n.Fields {
-		field, is := fields[e.Key]
-		switch {
+		f, is := fields[e.Key]
+		switch at := Child(path, e.Key); {
 		case is && e.Value.Kind == Null && d.Manner == AsKubernetes:
 		case is:
-			d.decode(Child(path, e.Key), e.Value, field)
+			before := len(d.Errors)
+			d.decode(at, e.Value, f.Value)
+			if d.Manner == Plain && SaysNothing(f.of) && f.IsZero() && len(d.Errors) == before {
+				d.Fail(at, e.Line, "%s says nothing: leave it out, or give it a value", shown(e.Value))
+			}
 		default:
 			rest = append(rest, e)
 		}
@@ -169,8 +173,29 @@ func (d *Decoder) fields(path string, n *Node, v reflect.Value) (rest []Entry, k
 	return rest, known
 }
 
+// SaysNothing says whether a field that is given as "" or 0s is as if it were not given. It
+// is one that would not be written then, by omitempty or omitzero in its tag. A template
+// that had nothing to put there would lift a limit, so Plain has it for a mistake. Where 0s is
+// a value like others, the tag has neither.
+func SaysNothing(f reflect.StructField) bool {
+	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	switch {
+	case f.Type == durationType:
+		return options == "omitzero"
+	case f.Type.Kind() == reflect.String:
+		return options == "omitempty"
+	}
+	return false
+}
+
+// field is a field of a struct.
+type field struct {
+	reflect.Value
+	of reflect.StructField
+}
+
 // fieldsOf collects the fields of a struct, and of those embedded in it, by JSON name.
-func fieldsOf(v reflect.Value, fields map[string]reflect.Value) {
+func fieldsOf(v reflect.Value, fields map[string]field) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -179,7 +204,7 @@ func fieldsOf(v reflect.Value, fields map[string]reflect.Value) {
 		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct:
 			fieldsOf(v.Field(i), fields)
 		case f.IsExported() && name != "":
-			fields[name] = v.Field(i)
+			fields[name] = field{v.Field(i), f}
 		}
 	}
 }

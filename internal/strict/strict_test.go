@@ -22,6 +22,8 @@ type file struct {
 	Labels  map[string]string `json:"labels"`
 	Nested  *nested           `json:"nested"`
 	Any     any               `json:"any"`
+	Note    string            `json:"note,omitempty"`
+	Every   metav1.Duration   `json:"every,omitzero"`
 	Skipped string            `json:"-"`
 	nested  `json:",inline"`
 }
@@ -47,7 +49,7 @@ func readAs(manner Manner, text string) (file, []string) {
 }
 
 const (
-	all     = "any, big, count, for, inner, labels, list, name, nested, on, share, small"
+	all     = "any, big, count, every, for, inner, labels, list, name, nested, note, on, share, small"
 	expands = "it is nested too deeply, or its aliases expand to too much"
 )
 
@@ -106,6 +108,9 @@ func TestMannersDiffer(t *testing.T) {
 		asKubernetes string
 	}{
 		{"a field without a value", "name:\n", "f:1: name: has no value", ""},
+		{"a text that says nothing", "note: ''\n", `f:1: note: "" says nothing: leave it out, or give it a value`, ""},
+		{"a duration that says nothing", "every: 0h0s\n", `f:1: every: "0h0s" says nothing: leave it out, or give it a value`, ""},
+		{"a duration that may be nothing, and a text", "for: 0s\nname: ''\n", "", ""},
 		{"yes for a boolean", "on: yes\n", `f:1: on: must be true or false, not "yes"`, ""},
 		{"off for text", "name: off\n", "", "f:1: name: must be text, " + quoted + ", not false"},
 		{"off in quotes", "name: 'off'\n", "", ""},

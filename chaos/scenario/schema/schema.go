@@ -6,6 +6,9 @@
 //	doc:"what it is"
 //	schema:"required,minimum=0,maximum=1,minLength=1,enum=a|b,pattern=^x$"
 //
+// Texts and durations that would be left out when they are written, if they were "" or 0s,
+// must be neither: strict.SaysNothing.
+//
 // A pattern has no commas and comes last.
 package schema
 
@@ -136,6 +139,9 @@ func addFields(t reflect.Type, properties Object, required *[]string) error {
 		if err != nil {
 			return fmt.Errorf("%s.%s: %w", t, f.Name, err)
 		}
+		if strict.SaysNothing(f) {
+			demandValue(s)
+		}
 		if doc := f.Tag.Get("doc"); doc != "" {
 			s["description"] = doc
 		}
@@ -149,6 +155,16 @@ func addFields(t reflect.Type, properties Object, required *[]string) error {
 		properties[name] = s
 	}
 	return nil
+}
+
+// demandValue leaves out the text, or the durations, that say nothing.
+func demandValue(s Object) {
+	switch {
+	case s["pattern"] == strict.DurationPattern:
+		s["not"] = Object{"pattern": "^[^1-9]*$"}
+	case s["type"] == "string":
+		s["minLength"] = 1
+	}
 }
 
 // constrain adds what a schema tag says, and returns whether the field is required.

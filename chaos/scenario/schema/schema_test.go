@@ -19,7 +19,9 @@ type outer struct {
 	Modes   []string          `json:"modes" schema:"enum=a|b"`
 	Spot    field.Bool        `json:"spot,omitempty"`
 	Count   field.Number      `json:"count,omitempty" schema:"minimum=1"`
+	Note    string            `json:"note,omitempty"`
 	After   *metav1.Duration  `json:"after,omitempty"`
+	Every   metav1.Duration   `json:"every,omitzero"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Path    string            `json:"path" schema:"minLength=1,pattern=^/[a-z]{1,3}$"`
 	Skipped string            `json:"-"`
@@ -34,10 +36,12 @@ func TestOf(t *testing.T) {
 	const want = `{"additionalProperties":false,"properties":{` +
 		`"after":{"pattern":"^([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$","type":"string"},` +
 		`"count":{"minimum":1,"type":"integer"},` +
+		`"every":{"not":{"pattern":"^[^1-9]*$"},"pattern":"^([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$","type":"string"},` +
 		`"headers":{"additionalProperties":{"type":"string"},"type":"object"},` +
 		`"mode":{"description":"how it goes","enum":["a","b"],"type":"string"},` +
 		`"modes":{"items":{"enum":["a","b"],"type":"string"},"type":"array"},` +
 		`"names":{"items":{"type":"string"},"minItems":1,"type":"array"},` +
+		`"note":{"minLength":1,"type":"string"},` +
 		`"path":{"minLength":1,"pattern":"^/[a-z]{1,3}$","type":"string"},` +
 		`"spot":{"type":"boolean"}},` +
 		`"required":["mode"],"type":"object"}`

@@ -11,5 +11,6 @@ type Error = strict.Error
 type Errors = strict.Errors
 
 // Unmarshal reads arguments into a struct. Unknown fields, those that are given twice or
-// without a value, and values of another type are Errors.
+// without a value, and values of another type are Errors. So are "" for a text that has
+// omitempty in its tag, and 0s for a metav1.Duration that has omitzero: they say nothing.
 func Unmarshal(arguments []byte, into any) error { return strict.Unmarshal(arguments, into) }

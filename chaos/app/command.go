@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,6 +18,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/probes"
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/version"
 )
@@ -114,54 +114,23 @@ nothing was done.`,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return refused(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
-	})
 	cmd.AddCommand(
 		newEvictCommand(built), newScheduleCommand(built), newNodeCommand(built), newZoneCommand(built), newSpotCommand(built),
 		newLatencyCommand(built), newAuditCommand(built), newAssessCommand(built), newScenarioCommand(built), newInteractiveCommand(built),
 		newReplayCommand(built), newReportCommand(), newRestoreCommand(built),
 	)
-	refuseArguments(cmd)
+	cli.Strict(cmd, refused)
 	return cmd
 }
 
 // refuseEmpty refuses flags that are given without saying anything, such as an empty
 // variable in a shell, and durations of 0 where leaving them out is what was meant.
 func refuseEmpty(cmd *cobra.Command) error {
-	var errs []error
+	errs := []error{cli.CheckGiven(cmd.Flags())}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		switch value := strings.TrimSpace(f.Value.String()); {
-		case value == "" || value == "[]":
-			errs = append(errs, fmt.Errorf("--%s is empty: leave it out, or give it a value", f.Name))
-		case value == "0s" && slices.Contains([]string{"interval", "max-runtime", "max-recovery", "duration", "patience"}, f.Name):
+		if f.Value.String() == "0s" && slices.Contains([]string{"interval", "max-runtime", "max-recovery", "duration", "patience"}, f.Name) {
 			errs = append(errs, fmt.Errorf("--%s=0s says nothing: leave it out, or give a duration such as 10m", f.Name))
 		}
 	})
 	return refused(errors.Join(errs...))
-}
-
-// refuseArguments has wrong arguments, and commands that there are not, refused as wrong
-// flags are.
-func refuseArguments(cmd *cobra.Command) {
-	for _, sub := range cmd.Commands() {
-		refuseArguments(sub)
-	}
-	check := cmd.Args
-	if check == nil {
-		return
-	}
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		err := check(cmd, args)
-		if err == nil {
-			return nil
-		}
-		if len(args) > 0 {
-			cmd.SuggestionsMinimumDistance = 2 // edits, cobra's own default
-			if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
-				err = fmt.Errorf("%w (did you mean %q?)", err, similar[0])
-			}
-		}
-		return refused(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
-	}
 }

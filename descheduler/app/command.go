@@ -3,8 +3,6 @@
 package app
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/strategies"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/version"
 )
@@ -78,19 +77,18 @@ Without a subcommand it is "run", so that it can take that one's place in a Cron
 
 Exit codes: 0 done, or nothing to do; 1 an error; 2 stopped for safety; 3 an invalid
 policy or scheduler configuration.`,
-		Example:       run.Example + "\n\n  # what a run would do\n  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml",
-		Args:          cobra.NoArgs,
-		RunE:          run.RunE,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version.Line(program),
+		Example:           run.Example + "\n\n  # what a run would do\n  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml",
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return cli.CheckGiven(cmd.Flags()) },
+		Args:              cobra.NoArgs,
+		RunE:              run.RunE,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		Version:           version.Line(program),
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
-	})
 	run.Flags().VisitAll(func(f *pflag.Flag) { cmd.Flags().AddFlag(f) })
 	cmd.AddCommand(run, newPlanCommand(built), newValidateCommand(built))
+	cli.Strict(cmd, func(err error) error { return err })
 	return cmd
 }

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// program returns a program whose command run, which is also what it does without one, has
+// all kinds of flags.
+func program() *cobra.Command {
+	checked := func(cmd *cobra.Command, _ []string) error { return CheckGiven(cmd.Flags()) }
+	run := &cobra.Command{Use: "run", Args: cobra.NoArgs, RunE: checked}
+	fs := run.Flags()
+	var file string
+	fs.StringVar(&file, "file", "", "")
+	fs.StringVar(&file, "path", "", "another name of file")
+	fs.String("context", "current", "")
+	fs.StringArray("more", nil, "")
+	fs.StringSlice("names", []string{"a"}, "")
+	fs.StringToString("gates", nil, "")
+	fs.Int("v", 0, "")
+	fs.String("old", "", "")
+	_ = fs.MarkDeprecated("old", "it has no effect")
+	root := &cobra.Command{Use: "program", Args: cobra.NoArgs, RunE: checked, SilenceErrors: true, SilenceUsage: true}
+	fs.VisitAll(func(f *pflag.Flag) { root.Flags().AddFlag(f) })
+	root.AddCommand(run)
+	Strict(root, func(err error) error { return errors.Join(errors.New("marked"), err) })
+	return root
+}
+
+func TestSlipsAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"nothing is given", nil, ""},
+		{"everything is given", []string{"run", "--file=a", "--context", "b", "--more=a", "--more=b", "--names=a,b", "--names=c", "--gates=a=b", "--gates=c=d", "--v=1"}, ""},
+		{"a text that a shell left empty", []string{"run", "--context", ""}, "--context is empty: leave it out, or give it a value"},
+		{"several, without a command", []string{"--context=", "--file= "}, "--context is empty: leave it out, or give it a value\n--file is empty: leave it out, or give it a value"},
+		{"an item of a list", []string{"run", "--more=a", "--more="}, "--more is empty: leave it out, or give it a value"},
+		{"a list", []string{"run", "--names="}, "--names is empty: leave it out, or give it a value"},
+		{"a flag that is ignored may be empty", []string{"run", "--old="}, ""},
+		{"a text twice", []string{"run", "--file=a", "--file=b"}, "marked\ninvalid argument \"b\" for \"--file\" flag: is given twice (see program run --help)"},
+		{"a text by both of its names", []string{"--file=a", "--path=b"}, "marked\ninvalid argument \"b\" for \"--path\" flag: is given twice (see program --help)"},
+		{"a number twice, as scripts do", []string{"run", "--v=1", "--v=2"}, ""},
+		{"a flag that there is not", []string{"run", "--fil=a"}, "marked\nunknown flag: --fil (see program run --help)"},
+		{"a misspelled command", []string{"rnu"}, "marked\nunknown command \"rnu\" for \"program\" (did you mean \"run\"?) (see program --help)"},
+		{"a command that there is not", []string{"evict"}, "marked\nunknown command \"evict\" for \"program\" (see program --help)"},
+		{"an argument too many", []string{"run", "now"}, "marked\nunknown command \"now\" for \"program run\" (see program run --help)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := program()
+			cmd.SetArgs(append([]string{}, tt.args...))
+			got := ""
+			if err := cmd.Execute(); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("the error (-want, +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 )
@@ -87,6 +88,15 @@ func TestPredict(t *testing.T) {
 		how: Evict, pods: []string{"web-0"},
 		want: []string{"web-0 pending: its replacement waits for the scheduling gates of its template: example.com/quota", "ReplicaSet default/web wants 1: 1, 0, 0"},
 	}, {
+		name: "a replacement whose template names a class that is not there is refused",
+		build: func() *build {
+			b := new(build).node("a", "2").pods("ReplicaSet", "web", "1", "a").template("web", "1", func(spec *corev1.PodSpec) { spec.PriorityClassName = "high" })
+			b.Others = append(b.Others, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "usual"}})
+			return b
+		}(),
+		how: Evict, pods: []string{"web-0"},
+		want: []string{"web-0 pending: its replacement cannot be created: there is no PriorityClass high, which its template names", "ReplicaSet default/web wants 1: 1, 0, 0"},
+	}, {
 		name:  "an operator that names its pods itself makes no other one while the pod of a dead node is there",
 		build: new(build).node("a", "2").node("b", "2").pods("Cluster", "db", "1", "a"),
 		how:   Down, dead: true, nodes: []string{"a"},
@@ -94,10 +104,10 @@ func TestPredict(t *testing.T) {
 	}, {
 		name: "an operator that has names generated does",
 		build: new(build).node("a", "2").node("b", "2").pods("Cluster", "db", "1", "a").change("db-0", func(pod *corev1.Pod) {
-			pod.GenerateName = "db-"
+			pod.Name, pod.GenerateName = "db-x7k2q", "db-"
 		}),
 		how: Down, dead: true, nodes: []string{"a"},
-		want: []string{"db-0 fits a>b", "Cluster default/db wants -1: 1, 0, 1"},
+		want: []string{"db-x7k2q fits a>b", "Cluster default/db wants -1: 1, 0, 1"},
 	}, {
 		name:  "a bare pod is gone for good",
 		build: new(build).node("a", "4").pods("Pod", "solo", "1", "a"),

@@ -136,6 +136,10 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		r.fit(v, v.From)
 		return r.world.place(v.replacement, v.From)
 	}
+	if refused := r.picture.Owners.Refused(v.replacement); refused != "" {
+		v.Fate, v.Reason = Pending, refused // its controller goes on trying
+		return nil
+	}
 	if gates := cluster.Gates(v.replacement); gates != "" {
 		v.Fate, v.Reason = Pending, "its replacement waits for the scheduling gates of its template: "+gates
 		return nil

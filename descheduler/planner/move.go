@@ -32,7 +32,7 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 		return strategy.Outcome{}, nil
 	}
 	replacement := s.state.Replacement(p.Pod)
-	if outcome := gated(replacement); outcome.Rule != "" {
+	if outcome := s.unplaced(replacement); outcome.Rule != "" {
 		return outcome, nil
 	}
 	terminating, err := s.whileTerminating(ctx, []*corev1.Pod{p.Pod}, []*corev1.Pod{replacement})
@@ -50,9 +50,12 @@ func replaced(pod *corev1.Pod) bool {
 	return metav1.GetControllerOfNoCopy(pod) != nil && cluster.Holds(pod) && pod.Spec.NodeName != ""
 }
 
-// gated says that schedulers would leave the replacement alone until somebody lifts the
-// gates of its template.
-func gated(replacement *corev1.Pod) strategy.Outcome {
+// unplaced says that no scheduler would look at the replacement: it cannot be created, or
+// somebody has to lift the gates of its template first.
+func (s *session) unplaced(replacement *corev1.Pod) strategy.Outcome {
+	if refused := s.state.Owners().Refused(replacement); refused != "" {
+		return strategy.Outcome{Rule: strategy.NoDestination, Reason: refused}
+	}
 	gates := cluster.Gates(replacement)
 	if gates == "" {
 		return strategy.Outcome{}
@@ -81,7 +84,7 @@ func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal
 			return p.Pod, irreplaceable, nil
 		}
 		replacement := s.state.Replacement(p.Pod)
-		if outcome := gated(replacement); outcome.Rule != "" {
+		if outcome := s.unplaced(replacement); outcome.Rule != "" {
 			return p.Pod, outcome, nil
 		}
 		pods, replacements = append(pods, p.Pod), append(replacements, replacement)

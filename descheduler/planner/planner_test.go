@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -109,6 +110,17 @@ func TestPlan(t *testing.T) {
 			}),
 			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
 			want: []string{"web-0 NoDestination: its replacement would wait for the scheduling gates of its template: example.com/quota"},
+		},
+		{
+			name: "the replacement would be refused, for its template names a class that is not there",
+			build: three().pods("web", "emptiest", "1", "a").template("web", "1", func(spec *corev1.PodSpec) {
+				spec.PriorityClassName = "high"
+			}),
+			run: func(b *build) scripted {
+				b.Others = append(b.Others, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "usual"}})
+				return each(off("a"), b, "web-0")
+			},
+			want: []string{"web-0 NoDestination: its replacement cannot be created: there is no PriorityClass high, which its template names"},
 		},
 		{
 			name:  "the scheduler that the template names has the say",

@@ -13,6 +13,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	apischedulingv1 "k8s.io/kubernetes/pkg/apis/scheduling/v1"
 )
 
 // controllers are what Owners knows of how pods are made.
@@ -20,15 +21,21 @@ type controllers struct {
 	// objects are the controllers themselves: ReplicaSets, StatefulSets,
 	// ReplicationControllers and Jobs.
 	objects map[types.UID]metav1.Object
-	// classes are the PriorityClasses by name, fallback is that of pods that name none.
+	// classes are the PriorityClasses by name, fallback is that of pods that name none, and
+	// listed says that the picture has any.
 	classes  map[string]*schedulingv1.PriorityClass
 	fallback *schedulingv1.PriorityClass
+	listed   bool
 }
 
 func newControllers(s *Snapshot) controllers {
 	c := controllers{
 		objects: make(map[types.UID]metav1.Object, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)),
 		classes: map[string]*schedulingv1.PriorityClass{},
+	}
+	// Every cluster has these, with the same values.
+	for _, class := range apischedulingv1.SystemPriorityClasses() {
+		c.classes[class.Name] = class
 	}
 	for _, set := range s.ReplicaSets {
 		c.objects[set.UID] = set
@@ -47,7 +54,7 @@ func newControllers(s *Snapshot) controllers {
 		if !is {
 			continue
 		}
-		c.classes[class.Name] = class
+		c.classes[class.Name], c.listed = class, true
 		// Of several, admission takes the lowest.
 		if class.GlobalDefault && (c.fallback == nil || class.Value < c.fallback.Value) {
 			c.fallback = class
@@ -96,6 +103,16 @@ func (o *Owners) Replacement(pod *corev1.Pod) (replacement *corev1.Pod, note str
 		replacement.Name = pod.Name + "-replacement"
 	}
 	return replacement, note
+}
+
+// Refused says why admission would refuse the replacement, and nothing would come in the
+// place of its pod; mostly nothing.
+func (o *Owners) Refused(replacement *corev1.Pod) string {
+	name := replacement.Spec.PriorityClassName
+	if name == "" || !o.makers.listed || o.makers.classes[name] != nil {
+		return ""
+	}
+	return fmt.Sprintf("its replacement cannot be created: there is no PriorityClass %s, which its template names", name)
 }
 
 // ReplacedWhenGone says whether the pod is replaced only when it is gone, and not as soon as

@@ -312,6 +312,39 @@ func TestReplacementOfAPodThatNobodyHasChanged(t *testing.T) {
 	}
 }
 
+// TestReplacementThatIsRefused: the class of a template, by the classes of the picture.
+func TestReplacementThatIsRefused(t *testing.T) {
+	usual := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "usual"}, Value: 10}
+	for _, tt := range []struct {
+		name, class string
+		classes     []runtime.Object
+		priority    *int32
+		refused     string
+	}{
+		{name: "a class that is there", class: "usual", classes: []runtime.Object{usual}, priority: ptr.To[int32](10)},
+		{name: "a class that is not", class: "high", classes: []runtime.Object{usual}, refused: "its replacement cannot be created: there is no PriorityClass high, which its template names"},
+		{name: "a class that the picture leaves out with all others", class: "high"},
+		{name: "no class", classes: []runtime.Object{usual}, priority: ptr.To[int32](0)},
+		{name: "critical for a cluster", class: "system-cluster-critical", priority: ptr.To[int32](2000000000)},
+		{name: "critical for a node, beside others", class: "system-node-critical", classes: []runtime.Object{usual}, priority: ptr.To[int32](2000001000)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &Snapshot{Others: tt.classes}
+			controllerOf(s, "ReplicaSet", corev1.PodTemplateSpec{Spec: corev1.PodSpec{PriorityClassName: tt.class, Containers: []corev1.Container{requesting("main", cpu("1"))}}})
+			pod := podOf("app-0", owned("ReplicaSet", "app"))
+			pod.Spec.Priority = ptr.To[int32](0)
+			owners := NewOwners(s)
+			got, _ := owners.Replacement(pod)
+			if refused := owners.Refused(got); refused != tt.refused {
+				t.Errorf("refused: %q, want %q", refused, tt.refused)
+			}
+			if diff := cmp.Diff(tt.priority, got.Spec.Priority); diff != "" {
+				t.Errorf("priority (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestReplacementWithoutWhatMayBeOfOthers: what says where a pod may go, and stands only in
 // the pod, may be of an edited template, or of somebody who has patched the pod.
 func TestReplacementWithoutWhatMayBeOfOthers(t *testing.T) {

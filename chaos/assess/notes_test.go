@@ -19,7 +19,8 @@ func TestGuessesAreMarked(t *testing.T) {
 			StorageClassName: ptr.To("fast"), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 		}}
 		spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{VolumeClaimTemplate: claim}}}}
-	}).pods("ReplicaSet", "known", "1", "a").template("known", "1")
+	}).pods("ReplicaSet", "known", "1", "a").template("known", "1").pods("Job", "batch", "1", "a")
+	b.Jobs = nil
 	b.Others = append(b.Others, &storagev1.StorageClass{
 		ObjectMeta: metav1.ObjectMeta{Name: "fast"}, Provisioner: "csi.example.com", VolumeBindingMode: ptr.To(storagev1.VolumeBindingImmediate),
 	})
@@ -35,6 +36,7 @@ func TestGuessesAreMarked(t *testing.T) {
 		"db-0 fits":    "Cluster.apps is a kind that is not known: taken to be replaced by a pod like it, when it is gone",
 		"web-0 fits":   "StorageClass fast makes volumes before their pods have nodes: a new one is taken to be within reach of all nodes that the class allows",
 		"known-0 fits": "",
+		"batch-0 fits": "the picture has no Job batch, so it is not known whether that would fail by the loss; the template of its Job is not in the picture: its replacement is taken to be like it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)

@@ -22,8 +22,7 @@ const (
 	Harmless Harm = iota
 	// Counted: the loss counts as a failure, and the Job allows one more.
 	Counted
-	// NotKnown: the picture does not have the Job, though it has other workloads, and nothing
-	// says what the Job allows.
+	// NotKnown: the picture does not have the Job, and nothing says what it allows.
 	NotKnown
 	// FailsIndex: the Job never runs the pod's index again.
 	FailsIndex
@@ -50,7 +49,6 @@ const (
 // knows before. It is not safe for concurrent use.
 type Jobs struct {
 	jobs  map[types.UID]*batchv1.Job
-	whole bool               // the picture has workloads, so it should have a pod's Job, too
 	lost  map[types.UID]Harm // by pod
 	tally map[types.UID]*jobTally
 }
@@ -61,7 +59,6 @@ type jobTally [FailsJob + 1]int
 // NewJobs returns the Jobs of a picture. Pods that are on their way out in it count as lost.
 func NewJobs(picture *Snapshot) *Jobs {
 	j := &Jobs{jobs: make(map[types.UID]*batchv1.Job, len(picture.Jobs)), lost: map[types.UID]Harm{}, tally: map[types.UID]*jobTally{}}
-	j.whole = len(picture.Deployments)+len(picture.ReplicaSets)+len(picture.StatefulSets)+len(picture.ReplicationControllers)+len(picture.Jobs) > 0
 	for _, job := range picture.Jobs {
 		j.jobs[job.UID] = job
 	}
@@ -147,7 +144,7 @@ func (j *Jobs) Loss(pod *corev1.Pod, way Way) (Harm, string) {
 		return Harmless, ""
 	case job != nil:
 		return j.loss(job, pod, way)
-	case j.whole && ControlledBy(pod, JobKind):
+	case ControlledBy(pod, JobKind):
 		return NotKnown, fmt.Sprintf("the picture has no Job %s, so it is not known whether that would fail by the loss", metav1.GetControllerOfNoCopy(pod).Name)
 	}
 	return Harmless, ""

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -124,8 +123,7 @@ func TestLossOfAJobsPod(t *testing.T) {
 			p.OwnerReferences[0].APIVersion, p.OwnerReferences[0].UID = "batch.volcano.sh/v1alpha1", "volcano"
 		})},
 		{name: "what a Job allows that the picture does not have is not known", picture: jobs(job()), pod: jobPod("p", func(p *corev1.Pod) { p.OwnerReferences[0].UID = "new" }), want: NotKnown, why: "the picture has no Job job"},
-		{name: "so it is where it has other workloads only", picture: &Snapshot{StatefulSets: []*appsv1.StatefulSet{{}}}, pod: jobPod("p"), want: NotKnown},
-		{name: "but a picture of nodes and pods alone leaves all of them out", picture: &Snapshot{}, pod: jobPod("p")},
+		{name: "so it is where it has no workloads at all", picture: &Snapshot{}, pod: jobPod("p"), want: NotKnown},
 		{name: "a pod of a Job that is over does not", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobComplete))), pod: jobPod("p")},
 		{name: "nor of one that has met its success policy", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobSuccessCriteriaMet))), pod: jobPod("p")},
 		{name: "nor of one that is failing", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobFailureTarget))), pod: jobPod("p")},

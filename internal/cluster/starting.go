@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -23,7 +24,7 @@ func CannotStart(pod *corev1.Pod, node *corev1.Node) string {
 	}
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for i := range statuses {
-			if why := brokenDown(&statuses[i]); why != "" {
+			if why := brokenDown(pod, &statuses[i]); why != "" {
 				return why
 			}
 		}
@@ -41,9 +42,10 @@ func unschedulable(pod *corev1.Pod) string {
 	return ""
 }
 
-// brokenDown says why a container of a pending pod does not get on. A kubelet gives those that
-// do one of two reasons.
-func brokenDown(status *corev1.ContainerStatus) string {
+// brokenDown says why a container of the pending pod does not get on. A kubelet gives those that
+// do one of two reasons. One that runs again after it has failed is taken to be between two
+// failures.
+func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
 	if waiting := status.State.Waiting; waiting != nil {
 		switch waiting.Reason {
 		case "", "ContainerCreating", "PodInitializing":
@@ -54,5 +56,16 @@ func brokenDown(status *corev1.ContainerStatus) string {
 	if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
 		return fmt.Sprintf("its container %s ended with exit code %d", status.Name, ended.ExitCode)
 	}
+	if last := status.LastTerminationState.Terminated; status.State.Running != nil && status.RestartCount > 0 && (last == nil || last.ExitCode != 0) && !cameUp(pod, status) {
+		return fmt.Sprintf("its container %s fails again and again: %d restarts", status.Name, status.RestartCount)
+	}
 	return ""
+}
+
+// cameUp says whether it is a restartable init container, which goes on beside the others, and
+// has started.
+func cameUp(pod *corev1.Pod, status *corev1.ContainerStatus) bool {
+	return status.Started != nil && *status.Started && slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
+		return c.Name == status.Name && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+	})
 }

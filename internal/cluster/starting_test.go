@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 func TestCannotStart(t *testing.T) {
@@ -18,6 +19,9 @@ func TestCannotStart(t *testing.T) {
 		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code}}
 	}
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	again := func(started bool, last corev1.ContainerState) []corev1.ContainerStatus {
+		return []corev1.ContainerStatus{{Name: "main", State: running, RestartCount: 20, LastTerminationState: last, Started: &started}}
+	}
 	refused := []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
 	gated := []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated}}
 	tests := []struct {
@@ -25,6 +29,7 @@ func TestCannotStart(t *testing.T) {
 		node         string
 		status       corev1.PodStatus
 		init, states []corev1.ContainerStatus
+		sidecar      bool
 		want         string
 	}{
 		{name: "a pod that waits for the scheduler"},
@@ -41,6 +46,11 @@ func TestCannotStart(t *testing.T) {
 		{name: "one that cannot be configured", node: "up", states: status(waiting("CreateContainerConfigError")), want: "its container main waits: CreateContainerConfigError"},
 		{name: "one whose init container crashes", node: "up", init: status(waiting("CrashLoopBackOff")), states: status(waiting("PodInitializing")), want: "its container main waits: CrashLoopBackOff"},
 		{name: "one whose init container has just crashed", node: "up", init: status(ended(1)), want: "its container main ended with exit code 1"},
+		{name: "one whose init container is between two crashes", node: "up", init: again(true, ended(1)), want: "its container main fails again and again: 20 restarts"},
+		{name: "one whose init container runs again, nobody knows why", node: "up", init: again(true, corev1.ContainerState{}), want: "its container main fails again and again: 20 restarts"},
+		{name: "one whose init container was done before its node went down", node: "up", init: again(true, ended(0))},
+		{name: "one whose sidecar has failed, and is up", node: "up", sidecar: true, init: again(true, ended(1))},
+		{name: "one whose sidecar does not come up", node: "up", sidecar: true, init: again(false, ended(1)), want: "its container main fails again and again: 20 restarts"},
 		{name: "one that has come up, whatever it waits for now", node: "down", status: corev1.PodStatus{Phase: corev1.PodRunning}, states: status(waiting("CrashLoopBackOff"))},
 	}
 	ready := []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
@@ -53,6 +63,9 @@ func TestCannotStart(t *testing.T) {
 			pod := &corev1.Pod{Spec: corev1.PodSpec{NodeName: tt.node}, Status: tt.status}
 			if pod.Status.Phase == "" {
 				pod.Status.Phase = corev1.PodPending
+			}
+			if tt.sidecar {
+				pod.Spec.InitContainers = []corev1.Container{{Name: "main", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
 			}
 			pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses = tt.init, tt.states
 			if got := CannotStart(pod, nodes[tt.node]); got != tt.want {

@@ -135,7 +135,7 @@ func TestMay(t *testing.T) {
 		},
 		{
 			name: "two budgets and a pod that is starting, which the API server would evict", budgets: budgets{one, pdb("web", 2, 1, selecting("all", any))}, pod: pod("web-1", pending),
-			want: keep(BudgetShort, "it is starting and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
+			want: keep(BudgetShort, "it is starting, as far as its status tells, and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
 		},
 		{
 			name: "two budgets and a pod that is starting while both have enough", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any), minAvailable("1", 1))},
@@ -187,11 +187,11 @@ func TestMay(t *testing.T) {
 		{name: "pending while enough are healthy", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{
 			name: "pending while too few are healthy", budgets: budgets{short}, pod: pod("web-1", pending),
-			want: keep(BudgetShort, "it is starting and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetShort, "it is starting, as far as its status tells, and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
 		},
 		{
 			name: "starting on a Ready node while too few are healthy", budgets: budgets{short}, pod: pod("web-1", pending, on("up"), waits("ContainerCreating")),
-			want: keep(BudgetShort, "it is starting and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetShort, "it is starting, as far as its status tells, and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
 		},
 		{name: "starting on a node that is not Ready", budgets: budgets{short}, pod: pod("web-1", pending, on("down"), waits("ContainerCreating")), want: allow(CannotStart, "")},
 		{name: "starting on a node that is gone", budgets: budgets{short}, pod: pod("web-1", pending, on("gone")), want: allow(CannotStart, "")},
@@ -213,7 +213,7 @@ func TestMay(t *testing.T) {
 		{name: "pending, which the budget always lets go", budgets: budgets{pdb("web", 2, 0, maxUnavailable("1", 1), policy(policyv1.AlwaysAllow))}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{
 			name: "pending while the status is stale", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), stale)}, others: pods{pod("web-2")}, pod: pod("web-1", pending),
-			want: keep(StaleStatus, "it is starting and may be waited for: budget default/web was changed and the disruption controller has not counted anew: wait for it"),
+			want: keep(StaleStatus, "it is starting, as far as its status tells, and may be waited for: budget default/web was changed and the disruption controller has not counted anew: wait for it"),
 		},
 	}
 	nodes := []*corev1.Node{node("up", true), node("down", false)}

@@ -112,7 +112,7 @@ func (l *Ledger) mayPending(e *entry) Verdict {
 	var v Verdict
 	for _, b := range e.covering {
 		if v = b.verdict(e.pod); !v.Allowed {
-			v.Reason = "it is starting and may be waited for: " + v.Reason
+			v.Reason = "it is starting, as far as its status tells, and may be waited for: " + v.Reason
 			break
 		}
 	}

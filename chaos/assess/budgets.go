@@ -59,6 +59,9 @@ func (r *run) drain(ctx context.Context, going []*victim) error {
 		for _, kept := range plan.Kept {
 			v := byUID[kept.Pod.UID]
 			v.Fate, v.Reason = Kept, kept.Verdict.Reason
+			if r.doubtful[kept.Verdict.Budget] {
+				v.Reason = "it goes if the replacements of those before it come up, which is not known: " + v.Reason
+			}
 		}
 		waiting = nil
 		for i, pods := range plan.Waves {
@@ -100,6 +103,9 @@ func (r *run) wave(ctx context.Context, pods []*corev1.Pod, byUID map[types.UID]
 	}
 	for _, v := range charged {
 		if v.Fate != Fits {
+			for _, name := range r.ledger.Covering(v.pod) {
+				r.doubtful[name] = r.doubtful[name] || v.Fate == Unknown
+			}
 			r.ledger.Spend(v.pod)
 			lasting = true
 		}

@@ -58,8 +58,20 @@ func TestPredictDevicesAndVolumes(t *testing.T) {
 		}),
 		loss: func(b *build) Loss { return Loss{How: Evict, Pods: b.named("web-1")} },
 		want: []string{
-			"web-1 unknown: where it would go is not known: the picture has no ResourceClaim of the template gpu",
+			"web-1 unknown: where it would go is not known: the picture has neither the ResourceClaimTemplate gpu nor a ResourceClaim of it",
 			"ReplicaSet default/web wants 2: 2, 1, 1",
+		},
+	}, {
+		name: "nor whether a budget that waits for such a replacement lets the next pod go",
+		build: without(pair().budget("web", "web", 1), func(o runtime.Object) bool {
+			_, is := o.(*resourcev1.ResourceSlice)
+			return is
+		}),
+		loss: func(b *build) Loss { return Loss{How: Drain, Nodes: b.nodes("a")} },
+		want: []string{
+			"web-0 unknown: where it would go is not known: the picture has no ResourceSlices",
+			"web-1 kept: it goes if the replacements of those before it come up, which is not known: budget default/web: 1 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 1",
+			"ReplicaSet default/web wants 2: 2, 1, 1", "budget web: 1 of 1",
 		},
 	}, {
 		name: "nor without the claim that a pod runs with",

@@ -43,6 +43,9 @@ type run struct {
 	workloads map[string]*tally
 	budgets   map[types.NamespacedName]*BudgetFate
 	waves     int
+	// doubtful are the budgets of which it is not known whether they get back what they have
+	// lost.
+	doubtful map[types.NamespacedName]bool
 
 	sets map[types.UID]*appsv1.ReplicaSet
 	jobs *cluster.Jobs
@@ -87,7 +90,7 @@ func (t *tally) change(by int) {
 func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 	r := &run{
 		world: w, picture: picture, loss: loss, nodes: map[string]bool{},
-		workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{},
+		workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{}, doubtful: map[types.NamespacedName]bool{},
 		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: cluster.NewJobs(picture.Snapshot), live: map[types.UID]int{},
 		involved: map[types.UID]bool{}, lowest: math.MaxInt32,
 	}

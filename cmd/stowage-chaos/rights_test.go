@@ -192,7 +192,7 @@ func TestGrantsNothingElse(t *testing.T) {
 		"batch":             {"jobs"},
 		"scheduling.k8s.io": {"priorityclasses"},
 		"storage.k8s.io":    {"storageclasses", "csinodes", "csidrivers", "csistoragecapacities", "volumeattachments"},
-		"resource.k8s.io":   {"resourceclaims", "resourceslices", "deviceclasses"},
+		"resource.k8s.io":   {"resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses"},
 	} {
 		for _, resource := range resources {
 			needed = append(needed, right{"list", group, resource}, right{"watch", group, resource})

@@ -169,7 +169,7 @@ var (
 		reading("batch", "jobs"),
 		reading("scheduling.k8s.io", "priorityclasses"),
 		reading("storage.k8s.io", "csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"),
-		reading("resource.k8s.io", "deviceclasses", "resourceclaims", "resourceslices"))
+		reading("resource.k8s.io", "deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"))
 	toMeasureNodes = right{"list", "metrics.k8s.io", "nodes"}
 	toMeasurePods  = right{"list", "metrics.k8s.io", "pods"}
 	toEvict        = right{"create", "", "pods/eviction"}

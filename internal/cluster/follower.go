@@ -37,7 +37,7 @@ type FollowOptions struct {
 //	batch:                  jobs
 //	scheduling.k8s.io:      priorityclasses
 //	storage.k8s.io:         storageclasses, csinodes, csidrivers, csistoragecapacities, volumeattachments
-//	resource.k8s.io:        resourceclaims, resourceslices, deviceclasses
+//	resource.k8s.io:        resourceclaims, resourceclaimtemplates, resourceslices, deviceclasses
 //
 // Nodes, pods, namespaces and the groups policy and apps are essential. Of the others,
 // what the cluster does not have or does not allow is missing from the picture.

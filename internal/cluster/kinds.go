@@ -54,6 +54,7 @@ var kinds = []kind{
 	optional[storagev1.CSIStorageCapacity](storagev1.SchemeGroupVersion, "csistoragecapacities"),
 	optional[storagev1.VolumeAttachment](storagev1.SchemeGroupVersion, "volumeattachments"),
 	optional[resourcev1.ResourceClaim](resourcev1.SchemeGroupVersion, "resourceclaims"),
+	optional[resourcev1.ResourceClaimTemplate](resourcev1.SchemeGroupVersion, "resourceclaimtemplates"),
 	optional[resourcev1.ResourceSlice](resourcev1.SchemeGroupVersion, "resourceslices"),
 	optional[resourcev1.DeviceClass](resourcev1.SchemeGroupVersion, "deviceclasses"),
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/go-logr/logr"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/informers"
+	resourcelisters "k8s.io/client-go/listers/resource/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/dynamic-resource-allocation/resourceclaim"
 	resourceslicetracker "k8s.io/dynamic-resource-allocation/resourceslice/tracker"
@@ -31,14 +33,16 @@ import (
 // comes and goes with its pod, and one that its last pod leaves is free again.
 type devices struct {
 	*claims
-	// templates are the specs of claims by the templates that they were made of, and extended
-	// the resources that pods have got by claims: as pods on nodes have shown. A template
-	// cannot be changed.
-	templates map[types.NamespacedName]resourcev1.ResourceClaimSpec
-	extended  sets.Set[corev1.ResourceName]
+	templates resourcelisters.ResourceClaimTemplateLister
+	nodes     map[string]*corev1.Node // the simulation's
+	// shown are the specs of claims by the templates that they were made of, extended the
+	// resources that pods have got by claims, and held those that pods have, by whatever means: as
+	// pods on nodes have shown. A template cannot be changed.
+	shown          map[types.NamespacedName]resourcev1.ResourceClaimSpec
+	extended, held sets.Set[corev1.ResourceName]
 }
 
-func newDevices(ctx context.Context, factory informers.SharedInformerFactory) (*devices, error) {
+func newDevices(ctx context.Context, factory informers.SharedInformerFactory, nodes map[string]*corev1.Node) (*devices, error) {
 	resources := factory.Resource().V1()
 	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: resources.ResourceSlices()})
 	if err != nil {
@@ -46,7 +50,10 @@ func newDevices(ctx context.Context, factory informers.SharedInformerFactory) (*
 	}
 	claims := newClaims()
 	claims.SharedDRAManager = dynamicresources.NewDRAManager(ctx, assumecache.NewAssumeCache(klog.FromContext(ctx), claims, "ResourceClaim", "", nil), slices, factory)
-	return &devices{claims: claims, templates: map[types.NamespacedName]resourcev1.ResourceClaimSpec{}, extended: sets.New[corev1.ResourceName]()}, nil
+	return &devices{
+		claims: claims, templates: resources.ResourceClaimTemplates().Lister(), nodes: nodes,
+		shown: map[types.NamespacedName]resourcev1.ResourceClaimSpec{}, extended: sets.New[corev1.ResourceName](), held: sets.New[corev1.ResourceName](),
+	}, nil
 }
 
 // hear takes over what has changed in the picture: before or after is nil where there is
@@ -79,13 +86,31 @@ func (d *devices) learn(pod *corev1.Pod) {
 		}
 		if name, _, err := resourceclaim.Name(pod, claim); err == nil && name != nil {
 			if made := d.get(pod.Namespace, *name); made != nil {
-				d.templates[types.NamespacedName{Namespace: pod.Namespace, Name: *claim.ResourceClaimTemplateName}] = made.Spec
+				d.shown[types.NamespacedName{Namespace: pod.Namespace, Name: *claim.ResourceClaimTemplateName}] = made.Spec
 			}
 		}
 	}
 	if status := pod.Status.ExtendedResourceClaimStatus; status != nil {
 		for _, mapping := range status.RequestMappings {
 			d.extended.Insert(corev1.ResourceName(mapping.ResourceName))
+		}
+	}
+	for name := range extendedRequests(pod) {
+		d.held.Insert(name)
+	}
+}
+
+// extendedRequests yields the extended resources that the pod asks for, some more than once.
+func extendedRequests(pod *corev1.Pod) iter.Seq[corev1.ResourceName] {
+	return func(yield func(corev1.ResourceName) bool) {
+		for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+			for i := range containers {
+				for name := range containers[i].Resources.Requests {
+					if schedulerutil.IsDRAExtendedResourceName(name) && !yield(name) {
+						return
+					}
+				}
+			}
 		}
 	}
 }
@@ -99,17 +124,33 @@ func (d *devices) wanted(pod *corev1.Pod) bool {
 // behind, on some nodes at least.
 func (d *devices) extendedBy(pod *corev1.Pod) []corev1.ResourceName {
 	var names []corev1.ResourceName
-	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
-		for i := range containers {
-			for name := range containers[i].Resources.Requests {
-				if schedulerutil.IsDRAExtendedResourceName(name) && (d.extended.Has(name) || d.DeviceClassResolver().GetDeviceClass(name) != nil) {
-					names = append(names, name)
-				}
-			}
+	for name := range extendedRequests(pod) {
+		if d.DeviceClassResolver().GetDeviceClass(name) != nil || d.byDevices(name) {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// byDevices says whether the extended resource comes of devices for certain: pods have shown it, or
+// no node has it itself, and yet a pod on a node has it, or a class names it.
+func (d *devices) byDevices(name corev1.ResourceName) bool {
+	if d.extended.Has(name) {
+		return true
+	}
+	if !d.held.Has(name) && d.DeviceClassResolver().GetDeviceClass(name) == nil {
+		return false
+	}
+	for _, node := range d.nodes {
+		if _, offers := node.Status.Capacity[name]; offers {
+			return false
+		}
+		if _, offers := node.Status.Allocatable[name]; offers {
+			return false
+		}
+	}
+	return true
 }
 
 // claim returns the pod with its claims, and those that have to be made for it. The error
@@ -131,9 +172,9 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 		case asked.ResourceClaimTemplateName == nil:
 			return nil, nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 		default:
-			spec, known := d.templates[types.NamespacedName{Namespace: pod.Namespace, Name: *asked.ResourceClaimTemplateName}]
+			spec, known := d.template(pod.Namespace, *asked.ResourceClaimTemplateName)
 			if !known {
-				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim of the template %s", ErrIncomplete, *asked.ResourceClaimTemplateName)
+				return nil, nil, fmt.Errorf("%w: the picture has neither the ResourceClaimTemplate %s nor a ResourceClaim of it", ErrIncomplete, *asked.ResourceClaimTemplateName)
 			}
 			claim = claimOf(pod, asked.Name, spec)
 			made = append(made, claim)
@@ -146,7 +187,7 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 	}
 	for _, name := range d.extendedBy(pod) {
 		switch {
-		case !d.extended.Has(name): // devices may be behind it, or nodes have it themselves
+		case !d.byDevices(name): // devices may be behind it, or nodes have it themselves
 		case d.DeviceClassResolver().GetDeviceClass(name) == nil:
 			return nil, nil, fmt.Errorf("%w: the picture has no DeviceClass for the resource %s", ErrIncomplete, name)
 		case !d.sliced():
@@ -154,6 +195,16 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 		}
 	}
 	return &claiming, made, nil
+}
+
+// template returns the spec of claims that are made of the template: its own, or, where the
+// picture does not have it, that of a claim which was.
+func (d *devices) template(namespace, name string) (resourcev1.ResourceClaimSpec, bool) {
+	if template, err := d.templates.ResourceClaimTemplates(namespace).Get(name); err == nil {
+		return template.Spec.Spec, true
+	}
+	spec, known := d.shown[types.NamespacedName{Namespace: namespace, Name: name}]
+	return spec, known
 }
 
 var errNoSlices = fmt.Errorf("%w: the picture has no ResourceSlices", ErrIncomplete)

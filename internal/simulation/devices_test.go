@@ -203,6 +203,12 @@ func TestDevices(t *testing.T) {
 			pod:     templated(pod("new-1", "", "1", "0")), want: []string{"a"},
 		},
 		{
+			name: "a template tells what is asked for, whatever a claim of one by that name was", a: 1, b: 2, objects: []runtime.Object{
+				&resourcev1.ResourceClaimTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "template"}, Spec: resourcev1.ResourceClaimTemplateSpec{Spec: claimSpec(2)}}, claim, old,
+			},
+			pod: templated(pod("new", "", "1", "0")), want: []string{"b"},
+		},
+		{
 			name: "an extended resource that the nodes lack is one of devices", a: 1, b: 2, objects: []runtime.Object{extendedClaim, oldExtended},
 			pod: extended(pod("new", "", "1", "0"), "1"), want: []string{"b"},
 		},
@@ -281,11 +287,13 @@ func TestUnknownDevices(t *testing.T) {
 		pod     *corev1.Pod
 		want    string
 	}{
-		{"a template of which no claim is known", []runtime.Object{deviceClass(), deviceSlice("a", 1)}, templated(pod("new", "", "1", "0")), "the picture has no ResourceClaim of the template template"},
+		{"a template of which no claim is known", []runtime.Object{deviceClass(), deviceSlice("a", 1)}, templated(pod("new", "", "1", "0")), "the picture has neither the ResourceClaimTemplate template nor a ResourceClaim of it"},
 		{"a claim that is not there", []runtime.Object{deviceClass(), deviceSlice("a", 1)}, sharing(pod("new", "", "1", "0")), "the picture has no ResourceClaim shared"},
 		{"a class that is not there", []runtime.Object{claim, old, deviceSlice("a", 1)}, templated(pod("new", "", "1", "0")), "the picture has no DeviceClass " + driver},
 		{"no devices at all", []runtime.Object{claim, old, deviceClass()}, templated(pod("new", "", "1", "0")), "the picture has no ResourceSlices"},
 		{"an extended resource without its class", []runtime.Object{extendedClaim, oldExtended, deviceSlice("a", 1)}, extended(pod("new", "", "1", "0"), "1"), "the picture has no DeviceClass for the resource " + extendedGPU},
+		{"an extended resource that a pod has on a node that does not offer it", []runtime.Object{extended(pod("plain", "a", "1", "0"), "1")}, extended(pod("new", "", "1", "0"), "1"), "the picture has no DeviceClass for the resource " + extendedGPU},
+		{"an extended resource of a class, which no node offers", []runtime.Object{deviceClass()}, extended(pod("new", "", "1", "0"), "1"), "the picture has no ResourceSlices"},
 		{"an extended resource without devices", []runtime.Object{extendedClaim, oldExtended, deviceClass()}, extended(pod("new", "", "1", "0"), "1"), "the picture has no ResourceSlices"},
 	}
 	for _, tt := range tests {

@@ -95,7 +95,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		provisions: map[types.UID]*provision{},
 		missing:    sets.New[missing](),
 	}
-	if s.devices, err = newDevices(ctx, s.informers); err != nil {
+	if s.devices, err = newDevices(ctx, s.informers, s.nodes); err != nil {
 		return nil, err
 	}
 	// The engine logs what a scheduler's own log says better.

@@ -70,6 +70,8 @@ func TestBadInput(t *testing.T) {
 		{"metrics where nobody reads them", []string{"--policy-config-file", shippedPolicy, "--metrics-textfile", "metrics.txt"}, 1, "--metrics-textfile=metrics.txt: must end in .prom"},
 		{"a dump that is not there", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "nowhere"}, 1, "open nowhere: no such file"},
 		{"a dump that is none", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", written(t, "x.dump", "hello")}, 1, "x.dump"},
+		{"an empty time", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "nowhere", "--now="}, 1, "--now=: must be a time such as"},
+		{"an unknown feature gate", []string{"--policy-config-file", shippedPolicy, "--feature-gates", "EvictionsInBackgroud=true"}, 1, `unknown feature gate "EvictionsInBackgroud": there are AllAlpha, AllBeta, EvictionsInBackground`},
 		{"a time and a live cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--now", "2026-03-02T12:00:00Z"}, 1, "--now: it is for --from-dump"},
 		{"a dump and a cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "x", "--kubeconfig", kubeconfig}, 1, "--from-dump: it needs no cluster"},
 	}

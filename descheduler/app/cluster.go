@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -111,6 +114,34 @@ func ignoreOthers(fs *pflag.FlagSet) {
 	_ = fs.MarkDeprecated("otel-fallback-no-op-on-error", why)
 	fs.Bool("enable-http2", false, "")
 	_ = fs.MarkDeprecated("enable-http2", "it has no effect")
-	fs.StringToString("feature-gates", nil, "")
-	_ = fs.MarkDeprecated("feature-gates", "it has no effect: there are none here")
+	fs.Var(othersGates{}, "feature-gates", "")
+	_ = fs.MarkDeprecated("feature-gates", "it has no effect: evictions that go on in the background are always known")
 }
+
+// othersGates takes values of the known descheduler's feature gates, and refuses gates that it
+// does not have: a typo is told.
+type othersGates struct{}
+
+// Set implements pflag.Value.
+func (othersGates) Set(value string) error {
+	known := []string{"AllAlpha", "AllBeta", "EvictionsInBackground"}
+	for gate := range strings.SplitSeq(value, ",") {
+		name, on, _ := strings.Cut(gate, "=")
+		if name = strings.TrimSpace(name); name == "" && on == "" {
+			continue
+		}
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("unknown feature gate %q: there are %s", name, strings.Join(known, ", "))
+		}
+		if _, err := strconv.ParseBool(strings.TrimSpace(on)); err != nil {
+			return fmt.Errorf("feature gate %s=%s: must be true or false", name, on)
+		}
+	}
+	return nil
+}
+
+// String implements pflag.Value.
+func (othersGates) String() string { return "" }
+
+// Type implements pflag.Value.
+func (othersGates) Type() string { return "mapStringBool" }

@@ -39,14 +39,15 @@ func Requests(pod *corev1.Pod) Amounts {
 
 // countOptions are those of the engine's framework.PodInfo, by the same feature gates. That
 // itself counts again for scores, with a least request of each container, and takes three
-// times as long.
+// times as long. What claims take of a node is in a pod's status only where the cluster's
+// schedulers count it, whatever the gate is here; simulations have it on.
 func countOptions() resourcehelper.PodResourcesOptions {
 	on := utilfeature.DefaultFeatureGate.Enabled
 	return resourcehelper.PodResourcesOptions{
 		UseStatusResources: on(features.InPlacePodVerticalScaling),
 		InPlacePodLevelResourcesVerticalScalingEnabled: on(features.InPlacePodLevelResourcesVerticalScaling),
 		SkipPodLevelResources:                          !on(features.PodLevelResources),
-		UseDRANodeAllocatableResourceClaimStatus:       on(features.DRANodeAllocatableResources),
+		UseDRANodeAllocatableResourceClaimStatus:       true,
 	}
 }
 

@@ -59,6 +59,18 @@ func TestRequestsWhileAPodIsResized(t *testing.T) {
 	}
 }
 
+func TestRequestsOfClaimsCountWhateverTheGateSays(t *testing.T) {
+	pod := testPod("n", list(1, 0, 0), func(pod *corev1.Pod) {
+		pod.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Resources: list(4, 0, 0)}}
+	})
+	for _, on := range []bool{false, true} {
+		featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.DRANodeAllocatableResources, on)
+		if got := Requests(pod)[corev1.ResourceCPU]; got != 5000 {
+			t.Errorf("with the gate %v it is %d millicores, want 5000", on, got)
+		}
+	}
+}
+
 // drawDemand draws a pod that has everything that may count.
 func drawDemand(t *rapid.T) *corev1.Pod {
 	requests := func() corev1.ResourceList {
@@ -103,11 +115,9 @@ func drawDemand(t *rapid.T) *corev1.Pod {
 // TestRequestsAreTheSchedulersCount also sees to it that trimming takes nothing away that
 // counts, in memory and in a dump.
 func TestRequestsAreTheSchedulersCount(t *testing.T) {
+	// What claims take of a node counts here whether the gate is on or not.
+	featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.DRANodeAllocatableResources, true)
 	t.Run("with the default feature gates", rapid.MakeCheck(checkCount))
-	t.Run("with devices that are part of what a node offers", func(t *testing.T) {
-		featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.DRANodeAllocatableResources, true)
-		rapid.Check(t, checkCount)
-	})
 	t.Run("without resources of pods as a whole that can be resized", func(t *testing.T) {
 		featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.InPlacePodLevelResourcesVerticalScaling, false)
 		rapid.Check(t, checkCount)

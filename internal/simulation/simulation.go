@@ -74,6 +74,9 @@ type Simulation struct {
 // context ends what runs in the background.
 func New(ctx context.Context, opts Options) (*Simulation, error) {
 	metrics.Register()
+	if err := countClaims(); err != nil {
+		return nil, err
+	}
 	registry := frameworkplugins.NewInTreeRegistry()
 	maps.Copy(registry, opts.Registry)
 	if opts.Parallelism == 0 {

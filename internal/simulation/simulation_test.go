@@ -108,6 +108,10 @@ func TestSchedule(t *testing.T) {
 		}}
 		return p
 	}
+	claiming := func(p *corev1.Pod, cpu string) *corev1.Pod {
+		p.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Containers: []string{"main"}, Resources: quantities(cpu, "0")}}
+		return p
+	}
 	three := []*corev1.Node{node("c", "4", "4Gi"), node("a", "4", "4Gi"), node("b", "4", "4Gi")}
 	tests := []struct {
 		name  string
@@ -132,6 +136,12 @@ func TestSchedule(t *testing.T) {
 			pods: []*corev1.Pod{pod("p1", "a", "4", "0"), pod("p2", "c", "4", "4Gi")},
 			pod:  pod("new", "", "1", "1Gi"),
 			want: outcome{Node: "b", Reasons: map[string]int{"Insufficient cpu": 2, "Insufficient memory": 1}},
+		},
+		{
+			name: "what claims of a node's pods take of it is taken", nodes: three[:2],
+			pods: []*corev1.Pod{pod("p1", "a", "1", "0"), claiming(pod("p2", "c", "1", "0"), "2500m")},
+			pod:  pod("new", "", "1", "0"),
+			want: outcome{Node: "a", Reasons: map[string]int{"Insufficient cpu": 1}},
 		},
 		{
 			name: "a pod that no node takes goes nowhere", nodes: three,

@@ -77,6 +77,13 @@ func TestBadFields(t *testing.T) {
 		{"a limit that is misspelled", header + idle + "maxNoOfPodsToEvictPerNod: 1\n", []string{
 			`maxNoOfPodsToEvictPerNod: unknown field (did you mean "maxNoOfPodsToEvictPerNode"?); there are ` + policyFields,
 		}},
+		{"limits that a template left without a value", header + idle + "maxNoOfPodsToEvictTotal:\nnodeSelector: ~\ngracePeriodSeconds: null\n", []string{
+			"maxNoOfPodsToEvictTotal: has no value", "nodeSelector: has no value", "gracePeriodSeconds: has no value",
+		}},
+		{"a selection of which all is commented out", header + "profiles:\n- name: p\n  pluginConfig:\n  - name: RemoveDuplicates\n    args:\n      namespaces:\n      #  exclude: [prod]\n  plugins: {balance: {enabled: [RemoveDuplicates]}}\n", []string{
+			"profiles[0].pluginConfig[0].args.namespaces: has no value",
+		}},
+		{"profiles that are not there", header + "profiles:\n", []string{"profiles: has no value"}},
 		{"a field that is not like any", header + idle + "tracing: {}\n", []string{"tracing: unknown field; there are " + policyFields}},
 		{"an extension point as the page of the descheduler spells it", header + "profiles: [{name: p, plugins: {preEvictionFilter: {enabled: [DefaultEvictor]}}}]\n", []string{
 			`profiles[0].plugins.preEvictionFilter: unknown field (did you mean "preevictionfilter"?); there are balance, deschedule, filter, preevictionfilter, presort, sort`,

@@ -43,7 +43,7 @@ func decode(root *strict.Node, known registry, errs strict.Errors) (*Policy, str
 func decodePluginConfig(d *strict.Decoder, known registry, path string, n *strict.Node, config *PluginConfig) {
 	var fields struct {
 		Name string       `json:"name"`
-		Args *strict.Node `json:"args"`
+		Args *strict.Node `json:"args" strict:"null"`
 	}
 	d.Decode(path, n, &fields)
 	config.Name = fields.Name

@@ -47,7 +47,7 @@ type Profile struct {
 	// Name is unique among the profiles.
 	Name string `json:"name"`
 	// PluginConfigs are the arguments, at most one entry per plugin.
-	PluginConfigs []PluginConfig `json:"pluginConfig"`
+	PluginConfigs []PluginConfig `json:"pluginConfig" strict:"null"`
 	// Plugins are the plugins to run.
 	Plugins Plugins `json:"plugins"`
 }
@@ -94,9 +94,9 @@ type Plugins struct {
 // PluginSet names plugins.
 type PluginSet struct {
 	// Enabled are run in this order.
-	Enabled []string `json:"enabled,omitempty"`
+	Enabled []string `json:"enabled,omitempty" strict:"null"`
 	// Disabled has no effect, for nothing is enabled that is not named.
-	Disabled []string `json:"disabled,omitempty"`
+	Disabled []string `json:"disabled,omitempty" strict:"null"`
 }
 
 // MetricsSource is where the usage of nodes comes from.

@@ -45,7 +45,7 @@ type DefaultEvictorArgs struct {
 
 // PriorityThreshold is a priority, given as a number or by its class.
 type PriorityThreshold struct {
-	Value *int32 `json:"value,omitempty"`
+	Value *int32 `json:"value,omitempty" strict:"null"`
 	Name  string `json:"name,omitempty"`
 }
 

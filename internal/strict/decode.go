@@ -145,7 +145,7 @@ var duration = regexp.MustCompile(DurationPattern)
 var errDuration = errors.New("is no such duration")
 
 // fields fills a struct and returns the fields that it does not have, and the names of
-// those that it has.
+// those that it has. Those with the tag strict:"null" may have no value.
 func (d *Decoder) fields(path string, n *Node, v reflect.Value) (rest []Entry, known []string) {
 	if n.Kind != Map {
 		d.Fail(path, n.Line, "must be a map of fields, not %s", n.Kind)
@@ -159,7 +159,7 @@ func (d *Decoder) fields(path string, n *Node, v reflect.Value) (rest []Entry, k
 	for _, e := range n.Fields {
 		f, is := fields[e.Key]
 		switch at := Child(path, e.Key); {
-		case is && e.Value.Kind == Null && d.Manner == AsKubernetes:
+		case is && e.Value.Kind == Null && f.of.Tag.Get("strict") == "null": // as if left out
 		case is:
 			before := len(d.Errors)
 			d.decode(at, e.Value, f.Value)

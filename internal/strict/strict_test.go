@@ -24,6 +24,7 @@ type file struct {
 	Any     any               `json:"any"`
 	Note    string            `json:"note,omitempty"`
 	Every   metav1.Duration   `json:"every,omitzero"`
+	Maybe   []string          `json:"maybe" strict:"null"`
 	Skipped string            `json:"-"`
 	nested  `json:",inline"`
 }
@@ -49,7 +50,7 @@ func readAs(manner Manner, text string) (file, []string) {
 }
 
 const (
-	all     = "any, big, count, every, for, inner, labels, list, name, nested, note, on, share, small"
+	all     = "any, big, count, every, for, inner, labels, list, maybe, name, nested, note, on, share, small"
 	expands = "it is nested too deeply, or its aliases expand to too much"
 )
 
@@ -82,6 +83,7 @@ func TestMistakesAreTheSameInEachManner(t *testing.T) {
 		{"numbers that are none", "share: .inf\nbig: .nan\n", []string{"f:1: share: .inf is no number that can be used", "f:2: big: .nan is no number that can be used"}},
 		{"durations", "for: 5\n", []string{"f:1: for: must be a duration such as 30s, 5m or 1h30m, not 5"}},
 		{"a duration below nothing", "for: -5m\n", []string{`f:1: for: must be a duration such as 30s, 5m or 1h30m, not "-5m"`}},
+		{"fields without values", "name:\ncount: ~\nnested: null\nlist:\n# - a\n", []string{"f:1: name: has no value", "f:2: count: has no value", "f:3: nested: has no value", "f:4: list: has no value"}},
 		{"entries without values", "list: [a, ]\nlabels: {a: }\n", []string{"f:2: labels.a: has no value"}},
 		{"items without values", "list:\n- a\n-\n", []string{"f:3: list[1]: has no value"}},
 		{"control characters", "name: \"a\\x85b\"\n", []string{`f:1: name: "a\u0085b" has control characters`}},
@@ -107,7 +109,7 @@ func TestMannersDiffer(t *testing.T) {
 		plain        string
 		asKubernetes string
 	}{
-		{"a field without a value", "name:\n", "f:1: name: has no value", ""},
+		{"a field that may be without a value", "maybe:\n", "", ""},
 		{"a text that says nothing", "note: ''\n", `f:1: note: "" says nothing: leave it out, or give it a value`, ""},
 		{"a duration that says nothing", "every: 0h0s\n", `f:1: every: "0h0s" says nothing: leave it out, or give it a value`, ""},
 		{"a duration that may be nothing, and a text", "for: 0s\nname: ''\n", "", ""},

@@ -26,11 +26,10 @@ type Manner int
 
 const (
 	// Plain takes YAML 1.2, in which yes and on are text. Maps are not merged, and a field
-	// without a value is a mistake.
+	// that SaysNothing is a mistake.
 	Plain Manner = iota
 	// AsKubernetes takes YAML as Kubernetes' own components read their configuration: yes,
-	// on and the like are booleans, unless in quotes; << merges maps; and a field of a
-	// struct without a value is as if it were not there.
+	// on and the like are booleans, unless in quotes; and << merges maps.
 	AsKubernetes
 )
 

@@ -189,24 +189,16 @@ func newAssessPods(built *options) *cobra.Command {
 	var pods target.Pods
 	var most field.Number
 	var seed string
+	var selection *target.Selection
+	from := draw.NewSeed()
 	cmd := newAssessingCommand(built, &cobra.Command{
 		Use:     "pods",
 		Short:   "Predict the eviction of pods, all at once",
 		Example: "  stowage-chaos assess pods --namespaces shop --max-kill 5 --context production",
 		Args:    cobra.NoArgs,
 	}, func(a asking, _ []string) ([]question, error) {
-		selection, err := pods.Compile()
-		if err != nil {
-			return nil, field.AsFlags(err)
-		}
 		chosen := selection.Pods(a.picture).Pods
 		if most > 0 {
-			from := draw.NewSeed()
-			if seed != "" {
-				if from, err = draw.ParseSeed(seed); err != nil {
-					return nil, fmt.Errorf("--seed: %w", err)
-				}
-			}
 			chosen = target.Draw(from, chosen, int(most))
 		}
 		loss := assess.Loss{How: assess.Evict}
@@ -215,6 +207,15 @@ func newAssessPods(built *options) *cobra.Command {
 		}
 		return []question{{fmt.Sprintf("evict %d pods", len(loss.Pods)), loss, "there are none"}}, nil
 	})
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		if selection, err = pods.Compile(); err != nil {
+			return refused(field.AsFlags(err))
+		}
+		if seed != "" {
+			from, err = parseSeed(seed)
+		}
+		return err
+	}
 	pods.Add(cmd.Flags())
 	cmd.Flags().Var(&most, "max-kill", "draw this `number` of them, of different workloads: all of them unless given")
 	cmd.Flags().StringVar(&seed, "seed", "", "draw with this `number`")
@@ -230,11 +231,11 @@ func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []
 	output.add(cmd, cmd.Flags())
 	cmd.Flags().Lookup("output").Usage = "how to show it: table, wide, json or yaml"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := source.validate(); err != nil {
-			return err
-		}
 		if err := output.file.Validate(); err != nil {
 			return refused(err)
+		}
+		if err := source.validate(); err != nil {
+			return err
 		}
 		answers, err := source.ask(cmd.Context(), func(a asking) ([]question, error) { return ask(a, args) })
 		if err != nil {

@@ -62,6 +62,14 @@ func (f *clusterFlags) contexts() []string {
 	return names
 }
 
+// choice says which contexts there are.
+func (f *clusterFlags) choice() string {
+	if names := f.contexts(); len(names) > 0 {
+		return "there are: " + strings.Join(names, ", ")
+	}
+	return "there are none: give --kubeconfig, or set KUBECONFIG"
+}
+
 // validate checks what can be checked without a cluster. Where something is to be done,
 // the cluster must be named: the current context is whatever somebody worked on last.
 func (f *clusterFlags) validate(forReal bool) error {
@@ -69,9 +77,9 @@ func (f *clusterFlags) validate(forReal bool) error {
 	case f.inCluster && (f.client.Context != "" || f.client.Kubeconfig != ""):
 		return refused(errors.New("--in-cluster: the cluster that it runs in needs no --context and no --kubeconfig"))
 	case forReal && !f.inCluster && f.client.Context == "":
-		return refusedf("name the cluster that this is to be done to: give --context (there are: %s), or --in-cluster", strings.Join(f.contexts(), ", "))
+		return refusedf("name the cluster that this is to be done to: give --context (%s), or --in-cluster", f.choice())
 	case f.client.Context != "" && !slices.Contains(f.contexts(), f.client.Context):
-		return refusedf("--context: there is no context %q in the kubeconfig; there are: %s", f.client.Context, strings.Join(f.contexts(), ", "))
+		return refusedf("--context: there is no context %q in the kubeconfig; %s", f.client.Context, f.choice())
 	}
 	if !f.inCluster && f.client.Kubeconfig == "" && f.client.Context == "" {
 		if names := f.contexts(); len(names) > 0 {

@@ -75,7 +75,7 @@ func (f *runFlags) objectives() (scenario.Objectives, error) {
 	return o, nil
 }
 
-// validate checks what can be checked without a cluster.
+// validate checks what can be checked without a cluster, and then that one is named.
 func (f *runFlags) validate() error {
 	if f.patience < 0 {
 		return refusedf("--recovery-timeout=%s: must be 0 or more", f.patience)
@@ -85,6 +85,9 @@ func (f *runFlags) validate() error {
 	}
 	if err := f.output.file.Validate(); err != nil {
 		return refused(err)
+	}
+	if _, err := f.chosenSeed(nil); err != nil {
+		return err
 	}
 	if !f.noDryRun && !slices.Contains([]report.Format{"", report.Table, report.Wide, report.JSON, report.YAML}, f.output.format) {
 		return refusedf("--output=%s: a dry run has nothing to report: it shows table, wide, json and yaml", f.output.format)
@@ -136,15 +139,19 @@ func (f *runFlags) command(cmd *cobra.Command, kind string, arguments any) error
 func (f *runFlags) chosenSeed(s *scenario.Scenario) (draw.Seed, error) {
 	switch {
 	case f.seed != "":
-		seed, err := draw.ParseSeed(f.seed)
-		if err != nil {
-			return 0, refusedf("--seed: %w", err)
-		}
-		return seed, nil
+		return parseSeed(f.seed)
 	case s != nil && s.Seed != nil:
 		return *s.Seed, nil
 	}
 	return draw.NewSeed(), nil
+}
+
+func parseSeed(text string) (draw.Seed, error) {
+	seed, err := draw.ParseSeed(text)
+	if err != nil {
+		return 0, refusedf("--seed: %w", err)
+	}
+	return seed, nil
 }
 
 // newID returns the id of a run, which is fit for a label and sorts by time.

@@ -34,11 +34,11 @@ back. A run that found nothing to take away is inconclusive, never a pass.`,
   stowage-chaos scenario run zone-outage.yaml --context staging --no-dry-run -o html --output-file report.html`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := flags.validate(); err != nil {
-				return err
-			}
 			s, err := flags.load(args[0])
 			if err != nil {
+				return err
+			}
+			if err := flags.validate(); err != nil {
 				return err
 			}
 			return flags.scenario(cmd, s)

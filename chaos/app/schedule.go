@@ -99,7 +99,7 @@ func (f *scheduleFlags) rules() (*schedule.Rules, error) {
 	f.config.LatenessSeconds = int(f.lateness / time.Second)
 	rules, err := schedule.NewRules(f.config, excluded.Excluded)
 	if err != nil {
-		return nil, refused(err)
+		return nil, refused(field.AsFlags(err))
 	}
 	if f.mode != string(assess.Evict) && f.mode != string(assess.Delete) {
 		return nil, refusedf("--mode=%s: must be evict or delete", f.mode)

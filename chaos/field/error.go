@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // Error is what is wrong with a field.
@@ -46,11 +48,18 @@ func Within(path string, err error) error {
 	})
 }
 
-// each replaces the Errors that are not wrapped in anything but a join.
+// each replaces the Errors, and the mistakes of a reader in fields, that are not wrapped in
+// anything but a join.
 func each(err error, replace func(*Error) error) error {
 	switch e := err.(type) {
 	case *Error:
 		return replace(e)
+	case strict.Errors:
+		var all []error
+		for _, one := range e {
+			all = append(all, each(mistake(one), replace))
+		}
+		return errors.Join(all...)
 	case interface{ Unwrap() []error }:
 		var all []error
 		for _, one := range e.Unwrap() {
@@ -59,6 +68,14 @@ func each(err error, replace func(*Error) error) error {
 		return errors.Join(all...)
 	}
 	return err
+}
+
+// mistake returns what a reader says as an Error, where it is about a field.
+func mistake(e strict.Error) error {
+	if e.Path == "" {
+		return e
+	}
+	return &Error{Field: e.Path, Err: errors.New(e.Message)}
 }
 
 // Flag returns a field's name as a flag's: excluded-weekdays for excludedWeekdays.

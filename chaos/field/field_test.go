@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // options stand for those of a fault.
@@ -123,6 +125,10 @@ func TestErrorNamesFieldOrFlag(t *testing.T) {
 	want := "--excluded-weekdays: is wrong\n--node-labels: is empty: leave it out, or give it a value\nEOF"
 	if diff := cmp.Diff(want, AsFlags(err).Error()); diff != "" {
 		t.Errorf("as flags (-want, +got):\n%s", diff)
+	}
+	read := strict.Errors{{Line: 1, Path: "maxRuntime", Message: "must be a duration"}, {Message: "is no map"}}
+	if diff := cmp.Diff("--max-runtime: must be a duration\nis no map", AsFlags(read).Error()); diff != "" {
+		t.Errorf("what a reader says, as flags (-want, +got):\n%s", diff)
 	}
 	within := Within("steps[2]", err)
 	want = "steps[2].excludedWeekdays: is wrong\nsteps[2].labels: is empty: leave it out, or give it a value\nEOF"

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stowage-k8s/stowage/chaos/calendar"
+	"github.com/stowage-k8s/stowage/chaos/field"
 )
 
 // Config says when kills may happen, and in which namespaces.
@@ -69,7 +70,7 @@ type Rules struct {
 
 // NewRules checks the config. Excluded says whether nothing is to happen at a time, and why;
 // nil excludes nothing. It is asked minute by minute. The error names all fields that are wrong,
-// and what they may be.
+// and what they may be; they are field.Errors.
 func NewRules(c Config, excluded func(time.Time) (bool, string)) (*Rules, error) {
 	r := &Rules{config: c, excluded: excluded}
 	errs := []error{
@@ -77,17 +78,17 @@ func NewRules(c Config, excluded func(time.Time) (bool, string)) (*Rules, error)
 		inRange("startHour", c.StartHour, 0, 23),
 		inRange("endHour", c.EndHour, 1, 24),
 		inRange("minWorkdays", c.MinWorkdays, 0, maxWorkdays),
-		inRange("latenessSeconds", c.LatenessSeconds, 1, maxLateness),
+		lateness(c.LatenessSeconds),
 		patterns("namespaces", c.Namespaces),
 		patterns("excludedNamespaces", c.ExcludedNamespaces),
 		r.setZone(c.TimeZone),
 		r.setRunDays(c.RunDays),
 	}
 	if c.StartHour >= c.EndHour {
-		errs = append(errs, fmt.Errorf("startHour: %d is not before endHour, %d; a window over midnight takes two configurations", c.StartHour, c.EndHour))
+		errs = append(errs, field.Errorf("startHour", "%d is not before the end hour, %d; a window over midnight takes two configurations", c.StartHour, c.EndHour))
 	}
 	if c.RunHour > c.StartHour {
-		errs = append(errs, fmt.Errorf("runHour: %d is after startHour, %d; the plan is drawn before the window opens", c.RunHour, c.StartHour))
+		errs = append(errs, field.Errorf("runHour", "%d is after the start hour, %d; the plan is drawn before the window opens", c.RunHour, c.StartHour))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -95,17 +96,24 @@ func NewRules(c Config, excluded func(time.Time) (bool, string)) (*Rules, error)
 	return r, nil
 }
 
-func inRange(field string, value, least, most int) error {
+func inRange(name string, value, least, most int) error {
 	if value < least || value > most {
-		return fmt.Errorf("%s: %d is not from %d to %d", field, value, least, most)
+		return field.Errorf(name, "%d is not from %d to %d", value, least, most)
 	}
 	return nil
 }
 
-func patterns(field string, all []string) error {
+func lateness(seconds int) error {
+	if seconds < 1 || seconds > maxLateness {
+		return &field.Error{Field: "latenessSeconds", Flag: "lateness", Err: fmt.Errorf("%d is not from 1 to %d seconds", seconds, maxLateness)}
+	}
+	return nil
+}
+
+func patterns(name string, all []string) error {
 	for _, pattern := range all {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.ContainsAny(pattern, ", /") {
-			return fmt.Errorf("%s: %q is neither the name of a namespace nor a pattern such as team-*; leave the field out for none", field, pattern)
+			return field.Errorf(name, "%q is neither the name of a namespace nor a pattern such as team-*; leave it out for none", pattern)
 		}
 	}
 	return nil
@@ -114,7 +122,7 @@ func patterns(field string, all []string) error {
 func (r *Rules) setZone(name string) error {
 	zone, err := calendar.FixedZone(name) // a plan must not depend on where it is drawn
 	if err != nil {
-		return fmt.Errorf("timeZone: %w", err)
+		return &field.Error{Field: "timeZone", Flag: "timezone", Err: err}
 	}
 	r.zone = zone
 	return nil
@@ -122,12 +130,12 @@ func (r *Rules) setZone(name string) error {
 
 func (r *Rules) setRunDays(days []string) error {
 	if len(days) == 0 {
-		return fmt.Errorf("runDays: names no day, so nothing would ever happen; allowed are %s", strings.Join(weekdays, ", "))
+		return field.Errorf("runDays", "names no day, so nothing would ever happen; allowed are %s", strings.Join(weekdays, ", "))
 	}
 	for _, day := range days {
 		i := slices.Index(weekdays, day)
 		if i < 0 {
-			return fmt.Errorf("runDays: %q is not a day of the week%s; allowed are %s", day, didYouMean(day, weekdays), strings.Join(weekdays, ", "))
+			return field.Errorf("runDays", "%q is not a day of the week%s; allowed are %s", day, didYouMean(day, weekdays), strings.Join(weekdays, ", "))
 		}
 		r.runDays[i] = true
 	}

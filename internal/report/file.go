@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
 // WriteFile writes a file, whole or not at all: by renaming a finished one.
 func WriteFile(path string, write func(io.Writer) error) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	file, err := temporary(path)
 	if err != nil {
 		return err
 	}
@@ -21,6 +22,15 @@ func WriteFile(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return os.Rename(file.Name(), path)
+}
+
+// temporary creates a file beside another, which is what an error names: nobody knows this one.
+func temporary(path string) (*os.File, error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if wrong, is := errors.AsType[*fs.PathError](err); is {
+		wrong.Path = path
+	}
+	return file, err
 }
 
 // WriteJSON writes a value as indented JSON.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 )
@@ -23,7 +22,7 @@ func (f *OutputFile) Validate() error {
 	if f.path == "" {
 		return nil
 	}
-	probe, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+"-*")
+	probe, err := temporary(f.path)
 	if err != nil {
 		return fmt.Errorf("--output-file: %w", err)
 	}

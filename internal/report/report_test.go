@@ -1,6 +1,8 @@
 package report
 
 import (
+	"io"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,5 +61,16 @@ func TestLaps(t *testing.T) {
 	want := regexp.MustCompile(`^Where the time went\n +\d+\.\ds  5 nodes\n +\d+\.\ds  the rest\n +\d+\.\ds  in all$`)
 	if got := l.String(); !want.MatchString(got) {
 		t.Errorf("laps %q, want %v", got, want)
+	}
+}
+
+func TestAFileThatCannotBeIsNamedAsItIsGiven(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none", "out.html")
+	want := "open " + path + ": no such file or directory"
+	if err := (&OutputFile{path}).Validate(); err == nil || err.Error() != "--output-file: "+want {
+		t.Errorf("checking it: %v", err)
+	}
+	if err := WriteFile(path, func(io.Writer) error { return nil }); err == nil || err.Error() != want {
+		t.Errorf("writing it: %v", err)
 	}
 }

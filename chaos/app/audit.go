@@ -43,15 +43,17 @@ With --fail-on the exit code is 2 where there is a finding as bad as that, for C
 		Example: `  stowage-chaos audit --context production
 
   # in CI, before anything is deployed
-  stowage-chaos audit -f deploy/ --fail-on high`,
+  stowage-chaos audit -f deploy/ --fail-on high
+
+  # of a chart, as it would be installed
+  helm template shop charts/shop | stowage-chaos audit -f -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}
 	fs := cmd.Flags()
 	flags.source.add(cmd, fs)
-	flags.output.add(cmd, fs)
-	fs.Lookup("output").Usage = "how to show it: table, wide, json or yaml"
-	fs.StringSliceVarP(&flags.files, "filename", "f", nil, "manifests instead of a cluster: files and folders")
+	flags.output.addDocument(cmd, fs)
+	fs.StringSliceVarP(&flags.files, "filename", "f", nil, "manifests instead of a cluster: files, folders, or - for the standard input")
 	fs.StringVar(&flags.rules, "rules", "", "check only these `rules`, or with ! not these, such as no-budget,single-replica or !latest-image")
 	fs.StringVar(&flags.failOn, "fail-on", "", "exit with 2 where a finding is at least so severe: high, medium or low")
 	fs.BoolVar(&flags.systems, "include-system", false, "kube-system, kube-public and kube-node-lease, too")
@@ -77,7 +79,7 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 	if options.Preemptible, err = f.source.recognizer(); err != nil {
 		return err
 	}
-	inventory, err := f.inventory(cmd.Context())
+	inventory, err := f.inventory(cmd.Context(), cmd.InOrStdin())
 	if err != nil {
 		return err
 	}
@@ -95,12 +97,12 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 }
 
 // inventory reads what is to be looked at.
-func (f *auditFlags) inventory(ctx context.Context) (*audit.Inventory, error) {
+func (f *auditFlags) inventory(ctx context.Context, stdin io.Reader) (*audit.Inventory, error) {
 	if len(f.files) > 0 {
 		if f.source.dump.Path != "" || f.source.client.Context != "" || f.source.client.Kubeconfig != "" || f.source.inCluster {
 			return nil, refused(errors.New("--filename: manifests need no cluster, so leave out --kubeconfig, --context, --in-cluster and --from-dump"))
 		}
-		return audit.FromManifests(f.files...)
+		return audit.FromManifests(stdin, f.files...)
 	}
 	if err := f.source.validate(); err != nil {
 		return nil, err

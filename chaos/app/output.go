@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -21,14 +22,40 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.addAmong(cmd, fs, report.Formats, "how to show what came of it: table, wide, json, yaml, junit, markdown or html; a dry run has the first four")
+}
+
+// documents are the formats of what is no report of a run.
+var documents = []report.Format{report.Table, report.Wide, report.JSON, report.YAML}
+
+// addDocument adds the flags of what is no report of a run.
+func (f *outputFlags) addDocument(cmd *cobra.Command, fs *pflag.FlagSet) {
+	f.addAmong(cmd, fs, documents, "how to show it: table, wide, json or yaml")
+}
+
+func (f *outputFlags) addAmong(cmd *cobra.Command, fs *pflag.FlagSet, formats []report.Format, usage string) {
 	f.format = report.Table
-	fs.VarP(&f.format, "output", "o", "how to show what came of it: table, wide, json, yaml, junit, markdown or html; a dry run has the first four")
+	fs.VarP(&formatValue{&f.format, formats}, "output", "o", usage)
 	f.file.Add(fs)
 	var names []string
-	for _, format := range report.Formats {
+	for _, format := range formats {
 		names = append(names, string(format))
 	}
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// formatValue takes some of the formats.
+type formatValue struct {
+	*report.Format
+	among []report.Format
+}
+
+// Set takes a format by its name.
+func (v *formatValue) Set(name string) error {
+	if len(v.among) < len(report.Formats) && !slices.Contains(v.among, report.Format(name)) {
+		return fmt.Errorf("no such format: %q: this has table, wide, json and yaml", name)
+	}
+	return v.Format.Set(name)
 }
 
 // report shows a report.

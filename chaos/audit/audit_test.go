@@ -66,7 +66,7 @@ func read(t *testing.T, manifests string) *Inventory {
 	if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inventory, err := FromManifests(file)
+	inventory, err := FromManifests(nil, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +131,8 @@ func TestRulesOnManifests(t *testing.T) {
 		{"user 0 is root", []string{"{runAsNonRoot: true}", "{runAsUser: 0}"}, []string{"medium root: Deployment shop/web: may run as root: main"}},
 		{"another user is not", []string{"{runAsNonRoot: true}", "{runAsUser: 1000}"}, []string{}},
 		{"what a container says goes before what its pod says", []string{"        image:", "        securityContext: {runAsNonRoot: false}\n        image:"}, []string{"medium root: Deployment shop/web: may run as root: main"}},
-		{"nothing keeps replicas apart", []string{"topologySpreadConstraints:\n      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}", "hostNetwork: false"}, []string{
-			"low no-spread: Deployment shop/web: nothing keeps its 3 replicas apart",
+		{"nothing but the defaults keeps replicas apart", []string{"topologySpreadConstraints:\n      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}", "hostNetwork: false"}, []string{
+			"low no-spread: Deployment shop/web: only the scheduler's default, soft constraints keep its 3 replicas apart, where its profile has them",
 		}},
 		{"anti-affinity keeps replicas apart too", []string{"topologySpreadConstraints:\n      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}",
 			"affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname}}]}}"}, []string{}},
@@ -244,10 +244,10 @@ func TestWorstIsThatOfTheWorstFinding(t *testing.T) {
 func TestSelect(t *testing.T) {
 	for _, tt := range []struct{ name, list, want, err string }{
 		{"names select what they name, in the order of the rules", "root,one-node", "one-node root", ""},
-		{"exclamation marks leave out of all", "!no-spread,!root", "single-replica budget-allows-nothing two-budgets one-node one-zone only-preemptible no-budget budget-keeps-unready no-requests no-readiness-probe latest-image", ""},
+		{"exclamation marks leave out of all", "!no-spread,!root", "single-replica budget-refused budget-allows-nothing two-budgets one-node one-zone only-preemptible no-budget budget-keeps-unready no-requests no-readiness-probe latest-image", ""},
 		{"they leave out of those that are named too", "one-node,root,!root", "one-node", ""},
 		{"a slip is told with the name that is near", "one-nod", "", `rules "one-nod": there is no rule "one-nod": did you mean "one-node"?`},
-		{"an empty name is no name", "root,", "", `rules "root,": there is no rule "", only single-replica, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, no-budget, budget-keeps-unready, no-requests, no-readiness-probe, latest-image, root, no-spread`},
+		{"an empty name is no name", "root,", "", `rules "root,": there is no rule "", only single-replica, budget-refused, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, no-budget, budget-keeps-unready, no-requests, no-readiness-probe, latest-image, root, no-spread`},
 		{"nothing left is an error rather than a pass", "root,!root", "", `rules "root,!root": none is left to check`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,58 +8,125 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/kubernetes/pkg/apis/policy"
+	policyconversion "k8s.io/kubernetes/pkg/apis/policy/v1"
+	policyvalidation "k8s.io/kubernetes/pkg/apis/policy/validation"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 func noBudget(v *View) {
+	const fix = "create a PodDisruptionBudget with maxUnavailable: 1 and the labels of its pods as selector"
 	for _, w := range v.Workloads {
-		if w.serves() && w.Replicas >= 2 && len(v.BudgetsOf(w)) == 0 {
-			v.Report(w, fmt.Sprintf("no PodDisruptionBudget selects its %d replicas: a drain may take them all at once", w.Replicas),
-				"create a PodDisruptionBudget with maxUnavailable: 1 and the labels of its pods as selector")
+		left := v.uncovered(w)
+		switch {
+		case !w.serves() || left < 2:
+		case left == w.Replicas:
+			v.Report(w, fmt.Sprintf("no PodDisruptionBudget selects its %d replicas: a drain may take them all at once", left), fix)
+		default:
+			v.Report(w, fmt.Sprintf("no PodDisruptionBudget selects %d of its %d pods: a drain may take these all at once", left, len(w.Pods)), fix)
 		}
 	}
+}
+
+// budgetRefused reports budgets that can never be applied, by the API server's own validation.
+func budgetRefused(v *View) {
+	for _, b := range v.Budgets {
+		if why := b.refused(); why != "" {
+			v.ReportObject(budgetName(b), b.File, "the API server refuses it: "+why, "set either minAvailable or maxUnavailable, to a number or a percentage such as 50%, and a selector")
+		}
+	}
+}
+
+// refused says why the API server does not take the budget, if so. It has taken those of a
+// cluster.
+func (b Budget) refused() string {
+	if b.File == "" {
+		return ""
+	}
+	var internal policy.PodDisruptionBudget
+	if err := policyconversion.Convert_v1_PodDisruptionBudget_To_policy_PodDisruptionBudget(b.PodDisruptionBudget, &internal, nil); err != nil {
+		return err.Error()
+	}
+	var all []string
+	for _, err := range policyvalidation.ValidatePodDisruptionBudget(&internal, policyvalidation.PodDisruptionBudgetValidationOptions{}) {
+		if _, whole := err.BadValue.(policy.PodDisruptionBudgetSpec); whole {
+			all = append(all, err.Field+": "+err.Detail)
+		} else {
+			all = append(all, err.Error())
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // What to do about a budget that allows nothing.
 const (
 	haveMore  = "set maxUnavailable: 1, and have two replicas or more"
-	setNumber = "select no pods of Jobs, DaemonSets or other kinds without the scale subresource, or set minAvailable to a number, which is counted without any scale"
+	setNumber = "select no pods of Jobs, DaemonSets or other kinds without the scale subresource, or set minAvailable to a number, which is counted without any scale, less than how many pods of other kinds it selects"
 )
+
+// remedy says what to do about a budget that allows none of its healthy pods to go. Where it
+// selects pods that add nothing to a scale, or less than they are, maxUnavailable would not
+// do.
+func remedy(covered []covering, healthy int) string {
+	whole := !slices.ContainsFunc(covered, func(c covering) bool {
+		return c.part || c.ends() || c.Controller.Empty() || c.Controller == cluster.DaemonSetKind
+	})
+	if whole {
+		return haveMore
+	}
+	number := "0"
+	if healthy > 1 {
+		number = fmt.Sprintf("%d or less", healthy-1)
+	}
+	return fmt.Sprintf("set minAvailable to %s, or select all pods of Deployments, StatefulSets and the like and no others, with maxUnavailable: 1 and two replicas or more", number)
+}
 
 func budgetAllowsNothing(v *View) {
 	for _, b := range v.Budgets {
-		covered := v.workloadsOf[budgetName(b)]
-		report := func(message, fix string) { v.ReportObject(budgetName(b), b.File, message, fix) }
+		covered := v.workloadsOf[b]
 		if why, failed := disruption.SyncFailed(b.PodDisruptionBudget); failed {
-			report(fmt.Sprintf("the disruption controller cannot count its pods (%s): %s", why, noneGoes(covered, "can")), setNumber)
+			v.ReportObject(budgetName(b), b.File, fmt.Sprintf("the disruption controller cannot count its pods (%s): %s", why, v.noneGoes(b, covered, "can")), setNumber)
 			continue
 		}
-		if len(covered) == 0 {
-			continue
-		}
-		if without := unscaled(covered); b.takesScale() && len(without) > 0 {
-			report(uncountable(b, covered, without), setNumber)
-			continue
-		}
-		if why, fix := allowsNothing(b, covered); why != "" {
-			report(why, fix)
-		} else if status := b.Status; b.takesScale() && status.ObservedGeneration == b.Generation && status.ExpectedPods == 0 && status.CurrentHealthy > 0 {
-			report(fmt.Sprintf("%d of its pods are healthy, and by the scale of their controllers there should be none: %s", status.CurrentHealthy, noneGoes(covered, "can")), setNumber)
+		said := map[string]bool{}
+		for _, setting := range settings(covered) {
+			if why, fix := v.nothingAllowed(b, setting); why != "" && !said[why] {
+				said[why] = true
+				v.ReportObject(budgetName(b), b.File, why, fix)
+			}
 		}
 	}
 }
 
-// noneGoes says what it means that no pod of the workloads can be evicted. Drains leave the
-// pods of DaemonSets where they are.
-func noneGoes(covered []*Workload, can string) string {
-	of := "it selects"
+// nothingAllowed says why a budget never allows anything of what it covers at once, if so,
+// and what to do.
+func (v *View) nothingAllowed(b Budget, covered []covering) (why, fix string) {
+	if without := unscaled(covered); b.takesScale() && len(without) > 0 {
+		return v.uncountable(b, covered, without), setNumber
+	}
+	if why, fix := v.allowsNothing(b, covered); why != "" {
+		return why, fix
+	}
+	if status := b.Status; b.takesScale() && status.ObservedGeneration == b.Generation && status.ExpectedPods == 0 && status.CurrentHealthy > 0 {
+		return fmt.Sprintf("%d of its pods are healthy, and by the scale of their controllers there should be none: %s", status.CurrentHealthy, v.noneGoes(b, covered, "can")), setNumber
+	}
+	return "", ""
+}
+
+// noneGoes says what it means that no pod of the workloads can be evicted. Those that have
+// ended always can.
+func (v *View) noneGoes(b Budget, covered []covering, can string) string {
+	pod, of := "pod", "it selects"
 	if len(covered) > 0 {
 		of = "of " + names(covered)
 	}
-	text := fmt.Sprintf("no pod %s %s be evicted", of, can)
-	if len(covered) > 0 && !slices.ContainsFunc(covered, func(w *Workload) bool { return w.Controller != cluster.DaemonSetKind }) {
+	if slices.ContainsFunc(covered, func(c covering) bool { return c.ends() }) {
+		pod = "running pod"
+	}
+	text := fmt.Sprintf("no %s %s %s be evicted", pod, of, can)
+	if !v.holdsDrains(b, covered) {
 		return text
 	}
 	return text + ", and no node drained that has one"
@@ -81,49 +148,53 @@ func (b Budget) field() string {
 
 // unscaled returns the workloads whose controllers have no scale subresource. Of kinds that
 // are not Kubernetes' own only a cluster knows, where the budget's status tells.
-func unscaled(covered []*Workload) []*Workload {
-	return slices.DeleteFunc(slices.Clone(covered), func(w *Workload) bool {
-		return w.Controller != cluster.JobKind && w.Controller != cluster.DaemonSetKind
+func unscaled(covered []covering) []covering {
+	return slices.DeleteFunc(slices.Clone(covered), func(c covering) bool {
+		return c.Controller != cluster.JobKind && c.Controller != cluster.DaemonSetKind
 	})
 }
 
 // uncountable says why the disruption controller cannot count the budget's pods. It counts
 // the pods that have ended, too.
-func uncountable(b Budget, covered, without []*Workload) string {
+func (v *View) uncountable(b Budget, covered, without []covering) string {
 	what := b.field()
 	if b.Spec.MaxUnavailable == nil {
 		what += " in percent"
 	}
 	when, can := "", "can ever"
-	if !slices.ContainsFunc(without, func(w *Workload) bool { return w.Controller != cluster.JobKind }) {
+	if !slices.ContainsFunc(without, func(c covering) bool { return c.Controller != cluster.JobKind }) {
 		when, can = "while there is a pod of it, even a completed one, ", "can"
 	}
-	return fmt.Sprintf("%s takes the scale of each controller whose pods it selects, and %s has none: %s%s", what, names(without), when, noneGoes(covered, can))
+	return fmt.Sprintf("%s takes the scale of each controller whose pods it selects, and %s has none: %s%s", what, names(without), when, v.noneGoes(b, covered, can))
 }
 
 // allowsNothing says why a budget lets no pod of the workloads go even when all are healthy,
 // and what to do.
-func allowsNothing(b Budget, covered []*Workload) (why, fix string) {
-	healthy, scale, autoscaler, known := counted(covered)
+func (v *View) allowsNothing(b Budget, covered []covering) (why, fix string) {
+	n, known := b.counted(covered)
 	always := b.takesScale() && b.allows(100, 100) <= 0 // however many there are
+	fix = remedy(covered, n.healthy)
 	switch {
-	case known && healthy == 0:
+	case known && n.healthy == 0:
 		return "", "" // scaled to nothing
 	case b.Spec.MaxUnavailable == nil && b.Spec.MinAvailable == nil:
-		return "it has neither minAvailable nor maxUnavailable: " + noneGoes(covered, "can ever"), haveMore
-	case known && b.takesScale() && scale == 0:
-		return fmt.Sprintf("%s is counted by the scale of controllers, and its pods have none: %s", b.field(), noneGoes(covered, "can ever")), setNumber
-	case known && b.allows(healthy, scale) > 0, !known && !always:
+		return "it has neither minAvailable nor maxUnavailable: " + v.noneGoes(b, covered, "can ever"), fix
+	case known && b.takesScale() && n.scale == 0:
+		return fmt.Sprintf("%s is counted by the scale of controllers, and its pods have none: %s", b.field(), v.noneGoes(b, covered, "can ever")), setNumber
+	case known && b.allows(n.healthy, n.scale) > 0, !known && !always:
 		return "", ""
 	}
 	why = fmt.Sprintf("%s is %s", b.field(), b.value())
+	part := slices.ContainsFunc(covered, func(c covering) bool { return c.part })
 	switch {
-	case autoscaler != "" && !always:
-		return fmt.Sprintf("%s, and HorizontalPodAutoscaler %s may leave %d replicas: %s", why, autoscaler, healthy, noneGoes(covered, "can then")), haveMore
+	case n.autoscaler != "" && !always:
+		return fmt.Sprintf("%s, and HorizontalPodAutoscaler %s may leave %d replicas: %s", why, n.autoscaler, n.healthy, v.noneGoes(b, covered, "can then")), fix
+	case known && part && b.takesScale():
+		why += fmt.Sprintf(", of the %d replicas of whole controllers, of which it selects %d", n.scale, n.healthy)
 	case known && b.Spec.MinAvailable != nil:
-		why += fmt.Sprintf(", of %d replicas", healthy)
+		why += fmt.Sprintf(", of %d replicas", n.healthy)
 	}
-	return why + ": " + noneGoes(covered, "can ever"), haveMore
+	return why + ": " + v.noneGoes(b, covered, "can ever"), fix
 }
 
 // value is what the budget says in its field.
@@ -147,33 +218,57 @@ func (b Budget) allows(healthy, scale int) int {
 	return healthy - n
 }
 
-// counted returns how many pods of the workloads are healthy at best where autoscalers leave
-// as few as they may, and what the scales of their controllers come to. Pods of Jobs come and
-// go, so they count only where there are no others. It names an autoscaler, if there is one.
-func counted(covered []*Workload) (healthy, scale int, autoscaler string, known bool) {
-	lasting := slices.DeleteFunc(slices.Clone(covered), func(w *Workload) bool { return w.Controller == cluster.JobKind })
-	if len(lasting) == 0 {
-		lasting = covered
-	}
-	for _, w := range lasting {
-		if w.Least < 0 {
-			return 0, 0, "", false
-		}
-		healthy += w.Least
-		if !w.Controller.Empty() {
-			scale += w.Least
-		}
-		if w.Autoscaler != "" {
-			autoscaler = w.Autoscaler
-		}
-	}
-	return healthy, scale, autoscaler, true
+// count is what the disruption controller would count.
+type count struct {
+	// healthy is how many of the pods that the budget selects are healthy at best, where
+	// autoscalers leave as few as they may, and scale what the controllers of these come to.
+	healthy, scale int
+	// autoscaler is one of those, if there is one.
+	autoscaler string
 }
 
-func names(workloads []*Workload) string {
+// counted counts what the budget covers, if that is known. Pods that come to an end come and
+// go, so they count only where there are no others.
+func (b Budget) counted(covered []covering) (n count, known bool) {
+	lasting := slices.DeleteFunc(slices.Clone(covered), func(c covering) bool { return c.ends() })
+	if len(lasting) == 0 {
+		lasting = slices.DeleteFunc(slices.Clone(covered), func(c covering) bool { return c.over() })
+	}
+	for _, c := range lasting {
+		if c.Least < 0 && (!c.part || b.takesScale()) {
+			return count{}, false
+		}
+		healthy := c.Least
+		if c.part {
+			healthy = len(c.pods)
+			if c.Least >= 0 {
+				healthy = min(healthy, c.Least)
+			}
+		}
+		n.healthy += healthy
+		if !c.Controller.Empty() {
+			n.scale += max(0, c.Least)
+		}
+		if c.Autoscaler != "" {
+			n.autoscaler = c.Autoscaler
+		}
+	}
+	return n, true
+}
+
+// over says whether a workload of a cluster has ended: a Job without a pod that runs.
+func (w *Workload) over() bool {
+	return w.id.kind == cluster.JobKind && w.File == "" && len(w.Pods) == 0
+}
+
+func names(covered []covering) string {
 	var all []string
-	for _, w := range workloads {
-		all = append(all, w.String())
+	for _, c := range covered {
+		name := c.String()
+		if c.part {
+			name += fmt.Sprintf(" (%d of its pods)", len(c.pods))
+		}
+		all = append(all, name)
 	}
 	return shortened(all)
 }
@@ -188,11 +283,7 @@ func shortened(all []string) string {
 
 func twoBudgets(v *View) {
 	for _, w := range v.Workloads {
-		if budgets := v.BudgetsOf(w); len(budgets) > 1 {
-			var all []string
-			for _, b := range budgets {
-				all = append(all, b.Name)
-			}
+		if all := together(v.budgetsOf[w]); len(all) > 1 && !w.over() {
 			v.Report(w, fmt.Sprintf("%d budgets select its pods (%s): the API server evicts no such pod", len(all), strings.Join(all, ", ")), "leave one of them")
 		}
 	}

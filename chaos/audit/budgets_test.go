@@ -76,20 +76,20 @@ func TestBudgetsThatAllowNothing(t *testing.T) {
 		want                 string
 	}{
 		{"the scale of a CronJob is asked for, and it has none", "maxUnavailable: 1", nightly, nil,
-			"maxUnavailable takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
+			"maxUnavailable takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
 		{"a percentage of a scale that there is not", "minAvailable: 10%", nightly, nil,
-			"minAvailable in percent takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
+			"minAvailable in percent takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
 		{"a percentage in text form is one", `maxUnavailable: "50%"`, another("batch/v1", "Job"), nil,
-			"maxUnavailable takes the scale of each controller whose pods it selects, and Job shop/other has none: while there is a pod of it, even a completed one, no pod of Deployment shop/web, Job shop/other can be evicted, and no node drained that has one"},
+			"maxUnavailable takes the scale of each controller whose pods it selects, and Job shop/other has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, Job shop/other can be evicted, and no node drained that has one"},
 		{"a number takes no scale", "minAvailable: 1", nightly, nil, ""},
 		{"an empty selector takes the CronJob in as well", "maxUnavailable: 1", strings.Replace(nightly, "app: web", "app: report", 1), []string{"selector: {matchLabels: {app: web}}}", "selector: {}}"},
-			"maxUnavailable takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
+			"maxUnavailable takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
 		{"a CronJob with other labels is none of its business", "maxUnavailable: 1", strings.Replace(nightly, "app: web", "app: report", 1), nil, ""},
 		{"a DaemonSet has no scale, and its pods are always there", "maxUnavailable: 1", another("apps/v1", "DaemonSet"), nil,
 			"maxUnavailable takes the scale of each controller whose pods it selects, and DaemonSet shop/other has none: no pod of Deployment shop/web, DaemonSet shop/other" + never},
 		{"controllers with scales are added up", "maxUnavailable: 1", another("apps/v1", "StatefulSet") + another("v1", "ReplicationController") + another("apps/v1", "ReplicaSet"), nil, ""},
 		{"a Job's pods come and go, so they are none of those that are healthy", "minAvailable: 3", nightly, nil,
-			"minAvailable is 3, of 3 replicas: no pod of Deployment shop/web, CronJob shop/nightly" + never},
+			"minAvailable is 3, of 3 replicas: no running pod of Deployment shop/web, CronJob shop/nightly" + never},
 		{"another controller's replicas are", "minAvailable: 3", another("apps/v1", "StatefulSet"), nil, ""},
 		{"a StatefulSet that is scaled to nothing adds none", "minAvailable: 3", strings.Replace(another("apps/v1", "StatefulSet"), "replicas: 3", "replicas: 0", 1), nil,
 			"minAvailable is 3, of 3 replicas: no pod of Deployment shop/web, StatefulSet shop/other" + never},
@@ -224,7 +224,7 @@ func TestBudgetsOfACluster(t *testing.T) {
 		}},
 		{"another group's Job is not Kubernetes' own, and may have a scale", metav1.OwnerReference{APIVersion: "batch.volcano.sh/v1alpha1", Kind: "Job", Name: "web", UID: "web"}, nil, []corev1.ConditionStatus{yes, yes}, []string{}},
 		{"Kubernetes' own Job has none", metav1.OwnerReference{APIVersion: "batch/v1", Kind: "Job", Name: "web", UID: "web"}, nil, []corev1.ConditionStatus{yes, yes}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: maxUnavailable takes the scale of each controller whose pods it selects, and Job shop/web has none: while there is a pod of it, even a completed one, no pod of Job shop/web can be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: maxUnavailable takes the scale of each controller whose pods it selects, and Job shop/web has none: while there is a pod of it, even a completed one, no running pod of Job shop/web can be evicted, and no node drained that has one",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // trimmedSpec is why probes and security contexts are not known.
@@ -81,7 +79,7 @@ func noReadinessProbe(v *View) {
 			v.Unknown(trimmedSpec)
 			return nil
 		}
-		if w.Controller == cluster.JobKind {
+		if w.ends() {
 			return nil // nobody waits for it to be ready
 		}
 		var faulty []string
@@ -159,7 +157,7 @@ func noSpread(v *View) {
 		affinity := w.Spec.Affinity
 		apart := len(w.Spec.TopologySpreadConstraints) > 0 || affinity != nil && affinity.PodAntiAffinity != nil
 		if w.serves() && w.Replicas >= 2 && len(w.Spec.Containers) > 0 && !apart {
-			v.Report(w, fmt.Sprintf("nothing keeps its %d replicas apart", w.Replicas),
+			v.Report(w, fmt.Sprintf("only the scheduler's default, soft constraints keep its %d replicas apart, where its profile has them", w.Replicas),
 				"add topologySpreadConstraints over "+corev1.LabelHostname+" and "+corev1.LabelTopologyZone)
 		}
 	}

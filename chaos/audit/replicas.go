@@ -11,7 +11,7 @@ import (
 func singleReplica(v *View) {
 	for _, w := range v.Workloads {
 		switch {
-		case w.Controller.Empty():
+		case w.Controller.Empty() && w.serves():
 			v.Report(w, "it is a pod without a controller: nothing replaces it", "let a Deployment make it, with two replicas or more")
 		case w.serves() && w.Least == 1 && w.Autoscaler != "":
 			v.Report(w, fmt.Sprintf("HorizontalPodAutoscaler %s may leave it one replica, whose loss is an outage then", w.Autoscaler),

@@ -35,6 +35,7 @@ func (r rule) Check(view *View)   { r.check(view) }
 func Rules() []Rule {
 	return []Rule{
 		rule{"single-replica", "one pod only, so its loss is an outage", High, singleReplica},
+		rule{"budget-refused", "a budget that the API server does not take", High, budgetRefused},
 		rule{"budget-allows-nothing", "a budget that lets no pod go, so nodes cannot be drained", High, budgetAllowsNothing},
 		rule{"two-budgets", "pods under several budgets, which the API server never evicts", High, twoBudgets},
 		rule{"one-node", "all replicas on one node", High, oneNode},
@@ -46,7 +47,7 @@ func Rules() []Rule {
 		rule{"no-readiness-probe", "containers that count as ready before they are", Medium, noReadinessProbe},
 		rule{"latest-image", "images by latest or no tag, so a replacement may run something else", Medium, latestImage},
 		rule{"root", "containers that may run as root", Medium, root},
-		rule{"no-spread", "several replicas that nothing keeps apart", Low, noSpread},
+		rule{"no-spread", "several replicas that at most the scheduler's default, soft constraints keep apart", Low, noSpread},
 	}
 }
 

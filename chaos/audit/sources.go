@@ -55,7 +55,7 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 		})
 		switch {
 		case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
-			c.inventory.Notes = append(c.inventory.Notes, fmt.Sprintf("%s were not read, %s: %v", kind.name, kind.without, err))
+			c.note("%s were not read, %s: %v", kind.name, kind.without, err)
 		case err != nil:
 			return nil, fmt.Errorf("listing %s: %w", kind.name, err)
 		}
@@ -88,7 +88,7 @@ func (c *collector) barePods(ctx context.Context, client kubernetes.Interface, s
 		case err == nil:
 			c.add(whole, "")
 		case apierrors.IsForbidden(err):
-			c.inventory.Notes = append(c.inventory.Notes, fmt.Sprintf("pods without a controller were not read whole: %v", err))
+			c.note("pods without a controller were not read whole: %v", err)
 			return nil
 		case !apierrors.IsNotFound(err):
 			return fmt.Errorf("reading pod %s/%s: %w", pod.Namespace, pod.Name, err)
@@ -111,10 +111,12 @@ func FromDump(path string) (*Inventory, error) {
 	}
 	defer f.Close()
 	c := newCollector()
+	seen := map[string]bool{}
 	err = cluster.EachObject(f, func(apiVersion, kind string, raw []byte) error {
 		if kind == "ClusterDump" {
 			c.trimmed = true // those that follow its header
 		}
+		seen[kind] = true
 		object := newObject(schema.FromAPIVersionAndKind(apiVersion, kind))
 		if object == nil || kind == "Pod" && bytes.Contains(raw, []byte(`"ownerReferences"`)) {
 			return nil // a pod of a controller, which has the template
@@ -130,6 +132,12 @@ func FromDump(path string) (*Inventory, error) {
 		return nil, fmt.Errorf("reading dump %s: %w", path, err)
 	case len(c.inventory.Workloads) == 0 && len(snapshot.Pods) == 0:
 		return nil, fmt.Errorf("reading dump %s: %w", path, errNothing)
+	}
+	if !seen["HorizontalPodAutoscaler"] {
+		c.note("the dump holds no HorizontalPodAutoscalers: where the cluster has some, how few replicas they may leave is not known")
+	}
+	if !seen["CronJob"] {
+		c.note("the dump holds no CronJobs: where the cluster has some, only their pods tell of them")
 	}
 	c.pods(snapshot)
 	return c.done(), nil

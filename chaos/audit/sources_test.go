@@ -193,11 +193,27 @@ func TestFromManifests(t *testing.T) {
 			"a/web.yaml": sound, "b.yml": strings.ReplaceAll(sound, "name: web", "name: api"), "README.md": "{{ no manifest",
 		}, want: []string{"Deployment shop/api", "Deployment shop/web"}},
 		{name: "the items of a list", files: map[string]string{"all.json": `{"apiVersion":"v1","kind":"List","items":[
-			{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"}}]}`}, want: []string{"Deployment web"}},
+			{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"template":{"spec":{"containers":[{"name":"main"}]}}}}]}`}, want: []string{"Deployment web"}},
 		{name: "a field that there is not is noted", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "readinessProbe", "readinesProbe")},
 			want: []string{"Deployment shop/web"}, notes: `web.yaml: Deployment shop/web: strict decoding error: unknown field "spec.template.spec.containers[0].readinesProbe"`},
 		{name: "an old version is noted rather than passed over", files: map[string]string{"web.yaml": sound + strings.ReplaceAll(guard, "policy/v1", "policy/v1beta1")},
 			want: []string{"Deployment shop/web"}, notes: "PodDisruptionBudget shop/web is of policy/v1beta1 and was not read: it has to be of policy/v1"},
+		{name: "what is no object is noted, and passed over", files: map[string]string{
+			"web.yaml": sound, "Chart.yaml": "apiVersion: v2\nname: web\n", "values.yaml": "replicas: 3\n", "kustomization.yaml": "resources: [web.yaml]\n", "labels.yml": "- bug\n",
+		}, want: []string{"Deployment shop/web"}, notes: "values.yaml holds no Kubernetes objects, and was not read"},
+		{name: "a patch is no whole object", files: map[string]string{"web.yaml": sound, "patch.yaml": "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {replicas: 1}}"},
+			want: []string{"Deployment shop/web"}, notes: "patch.yaml: Deployment shop/web has no containers, as a patch has none, and was not read: render it first, as by kustomize build"},
+		{name: "an object's rest is not lost with what is none", files: map[string]string{"web.yaml": sound + "---\nreplicas: 3\n"}, fail: "decoding object 2: Object 'Kind' is missing"},
+		{name: "a group of long ago is noted too", files: map[string]string{"web.yaml": sound + "---\n" + strings.ReplaceAll(strings.Replace(sound, "name: web", "name: old", 1), "apps/v1", "extensions/v1beta1")},
+			want: []string{"Deployment shop/web"}, notes: "Deployment shop/old is of extensions/v1beta1 and was not read: it has to be of apps/v1"},
+		{name: "a field that is given twice", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", "replicas: 3\n  replicas: 1")},
+			fail: `web.yaml: line 7: key "replicas" already set in map`},
+		{name: "a number in quotes is an error that names the field", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", `replicas: "3"`)},
+			fail: "web.yaml: Deployment shop/web: spec.replicas: must be int32, not string"},
+		{name: "fewer replicas than none", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", "replicas: -3")},
+			fail: "web.yaml: Deployment shop/web: spec.replicas: must be 0 or more, not -3"},
+		{name: "fewer pods of a CronJob than none", files: map[string]string{"web.yaml": sound + strings.Replace(nightly, "jobTemplate: {spec: {", "jobTemplate: {spec: {parallelism: -1, ", 1)},
+			fail: "web.yaml: CronJob shop/nightly: spec.jobTemplate.spec.parallelism: must be 0 or more, not -1"},
 		{name: "a field of the wrong type is an error that names file and object", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", "replicas: many")},
 			fail: "web.yaml: Deployment shop/web: "},
 		{name: "a template that was not rendered", files: map[string]string{"web.yaml": "{{- if .Values.web }}\nkind: Deployment\n{{- end }}\n"}, fail: "templates have to be rendered first"},
@@ -214,7 +230,7 @@ func TestFromManifests(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			inventory, err := FromManifests(dir)
+			inventory, err := FromManifests(nil, dir)
 			if tt.fail != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.fail) {
 					t.Fatalf("error %v, want %q in it", err, tt.fail)
@@ -246,8 +262,41 @@ func TestFromManifests(t *testing.T) {
 			}
 		})
 	}
-	if _, err := FromManifests(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := FromManifests(nil, filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a path that does not exist is no error")
+	}
+}
+
+func TestFromManifestsReadsTheStandardInput(t *testing.T) {
+	inventory, err := FromManifests(strings.NewReader(sound+guard), Stdin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{}, found(Run(inventory, Options{Rules: Rules()}))); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestADumpWithoutAutoscalersAndCronJobsSaysSo(t *testing.T) {
+	snapshot, _ := mixed()
+	file := filepath.Join(t.TempDir(), "dump")
+	var dump bytes.Buffer
+	if err := cluster.WriteDump(&dump, snapshot); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, dump.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inventory, err := FromDump(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"the dump holds no HorizontalPodAutoscalers: where the cluster has some, how few replicas they may leave is not known",
+		"the dump holds no CronJobs: where the cluster has some, only their pods tell of them",
+	}
+	if diff := cmp.Diff(want, inventory.Notes); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
@@ -15,8 +13,8 @@ type View struct {
 	*Inventory
 	preemptible preemptible.Recognizer
 	nodes       map[string]*corev1.Node
-	budgetsOf   map[*Workload][]Budget
-	workloadsOf map[string][]*Workload // by the name of the budget
+	budgetsOf   map[*Workload][]covering
+	workloadsOf map[Budget][]covering
 
 	rule     Rule
 	findings []Finding
@@ -26,26 +24,14 @@ type View struct {
 func newView(inventory *Inventory, recognizer preemptible.Recognizer) *View {
 	v := &View{
 		Inventory: inventory, preemptible: recognizer, nodes: map[string]*corev1.Node{},
-		budgetsOf: map[*Workload][]Budget{}, workloadsOf: map[string][]*Workload{},
+		budgetsOf: map[*Workload][]covering{}, workloadsOf: map[Budget][]covering{},
 	}
 	for _, node := range inventory.Nodes {
 		v.nodes[node.Name] = node
 	}
-	byNamespace := map[string][]*Workload{}
-	for _, w := range inventory.Workloads {
-		byNamespace[w.Namespace] = append(byNamespace[w.Namespace], w)
-	}
-	for _, budget := range inventory.Budgets {
-		selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
-		if err != nil {
-			continue // the API server takes it to select nothing
-		}
-		for _, w := range byNamespace[budget.Namespace] {
-			if selector.Matches(labels.Set(w.Labels)) {
-				v.budgetsOf[w] = append(v.budgetsOf[w], budget)
-				v.workloadsOf[budgetName(budget)] = append(v.workloadsOf[budgetName(budget)], w)
-			}
-		}
+	for _, c := range coverings(inventory.Budgets, inventory.Workloads) {
+		v.budgetsOf[c.Workload] = append(v.budgetsOf[c.Workload], c)
+		v.workloadsOf[c.budget] = append(v.workloadsOf[c.budget], c)
 	}
 	return v
 }
@@ -54,8 +40,14 @@ const budgetKind = "PodDisruptionBudget"
 
 func budgetName(b Budget) string { return objectName(budgetKind, b.Namespace, b.Name) }
 
-// BudgetsOf returns the budgets that select the workload's pods.
-func (v *View) BudgetsOf(w *Workload) []Budget { return v.budgetsOf[w] }
+// BudgetsOf returns the budgets that select pods of the workload.
+func (v *View) BudgetsOf(w *Workload) []Budget {
+	var budgets []Budget
+	for _, c := range v.budgetsOf[w] {
+		budgets = append(budgets, c.budget)
+	}
+	return budgets
+}
 
 // NodesOf returns the nodes that the workload's pods are on, each once. It says nothing
 // where a pod's node is not known.

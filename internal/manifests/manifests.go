@@ -4,37 +4,73 @@ package manifests
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+	goyaml "sigs.k8s.io/yaml/goyaml.v2"
 )
 
 // fieldManager owns the fields that Apply sets.
 const fieldManager = "stowage"
 
-// Decode reads the objects of a YAML stream.
+// Decode reads the objects of a YAML stream. With an error it returns those before it.
 func Decode(data []byte) ([]*unstructured.Unstructured, error) {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
 	var objects []*unstructured.Unstructured
 	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		switch {
-		case errors.Is(err, io.EOF):
+		var raw json.RawMessage
+		err := decoder.Decode(&raw)
+		if errors.Is(err, io.EOF) {
 			return objects, nil
-		case err != nil:
-			return nil, fmt.Errorf("decoding object %d: %w", len(objects)+1, err)
-		case len(object.Object) > 0:
+		}
+		object := &unstructured.Unstructured{}
+		if err == nil && len(raw) > 0 && string(raw) != "null" && string(raw) != "{}" {
+			err = object.UnmarshalJSON(raw)
+		}
+		if err != nil {
+			return objects, fmt.Errorf("decoding object %d: %w", len(objects)+1, err)
+		}
+		if len(object.Object) > 0 {
 			objects = append(objects, object)
+		}
+	}
+}
+
+// IsNoObject says whether an error of Decode is about YAML that is no Kubernetes object, such
+// as Helm's values or a kustomization without a kind.
+func IsNoObject(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if _, is := err.(*json.UnmarshalTypeError); is || runtime.IsMissingKind(err) || runtime.IsMissingVersion(err) {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckKeys refuses a YAML stream in which a map has a key twice: the last would count.
+func CheckKeys(data []byte) error {
+	decoder := goyaml.NewDecoder(bytes.NewReader(data))
+	decoder.SetStrict(true)
+	for {
+		var document any
+		err := decoder.Decode(&document)
+		if wrong, is := errors.AsType[*goyaml.TypeError](err); is {
+			return errors.New(strings.Join(wrong.Errors, "; "))
+		}
+		if err != nil {
+			return nil // the end, or what Decode tells better
 		}
 	}
 }

@@ -21,3 +21,25 @@ func TestDecode(t *testing.T) {
 		t.Errorf("error %v, want one about object 2", err)
 	}
 }
+
+func TestKeysAreGivenOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		"a: 1\nb: {a: 2}\n---\na: 3\n":    "",
+		"a: 1\n---\nb:\n  c: 1\n  c: 2\n": `line 5: key "c" already set in map`,
+		`{"a": 1, "a": 2}`:                `line 1: key "a" already set in map`,
+	} {
+		err := CheckKeys([]byte(text))
+		if (want == "") != (err == nil) || err != nil && err.Error() != want {
+			t.Errorf("%q: error %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestWhatIsNoObject(t *testing.T) {
+	for text, want := range map[string]bool{"replicas: 3": true, "- a": true, "kind: Deployment": false, "kind: [": false, "{{ .Values.name }}: x": false} {
+		_, err := Decode([]byte(text))
+		if got := IsNoObject(err); got != want {
+			t.Errorf("%q is no object: %t, by error %v", text, got, err)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
@@ -111,8 +112,12 @@ too far.`,
 	return cmd
 }
 
+// zones asks for the loss of each zone, each by itself.
 func zones(picture *target.Picture) []question {
 	all := assess.EveryZone(picture)
+	if len(all) == 0 {
+		return []question{{name: "lose each zone", nothing: "no node has the label " + corev1.LabelTopologyZone}}
+	}
 	var questions []question
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		questions = append(questions, question{name: "lose zone " + name, loss: all[name]})
@@ -197,6 +202,9 @@ func newAssessPods(built *options) *cobra.Command {
 		Example: "  stowage-chaos assess pods --namespaces shop --max-kill 5 --context production",
 		Args:    cobra.NoArgs,
 	}, func(a asking, _ []string) ([]question, error) {
+		if err := selection.Check(a.picture); err != nil {
+			return nil, field.AsFlags(err)
+		}
 		chosen := selection.Pods(a.picture).Pods
 		if most > 0 {
 			chosen = target.Draw(from, chosen, int(most))
@@ -228,8 +236,7 @@ func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []
 	source.add(cmd, cmd.Flags())
 	source.dump.AddNow(cmd.Flags())
 	limits.add(cmd.Flags())
-	output.add(cmd, cmd.Flags())
-	cmd.Flags().Lookup("output").Usage = "how to show it: table, wide, json or yaml"
+	output.addDocument(cmd, cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := output.file.Validate(); err != nil {
 			return refused(err)

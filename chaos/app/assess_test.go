@@ -1,14 +1,22 @@
 package app
 
 import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	logsapi "k8s.io/component-base/logs/api/v1"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/connect"
 )
 
@@ -54,5 +62,52 @@ func TestALossOfNothingSaysItsTime(t *testing.T) {
 		if got := q.without(tt.clock); got != tt.want {
 			t.Errorf("it says %q, want %q", got, tt.want)
 		}
+	}
+}
+
+// executed runs the command on a dump of a node without a zone, and of a pod in shop.
+func executed(t *testing.T, args ...string) error {
+	t.Helper()
+	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged // one process, many commands
+	var dump bytes.Buffer
+	if err := cluster.WriteDump(&dump, &cluster.Snapshot{
+		Nodes: []*corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: "a"}}},
+		Pods:  []*corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "web"}, Spec: corev1.PodSpec{NodeName: "a"}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "cluster.dump")
+	if err := os.WriteFile(file, dump.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := NewCommand()
+	cmd.SetOut(io.Discard)
+	cmd.SetErr(io.Discard)
+	cmd.SetArgs(append(args, "--from-dump", file))
+	return cmd.ExecuteContext(t.Context())
+}
+
+func TestQuestionsAboutNothingAreNoPass(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"no node has a zone", []string{"assess", "zone"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
+		{"no question has anything to lose", []string{"assess"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
+		{"no node is preemptible", []string{"assess", "spot"}, exitInconclusive, "there are none"},
+		{"a namespace that is misspelt", []string{"assess", "pods", "--namespaces=shopp"}, exitRefused, `--namespaces: there is no namespace shopp (did you mean "shop"?)`},
+		{"an exclusion that is misspelt", []string{"assess", "pods", "--namespaces=!shpo"}, exitRefused, "--namespaces: there is no namespace shpo"},
+		{"a kind that nothing has", []string{"assess", "pods", "--kinds=!Foo"}, exitRefused, "--kinds: no pod has an owner of the kind Foo"},
+		{"a format of runs", []string{"assess", "-o=junit"}, exitRefused, `no such format: "junit": this has table, wide, json and yaml`},
+		{"a format of nothing", []string{"audit", "-o=yml"}, exitRefused, `no such format: "yml": this has table, wide, json and yaml`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := executed(t, tt.args...)
+			if err == nil || ExitCode(err) != tt.code || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v with code %d, want %q with %d", err, ExitCode(err), tt.want, tt.code)
+			}
+		})
 	}
 }

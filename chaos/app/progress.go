@@ -18,6 +18,9 @@ type progress struct {
 	live  *report.Live
 	begin time.Time
 
+	// dry says that the run's end shows all that was drawn.
+	dry bool
+
 	gone, kept, recovered, lost int
 	step                        string
 	answers                     map[string]string // what was shown of each pod last
@@ -59,9 +62,15 @@ func (p *progress) start() (record func(journal.Record), end func()) {
 // record shows what a record says.
 func (p *progress) record(r journal.Record) {
 	switch {
+	case r.Start != nil:
+		p.dry = r.Start.DryRun
+		return
 	case r.StepBegin != nil:
 		p.step = r.StepBegin.Name
 	case r.Choice != nil:
+		if p.dry {
+			return
+		}
 		p.say(r.Time, "%s", choiceLine(r.Choice, false))
 	case r.Answer != nil:
 		p.answer(r)

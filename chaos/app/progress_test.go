@@ -1,0 +1,34 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+func TestADrawIsShownOnceWhereNothingIsDone(t *testing.T) {
+	for dry, want := range map[bool]int{false: 1, true: 0} {
+		file := filepath.Join(t.TempDir(), "screen")
+		screen, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newProgress(report.NewLive(screen))
+		p.record(journal.Record{Start: &journal.Start{DryRun: dry}})
+		p.record(journal.Record{Choice: &journal.Choice{Nodes: []string{"a"}}})
+		if err := screen.Close(); err != nil {
+			t.Fatal(err)
+		}
+		shown, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(string(shown), "node a"); got != want {
+			t.Errorf("a dry run: %t: the draw is shown %d times, want %d: %s", dry, got, want, shown)
+		}
+	}
+}

@@ -207,7 +207,7 @@ func TestFromManifests(t *testing.T) {
 		{name: "a group of long ago is noted too", files: map[string]string{"web.yaml": sound + "---\n" + strings.ReplaceAll(strings.Replace(sound, "name: web", "name: old", 1), "apps/v1", "extensions/v1beta1")},
 			want: []string{"Deployment shop/web"}, notes: "Deployment shop/old is of extensions/v1beta1 and was not read: it has to be of apps/v1"},
 		{name: "a field that is given twice", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", "replicas: 3\n  replicas: 1")},
-			fail: `web.yaml: line 7: key "replicas" already set in map`},
+			fail: `web.yaml: line 7: spec.replicas: is given twice`},
 		{name: "a number in quotes is an error that names the field", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", `replicas: "3"`)},
 			fail: "web.yaml: Deployment shop/web: spec.replicas: must be int32, not string"},
 		{name: "fewer replicas than none", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", "replicas: -3")},

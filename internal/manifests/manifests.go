@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,7 +18,9 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	goyaml "sigs.k8s.io/yaml/goyaml.v2"
+	goyaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
 // fieldManager owns the fields that Apply sets.
@@ -59,20 +60,47 @@ func IsNoObject(err error) bool {
 	return false
 }
 
-// CheckKeys refuses a YAML stream in which a map has a key twice: the last would count.
+// CheckKeys refuses a YAML stream in which a map has a key twice: the last would count. What
+// << merges into a map it may have too.
 func CheckKeys(data []byte) error {
 	decoder := goyaml.NewDecoder(bytes.NewReader(data))
-	decoder.SetStrict(true)
 	for {
-		var document any
-		err := decoder.Decode(&document)
-		if wrong, is := errors.AsType[*goyaml.TypeError](err); is {
-			return errors.New(strings.Join(wrong.Errors, "; "))
-		}
-		if err != nil {
+		var document goyaml.Node
+		if decoder.Decode(&document) != nil {
 			return nil // the end, or what Decode tells better
 		}
+		if err := checkKeys("", &document); err != nil {
+			return err
+		}
 	}
+}
+
+func checkKeys(path string, n *goyaml.Node) error {
+	if n.Kind != goyaml.MappingNode {
+		for i, child := range n.Content {
+			at := path
+			if n.Kind == goyaml.SequenceNode {
+				at = strict.Index(path, i)
+			}
+			if err := checkKeys(at, child); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		at := strict.Child(path, key.Value)
+		if seen[key.Value] && key.ShortTag() != "!!merge" {
+			return fmt.Errorf("line %d: %s: is given twice", key.Line, at)
+		}
+		seen[key.Value] = true
+		if err := checkKeys(at, n.Content[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Applier applies objects to one cluster.

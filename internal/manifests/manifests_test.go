@@ -24,9 +24,10 @@ func TestDecode(t *testing.T) {
 
 func TestKeysAreGivenOnce(t *testing.T) {
 	for text, want := range map[string]string{
-		"a: 1\nb: {a: 2}\n---\na: 3\n":    "",
-		"a: 1\n---\nb:\n  c: 1\n  c: 2\n": `line 5: key "c" already set in map`,
-		`{"a": 1, "a": 2}`:                `line 1: key "a" already set in map`,
+		"a: 1\nb: {a: 2}\n---\na: 3\n":                           "",
+		"a: 1\n---\nb:\n- c: 1\n  c: 2\n":                        "line 5: b[0].c: is given twice",
+		`{"a": 1, "a": 2}`:                                       "line 1: a: is given twice",
+		"a: &a {c: 1}\nb: {<<: *a, c: 2}\nd: {<<: *a, <<: *a}\n": "",
 	} {
 		err := CheckKeys([]byte(text))
 		if (want == "") != (err == nil) || err != nil && err.Error() != want {

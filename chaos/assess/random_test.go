@@ -271,7 +271,7 @@ func checkFates(t *rapid.T, picture *target.Picture, loss Loss, p *Prediction) {
 			t.Fatalf("%s is pushed out for %s, and %s", fate.Pod, fate.PreemptedBy, fate.Fate)
 		case fate.PreemptedBy == "" && (fate.Fate == Stays) != (daemon && (loss.How == Drain || loss.How == Down) || endures(pod, loss)):
 			t.Fatalf("%s %s", fate.Pod, fate.Fate)
-		case loss.How == Drain && !loss.IncludeDoNotDisrupt && len(pod.Annotations) > 0 && goes(fate.Fate):
+		case fate.PreemptedBy == "" && loss.How == Drain && !loss.IncludeDoNotDisrupt && len(pod.Annotations) > 0 && goes(fate.Fate):
 			t.Fatalf("%s is marked and %s all the same", fate.Pod, fate.Fate)
 		case fate.Fate == Kept && len(pod.OwnerReferences) > 0 && pod.Status.Phase == corev1.PodPending && !readyNode(picture, pod):
 			t.Fatalf("%s is kept for a budget, though its node is not Ready: %s", fate.Pod, fate.Reason)

@@ -186,10 +186,11 @@ func TestForbids(t *testing.T) {
 func TestGrantsNothingElse(t *testing.T) {
 	var needed []right
 	for group, resources := range map[string][]string{ // what cluster.Follower reads
-		"":                  {"nodes", "pods", "namespaces", "replicationcontrollers", "services", "persistentvolumes", "persistentvolumeclaims"},
+		"":                  {"nodes", "pods", "namespaces", "replicationcontrollers", "services", "limitranges", "persistentvolumes", "persistentvolumeclaims"},
 		"policy":            {"poddisruptionbudgets"},
 		"apps":              {"deployments", "replicasets", "statefulsets"},
 		"batch":             {"jobs"},
+		"node.k8s.io":       {"runtimeclasses"},
 		"scheduling.k8s.io": {"priorityclasses"},
 		"storage.k8s.io":    {"storageclasses", "csinodes", "csidrivers", "csistoragecapacities", "volumeattachments"},
 		"resource.k8s.io":   {"resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses"},

@@ -165,8 +165,9 @@ var (
 	}
 	// toPlanWell are those to read what not every cluster has.
 	toPlanWell = slices.Concat(
-		reading("", "persistentvolumeclaims", "persistentvolumes", "replicationcontrollers", "services"),
+		reading("", "limitranges", "persistentvolumeclaims", "persistentvolumes", "replicationcontrollers", "services"),
 		reading("batch", "jobs"),
+		reading("node.k8s.io", "runtimeclasses"),
 		reading("scheduling.k8s.io", "priorityclasses"),
 		reading("storage.k8s.io", "csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"),
 		reading("resource.k8s.io", "deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"))

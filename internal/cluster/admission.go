@@ -25,21 +25,24 @@ func (c *controllers) complete(from *template, pod *corev1.Pod) (made *corev1.Po
 	if from.same {
 		made.Labels, made.Annotations = beside(made.Labels, unbound(pod.Labels)), beside(made.Annotations, pod.Annotations)
 	}
+	changed := pod.Generation > 1 && !resourcesSet(pod)
+	c.limit(made)
+	if changed {
+		note = guessed(&made.Spec, &pod.Spec)
+	}
 	mergeLabelKeys(made.Spec.Affinity, made.Labels)
 	if from.same {
 		before := pod.Spec.DeepCopy()
 		admit(&made.Spec, before)
-		note = from.steer(&made.Spec, before, pod.Generation > 1 && !resourcesSet(pod))
+		note = Notes(note, c.run(&made.Spec, before), from.steer(&made.Spec, before, changed))
 		if resourcesSet(pod) || from.certain && pod.Generation == 1 {
 			keepResources(&made.Spec, &pod.Spec)
 		}
 	} else {
+		note = Notes(note, c.run(&made.Spec, &pod.Spec))
 		tolerateByDefault(&made.Spec, &pod.Spec)
 		defaultRequests(made.Spec.Containers, pod.Spec.Containers)
 		defaultRequests(made.Spec.InitContainers, pod.Spec.InitContainers)
-	}
-	if class := made.Spec.RuntimeClassName; class != nil && pod.Spec.RuntimeClassName != nil && *class == *pod.Spec.RuntimeClassName {
-		made.Spec.Overhead = maps.Clone(pod.Spec.Overhead)
 	}
 	c.prioritize(&made.Spec, &pod.Spec)
 	return made, note

@@ -31,10 +31,11 @@ type FollowOptions struct {
 //
 // It takes the rights to list and watch, in the whole cluster:
 //
-//	"":                     nodes, pods, namespaces; replicationcontrollers, services, persistentvolumes, persistentvolumeclaims
+//	"":                     nodes, pods, namespaces; replicationcontrollers, services, limitranges, persistentvolumes, persistentvolumeclaims
 //	policy:                 poddisruptionbudgets
 //	apps:                   deployments, replicasets, statefulsets
 //	batch:                  jobs
+//	node.k8s.io:            runtimeclasses
 //	scheduling.k8s.io:      priorityclasses
 //	storage.k8s.io:         storageclasses, csinodes, csidrivers, csistoragecapacities, volumeattachments
 //	resource.k8s.io:        resourceclaims, resourceclaimtemplates, resourceslices, deviceclasses

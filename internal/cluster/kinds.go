@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
@@ -32,8 +33,8 @@ type kind struct {
 }
 
 // kinds are all kinds of a Snapshot. Beside nodes, pods, workloads and budgets they
-// are what the scheduler's own plugins list, and the PriorityClasses, by which
-// policies name a priority.
+// are what the scheduler's own plugins list, and what admission makes pods of:
+// LimitRanges, RuntimeClasses and the PriorityClasses, by which policies name a priority, too.
 var kinds = []kind{
 	essential[corev1.Node](corev1.SchemeGroupVersion, "nodes"),
 	essential[corev1.Pod](corev1.SchemeGroupVersion, "pods"),
@@ -47,6 +48,8 @@ var kinds = []kind{
 	optional[corev1.Service](corev1.SchemeGroupVersion, "services"),
 	optional[corev1.PersistentVolume](corev1.SchemeGroupVersion, "persistentvolumes"),
 	optional[corev1.PersistentVolumeClaim](corev1.SchemeGroupVersion, "persistentvolumeclaims"),
+	optional[corev1.LimitRange](corev1.SchemeGroupVersion, "limitranges"),
+	optional[nodev1.RuntimeClass](nodev1.SchemeGroupVersion, "runtimeclasses"),
 	optional[schedulingv1.PriorityClass](schedulingv1.SchemeGroupVersion, "priorityclasses"),
 	optional[storagev1.StorageClass](storagev1.SchemeGroupVersion, "storageclasses"),
 	optional[storagev1.CSINode](storagev1.SchemeGroupVersion, "csinodes"),

@@ -18,6 +18,7 @@ import (
 
 // controllers are what Owners knows of how pods are made.
 type controllers struct {
+	defaults
 	// objects are the controllers themselves: ReplicaSets, StatefulSets,
 	// ReplicationControllers and Jobs.
 	objects map[types.UID]metav1.Object
@@ -30,8 +31,9 @@ type controllers struct {
 
 func newControllers(s *Snapshot) controllers {
 	c := controllers{
-		objects: make(map[types.UID]metav1.Object, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)),
-		classes: map[string]*schedulingv1.PriorityClass{},
+		defaults: newDefaults(s.Others),
+		objects:  make(map[types.UID]metav1.Object, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)),
+		classes:  map[string]*schedulingv1.PriorityClass{},
 	}
 	// Every cluster has these, with the same values.
 	for _, class := range apischedulingv1.SystemPriorityClasses() {

@@ -224,7 +224,7 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 			"9: spec.steps[1].<<: maps cannot be merged here; write the fields out",
 		}},
 		{"aliases that expand without end", "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n", []string{
-			" no scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it is nested too deeply, or its aliases expand to too much",
+			" no scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it is nested too deeply, has too many values, or its aliases expand to too much",
 		}},
 		{"numbers that are none", in("steps:\n- wait: 1s\n  probability: .nan"), []string{
 			"7: spec.steps[0].probability: .nan is no number that can be used",

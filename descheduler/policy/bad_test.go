@@ -39,7 +39,7 @@ func testBad(t *testing.T, tests []badCase) {
 
 func TestFilesThatAreNoPolicy(t *testing.T) {
 	const empty = "it is empty; a policy starts with apiVersion: descheduler/v1alpha2"
-	const expands = "it is nested too deeply, or its aliases expand to too much"
+	const expands = "it is nested too deeply, has too many values, or its aliases expand to too much"
 	testBad(t, []badCase{
 		{"nothing", "", []string{empty}},
 		{"a comment", "# nothing\n---\n", []string{empty}},

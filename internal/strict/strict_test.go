@@ -51,7 +51,7 @@ func readAs(manner Manner, text string) (file, []string) {
 
 const (
 	all     = "any, big, count, every, for, inner, labels, list, maybe, name, nested, note, on, share, small"
-	expands = "it is nested too deeply, or its aliases expand to too much"
+	expands = "it is nested too deeply, has too many values, or its aliases expand to too much"
 )
 
 func TestMistakesAreTheSameInEachManner(t *testing.T) {
@@ -87,6 +87,14 @@ func TestMistakesAreTheSameInEachManner(t *testing.T) {
 		{"entries without values", "list: [a, ]\nlabels: {a: }\n", []string{"f:2: labels.a: has no value"}},
 		{"items without values", "list:\n- a\n-\n", []string{"f:3: list[1]: has no value"}},
 		{"control characters", "name: \"a\\x85b\"\n", []string{`f:1: name: "a\u0085b" has control characters`}},
+		{"control characters in a key", "labels: {\"a\\e[31m\": b}\n", []string{`f:1: labels: has a key with control characters: "a\x1b[31m"`}},
+		{"times and sexagesimal numbers are text", "count: 2020-01-01\nbig: 1:30\n", []string{`f:1: count: must be a whole number, 0 or more, not "2020-01-01"`, `f:2: big: must be a whole number, not "1:30"`}},
+		{"numbers in quotes", "count: \"5\"\nshare: '0.5'\n", []string{`f:1: count: must be a whole number, 0 or more, not "5"`, `f:2: share: must be a number, not "0.5"`}},
+		{"a tag that the text does not fit", "count: !!int x\n", []string{"f:1: count: x is no number that can be used"}},
+		{"bytes that are no text", "name: \xff\n", []string{"not valid YAML: yaml: invalid leading UTF-8 octet"}},
+		{"deep nesting", "any: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "\n", []string{expands}},
+		{"bottomless nesting", "any: " + strings.Repeat("{a: ", 100_000), []string{"not valid YAML: yaml: exceeded max depth of 10000"}},
+		{"an endless list", "list:\n" + strings.Repeat("- a\n", 200_000), []string{expands}},
 		{"keys that could be taken for several", "labels: {example.com/a: 1, \"\": 2}\n", []string{
 			"f:1: labels[example.com/a]: must be text, in quotes where it looks like something else, not 1", "f:1: labels[]: must be text, in quotes where it looks like something else, not 2",
 		}},
@@ -117,6 +125,9 @@ func TestMannersDiffer(t *testing.T) {
 		{"off for text", "name: off\n", "", "f:1: name: must be text, " + quoted + ", not false"},
 		{"off in quotes", "name: 'off'\n", "", ""},
 		{"merged maps", "labels: &l {a: b}\nnested: {inner: 1}\nany: {<<: *l, c: d}\n", "f:3: any.<<: maps cannot be merged here; write the fields out", ""},
+		{"a map that merges itself", "any: &a\n  <<: *a\n", "f:2: any.<<: maps cannot be merged here; write the fields out", expands},
+		{"a byte order mark, and lines as of Windows", "\ufeffname: a\r\nlist:\r\n- b\r\n", "", ""},
+		{"a timestamp as text", "name: 2020-01-01\n", "", ""},
 		{"merged text", "any: {<<: x}\n", "f:1: any.<<: maps cannot be merged here; write the fields out", "f:1: any.<<: merges text; it can only merge maps"},
 		{"aliases", "list: &l [a]\nany: *l\n", "", ""},
 		{"whole numbers with a point", "inner: 20.0\nbig: 1e3\n", "", ""},

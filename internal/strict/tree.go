@@ -190,7 +190,7 @@ func (b *builder) fail(path string, line int, format string, args ...any) {
 func (b *builder) build(path string, from *yaml.Node, depth int) *Node {
 	b.count++
 	if b.count > maxNodes || depth > maxDepth {
-		b.err = errors.New("it is nested too deeply, or its aliases expand to too much")
+		b.err = errors.New("it is nested too deeply, has too many values, or its aliases expand to too much")
 	}
 	n := &Node{Kind: Null, Line: from.Line}
 	if b.err != nil {
@@ -207,8 +207,9 @@ func (b *builder) build(path string, from *yaml.Node, depth int) *Node {
 	case yaml.MappingNode:
 		n.Kind = Map
 		var merged []*Node
+		keys := map[string]bool{}
 		for i := 0; i+1 < len(from.Content); i += 2 {
-			if from := b.entry(path, n, from.Content[i], from.Content[i+1], depth); from != nil {
+			if from := b.entry(path, n, keys, from.Content[i], from.Content[i+1], depth); from != nil {
 				merged = append(merged, from)
 			}
 		}
@@ -221,9 +222,9 @@ func (b *builder) build(path string, from *yaml.Node, depth int) *Node {
 	return n
 }
 
-// entry adds a field to a map. What a merge key brings it returns: the map's own fields,
+// entry adds a field to a map that has the keys. What a merge key brings it returns: the map's own fields,
 // which come after it, go before.
-func (b *builder) entry(path string, n *Node, key, value *yaml.Node, depth int) (merged *Node) {
+func (b *builder) entry(path string, n *Node, keys map[string]bool, key, value *yaml.Node, depth int) (merged *Node) {
 	for key.Kind == yaml.AliasNode {
 		key = key.Alias
 	}
@@ -235,9 +236,12 @@ func (b *builder) entry(path string, n *Node, key, value *yaml.Node, depth int) 
 		b.fail(at, key.Line, "maps cannot be merged here; write the fields out")
 	case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
 		b.fail(path, key.Line, "has a key that is not text")
-	case n.Get(key.Value) != nil:
+	case strings.ContainsFunc(key.Value, unicode.IsControl):
+		b.fail(path, key.Line, "has a key with control characters: %q", key.Value)
+	case keys[key.Value]:
 		b.fail(at, key.Line, "the field is given twice")
 	default:
+		keys[key.Value] = true
 		n.Fields = append(n.Fields, Entry{key.Value, key.Line, b.build(at, value, depth+1)})
 	}
 	return nil

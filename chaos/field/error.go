@@ -40,14 +40,6 @@ func AsFlags(err error) error {
 	})
 }
 
-// Within returns the error, or the errors joined in it, with a path before the names of
-// fields: steps[2].excludedWeekdays.
-func Within(path string, err error) error {
-	return each(err, func(e *Error) error {
-		return &Error{Field: path + "." + e.Field, Flag: e.Flag, Err: e.Err}
-	})
-}
-
 // each replaces the Errors, and the mistakes of a reader in fields, that are not wrapped in
 // anything but a join.
 func each(err error, replace func(*Error) error) error {

@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
@@ -124,13 +125,20 @@ func (l *live) addOld() string {
 		l.Fatal(err)
 	}
 	n := three.Nodes()[2]
-	created, err := l.client.CoreV1().Nodes().Create(l.Context(), n, metav1.CreateOptions{})
-	if err != nil {
+	if _, err := l.client.CoreV1().Nodes().Create(l.Context(), n, metav1.CreateOptions{}); err != nil {
 		l.Fatal(err)
 	}
 	l.Cleanup(func() { _ = l.client.CoreV1().Nodes().Delete(context.Background(), n.Name, metav1.DeleteOptions{}) })
-	created.Status = n.Status
-	if _, err := l.client.CoreV1().Nodes().UpdateStatus(l.Context(), created, metav1.UpdateOptions{}); err != nil {
+	// Controllers write the node as soon as it is there.
+	if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		created, err := l.client.CoreV1().Nodes().Get(l.Context(), n.Name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		created.Status = n.Status
+		_, err = l.client.CoreV1().Nodes().UpdateStatus(l.Context(), created, metav1.UpdateOptions{})
+		return err
+	}); err != nil {
 		l.Fatal(err)
 	}
 	l.eventually(n.Name+" is Ready", func(ctx context.Context) (bool, string) {

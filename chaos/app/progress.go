@@ -18,7 +18,7 @@ type progress struct {
 	live  *report.Live
 	begin time.Time
 
-	// dry says that the run's end shows all that was drawn.
+	// dry says that the run's end shows all that was drawn, if anything was.
 	dry bool
 
 	gone, kept, recovered, lost int
@@ -68,7 +68,7 @@ func (p *progress) record(r journal.Record) {
 	case r.StepBegin != nil:
 		p.step = r.StepBegin.Name
 	case r.Choice != nil:
-		if p.dry {
+		if p.dry && len(r.Choice.Victims)+len(r.Choice.Nodes) > 0 {
 			return
 		}
 		p.say(r.Time, "%s", choiceLine(r.Choice, false))

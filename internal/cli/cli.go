@@ -12,15 +12,15 @@ import (
 )
 
 // Strict has a command and all below it refuse wrong flags and arguments with a hint at
-// their help, and texts that are given twice. The errors are marked. It comes after all
-// flags and commands have been added.
+// their help, and lets CheckGiven know of texts that are given twice. The errors are marked.
+// It comes after all flags and commands have been added.
 func Strict(root *cobra.Command, mark func(error) error) {
 	hint := func(cmd *cobra.Command, err error) error {
 		return mark(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
 	}
 	root.SetFlagErrorFunc(hint)
 	each(root, func(cmd *cobra.Command) {
-		refuseSecond(cmd.Flags())
+		count(cmd.Flags())
 		if check := cmd.Args; check != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
@@ -51,13 +51,16 @@ func suggest(cmd *cobra.Command, args []string, err error) error {
 	return err
 }
 
-// CheckGiven refuses flags that are given without saying anything. Those that are taken and
-// ignored may.
+// CheckGiven refuses flags that are given without saying anything, and texts that are given
+// twice. Those that are taken and ignored may say nothing.
 func CheckGiven(fs *pflag.FlagSet) error {
 	var errs []error
 	fs.Visit(func(f *pflag.Flag) {
 		if f.Deprecated == "" && saysNothing(f.Value) {
 			errs = append(errs, fmt.Errorf("--%s is empty: leave it out, or give it a value", f.Name))
+		}
+		if text, is := f.Value.(*counted); is && text.times > 1 {
+			errs = append(errs, fmt.Errorf("--%s is given twice", f.Name))
 		}
 	})
 	return errors.Join(errs...)
@@ -76,31 +79,28 @@ func saysNothing(v pflag.Value) bool {
 	return false
 }
 
-// once is a text that is given once.
-type once struct {
+// counted is a text that knows how often it is given. It takes each: whoever completes a
+// command line reads it more than once.
+type counted struct {
 	pflag.Value
-	given bool
+	times int
 }
 
-// Set sets the text, once.
-func (o *once) Set(text string) error {
-	if o.given {
-		return errors.New("is given twice")
-	}
-	o.given = true
-	return o.Value.Set(text)
+// Set sets the text.
+func (c *counted) Set(text string) error {
+	c.times++
+	return c.Value.Set(text)
 }
 
-// refuseSecond has texts refused that are given twice, of which the last would go. Flags of
-// one variable are one.
-func refuseSecond(fs *pflag.FlagSet) {
-	of := map[pflag.Value]*once{}
+// count has texts counted, of which the last would go. Flags of one variable are one.
+func count(fs *pflag.FlagSet) {
+	of := map[pflag.Value]*counted{}
 	fs.VisitAll(func(f *pflag.Flag) {
-		if _, already := f.Value.(*once); already || f.Value.Type() != "string" {
+		if _, already := f.Value.(*counted); already || f.Value.Type() != "string" {
 			return
 		}
 		if of[f.Value] == nil {
-			of[f.Value] = &once{Value: f.Value}
+			of[f.Value] = &counted{Value: f.Value}
 		}
 		f.Value = of[f.Value]
 	})

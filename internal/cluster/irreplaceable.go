@@ -25,7 +25,26 @@ func (o *Owners) Irreplaceable(pod *corev1.Pod) string {
 	case is && jobNeedsNoMore(job) != "":
 		return jobNeedsNoMore(job)
 	}
-	return workload.Irreplaceable
+	if workload.Irreplaceable != "" {
+		return workload.Irreplaceable
+	}
+	return o.beyondQuota(workload, pod)
+}
+
+// beyondQuota says why a quota that has no room for more pods of the workload would have none
+// for the pod's replacement either; nothing where the pod leaves enough.
+func (o *Owners) beyondQuota(w *Workload, pod *corev1.Pod) string {
+	shortages := o.shortages[w]
+	if len(shortages) == 0 || !Holds(pod) {
+		return ""
+	}
+	replacement, _ := o.Replacement(pod)
+	for _, s := range shortages {
+		if why := s.leavesTooLittle(pod, replacement); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // Keeps says why a pod has to stay for now: its controller would not replace it, or something is

@@ -45,8 +45,10 @@ type Owners struct {
 	workloads map[types.UID]*Workload // by the UID of the pods' direct controller
 	strangers sync.Map                // stranger → *Workload
 	makers    controllers
-	// short are those that have fewer replicas than they ask for, for want of a quota's room.
-	short []*Workload
+	// short are those that have fewer replicas than they ask for, for want of a quota's room,
+	// and shortages what the quotas lack.
+	short     []*Workload
+	shortages map[*Workload][]shortage
 }
 
 // stranger is a direct controller of pods that the snapshot does not have: a
@@ -59,10 +61,15 @@ type stranger struct {
 
 // NewOwners returns the owners of a snapshot.
 func NewOwners(s *Snapshot) *Owners {
-	o := &Owners{workloads: make(map[types.UID]*Workload, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)), makers: newControllers(s)}
+	o := &Owners{workloads: make(map[types.UID]*Workload, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)), makers: newControllers(s), shortages: map[*Workload][]shortage{}}
 	o.addReplicaSets(s)
+	// The status of a StatefulSet does not say whether its pods are refused.
+	var growing []*Workload
 	for _, set := range s.StatefulSets {
-		o.add(StatefulSetKind, set, replicas(set.Spec.Replicas), statefulSetRollout(set))
+		w := o.add(StatefulSetKind, set, replicas(set.Spec.Replicas), statefulSetRollout(set))
+		if int(set.Status.Replicas) < w.Desired {
+			growing = append(growing, w)
+		}
 	}
 	for _, controller := range s.ReplicationControllers {
 		w := o.add(ReplicationControllerKind, controller, replicas(controller.Spec.Replicas), replicationControllerRollout(controller))
@@ -71,7 +78,7 @@ func NewOwners(s *Snapshot) *Owners {
 	for _, job := range s.Jobs {
 		o.add(JobKind, job, jobDesired(job), beingDeleted(job))
 	}
-	contend(o.short)
+	contend(o.short, growing)
 	return o
 }
 
@@ -86,6 +93,7 @@ func (o *Owners) refused(w *Workload, r refusal) {
 	w.Irreplaceable = r.irreplaceable()
 	if r.byQuota() {
 		o.short = append(o.short, w)
+		o.shortages[w] = r.shortages()
 	}
 }
 

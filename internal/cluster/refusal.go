@@ -59,13 +59,15 @@ func (r refusal) irreplaceable() string {
 	return "no pod can be created for it: " + r.message
 }
 
-// contend has workloads of one namespace for which a quota has no room keep their pods: any
-// of them could take the room that a pod of another leaves.
-func contend(short []*Workload) {
+// contend has workloads for which a quota has no room keep their pods where others of their
+// namespace could take the room that a pod leaves: such workloads too, and those that are
+// growing.
+func contend(short, growing []*Workload) {
+	rivals := slices.Concat(short, growing)
 	for _, w := range short {
-		i := slices.IndexFunc(short, func(other *Workload) bool { return other.Namespace == w.Namespace && other != w })
+		i := slices.IndexFunc(rivals, func(other *Workload) bool { return other.Namespace == w.Namespace && other != w })
 		if i >= 0 {
-			w.Irreplaceable = fmt.Sprintf("a quota has no room for all of its replicas, and %s waits for that room too", short[i])
+			w.Irreplaceable = fmt.Sprintf("a quota has no room for all of its replicas, and %s waits for that room too", rivals[i])
 		}
 	}
 }

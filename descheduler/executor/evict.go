@@ -108,12 +108,13 @@ func (r *run) evictUnit(ctx context.Context, w *wave, u unit) error {
 
 // evictOne evicts one pod and notes what came of it.
 func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool, err error) {
-	if verdict := r.ledger.May(m.Object); !verdict.Allowed {
+	verdict := r.ledger.May(m.Object)
+	if !verdict.Allowed {
 		r.drop(unit{*m}, strategy.OverBudget, verdict.Reason)
 		return false, nil
 	}
 	at := r.Clock.Now()
-	answer, err := r.ask(ctx, w, m)
+	answer, err := r.ask(ctx, w, m, verdict.Rule)
 	if answer.Outcome == disruption.NotAsked {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -130,6 +131,10 @@ func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool
 	switch answer.Outcome {
 	case disruption.Forbidden, disruption.Failed, disruption.Denied, disruption.Deferred:
 		r.done.Refused[m.Pod.UID] = e.Error
+	case disruption.RefusedByBudget:
+		if verdict.Rule == disruption.OnRequest { // no room in the budget was expected, and nobody moves the pod
+			r.done.Refused[m.Pod.UID] = e.Error
+		}
 	}
 	if answer.Outcome == disruption.Unanswered {
 		e.Outcome, err = r.fate(ctx, w, m)
@@ -164,9 +169,9 @@ func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool
 }
 
 // ask requests the eviction, and once more if the API server has too much to do.
-func (r *run) ask(ctx context.Context, w *wave, m *plan.Move) (disruption.Result, error) {
+func (r *run) ask(ctx context.Context, w *wave, m *plan.Move, rule disruption.Rule) (disruption.Result, error) {
 	answer := r.request(ctx, m)
-	err := r.refusals.add(answer, w.number, w.planned)
+	err := r.refusals.add(answer, rule, w.number, w.planned)
 	if err != nil || answer.Outcome != disruption.TooManyRequests || answer.RetryAfter > r.Patience {
 		return answer, err
 	}
@@ -179,7 +184,7 @@ func (r *run) ask(ctx context.Context, w *wave, m *plan.Move) (disruption.Result
 		return answer, nil
 	}
 	answer = r.request(ctx, m)
-	return answer, r.refusals.add(answer, w.number, w.planned)
+	return answer, r.refusals.add(answer, rule, w.number, w.planned)
 }
 
 // request makes the one request, during which others may be made.

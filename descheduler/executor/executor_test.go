@@ -316,6 +316,28 @@ func TestRuns(t *testing.T) {
 			evictions: []string{"1 web-1 Denied", "1 db-1 Denied", "1 mq-1 Denied", "1 kv-1 Evicted>z"}, waves: 1,
 		},
 		{
+			name: "budgets that refuse pods to be moved on request, which no webhook moves, do not stop the run",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				var moves []plan.Move
+				for _, name := range []string{"web", "db", "mq", "kv"} {
+					w.workload(name, "a")
+					if name != "kv" {
+						w.find(name + "-1").Annotations = map[string]string{"descheduler.alpha.kubernetes.io/request-evict-only": ""}
+						w.budget(name, 0)
+					}
+					moves = append(moves, w.move(name+"-1", "z"))
+				}
+				w.answer = func(pod string, _ int) answer {
+					if pod == "kv-1" {
+						return evicts
+					}
+					return refuses
+				}
+				return oneWave(moves...)
+			},
+			evictions: []string{"1 web-1 RefusedByBudget", "1 db-1 RefusedByBudget", "1 mq-1 RefusedByBudget", "1 kv-1 Evicted>z"}, waves: 1,
+		},
+		{
 			name: "an API server with too much to do is asked once more",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
 				w.workload("web", "a")

@@ -46,10 +46,15 @@ const (
 // refusals counts the evictions that were refused: in a row, and of the wave.
 type refusals struct{ row, wave int }
 
-// add counts an answer, and stops the run where too many were refusals.
-func (c *refusals) add(answer disruption.Result, wave, planned int) error {
+// add counts an answer about a pod that the rule let go, and stops the run where too many were
+// refusals.
+func (c *refusals) add(answer disruption.Result, rule disruption.Rule, wave, planned int) error {
 	cause := plan.Refused
 	switch answer.Outcome {
+	case disruption.RefusedByBudget:
+		if rule == disruption.OnRequest {
+			return nil // as is to be expected where no webhook steps in
+		}
 	case disruption.Gone, disruption.Unanswered, // say nothing of what is allowed
 		disruption.Deferred, disruption.Denied: // a webhook's word on one pod
 		return nil

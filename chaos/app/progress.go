@@ -76,6 +76,8 @@ func (p *progress) record(r journal.Record) {
 		p.answer(r)
 	case r.Lost != nil && !r.Lost.Drawn:
 		p.lost++
+	case r.Lost != nil: // also one that was not evicted: a webhook may have it moved, a node be down
+		p.gone++
 	case r.Recovered != nil:
 		p.recovered++
 	case r.Note != nil:
@@ -97,8 +99,7 @@ func (p *progress) record(r journal.Record) {
 func (p *progress) answer(r journal.Record) {
 	a := r.Answer
 	switch a.Outcome {
-	case disruption.Evicted, disruption.Deleted:
-		p.gone++
+	case disruption.Evicted, disruption.Deleted: // it counts when it is lost
 	case disruption.NotAsked, disruption.RefusedByBudget:
 		p.kept++
 	default:

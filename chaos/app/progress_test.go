@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -30,5 +31,17 @@ func TestADrawIsShownOnceWhereNothingIsDone(t *testing.T) {
 		if got := strings.Count(string(shown), "node a"); got != want {
 			t.Errorf("a dry run: %t: the draw is shown %d times, want %d: %s", dry, got, want, shown)
 		}
+	}
+}
+
+func TestPodsThatLeftInTheBackgroundCountAsTaken(t *testing.T) {
+	p := newProgress(report.NewLive(os.Stderr))
+	victim := journal.Victim{Namespace: "shop", Pod: "web-0", UID: "web-0"}
+	p.record(journal.Record{Answer: &journal.Answer{Victim: victim, Outcome: disruption.Evicted}})
+	p.record(journal.Record{Lost: &journal.Lost{Victim: victim, Drawn: true}})
+	p.record(journal.Record{Lost: &journal.Lost{Victim: journal.Victim{Namespace: "shop", Pod: "db-0", UID: "db-0"}, Drawn: true}})
+	p.record(journal.Record{Lost: &journal.Lost{Victim: journal.Victim{Namespace: "shop", Pod: "mq-0", UID: "mq-0"}}})
+	if p.gone != 2 || p.lost != 1 {
+		t.Errorf("%d pods taken and %d lost besides, want 2 and 1", p.gone, p.lost)
 	}
 }

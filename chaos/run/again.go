@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
@@ -21,6 +25,9 @@ type request struct {
 	// deferred: an admission webhook denies it for now. Some do so and move the pod
 	// themselves, so it may leave at any moment, and then it was the run that took it.
 	deferred bool
+	// denied: a webhook has denied it, for now or for good. Some say the latter and move the
+	// pod, too.
+	denied bool
 }
 
 // refused takes note that the eviction was not done.
@@ -33,6 +40,7 @@ func (e *engine) refused(pod target.Pod, grace *int64, result disruption.Result)
 	r.answers++
 	r.why, r.due = result.Err.Error(), time.Now().Add(result.AskAgain(r.answers))
 	r.deferred = r.deferred || result.Outcome == disruption.Deferred
+	r.denied = r.denied || r.deferred || result.Outcome == disruption.Denied
 	return r
 }
 
@@ -41,19 +49,19 @@ func (e *engine) putOff() []target.Pod {
 	if len(e.requests) == 0 {
 		return nil
 	}
-	there := map[string]bool{}
+	there := map[types.UID]*corev1.Pod{}
 	for _, pod := range e.live.Picture().Pods {
 		if pod.DeletionTimestamp == nil {
-			there[string(pod.UID)] = true
+			there[pod.UID] = pod
 		}
 	}
 	var pods []target.Pod
 	for uid, r := range e.requests {
-		switch {
-		case !there[string(uid)]:
-			e.taken = e.taken || r.deferred
+		switch pod := there[uid]; {
+		case pod == nil:
+			e.taken = e.taken || r.denied
 			delete(e.requests, uid)
-		case r.deferred:
+		case r.deferred, r.denied && cluster.Leaving(pod):
 			pods = append(pods, r.pod)
 		}
 	}
@@ -75,7 +83,7 @@ func (e *engine) giveUp(pods []target.Pod, after time.Duration) {
 	if len(pods) == 0 {
 		return
 	}
-	left := fmt.Sprintf("after %s %d pods had not left whose evictions an admission webhook puts off: %s", after, len(pods), e.keeping(pods))
+	left := fmt.Sprintf("after %s %d pods had not left whose evictions are put off: %s", after, len(pods), e.keeping(pods))
 	e.note("%s", left)
 	e.doubts = append(e.doubts, left)
 	e.forget(pods)

@@ -173,7 +173,7 @@ func (r *removal) one(ctx context.Context, pod target.Pod) {
 	if r.err = r.journalError(); r.err != nil {
 		return
 	}
-	if !deferred { // it is drawn already, and may be seen to go at any moment
+	if before == nil || !before.denied { // else it is drawn already, and may be seen to go at any moment
 		r.observer.Drawn(pod, time.Time{})
 	}
 	r.mu.Unlock()
@@ -214,7 +214,7 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 		}
 	}
 	r.denied = append(r.denied, pod)
-	if !r.refused(pod, r.grace, result).deferred {
+	if !r.refused(pod, r.grace, result).denied {
 		r.observer.Kept(pod.UID)
 	}
 }

@@ -18,6 +18,7 @@ import (
 // await waits until all that was evicted has been replaced, or is gone where nothing
 // replaces it.
 func (r *run) await(ctx context.Context, w *wave) error {
+	r.pursue(ctx, w, r.Cluster.Snapshot())
 	if len(w.evictions) == 0 {
 		return nil
 	}

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
@@ -32,6 +35,7 @@ func (r *run) pursue(ctx context.Context, w *wave, picture *cluster.Snapshot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pods := podsOf(picture)
+	r.leftAfterAll(w, pods)
 	for _, e := range w.evictions {
 		if e.deferred == nil {
 			continue
@@ -53,6 +57,27 @@ func (r *run) pursue(ctx context.Context, w *wave, picture *cluster.Snapshot) {
 			e.deferred, entry.Outcome, entry.Error = nil, disruption.Evicted, ""
 			r.announce(entry)
 		}
+	}
+}
+
+// leftAfterAll takes up those of the wave's pods that a webhook has denied and that are on their way
+// all the same: it may have had them moved in the background, whatever it answered.
+func (r *run) leftAfterAll(w *wave, pods map[types.UID]*corev1.Pod) {
+	if r.Evictor.Mode() != disruption.ForReal {
+		return
+	}
+	for i := range r.result.Evictions {
+		entry := &r.result.Evictions[i]
+		pod := pods[entry.Move.Pod.UID]
+		if entry.Wave != w.number || entry.Outcome != disruption.Denied || pod != nil && !cluster.Leaving(pod) {
+			continue
+		}
+		move := entry.Move
+		entry.Outcome = disruption.Deferred
+		r.done.Moves = append(r.done.Moves, move)
+		e := w.add(&move, i, r.Clock.Now(), r.GracePeriodSeconds)
+		e.deferred = &deferral{}
+		r.remember(e.workload)
 	}
 }
 

@@ -316,6 +316,35 @@ func TestRuns(t *testing.T) {
 			evictions: []string{"1 web-1 Denied", "1 db-1 Denied", "1 mq-1 Denied", "1 kv-1 Evicted>z"}, waves: 1,
 		},
 		{
+			name: "a pod that a webhook forbids to evict and that leaves all the same counts, without being asked for again",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a")
+				w.workload("db", "a")
+				left := w.clock.Now().Add(40 * time.Second)
+				asked := 0
+				w.answer = func(pod string, _ int) answer {
+					if pod == "db-1" && w.clock.Now().After(left) {
+						return evicts
+					}
+					if pod == "db-1" {
+						return putsOff
+					}
+					if asked++; asked > 1 {
+						t.Error("it was asked for again")
+					}
+					return denies
+				}
+				w.tick = func() {
+					if w.clock.Now().After(left) {
+						w.tick = nil
+						w.change(func() { w.evict("web-1") })
+					}
+				}
+				return oneWave(w.move("web-1", "z"), w.move("db-1", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>z", "1 db-1 Evicted>z"}, waves: 1,
+		},
+		{
 			name: "budgets that refuse pods to be moved on request, which no webhook moves, do not stop the run",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
 				var moves []plan.Move

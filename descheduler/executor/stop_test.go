@@ -267,6 +267,28 @@ func TestStops(t *testing.T) {
 }
 
 // TestProgressResets holds that new plans are counted in a row only.
+func TestEvictionsThatArePutOffAreNotCountedAsDone(t *testing.T) {
+	w := newWorld(t)
+	w.workload("web", "a")
+	w.answer = func(_ string, n int) answer {
+		if n == 1 {
+			return putsOff
+		}
+		return evicts
+	}
+	var told []Progress
+	opts := w.options(&planner{})
+	opts.Progress = func(p Progress) {
+		if p.Waiting = ""; len(told) == 0 || told[len(told)-1] != p {
+			told = append(told, p)
+		}
+	}
+	w.run(oneWave(w.move("web-1", "z")), opts)
+	if diff := cmp.Diff([]Progress{{Wave: 1, Planned: 1}, {Wave: 1, Planned: 1, Evicted: 1}, {Wave: 1, Planned: 1, Evicted: 1, Ready: 1}}, told); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+}
+
 func TestProgressResets(t *testing.T) {
 	w, p := newWorld(t), &planner{}
 	var left []string

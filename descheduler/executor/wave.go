@@ -81,7 +81,13 @@ func (r *run) newWave(picture *cluster.Snapshot, units []unit) *wave {
 }
 
 func (w *wave) progress(waiting string) Progress {
-	return Progress{Wave: w.number, Planned: w.planned, Evicted: len(w.evictions), Ready: w.ready, Waiting: waiting}
+	evicted := 0
+	for _, e := range w.evictions {
+		if e.deferred == nil {
+			evicted++
+		}
+	}
+	return Progress{Wave: w.number, Planned: w.planned, Evicted: evicted, Ready: w.ready, Waiting: waiting}
 }
 
 // add notes an eviction whose end is to be awaited.

@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // Mode is how far an Evictor goes.
@@ -54,11 +56,17 @@ type Target struct {
 	UID             types.UID
 	// ResourceVersion, where given, keeps the pod if anything about it has changed.
 	ResourceVersion string
+	// Operated says that an operator has marked the pod as one that it moves itself, so
+	// whatever its webhook answers is no more than a denial for now.
+	Operated bool
 }
 
 // TargetOf returns the pod as a target, whatever changes about it.
 func TargetOf(pod *corev1.Pod) Target {
-	return Target{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+	return Target{
+		Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
+		Operated: cluster.MovedOnRequest(pod) || cluster.Leaving(pod),
+	}
 }
 
 // Evictor evicts pods, one at a time. It is safe for concurrent use.

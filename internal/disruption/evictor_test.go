@@ -139,6 +139,8 @@ func TestOutcomes(t *testing.T) {
 	}
 	versioned := target
 	versioned.ResourceVersion = "7"
+	operated := target
+	operated.Operated = true
 	const otherUID = "Precondition failed: UID in precondition: u1, UID in object meta: u2"
 	tests := []struct {
 		name   string
@@ -182,6 +184,10 @@ func TestOutcomes(t *testing.T) {
 			answer: status(metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Message: `admission webhook "hours.example.com" denied the request: not in office hours`}),
 		},
 		{
+			name: "put off by a webhook whose operator has marked the pod, whatever the code", target: operated, spends: true, want: Result{Outcome: Deferred}, err: "migration was triggered",
+			answer: status(metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Message: `admission webhook "vm.example.com" denied the request: migration was triggered`}),
+		},
+		{
 			name: "forbidden by a webhook that says not found", want: Result{Outcome: Denied}, err: "no such thing",
 			answer: status(metav1.Status{Code: 404, Reason: metav1.StatusReasonNotFound, Message: `admission webhook "odd.example.com" denied the request: no such thing`}),
 		},
@@ -214,7 +220,7 @@ func TestOutcomes(t *testing.T) {
 			want: Result{Outcome: Forbidden}, err: "not you (it takes the right to create pods/eviction)",
 		},
 		{
-			name: "the namespace is being deleted", want: Result{Outcome: Forbidden}, err: "because it is being terminated",
+			name: "put off since the namespace is being deleted", spends: true, want: Result{Outcome: Deferred}, err: "because it is being terminated",
 			answer: status(metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Message: "because it is being terminated", Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Type: "NamespaceTerminating"}}}}),
 		},
 		{name: "an error of the server", answer: status(metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError, Message: "etcd"}), want: Result{Outcome: Failed}, err: "etcd", spends: true},

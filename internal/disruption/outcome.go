@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,14 +36,14 @@ const (
 	RefusedByBudget Outcome = "RefusedByBudget"
 	// TooManyRequests: the API server has too much to do; nothing was decided.
 	TooManyRequests Outcome = "TooManyRequests"
-	// Deferred: an admission webhook denies it for now, which may mean that the pod is moved in
-	// the background and leaves later: ask again, see Result.AskAgain.
+	// Deferred: it is denied for now and the pod leaves later: an admission webhook may have it
+	// moved in the background, or its namespace is being deleted. Ask again, see Result.AskAgain.
 	Deferred Outcome = "Deferred"
 	// Denied: an admission webhook or policy forbids it.
 	Denied Outcome = "Denied"
 	// TwoBudgets: more than one budget selects the pod.
 	TwoBudgets Outcome = "TwoBudgets"
-	// Forbidden: the client may not evict there, or the namespace is being deleted.
+	// Forbidden: the client may not evict there.
 	Forbidden Outcome = "Forbidden"
 	// Failed: the API server answered with another error.
 	Failed Outcome = "Failed"
@@ -109,7 +110,7 @@ func classify(err error, target Target) Result {
 	// Webhooks choose the code themselves.
 	case deniedByAdmission.MatchString(answer.Message):
 		result.Outcome = Denied
-		if answer.Code == http.StatusTooManyRequests || answer.Code >= http.StatusInternalServerError {
+		if target.Operated || answer.Code == http.StatusTooManyRequests || answer.Code >= http.StatusInternalServerError {
 			result.Outcome = Deferred
 		}
 	case answer.Code == http.StatusNotFound:
@@ -123,11 +124,12 @@ func classify(err error, target Target) Result {
 			result.Budget = budgetIn(cause)
 			result.Err = fmt.Errorf("%w %s", err, cause.Message)
 		}
+	// Its pods are on their way out.
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		result.Outcome = Deferred
 	case answer.Code == http.StatusForbidden:
 		result.Outcome = Forbidden
-		if !apierrors.HasStatusCause(err, "NamespaceTerminating") {
-			result.Err = fmt.Errorf("%w (it takes the right to create pods/eviction)", err)
-		}
+		result.Err = fmt.Errorf("%w (it takes the right to create pods/eviction)", err)
 	// The server gives this answer no reason or cause that would tell.
 	case answer.Code == http.StatusInternalServerError && strings.Contains(answer.Message, "more than one PodDisruptionBudget"):
 		result.Outcome = TwoBudgets

@@ -92,10 +92,14 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 	default:
 		// A workload goes as a whole, and a gang in it.
 		leftAlone := target.Protections{IncludeGangs: v.Kind == tui.Workload}.In(picture)
+		spare := target.NewSpare(picture, v.How == assess.Evict)
 		for _, pod := range target.All(picture) {
 			if v.Kind == tui.Pod && pod.UID == v.UID || v.Kind == tui.Workload && pod.Workload != nil && pod.Workload.UID == v.UID {
 				if err := protected(picture, pod, leftAlone(pod.Pod)); err != nil {
 					return nil, err
+				}
+				if v.Kind == tui.Pod && spare.Last(pod) {
+					return nil, fmt.Errorf("pod %s/%s is the last ready one of its workload, which is to have several: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
 				}
 				c.Pods = append(c.Pods, pod)
 			}

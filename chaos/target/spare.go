@@ -1,8 +1,6 @@
 package target
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
@@ -42,29 +40,27 @@ func NewSpare(p *Picture, asksBudgets bool) *Spare {
 	return s
 }
 
-// waits says for what the pod's workload waits, if it does, so that it can spare no other.
+// waits names the pod whose replacement the pod's workload waits for, if it waits, so that it
+// can spare no other.
 func (s *Spare) waits(pod Pod) string {
 	if lost, waits := s.picture.Waiting[pod.WorkloadKey()]; waits && !s.covered(pod.Pod) {
-		return fmt.Sprintf("whose workload still waits for the replacement of %s", lost)
+		return lost
 	}
 	return ""
 }
 
-// last says whether the pod is the last ready one of several that its workload is to have.
+// Last says whether the pod is the last ready one of several that its workload is to have.
 // Those of Jobs come to an end by themselves.
-func (s *Spare) last(pod Pod) string {
+func (s *Spare) Last(pod Pod) bool {
 	if pod.Workload == nil || pod.Workload.Kind == "Job" || !disruption.Ready(pod.Pod) {
-		return ""
+		return false
 	}
 	key := pod.WorkloadKey()
 	wanted := pod.Workload.Desired
 	if wanted < 0 {
 		wanted = s.pods[key]
 	}
-	if wanted > 1 && s.ready[key] == 1 && !s.covered(pod.Pod) {
-		return whyLast
-	}
-	return ""
+	return wanted > 1 && s.ready[key] == 1 && !s.covered(pod.Pod)
 }
 
 func (s *Spare) covered(pod *corev1.Pod) bool {
@@ -76,16 +72,31 @@ func (s *Spare) covered(pod *corev1.Pod) bool {
 // who says so, the last ready one may be among them.
 func (s *Spare) Of(selected Selected, several bool) Selected {
 	spared := Selected{Excluded: selected.Excluded}
+	waiting, lost := 0, map[string]bool{}
 	for _, pod := range selected.Pods {
-		why := s.waits(pod)
-		if why == "" && !several {
-			why = s.last(pod)
+		switch name := s.waits(pod); {
+		case name != "":
+			waiting++
+			lost[name] = true
+		case !several && s.Last(pod):
+			spared.Excluded[whyLast]++
+		default:
+			spared.Pods = append(spared.Pods, pod)
 		}
-		if why != "" {
-			spared.Excluded[why]++
-			continue
-		}
-		spared.Pods = append(spared.Pods, pod)
+	}
+	if waiting > 0 {
+		spared.Excluded[whyWaiting(lost)] = waiting
 	}
 	return spared
+}
+
+// whyWaiting is why pods of workloads that wait are not taken. A single lost pod is named, as
+// names of many would say no more than that there are many.
+func whyWaiting(lost map[string]bool) string {
+	if len(lost) == 1 {
+		for name := range lost {
+			return "whose workload still waits for the replacement of " + name
+		}
+	}
+	return "whose workload still waits for a replacement"
 }

@@ -93,6 +93,30 @@ func TestSpare(t *testing.T) {
 	}
 }
 
+func TestWaitingWorkloadsAreOneReason(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		waiting map[string]string
+		want    map[string]int
+	}{
+		{"a single lost pod is named", map[string]string{"ReplicaSet shop/a": "shop/a-x"},
+			map[string]int{"whose workload still waits for the replacement of shop/a-x": 1}},
+		{"several are not", map[string]string{"ReplicaSet shop/a": "shop/a-x", "ReplicaSet shop/b": "shop/b-x"},
+			map[string]int{"whose workload still waits for a replacement": 2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := NewPicture(&cluster.Snapshot{Pods: []*corev1.Pod{
+				newPod("shop", "a-0", owned("ReplicaSet", "a")), newPod("shop", "b-0", owned("ReplicaSet", "b")),
+			}}, now)
+			p.Waiting = tt.waiting
+			got := NewSpare(p, false).Of(compile(t, Pods{All: true}).Pods(p), false)
+			if diff := cmp.Diff(tt.want, got.Excluded); diff != "" {
+				t.Errorf("excluded (-want, +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestNobodyLosesItsLastPod takes pods of random workloads that are never replaced, one after
 // another, and looks that each keeps one that is ready, and loses one at most.
 func TestNobodyLosesItsLastPod(t *testing.T) {

@@ -21,8 +21,10 @@ var gangKeys = []struct {
 	{kind: "Kueue pod group", key: "kueue.x-k8s.io/pod-group-name"},
 	{kind: "Volcano job", key: "volcano.sh/job-name"},
 	{kind: "PodGroup", key: "scheduling.k8s.io/group-name", annotation: true},
+	{kind: "PodGroup", key: "scheduling.volcano.sh/group-name", annotation: true},
 	{kind: "PodGroup", key: "scheduling.x-k8s.io/pod-group"},
 	{kind: "PodGroup", key: "pod-group.scheduling.sigs.k8s.io"},
+	{kind: "PodGroup", key: "pod-group.scheduling.sigs.k8s.io/name"},
 }
 
 // The labels of a LeaderWorkerSet's pods: each leader is a gang with its workers.

@@ -19,7 +19,9 @@ func TestGangs(t *testing.T) {
 	grouped := func(pod *corev1.Pod) {
 		pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To("ring")}
 	}
-	annotated := func(pod *corev1.Pod) { pod.Annotations = map[string]string{"scheduling.k8s.io/group-name": "ring"} }
+	annotated := func(key string) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) { pod.Annotations = map[string]string{key: "ring"} }
+	}
 	ended := func(pod *corev1.Pod) { grouped(pod); pod.Status.Phase = corev1.PodSucceeded }
 	elsewhere := func(pod *corev1.Pod) { grouped(pod); pod.Namespace = "other" }
 	groupOf := func(set, index string) func(*corev1.Pod) {
@@ -46,9 +48,11 @@ func TestGangs(t *testing.T) {
 		{name: "two leaders of a LeaderWorkerSet", a: groupOf("serve", "0"), b: groupOf("serve", "1")},
 		{name: "a pod group of Kueue", a: labelled("kueue.x-k8s.io/pod-group-name", "ring"), b: labelled("kueue.x-k8s.io/pod-group-name", "ring"), want: "Kueue pod group default/ring", wantOK: true},
 		{name: "a job of Volcano", a: labelled("volcano.sh/job-name", "ring"), b: labelled("volcano.sh/job-name", "ring"), want: "Volcano job default/ring", wantOK: true},
-		{name: "a group of Volcano", a: annotated, b: annotated, want: "PodGroup default/ring", wantOK: true},
+		{name: "a group of Volcano", a: annotated("scheduling.k8s.io/group-name"), b: annotated("scheduling.k8s.io/group-name"), want: "PodGroup default/ring", wantOK: true},
+		{name: "a group of Volcano by its own key", a: annotated("scheduling.volcano.sh/group-name"), b: annotated("scheduling.volcano.sh/group-name"), want: "PodGroup default/ring", wantOK: true},
 		{name: "a group of the coscheduling plugin", a: labelled("scheduling.x-k8s.io/pod-group", "ring"), b: labelled("scheduling.x-k8s.io/pod-group", "ring"), want: "PodGroup default/ring", wantOK: true},
 		{name: "a group of the coscheduling plugin as it was once", a: labelled("pod-group.scheduling.sigs.k8s.io", "ring"), b: labelled("pod-group.scheduling.sigs.k8s.io", "ring"), want: "PodGroup default/ring", wantOK: true},
+		{name: "and as it was at first", a: labelled("pod-group.scheduling.sigs.k8s.io/name", "ring"), b: labelled("pod-group.scheduling.sigs.k8s.io/name", "ring"), want: "PodGroup default/ring", wantOK: true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

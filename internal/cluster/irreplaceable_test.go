@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -65,6 +66,52 @@ func TestControllersThatMakeNoMorePods(t *testing.T) {
 			}
 			if got := owners.Keeps(tt.pod); tt.want != "" && got != tt.want {
 				t.Errorf("kept for %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestQuotasWithoutRoomForAReplacement: a pod of 1 cpu leaves, and its template asks for the
+// same unless the case says otherwise.
+func TestQuotasWithoutRoomForAReplacement(t *testing.T) {
+	exceeded := func(figures string) string {
+		return `pods "app-x" is forbidden: exceeded quota: team, requested: ` + figures
+	}
+	growing := func(namespace string, there int32) *appsv1.StatefulSet {
+		set := &appsv1.StatefulSet{ObjectMeta: meta("StatefulSet", "db"), Spec: appsv1.StatefulSetSpec{Replicas: ptr.To(int32(3))}, Status: appsv1.StatefulSetStatus{Replicas: there}}
+		set.Namespace = namespace
+		return set
+	}
+	for _, tt := range []struct {
+		name, message, template string
+		phase                   corev1.PodPhase
+		sets                    []*appsv1.StatefulSet
+		want                    string
+	}{
+		{name: "a full quota gives the pod's room back", message: exceeded("cpu=1, used: cpu=4, limited: cpu=4")},
+		{name: "a quota that does not say how full it is is taken to", message: ""},
+		{name: "a quota that was lowered below what is used does not", message: exceeded("requests.cpu=1, used: requests.cpu=4, limited: requests.cpu=2"),
+			want: "a quota has no room for its replacement: it would have 4 of requests.cpu used, and allows 2"},
+		{name: "nor does one that allows fewer pods than there are", message: exceeded("pods=1, used: pods=2, limited: pods=1"), want: "a quota has no room for its replacement: it would have 2 of pods used, and allows 1"},
+		{name: "nor one that allows none", message: exceeded("count/pods=1, used: count/pods=2, limited: count/pods=0"), want: "a quota has no room for its replacement: it would have 2 of count/pods used, and allows 0"},
+		{name: "a pod that asked for less than its template leaves too little", message: exceeded("cpu=2, used: cpu=4, limited: cpu=4"), template: "2", want: "a quota has no room for its replacement: it would have 5 of cpu used, and allows 4"},
+		{name: "one that asked for more leaves enough even of too little", message: exceeded("cpu=500m, used: cpu=4200m, limited: cpu=4"), template: "500m"},
+		{name: "each resource counts", message: exceeded("cpu=1,pods=1, used: cpu=4,pods=5, limited: cpu=4,pods=3"), want: "a quota has no room for its replacement: it would have 5 of pods used, and allows 3"},
+		{name: "limits count by themselves", message: exceeded("limits.cpu=1, used: limits.cpu=5, limited: limits.cpu=4"), want: "a quota has no room for its replacement: it would have 5 of limits.cpu used, and allows 4"},
+		{name: "a pod that has ended takes no room", message: exceeded("pods=1, used: pods=2, limited: pods=1"), phase: corev1.PodFailed},
+		{name: "a StatefulSet that grows could take the room", message: exceeded("cpu=1, used: cpu=4, limited: cpu=4"), sets: []*appsv1.StatefulSet{growing("default", 1)},
+			want: "a quota has no room for all of its replicas, and StatefulSet default/db waits for that room too"},
+		{name: "one that is complete does not", message: exceeded("cpu=1, used: cpu=4, limited: cpu=4"), sets: []*appsv1.StatefulSet{growing("default", 3)}},
+		{name: "one of another namespace has another quota", message: exceeded("cpu=1, used: cpu=4, limited: cpu=4"), sets: []*appsv1.StatefulSet{growing("other", 1)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &Snapshot{StatefulSets: tt.sets}
+			controllerOf(s, "ReplicaSet", corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{requesting("main", cpu(cmp.Or(tt.template, "1")))}}})
+			s.ReplicaSets[0].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: appsv1.ReplicaSetReplicaFailure, Status: "True", Reason: "FailedCreate", Message: tt.message}}
+			pod := podOf("app-0", owned("ReplicaSet", "app"))
+			pod.Spec.Containers, pod.Status.Phase = []corev1.Container{requesting("main", cpu("1"))}, tt.phase
+			if got := NewOwners(s).Irreplaceable(pod); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,15 +23,6 @@ func OfDaemonSet(pod *corev1.Pod) bool { return ControlledBy(pod, DaemonSetKind)
 
 // BelongsToNode says whether the pod is part of its node: it goes nowhere else.
 func BelongsToNode(pod *corev1.Pod) bool { return Static(pod) || OfDaemonSet(pod) }
-
-// fails says whether a container of the pod has failed so often that its kubelet backs off,
-// from starting it or from pulling its image. Such a pod is not ready.
-func fails(pod *corev1.Pod) bool {
-	backsOff := func(s corev1.ContainerStatus) bool {
-		return s.State.Waiting != nil && strings.HasSuffix(s.State.Waiting.Reason, "BackOff")
-	}
-	return slices.ContainsFunc(pod.Status.ContainerStatuses, backsOff) || slices.ContainsFunc(pod.Status.InitContainerStatuses, backsOff)
-}
 
 // EvictionInProgressAnnotation is how operators say that the eviction of a pod, which an
 // admission webhook of theirs has denied, goes on in the background, whatever its value.

@@ -46,12 +46,11 @@ func unschedulable(pod *corev1.Pod) string {
 // do one of two reasons. One that runs again after it has failed is taken to be between two
 // failures.
 func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
-	if waiting := status.State.Waiting; waiting != nil {
-		switch waiting.Reason {
-		case "", "ContainerCreating", "PodInitializing":
+	if status.State.Waiting != nil {
+		if !stuck(status) {
 			return ""
 		}
-		return fmt.Sprintf("its container %s waits: %s", status.Name, waiting.Reason)
+		return fmt.Sprintf("its container %s waits: %s", status.Name, status.State.Waiting.Reason)
 	}
 	if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
 		return fmt.Sprintf("its container %s ended with exit code %d", status.Name, ended.ExitCode)
@@ -60,6 +59,31 @@ func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
 		return fmt.Sprintf("its container %s fails again and again: %d restarts", status.Name, status.RestartCount)
 	}
 	return ""
+}
+
+// stuck says whether the container waits for something else than its turn to start: its image or
+// its configuration is missing, or its kubelet backs off from it.
+func stuck(status *corev1.ContainerStatus) bool {
+	if status.State.Waiting == nil {
+		return false
+	}
+	switch status.State.Waiting.Reason {
+	case "", "ContainerCreating", "PodInitializing":
+		return false
+	}
+	return true
+}
+
+// fails says whether a container of the pod is stuck. Such a pod is not ready.
+func fails(pod *corev1.Pod) bool {
+	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range statuses {
+			if stuck(&statuses[i]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // cameUp says whether it is a restartable init container, which goes on beside the others, and

@@ -91,6 +91,11 @@ func TestConsolidate(t *testing.T) {
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 10, daemon, annotated("karpenter.sh/do-not-disrupt", "true")), sizedPod("n2", "c", 600)},
 		},
 		{
+			name: "a pod of its own that is not safe to evict goes with its node",
+			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n1", "b", 10, daemon, annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")), sizedPod("n2", "c", 600)},
+			want: []string{"a n1>n2"},
+		},
+		{
 			name:  "a node that is on its way out is not emptied, and takes no pods",
 			nodes: []*corev1.Node{fullNode("n1", 1000, beingDeleted), fullNode("n2", 1000), fullNode("n3", 1000, taintedNode("karpenter.sh/disrupted"))},
 			pods:  []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 200), sizedPod("n3", "c", 600)},

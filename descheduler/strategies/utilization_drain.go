@@ -121,7 +121,7 @@ func (d *utilizationDrain) mark(node *strategy.Node) string {
 		if d.leaves(pod) {
 			continue
 		}
-		if mark, marked := cluster.DoNotDisrupt(pod, d.now); marked {
+		if mark, marked := cluster.KeepsNode(pod, d.now); marked {
 			return fmt.Sprintf("pod %s/%s, which stays there, has the annotation %s", pod.Namespace, pod.Name, mark)
 		}
 	}

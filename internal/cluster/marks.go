@@ -36,6 +36,16 @@ func DoNotDisrupt(pod *corev1.Pod, now time.Time) (Mark, bool) {
 	return Mark{}, false
 }
 
+// KeepsNode returns the mark of the pod that keeps autoscalers from taking its node away, if one
+// does. Who reads safe-to-evict does not look for it on pods that are part of their node.
+func KeepsNode(pod *corev1.Pod, now time.Time) (Mark, bool) {
+	mark, marked := DoNotDisrupt(pod, now)
+	if mark.Annotation == safeToEvict && BelongsToNode(pod) {
+		return Mark{}, false
+	}
+	return mark, marked
+}
+
 // lasts says whether the value is a duration from the start of the pod that is not over: it
 // has not begun where the pod has not started.
 func lasts(value string, pod *corev1.Pod, now time.Time) bool {

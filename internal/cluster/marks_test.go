@@ -70,6 +70,31 @@ func TestNodeDoNotDisrupt(t *testing.T) {
 	}
 }
 
+// TestKeepsNode: which marks of pods keep their nodes.
+func TestKeepsNode(t *testing.T) {
+	for _, tt := range []struct {
+		name, annotation, value string
+		pod                     *corev1.Pod
+		want                    bool
+	}{
+		{"a pod that is not safe to evict keeps its node", safeToEvict, "false", podOf("a", owned("ReplicaSet", "web-1")), true},
+		{"one of a DaemonSet does not", safeToEvict, "false", podOf("a", owned("DaemonSet", "agent")), false},
+		{"nor does a static pod", safeToEvict, "false", podOf("a", owned("Node", "n")), false},
+		{"one of a DaemonSet that is not to be disrupted does", doNotDisrupt, "true", podOf("a", owned("DaemonSet", "agent")), true},
+		{"a pod without a mark does not", safeToEvict, "true", podOf("a", owned("ReplicaSet", "web-1")), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.pod.Annotations = map[string]string{tt.annotation: tt.value}
+			if tt.pod.OwnerReferences[0].Kind == "Node" {
+				tt.pod.OwnerReferences[0].APIVersion = "v1"
+			}
+			if mark, got := KeepsNode(tt.pod, time.Unix(0, 0)); got != tt.want || got && mark != (Mark{tt.annotation, tt.value}) {
+				t.Errorf("keeps it: %t (%v), want %t", got, mark, tt.want)
+			}
+		})
+	}
+}
+
 func TestNodeLeaving(t *testing.T) {
 	tainted := func(key string) *corev1.Node {
 		return &corev1.Node{Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: "example.com/other"}, {Key: key, Effect: corev1.TaintEffectNoSchedule}}}}

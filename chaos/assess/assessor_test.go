@@ -289,6 +289,15 @@ func TestPredict(t *testing.T) {
 		how: Down, nodes: []string{"a"},
 		want: []string{"web-0 unreplaced: it is being deleted already", "ReplicaSet default/web wants 2: 1, 1, 1"},
 	}, {
+		name: "nor is one whose namespace is being deleted",
+		build: func() *build {
+			b := new(build).node("a", "8").node("b", "8").pods("ReplicaSet", "web", "1", "a")
+			b.Namespaces = append(b.Namespaces, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "default", DeletionTimestamp: &metav1.Time{Time: now}}})
+			return b
+		}(),
+		how: Drain, nodes: []string{"a"},
+		want: []string{"web-0 unreplaced: its namespace is being deleted", "ReplicaSet default/web wants 1: 0, 0, 0"},
+	}, {
 		name: "the replacement of the higher priority gets the last room",
 		build: new(build).node("a", "8").node("b", "1").pods("ReplicaSet", "low", "1", "a").pods("ReplicaSet", "high", "1", "a").
 			change("high-0", func(pod *corev1.Pod) { pod.Spec.Priority = ptr.To[int32](10) }),

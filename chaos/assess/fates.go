@@ -33,6 +33,8 @@ func (r *run) sparing() []*victim {
 			v.Fate, v.Reason = Kept, "it has the annotation "+mark.String()+", so a drain leaves it"
 		case r.loss.How == Down && cluster.Stay(v.pod.Spec.Tolerations, taints) == cluster.ForEver:
 			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
+		case r.deletedNamespaces[v.pod.Namespace]:
+			v.Fate, v.Reason = Unreplaced, "its namespace is being deleted"
 		case ofNodes && v.pod.DeletionTimestamp != nil:
 			v.Fate, v.Reason = Unreplaced, "it is being deleted already"
 		case r.loss.How == Drain && cluster.Leaving(v.pod):

@@ -40,6 +40,9 @@ type run struct {
 	involved map[types.UID]bool
 	pushed   []*victim
 
+	// deletedNamespaces are those that are being deleted.
+	deletedNamespaces map[string]bool
+
 	workloads map[string]*tally
 	budgets   map[types.NamespacedName]*BudgetFate
 	waves     int
@@ -90,7 +93,7 @@ func (t *tally) change(by int) {
 func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 	r := &run{
 		world: w, picture: picture, loss: loss, nodes: map[string]bool{},
-		workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{}, doubtful: map[types.NamespacedName]bool{},
+		deletedNamespaces: picture.DeletedNamespaces(), workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{}, doubtful: map[types.NamespacedName]bool{},
 		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: cluster.NewJobs(picture.Snapshot), live: map[types.UID]int{},
 		involved: map[types.UID]bool{}, lowest: math.MaxInt32,
 	}
@@ -184,7 +187,7 @@ func (r *run) countPod(pod *corev1.Pod, isVictim bool, byWorkload map[*cluster.W
 	if alive(pod) {
 		r.live[disruption.Controller(pod)]++
 	}
-	if available(pod) {
+	if available(pod) && !r.deletedNamespaces[pod.Namespace] {
 		t.Ready++
 	}
 }

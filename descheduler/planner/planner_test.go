@@ -301,6 +301,16 @@ func TestPlan(t *testing.T) {
 			want:   []string{"web-1 a>c of 2, together 0", "web-0 NotEvictable: this program runs in it"},
 		},
 		{
+			name: "a pod stays whose namespace is being deleted",
+			build: func() *build {
+				b := three().pods("web", "emptiest", "3", "a")
+				b.Namespaces = append(b.Namespaces, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "default"}, Status: corev1.NamespaceStatus{Phase: corev1.NamespaceTerminating}})
+				return b
+			}(),
+			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
+			want: []string{"web-0 NotEvictable: its namespace is being deleted"},
+		},
+		{
 			name:  "a pod whose Job has no failure left stays",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 2),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },

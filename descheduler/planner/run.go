@@ -24,8 +24,10 @@ type run struct {
 	now     time.Time
 	ledger  *disruption.Ledger
 	filters map[string]*evictable.Filter // by profile
-	jobs    *cluster.Jobs
-	done    plan.Done
+	// deletedNamespaces are those that are being deleted.
+	deletedNamespaces map[string]bool
+	jobs              *cluster.Jobs
+	done              plan.Done
 
 	moves   []plan.Move
 	refused refusals
@@ -46,7 +48,7 @@ func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done pl
 	r := &run{
 		planner: p, now: p.opts.Now(), done: done,
 		ledger:  disruption.NewLedger(picture.Budgets, picture.Pods, picture.Nodes),
-		filters: map[string]*evictable.Filter{},
+		filters: map[string]*evictable.Filter{}, deletedNamespaces: picture.DeletedNamespaces(),
 		refused: newRefusals(),
 		idle:    map[idler]string{},
 		jobs:    cluster.NewJobs(picture),
@@ -110,6 +112,9 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 	}
 	if own := r.planner.opts.Own; pod.Name == own.Name && pod.Namespace == own.Namespace {
 		return refuse(strategy.NotEvictable, "this program runs in it")
+	}
+	if r.deletedNamespaces[pod.Namespace] {
+		return refuse(strategy.NotEvictable, "its namespace is being deleted")
 	}
 	if reason := r.filters[profile].Check(pod); reason != "" {
 		return refuse(strategy.NotEvictable, reason)

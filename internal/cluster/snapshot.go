@@ -62,6 +62,18 @@ func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 	return s, nil
 }
 
+// DeletedNamespaces returns the names of the namespaces that are being deleted. Their pods are on
+// their way out: nobody evicts them, and nothing replaces them.
+func (s *Snapshot) DeletedNamespaces() map[string]bool {
+	deleted := map[string]bool{}
+	for _, namespace := range s.Namespaces {
+		if namespace.DeletionTimestamp != nil || namespace.Status.Phase == corev1.NamespaceTerminating {
+			deleted[namespace.Name] = true
+		}
+	}
+	return deleted
+}
+
 // Holds says whether a pod takes up room on a node, or asks for it: whether it has
 // not come to its end.
 func Holds(pod *corev1.Pod) bool {

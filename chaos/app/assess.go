@@ -205,7 +205,8 @@ func newAssessPods(built *options) *cobra.Command {
 		if err := selection.Check(a.picture); err != nil {
 			return nil, field.AsFlags(err)
 		}
-		chosen := selection.Pods(a.picture).Pods
+		selected := selection.Pods(a.picture)
+		chosen := selected.Pods
 		if most > 0 {
 			chosen = target.Draw(from, chosen, int(most))
 		}
@@ -213,7 +214,7 @@ func newAssessPods(built *options) *cobra.Command {
 		for _, pod := range chosen {
 			loss.Pods = append(loss.Pods, pod.Pod)
 		}
-		return []question{{fmt.Sprintf("evict %d pods", len(loss.Pods)), loss, "there are none"}}, nil
+		return []question{{fmt.Sprintf("evict %d pods", len(loss.Pods)), loss, "there are none; " + leftOut(selected.Excluded)}}, nil
 	})
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
 		if selection, err = pods.Compile(); err != nil {

@@ -97,6 +97,7 @@ func TestQuestionsAboutNothingAreNoPass(t *testing.T) {
 		{"no node has a zone", []string{"assess", "zone"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
 		{"no question has anything to lose", []string{"assess"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
 		{"no node is preemptible", []string{"assess", "spot"}, exitInconclusive, "there are none"},
+		{"no pod may go", []string{"assess", "pods", "--all"}, exitInconclusive, "evict 0 pods: there are none; left out: 1 without a controller, no others"},
 		{"a namespace that is misspelt", []string{"assess", "pods", "--namespaces=shopp"}, exitRefused, `--namespaces: there is no namespace shopp (did you mean "shop"?)`},
 		{"an exclusion that is misspelt", []string{"assess", "pods", "--namespaces=!shpo"}, exitRefused, "--namespaces: there is no namespace shpo"},
 		{"a kind that nothing has", []string{"assess", "pods", "--kinds=!Foo"}, exitRefused, "--kinds: no pod has an owner of the kind Foo"},

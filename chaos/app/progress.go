@@ -129,6 +129,15 @@ func (p *progress) show() {
 // named is how many victims a line names.
 const named = 3
 
+// leftOut says how many there are besides those to choose from, and why.
+func leftOut(excluded map[string]int) string {
+	var why []string
+	for _, reason := range slices.Sorted(maps.Keys(excluded)) {
+		why = append(why, fmt.Sprintf("%d %s", excluded[reason], reason))
+	}
+	return "left out: " + strings.Join(append(why, "no others"), ", ")
+}
+
 // choiceLine says what was drawn.
 func choiceLine(c *journal.Choice, whole bool) string {
 	var names []string
@@ -139,11 +148,7 @@ func choiceLine(c *journal.Choice, whole bool) string {
 		names = append(names, "node "+node)
 	}
 	if len(names) == 0 {
-		var why []string
-		for _, reason := range slices.Sorted(maps.Keys(c.Excluded)) {
-			why = append(why, fmt.Sprintf("%d %s", c.Excluded[reason], reason))
-		}
-		return fmt.Sprintf("%s: nothing to take away, of %d candidates; left out: %s", c.Fault, c.Candidates, strings.Join(append(why, "no others"), ", "))
+		return fmt.Sprintf("%s: nothing to take away, of %d candidates; %s", c.Fault, c.Candidates, leftOut(c.Excluded))
 	}
 	more := ""
 	if len(names) > named && !whole {

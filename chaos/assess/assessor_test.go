@@ -269,6 +269,38 @@ func TestPredict(t *testing.T) {
 			"ReplicaSet default/web wants 2: 2, 0, 1",
 		},
 	}, {
+		name: "of the taints that a node has already and those it gets the shortest time decides",
+		build: new(build).node("a", "8").node("b", "8").taint("a", "maintenance", "yes", corev1.TaintEffectNoExecute).
+			pods("ReplicaSet", "web", "1", "a", "a", "a").
+			change("web-0", func(pod *corev1.Pod) {
+				pod.Spec.Tolerations = []corev1.Toleration{
+					{Key: "maintenance", Operator: corev1.TolerationOpExists, TolerationSeconds: ptr.To[int64](600)},
+					{Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute},
+				}
+			}).
+			change("web-1", func(pod *corev1.Pod) {
+				pod.Spec.Tolerations = []corev1.Toleration{
+					{Key: "maintenance", Operator: corev1.TolerationOpExists, TolerationSeconds: ptr.To[int64](40)},
+					{Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr.To[int64](300)},
+				}
+			}).
+			change("web-2", tolerating(nil)),
+		how: Down, dead: true, nodes: []string{"a"},
+		want: []string{
+			"web-0 fits a>b after 600 s", "web-1 fits a>b after 40 s",
+			"web-2 stays: it tolerates the node's taints for ever",
+			"ReplicaSet default/web wants 3: 3, 0, 2",
+		},
+	}, {
+		name: "a toleration that compares numbers counts for the scheduler too",
+		build: new(build).node("a", "8").node("b", "8").taint("b", "sla", "950", corev1.TaintEffectNoSchedule).
+			pods("ReplicaSet", "web", "1", "a").
+			change("web-0", func(pod *corev1.Pod) {
+				pod.Spec.Tolerations = []corev1.Toleration{{Key: "sla", Operator: corev1.TolerationOpGt, Value: "900"}}
+			}),
+		how: Down, dead: true, nodes: []string{"a"},
+		want: []string{"web-0 fits a>b", "ReplicaSet default/web wants 1: 1, 0, 1"},
+	}, {
 		name: "on a dead node nothing runs whatever it tolerates and StatefulSets wait",
 		build: new(build).node("a", "8").node("b", "8").pods("ReplicaSet", "web", "1", "a", "a").pods("StatefulSet", "db", "1", "a").
 			pods("DaemonSet", "agent", "1", "a").

@@ -15,13 +15,16 @@ import (
 // budgets cover a pod is not asked yet.
 func (r *run) sparing() []*victim {
 	var going []*victim
-	taints := downTaints(r.loss.Dead)
 	ofNodes := r.loss.How == Drain || r.loss.How == Down
 	for _, v := range r.victims {
 		if t := r.workloads[v.Workload]; t != nil && !(ofNodes && cluster.BelongsToNode(v.pod)) {
 			t.hit = true
 		}
 		mark, marked := cluster.DoNotDisrupt(v.pod, r.picture.Now)
+		stay := cluster.ForEver
+		if r.loss.How == Down {
+			stay = r.stay(v.pod)
+		}
 		switch {
 		case cluster.Static(v.pod), ofNodes && cluster.BelongsToNode(v.pod):
 			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
@@ -31,7 +34,7 @@ func (r *run) sparing() []*victim {
 			v.Fate, v.Reason = Kept, "nothing would replace it, so a drain leaves it"
 		case r.loss.How == Drain && marked && !r.loss.IncludeDoNotDisrupt:
 			v.Fate, v.Reason = Kept, "it has the annotation "+mark.String()+", so a drain leaves it"
-		case r.loss.How == Down && cluster.Stay(v.pod.Spec.Tolerations, taints) == cluster.ForEver:
+		case r.loss.How == Down && stay == cluster.ForEver:
 			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
 		case r.deletedNamespaces[v.pod.Namespace]:
 			v.Fate, v.Reason = Unreplaced, "its namespace is being deleted"
@@ -41,7 +44,7 @@ func (r *run) sparing() []*victim {
 			v.Fate, v.Reason = Unreplaced, "its eviction goes on in the background already"
 		default:
 			if r.loss.How == Down {
-				v.AfterSeconds = int64(cluster.Stay(v.pod.Spec.Tolerations, taints) / time.Second)
+				v.AfterSeconds = int64(stay / time.Second)
 			}
 			going = append(going, v)
 		}
@@ -58,6 +61,12 @@ func belongsToNode(pod *corev1.Pod) string {
 		return "it is of a DaemonSet, which wants one on the node"
 	}
 	return ""
+}
+
+// stay returns how long the pod may stay on its node when that is down: the control plane
+// counts the taints that the node has already together with those it gets.
+func (r *run) stay(pod *corev1.Pod) time.Duration {
+	return cluster.Stay(pod.Spec.Tolerations, append(downTaints(r.loss.Dead), r.world.nodes[pod.Spec.NodeName].Spec.Taints...))
 }
 
 // downTaints are the taints of nodes that are down.

@@ -203,6 +203,14 @@ func (b *build) named(names ...string) []*corev1.Pod {
 	return named
 }
 
+// taint taints a node.
+func (b *build) taint(node, key, value string, effect corev1.TaintEffect) *build {
+	for _, n := range b.nodes(node) {
+		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: key, Value: value, Effect: effect})
+	}
+	return b
+}
+
 func (b *build) nodes(names ...string) []*corev1.Node {
 	var named []*corev1.Node
 	for _, name := range names {

@@ -4,8 +4,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/klog/v2"
 )
 
 // ForEver is a stay without an end.
@@ -27,11 +27,12 @@ func Stay(tolerations []corev1.Toleration, taints []corev1.Taint) time.Duration 
 }
 
 // stay returns how long one taint lets the pod stay. It knows all operators: a pod whose
-// operators the API server does not have cannot be.
+// operators the API server does not have cannot be. That a value is no number is no fault to
+// log: it does not match.
 func stay(tolerations []corev1.Toleration, taint *corev1.Taint) time.Duration {
 	for i := range tolerations {
 		toleration := &tolerations[i]
-		if !toleration.ToleratesTaint(klog.Background(), taint, true) {
+		if !toleration.ToleratesTaint(logr.Discard(), taint, true) {
 			continue
 		}
 		switch seconds := toleration.TolerationSeconds; {

@@ -74,7 +74,7 @@ type Simulation struct {
 // context ends what runs in the background.
 func New(ctx context.Context, opts Options) (*Simulation, error) {
 	metrics.Register()
-	if err := countClaims(); err != nil {
+	if err := followCluster(); err != nil {
 		return nil, err
 	}
 	registry := frameworkplugins.NewInTreeRegistry()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
@@ -155,5 +156,9 @@ func choiceLine(c *journal.Choice, whole bool) string {
 		more = fmt.Sprintf(" and %d more", len(names)-named)
 		names = names[:named]
 	}
-	return fmt.Sprintf("%s: %s%s, of %d candidates", c.How, strings.Join(names, ", "), more, c.Candidates)
+	own := ""
+	if len(c.Nodes) > 0 && c.Excluded[target.WhyOwn] > 0 {
+		own = "; the node that this program runs on is left out"
+	}
+	return fmt.Sprintf("%s: %s%s, of %d candidates%s", c.How, strings.Join(names, ", "), more, c.Candidates, own)
 }

@@ -45,3 +45,20 @@ func TestPodsThatLeftInTheBackgroundCountAsTaken(t *testing.T) {
 		t.Errorf("%d pods taken and %d lost besides, want 2 and 1", p.gone, p.lost)
 	}
 }
+
+func TestALossOfNodesSaysThatTheProgramsOwnIsLeftOut(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		excluded map[string]int
+		want     string
+	}{
+		{"its node is in the zone", map[string]int{"in another zone": 2, "this program's own": 1}, "down: node a, of 1 candidates; the node that this program runs on is left out"},
+		{"its node is elsewhere", map[string]int{"in another zone": 2}, "down: node a, of 1 candidates"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := choiceLine(&journal.Choice{How: "down", Nodes: []string{"a"}, Candidates: 1, Excluded: tt.excluded}, false); got != tt.want {
+				t.Errorf("it says %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

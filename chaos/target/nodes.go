@@ -135,7 +135,7 @@ func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNod
 			why = s.why(node, r)
 		}
 		if why == "" && p.OwnNode(node.Name) && !named[node.Name] {
-			why = whyOwn
+			why = WhyOwn
 		}
 		if why != "" {
 			selected.Excluded[why]++

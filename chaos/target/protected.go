@@ -13,7 +13,7 @@ func (l *look) protected(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	switch {
 	case l.picture.IsOwn(pod):
-		return whyOwn
+		return WhyOwn
 	case !l.pods.IncludeSystem && systemNamespaces[pod.Namespace]:
 		return whySystem
 	case !l.pods.IncludeStatic && cluster.Static(pod):

@@ -25,7 +25,6 @@ const (
 	whyAnnotations     = "other annotations"
 	whyKind            = "owner of another kind"
 	whyName            = "another name"
-	whyOwn             = "this program's own"
 	whySystem          = "in a system namespace"
 	whyStatic          = "static pod"
 	whyDaemonSet       = "of a DaemonSet"
@@ -36,6 +35,9 @@ const (
 	whyNotRunning      = "not running"
 	whyYoung           = "too young"
 )
+
+// WhyOwn is why the program's own pod and node are not selected.
+const WhyOwn = "this program's own"
 
 // Pods selects out of the picture.
 func (s *Selection) Pods(p *Picture) Selected {

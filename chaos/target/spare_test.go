@@ -174,7 +174,7 @@ func TestTheProgramsOwnPodAndNode(t *testing.T) {
 	p := degraded("ReplicaSet", 3, 3, 0)
 	p.Own = p.Pods[1]
 	got := compile(t, Pods{All: true, IncludeSystem: true, IncludeBarePods: true, IncludeDaemonSets: true, IncludeStatic: true}).Pods(p)
-	if diff := cmp.Diff([]string{"web-0", "web-2"}, names(got.Pods)); diff != "" || got.Excluded[whyOwn] != 1 {
+	if diff := cmp.Diff([]string{"web-0", "web-2"}, names(got.Pods)); diff != "" || got.Excluded[WhyOwn] != 1 {
 		t.Errorf("its own pod is selected (-want, +got), %v:\n%s", got.Excluded, diff)
 	}
 	for _, tt := range []struct {

@@ -2,6 +2,7 @@ package randomcluster
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +27,10 @@ func (w *World) NewPod(node string) *corev1.Pod {
 	}
 	if node != "" && w.Chance(0.1) {
 		pod.DeletionTimestamp = &metav1.Time{}
+	}
+	if node != "" {
+		// There are no claims here: a pod that asks for one has no node.
+		pod.Spec.Volumes = slices.DeleteFunc(slices.Clone(pod.Spec.Volumes), func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil })
 	}
 	return pod
 }

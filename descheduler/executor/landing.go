@@ -40,7 +40,7 @@ func (r *run) conclude(w *wave) error {
 		}
 		landed = append(landed, e)
 		e.note(&r.result.Evictions[e.entry])
-		asPlanned = asPlanned && node == e.move.To
+		asPlanned = asPlanned && expected(e.move, node)
 	}
 	r.differs = r.differs || !asPlanned
 	useless := r.landings.useless

@@ -4,18 +4,15 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
-	v1helper "k8s.io/component-helpers/scheduling/corev1"
 
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 // mayPreempt says whether there are less urgent pods that the pod could push out.
 func (r *run) mayPreempt(pod *corev1.Pod) bool {
-	if policy := pod.Spec.PreemptionPolicy; policy != nil && *policy == corev1.PreemptNever {
-		return false
-	}
-	return v1helper.PodPriority(pod) > r.lowest
+	return cluster.MayPreempt(pod, r.lowest)
 }
 
 // preempt makes room for a replacement that no node takes, as the scheduler does: at the cost

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,7 +11,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	v1helper "k8s.io/component-helpers/scheduling/corev1"
 
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
@@ -95,7 +93,7 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 		world: w, picture: picture, loss: loss, nodes: map[string]bool{},
 		deletedNamespaces: picture.DeletedNamespaces(), workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{}, doubtful: map[types.NamespacedName]bool{},
 		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: cluster.NewJobs(picture.Snapshot), live: map[types.UID]int{},
-		involved: map[types.UID]bool{}, lowest: math.MaxInt32,
+		involved: map[types.UID]bool{}, lowest: cluster.LowestPriority(picture.Pods),
 	}
 	for _, node := range loss.Nodes {
 		if w.nodes[node.Name] == nil {
@@ -125,11 +123,6 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 // neither budgets nor workloads reach farther. Preemption does.
 func (r *run) count(pods []*corev1.Pod) {
 	namespaces, listed := map[string]bool{}, r.involved
-	for _, pod := range r.picture.Pods {
-		if onNode(pod) {
-			r.lowest = min(r.lowest, v1helper.PodPriority(pod))
-		}
-	}
 	if slices.ContainsFunc(pods, r.mayPreempt) {
 		for _, pod := range r.picture.Pods {
 			namespaces[pod.Namespace] = true

@@ -3,12 +3,10 @@ package planner
 import (
 	"context"
 	"fmt"
-	"math"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
@@ -36,12 +34,7 @@ func newWorld(ctx context.Context, picture *cluster.Snapshot, p *Planner) (*worl
 		return nil, fmt.Errorf("simulating the cluster: %w", err)
 	}
 	w := &world{state: strategy.NewState(picture, p.selector), sim: sim, moved: map[types.UID]bool{}, placed: map[types.UID]*corev1.Pod{}}
-	w.lowest = math.MaxInt32
-	for _, pod := range picture.Pods {
-		if pod.Spec.NodeName != "" && cluster.Holds(pod) {
-			w.lowest = min(w.lowest, corev1helpers.PodPriority(pod))
-		}
-	}
+	w.lowest = cluster.LowestPriority(picture.Pods)
 	return w, nil
 }
 
@@ -49,10 +42,7 @@ func newWorld(ctx context.Context, picture *cluster.Snapshot, p *Planner) (*worl
 // when no node takes it, rather than have it wait. It asks no budget then that would not
 // give way.
 func (w *world) preempts(pod *corev1.Pod) bool {
-	if policy := pod.Spec.PreemptionPolicy; policy != nil && *policy == corev1.PreemptNever {
-		return false
-	}
-	return corev1helpers.PodPriority(pod) > w.lowest
+	return cluster.MayPreempt(pod, w.lowest)
 }
 
 // leave takes the pod from its node and returns what puts it back.

@@ -15,6 +15,9 @@ LDFLAGS := -s -w \
 	-X $(COMPONENT_VERSION).gitMajor=$(word 1,$(subst ., ,$(KUBERNETES_VERSION:v%=%))) \
 	-X $(COMPONENT_VERSION).gitMinor=$(word 2,$(subst ., ,$(KUBERNETES_VERSION:v%=%)))
 
+# Programs are static, for images that have nothing else in them.
+export CGO_ENABLED := 0
+
 FUZZTIME := 1m
 
 # For the tests of one package: several times what they take where nothing else runs.
@@ -23,7 +26,7 @@ TEST_TIMEOUT := 30m
 # Lint and code generators have a module file of their own.
 TOOL := go tool -modfile=tools.mod
 
-# What runs concurrently is tested with the race detector; of what links the
+# What runs concurrently is tested with the race detector, which needs C; of what links the
 # scheduling engine, which takes minutes to build again, the few that do.
 RACE_PACKAGES := ./descheduler/executor ./internal/process ./internal/playground/... ./plugins/preemptiblenodes ./plugins/internal/changes ./plugins/internal/indexed
 
@@ -39,8 +42,13 @@ build: ## Build the programs, and kubectl, into bin/ (5 to 8 minutes the first t
 test: build ## Run all tests, on real control planes where it matters
 	@all=$$(go list ./...); raced=$$(go list $(RACE_PACKAGES)); failed=(); \
 	go test -timeout $(TEST_TIMEOUT) $$(grep -vxF "$$raced" <<<"$$all") || failed+=("those without the race detector"); \
-	go test -timeout $(TEST_TIMEOUT) -race $$raced || failed+=("those with the race detector"); \
+	CGO_ENABLED=1 go test -timeout $(TEST_TIMEOUT) -race $$raced || failed+=("those with the race detector"); \
 	[ $${#failed[@]} = 0 ] || { printf 'tests failed: %s\n' "$${failed[@]}" >&2; exit 1; }
+
+.PHONY: test-real
+test-real: build ## Run the tests on real nodes: kubelets and containers (needs root; 10 minutes at most)
+	@hack/realnodes.sh
+	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)
 
 .PHONY: test-differential
 test-differential: ## Compare 200,000 decisions each with the engine's own plugins (4 minutes; ARGS go to go test)

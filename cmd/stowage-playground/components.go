@@ -17,9 +17,13 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 	kwokconfig "sigs.k8s.io/kwok/pkg/config"
 	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
 	kwoklog "sigs.k8s.io/kwok/pkg/log"
+
+	"github.com/stowage-k8s/stowage/internal/playground/realnode"
+	"github.com/stowage-k8s/stowage/internal/playground/supervisor"
 )
 
 // components are the programs that this binary runs itself as, each in a process
@@ -37,6 +41,21 @@ var components = map[string]func() int{
 		return cli.Run(scheduler.NewSchedulerCommand())
 	},
 	"kwok": runKwok,
+	supervisor.Kubelet: func() int {
+		return cli.Run(kubelet.NewKubeletCommand(context.Background()))
+	},
+	supervisor.RealNode: runRealNode,
+}
+
+// runRealNode is the first process of a real node, of which the argument is the
+// configuration.
+func runRealNode() int {
+	self, err := os.Executable()
+	if err == nil {
+		err = realnode.Run(os.Args[1], self, "component", supervisor.Kubelet)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }
 
 // runKwok does what KWOK's main does: its configuration files are read before its

@@ -78,6 +78,9 @@ func newUpCommand() *cobra.Command {
   stowage-playground up --pool config/pools/large.yaml
   stowage-playground up --nodes 50
 
+  # two real nodes, on which containers really run, beside 20 fake ones
+  sudo stowage-playground up --real-nodes 2 --nodes 20
+
   # a second playground beside the first
   stowage-playground up --name other --pool config/pools/small.yaml`,
 		Args: cobra.NoArgs,
@@ -90,6 +93,9 @@ func newUpCommand() *cobra.Command {
 		},
 	}
 	flags.addTo(cmd)
+	cmd.Flags().IntVar(&flags.opts.RealNodes, "real-nodes", 0, "number of real nodes beside the fake ones: a kubelet and a containerd each (needs root, containerd, runc and CNI plugins)")
+	cmd.Flags().StringSliceVar(&flags.opts.Images, "image", nil, "archive of images, as docker save writes it, for the real nodes, which have those of the project's programs anyway")
+	_ = cmd.MarkFlagFilename("image", "tar")
 	cmd.Flags().BoolVar(&flags.opts.NoKubeScheduler, "no-kube-scheduler", false, "leave the stock kube-scheduler out: pods that ask for no other stay pending")
 	return cmd
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
 func TestBindsTheirOwnPodsOnly(t *testing.T) {
@@ -119,7 +120,7 @@ func TestSaysWhyAPodDoesNotFit(t *testing.T) {
 	})
 	large := corev1.ResourceList{"cpu": resource.MustParse("128"), "memory": resource.MustParse("64Gi"), "pods": resource.MustParse("110")}
 	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{corev1.LabelHostname: ns}},
+		ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{corev1.LabelHostname: ns}, Annotations: map[string]string{pool.FakeAnnotation: pool.Fake}},
 		Status:     corev1.NodeStatus{Capacity: large, Allocatable: large},
 	}
 	if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 )
 
 const (
@@ -247,12 +249,16 @@ func Remove(lock *os.File, dir string) error {
 		if !isLocked(lock, dir) {
 			return nil
 		}
+		// The groups first: without the folder nobody would know of them.
+		if err = cgroups.Remove(cgroups.Of(dir)); err != nil {
+			break
+		}
 		if err = os.RemoveAll(dir); err == nil {
 			return nil
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return fmt.Errorf("removing the playground's folder: %w", err)
+	return fmt.Errorf("removing what is left of the playground: %w", err)
 }
 
 // isLocked says whether the lock is on the folder that is at the path now.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -18,6 +19,9 @@ const (
 	DefaultClientQPS   = 5000
 	DefaultClientBurst = 10000
 )
+
+// MostRealNodes is how many real nodes a playground can have: each has a part of one network.
+const MostRealNodes = 100
 
 // SupervisorName names the process that runs the components, and keeps all pods to refuse
 // those that nodes have no room for.
@@ -39,6 +43,12 @@ type Options struct {
 	Name string
 	// Pool is the fake nodes to start with; nil means none.
 	Pool *pool.Pool
+	// RealNodes is how many real nodes there are beside the fake ones: a kubelet and a
+	// containerd each. They take root, and programs that the error names where they are missing.
+	RealNodes int
+	// Images are archives of images, as `docker save` writes them, that the real nodes have
+	// beside those of the project's own programs.
+	Images []string
 	// Preload is a file that package preload has written: the objects that are there before
 	// the control plane starts, the pool's nodes, which are not created then, among them.
 	// Empty means none.
@@ -91,15 +101,22 @@ func (o *Options) validate() error {
 	if o.ClientBurst == 0 {
 		o.ClientBurst = max(DefaultClientBurst, int(o.ClientQPS))
 	}
-	if o.Preload != "" {
-		abs, err := filepath.Abs(o.Preload)
-		if err == nil && !isFile(abs) {
-			err = errors.New("there is no such file")
+	if o.RealNodes < 0 || o.RealNodes > MostRealNodes {
+		return fmt.Errorf("%d real nodes: must be from 0 to %d", o.RealNodes, MostRealNodes)
+	}
+	if len(o.Images) > 0 && o.RealNodes == 0 {
+		return errors.New("images are for real nodes, of which there are none")
+	}
+	o.Images = slices.Clone(o.Images)
+	for i := range o.Images {
+		if err := absolute(&o.Images[i]); err != nil {
+			return fmt.Errorf("images %q: %w", o.Images[i], err)
 		}
-		if err != nil {
+	}
+	if o.Preload != "" {
+		if err := absolute(&o.Preload); err != nil {
 			return fmt.Errorf("objects to preload %q: %w", o.Preload, err)
 		}
-		o.Preload = abs
 	}
 	if o.LogDir != "" {
 		abs, err := filepath.Abs(o.LogDir)
@@ -112,4 +129,16 @@ func (o *Options) validate() error {
 		o.Progress = func(Step) {}
 	}
 	return nil
+}
+
+// absolute makes the path of a file, which must be there, one that holds in any folder.
+func absolute(path *string) error {
+	abs, err := filepath.Abs(*path)
+	if err == nil && !isFile(abs) {
+		err = errors.New("there is no such file")
+	}
+	if err == nil {
+		*path = abs
+	}
+	return err
 }

@@ -36,6 +36,8 @@ type Info struct {
 	Context string
 	// Nodes is how many fake nodes it started with.
 	Nodes int
+	// RealNodes are the names of the real ones.
+	RealNodes []string
 	// Started is when it was ready.
 	Started time.Time
 }

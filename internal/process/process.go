@@ -33,6 +33,8 @@ type Spec struct {
 	Stdout, Stderr io.Writer
 	// ExtraFiles are inherited as descriptors 3 and up.
 	ExtraFiles []*os.File
+	// Namespaces are those that the program gets of its own: unix.CLONE_NEW..., or-ed.
+	Namespaces uintptr
 	// OutlivesParent leaves it to the program to notice that this process has died.
 	OutlivesParent bool
 }
@@ -55,7 +57,7 @@ func Start(spec Spec) (*Process, error) {
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = spec.Stdin, spec.Stdout, spec.Stderr
 	cmd.ExtraFiles = spec.ExtraFiles
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: spec.Namespaces}
 	if !spec.OutlivesParent {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
 // ReasonPrefix begins the status reason of a refused pod; the resource follows,
@@ -85,6 +86,9 @@ func (a *admission) changeNode(was, is *corev1.Node) {
 		// What its pods request stays: they may outlive it, and it may come back.
 		a.room(was.Name).allocatable = nil
 		return
+	}
+	if is.Annotations[pool.FakeAnnotation] != pool.Fake {
+		return // a real one has a kubelet of its own
 	}
 	a.room(is.Name).allocatable = cluster.Allocatable(is)
 }

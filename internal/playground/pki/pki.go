@@ -75,6 +75,14 @@ func (a *Authority) Server(name string, hosts []string, addresses []net.IP) (Key
 	})
 }
 
+// Client issues a certificate for somebody to show to servers.
+func (a *Authority) Client(id Identity) (KeyPair, error) {
+	return a.issue(id.User, &x509.Certificate{
+		Subject:     pkix.Name{CommonName: id.User, Organization: id.Groups},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+}
+
 // SigningKey writes a key pair for service account tokens: the public key is in Cert.
 func (a *Authority) SigningKey(name string) (KeyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -91,10 +99,7 @@ func (a *Authority) SigningKey(name string) (KeyPair, error) {
 // Kubeconfig writes a kubeconfig that stands alone: it embeds the certificates
 // and reaches the server as the identity.
 func (a *Authority) Kubeconfig(path, context, server string, id Identity) error {
-	pair, err := a.issue(id.User, &x509.Certificate{
-		Subject:     pkix.Name{CommonName: id.User, Organization: id.Groups},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
+	pair, err := a.Client(id)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ const (
 	APIVersion = "playground.stowage.dev/v1alpha1"
 	Kind       = "NodePool"
 
+	// FakeAnnotation with the value Fake is on nodes that no kubelet is behind.
+	FakeAnnotation = "kwok.x-k8s.io/node"
+	Fake           = "fake"
 	// GroupLabel names the group of a fake node.
 	GroupLabel = "playground.stowage.dev/group"
 
@@ -183,7 +186,7 @@ func (g *Group) node(index int) *corev1.Node {
 		capacity[name] = resource.MustParse(string(q))
 	}
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{"kwok.x-k8s.io/node": "fake"}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{FakeAnnotation: Fake}},
 		Spec:       corev1.NodeSpec{ProviderID: "kwok://" + name, Taints: slices.Clone(g.Taints)},
 		Status:     corev1.NodeStatus{Capacity: capacity, Allocatable: capacity.DeepCopy()},
 	}

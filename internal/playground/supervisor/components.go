@@ -74,7 +74,7 @@ func (s *supervisor) etcdArgs() []string {
 }
 
 func (s *supervisor) apiServerArgs() []string {
-	return []string{
+	args := []string{
 		"--etcd-servers=unix://" + s.etcdSocket(),
 		"--bind-address=127.0.0.1",
 		"--secure-port=" + strconv.Itoa(s.port),
@@ -99,6 +99,16 @@ func (s *supervisor) apiServerArgs() []string {
 		// minutes: seconds of processor time with 200,000 pods.
 		"--feature-gates=DetectCacheInconsistency=false",
 	}
+	if s.opts.RealNodes > 0 {
+		args = append(args,
+			"--allow-privileged=true",
+			"--egress-selector-config-file="+s.path(egressConfigFile),
+			"--kubelet-preferred-address-types=InternalIP",
+			"--kubelet-client-certificate="+s.kubeletClient.Cert,
+			"--kubelet-client-key="+s.kubeletClient.Key,
+		)
+	}
+	return args
 }
 
 func (s *supervisor) controllerManagerArgs() []string {
@@ -142,7 +152,7 @@ func (s *supervisor) kwokArgs() []string {
 	return []string{
 		"--config=" + s.path(kwokConfigFile),
 		"--kubeconfig=" + s.kubeconfigOf(kwok),
-		// A selector passes over nodes without any label, of which no kubelet makes one.
+		"--manage-nodes-with-annotation-selector=" + fakeSelector,
 		"--manage-nodes-with-label-selector=!" + silentLabel,
 		"--v=WARN",
 		"--node-lease-duration-seconds=" + strconv.Itoa(int(s.leaseDuration().Seconds())),

@@ -10,6 +10,8 @@ import (
 	podfast "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
 	"sigs.k8s.io/kwok/pkg/apis/v1alpha1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
 // nodeStartMillis is how long a new node takes to become Ready. KWOK passes over
@@ -32,6 +34,9 @@ options:
   nodeLeaseParallelism: 16
   podsOnNodeSyncParallelism: 4
 `
+
+// fakeSelector is what nodes carry that KWOK is to look after.
+const fakeSelector = pool.FakeAnnotation + "=" + pool.Fake
 
 // silentLabel makes a fake node fall silent, as a machine that has died: KWOK lets go
 // of a node that has it, so its heartbeats end and nothing becomes of its pods, not even

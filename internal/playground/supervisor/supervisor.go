@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -26,6 +27,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/kubelet"
 	"github.com/stowage-k8s/stowage/internal/playground/pki"
+	"github.com/stowage-k8s/stowage/internal/playground/realnode"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
@@ -38,7 +40,7 @@ const (
 	// pollInterval is how often to look whether a component answers.
 	pollInterval = 25 * time.Millisecond
 
-	// maxComponents is how many components there are at most.
+	// maxComponents is how many components there are at most, without real nodes.
 	maxComponents = 5
 )
 
@@ -56,7 +58,11 @@ type supervisor struct {
 	// serving and accounts are the API server's certificate, and the keys of the
 	// service accounts' tokens.
 	serving, accounts pki.KeyPair
-	components        []*process.Process
+	// kubeletClient is what it shows to kubelets, and network what connects it with them:
+	// nil where there are none.
+	kubeletClient pki.KeyPair
+	network       *realnode.Network
+	components    []*process.Process
 	// failed takes the component that ended by itself.
 	failed chan *process.Process
 }
@@ -80,7 +86,7 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 			// Nobody may be listening any more; that is no reason not to clean up.
 			_ = encoder.Encode(e)
 		},
-		failed: make(chan *process.Process, maxComponents),
+		failed: make(chan *process.Process, maxComponents+playground.MostRealNodes),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -148,6 +154,11 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	if s.opts.Pool != nil {
 		info.Nodes = s.opts.Pool.Size()
 	}
+	if s.opts.RealNodes > 0 {
+		if err := s.makeNetwork(); err != nil {
+			return info, err
+		}
+	}
 	if err := errors.Join(s.writeFiles(info), playground.WriteInfo(s.dir, info)); err != nil {
 		return info, fmt.Errorf("setting up the playground: %w", err)
 	}
@@ -160,7 +171,11 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	if err := s.startControlPlane(ctx); err != nil {
 		return info, err
 	}
-	return info, s.startNodes(ctx)
+	info.RealNodes, err = s.startRealNodes()
+	if err != nil {
+		return info, err
+	}
+	return info, s.startNodes(ctx, len(info.RealNodes))
 }
 
 // startControlPlane starts the components in the order in which they need each other.
@@ -209,19 +224,23 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 }
 
 // startNodes creates the pool's nodes, if they are not there from the start, and waits until
-// pods can be scheduled on them.
-func (s *supervisor) startNodes(ctx context.Context) error {
-	if s.opts.Pool == nil {
+// pods can be scheduled on them and on the real ones, which create themselves.
+func (s *supervisor) startNodes(ctx context.Context, real int) error {
+	var nodes []*corev1.Node
+	if s.opts.Pool != nil {
+		nodes = s.opts.Pool.Nodes()
+	}
+	all := len(nodes) + real
+	if all == 0 {
 		return nil
 	}
-	nodes := s.opts.Pool.Nodes()
 	begin := time.Now()
-	progress := func(format string) func(int) {
-		return func(done int) { s.interim(begin, format, done, len(nodes)) }
+	progress := func(format string, of int) func(int) {
+		return func(done int) { s.interim(begin, format, done, of) }
 	}
-	if s.opts.Preload == "" {
+	if s.opts.Preload == "" && len(nodes) > 0 {
 		if err := s.orFailed(ctx, func(ctx context.Context) error {
-			return createNodes(ctx, s.client, nodes, progress("%d of %d nodes created"))
+			return createNodes(ctx, s.client, nodes, progress("%d of %d nodes created", len(nodes)))
 		}); err != nil {
 			return err
 		}
@@ -229,11 +248,11 @@ func (s *supervisor) startNodes(ctx context.Context) error {
 		begin = time.Now()
 	}
 	if err := s.orFailed(ctx, func(ctx context.Context) error {
-		return awaitNodes(ctx, s.client, len(nodes), progress("%d of %d nodes Ready"))
+		return awaitNodes(ctx, s.client, all, progress("%d of %d nodes Ready", all))
 	}); err != nil {
 		return err
 	}
-	s.step(fmt.Sprintf("all %d nodes Ready", len(nodes)), begin)
+	s.step(fmt.Sprintf("all %d nodes Ready", all), begin)
 	return nil
 }
 
@@ -266,6 +285,11 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 			return err
 		}
 	}
+	if s.opts.RealNodes > 0 {
+		if err := s.writeRealNodeFiles(); err != nil {
+			return err
+		}
+	}
 	config, err := kwokConfig()
 	if err != nil {
 		return err
@@ -275,22 +299,28 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 
 // startComponent re-executes the binary as one of the components.
 func (s *supervisor) startComponent(name string, args []string) error {
-	p, err := process.Start(process.Spec{
+	_, err := s.startProcess(process.Spec{
 		Name: name,
-		Path: s.binary,
 		Args: append([]string{"component", name}, args...),
 		Env:  append(componentEnv(name), "KWOK_WORKDIR="+s.dir),
-		Log:  filepath.Join(s.logDir(), name+".log"),
 	})
+	return err
+}
+
+// startProcess starts the binary as something that the playground cannot be without.
+func (s *supervisor) startProcess(spec process.Spec) (*process.Process, error) {
+	spec.Path = s.binary
+	spec.Log = filepath.Join(s.logDir(), spec.Name+".log")
+	p, err := process.Start(spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.components = append(s.components, p)
 	go func() {
 		<-p.Done()
 		s.failed <- p
 	}()
-	return nil
+	return p, nil
 }
 
 // stop kills the components, last first. They hold nothing that is worth a
@@ -298,6 +328,9 @@ func (s *supervisor) startComponent(name string, args []string) error {
 func (s *supervisor) stop() {
 	for _, p := range slices.Backward(s.components) {
 		p.Kill()
+	}
+	if s.network != nil {
+		s.network.Close()
 	}
 }
 

@@ -1,0 +1,187 @@
+package realnode
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// The addresses of nodes and pods, of which nobody outside their namespaces knows.
+var (
+	network = netip.MustParsePrefix("10.88.0.0/16")
+	gateway = netip.MustParseAddr("10.88.0.1")
+)
+
+// The names of the interfaces: the switch that nodes are plugged into, and within each node
+// the end of its cable, and the bridge that it shares with its pods.
+const (
+	switchName = "switch"
+	uplinkName = "eth0"
+	bridgeName = "pods"
+)
+
+// Network is what the nodes of a playground are connected by: a switch in a network
+// namespace of its own, where the API server answers under its service's address. It ends
+// with this process, and with Close.
+type Network struct {
+	namespace *os.File
+	listener  net.Listener
+}
+
+// NewNetwork makes a network in which the API server, which listens on the machine's server
+// address, answers at the service address.
+func NewNetwork(service, server netip.AddrPort) (*Network, error) {
+	n := &Network{}
+	err := onThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		var err error
+		if n.namespace, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			return err
+		}
+		return n.setUp(service)
+	})
+	if err != nil {
+		n.Close()
+		return nil, fmt.Errorf("making a network for real nodes: %w", err)
+	}
+	go n.forward(server)
+	return n, nil
+}
+
+// onThread runs a function on a thread of its own, which ends with it: what the function
+// makes of the thread concerns nobody else.
+func onThread(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		done <- f()
+	}()
+	return <-done
+}
+
+// do runs a function in the network's namespace. What it opens stays there.
+func (n *Network) do(f func() error) error {
+	return onThread(func() error {
+		if err := unix.Setns(int(n.namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("entering the real nodes' network: %w", err)
+		}
+		return f()
+	})
+}
+
+// Close ends the network. What its nodes hold of it ends with them.
+func (n *Network) Close() {
+	if n.listener != nil {
+		n.listener.Close()
+	}
+	if n.namespace != nil {
+		n.namespace.Close()
+	}
+}
+
+// setUp makes the switch and listens where the API server is to answer.
+func (n *Network) setUp(service netip.AddrPort) error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: switchName}}
+	if err := errors.Join(netlink.LinkSetUp(lo), netlink.LinkAdd(bridge)); err != nil {
+		return err
+	}
+	err = errors.Join(
+		address(bridge, netip.PrefixFrom(gateway, network.Bits())),
+		address(bridge, netip.PrefixFrom(service.Addr(), service.Addr().BitLen())),
+		netlink.LinkSetUp(bridge),
+	)
+	if err != nil {
+		return err
+	}
+	n.listener, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(service))
+	return err
+}
+
+// forward passes connections on to the API server, until Close.
+func (n *Network) forward(server netip.AddrPort) {
+	for {
+		from, err := n.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue // out of descriptors, for the moment
+		}
+		go func() {
+			to, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(server))
+			if err != nil {
+				from.Close()
+				return
+			}
+			join(from, to)
+		}()
+	}
+}
+
+// Plug connects a node, whose first process is given, with the switch.
+func (n *Network) Plug(number, pid int) error {
+	return n.do(func() error {
+		bridge, err := netlink.LinkByName(switchName)
+		if err != nil {
+			return err
+		}
+		port := &netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: "node" + strconv.Itoa(number), MasterIndex: bridge.Attrs().Index},
+			PeerName:  uplinkName, PeerNamespace: netlink.NsPid(pid),
+		}
+		if err := netlink.LinkAdd(port); err != nil {
+			return fmt.Errorf("connecting real node %d: %w", number, err)
+		}
+		return netlink.LinkSetUp(port)
+	})
+}
+
+// dial connects to an address in the network.
+func (n *Network) dial(to netip.AddrPort) (net.Conn, error) {
+	var conn net.Conn
+	err := n.do(func() error {
+		var err error
+		conn, err = (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", to.String())
+		return err
+	})
+	return conn, err
+}
+
+// address gives an interface an address.
+func address(link netlink.Link, prefix netip.Prefix) error {
+	ip := &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
+	return netlink.AddrAdd(link, &netlink.Addr{IPNet: ip})
+}
+
+// join passes on what comes from either side to the other, until both have ended.
+func join(a, b net.Conn) {
+	done := make(chan struct{}, 2)
+	pass := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		// The other direction may go on, as after the end of a request.
+		if half, ok := to.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
+		done <- struct{}{}
+	}
+	go pass(a, b)
+	go pass(b, a)
+	<-done
+	<-done
+	a.Close()
+	b.Close()
+}

@@ -1,0 +1,129 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stowage-k8s/stowage/internal/image"
+	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
+	"github.com/stowage-k8s/stowage/internal/playground/pki"
+	"github.com/stowage-k8s/stowage/internal/playground/realnode"
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+// RealNode is the component that is the first process of a real node, and Kubelet the one
+// that it starts there.
+const (
+	RealNode = "real-node"
+	Kubelet  = "kubelet"
+)
+
+const (
+	// egressConfigFile is the name of the API server's configuration of the way to nodes.
+	egressConfigFile = "egress.yaml"
+	egressSocketFile = "egress.sock"
+
+	// imageRegistry and imageTag are around the names of programs in what the manifests in
+	// config call their images, as a container runtime completes it.
+	imageRegistry = "docker.io/library/"
+	imageTag      = ":dev"
+)
+
+// makeNetwork makes what connects real nodes with each other and with the API server, after
+// a look at whether they can run here at all.
+func (s *supervisor) makeNetwork() error {
+	if err := realnode.Check(); err != nil {
+		return err
+	}
+	service, err := netip.ParseAddr(serviceIP)
+	if err != nil {
+		return err
+	}
+	server := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(s.port))
+	s.network, err = realnode.NewNetwork(netip.AddrPortFrom(service, 443), server)
+	return err
+}
+
+// writeRealNodeFiles writes what the API server needs to reach real nodes, and answers there.
+func (s *supervisor) writeRealNodeFiles() error {
+	var err error
+	if s.kubeletClient, err = s.authority.Client(pki.Identity{User: "kube-apiserver-kubelet-client", Groups: []string{"system:masters"}}); err != nil {
+		return err
+	}
+	socket := s.path(egressSocketFile)
+	return errors.Join(
+		s.network.ServeEgress(socket),
+		os.WriteFile(s.path(egressConfigFile), realnode.EgressConfig(socket), 0o600),
+	)
+}
+
+// startRealNodes starts the real nodes and returns their names. They create their Node
+// objects themselves.
+func (s *supervisor) startRealNodes() ([]string, error) {
+	if s.opts.RealNodes == 0 {
+		return nil, nil
+	}
+	begin := time.Now()
+	images, err := s.writeImages()
+	if err != nil {
+		return nil, err
+	}
+	s.step(fmt.Sprintf("%d images for real nodes made", len(images)), begin)
+	var names []string
+	for number := 1; number <= s.opts.RealNodes; number++ {
+		name := realnode.Name(number)
+		args, err := realnode.Prepare(realnode.Options{
+			Number: number,
+			Dir:    s.path(name),
+			Group:  cgroups.Of(s.dir),
+			CAFile: s.authority.CAFile(),
+			Kubeconfig: func(path, node string) error {
+				return s.authority.Kubeconfig(path, node, "https://"+serviceIP, pki.Identity{User: "system:node:" + node, Groups: []string{"system:nodes"}})
+			},
+			Images: append(images, s.opts.Images...),
+		})
+		if err != nil {
+			return nil, err
+		}
+		p, err := s.startProcess(process.Spec{
+			Name:       name,
+			Args:       append([]string{"component", RealNode}, args...),
+			Namespaces: realnode.Namespaces,
+		})
+		if err == nil {
+			err = s.network.Plug(number, p.PID())
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// writeImages makes images of the programs that are beside this one, and returns their files.
+func (s *supervisor) writeImages() ([]string, error) {
+	if err := os.Mkdir(s.path("images"), 0o700); err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, program := range image.Programs {
+		binary := filepath.Join(filepath.Dir(s.binary), program.Name)
+		_, err := os.Stat(binary)
+		reference := imageRegistry + program.Name + imageTag
+		if errors.Is(err, fs.ErrNotExist) && reference != realnode.PauseImage {
+			continue // pods that want it will say so
+		}
+		file := s.path(filepath.Join("images", program.Name+".tar"))
+		if err := image.Write(file, reference, program, binary); err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}

@@ -55,8 +55,11 @@ func TestBadCommands(t *testing.T) {
 		{"an unknown command", []string{"start"}, `unknown command "start" for "stowage-playground"`},
 		{"a playground that does not run", []string{"down", "nobody"}, `no playground named "nobody" is running`},
 		{"a kubeconfig of none", []string{"kubeconfig", "nobody"}, `no playground named "nobody" is running`},
+		{"fewer real nodes than none", []string{"up", "--real-nodes=-1"}, "-1 real nodes: must be from 0 to 100"},
+		{"images that nobody runs", []string{"up", "--image=/bin/ls"}, "images are for real nodes, of which there are none"},
+		{"images that are not there", []string{"up", "--real-nodes=1", "--image=/does/not/exist"}, `images "/does/not/exist": there is no such file`},
 		{"a name, and all", []string{"down", "--all", "somebody"}, "give a name or --all, not both"},
-		{"an unknown component", []string{"component", "kubelet"}, `no component "kubelet": there are [etcd kube-apiserver kube-controller-manager kube-scheduler kwok]`},
+		{"an unknown component", []string{"component", "docker"}, `no component "docker": there are [etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kwok real-node]`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

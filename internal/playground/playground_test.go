@@ -304,6 +304,7 @@ func TestBadOptions(t *testing.T) {
 		{name: "a name that does not fit", opts: playground.Options{Name: "My Playground"}, want: `playground name "My Playground": must be lowercase letters, digits and dashes`},
 		{name: "a negative limit", opts: playground.Options{ClientQPS: -1}, want: "client QPS -1 and burst 0: must be 0 (the default) or more"},
 		{name: "no such objects", opts: playground.Options{Preload: "/does/not/exist"}, want: `objects to preload "/does/not/exist": there is no such file`},
+		{name: "too many real nodes", opts: playground.Options{RealNodes: 101}, want: "101 real nodes: must be from 0 to 100"},
 		{name: "no such binary", opts: playground.Options{Binary: "/does/not/exist"}, want: "no such file or directory"},
 		{name: "a disk without room", tmpdir: "/sys", want: "only 0 MiB free in /sys: a playground needs 512 MiB or more"},
 		{name: "a folder too deep for sockets", tmpdir: deep, want: "would have a path of more than 92 bytes"},

@@ -110,6 +110,11 @@ bench-chaos: build ## Check on real control planes that chaos keeps within budge
 bench-scale: build ## Measure all of it at 5,000 nodes and 150,000 pods on a real control plane (45 minutes, 24 GiB; ARGS=--quick: 300 nodes, in 3 minutes)
 	@bin/stowage-bench scale $(ARGS)
 
+.PHONY: bench-real
+bench-real: build ## Measure replacements, losses of the leader and drains on real nodes (root; 15 minutes; ARGS=--quick: in 4)
+	@hack/realnodes.sh
+	@bin/stowage-bench real $(ARGS)
+
 .PHONY: bench-report
 bench-report: build ## Write out/report.html of the results that are in out/bench
 	@bin/stowage-bench report $(ARGS)

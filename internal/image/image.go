@@ -35,7 +35,7 @@ type Program struct {
 // Programs are those that run in clusters, as the Dockerfiles in config have them, and the
 // one that holds a pod's namespaces.
 var Programs = []Program{
-	{"stowage-scheduler", "/bin/stowage-scheduler"},
+	{"stowage-scheduler", "/stowage-scheduler"},
 	// Where the Kubernetes descheduler's image has its own: manifests with
 	// command: [/bin/descheduler] work with ours.
 	{"stowage-descheduler", "/bin/descheduler"},
@@ -100,7 +100,7 @@ func build(program Program, file string) (v1.Image, error) {
 func checkStatic(file string) error {
 	binary, err := elf.Open(file)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s is not a program for Linux: %w", file, err)
 	}
 	defer binary.Close()
 	for _, segment := range binary.Progs {

@@ -82,9 +82,9 @@ func TestBadImages(t *testing.T) {
 		name, reference, file, want string
 	}{
 		{"no such program", "example.com/hello:dev", "/nowhere/hello", "no such file"},
-		{"no program", "example.com/hello:dev", text, "bad magic number"},
+		{"no program", "example.com/hello:dev", text, "is not a program for Linux"},
 		{"a program that needs a C library", "example.com/hello:dev", "/bin/ls", "is linked dynamically"},
-		{"no tag", "example.com/hello", binary, "must include a tag"},
+		{"no tag", "example.com/hello", binary, "tag must be"},
 		{"no reference", "UPPER:dev", binary, "repository"},
 	}
 	for _, tt := range tests {

@@ -20,9 +20,6 @@ const (
 	DefaultClientBurst = 10000
 )
 
-// MostRealNodes is how many real nodes a playground can have: each has a part of one network.
-const MostRealNodes = 100
-
 // SupervisorName names the process that runs the components, and keeps all pods to refuse
 // those that nodes have no room for.
 const SupervisorName = "playground"

@@ -3,37 +3,18 @@ package realtest
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 )
 
 // processOf returns the id of the process that a pod's only container runs, and what the
 // kernel says of it.
 func processOf(t *testing.T, pod *corev1.Pod) (int, map[string]string) {
 	t.Helper()
-	_, container, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
-	root := filepath.Join("/sys/fs/cgroup/pids", cgroups.Of(filepath.Dir(shared.Kubeconfig)), pod.Spec.NodeName)
-	if cgroups.Unified() {
-		root = filepath.Join("/sys/fs/cgroup", cgroups.Of(filepath.Dir(shared.Kubeconfig)), pod.Spec.NodeName)
-	}
-	var found []string
-	for _, class := range []string{"", "besteffort", "burstable"} {
-		file := filepath.Join(root, "kubepods", class, "pod"+string(pod.UID), container, "cgroup.procs")
-		if data, err := os.ReadFile(file); err == nil {
-			found = append(found, strings.Fields(string(data))...)
-		}
-	}
-	if len(found) != 1 {
-		t.Fatalf("container %s of pod %s has processes %v, want one", container, pod.Name, found)
-	}
-	pid, err := strconv.Atoi(found[0])
+	pid, err := shared.ContainerProcess(pod)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,12 +4,9 @@
 package realtest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +17,6 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
-	"github.com/stowage-k8s/stowage/internal/playground/realnode"
 )
 
 // variable has the tests run.
@@ -74,24 +70,9 @@ func run(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// runKubectl runs kubectl as the administrator and returns what it prints.
-func runKubectl(ctx context.Context, args ...string) (string, error) {
-	binary, err := playground.FindBinary("kubectl")
-	if err != nil {
-		return "", err
-	}
-	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", shared.Kubeconfig}, args...)...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, errs.String())
-	}
-	return out.String(), nil
-}
-
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := runKubectl(t.Context(), args...)
+	out, err := shared.Kubectl(t.Context(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +83,8 @@ func kubectl(t *testing.T, args ...string) string {
 // be told.
 func workload(args ...string) corev1.PodSpec {
 	return corev1.PodSpec{
-		NodeSelector: map[string]string{realnode.Label: "true"},
-		Containers:   []corev1.Container{{Name: "main", Image: realnode.PauseImage, Args: args}},
+		NodeSelector: map[string]string{playground.RealLabel: "true"},
+		Containers:   []corev1.Container{{Name: "main", Image: playground.PauseImage, Args: args}},
 	}
 }
 

@@ -22,7 +22,6 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
-	"github.com/stowage-k8s/stowage/internal/playground/realnode"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
@@ -35,7 +34,7 @@ func TestNodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if node.Annotations[pool.FakeAnnotation] != "" || node.Labels[realnode.Label] != "true" || !strings.HasPrefix(node.Status.NodeInfo.ContainerRuntimeVersion, "containerd://") {
+		if node.Annotations[pool.FakeAnnotation] != "" || node.Labels[playground.RealLabel] != "true" || !strings.HasPrefix(node.Status.NodeInfo.ContainerRuntimeVersion, "containerd://") {
 			t.Errorf("node %s is not a real one: %v %v %+v", name, node.Annotations, node.Labels, node.Status.NodeInfo)
 		}
 		spec := workload("--listen=:8080", "--ready-after=1s")

@@ -48,7 +48,7 @@ func install(t *testing.T, overlay string) {
 	t.Helper()
 	kubectl(t, "apply", "-k", configs+overlay)
 	t.Cleanup(func() {
-		if _, err := runKubectl(context.Background(), "delete", "-k", configs+overlay, "--ignore-not-found"); err != nil {
+		if _, err := shared.Kubectl(context.Background(), "delete", "-k", configs+overlay, "--ignore-not-found"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -149,7 +149,7 @@ func TestSchedulerMetrics(t *testing.T) {
 	kubectl(t, "create", "clusterrole", role, "--verb=get", "--non-resource-url=/metrics")
 	kubectl(t, "create", "clusterrolebinding", role, "--clusterrole="+role, "--serviceaccount="+ns+":with")
 	t.Cleanup(func() {
-		if _, err := runKubectl(context.Background(), "delete", "clusterrolebinding,clusterrole", role); err != nil {
+		if _, err := shared.Kubectl(context.Background(), "delete", "clusterrolebinding,clusterrole", role); err != nil {
 			t.Error(err)
 		}
 	})
@@ -234,7 +234,7 @@ func TestSchedulerDrained(t *testing.T) {
 	}
 	node := pod.Spec.NodeName
 	t.Cleanup(func() {
-		if _, err := runKubectl(context.Background(), "uncordon", node); err != nil {
+		if _, err := shared.Kubectl(context.Background(), "uncordon", node); err != nil {
 			t.Error(err)
 		}
 	})

@@ -143,6 +143,14 @@ func Join(group string) error {
 	return nil
 }
 
+// File returns a file of a group: of version 1, in the hierarchy that counts processes.
+func File(group, name string) string {
+	if Unified() {
+		return filepath.Join(root, group, name)
+	}
+	return filepath.Join(root, "pids", group, name)
+}
+
 // Remove removes a group and those below it, whose processes have ended. That there is none
 // is no error. The kernel may need a moment to see that a group is empty.
 func Remove(group string) error {

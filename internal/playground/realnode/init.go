@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 )
 
@@ -67,7 +68,7 @@ func Run(config, binary string, kubelet ...string) error {
 	runs, err := n.start(binary, append(kubelet,
 		"--config="+n.path("kubelet.yaml"), "--kubeconfig="+n.path("kubeconfig"),
 		"--root-dir="+kubeletRoot, "--cert-dir="+filepath.Join(kubeletRoot, "pki"),
-		"--hostname-override="+n.Name, "--node-ip="+n.Address.String(), "--node-labels="+Label+"=true", "--v=2")...)
+		"--hostname-override="+n.Name, "--node-ip="+n.Address.String(), "--node-labels="+playground.RealLabel+"=true", "--v=2")...)
 	if err != nil {
 		return err
 	}

@@ -10,17 +10,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 )
 
 // Namespaces are those that a node's first process gets of its own.
 const Namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
-
-// Label is on real nodes, from their registration on.
-const Label = "playground.stowage.dev/real"
-
-// PauseImage is what a pod's sandbox is made of.
-const PauseImage = "docker.io/library/stowage-pause:dev"
 
 // configFile is what tells a node's first process what to be.
 const configFile = "node.json"
@@ -119,6 +114,6 @@ func (n *node) Gateway() netip.Addr     { return gateway }
 func (n *node) Network() netip.Prefix   { return network }
 func (n *node) Bridge() string          { return bridgeName }
 func (n *node) Containerd() string      { return containerdSocket }
-func (n *node) Pause() string           { return PauseImage }
+func (n *node) Pause() string           { return playground.PauseImage }
 func (n *node) PodsLog() string         { return podLogs }
 func (n *node) Kubelet(p string) string { return filepath.Join(kubeletRoot, p) }

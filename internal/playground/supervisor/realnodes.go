@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stowage-k8s/stowage/internal/image"
+	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 	"github.com/stowage-k8s/stowage/internal/playground/pki"
 	"github.com/stowage-k8s/stowage/internal/playground/realnode"
@@ -116,7 +117,7 @@ func (s *supervisor) writeImages() ([]string, error) {
 		binary := filepath.Join(filepath.Dir(s.binary), program.Name)
 		_, err := os.Stat(binary)
 		reference := imageRegistry + program.Name + imageTag
-		if errors.Is(err, fs.ErrNotExist) && reference != realnode.PauseImage {
+		if errors.Is(err, fs.ErrNotExist) && reference != playground.PauseImage {
 			continue // pods that want it will say so
 		}
 		file := s.path(filepath.Join("images", program.Name+".tar"))

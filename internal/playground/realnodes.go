@@ -1,0 +1,61 @@
+package playground
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
+)
+
+const (
+	// MostRealNodes is how many real nodes a playground can have: each has a part of one network.
+	MostRealNodes = 100
+	// RealLabel is on real nodes, from their registration on, with the value "true".
+	RealLabel = "playground.stowage.dev/real"
+	// PauseImage is what pods' sandboxes on real nodes are made of. It stands in for workloads,
+	// too: see cmd/stowage-pause.
+	PauseImage = "docker.io/library/stowage-pause:dev"
+)
+
+// ContainerProcess returns the id of the only process of a pod's first container on a real node.
+func (p *Playground) ContainerProcess(pod *corev1.Pod) (int, error) {
+	if len(pod.Status.ContainerStatuses) == 0 {
+		return 0, fmt.Errorf("pod %s/%s has no containers yet", pod.Namespace, pod.Name)
+	}
+	_, id, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
+	group := filepath.Join(cgroups.Of(p.dir), pod.Spec.NodeName, "kubepods")
+	var pids []string
+	for _, class := range []string{"", "besteffort", "burstable"} { // as the kubelet sorts pods
+		list, err := os.ReadFile(cgroups.File(filepath.Join(group, class, "pod"+string(pod.UID), id), "cgroup.procs"))
+		if err == nil {
+			pids = append(pids, strings.Fields(string(list))...)
+		}
+	}
+	if len(pids) != 1 {
+		return 0, fmt.Errorf("container %q of pod %s/%s has processes %v, not one", id, pod.Namespace, pod.Name, pids)
+	}
+	return strconv.Atoi(pids[0])
+}
+
+// Kubectl runs the kubectl in bin/ as the administrator, and returns what it prints.
+func (p *Playground) Kubectl(ctx context.Context, args ...string) (string, error) {
+	binary, err := FindBinary("kubectl")
+	if err != nil {
+		return "", err
+	}
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", p.Kubeconfig}, args...)...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
+	}
+	return out.String(), nil
+}

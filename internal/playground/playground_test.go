@@ -27,6 +27,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
@@ -384,6 +385,43 @@ func TestCluster(t *testing.T) {
 		}
 		if _, err := account.CoreV1().Pods("default").List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
 			t.Errorf("listing pods as the default service account: %v, want that it is forbidden", err)
+		}
+	})
+
+	t.Run("servers in pods can read whom to believe, as kubeadm has it", func(t *testing.T) {
+		want := map[string]string{
+			"requestheader-allowed-names":        `["front-proxy-client"]`,
+			"requestheader-username-headers":     `["X-Remote-User"]`,
+			"requestheader-group-headers":        `["X-Remote-Group"]`,
+			"requestheader-extra-headers-prefix": `["X-Remote-Extra-"]`,
+		}
+		var says map[string]string
+		eventually(t, "the API server has written it", func(ctx context.Context) (bool, string, error) {
+			read, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "extension-apiserver-authentication", metav1.GetOptions{})
+			if err != nil {
+				return false, err.Error(), nil
+			}
+			says = read.Data
+			return says["requestheader-client-ca-file"] != "" && says["client-ca-file"] != "", fmt.Sprint(says), nil
+		})
+		if says["requestheader-client-ca-file"] == says["client-ca-file"] {
+			t.Error("whoever speaks for others is known by the authority of all clients")
+		}
+		got := map[string]string{}
+		for key := range want {
+			got[key] = says[key]
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("what it says (-want +got):\n%s", diff)
+		}
+	})
+
+	t.Run("a pod may be privileged where its namespace lets it", func(t *testing.T) {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "privileged"}, Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{Name: "main", Image: "registry.k8s.io/pause", SecurityContext: &corev1.SecurityContext{Privileged: ptr.To(true)}}},
+		}}
+		if _, err := client.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+			t.Error(err)
 		}
 	})
 

@@ -1,5 +1,5 @@
-// Package pki makes the certificates and kubeconfigs of a playground: one
-// certificate authority per playground, gone with it.
+// Package pki makes the certificates and kubeconfigs of a playground: the certificate
+// authorities are its own, and gone with it.
 package pki
 
 import (
@@ -25,7 +25,7 @@ import (
 // validity is how long certificates last: far longer than any playground.
 const validity = 365 * 24 * time.Hour
 
-// Authority signs the certificates of one playground and keeps them in a folder.
+// Authority signs certificates of one playground and keeps them in a folder.
 type Authority struct {
 	dir  string
 	cert *x509.Certificate
@@ -44,9 +44,9 @@ type KeyPair struct {
 	Cert, Key string
 }
 
-// NewAuthority generates a certificate authority and writes its certificate to
-// ca.crt in the folder, which it creates.
-func NewAuthority(dir string) (*Authority, error) {
+// NewAuthority generates a certificate authority of that name and writes its certificate
+// to ca.crt in the folder, which it creates.
+func NewAuthority(dir, name string) (*Authority, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func NewAuthority(dir string) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, err := certutil.NewSelfSignedCACert(certutil.Config{CommonName: "stowage-playground"}, key)
+	cert, err := certutil.NewSelfSignedCACert(certutil.Config{CommonName: name}, key)
 	if err != nil {
 		return nil, fmt.Errorf("generating a certificate authority: %w", err)
 	}

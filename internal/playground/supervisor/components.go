@@ -82,9 +82,18 @@ func (s *supervisor) apiServerArgs() []string {
 		"--tls-cert-file=" + s.serving.Cert,
 		"--tls-private-key-file=" + s.serving.Key,
 		"--client-ca-file=" + s.authority.CAFile(),
+		// As kubeadm has it, with an authority of its own. Nobody speaks for others here, but
+		// servers in pods ask the API server whom they may believe that, and log errors for as
+		// long as it does not say.
+		"--requestheader-client-ca-file=" + s.frontProxy.CAFile(),
+		"--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--anonymous-auth=false",
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
+		"--allow-privileged=true", // as elsewhere: namespaces say who may be
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + s.accounts.Cert,
 		"--service-account-signing-key-file=" + s.accounts.Key,

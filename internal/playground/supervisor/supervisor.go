@@ -55,6 +55,8 @@ type supervisor struct {
 	port      int
 	client    kubernetes.Interface
 	authority *pki.Authority
+	// frontProxy is the authority of those who speak for others, see apiServerArgs.
+	frontProxy *pki.Authority
 	// serving and accounts are the API server's certificate, and the keys of the
 	// service accounts' tokens.
 	serving, accounts pki.KeyPair
@@ -262,11 +264,14 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 	if err := os.MkdirAll(logs, 0o700); err != nil {
 		return err
 	}
-	authority, err := pki.NewAuthority(s.path("pki"))
+	authority, err := pki.NewAuthority(s.path("pki"), "stowage-playground")
 	if err != nil {
 		return err
 	}
 	s.authority = authority
+	if s.frontProxy, err = pki.NewAuthority(s.path("front-proxy"), "stowage-playground-front-proxy"); err != nil {
+		return err
+	}
 	hosts := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
 	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(serviceIP)}
 	if s.serving, err = authority.Server(apiServer, hosts, addresses); err != nil {

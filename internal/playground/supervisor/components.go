@@ -110,7 +110,6 @@ func (s *supervisor) apiServerArgs() []string {
 	}
 	if s.opts.RealNodes > 0 {
 		args = append(args,
-			"--allow-privileged=true",
 			"--egress-selector-config-file="+s.path(egressConfigFile),
 			"--kubelet-preferred-address-types=InternalIP",
 			"--kubelet-client-certificate="+s.kubeletClient.Cert,

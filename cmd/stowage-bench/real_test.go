@@ -1,0 +1,32 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRealErrors(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a case that is not there", []string{"--case", "zone"}, `--case="zone": must be one of ["replacement" "leader-told-to-end" "leader-killed" "drain"]`},
+		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},
+		{"no file", []string{"--output-file", ""}, "--output-file: must not be empty"},
+		{"logs in a folder that cannot be", []string{"--log-dir", "/dev/null/logs"}, "--log-dir: mkdir /dev/null: not a directory"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"real"}, tt.args...)
+			if !strings.Contains(tt.want, "--output-file") {
+				args = append(args, "--output-file", filepath.Join(t.TempDir(), "real.json"))
+			}
+			code, stdout, stderr := execute(t, t.Context(), args...)
+			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "stowage-bench: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			}
+		})
+	}
+}

@@ -47,7 +47,7 @@ func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan,
 		Progress: d.progress.executing,
 	})
 	if result != nil {
-		result.After = p.Picture(d.live.follower.Snapshot())
+		result.After = p.Picture(d.live.follower.Snapshot(), result.Evictions)
 		d.recorder.ObserveResult(result)
 	}
 	return result, errors.Join(err, keeping.end(ctx))

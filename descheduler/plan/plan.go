@@ -104,10 +104,10 @@ type Idle struct {
 	Reason   string `json:"reason"`
 }
 
-// Picture says how full nodes are, by requests.
+// Picture says how full nodes are, by requests. Pods on their way out do not count.
 type Picture struct {
-	// Nodes counts the nodes the policy looks at, Used those that have a pod other than
-	// DaemonSets'.
+	// Nodes counts the nodes the policy looks at, Used those that have a pod that is not part
+	// of them, as those of DaemonSets and static ones are.
 	Nodes int `json:"nodes"`
 	Used  int `json:"used"`
 	// Resources are cpu, memory and pods, and others that pods request.

@@ -143,6 +143,17 @@ func (b *build) pod(name string) *corev1.Pod {
 	panic("no pod " + name)
 }
 
+// change replaces a pod by one that is changed.
+func (b *build) change(name string, how func(*corev1.Pod)) *build {
+	for i, pod := range b.Pods {
+		if pod.Name == name {
+			b.Pods[i] = pod.DeepCopy()
+			how(b.Pods[i])
+		}
+	}
+	return b
+}
+
 // scripted is a strategy that a test writes.
 type scripted func(ctx context.Context, s strategy.Session) error
 

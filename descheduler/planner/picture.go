@@ -10,15 +10,15 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
-	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// pictureOf returns how full the nodes are that the policy looks at.
+// pictureOf returns how full the nodes are that the policy looks at, by what lasts: pods on
+// their way out may take minutes to go, and have been given up already.
 func pictureOf(state *strategy.State) plan.Picture {
 	p := plan.Picture{}
 	shares := map[corev1.ResourceName][]float64{corev1.ResourceCPU: nil, corev1.ResourceMemory: nil, corev1.ResourcePods: nil}
 	for _, node := range state.Nodes() {
-		for name, requested := range node.Requested {
+		for name, requested := range node.Lasting {
 			if _, known := shares[name]; !known && requested > 0 {
 				shares[name] = nil
 			}
@@ -29,12 +29,12 @@ func pictureOf(state *strategy.State) plan.Picture {
 			continue
 		}
 		p.Nodes++
-		if slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !cluster.OfDaemonSet(pod) }) {
+		if node.InUse() {
 			p.Used++
 		}
 		for name := range shares {
 			if allocatable := node.Allocatable[name]; allocatable > 0 {
-				shares[name] = append(shares[name], 100*float64(node.Requested[name])/float64(allocatable))
+				shares[name] = append(shares[name], 100*float64(node.Lasting[name])/float64(allocatable))
 			}
 		}
 	}

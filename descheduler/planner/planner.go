@@ -111,9 +111,17 @@ func (p *Planner) steps() []step {
 	return append(deschedule, balance...)
 }
 
-// Picture says how full the nodes of a cluster are that the policy looks at.
-func (p *Planner) Picture(picture *cluster.Snapshot) plan.Picture {
-	return pictureOf(strategy.NewState(picture, p.selector))
+// Picture says how full the nodes of a cluster are that the policy looks at, as plans count it.
+// Pods that were evicted are left out, also those that the picture does not show to be on their
+// way yet: it may be a moment old.
+func (p *Planner) Picture(picture *cluster.Snapshot, evictions []plan.Eviction) plan.Picture {
+	state := strategy.NewState(picture, p.selector)
+	for i := range evictions {
+		if evictions[i].Outcome == disruption.Evicted {
+			state.Remove(evictions[i].Move.Object)
+		}
+	}
+	return pictureOf(state)
 }
 
 // Plan makes a plan on a picture. What the run has done so far counts against the limits,

@@ -72,7 +72,7 @@ type consolidateObjective struct{ leaving map[string]bool }
 // Gain implements strategy.Objective.
 func (o consolidateObjective) Gain(state *strategy.State, _ *corev1.Pod, to string) float64 {
 	node := state.Node(to)
-	if node == nil || o.leaving[to] || !utilizationInUse(node) {
+	if node == nil || o.leaving[to] || !node.InUse() {
 		return 0
 	}
 	return 1

@@ -79,7 +79,7 @@ func highPacking(nodes []utilizationNode) string {
 	var used []utilizationNode
 	takes, alike := 0, true
 	for _, node := range nodes {
-		if !utilizationInUse(node.Node) {
+		if !node.InUse() {
 			continue
 		}
 		if used = append(used, node); utilizationTakes(node.Node) {

@@ -174,7 +174,7 @@ func (d *utilizationDrain) pods(node *strategy.Node) []*corev1.Pod {
 func (d *utilizationDrain) roomFor(nodes []*strategy.Node) []*strategy.Node {
 	free, needed := strategy.Amounts{}, strategy.Amounts{}
 	for _, node := range d.session.State().Nodes() {
-		if utilizationTakes(node) && utilizationInUse(node) {
+		if utilizationTakes(node) && node.InUse() {
 			free.Add(utilizationFree(node), 1)
 		}
 	}
@@ -208,11 +208,6 @@ func utilizationFree(node *strategy.Node) strategy.Amounts {
 // utilizationTakes says whether the scheduler may put pods on the node.
 func utilizationTakes(node *strategy.Node) bool {
 	return !node.Spec.Unschedulable && utilizationReady(node)
-}
-
-// utilizationInUse says whether a node has a pod that does not belong to it and stays.
-func utilizationInUse(node *strategy.Node) bool {
-	return slices.ContainsFunc(node.Pods, func(pod *corev1.Pod) bool { return !cluster.BelongsToNode(pod) && !cluster.Leaving(pod) })
 }
 
 // pass tries the nodes one by one. No pod goes to nodes that the plan empties: those of

@@ -135,11 +135,17 @@ func (s *State) Remove(pod *corev1.Pod) {
 	if i < 0 {
 		return
 	}
+	n.count(n.Pods[i], -1) // as it was added: it may have been on its way out
 	n.Pods = slices.Delete(n.Pods, i, i+1)
-	n.count(pod, -1)
 	if workload := s.owners.Of(pod); workload != nil {
 		s.replicas[workload.UID] = slices.DeleteFunc(s.replicas[workload.UID], same)
 	}
+}
+
+// InUse says whether the node has a pod that stays and is not part of it: one that nobody can
+// take away with its node without a loss.
+func (n *Node) InUse() bool {
+	return slices.ContainsFunc(n.Pods, func(pod *corev1.Pod) bool { return !cluster.BelongsToNode(pod) && !cluster.Leaving(pod) })
 }
 
 // count adds what a pod requests, or takes it away.

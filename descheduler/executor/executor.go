@@ -113,8 +113,9 @@ type run struct {
 	mu sync.Mutex
 
 	ledger *disruption.Ledger
-	// wereReady are the nodes that were ready at some time of the run, and were to stay.
-	wereReady  map[string]bool
+	// wereReady are the nodes that were ready at some time of the run, and were to stay, by
+	// name: machines that come back may have the name of one that is gone.
+	wereReady  map[string]types.UID
 	refusals   refusals
 	landings   landings
 	remembered map[types.UID]bool
@@ -131,7 +132,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 		result:     &plan.Result{Evictions: []plan.Eviction{}},
 		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}},
 		ledger:     disruption.NewLedger(nil, nil, nil),
-		wereReady:  map[string]bool{},
+		wereReady:  map[string]types.UID{},
 		remembered: map[types.UID]bool{},
 	}
 	begin := r.Clock.Now()

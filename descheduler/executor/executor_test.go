@@ -582,6 +582,41 @@ func TestRuns(t *testing.T) {
 			evictions: []string{"1 web-1 Evicted>b", "1 web-2 Evicted>a"}, waves: 1, replans: 1,
 		},
 		{
+			name: "what makes room for another in the same wave may be on its way out when the other has come",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a", "a", "a")
+				w.workload("db", "b", "b")
+				w.place = func(pod string) string { return map[string]string{"db-1": "z", "web-1": "b"}[pod] }
+				fewer := w.move("web-1", "b")
+				fewer.Objective = fewerThan(3)
+				return oneWave(w.move("db-1", "z"), fewer)
+			},
+			evictions: []string{"1 db-1 Evicted>z", "1 web-1 Evicted>b"}, waves: 1,
+		},
+		{
+			name: "a pod on its way out is none that its workload is to have, of a kind that only its controller knows",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a", "a")
+				w.now.ReplicaSets = nil
+				w.find("web-2").DeletionTimestamp = &metav1.Time{Time: w.clock.Now().Add(time.Hour)}
+				return oneWave(w.move("web-1", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>z"}, waves: 1,
+		},
+		{
+			name: "nor is one that its node has evicted, which is not ready either, whatever its condition says",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a", "a")
+				w.workload("db", "a", "a")
+				w.now.ReplicaSets = w.now.ReplicaSets[1:]
+				for _, name := range []string{"web-2", "db-2"} {
+					w.find(name).Status.Phase, w.find(name).Status.Reason = corev1.PodFailed, "Evicted"
+				}
+				return oneWave(w.move("web-1", "z"), w.move("db-1", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>z"}, dropped: []string{"db-1 Rollout"}, waves: 1,
+		},
+		{
 			name: "a dry run asks about all and waits for none",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
 				w.workload("web", "a", "a")
@@ -593,8 +628,8 @@ func TestRuns(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			w, p := newWorld(t), &planner{}
+		onBoth(t, tt.name, func(t *testing.T, w *world) {
+			p := &planner{}
 			opts := w.options(p)
 			result := w.run(tt.set(w, p, &opts), opts)
 			if result.Stopped != "" || result.Safety {

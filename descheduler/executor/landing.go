@@ -118,6 +118,7 @@ func (l *workload) match(pods []*corev1.Pod) {
 // the planner did: each supposes those before it. Of nodes that are gone since nothing can
 // be said.
 func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) error {
+	picture = withoutLeaving(picture)
 	state := strategy.NewState(picture, labels.Everything())
 	landed = slices.DeleteFunc(landed, func(e *eviction) bool {
 		return state.Node(e.replacement.Spec.NodeName) == nil || state.Node(e.move.From) == nil
@@ -165,6 +166,14 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 		return err
 	}
 	return r.landings.check("in this run")
+}
+
+// withoutLeaving returns the picture without pods on their way out. The plan supposes that what
+// it moves is gone, and some of it is by now, while the rest takes its grace period.
+func withoutLeaving(picture *cluster.Snapshot) *cluster.Snapshot {
+	stay := *picture
+	stay.Pods = slices.DeleteFunc(slices.Clone(picture.Pods), cluster.Leaving)
+	return &stay
 }
 
 // gainsBesideAll says whether the landing is any good in a state that has all landings.

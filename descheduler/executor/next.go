@@ -107,7 +107,7 @@ func (r *run) hindrance(u unit, owners *cluster.Owners, standing map[types.UID]s
 type standing struct{ pods, ready int }
 
 // desired returns how many pods the workload should have: of a kind that only its
-// controller knows, those that it has.
+// controller knows, those that it has and that stay.
 func (s standing) desired(w *cluster.Workload) int {
 	if w.Desired >= 0 {
 		return w.Desired
@@ -124,7 +124,9 @@ func standingOf(picture *cluster.Snapshot, owners *cluster.Owners) map[types.UID
 			continue
 		}
 		s := all[w.UID]
-		s.pods++
+		if cluster.Holds(pod) && !cluster.Leaving(pod) {
+			s.pods++
+		}
 		if up(pod) {
 			s.ready++
 		}

@@ -13,18 +13,24 @@ import (
 // cluster is in trouble, or the plan is wrong. Nodes that never were ready do not matter,
 // since those that join a cluster begin so. Nor do nodes that somebody takes away on
 // purpose: those on their way out, and those that the run has emptied, as long as nothing
-// is to go there. The moves are those whose replacements are awaited now.
+// is to go there. One that has come back as another, under the same name, is gone. The moves
+// are those whose replacements are awaited now.
 func (r *run) checkNodes(picture *cluster.Snapshot, awaited []*eviction) error {
 	there := map[string]bool{}
 	var silent, gone []string
 	for _, node := range picture.Nodes {
 		there[node.Name] = true
+		uid, wasReady := r.wereReady[node.Name]
+		if wasReady && uid != node.UID {
+			gone, wasReady = append(gone, node.Name), false
+			delete(r.wereReady, node.Name)
+		}
 		switch {
 		case cluster.NodeLeaving(node) != "":
 			delete(r.wereReady, node.Name) // whatever becomes of it
 		case cluster.NodeReady(node):
-			r.wereReady[node.Name] = true
-		case r.wereReady[node.Name]:
+			r.wereReady[node.Name] = node.UID
+		case wasReady:
 			silent = append(silent, node.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func (w *world) deleteNode(name string) {
 }
 
 func silent(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }
+
+// renewed makes it another machine that has come back under the name.
+func renewed(n *corev1.Node) { n.UID = "another" }
 
 func cordoned(n *corev1.Node) { n.Spec.Unschedulable = true }
 
@@ -127,19 +131,39 @@ func TestNodesThatAreLost(t *testing.T) {
 			name:  "one that has nothing to do with the run is gone: somebody took it away",
 			after: map[string]func(*world){"web-1": func(w *world) { w.deleteNode("y") }}, evictions: all,
 		},
+		{
+			name:  "one that replacements are on comes back as another",
+			after: map[string]func(*world){"db-1": func(w *world) { w.node("z", renewed) }}, evictions: []string{"web-1", "db-1"}, lost: "z",
+		},
+		{
+			name:  "one that has nothing to do with the run comes back as another",
+			after: map[string]func(*world){"web-1": func(w *world) { w.node("y", renewed) }}, evictions: all,
+		},
+		{
+			name:  "one that the run has emptied comes back as another, which is not ready yet",
+			after: map[string]func(*world){"web-1": func(w *world) { w.node("a", renewed, silent) }}, evictions: all,
+		},
+		{
+			name: "one that has come back as another is lost like any when it goes silent",
+			after: map[string]func(*world){
+				"web-1": func(w *world) { w.node("y", renewed) },
+				"db-1":  func(w *world) { w.node("y", silent) },
+			},
+			evictions: []string{"web-1", "db-1"}, lost: "y",
+		},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
+		onBoth(t, tt.name, func(t *testing.T, w *world) {
 			w.now.Nodes = append(w.now.Nodes, node("y", corev1.ConditionTrue))
 			w.workload("web", "a")
 			w.workload("db", "b", "b", "b")
 			if tt.place != "" {
 				w.place = func(string) string { return tt.place }
 			}
+			after := maps.Clone(tt.after)
 			w.then = func(pod string) {
-				if happens := tt.after[pod]; happens != nil {
-					delete(tt.after, pod)
+				if happens := after[pod]; happens != nil {
+					delete(after, pod)
 					happens(w)
 				}
 			}

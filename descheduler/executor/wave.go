@@ -158,9 +158,10 @@ func byWorkload(picture *cluster.Snapshot, owners *cluster.Owners, namespaces ma
 	return pods
 }
 
-// up says whether the pod does what it is for: it is ready, or has succeeded.
+// up says whether the pod does what it is for: it is ready, or has succeeded. One that has failed
+// may be called ready for a while.
 func up(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && (pod.Status.Phase == corev1.PodSucceeded || disruption.Ready(pod))
+	return stays(pod) && (pod.Status.Phase == corev1.PodSucceeded || disruption.Ready(pod))
 }
 
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {

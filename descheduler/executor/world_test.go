@@ -68,6 +68,8 @@ type world struct {
 
 	// tick is called before each step of the clock.
 	tick func()
+	// kubelets are those of the nodes; nil where these are fake.
+	kubelets *kubelets
 
 	mu       sync.Mutex
 	changed  chan struct{}
@@ -93,6 +95,9 @@ func newWorld(t *testing.T) *world {
 			if w.clock.HasWaiters() {
 				if w.tick != nil {
 					w.tick()
+				}
+				if w.kubelets != nil {
+					w.kubelets.step(w)
 				}
 				w.clock.Step(time.Second)
 			}
@@ -132,7 +137,7 @@ func (w *world) count() {
 		b = b.DeepCopy()
 		healthy := 0
 		for _, p := range w.now.Pods {
-			if p.Labels["app"] == b.Name && disruption.Ready(p) {
+			if p.Labels["app"] == b.Name && p.DeletionTimestamp == nil && disruption.Ready(p) {
 				healthy++
 			}
 		}
@@ -186,10 +191,25 @@ func (w *world) find(name string) *corev1.Pod {
 	return nil
 }
 
-// evict removes a pod and has it replaced.
+// renew puts a copy of the pod in its place, to be changed.
+func (w *world) renew(pod *corev1.Pod) *corev1.Pod {
+	is := pod.DeepCopy()
+	w.now.Pods = slices.Clone(w.now.Pods)
+	w.now.Pods[slices.Index(w.now.Pods, pod)] = is
+	return is
+}
+
+// evict removes a pod, or has it go, and has it replaced.
 func (w *world) evict(name string) {
 	old := w.find(name)
-	w.remove(name)
+	if old != nil && old.DeletionTimestamp != nil {
+		return
+	}
+	if w.kubelets != nil && old != nil {
+		w.kubelets.terminate(w, old)
+	} else {
+		w.remove(name)
+	}
 	if old != nil && len(old.OwnerReferences) > 0 {
 		w.created++
 		on := "z"
@@ -202,6 +222,9 @@ func (w *world) evict(name string) {
 			p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available"}}}
 		case w.unready[on]:
 			p.Status.Conditions[0] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, Message: "containers with unready status"}
+		}
+		if w.kubelets != nil && on != "" {
+			w.kubelets.start(w, p)
 		}
 		w.now.Pods = append(w.now.Pods, p)
 	}
@@ -329,6 +352,20 @@ func (o awayFrom) Gain(state *strategy.State, p *corev1.Pod, to string) float64 
 	return 1
 }
 func (awayFrom) Describe(float64) string { return "is elsewhere" }
+
+// fewerThan is the objective that the pod's node has fewer pods than so many: by those that stay
+// where it leaves, and by all where it comes.
+type fewerThan int64
+
+func (o fewerThan) Gain(state *strategy.State, p *corev1.Pod, to string) float64 {
+	from, there := state.Node(p.Spec.NodeName), state.Node(to)
+	if there.Requested[corev1.ResourcePods]+1 >= int64(o) {
+		return 0
+	}
+	without := from.Lasting[corev1.ResourcePods]
+	return float64(max(0, without+2-int64(o)) - max(0, without+1-int64(o)))
+}
+func (fewerThan) Describe(float64) string { return "its node has fewer" }
 
 // move moves a pod from where it is in the world to a node.
 func (w *world) move(name, to string) plan.Move {

@@ -64,7 +64,8 @@ func (a *Assessor) forget() {
 //
 // Replacements are placed one by one, those of the highest priority first, and beside them
 // pods that have waited for a node since before: those go first among equals. While a pod is on
-// its way out it holds its room; what finds no other gets it afterwards. Replacements are made of
+// its way out it holds its room; what finds no other gets it afterwards, and that of pods that
+// were on their way before. Replacements are made of
 // their owners' templates, see cluster.Owners; unknown controllers are taken to replace what
 // they lose by the like, which the fate notes. A workload counts a replacement that fits as
 // ready.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
@@ -319,7 +320,25 @@ func TestPredict(t *testing.T) {
 			pod.DeletionTimestamp = &metav1.Time{Time: now}
 		}),
 		how: Down, nodes: []string{"a"},
-		want: []string{"web-0 unreplaced: it is being deleted already", "ReplicaSet default/web wants 2: 1, 1, 1"},
+		want: []string{"web-0 unreplaced leaving: it is being deleted already", "ReplicaSet default/web wants 2: 1, 1, 1"},
+	}, {
+		name: "the room of a pod that was on its way out before is free in the end",
+		build: new(build).node("a", "2").node("b", "2").pods("ReplicaSet", "web", "2", "a").pods("ReplicaSet", "old", "2", "b").
+			change("old-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: now.Add(30 * time.Second)} }),
+		how: Down, nodes: []string{"a"},
+		want: []string{"web-0 fits a>b", "ReplicaSet default/web wants 1: 1, 0, 1"},
+	}, {
+		name: "unless nobody is heard of its node",
+		build: func() *build {
+			b := new(build).node("a", "2").node("b", "2").pods("ReplicaSet", "web", "2", "a").pods("ReplicaSet", "old", "2", "b")
+			b.Nodes[1].Status.Conditions[0].Status = corev1.ConditionUnknown
+			return b.change("old-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: now.Add(30 * time.Second)} })
+		}(),
+		how: Down, nodes: []string{"a"},
+		want: []string{
+			"web-0 pending: none of 2 nodes takes its replacement: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)",
+			"ReplicaSet default/web wants 1: 1, 0, 0",
+		},
 	}, {
 		name: "nor is one whose namespace is being deleted",
 		build: func() *build {

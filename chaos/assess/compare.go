@@ -46,8 +46,9 @@ func (a *Accuracy) Add(other Accuracy) {
 }
 
 // Compare holds a prediction against reality. The prediction makes these statements:
-//   - of each pod that it is about, but for those that stay on their nodes, and those that
-//     wait on a dead one until somebody deletes them: that it goes, or is kept;
+//   - of each pod that it is about, but for those that stay on their nodes, those that wait on
+//     a dead one until somebody deletes them, and those that were on their way out before: that
+//     it goes, or is kept;
 //   - of each of its workloads that was observed: that its ready pods never are fewer than
 //     the floor, which is the worst case; that so many are ready in the end; and that so
 //     many of those lost wait for a replacement then. The last two are not said of a workload
@@ -67,6 +68,9 @@ func Compare(p *Prediction, reality Reality) Accuracy {
 		if pod.PreemptedBy != "" {
 			// One of several that would do: the scheduler looks at some nodes only.
 			unknown[pod.Workload] = true
+			continue
+		}
+		if pod.Leaving {
 			continue
 		}
 		gone := reality.Gone[pod.UID]

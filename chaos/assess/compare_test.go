@@ -15,6 +15,7 @@ func TestCompare(t *testing.T) {
 			{Namespace: "shop", Pod: "web-2", UID: "2", Workload: "Deployment shop/web", Fate: Kept},
 			{Namespace: "shop", Pod: "db-0", UID: "3", Workload: "StatefulSet shop/db", Fate: Pending, Late: true},
 			{Namespace: "shop", Pod: "agent", UID: "4", Workload: "DaemonSet shop/agent", Fate: Stays},
+			{Namespace: "shop", Pod: "web-3", UID: "5", Workload: "Deployment shop/web", Fate: Unreplaced, Leaving: true},
 		},
 		Workloads: []WorkloadFate{
 			{Workload: "Deployment shop/web", Desired: 3, Ready: 3, Floor: 1, After: 2},

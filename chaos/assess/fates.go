@@ -39,9 +39,9 @@ func (r *run) sparing() []*victim {
 		case r.deletedNamespaces[v.pod.Namespace]:
 			v.Fate, v.Reason = Unreplaced, "its namespace is being deleted"
 		case ofNodes && v.pod.DeletionTimestamp != nil:
-			v.Fate, v.Reason = Unreplaced, "it is being deleted already"
+			v.Fate, v.Leaving, v.Reason = Unreplaced, true, "it is being deleted already"
 		case r.loss.How == Drain && cluster.Leaving(v.pod):
-			v.Fate, v.Reason = Unreplaced, "its eviction goes on in the background already"
+			v.Fate, v.Leaving, v.Reason = Unreplaced, true, "its eviction goes on in the background already"
 		default:
 			if r.loss.How == Down {
 				v.AfterSeconds = int64(stay / time.Second)

@@ -251,6 +251,9 @@ func shown(p *Prediction) []string {
 		if pod.AfterSeconds > 0 {
 			line += fmt.Sprintf(" after %d s", pod.AfterSeconds)
 		}
+		if pod.Leaving {
+			line += " leaving"
+		}
 		if pod.Reason != "" {
 			line += ": " + pod.Reason
 		}

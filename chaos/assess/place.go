@@ -48,8 +48,34 @@ func (r *run) lose(ctx context.Context, wave []*victim, number int) error {
 			return err
 		}
 	}
+	if err := r.end(); err != nil {
+		return err
+	}
 	_, err = r.placeAll(ctx, waiting, func(*victim) bool { return false })
 	return err
+}
+
+// end takes away the pods that were on their way out before the loss: by the time that those of
+// a wave have gone, they have too. Where nobody is heard of the node, they stay.
+func (r *run) end() error {
+	if r.ended {
+		return nil
+	}
+	r.ended = true
+	gone := map[types.UID]bool{}
+	for _, v := range r.victims {
+		gone[v.UID] = v.leaving != nil // such as one that was pushed out
+	}
+	for _, pod := range r.picture.Pods {
+		node := r.world.nodes[pod.Spec.NodeName]
+		if pod.DeletionTimestamp == nil || gone[pod.UID] || !onNode(pod) || node == nil || !cluster.NodeReady(node) {
+			continue
+		}
+		if err := r.world.remove(pod); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle lowers the floors of workloads to what is ready now.

@@ -87,6 +87,8 @@ type PodFate struct {
 	// Late says of a pending pod that its replacement is not even made before the pod, on a
 	// dead node, is gone.
 	Late bool `json:"late,omitempty"`
+	// Leaving says that the pod was on its way out before the loss, which is none of the loss's doing.
+	Leaving bool `json:"leaving,omitempty"`
 	// Reason says why it is pending or kept, stays, is not replaced or not known.
 	Reason string `json:"reason,omitempty"`
 	// Note says what had to be guessed of its replacement, such as that its controller is of a

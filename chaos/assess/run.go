@@ -37,6 +37,8 @@ type run struct {
 	lowest   int32
 	involved map[types.UID]bool
 	pushed   []*victim
+	// ended says that the pods which were on their way out before the loss have gone.
+	ended bool
 
 	// deletedNamespaces are those that are being deleted.
 	deletedNamespaces map[string]bool

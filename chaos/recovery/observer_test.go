@@ -404,6 +404,46 @@ func TestObserver(t *testing.T) {
 			sum:  Summary{Drawn: 1, Unneeded: 1},
 		},
 		{
+			name: "a pod of a ReplicaSet, or a bare one, that ends well when it is told to end is lost",
+			run: func() *world {
+				w := newWorld(0)
+				w.workloads[web] = &cluster.Workload{Kind: "Deployment", Namespace: "default", Name: "web", Desired: 1}
+				w.up("a", web, 0)
+				w.up("solo", "", 0)
+				w.Begin(at(0))
+				for _, name := range []string{"a", "solo"} { // of a watch that was cut, the last is seen
+					w.change(name, "", 1, func(p *corev1.Pod) {
+						p.DeletionTimestamp, p.Status.Phase = &metav1.Time{Time: at(1)}, corev1.PodSucceeded
+					})
+				}
+				w.up("x", web, 2)
+				return w
+			},
+			want: []string{
+				"0 Deployment default/web 1/1", "1 Deployment default/web 0/1", "1 lost a",
+				"0 Pod default/solo 1/1", "1 Pod default/solo 0/1", "1 lost solo", "1 solo unneeded",
+				"2 a recovered by x after 1", "2 Deployment default/web 1/1",
+			},
+			sum: Summary{Others: 2, Recovered: 1, Unneeded: 1},
+		},
+		{
+			name: "a replacement that its node refuses is replaced itself",
+			run: func() *world {
+				w := webOf(1, 0)
+				w.leaving("a", 1)
+				w.create("x", web, 2)
+				w.change("x", "", 3, func(p *corev1.Pod) { p.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu"} })
+				w.create("y", web, 4)
+				w.up("y", web, 5)
+				return w
+			},
+			want: []string{
+				"0 Deployment default/web 1/1", "1 Deployment default/web 0/1", "1 lost a",
+				"5 a recovered by y after 4", "5 Deployment default/web 1/1",
+			},
+			sum: Summary{Others: 1, Recovered: 1},
+		},
+		{
 			name: "a pod that comes before its ReplicaSet is its Deployment's, also by name",
 			run: func() *world {
 				w := webOf(2, 0)

@@ -29,6 +29,12 @@ func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
+// completed says whether the pod has done what it was for. One that is told to end may end well,
+// too: that is what a Job wants of it, and nobody else.
+func (p *pod) completed() bool {
+	return p.Status.Phase == corev1.PodSucceeded && (p.DeletionTimestamp == nil || p.load.kind == "Job")
+}
+
 // seen takes a pod as it is.
 func (o *Observer) seen(is *corev1.Pod, at time.Time) {
 	p := o.pods[is.UID]
@@ -48,8 +54,7 @@ func (o *Observer) seen(is *corev1.Pod, at time.Time) {
 	}
 	p.load.sample = is
 	switch ready := disruption.Ready(is) && !leaving && !p.leaving; {
-	// Told to end, a pod may end well: of a Job it has completed.
-	case p.leaving && p.lost != nil && p.load.kind == "Job" && is.Status.Phase == corev1.PodSucceeded:
+	case p.leaving && p.lost != nil && p.load.kind == "Job" && p.completed():
 		o.unneeded(p.lost, "it has completed", at)
 	case leaving || o.drawn[is.UID].evicted:
 		o.leave(p, at)
@@ -102,7 +107,7 @@ func (o *Observer) becameReady(p *pod, at time.Time) {
 func (o *Observer) becameUnready(p *pod, at time.Time) {
 	p.ready = false
 	p.load.ready--
-	if p.load.kind == bare && p.Status.Phase == corev1.PodSucceeded {
+	if p.load.kind == bare && p.completed() {
 		p.load.desired = 0 // it is done
 	}
 	p.load.changed(o, at)
@@ -121,7 +126,7 @@ func (o *Observer) leave(p *pod, at time.Time) {
 	}
 	_, drawn := o.drawn[p.UID]
 	switch {
-	case p.Status.Phase == corev1.PodSucceeded:
+	case p.completed():
 		if p.lost != nil {
 			o.unneeded(p.lost, "it has completed", at)
 		}

@@ -35,7 +35,7 @@ func All(p *Picture) []Pod {
 		if k.kind == "StatefulSet" && rankByOrdinal(all, members, k.name) {
 			continue
 		}
-		slices.SortFunc(members, func(a, b int) int { return older(all[a].Pod, all[b].Pod) })
+		slices.SortFunc(members, func(a, b int) int { return before(all[a].Pod, all[b].Pod) })
 		for rank, i := range members {
 			all[i].Rank = rank
 		}
@@ -43,7 +43,15 @@ func All(p *Picture) []Pod {
 	return all
 }
 
-func older(a, b *corev1.Pod) int {
+// before orders pods by age. Those on their way out come last: how long they take to go must not
+// decide what rank the others have.
+func before(a, b *corev1.Pod) int {
+	if leaves := cluster.Leaving(a); leaves != cluster.Leaving(b) {
+		if leaves {
+			return 1
+		}
+		return -1
+	}
 	return cmp.Or(a.CreationTimestamp.Time.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 }
 

@@ -218,17 +218,17 @@ func TestRank(t *testing.T) {
 		},
 	}, now)
 	want := map[string]string{
-		"shop/web-1-going": "Deployment shop/web #0", "shop/web-1-z": "Deployment shop/web #1", "shop/web-2-x": "Deployment shop/web #2", "shop/web-2-y": "Deployment shop/web #3",
+		"shop/web-1-z": "Deployment shop/web #0", "shop/web-2-x": "Deployment shop/web #1", "shop/web-2-y": "Deployment shop/web #2", "shop/web-1-going": "Deployment shop/web #3",
 		"shop/db-2": "StatefulSet shop/db #2", "shop/db-10": "StatefulSet shop/db #10",
 		"shop/odd-1": "StatefulSet shop/odd #0", "shop/odd-01": "StatefulSet shop/odd #1",
-		"shop/again-old": "DaemonSet shop/again #0", "shop/again-new": "DaemonSet shop/again #1", "blog/again-new": "DaemonSet blog/again #0",
+		"shop/again-new": "DaemonSet shop/again #0", "shop/again-old": "DaemonSet shop/again #1", "blog/again-new": "DaemonSet blog/again #0",
 		"shop/bare": "Pod shop/bare #0",
 	}
 	if diff := cmp.Diff(want, keys(All(p))); diff != "" {
 		t.Errorf("keys (-want, +got):\n%s", diff)
 	}
 	selected := compile(t, Pods{Labels: "app=web"}).Pods(p)
-	want = map[string]string{"shop/web-2-x": "Deployment shop/web #2", "shop/web-2-y": "Deployment shop/web #3"}
+	want = map[string]string{"shop/web-2-x": "Deployment shop/web #1", "shop/web-2-y": "Deployment shop/web #2"}
 	if diff := cmp.Diff(want, keys(selected.Pods)); diff != "" {
 		t.Errorf("keys of those that are selected, whose ranks are among all (-want, +got):\n%s", diff)
 	}

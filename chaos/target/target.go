@@ -40,8 +40,8 @@ type Pod struct {
 	// Workload is what it belongs to; nil for a bare pod.
 	Workload *cluster.Workload
 	// Rank is its place among the pods of its workload that have not come to their end, from
-	// 0, by age and then by name; of a StatefulSet's pod, its ordinal. Names change from run
-	// to run, ranks do not.
+	// 0, by age and then by name, first of those that stay; of a StatefulSet's pod, its ordinal.
+	// Names change from run to run, ranks do not.
 	Rank int
 }
 

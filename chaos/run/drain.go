@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/fault"
@@ -26,15 +27,12 @@ const drainTold = 30 * time.Second
 func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining) error {
 	limited, cancel := context.WithTimeout(ctx, how.Patience)
 	defer cancel()
-	names := map[string]bool{}
-	for _, node := range nodes {
-		names[node.Name] = true
-	}
 	begin := time.Now()
 	told := begin
 	for first := true; ; first = false {
 		e.putOff() // takes note of those that have left
 		picture := e.Picture()
+		names := unreplaced(picture, nodes)
 		pods, left := draining(picture, names, how.IncludeDoNotDisrupt)
 		if time.Since(told) >= drainTold && len(pods) > 0 {
 			told = time.Now()
@@ -59,7 +57,8 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case limited.Err() != nil:
-			pods, _ = draining(e.Picture(), names, how.IncludeDoNotDisrupt)
+			picture = e.Picture()
+			pods, _ = draining(picture, unreplaced(picture, nodes), how.IncludeDoNotDisrupt)
 			left := fmt.Sprintf("after %s %d pods had not left their nodes: %s", how.Patience, len(pods), e.keeping(pods))
 			e.note("%s", left)
 			if len(pods) > 0 {
@@ -71,6 +70,22 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 			return err
 		}
 	}
+}
+
+// unreplaced returns the names of the nodes, without those that others have by now: a machine that
+// comes back while a fault goes on, after an upgrade or from a spot market, is a new node.
+func unreplaced(picture *target.Picture, nodes []*corev1.Node) map[string]bool {
+	names := map[string]bool{}
+	now := make(map[string]types.UID, len(picture.Nodes))
+	for _, node := range picture.Nodes {
+		now[node.Name] = node.UID
+	}
+	for _, node := range nodes {
+		if uid, there := now[node.Name]; !there || uid == node.UID {
+			names[node.Name] = true
+		}
+	}
+	return names
 }
 
 // draining returns the pods that a drain of the nodes has to evict, terminating ones included, and how many

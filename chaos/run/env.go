@@ -50,6 +50,8 @@ type losing struct {
 // Down implements fault.Undo.
 func (l losing) Down(ctx context.Context, nodes ...*corev1.Node) error {
 	before, picture := l.engine.observer.Summary().Drawn, l.engine.picture()
+	names := unreplaced(picture, nodes)
+	nodes = slices.DeleteFunc(slices.Clone(nodes), func(node *corev1.Node) bool { return !names[node.Name] })
 	for _, node := range nodes {
 		if picture.OwnNode(node.Name) {
 			l.engine.note("this program runs on node %s, and may be taken away with it: `stowage-chaos restore` puts back what is left then", node.Name)

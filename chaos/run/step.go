@@ -213,7 +213,7 @@ func (e *engine) predict(ctx context.Context, picture *target.Picture, choice *f
 }
 
 // lose has the observer know that the losses on the nodes are the run's, and returns how
-// many pods that are.
+// many pods that are. Those on their way out are lost already.
 func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) {
 	lost, now := map[string]bool{}, time.Now()
 	for _, node := range nodes {
@@ -221,7 +221,7 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 		e.down[node.Name] = e.down[node.Name] || cluster.NodeReady(node) // of others nobody awaits the return
 	}
 	for _, pod := range picture.Pods {
-		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && !cluster.BelongsToNode(pod) {
+		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && pod.DeletionTimestamp == nil && !cluster.BelongsToNode(pod) {
 			e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod)}, now)
 			e.doomed = append(e.doomed, pod.UID)
 			pods++

@@ -74,8 +74,8 @@ func hasTaint(taints []corev1.Taint, taint corev1.Taint) bool {
 	return slices.ContainsFunc(taints, func(t corev1.Taint) bool { return t.MatchTaint(&taint) })
 }
 
-// change changes nodes side by side. A node that is gone needs no change, and one that
-// belongs to another run keeps all from being changed.
+// change changes nodes side by side. A node that is gone needs no change, whatever has its name
+// now, and one that belongs to another run keeps all from being changed.
 func (u *Undo) change(ctx context.Context, nodes []*corev1.Node, what string, alter func(*corev1.Node, *mark) bool) error {
 	for _, node := range nodes {
 		if err := u.mine(node); err != nil {
@@ -83,7 +83,7 @@ func (u *Undo) change(ctx context.Context, nodes []*corev1.Node, what string, al
 		}
 	}
 	return each(ctx, nodes, func(node *corev1.Node) error {
-		return u.changeNode(ctx, node.Name, what, alter)
+		return u.changeNode(ctx, node.Name, node.UID, what, alter)
 	})
 }
 
@@ -101,11 +101,11 @@ func whole(run string) string {
 	return id
 }
 
-func (u *Undo) changeNode(ctx context.Context, name, what string, alter func(*corev1.Node, *mark) bool) error {
+func (u *Undo) changeNode(ctx context.Context, name string, uid types.UID, what string, alter func(*corev1.Node, *mark) bool) error {
 	recorded := false
 	err := persist(ctx, func() error {
 		node, err := u.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
+		if err != nil || node.UID != uid {
 			return err
 		}
 		if err := u.mine(node); err != nil {

@@ -114,6 +114,20 @@ func TestCordon(t *testing.T) {
 	}
 }
 
+// TestANodeThatHasTheNameOfAnother leaves a machine alone that has come back as a new node.
+func TestANodeThatHasTheNameOfAnother(t *testing.T) {
+	drawn, back := realNode("a"), realNode("a")
+	drawn.UID, back.UID = "1", "2"
+	client := fake.NewClientset(back)
+	u, changes := newRun(t, client, "r1")
+	if err := errors.Join(u.Cordon(t.Context(), drawn), u.Taint(t.Context(), notice, drawn), u.Down(t.Context(), drawn)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(back, get(t, client, "a")); diff != "" || len(*changes) > 0 {
+		t.Errorf("journal %q; the node (-before +after):\n%s", *changes, diff)
+	}
+}
+
 func TestANodeOfAnotherRun(t *testing.T) {
 	client := fake.NewClientset(realNode("a"), realNode("b"))
 	first, _ := newRun(t, client, "r1")

@@ -52,13 +52,19 @@ func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
 		}
 		return fmt.Sprintf("its container %s waits: %s", status.Name, status.State.Waiting.Reason)
 	}
-	if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
+	if ended := status.State.Terminated; ended != nil && failed(ended) {
 		return fmt.Sprintf("its container %s ended with exit code %d", status.Name, ended.ExitCode)
 	}
-	if last := status.LastTerminationState.Terminated; status.State.Running != nil && status.RestartCount > 0 && (last == nil || last.ExitCode != 0) && !cameUp(pod, status) {
+	if last := status.LastTerminationState.Terminated; status.State.Running != nil && status.RestartCount > 0 && (last == nil || failed(last)) && !cameUp(pod, status) {
 		return fmt.Sprintf("its container %s fails again and again: %d restarts", status.Name, status.RestartCount)
 	}
 	return ""
+}
+
+// failed says whether the container has ended badly. That of one that was lost with its node, which
+// has started anew, nobody has seen: kubelet and container runtime make up an exit code.
+func failed(ended *corev1.ContainerStateTerminated) bool {
+	return ended.ExitCode != 0 && ended.Reason != "Unknown" && ended.Reason != "ContainerStatusUnknown"
 }
 
 // stuck says whether the container waits for something else than its turn to start: its image or

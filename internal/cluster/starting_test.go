@@ -18,6 +18,9 @@ func TestCannotStart(t *testing.T) {
 	ended := func(code int32) corev1.ContainerState {
 		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code}}
 	}
+	lost := func(code int32, reason string) corev1.ContainerState {
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason}}
+	}
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 	again := func(started bool, last corev1.ContainerState) []corev1.ContainerStatus {
 		return []corev1.ContainerStatus{{Name: "main", State: running, RestartCount: 20, LastTerminationState: last, Started: &started}}
@@ -49,6 +52,8 @@ func TestCannotStart(t *testing.T) {
 		{name: "one whose init container is between two crashes", node: "up", init: again(true, ended(1)), want: "its container main fails again and again: 20 restarts"},
 		{name: "one whose init container runs again, nobody knows why", node: "up", init: again(true, corev1.ContainerState{}), want: "its container main fails again and again: 20 restarts"},
 		{name: "one whose init container was done before its node went down", node: "up", init: again(true, ended(0))},
+		{name: "one that was lost with its node, which is back", node: "up", states: append(again(true, lost(255, "Unknown")), status(waiting("ContainerCreating"))...)},
+		{name: "one whose end its kubelet has not seen", node: "up", init: status(lost(137, "ContainerStatusUnknown"))},
 		{name: "one whose sidecar has failed, and is up", node: "up", sidecar: true, init: again(true, ended(1))},
 		{name: "one whose sidecar does not come up", node: "up", sidecar: true, init: again(false, ended(1)), want: "its container main fails again and again: 20 restarts"},
 		{name: "one that has come up, whatever it waits for now", node: "down", status: corev1.PodStatus{Phase: corev1.PodRunning}, states: status(waiting("CrashLoopBackOff"))},

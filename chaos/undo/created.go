@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -26,6 +27,16 @@ type creatable struct {
 func (c creatable) object(meta metav1.ObjectMeta) string {
 	return fmt.Sprintf("%s %s/%s", c.name, meta.Namespace, meta.Name)
 }
+
+// IsCreated says whether a run has created the pod.
+func IsCreated(pod *corev1.Pod) bool {
+	_, created := pod.Labels[CreatedLabel]
+	return created
+}
+
+// leaving says whether an object has been deleted, and is there until its grace period, or
+// what its finalizers are for, is over.
+func leaving(meta metav1.ObjectMeta) bool { return meta.DeletionTimestamp != nil }
 
 // creatables returns the kinds that runs create.
 func creatables(client kubernetes.Interface) []creatable {
@@ -107,7 +118,7 @@ func (r *restorer) created(ctx context.Context) error {
 			failed = append(failed, fmt.Errorf("listing objects of kind %s to delete: %w", kind.name, err))
 			continue
 		}
-		found = slices.DeleteFunc(found, func(meta metav1.ObjectMeta) bool { return !r.mine(meta.Labels[RunLabel]) })
+		found = slices.DeleteFunc(found, func(meta metav1.ObjectMeta) bool { return leaving(meta) || !r.mine(meta.Labels[RunLabel]) })
 		failed = append(failed, each(ctx, found, func(meta metav1.ObjectMeta) error {
 			err := persist(ctx, func() error {
 				return kind.remove(ctx, meta.Namespace, meta.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &meta.UID}})

@@ -3,7 +3,6 @@ package undo
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -142,10 +141,11 @@ func (r *restorer) node(ctx context.Context, listed *corev1.Node) error {
 }
 
 // putBack takes our changes and marks off a node, and says what it did. A node of which the
-// mark is missing loses whatever is ours by its name.
+// mark is missing loses whatever is ours by its name: the label of silence where it is fake,
+// for no run silences others.
 func putBack(node *corev1.Node, m *mark) []string {
 	if m == nil {
-		m = &mark{}
+		m = &mark{Silent: Fake(node), Taints: slices.DeleteFunc(slices.Clone(node.Spec.Taints), func(t corev1.Taint) bool { return t.Key != DownTaint })}
 	}
 	what := []string{}
 	if m.Cordoned && node.Spec.Unschedulable {
@@ -154,17 +154,15 @@ func putBack(node *corev1.Node, m *mark) []string {
 	}
 	before := len(node.Spec.Taints)
 	node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints, func(t corev1.Taint) bool {
-		return t.Key == DownTaint || slices.ContainsFunc(m.Taints, func(ours corev1.Taint) bool {
-			return t.MatchTaint(&ours) && t.Value == ours.Value
-		})
+		return slices.ContainsFunc(m.Taints, func(ours corev1.Taint) bool { return t.MatchTaint(&ours) && t.Value == ours.Value })
 	})
 	if len(node.Spec.Taints) < before {
 		what = append(what, "untainted")
 	}
-	if _, silent := node.Labels[SilentLabel]; silent {
+	if _, silent := node.Labels[SilentLabel]; silent && m.Silent {
+		delete(node.Labels, SilentLabel)
 		what = append(what, "no longer silent")
 	}
-	delete(node.Labels, SilentLabel)
 	delete(node.Labels, RunLabel)
 	delete(node.Annotations, Annotation)
 	if len(what) == 0 {
@@ -201,13 +199,12 @@ func (r *restorer) workloads(ctx context.Context) error {
 	return join(failed...)
 }
 
-// marksOf names the marks of a node that any run may have left.
+// marksOf names the marks of a node that any run may have left. The label of silence by
+// itself is none: a run does not set it without the others, and users may.
 func marksOf(node *corev1.Node) []string {
 	var marks []string
-	for _, key := range slices.Sorted(maps.Keys(node.Labels)) {
-		if key == RunLabel || key == SilentLabel {
-			marks = append(marks, "label "+key)
-		}
+	if _, has := node.Labels[RunLabel]; has {
+		marks = append(marks, "label "+RunLabel)
 	}
 	if _, has := node.Annotations[Annotation]; has {
 		marks = append(marks, "annotation "+Annotation)
@@ -220,7 +217,8 @@ func marksOf(node *corev1.Node) []string {
 	return marks
 }
 
-// Leftovers returns the objects that still have the marks of a run, and which.
+// Leftovers returns the objects that still have the marks of a run, and which. What is on its
+// way out, as after Restore has deleted it, is not left.
 func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, error) {
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -246,7 +244,7 @@ func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, erro
 		if err != nil {
 			return nil, fmt.Errorf("listing objects of kind %s: %w", kind.name, err)
 		}
-		for _, object := range created {
+		for _, object := range slices.DeleteFunc(created, leaving) {
 			left = append(left, fmt.Sprintf("%s: created by run %s", kind.object(object), object.Labels[RunLabel]))
 		}
 	}

@@ -294,6 +294,99 @@ func TestMarksWithoutTheirLabel(t *testing.T) {
 	}
 }
 
+// TestMarksOfOthers has users set what a run may set too: it stays where no run has set it.
+func TestMarksOfOthers(t *testing.T) {
+	down := corev1.Taint{Key: DownTaint, Value: "by hand", Effect: corev1.TaintEffectNoExecute}
+	for _, tt := range []struct {
+		name string
+		// before is the node as the run finds it, and after what comes of it.
+		before        func(*corev1.Node)
+		run           func(context.Context, *Undo, *corev1.Node) error
+		lose          func(*corev1.Node) // what somebody takes off meanwhile
+		silent, taint bool
+	}{
+		{
+			name: "a real node that KWOK is to leave alone", before: func(n *corev1.Node) { n.Labels[SilentLabel] = "" },
+			run: func(ctx context.Context, u *Undo, n *corev1.Node) error { return u.Cordon(ctx, n) }, silent: true,
+		},
+		{
+			name: "one that the run takes down", before: func(n *corev1.Node) { n.Labels[SilentLabel] = "" },
+			run: func(ctx context.Context, u *Undo, n *corev1.Node) error { return u.Down(ctx, n) }, silent: true,
+		},
+		{
+			name: "one whose mark is lost", before: func(n *corev1.Node) { n.Labels[SilentLabel] = "" },
+			run:  func(ctx context.Context, u *Undo, n *corev1.Node) error { return u.Down(ctx, n) },
+			lose: func(n *corev1.Node) { delete(n.Annotations, Annotation) }, silent: true,
+		},
+		{
+			name: "a node that is down by hand", before: func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{down} },
+			run: func(ctx context.Context, u *Undo, n *corev1.Node) error { return u.Cordon(ctx, n) }, taint: true,
+		},
+		{name: "a node that no run has touched", before: func(n *corev1.Node) { n.Labels[SilentLabel] = "" }, silent: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := realNode("a")
+			tt.before(n)
+			client := fake.NewClientset(n)
+			u, _ := newRun(t, client, "r1")
+			if tt.run != nil {
+				if err := tt.run(t.Context(), u, n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.lose != nil {
+				is := get(t, client, "a")
+				tt.lose(is)
+				if _, err := client.CoreV1().Nodes().Update(t.Context(), is, metav1.UpdateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := Restore(t.Context(), client, "", nil); err != nil {
+				t.Fatal(err)
+			}
+			after := get(t, client, "a")
+			if _, silent := after.Labels[SilentLabel]; silent != tt.silent {
+				t.Errorf("the node has the label of silence: %t, want %t", silent, tt.silent)
+			}
+			if tainted := len(after.Spec.Taints) > 0; tainted != tt.taint {
+				t.Errorf("the node has the taint: %t, want %t", tainted, tt.taint)
+			}
+			if left, err := Leftovers(t.Context(), client); err != nil || (len(left) > 0) != tt.taint {
+				t.Errorf("leftovers %q, error %v", left, err)
+			}
+		})
+	}
+}
+
+// TestWhatIsDeletedLeavesInTime has a pod go through its grace period, as a kubelet has it.
+func TestWhatIsDeletedLeavesInTime(t *testing.T) {
+	client := fake.NewClientset(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "kube-system", Name: "helper", Labels: map[string]string{RunLabel: "r1", CreatedLabel: "true"},
+	}})
+	deleted := 0
+	pods := corev1.SchemeGroupVersion.WithResource("pods")
+	client.PrependReactor("delete", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		deleted++
+		object, err := client.Tracker().Get(pods, "kube-system", "helper")
+		if err == nil {
+			object.(*corev1.Pod).DeletionTimestamp = ptr.To(metav1.Now())
+			err = client.Tracker().Update(pods, object, "kube-system")
+		}
+		return true, object, err
+	})
+	for i, want := range []int{1, 0} { // which may be repeated at any time
+		if n, err := Restore(t.Context(), client, "r1", nil); n != want || err != nil {
+			t.Errorf("time %d: %d objects are put back, want %d; error %v", i, n, want, err)
+		}
+		if left, err := Leftovers(t.Context(), client); len(left) > 0 || err != nil {
+			t.Errorf("time %d: leftovers %q, error %v", i, left, err)
+		}
+	}
+	if deleted != 1 {
+		t.Errorf("the pod was deleted %d times", deleted)
+	}
+}
+
 func TestScale(t *testing.T) {
 	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "db"}} // one replica by default
 	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Labels: map[string]string{"app": "web"}}, Spec: appsv1.DeploymentSpec{Replicas: ptr.To(int32(3))}}
@@ -384,6 +477,10 @@ func TestRestoreKeepsWhatOthersChange(t *testing.T) {
 			n = fakeNode("a")
 		}
 		n.Spec.Unschedulable = rapid.Bool().Draw(rt, "cordoned before")
+		if rapid.Bool().Draw(rt, "silent before") {
+			n.Labels[SilentLabel] = ""
+		}
+		_, before := n.Labels[SilentLabel]
 		ctx := context.Background()
 		if err := client.Tracker().Add(n); err != nil {
 			rt.Fatal(err)
@@ -431,7 +528,7 @@ func TestRestoreKeepsWhatOthersChange(t *testing.T) {
 					rt.Fatal(err)
 				}
 				_, silent := get(t, client, "a").Labels[SilentLabel]
-				if silent != Fake(n) {
+				if silent != (Fake(n) || before) {
 					rt.Errorf("the node is silent: %t", silent)
 				}
 			},

@@ -18,6 +18,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/faults"
+	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/run"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -62,7 +63,7 @@ func (f *runFlags) interact(ctx context.Context) error {
 		return refused(errors.New("--journal: here each victim has a journal of its own; - is for none"))
 	}
 	a := &actions{opened: o, flags: f}
-	err = tui.Run(ctx, tui.Options{Source: o.live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: o.live.Name, DryRun: !f.noDryRun})
+	err = tui.Run(ctx, tui.Options{Source: o.live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: o.live.Name, DryRun: !f.noDryRun, Restore: journal.RestoreCommand("--all", arguments())})
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}

@@ -160,5 +160,5 @@ func choiceLine(c *journal.Choice, whole bool) string {
 	if len(c.Nodes) > 0 && c.Excluded[target.WhyOwn] > 0 {
 		own = "; the node that this program runs on is left out"
 	}
-	return fmt.Sprintf("%s: %s%s, of %d candidates%s", c.How, strings.Join(names, ", "), more, c.Candidates, own)
+	return fmt.Sprintf("%s: %s%s, of %d candidates%s", c.Title(), strings.Join(names, ", "), more, c.Candidates, own)
 }

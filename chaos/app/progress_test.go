@@ -46,6 +46,31 @@ func TestPodsThatLeftInTheBackgroundCountAsTaken(t *testing.T) {
 	}
 }
 
+// TestADrawNamesWhatHappens has a fault that takes nothing away named by itself.
+func TestADrawNamesWhatHappens(t *testing.T) {
+	victims := []journal.Victim{{Namespace: "shop", Pod: "web-0", Node: "a"}}
+	for _, tt := range []struct {
+		choice journal.Choice
+		want   string
+	}{
+		{journal.Choice{Fault: "evict", How: "delete", Victims: victims, Candidates: 3}, "delete: pod shop/web-0 on a, of 3 candidates"},
+		{journal.Choice{Fault: "latency", Victims: victims, Candidates: 3}, "latency: pod shop/web-0 on a, of 3 candidates"},
+		{journal.Choice{Fault: "rack", Nodes: []string{"a"}, Candidates: 3}, "rack: node a, of 3 candidates"},
+	} {
+		if got := choiceLine(&tt.choice, false); got != tt.want {
+			t.Errorf("it says %q, want %q", got, tt.want)
+		}
+		if len(tt.choice.Nodes) == 0 {
+			continue
+		}
+		for _, event := range (&telling{}).notifications(journal.Record{Choice: &tt.choice}) {
+			if want := "rack: Node a"; event.Message != want {
+				t.Errorf("others are told %q, want %q", event.Message, want)
+			}
+		}
+	}
+}
+
 func TestALossOfNodesSaysThatTheProgramsOwnIsLeftOut(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

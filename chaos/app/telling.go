@@ -123,7 +123,7 @@ func (t *telling) notifications(r journal.Record) []notify.Event {
 		var events []notify.Event
 		for _, node := range r.Choice.Nodes {
 			event.Event, event.Object = notify.Victim, "Node "+node
-			event.Message = fmt.Sprintf("%s: %s", r.Choice.How, event.Object)
+			event.Message = fmt.Sprintf("%s: %s", r.Choice.Title(), event.Object)
 			events = append(events, event)
 		}
 		return events

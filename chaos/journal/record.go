@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -81,8 +82,9 @@ func VictimOf(pod target.Pod) Victim {
 
 // Choice is what a fault drew.
 type Choice struct {
-	Fault string     `json:"fault"`
-	How   assess.How `json:"how"`
+	Fault string `json:"fault"`
+	// How is empty of a fault that takes nothing away.
+	How assess.How `json:"how"`
 	// Candidates is how many there were to choose from, and Excluded how many were not
 	// among them, by why.
 	Candidates int            `json:"candidates"`
@@ -90,6 +92,9 @@ type Choice struct {
 	Victims    []Victim       `json:"victims,omitempty"`
 	Nodes      []string       `json:"nodes,omitempty"`
 }
+
+// Title names what happens: how victims go, or the fault itself where it takes none away.
+func (c *Choice) Title() string { return cmp.Or(string(c.How), c.Fault) }
 
 // Request is written before a pod is evicted or deleted, and Answer after.
 type Request struct {
@@ -191,4 +196,6 @@ const (
 type End struct {
 	Verdict Verdict  `json:"verdict"`
 	Reasons []string `json:"reasons,omitempty"`
+	// NotRestored says that not everything could be put back, or that nobody could look.
+	NotRestored bool `json:"notRestored,omitempty"`
 }

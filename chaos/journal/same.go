@@ -20,7 +20,7 @@ func Same(a, b []Choice) (identical bool, firstDifference string) {
 // differs says how a choice differs from another; nothing where it does not.
 func (c Choice) differs(other Choice) string {
 	if c.Fault != other.Fault || c.How != other.How {
-		return fmt.Sprintf("%s by %s against %s by %s", c.Fault, c.How, other.Fault, other.How)
+		return fmt.Sprintf("%s by %s against %s by %s", c.Fault, c.Title(), other.Fault, other.Title())
 	}
 	for i := range min(len(c.Victims), len(other.Victims)) {
 		if a, b := c.Victims[i].key(), other.Victims[i].key(); a != b {

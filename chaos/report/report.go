@@ -39,7 +39,8 @@ type Report struct {
 	Prediction *Prediction `json:"prediction,omitempty"`
 	Probes     []Probe     `json:"probes"`
 	Steps      []Step      `json:"steps"`
-	// NotRestored are the changes that a run which was cut off, or failed, may have left behind.
+	// NotRestored are the changes that a run may have left behind which was cut off, or could
+	// not put everything back.
 	NotRestored []journal.Change `json:"notRestored"`
 	Notes       []string         `json:"notes"`
 
@@ -133,7 +134,7 @@ func From(run *journal.Run) *Report {
 	for _, e := range run.Steps {
 		r.Steps = append(r.Steps, Step{Step: e.Step, Name: e.What.Name, Kind: e.What.Kind, Seconds: since(run, e.Time)})
 	}
-	if run.End == nil || run.End.Verdict == journal.Failed {
+	if run.End == nil || run.End.NotRestored {
 		for _, e := range run.Open {
 			r.NotRestored = append(r.NotRestored, e.What)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/stowage-k8s/stowage/chaos/journal"
 )
 
 // sheet is a table with its title and header, for terminals and pages.
@@ -167,7 +169,7 @@ func (r *Report) remarks() []string {
 		list = append(list, fmt.Sprintf("prediction: %d of %d statements were right (%s)", p.Right, p.Statements, percent(p.Percent)))
 	}
 	for _, c := range r.NotRestored {
-		list = append(list, fmt.Sprintf("perhaps not put back: %s, %s; run `stowage-chaos restore`", c.Object, c.What))
+		list = append(list, fmt.Sprintf("perhaps not put back: %s, %s; run `%s`", c.Object, c.What, journal.RestoreCommand(r.Run.ID, r.Run.Arguments)))
 	}
 	for i, note := range r.Notes {
 		if i == mostNotes {

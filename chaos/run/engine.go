@@ -125,6 +125,7 @@ func Run(ctx context.Context, live *Live, opts Options, do func(context.Context,
 	stop()
 	end, err := e.judge(outcome)
 	if restored != nil { // whatever else came of it
+		end.NotRestored = true
 		end.Reasons = append(end.Reasons, restored.Error())
 		if end.Verdict != journal.Broken {
 			end.Verdict = journal.Failed

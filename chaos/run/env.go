@@ -54,7 +54,7 @@ func (l losing) Down(ctx context.Context, nodes ...*corev1.Node) error {
 	nodes = slices.DeleteFunc(slices.Clone(nodes), func(node *corev1.Node) bool { return !names[node.Name] })
 	for _, node := range nodes {
 		if picture.OwnNode(node.Name) {
-			l.engine.note("this program runs on node %s, and may be taken away with it: `stowage-chaos restore` puts back what is left then", node.Name)
+			l.engine.note("this program runs on node %s, and may be taken away with it: `%s` puts back what is left then", node.Name, journal.RestoreCommand(l.engine.ID, l.engine.Arguments))
 		}
 	}
 	pods := l.engine.lose(picture, nodes)

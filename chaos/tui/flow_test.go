@@ -213,7 +213,7 @@ func TestQuitting(t *testing.T) {
 		if !quits(u.press("ctrl+c")) {
 			t.Error("it waits")
 		}
-		if err := u.settle(); err == nil || !strings.Contains(err.Error(), "stowage-chaos restore") {
+		if err := u.settle(); err == nil || !strings.Contains(err.Error(), "run `stowage-chaos restore --all --context kind-test` to put it back") {
 			t.Errorf("error %v, want one that says how to restore", err)
 		}
 	})
@@ -248,7 +248,7 @@ func TestFailures(t *testing.T) {
 		waiting := begun(u)
 		u.actions.finish <- nil
 		u.after(waiting)
-		u.sees("NOT everything was put back (run `stowage-chaos restore`")
+		u.sees("Recovered after 0s. NOT everything was put back (run `stowage-chaos restore")
 		if err := u.settle(); err == nil || !strings.Contains(err.Error(), "conflict") {
 			t.Errorf("error %v", err)
 		}

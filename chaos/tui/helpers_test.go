@@ -206,7 +206,7 @@ type user struct {
 func newUser(t *testing.T, w *world, dryRun bool) *user {
 	a := newActions()
 	now := clocktesting.NewFakePassiveClock(noon)
-	u := &user{t, newModel(t.Context(), Options{Actions: a, Title: "kind-test", DryRun: dryRun}, now), a, now}
+	u := &user{t, newModel(t.Context(), Options{Actions: a, Title: "kind-test", DryRun: dryRun, Restore: "stowage-chaos restore --all --context kind-test"}, now), a, now}
 	if w != nil {
 		u.Update(boardMsg{w.board()})
 	}

@@ -92,10 +92,9 @@ type Options struct {
 	Title string
 	// DryRun shows predictions and does nothing.
 	DryRun bool
+	// Restore is the command that puts back what a run has left.
+	Restore string
 }
-
-// howToRestore says what puts back what a run has left.
-const howToRestore = "run `stowage-chaos restore` to put it back"
 
 // Run shows the terminal UI until the user quits or the context ends. Either way what is
 // under way is aborted and put back first. The error is the context's cause, that of the

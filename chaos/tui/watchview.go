@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -62,12 +63,12 @@ func (m *model) outcome(state string) string {
 	case w.err != nil:
 		said = fmt.Sprintf("Failed after %s: %v. ", m.elapsed(), w.err)
 	case w.short() == 0:
-		said, state = fmt.Sprintf("Recovered after %s.", m.elapsed()), ""
+		said, state = fmt.Sprintf("Recovered after %s. ", m.elapsed()), ""
 	}
 	if w.restoreErr != nil {
-		return fmt.Sprintf("%sNOT everything was put back (%s): %v", said, howToRestore, w.restoreErr)
+		return fmt.Sprintf("%sNOT everything was put back (%s): %v", said, m.howToRestore(), w.restoreErr)
 	}
-	return said + state
+	return strings.TrimSpace(said + state)
 }
 
 // cells draws a workload's recovery.

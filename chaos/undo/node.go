@@ -90,7 +90,7 @@ func (u *Undo) change(ctx context.Context, nodes []*corev1.Node, what string, al
 // mine is an error where another run has changed the node.
 func (u *Undo) mine(node *corev1.Node) error {
 	if run, has := node.Labels[RunLabel]; has && whole(run) != whole(u.run) {
-		return &RunError{Object: "Node " + node.Name, Run: run}
+		return &RunError{Object: "Node " + node.Name, Run: run, arguments: u.Arguments}
 	}
 	return nil
 }

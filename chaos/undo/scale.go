@@ -137,7 +137,7 @@ func (u *Undo) scale(ctx context.Context, s scalable, namespace, name string, re
 		}
 		run, changed := w.Labels[RunLabel]
 		if changed && run != u.run {
-			return &RunError{Object: s.object(w), Run: run}
+			return &RunError{Object: s.object(w), Run: run, arguments: u.Arguments}
 		}
 		if w.replicas == replicas {
 			return nil

@@ -68,6 +68,9 @@ type Undo struct {
 	run    string
 	record func(journal.Change) error
 	clock  clock.PassiveClock
+
+	// Arguments are those of the program, for errors that say how to put another run back.
+	Arguments []string
 }
 
 var _ fault.Undo = &Undo{}
@@ -103,10 +106,12 @@ func AllFake(nodes []*corev1.Node) bool {
 type RunError struct {
 	// Object is kind, namespace and name, and Run the other run.
 	Object, Run string
+
+	arguments []string
 }
 
 func (e *RunError) Error() string {
-	return fmt.Sprintf("%s was changed by run %s, which has not been put back: wait for its end, or run `stowage-chaos restore %s`", e.Object, e.Run, e.Run)
+	return fmt.Sprintf("%s was changed by run %s, which has not been put back: wait for its end, or run `%s`", e.Object, e.Run, journal.RestoreCommand(e.Run, e.arguments))
 }
 
 // finishPatience is how long a change that was asked for may take once the run is to end.

@@ -16,6 +16,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 
 	"github.com/stowage-k8s/stowage/chaos/app"
+	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/plugins"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
@@ -39,7 +40,7 @@ func untilSignal() context.Context {
 		cancel()
 		for first := time.Now(); ; {
 			if <-signals; time.Since(first) > impatience {
-				fmt.Fprintln(os.Stderr, "Error: ended at once: `stowage-chaos restore --all` puts back what was changed")
+				fmt.Fprintf(os.Stderr, "Error: ended at once: `%s` puts back what was changed\n", journal.RestoreCommand("--all", os.Args[1:]))
 				os.Exit(1)
 			}
 		}

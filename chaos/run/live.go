@@ -64,10 +64,13 @@ func Open(ctx context.Context, client kubernetes.Interface, name string) (*Live,
 	return l, nil
 }
 
-// Picture returns the cluster as it is now.
+// Picture returns the cluster as it is now, without the pods that runs have created: these
+// are tools, and nobody's workload.
 func (l *Live) Picture() *target.Picture {
-	p := target.NewPicture(l.follower.Snapshot(), time.Now())
-	if i := slices.IndexFunc(p.Pods, func(pod *corev1.Pod) bool { return pod.Name == l.own.Name && pod.Namespace == l.own.Namespace }); l.own.Name != "" && i >= 0 {
+	s := l.follower.Snapshot()
+	s.Pods = slices.DeleteFunc(s.Pods, undo.IsCreated)
+	p := target.NewPicture(s, time.Now())
+	if i := slices.IndexFunc(p.Pods, l.isOwn); i >= 0 {
 		p.Own = p.Pods[i]
 	}
 	l.mu.Lock()
@@ -75,6 +78,15 @@ func (l *Live) Picture() *target.Picture {
 	l.owners, l.ownersAt = p.Owners, p.Now
 	return p
 }
+
+// isOwn says whether this program runs in the pod.
+func (l *Live) isOwn(pod *corev1.Pod) bool {
+	return l.own.Name != "" && pod.Name == l.own.Name && pod.Namespace == l.own.Namespace
+}
+
+// unobserved says whether a pod is none that is lost or replaced: what runs create goes by
+// itself, and the program's own pod with the run.
+func (l *Live) unobserved(pod *corev1.Pod) bool { return l.isOwn(pod) || undo.IsCreated(pod) }
 
 // Changed receives when anything has changed since the last time.
 func (l *Live) Changed() <-chan struct{} { return l.follower.Changed() }
@@ -112,12 +124,15 @@ func (l *Live) observe(was, is runtime.Object) {
 	case *policyv1.PodDisruptionBudget:
 		o.Budget(is, time.Now())
 	case *corev1.Pod:
-		before, _ := was.(*corev1.Pod)
-		o.Pod(before, is, time.Now())
+		if before, _ := was.(*corev1.Pod); !l.unobserved(is) {
+			o.Pod(before, is, time.Now())
+		}
 	case nil:
 		switch before := was.(type) {
 		case *corev1.Pod:
-			o.Pod(before, nil, time.Now())
+			if !l.unobserved(before) {
+				o.Pod(before, nil, time.Now())
+			}
 		case *policyv1.PodDisruptionBudget:
 			o.BudgetGone(before)
 		}
@@ -133,7 +148,9 @@ func (l *Live) watch(sink func(journal.Record)) (o *recovery.Observer, stop func
 	}
 	picture := l.Picture() // after what comes from now on is heard
 	for _, pod := range picture.Pods {
-		o.Pod(nil, pod, picture.Now)
+		if !l.unobserved(pod) {
+			o.Pod(nil, pod, picture.Now)
+		}
 	}
 	for _, budget := range picture.Budgets {
 		o.Budget(budget, picture.Now)

@@ -213,7 +213,8 @@ func (e *engine) predict(ctx context.Context, picture *target.Picture, choice *f
 }
 
 // lose has the observer know that the losses on the nodes are the run's, and returns how
-// many pods that are. Those on their way out are lost already.
+// many pods that are. Those on their way out are lost already; the program's own is not
+// observed.
 func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) {
 	lost, now := map[string]bool{}, time.Now()
 	for _, node := range nodes {
@@ -221,7 +222,7 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 		e.down[node.Name] = e.down[node.Name] || cluster.NodeReady(node) // of others nobody awaits the return
 	}
 	for _, pod := range picture.Pods {
-		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && pod.DeletionTimestamp == nil && !cluster.BelongsToNode(pod) {
+		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && pod.DeletionTimestamp == nil && !cluster.BelongsToNode(pod) && !picture.IsOwn(pod) {
 			e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod)}, now)
 			e.doomed = append(e.doomed, pod.UID)
 			pods++

@@ -32,6 +32,15 @@ type Lasting interface {
 	Duration() time.Duration
 }
 
+// Watched is a Lasting fault that others may end before its time is over. It is asked now and
+// then while it lasts.
+type Watched interface {
+	Lasting
+	// Lapsed says what of it is not in force any more; nothing where all of it is, or has done
+	// its time. The error says that it could not look.
+	Lapsed(ctx context.Context, env Env, choice *Choice) (string, error)
+}
+
 // Checked is a Fault that names what should be there. Check says at the beginning of a run
 // what of it is not; later it may come and go.
 type Checked interface {

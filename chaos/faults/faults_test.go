@@ -2,7 +2,6 @@ package faults
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/fault"
-	"github.com/stowage-k8s/stowage/chaos/latency"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
@@ -342,35 +340,4 @@ func TestChoicesDependOnPictureAndSeedOnly(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestLatency(t *testing.T) {
-	f := build(t, "latency", `{"namespaces": "shop", "maxPods": 3}`)
-	if _, err := f.Choose(picture(2, node("a", ""), node("b", "")), 1); !errors.Is(err, latency.ErrFakeNode) {
-		t.Errorf("on fake nodes: %v", err)
-	}
-	if choice, err := f.Choose(picture(0, node("a", "")), 1); err != nil || !choice.Empty() {
-		t.Errorf("without pods: %v, error %v", choice, err)
-	}
-	p := picture(2, node("a", ""), node("real", ""))
-	for _, pod := range p.Snapshot.Pods {
-		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{ContainerID: "containerd://" + strings.Repeat("ab", 32), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
-	}
-	choice, err := f.Choose(p, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(choice.Pods) != 1 || choice.Candidates != 2 || choice.Excluded["on a fake node"] != 2 || choice.Pods[0].Spec.NodeName != "real" {
-		t.Errorf("chosen: %+v", choice)
-	}
-	// The first question is whether it may be created, and no answer is none.
-	e := &env{picture: p, fail: "created"}
-	name := "stowage-latency-" + choice.Pods[0].Name + "-" + string(choice.Pods[0].UID)
-	for via, want := range map[string]string{"any": "created Pod kube-system/" + name, "helper": "created Pod kube-system/" + name, "chaosMesh": "created NetworkChaos shop/" + name} {
-		e.did = nil
-		f := build(t, "latency", `{"namespaces": "shop", "via": "`+via+`"}`)
-		if err := f.Inject(t.Context(), e, choice); err == nil || !cmp.Equal(e.did, []string{want}) {
-			t.Errorf("via %s: did %q, error %v, want %q", via, e.did, err, want)
-		}
-	}
 }

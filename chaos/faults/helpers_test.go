@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/fault"
@@ -90,6 +89,7 @@ func picture(podsPerNode int, nodes ...*corev1.Node) *target.Picture {
 // env writes down what is asked of it, and fails what it is told to.
 type env struct {
 	picture *target.Picture
+	client  kubernetes.Interface
 	fail    string
 	did     []string
 }
@@ -124,7 +124,7 @@ func grace(seconds *int64) string {
 	return fmt.Sprint(*seconds)
 }
 
-func (e *env) Client() kubernetes.Interface { return fake.NewClientset() }
+func (e *env) Client() kubernetes.Interface { return e.client }
 func (e *env) Picture() *target.Picture     { return e.picture }
 func (e *env) Undo() fault.Undo             { return e }
 func (e *env) Remove(_ context.Context, pods []target.Pod, how assess.How, g *int64) (int, []target.Pod, error) {

@@ -2,8 +2,11 @@ package faults
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stowage-k8s/stowage/chaos/draw"
@@ -48,7 +51,7 @@ type delay struct {
 }
 
 var _ interface {
-	fault.Lasting
+	fault.Watched
 	fault.Checked
 } = &delay{}
 
@@ -118,35 +121,52 @@ func (d *delay) Choose(picture *target.Picture, seed draw.Seed) (*fault.Choice, 
 
 // Inject implements fault.Fault.
 func (d *delay) Inject(ctx context.Context, env fault.Env, choice *fault.Choice) error {
-	mesh := d.via == viaChaosMesh
-	if d.via == viaAny {
-		var err error
-		if mesh, err = latency.HasChaosMesh(env.Client()); err != nil {
-			return err
-		}
+	mesh, err := d.byMesh(env)
+	if err != nil {
+		return err
 	}
 	for _, pod := range choice.Pods {
-		if err := d.delay(ctx, env, pod, mesh); err != nil {
+		inject := d.byHelper
+		if mesh {
+			inject = d.byNetworkChaos
+		}
+		switch err := inject(ctx, env, pod.Pod); {
+		case errors.Is(err, latency.ErrGone):
+			env.Note("pod %s/%s was gone before it could be delayed", pod.Namespace, pod.Name)
+		case err != nil:
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *delay) delay(ctx context.Context, env fault.Env, pod target.Pod, mesh bool) error {
-	if mesh {
-		object, err := latency.NetworkChaos(d.spec, pod.Pod)
-		if err != nil {
-			return err
-		}
-		labels, err := env.Undo().Created("NetworkChaos " + object.GetNamespace() + "/" + object.GetName())
-		if err != nil {
-			return err
-		}
-		object.SetLabels(labels)
-		return latency.CreateNetworkChaos(ctx, env.Client(), object)
+// byMesh says whether Chaos Mesh delays the pods.
+func (d *delay) byMesh(env fault.Env) (bool, error) {
+	if d.via == viaAny {
+		return latency.HasChaosMesh(env.Client())
 	}
-	helper, err := d.helper.Pod(d.spec, pod.Pod)
+	return d.via == viaChaosMesh, nil
+}
+
+func (d *delay) byNetworkChaos(ctx context.Context, env fault.Env, pod *corev1.Pod) error {
+	object, err := latency.NetworkChaos(d.spec, pod)
+	if err != nil {
+		return err
+	}
+	labels, err := env.Undo().Created("NetworkChaos " + object.GetNamespace() + "/" + object.GetName())
+	if err != nil {
+		return err
+	}
+	object.SetLabels(labels)
+	return latency.CreateNetworkChaos(ctx, env.Client(), object)
+}
+
+func (d *delay) byHelper(ctx context.Context, env fault.Env, pod *corev1.Pod) error {
+	whole, err := latency.Whole(ctx, env.Client(), pod)
+	if err != nil {
+		return err
+	}
+	helper, err := d.helper.Pod(d.spec, whole)
 	if err != nil {
 		return err
 	}
@@ -156,4 +176,29 @@ func (d *delay) delay(ctx context.Context, env fault.Env, pod target.Pod, mesh b
 	}
 	helper.Labels = labels
 	return latency.CreateHelper(ctx, env.Client(), helper)
+}
+
+// Lapsed implements fault.Watched. A delay ends with its pod, too.
+func (d *delay) Lapsed(ctx context.Context, env fault.Env, choice *fault.Choice) (string, error) {
+	mesh, err := d.byMesh(env)
+	if err != nil {
+		return "", err
+	}
+	for _, pod := range choice.Pods {
+		var why string
+		if _, err = latency.Whole(ctx, env.Client(), pod.Pod); errors.Is(err, latency.ErrGone) {
+			return fmt.Sprintf("pod %s/%s is gone, and its delay with it", pod.Namespace, pod.Name), nil
+		}
+		switch {
+		case err != nil:
+		case mesh:
+			why, err = latency.NetworkChaosLapsed(ctx, env.Client(), pod.Pod)
+		default:
+			why, err = latency.HelperLapsed(ctx, env.Client(), d.helper.Namespace, pod.Pod)
+		}
+		if why != "" || err != nil {
+			return why, err
+		}
+	}
+	return "", nil
 }

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 )
@@ -69,4 +70,24 @@ func CreateNetworkChaos(ctx context.Context, client kubernetes.Interface, object
 		return fmt.Errorf("creating NetworkChaos %s/%s: %w", object.GetNamespace(), object.GetName(), err)
 	}
 	return nil
+}
+
+// NetworkChaosLapsed is HelperLapsed of a NetworkChaos object.
+func NetworkChaosLapsed(ctx context.Context, client kubernetes.Interface, victim *corev1.Pod) (string, error) {
+	var object metav1.PartialObjectMetadata
+	name := victim.Namespace + "/" + nameFor(victim)
+	answer, err := client.Discovery().RESTClient().Get().
+		AbsPath("/apis", chaosMeshGroupVersion, "namespaces", victim.Namespace, networkChaosResource, nameFor(victim)).Do(ctx).Raw()
+	if err == nil {
+		err = json.Unmarshal(answer, &object)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return fmt.Sprintf("NetworkChaos %s is gone", name), nil
+	case err != nil:
+		return "", fmt.Errorf("reading NetworkChaos %s: %w", name, err)
+	case object.DeletionTimestamp != nil:
+		return fmt.Sprintf("NetworkChaos %s was deleted", name), nil
+	}
+	return "", nil
 }

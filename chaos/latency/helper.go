@@ -1,7 +1,6 @@
 package latency
 
 import (
-	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -13,12 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/field"
-	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 const (
@@ -82,7 +78,7 @@ func nameFor(pod *corev1.Pod) string {
 	return strings.TrimRight(name[:min(len(name), maxNameLength)], "-.") + "-" + string(pod.UID)[:min(8, len(pod.UID))]
 }
 
-// Pod returns the helper for a victim. It runs in the process namespace of the node, with
+// Pod returns the helper for a victim, which must be a Whole one. It runs in the process namespace of the node, with
 // every right there: it must find the victim's processes, and enter their network.
 func (h Helper) Pod(spec Spec, victim *corev1.Pod) (*corev1.Pod, error) {
 	if err := errors.Join(spec.Check(), h.Check()); err != nil {
@@ -119,39 +115,4 @@ func (h Helper) Pod(spec Spec, victim *corev1.Pod) (*corev1.Pod, error) {
 			}},
 		},
 	}, nil
-}
-
-// CreateHelper creates the helper, and waits until the delay is in force.
-func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *corev1.Pod) error {
-	created, err := client.CoreV1().Pods(helper.Namespace).Create(ctx, helper, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("creating the helper for the delay: %w", err)
-	}
-	state := "it has not begun"
-	err = wait.PollUntilContextTimeout(ctx, helperPoll, helperPatience, true, func(ctx context.Context) (bool, error) {
-		pod, err := client.CoreV1().Pods(created.Namespace).Get(ctx, created.Name, metav1.GetOptions{})
-		if err != nil {
-			state = err.Error()
-			return false, nil
-		}
-		for _, status := range pod.Status.ContainerStatuses {
-			switch {
-			case status.State.Terminated != nil:
-				return false, fmt.Errorf("it ended with code %d: %s", status.State.Terminated.ExitCode, strings.TrimSpace(status.State.Terminated.Message))
-			case status.State.Waiting != nil:
-				state = "it waits: " + status.State.Waiting.Reason
-			}
-		}
-		if pod.Status.Phase == corev1.PodFailed {
-			return false, fmt.Errorf("%s: %s", pod.Status.Reason, pod.Status.Message)
-		}
-		return disruption.Ready(pod), nil
-	})
-	if wait.Interrupted(err) {
-		err = fmt.Errorf("%w; %s", err, state)
-	}
-	if err != nil {
-		return fmt.Errorf("the helper %s/%s has not delayed anything: %w", created.Namespace, created.Name, err)
-	}
-	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 )
 
@@ -162,6 +166,7 @@ func TestHelperScript(t *testing.T) {
 	}
 	write("helper.sh", script)
 	write("nsenter", `[ "$(readlink /proc/self/fd/3)" = "$(cat `+dir+`/network)" ] && echo "$*" >>`+dir+`/calls; test ! -e `+dir+`/broken`)
+	write("tc", "")
 	// Nothing but the mark tells the victim's cgroup: all have the same here.
 	write("main", `
 cd `+dir+`
@@ -208,6 +213,42 @@ not delayed: code 1
 	}
 }
 
+// TestHelperScriptSaysWhatItLacks runs the script where it cannot do its work.
+func TestHelperScriptSaysWhatItLacks(t *testing.T) {
+	stub := "#!/bin/sh\nexit 1\n"
+	for _, tt := range []struct {
+		name string
+		// image has what is in it besides a shell.
+		image []string
+		want  string
+	}{
+		{
+			"a node that does not let it see its processes", []string{"grep", "nsenter", "readlink", "tc"},
+			"cannot read /proc/1/ns/net, so cannot tell a pod's network from the node's: it takes the node's process ids (hostPID) and the capability SYS_PTRACE over them, " +
+				"which nodes that are containers themselves may not give: delay pods on other nodes, or by Chaos Mesh\n",
+		},
+		{"an image without tc", []string{"grep", "nsenter", "readlink"}, "the image lacks tc: helperImage names one that has sh, nsenter and tc\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			image := t.TempDir()
+			for _, name := range tt.image {
+				if err := os.WriteFile(filepath.Join(image, name), []byte(stub), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", script, "helper.sh", "some-container", "eth0", "1", "delay", "1us")
+			cmd.Env = []string{"PATH=" + image}
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 1 {
+				t.Errorf("it ended with %v, want code 1", err)
+			}
+			if diff := cmp.Diff(tt.want, string(out)); diff != "" {
+				t.Errorf("it says (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestCreateHelper(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -218,6 +259,12 @@ func TestCreateHelper(t *testing.T) {
 		{"it says why not", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 			ExitCode: 1, Message: "no process on this node belongs to container x\n",
 		}}}}}, "the helper kube-system/stowage-latency-web-7d4b9c-x2x9z-0f0e0d0c has not delayed anything: it ended with code 1: no process on this node belongs to container x"},
+		{"over before anybody looked", corev1.PodStatus{Phase: corev1.PodSucceeded, ContainerStatuses: []corev1.ContainerStatus{{
+			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}},
+		}}}, ""},
+		{"killed without a word", corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{{
+			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}},
+		}}}, "has not delayed anything: it ended with code 137: OOMKilled"},
 		{"refused by the kubelet", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu", Message: "no room"}, "has not delayed anything: OutOfcpu: no room"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -256,5 +303,35 @@ func TestHasChaosMesh(t *testing.T) {
 	client.Resources[0].APIResources = append(client.Resources[0].APIResources, metav1.APIResource{Name: "networkchaos"})
 	if has, err := HasChaosMesh(client); !has || err != nil {
 		t.Errorf("with it: %t, error %v", has, err)
+	}
+}
+
+func TestNetworkChaosLapsed(t *testing.T) {
+	for _, tt := range []struct {
+		name, answer string
+		code         int
+		want         string
+		fails        bool
+	}{
+		{name: "it is there", code: http.StatusOK, answer: `{"metadata":{"name":"x"}}`},
+		{name: "it is on its way out", code: http.StatusOK, answer: `{"metadata":{"name":"x","deletionTimestamp":"2026-03-02T10:00:00Z"}}`, want: "NetworkChaos shop/stowage-latency-web-7d4b9c-x2x9z-0f0e0d0c was deleted"},
+		{name: "it is gone", code: http.StatusNotFound, answer: `{"kind":"Status","status":"Failure","reason":"NotFound","code":404}`, want: "NetworkChaos shop/stowage-latency-web-7d4b9c-x2x9z-0f0e0d0c is gone"},
+		{name: "no right to look", code: http.StatusForbidden, answer: `{"kind":"Status","status":"Failure","reason":"Forbidden","code":403}`, fails: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if want := "/apis/chaos-mesh.org/v1alpha1/namespaces/shop/networkchaos/stowage-latency-web-7d4b9c-x2x9z-0f0e0d0c"; r.Method != http.MethodGet || r.URL.Path != want {
+					t.Errorf("it asked %s %s, want %s", r.Method, r.URL.Path, want)
+				}
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(tt.code)
+				fmt.Fprint(w, tt.answer)
+			}))
+			defer server.Close()
+			client := kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL})
+			if got, err := NetworkChaosLapsed(t.Context(), client, victim()); got != tt.want || (err != nil) != tt.fails {
+				t.Errorf("got %q, error %v, want %q", got, err, tt.want)
+			}
+		})
 	}
 }

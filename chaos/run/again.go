@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -83,9 +82,7 @@ func (e *engine) giveUp(pods []target.Pod, after time.Duration) {
 	if len(pods) == 0 {
 		return
 	}
-	left := fmt.Sprintf("after %s %d pods had not left whose evictions are put off: %s", after, len(pods), e.keeping(pods))
-	e.note("%s", left)
-	e.doubts = append(e.doubts, left)
+	e.doubt("after %s %d pods had not left whose evictions are put off: %s", after, len(pods), e.keeping(pods))
 	e.forget(pods)
 }
 

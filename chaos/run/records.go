@@ -56,3 +56,10 @@ func (e *engine) note(format string, args ...any) {
 	klog.Background().V(2).Info("Note", "message", message)
 	e.write(journal.Record{Note: &journal.Note{Message: message}})
 }
+
+// doubt notes why the run proves nothing.
+func (e *engine) doubt(format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	e.note("%s", message)
+	e.doubts = append(e.doubts, message)
+}

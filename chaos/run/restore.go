@@ -23,7 +23,7 @@ const holdPatience = 5 * time.Second
 
 // newUndo returns what makes changes that go by the id: of the run, or of a part of it.
 func (e *engine) newUndo(id string) (*undo.Undo, error) {
-	return undo.New(e.live.Client, id, func(c journal.Change) error {
+	u, err := undo.New(e.live.Client, id, func(c journal.Change) error {
 		e.hold()
 		e.mu.Lock()
 		e.changed = true
@@ -31,6 +31,10 @@ func (e *engine) newUndo(id string) (*undo.Undo, error) {
 		e.write(journal.Record{Change: &c})
 		return e.journalError()
 	}, clock.RealClock{})
+	if err == nil {
+		u.Arguments = e.Arguments
+	}
+	return u, err
 }
 
 // hold has a lease say, from the first change on, that the run is under way: so that
@@ -50,20 +54,52 @@ func (e *engine) hold() {
 
 // forAWhile has a fault last, and puts back what it has changed, and only that. It goes by
 // an id of its own, since what other steps have changed lasts until the end of the run.
-func (e *engine) forAWhile(ctx context.Context, do Injector, choice *fault.Choice, d time.Duration) error {
+func (e *engine) forAWhile(ctx context.Context, lasting fault.Lasting, choice *fault.Choice) error {
 	e.parts++
 	id := fmt.Sprintf("%s%s%d", e.ID, undo.PartSeparator, e.parts)
 	own, err := e.newUndo(id)
 	if err != nil {
 		return err
 	}
-	if err := e.inject(ctx, own, do, choice); err != nil {
+	if err := e.inject(ctx, own, lasting.Inject, choice); err != nil {
 		return err
 	}
-	if err := e.sleep(ctx, d); err != nil {
+	if err := e.outlast(ctx, env{e, own}, lasting, choice); err != nil {
 		return err
 	}
 	return e.restore(ctx, id)
+}
+
+// watchPause is how often to look whether a fault still is in force.
+const watchPause = time.Second
+
+// outlast waits until the fault's time is over, or others have ended it: then the run does
+// not show what it was for.
+func (e *engine) outlast(ctx context.Context, env env, lasting fault.Lasting, choice *fault.Choice) error {
+	d := lasting.Duration()
+	watched, is := lasting.(fault.Watched)
+	if !is {
+		return e.sleep(ctx, d)
+	}
+	begin := time.Now()
+	var unknown error
+	for left := d; left > 0; left = d - time.Since(begin) {
+		if err := e.sleep(ctx, min(watchPause, left)); err != nil {
+			return err
+		}
+		var lapsed string
+		if lapsed, unknown = watched.Lapsed(ctx, env, choice); lapsed != "" {
+			e.doubt("it was over after %s of %s: %s", time.Since(begin).Round(time.Second), d, lapsed)
+			return nil
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case unknown != nil:
+		e.doubt("whether it lasted for %s is not known: %v", d, unknown)
+	}
+	return nil
 }
 
 // restore puts back what goes by the id: of the run, or of a part of it. It does so also
@@ -90,7 +126,7 @@ func (e *engine) restore(ctx context.Context, id string) error {
 		e.doomed = nil
 	}
 	if err != nil {
-		return fmt.Errorf("not everything could be put back, so run `stowage-chaos restore`: %w", err)
+		return fmt.Errorf("not everything could be put back, so run `%s`: %w", journal.RestoreCommand(e.ID, e.Arguments), err)
 	}
 	return nil
 }

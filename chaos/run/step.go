@@ -130,7 +130,7 @@ func (e *engine) once(ctx context.Context, step *scenario.Turn, picture *target.
 		return err
 	}
 	if lasting, lasts := step.Fault.(fault.Lasting); lasts && lasting.Duration() > 0 {
-		return e.forAWhile(ctx, step.Fault.Inject, choice, lasting.Duration())
+		return e.forAWhile(ctx, lasting, choice)
 	}
 	return e.inject(ctx, e.undo, step.Fault.Inject, choice)
 }

@@ -1,4 +1,5 @@
-// Package clustertest draws what pods of a cluster may have, for random tests.
+// Package clustertest gives pods what they have in clusters: drawn, for random tests, or as a
+// kubelet writes it.
 package clustertest
 
 import (

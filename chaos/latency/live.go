@@ -1,0 +1,104 @@
+package latency
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// ErrGone says that there is no such pod any more.
+var ErrGone = errors.New("the pod is gone")
+
+// Whole returns a pod as the API server has it: one of a picture lacks the ids of its
+// containers.
+func Whole(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod) (*corev1.Pod, error) {
+	whole, err := client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || err == nil && whole.UID != pod.UID {
+		err = ErrGone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	return whole, nil
+}
+
+// CreateHelper creates the helper, and waits until the delay is in force.
+func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *corev1.Pod) error {
+	created, err := client.CoreV1().Pods(helper.Namespace).Create(ctx, helper, metav1.CreateOptions{})
+	if apierrors.IsForbidden(err) {
+		err = fmt.Errorf("%w (it takes the right to create pods in namespace %s, which must admit privileged ones: helperNamespace names another)", err, helper.Namespace)
+	}
+	if err != nil {
+		return fmt.Errorf("creating the helper for the delay: %w", err)
+	}
+	state := "it has not begun"
+	err = wait.PollUntilContextTimeout(ctx, helperPoll, helperPatience, true, func(ctx context.Context) (bool, error) {
+		pod, err := client.CoreV1().Pods(created.Namespace).Get(ctx, created.Name, metav1.GetOptions{})
+		if err != nil {
+			state = err.Error()
+			return false, nil
+		}
+		if why := failed(pod); why != "" {
+			return false, errors.New(why)
+		}
+		for _, status := range pod.Status.ContainerStatuses {
+			if status.State.Waiting != nil {
+				state = "it waits: " + status.State.Waiting.Reason
+			}
+		}
+		// A short delay may be over before anybody has seen it in force.
+		return disruption.Ready(pod) || pod.Status.Phase == corev1.PodSucceeded, nil
+	})
+	if wait.Interrupted(err) {
+		err = fmt.Errorf("%w; %s", err, state)
+	}
+	if err != nil {
+		return fmt.Errorf("the helper %s/%s has not delayed anything: %w", created.Namespace, created.Name, err)
+	}
+	return nil
+}
+
+// failed says how a helper has failed; nothing where it has not.
+func failed(helper *corev1.Pod) string {
+	for _, status := range helper.Status.ContainerStatuses {
+		if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
+			return fmt.Sprintf("it ended with code %d: %s", ended.ExitCode, cmp.Or(strings.TrimSpace(ended.Message), ended.Reason))
+		}
+	}
+	if helper.Status.Phase == corev1.PodFailed {
+		return fmt.Sprintf("%s: %s", helper.Status.Reason, helper.Status.Message)
+	}
+	return ""
+}
+
+// HelperLapsed says why the delay by the helper for a victim has ended before its time;
+// nothing where it has not.
+func HelperLapsed(ctx context.Context, client kubernetes.Interface, namespace string, victim *corev1.Pod) (string, error) {
+	name := nameFor(victim)
+	helper, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	why := ""
+	switch {
+	case apierrors.IsNotFound(err):
+		why = "it is gone"
+	case err != nil:
+		return "", fmt.Errorf("reading the helper %s/%s: %w", namespace, name, err)
+	case helper.DeletionTimestamp != nil:
+		why = "it was deleted"
+	default:
+		why = failed(helper)
+	}
+	if why == "" {
+		return "", nil
+	}
+	return fmt.Sprintf("the helper %s/%s does not delay anything any more: %s", namespace, name, why), nil
+}

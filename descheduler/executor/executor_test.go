@@ -102,6 +102,32 @@ func TestRuns(t *testing.T) {
 			evictions: []string{"1 web-1 Evicted>z", "1 web-2 Evicted>z", "1 db-1 Evicted>z", "2 web-3 Evicted>z"}, waves: 2,
 		},
 		{
+			name: "a budget whose status lags behind its pods is waited for, and its pods take no wave of their own",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a", "a")
+				w.workload("db", "b", "b")
+				w.budget("web", 1)
+				w.budget("db", 1)
+				w.behind = map[string]time.Duration{"web": 5 * time.Second}
+				w.tick = func() { w.change(func() {}) }
+				return oneWave(w.move("web-1", "z"), w.move("web-2", "z"), w.move("db-1", "z"), w.move("db-2", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>z", "1 db-1 Evicted>z", "2 web-2 Evicted>z", "2 db-2 Evicted>z"}, waves: 2,
+		},
+		{
+			name: "a budget whose status stays behind keeps nobody else for long",
+			set: func(w *world, p *planner, o *Options) *plan.Plan {
+				w.workload("web", "a", "a")
+				w.workload("db", "b", "b")
+				w.budget("web", 1)
+				w.budget("db", 1)
+				w.behind = map[string]time.Duration{"web": lag + 3*time.Second}
+				w.tick = func() { w.change(func() {}) }
+				return oneWave(w.move("web-1", "z"), w.move("web-2", "z"), w.move("db-1", "z"), w.move("db-2", "z"))
+			},
+			evictions: []string{"1 web-1 Evicted>z", "1 db-1 Evicted>z", "2 db-2 Evicted>z", "3 web-2 Evicted>z"}, waves: 3,
+		},
+		{
 			name: "a wave is no larger than its limit",
 			set: func(w *world, p *planner, o *Options) *plan.Plan {
 				w.workload("web", "a")

@@ -18,12 +18,17 @@ type held struct {
 	unit
 	rule   strategy.Rule
 	reason string
+	// soon says that only a status keeps it, which the pods are ahead of.
+	soon bool
 }
 
 // next returns what of the queue's first wave goes now, and takes it from the queue. It
-// waits while nothing can go, but not for ever: then it drops what is left of the wave.
+// waits while nothing can go, but not for ever: then it drops what is left of the wave. It
+// waits also, for a moment, for what could go at once but for a status that lags behind the
+// pods: without that, it would take a wave of its own.
 func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
-	deadline := r.Clock.Now().Add(r.Settle)
+	begin := r.Clock.Now()
+	deadline := begin.Add(r.Settle)
 	for {
 		changed := r.Cluster.Changed()
 		picture := r.Cluster.Snapshot()
@@ -32,11 +37,16 @@ func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
 		}
 		r.ledger.Update(picture.Budgets, picture.Pods, picture.Nodes)
 		going, waiting := r.sift(picture)
+		until := deadline
+		if len(going) > 0 {
+			until = begin.Add(lag)
+			waiting = slices.DeleteFunc(waiting, func(h held) bool { return !h.soon })
+		}
 		switch {
-		case len(going) > 0 || len(waiting) == 0:
+		case len(waiting) == 0 || len(going) > 0 && !r.Clock.Now().Before(until):
 			r.take(going)
 			return picture, going, nil
-		case !r.Clock.Now().Before(deadline):
+		case !r.Clock.Now().Before(until):
 			for _, h := range waiting {
 				r.drop(h.unit, h.rule, h.reason)
 			}
@@ -44,14 +54,14 @@ func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
 			return picture, nil, nil
 		}
 		r.tell(Progress{Wave: r.result.Waves + 1, Waiting: waiting[0].reason})
-		if err := r.wait(ctx, changed, deadline); err != nil {
+		if err := r.wait(ctx, changed, until); err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
-// sift returns what of the queue's first wave goes now, and what has to wait where nothing
-// can go. It drops what is no longer as it was planned with.
+// sift returns what of the queue's first wave goes now, and what has to wait. It drops what
+// is no longer as it was planned with.
 func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
 	pods, owners := podsOf(picture), cluster.NewOwners(picture)
 	standing := standingOf(picture, owners)
@@ -67,19 +77,39 @@ func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
 		}
 		there = append(there, u...)
 		if rule, reason := r.hindrance(u, owners, standing); rule != "" {
-			waiting = append(waiting, held{u, rule, reason})
+			waiting = append(waiting, held{u, rule, reason, r.lags(u, owners, standing)})
 		} else {
 			free = append(free, u)
 		}
 	}
 	r.queue[0] = there
 	if going = r.fit(owners, free); len(going) > 0 {
-		return going, nil
+		return going, waiting
 	}
 	for _, u := range free {
-		waiting = append(waiting, held{u, strategy.OverBudget, fmt.Sprintf("its %d pods only make sense together, and the budgets and the limits of a wave do not let all go at once", len(u))})
+		reason := fmt.Sprintf("its %d pods only make sense together, and the budgets and the limits of a wave do not let all go at once", len(u))
+		waiting = append(waiting, held{unit: u, rule: strategy.OverBudget, reason: reason})
 	}
 	return nil, waiting
+}
+
+// lags says whether the pods of a workload or a budget that keeps the unit are all there and
+// ready as they should be, and only its status does not say so yet.
+func (r *run) lags(u unit, owners *cluster.Owners, standing map[types.UID]standing) bool {
+	for i := range u {
+		pod := u[i].Object
+		for _, name := range r.ledger.Covering(pod) {
+			if healthy, desired, known := r.ledger.Health(name); known && r.ledger.Allowed(name) == 0 && healthy > desired {
+				return true
+			}
+		}
+		if w := owners.Of(pod); w != nil && r.remembered[w.UID] && owners.Keeps(pod) != "" {
+			if s := standing[w.UID]; s.ready == s.desired(w) && s.pods == s.desired(w) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hindrance says why the unit has to wait: for a budget, or for a workload that has fewer

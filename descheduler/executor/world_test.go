@@ -63,6 +63,9 @@ type world struct {
 	unready map[string]bool
 	// away says that the API server cannot answer questions about pods.
 	away bool
+	// behind is how long after an eviction the status of a budget allows no other, by its name.
+	behind map[string]time.Duration
+	frozen map[string]time.Time
 	// then is called after each eviction that was done, with the world locked.
 	then func(pod string)
 
@@ -79,7 +82,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, clock: clocktesting.NewFakeClock(time.Unix(1_000_000, 0)), changed: make(chan struct{}), unready: map[string]bool{}}
+	w := &world{T: t, clock: clocktesting.NewFakeClock(time.Unix(1_000_000, 0)), changed: make(chan struct{}), unready: map[string]bool{}, frozen: map[string]time.Time{}}
 	for _, name := range []string{"a", "b", "z"} {
 		w.now.Nodes = append(w.now.Nodes, node(name, corev1.ConditionTrue))
 	}
@@ -145,6 +148,9 @@ func (w *world) count() {
 		desired := int(*set.Spec.Replicas) - b.Spec.MaxUnavailable.IntValue()
 		b.Status.ExpectedPods, b.Status.CurrentHealthy, b.Status.DesiredHealthy = *set.Spec.Replicas, int32(healthy), int32(desired)
 		b.Status.DisruptionsAllowed = int32(max(0, healthy-desired))
+		if w.clock.Now().Before(w.frozen[b.Name]) {
+			b.Status.DisruptionsAllowed = 0
+		}
 		b.ResourceVersion = fmt.Sprint(w.created, len(w.requests), w.clock.Now().UnixNano())
 		w.now.Budgets[i] = b
 	}
@@ -204,6 +210,9 @@ func (w *world) evict(name string) {
 	old := w.find(name)
 	if old != nil && old.DeletionTimestamp != nil {
 		return
+	}
+	if old != nil {
+		w.frozen[old.Labels["app"]] = w.clock.Now().Add(w.behind[old.Labels["app"]])
 	}
 	if w.kubelets != nil && old != nil {
 		w.kubelets.terminate(w, old)

@@ -51,14 +51,19 @@ type losing struct {
 func (l losing) Down(ctx context.Context, nodes ...*corev1.Node) error {
 	before, picture := l.engine.observer.Summary().Drawn, l.engine.picture()
 	names := unreplaced(picture, nodes)
-	nodes = slices.DeleteFunc(slices.Clone(nodes), func(node *corev1.Node) bool { return !names[node.Name] })
+	var there []*corev1.Node
 	for _, node := range nodes {
+		if !names[node.Name] {
+			l.engine.note("node %s has come back as another machine since it was drawn, and is left alone", node.Name)
+			continue
+		}
+		there = append(there, node)
 		if picture.OwnNode(node.Name) {
 			l.engine.note("this program runs on node %s, and may be taken away with it: `%s` puts back what is left then", node.Name, journal.RestoreCommand(l.engine.ID, l.engine.Arguments))
 		}
 	}
-	pods := l.engine.lose(picture, nodes)
-	if err := l.Undo.Down(ctx, nodes...); err != nil {
+	pods := l.engine.lose(picture, there)
+	if err := l.Undo.Down(ctx, there...); err != nil {
 		return err
 	}
 	return l.engine.awaitLoss(ctx, before+pods)

@@ -3,10 +3,10 @@ package cluster
 import (
 	"encoding/json"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	v1helper "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
-	"k8s.io/klog/v2"
 )
 
 // eligible says whether the pod could be on the node if the node were empty and stayed: by
@@ -16,9 +16,9 @@ func eligible(pod *corev1.Pod, requests Amounts, node *corev1.Node, allocatable 
 	if node.Spec.Unschedulable || NodeLeaving(node) != "" || !requests.fits(allocatable) {
 		return false
 	}
-	_, untolerated := v1helper.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, pod.Spec.Tolerations, func(taint *corev1.Taint) bool {
+	_, untolerated := v1helper.FindMatchingUntoleratedTaint(logr.Discard(), node.Spec.Taints, pod.Spec.Tolerations, func(taint *corev1.Taint) bool {
 		return taint.Effect == corev1.TaintEffectNoSchedule || taint.Effect == corev1.TaintEffectNoExecute
-	}, false)
+	}, true)
 	if untolerated {
 		return false
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stowage-k8s/stowage/descheduler/explain"
@@ -132,6 +133,44 @@ func TestRun(t *testing.T) {
 	again.want(t, 0)
 	if r := again.report(t); len(r.Plan.Moves) > 0 || r.Result != nil {
 		t.Errorf("a second run plans %v", moves(r.Plan))
+	}
+}
+
+// TestRunEndsBeforePodsAreGone has the pods that are evicted take their time to go, as those with a
+// long grace period do. The run does not wait for them, and its report leaves them out.
+func TestRunEndsBeforePodsAreGone(t *testing.T) {
+	forget(t)
+	ns := crowd(t, "")
+	kubectl(t, "annotate", "pods", "--all", "-n", ns, "pod-delete.stage.kwok.x-k8s.io/delay=1h")
+	t.Cleanup(func() {
+		if _, err := runKubectl(context.Background(), "delete", "pods", "--all", "-n", ns, "--force", "--grace-period=0"); err != nil {
+			t.Error(err)
+		}
+	})
+	e := run(t, append(installedArgs(t), "--kubeconfig", kubeconfig, "-o", "json")...)
+	e.want(t, 0)
+	r := e.report(t)
+	if c := r.Summary.Carried; c == nil || c.Evicted == 0 || c.Evicted != len(r.Plan.Moves) || c.Useless+c.Returned+c.NotSeen > 0 {
+		t.Errorf("planned %d moves, carried out %+v", len(r.Plan.Moves), c)
+	}
+	list, err := client.CoreV1().Pods(ns).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminating := len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp == nil }))
+	if terminating != r.Result.Counts.Evicted {
+		t.Errorf("%d pods are on their way out, of %d that were evicted: that tests nothing", terminating, r.Result.Counts.Evicted)
+	}
+	// Which node a replacement has got may differ, but not how much there is of all.
+	told := func(p plan.Picture) string {
+		text := fmt.Sprintf("%d of %d nodes", p.Used, p.Nodes)
+		for _, resource := range p.Resources {
+			text += fmt.Sprintf(", %.3f %% of %s", resource.Mean, resource.Name)
+		}
+		return text
+	}
+	if diff := cmp.Diff(told(r.Plan.After), told(r.Result.After)); diff != "" {
+		t.Errorf("what there is after the run (-planned +after):\n%s", diff)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/utils/ptr"
 	nodefast "sigs.k8s.io/kwok/kustomize/stage/node/fast"
 	nodelease "sigs.k8s.io/kwok/kustomize/stage/node/heartbeat-with-lease"
 	podfast "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
@@ -52,11 +53,22 @@ var (
 	podReadyAgain string
 )
 
+// podDeleteDelay finds how long a pod takes to go once it is told to: by default it goes at once,
+// while a kubelet lets its containers run on for up to their grace period. The annotation gives a
+// duration such as 30s.
+const podDeleteDelay = `.metadata.annotations["pod-delete.stage.kwok.x-k8s.io/delay"]`
+
 // kwokConfig returns KWOK's options and the stages that nodes and pods go
-// through: KWOK's own, but for the start of a node, the completion of a Job's pods
-// and the return of a node.
+// through: KWOK's own, but for the start of a node, the completion of a Job's pods,
+// the end of pods and the return of a node.
 func kwokConfig() ([]byte, error) {
-	nodeStart, err := delayed(nodefast.DefaultNodeInit, nodeStartMillis)
+	nodeStart, err := delayed(nodefast.DefaultNodeInit, v1alpha1.StageDelay{DurationMilliseconds: ptr.To[int64](nodeStartMillis)})
+	if err != nil {
+		return nil, err
+	}
+	podDelete, err := delayed(podfast.DefaultPodDelete, v1alpha1.StageDelay{
+		DurationMilliseconds: ptr.To[int64](0), DurationFrom: &v1alpha1.ExpressionFrom{JQ: &v1alpha1.ExpressionJQ{Expression: podDeleteDelay}},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -67,17 +79,17 @@ func kwokConfig() ([]byte, error) {
 		podfast.DefaultPodReady,
 		podComplete,
 		podReadyAgain,
-		podfast.DefaultPodDelete,
+		podDelete,
 	}, "\n---\n")), nil
 }
 
 // delayed returns the stage with a delay.
-func delayed(text string, milliseconds int64) (string, error) {
+func delayed(text string, delay v1alpha1.StageDelay) (string, error) {
 	var stage v1alpha1.Stage
 	if err := yaml.UnmarshalStrict([]byte(text), &stage); err != nil {
 		return "", fmt.Errorf("read KWOK's stage: %w", err)
 	}
-	stage.Spec.Delay = &v1alpha1.StageDelay{DurationMilliseconds: &milliseconds}
+	stage.Spec.Delay = &delay
 	out, err := yaml.Marshal(stage)
 	return string(out), err
 }

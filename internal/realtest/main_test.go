@@ -102,9 +102,12 @@ func awaitPod(t *testing.T, ns, name, what string, condition func(*corev1.Pod) b
 	return pod
 }
 
-func isReady(pod *corev1.Pod) bool {
+func isReady(pod *corev1.Pod) bool { return is(pod, corev1.PodReady) }
+
+// is says whether a condition of the pod is true.
+func is(pod *corev1.Pod, condition corev1.PodConditionType) bool {
 	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
+		if c.Type == condition {
 			return c.Status == corev1.ConditionTrue
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,35 +42,36 @@ func podsOf(t *testing.T, ns, label string) []*corev1.Pod {
 	return pods
 }
 
-// install applies an overlay of config, unmodified, and takes it away after the test.
-func install(t *testing.T, overlay string) {
+// install applies the overlay in a folder, and takes it away after the test.
+func install(t *testing.T, dir string) {
 	t.Helper()
-	kubectl(t, "apply", "-k", configs+overlay)
+	kubectl(t, "apply", "-k", dir)
 	t.Cleanup(func() {
-		if _, err := shared.Kubectl(context.Background(), "delete", "-k", configs+overlay, "--ignore-not-found"); err != nil {
+		if _, err := shared.Kubectl(context.Background(), "delete", "-k", dir, "--ignore-not-found"); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// installScheduler has the scheduler up and returns its pods.
+// installScheduler has the scheduler up, by manifests as they are, and returns its pods.
 func installScheduler(t *testing.T) []*corev1.Pod {
 	t.Helper()
-	install(t, "scheduler")
-	timed(t, "both replicas are up", func() { awaitRollout(t) })
+	install(t, configs+"scheduler")
+	timed(t, "both replicas are up", func() { awaitRollout(t, schedulerName) })
 	return podsOf(t, systemNamespace, "app.kubernetes.io/name="+schedulerName)
 }
 
-func awaitRollout(t *testing.T) {
+// awaitRollout waits until a Deployment of ours has all its replicas.
+func awaitRollout(t *testing.T, name string) {
 	t.Helper()
-	kubectl(t, "rollout", "status", "-n", systemNamespace, "deployment/"+schedulerName, rolloutTimeout)
+	kubectl(t, "rollout", "status", "-n", systemNamespace, "deployment/"+name, rolloutTimeout)
 }
 
-// leader waits until one of the pods that are there leads, and is another than before.
-func leader(t *testing.T, before string) (pod, identity string) {
+// leader waits until one of a program's replicas leads, and is another than before.
+func leader(t *testing.T, name, before string) (pod, identity string) {
 	t.Helper()
-	playgroundtest.Eventually(t, "another scheduler leads than "+before, func(ctx context.Context) (bool, string) {
-		lease, err := client.CoordinationV1().Leases(systemNamespace).Get(ctx, schedulerName, metav1.GetOptions{})
+	playgroundtest.Eventually(t, "another "+name+" leads than "+before, func(ctx context.Context) (bool, string) {
+		lease, err := client.CoordinationV1().Leases(systemNamespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil || lease.Spec.HolderIdentity == nil {
 			return false, fmt.Sprint("no lease: ", err)
 		}
@@ -108,7 +108,7 @@ func TestScheduler(t *testing.T) {
 	for range 3 {
 		timed(t, "a rollout", func() {
 			kubectl(t, "rollout", "restart", "-n", systemNamespace, "deployment/"+schedulerName)
-			awaitRollout(t)
+			awaitRollout(t, schedulerName)
 		})
 		nodes := map[string]bool{}
 		for _, pod := range podsOf(t, systemNamespace, "app.kubernetes.io/name="+schedulerName) {
@@ -119,23 +119,23 @@ func TestScheduler(t *testing.T) {
 		}
 	}
 
-	was, identity := leader(t, "")
+	was, identity := leader(t, schedulerName, "")
 	timed(t, "next bind after the leader was deleted", func() {
 		if err := client.CoreV1().Pods(systemNamespace).Delete(t.Context(), was, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		_, identity = leader(t, identity)
+		_, identity = leader(t, schedulerName, identity)
 		bind(t, ns, "after-delete")
 	})
-	awaitRollout(t)
+	awaitRollout(t, schedulerName)
 
-	was, identity = leader(t, "")
+	was, identity = leader(t, schedulerName, "")
 	timed(t, "next bind after the leader was killed", func() {
 		killContainer(t, awaitPod(t, systemNamespace, was, "is Ready", isReady))
-		_, identity = leader(t, identity)
+		_, identity = leader(t, schedulerName, identity)
 		bind(t, ns, "after-kill")
 	})
-	awaitRollout(t)
+	awaitRollout(t, schedulerName)
 }
 
 // TestSchedulerMetrics asks for metrics with the right to, and without.
@@ -222,28 +222,32 @@ func forward(t *testing.T, ns, pod, port string) string {
 	return address
 }
 
-// TestSchedulerDrained drains the node that the leader is on as an administrator would:
-// pods go on being placed, and the replica comes up elsewhere.
-func TestSchedulerDrained(t *testing.T) {
-	ns := playgroundtest.Namespace(t, client)
-	installScheduler(t)
-	was, identity := leader(t, "")
-	pod, err := client.CoreV1().Pods(systemNamespace).Get(t.Context(), was, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := pod.Spec.NodeName
+// drain drains a node, and lets pods come to it again after the test.
+func drain(t *testing.T, node string, args ...string) {
+	t.Helper()
 	t.Cleanup(func() {
 		if _, err := shared.Kubectl(context.Background(), "uncordon", node); err != nil {
 			t.Error(err)
 		}
 	})
-	begin := time.Now()
-	kubectl(t, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=3m")
-	t.Logf("drained: %.1f s", time.Since(begin).Seconds())
-	leader(t, identity)
+	timed(t, "drained", func() { kubectl(t, append([]string{"drain", node, "--timeout=3m"}, args...)...) })
+}
+
+// TestSchedulerDrained drains the node that the leader is on as an administrator would:
+// pods go on being placed, and the replica comes up elsewhere.
+func TestSchedulerDrained(t *testing.T) {
+	ns := playgroundtest.Namespace(t, client)
+	installScheduler(t)
+	was, identity := leader(t, schedulerName, "")
+	pod, err := client.CoreV1().Pods(systemNamespace).Get(t.Context(), was, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := pod.Spec.NodeName
+	drain(t, node, "--ignore-daemonsets", "--delete-emptydir-data", "--force")
+	leader(t, schedulerName, identity)
 	bind(t, ns, "after-drain")
-	awaitRollout(t)
+	awaitRollout(t, schedulerName)
 	other := slices.DeleteFunc(slices.Clone(shared.RealNodes), func(name string) bool { return name == node })
 	for _, pod := range podsOf(t, systemNamespace, "app.kubernetes.io/name="+schedulerName) {
 		if pod.Spec.NodeName != other[0] {

@@ -75,7 +75,8 @@ func AwaitAllowed(ctx context.Context, client kubernetes.Interface, namespace, a
 }
 
 // AwaitCordons waits until the cluster's scheduler has heard of each node whether it is
-// cordoned: that comes by a watch too. It asks with a pod for each node, and leaves none.
+// cordoned: that comes by a watch too. It asks with a pod for each node, which tolerates the
+// node's other taints, and leaves none.
 func AwaitCordons(t *testing.T, client kubernetes.Interface, ns string) {
 	t.Helper()
 	pods, ctx := client.CoreV1().Pods(ns), t.Context()
@@ -95,6 +96,11 @@ func AwaitCordons(t *testing.T, client kubernetes.Interface, ns string) {
 			NodeSelector: map[string]string{corev1.LabelHostname: node.Name},
 			Containers:   []corev1.Container{{Name: "main", Image: "registry.k8s.io/pause"}},
 		}}
+		for _, taint := range node.Spec.Taints {
+			if taint.Key != corev1.TaintNodeUnschedulable {
+				pod.Spec.Tolerations = append(pod.Spec.Tolerations, corev1.Toleration{Key: taint.Key, Operator: corev1.TolerationOpExists})
+			}
+		}
 		Eventually(t, fmt.Sprintf("the scheduler has heard of node %s that cordoned: %t", node.Name, node.Spec.Unschedulable), func(ctx context.Context) (bool, string) {
 			now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 			if apierrors.IsNotFound(err) {

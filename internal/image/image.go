@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -47,11 +49,24 @@ var Programs = []Program{
 // an archive that `docker load` and `ctr images import` take. The reference is what the
 // image is called, such as registry.example.com/stowage-chaos:dev.
 func Write(out, reference string, program Program, file string) error {
+	if err := checkStatic(file); err != nil {
+		return fmt.Errorf("making image %s: %w", reference, err)
+	}
+	binary, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("making image %s: %w", reference, err)
+	}
+	config := v1.Config{User: User, Entrypoint: []string{program.Path}}
+	return WriteFiles(out, reference, map[string][]byte{program.Path: binary}, config)
+}
+
+// WriteFiles is Write for any files, by their paths in the image, all of which may be executed.
+func WriteFiles(out, reference string, files map[string][]byte, config v1.Config) error {
 	tag, err := name.NewTag(reference, name.StrictValidation)
 	if err != nil {
-		return err
+		return fmt.Errorf("%q is no name of an image with a tag, such as registry.example.com/stowage-chaos:dev: %w", reference, err)
 	}
-	img, err := build(program, file)
+	img, err := build(files, config)
 	if err == nil {
 		err = tarball.WriteToFile(out, tag, img)
 	}
@@ -61,16 +76,9 @@ func Write(out, reference string, program Program, file string) error {
 	return nil
 }
 
-// build returns the image. The same binary makes the same image: no time is in it.
-func build(program Program, file string) (v1.Image, error) {
-	if err := checkStatic(file); err != nil {
-		return nil, err
-	}
-	binary, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	content, err := archive(program.Path, binary)
+// build returns the image. The same files make the same image: no time is in it.
+func build(files map[string][]byte, config v1.Config) (v1.Image, error) {
+	content, err := archive(files)
 	if err != nil {
 		return nil, err
 	}
@@ -85,24 +93,26 @@ func build(program Program, file string) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := img.ConfigFile()
+	whole, err := img.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config.User = User
-	config.Config.Entrypoint = []string{program.Path}
-	return mutate.ConfigFile(img, config)
+	whole = whole.DeepCopy()
+	whole.OS, whole.Architecture, whole.Config = "linux", runtime.GOARCH, config
+	return mutate.ConfigFile(img, whole)
 }
 
 // checkStatic refuses a binary that needs a dynamic linker: there is none in the image.
 func checkStatic(file string) error {
-	binary, err := elf.Open(file)
+	content, err := os.Open(file)
 	if err != nil {
-		return fmt.Errorf("%s is not a program for Linux: %w", file, err)
+		return err
 	}
-	defer binary.Close()
+	defer content.Close()
+	binary, err := elf.NewFile(content)
+	if err != nil {
+		return fmt.Errorf("%s is no program for Linux: %w", file, err)
+	}
 	for _, segment := range binary.Progs {
 		if segment.Type == elf.PT_INTERP {
 			return fmt.Errorf("%s is linked dynamically: build it with CGO_ENABLED=0", file)
@@ -111,19 +121,24 @@ func checkStatic(file string) error {
 	return nil
 }
 
-// archive returns the layer: the program, and the folders that it is in.
-func archive(at string, binary []byte) ([]byte, error) {
+// archive returns the layer: the files, and the folders that they are in.
+func archive(files map[string][]byte) ([]byte, error) {
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
 	var err error
-	for i, c := range at {
-		if c == '/' && i > 0 {
-			err = errors.Join(err, w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(at[:i+1], "/"), Mode: 0o755}))
+	folders := map[string]bool{}
+	for _, at := range slices.Sorted(maps.Keys(files)) {
+		inside := strings.TrimPrefix(path.Clean(at), "/")
+		for i, c := range inside {
+			if folder := inside[:i+1]; c == '/' && !folders[folder] {
+				folders[folder] = true
+				err = errors.Join(err, w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: folder, Mode: 0o755}))
+			}
 		}
-	}
-	err = errors.Join(err, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(path.Clean(at), "/"), Mode: 0o755, Size: int64(len(binary))}))
-	if err == nil {
-		_, err = w.Write(binary)
+		err = errors.Join(err, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: inside, Mode: 0o755, Size: int64(len(files[at]))}))
+		if err == nil {
+			_, err = w.Write(files[at])
+		}
 	}
 	return layer.Bytes(), errors.Join(err, w.Close())
 }

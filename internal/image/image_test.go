@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
@@ -73,6 +74,32 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestWriteFiles has two files in a folder, which an archive may name once only.
+func TestWriteFiles(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "image.tar")
+	files := map[string][]byte{"/usr/bin/a": []byte("a"), "/usr/bin/b": []byte("b"), "/usr/lib/c": []byte("c")}
+	if err := WriteFiles(archive, "example.com/files:dev", files, v1.Config{Env: []string{"PATH=/usr/bin"}}); err != nil {
+		t.Fatal(err)
+	}
+	img, err := tarball.ImageFromPath(archive, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := exec.Command("tar", "-t")
+	list.Stdin = mutate.Extract(img)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"usr", "usr/bin", "usr/bin/a", "usr/bin/b", "usr/lib", "usr/lib/c"}
+	if diff := cmp.Diff(want, strings.Fields(string(out))); diff != "" {
+		t.Errorf("in the image (-want +got):\n%s", diff)
+	}
+	if config, err := img.ConfigFile(); err != nil || !cmp.Equal(config.Config.Env, []string{"PATH=/usr/bin"}) {
+		t.Errorf("its configuration is %+v, error %v", config, err)
+	}
+}
+
 func TestBadImages(t *testing.T) {
 	binary, text := compile(t), filepath.Join(t.TempDir(), "text")
 	if err := os.WriteFile(text, []byte("#!/bin/sh\n"), 0o700); err != nil {
@@ -82,10 +109,10 @@ func TestBadImages(t *testing.T) {
 		name, reference, file, want string
 	}{
 		{"no such program", "example.com/hello:dev", "/nowhere/hello", "no such file"},
-		{"no program", "example.com/hello:dev", text, "is not a program for Linux"},
+		{"no program", "example.com/hello:dev", text, "is no program for Linux"},
 		{"a program that needs a C library", "example.com/hello:dev", "/bin/ls", "is linked dynamically"},
-		{"no tag", "example.com/hello", binary, "tag must be"},
-		{"no reference", "UPPER:dev", binary, "repository"},
+		{"no tag", "example.com/hello", binary, "example.com/hello\" is no name of an image with a tag"},
+		{"no reference", "UPPER:dev", binary, "\"UPPER:dev\" is no name of an image with a tag"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stowage-k8s/stowage/chaos/undo"
@@ -18,8 +19,12 @@ import (
 // is none of KWOK's: that is said, and nothing is left to be put back.
 func TestLatencyTakesItsComponent(t *testing.T) {
 	namespace := playgroundtest.Namespace(t, client)
-	// KWOK takes every node for its own but for silent ones.
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "metal-" + namespace, Labels: map[string]string{undo.SilentLabel: ""}}}
+	// KWOK takes every node for its own but for silent ones; all refuse what they have no room for.
+	room := corev1.ResourceList{corev1.ResourcePods: resource.MustParse("110")}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "metal-" + namespace, Labels: map[string]string{undo.SilentLabel: ""}},
+		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
+	}
 	if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 func Run(pod *corev1.Pod, at time.Time) {
 	since := metav1.NewTime(at)
 	pod.Status = corev1.PodStatus{
-		Phase: corev1.PodRunning, StartTime: &since, QOSClass: corev1.PodQOSBurstable,
+		Phase: corev1.PodRunning, StartTime: &since, QOSClass: pod.Status.QOSClass, // which the API server writes
 		HostIP: "10.0.0.1", HostIPs: []corev1.HostIP{{IP: "10.0.0.1"}}, PodIP: "10.1.0.1", PodIPs: []corev1.PodIP{{IP: "10.1.0.1"}},
 	}
 	// In the order in which a kubelet happens to have them.

@@ -85,13 +85,17 @@ func (f *outputFlags) preview(out io.Writer, r *journal.Run) error {
 		if f.format != report.Table && f.format != report.Wide {
 			return writeDocument(w, string(f.format), p)
 		}
+		drawn := false
 		for _, choice := range p.Choices {
 			fmt.Fprintln(w, choiceLine(&choice, f.format == report.Wide))
+			drawn = drawn || !choice.Empty()
 		}
-		if len(p.Predictions) == 0 {
+		if !drawn {
 			return nil
 		}
-		fmt.Fprintln(w)
+		if len(p.Predictions) > 0 { // else it takes nothing away
+			fmt.Fprintln(w)
+		}
 		for _, prediction := range p.Predictions {
 			if err := assess.WriteTable(w, &prediction, f.format == report.Wide); err != nil {
 				return err

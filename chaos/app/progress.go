@@ -69,7 +69,7 @@ func (p *progress) record(r journal.Record) {
 	case r.StepBegin != nil:
 		p.step = r.StepBegin.Name
 	case r.Choice != nil:
-		if p.dry && len(r.Choice.Victims)+len(r.Choice.Nodes) > 0 {
+		if p.dry && !r.Choice.Empty() {
 			return
 		}
 		p.say(r.Time, "%s", choiceLine(r.Choice, false))

@@ -93,6 +93,9 @@ type Choice struct {
 	Nodes      []string       `json:"nodes,omitempty"`
 }
 
+// Empty says whether nothing was drawn.
+func (c *Choice) Empty() bool { return len(c.Victims)+len(c.Nodes) == 0 }
+
 // Title names what happens: how victims go, or the fault itself where it takes none away.
 func (c *Choice) Title() string { return cmp.Or(string(c.How), c.Fault) }
 

@@ -65,7 +65,7 @@ func (r *Recorder) Record(record journal.Record) {
 	switch {
 	case record.Choice != nil:
 		c := record.Choice
-		r.draws.WithLabelValues(c.Fault, flag(len(c.Victims)+len(c.Nodes) == 0)).Inc()
+		r.draws.WithLabelValues(c.Fault, flag(c.Empty())).Inc()
 		r.candidates.WithLabelValues(c.Fault).Set(float64(c.Candidates))
 	case record.Answer != nil:
 		r.answers.WithLabelValues(record.Answer.Victim.Namespace, string(record.Answer.Outcome)).Inc()

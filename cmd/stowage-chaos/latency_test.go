@@ -44,6 +44,9 @@ func TestLatencyTakesItsComponent(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"latency", "--namespaces", namespace, "--include-bare-pods", "--via=helper", "--duration=1s"}
+	dry := run(t, append(args, asInstalled(t)[:4]...)...)
+	dry.want(t, 0)
+	dry.shows(t, "latency: pod "+namespace+"/web on "+node.Name, "A dry run: nothing was done.")
 	e := run(t, append(args, asInstalled(t)...)...)
 	e.want(t, 1, "latency: pod "+namespace+"/web on "+node.Name, `cannot create resource "pods" in API group "" in the namespace "kube-system"`, "it takes the right to create pods in namespace kube-system")
 	if strings.Contains(e.out, "not put back") || strings.Contains(e.log, "not put back") {

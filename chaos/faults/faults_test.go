@@ -33,6 +33,7 @@ func pool() []*corev1.Node {
 
 func TestArgumentsThatMakeNoSense(t *testing.T) {
 	for _, tt := range []struct{ name, fault, arguments, want string }{
+		{"a text where a list is wanted", "node", `{"names": "a"}`, `names: must be a list such as [a, b], not "a"`},
 		{"an argument that there is not", "evict", `{"namespaces": "shop", "maxKil": 1}`, "maxKil: unknown field (did you mean \"maxKill\"?)"},
 		{"all pods, by an oversight", "evict", `{}`, "all: an empty selection would match every pod"},
 		{"no pods", "evict", `{"namespaces": "shop", "maxKill": 0}`, "maxKill: must be a whole number from 1"},

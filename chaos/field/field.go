@@ -120,6 +120,9 @@ func (l *List) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Wanted implements strict.Wanter.
+func (l *List) Wanted() string { return "a list such as [a, b]" }
+
 // String returns the items; Set and Type, too, make it the value of a flag.
 func (l *List) String() string { return strings.Join(*l, ",") }
 

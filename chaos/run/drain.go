@@ -101,7 +101,7 @@ func draining(picture *target.Picture, nodes map[string]bool, includeDoNotDisrup
 		case marked && !includeDoNotDisrupt:
 			left["they are marked "+mark.Annotation]++
 		default:
-			pods = append(pods, target.Pod{Pod: pod, Workload: picture.Owners.Of(pod)})
+			pods = append(pods, target.Pod{Pod: pod, Workload: picture.Owners.Of(pod), Rank: -1})
 		}
 	}
 	return pods, left

@@ -222,8 +222,9 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 		e.down[node.Name] = e.down[node.Name] || cluster.NodeReady(node) // of others nobody awaits the return
 	}
 	for _, pod := range picture.Pods {
-		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && pod.DeletionTimestamp == nil && !cluster.BelongsToNode(pod) && !picture.IsOwn(pod) {
-			e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod)}, now)
+		leaving, own := pod.DeletionTimestamp != nil, picture.IsOwn(pod)
+		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && !leaving && !own && !cluster.BelongsToNode(pod) {
+			e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod), Rank: -1}, now)
 			e.doomed = append(e.doomed, pod.UID)
 			pods++
 		}

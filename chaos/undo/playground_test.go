@@ -13,6 +13,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -160,6 +161,31 @@ func pod(name, node string, labels map[string]string) *corev1.Pod {
 	}}
 }
 
+// heartbeats are those of a node that nobody fakes, until the test ends.
+func heartbeats(t *testing.T, client kubernetes.Interface, node string) {
+	t.Helper()
+	leases := client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: node}, Spec: coordinationv1.LeaseSpec{HolderIdentity: &node, LeaseDurationSeconds: ptr.To[int32](40)}}
+	if _, err := leases.Create(t.Context(), lease, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	t.Cleanup(func() { <-ended })
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-time.After(3 * time.Second):
+			case <-t.Context().Done():
+				return
+			}
+			// An update that fails is made up for by the next.
+			lease.Spec.RenewTime = &metav1.MicroTime{Time: time.Now()}
+			_, _ = leases.Update(t.Context(), lease, metav1.UpdateOptions{})
+		}
+	}()
+}
+
 // TestRestoreAfterACrashAtEachRequest kills a run after each of its requests that change
 // something.
 func TestRestoreAfterACrashAtEachRequest(t *testing.T) {
@@ -169,7 +195,12 @@ func TestRestoreAfterACrashAtEachRequest(t *testing.T) {
 	}
 	client := kubernetes.NewForConfigOrDie(cfg)
 	ctx := t.Context()
-	metal := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "metal", Labels: map[string]string{corev1.LabelHostname: "metal"}}, Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: "example.com/kept", Effect: corev1.TaintEffectNoSchedule}}}}
+	metal := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "metal", Labels: map[string]string{corev1.LabelHostname: "metal"}},
+		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: "example.com/kept", Effect: corev1.TaintEffectNoSchedule}}},
+		Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady"}}},
+	}
+	heartbeats(t, client, metal.Name)
 	app := map[string]string{"app": "web"}
 	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: appsv1.DeploymentSpec{
 		Replicas: ptr.To(int32(2)), Selector: &metav1.LabelSelector{MatchLabels: app},

@@ -47,7 +47,7 @@ func (o *Observer) Budget(is *policyv1.PodDisruptionBudget, at time.Time) {
 		named = map[string]*budget{}
 		o.budgets[is.Namespace] = named
 	}
-	if is.Status.ObservedGeneration != is.Generation {
+	if is.Status.ObservedGeneration != is.Generation || o.deleted[is.Namespace] {
 		return
 	}
 	now := journal.Budget{

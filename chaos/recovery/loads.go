@@ -142,11 +142,17 @@ func (o *Observer) workload(p *corev1.Pod, owner *metav1.OwnerReference) *cluste
 	if owner == nil {
 		return nil
 	}
-	if w := o.options.Workload(p); w != nil {
-		return w
+	w := o.options.Workload(p)
+	if w == nil {
+		kind := cluster.OwnerKind(owner)
+		w = &cluster.Workload{Kind: kind.Kind, Group: kind.Group, Namespace: p.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1}
 	}
-	kind := cluster.OwnerKind(owner)
-	return &cluster.Workload{Kind: kind.Kind, Group: kind.Group, Namespace: p.Namespace, Name: owner.Name, UID: owner.UID, Desired: -1}
+	if o.deleted[p.Namespace] {
+		ending := *w
+		ending.Desired = 0
+		w = &ending
+	}
+	return w
 }
 
 // settled says whether it is known what the workload is: of a ReplicaSet that is not
@@ -159,6 +165,9 @@ func (o *Observer) newLoad(w *cluster.Workload, p *corev1.Pod, at time.Time) *lo
 	l := &load{key: target.WorkloadKey(w, p), kind: bare, desired: 1, sample: p, first: at, unsettled: !settled(w)}
 	if w != nil {
 		l.kind, l.desired = cluster.KindName(w.GroupKind()), w.Desired
+	}
+	if o.deleted[p.Namespace] {
+		l.desired = 0
 	}
 	l.series.worse = worseAvailability
 	o.loads[l.key] = l

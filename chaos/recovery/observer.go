@@ -55,6 +55,8 @@ type Observer struct {
 	budgets      map[string]map[string]*budget
 	// buried are the pods that went before Begin.
 	buried map[types.UID]bool
+	// deleted are the namespaces that are being deleted.
+	deleted map[string]bool
 	// held has what is held back, those that are due first in front.
 	held    []holding
 	losses  uint64
@@ -87,7 +89,7 @@ type drawing struct {
 func New(options Options) *Observer {
 	return &Observer{
 		options: options, pods: map[types.UID]*pod{}, drawn: map[types.UID]drawing{}, loads: map[string]*load{},
-		byController: map[types.UID]*load{}, budgets: map[string]map[string]*budget{}, buried: map[types.UID]bool{},
+		byController: map[types.UID]*load{}, budgets: map[string]map[string]*budget{}, buried: map[types.UID]bool{}, deleted: map[string]bool{},
 	}
 }
 

@@ -536,6 +536,25 @@ func TestObserver(t *testing.T) {
 			sum: Summary{Drawn: 1, Others: 1, Unneeded: 2},
 		},
 		{
+			name: "a namespace that is deleted takes its workloads with it: nothing is missed, and no budget is broken",
+			run: func() *world {
+				w := webOf(2, time.Second)
+				w.Evicted(w.target("a"), at(1))
+				w.Namespace("default", true, at(1.1))
+				w.leaving("b", 1.2)
+				w.Budget(&policyv1.PodDisruptionBudget{
+					ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}, Status: policyv1.PodDisruptionBudgetStatus{DesiredHealthy: 1},
+				}, at(1.3))
+				w.remove("a", 3)
+				w.Refresh(at(3))
+				w.remove("b", 4)
+				w.Flush()
+				return w
+			},
+			want: []string{"1 lost a drawn #7", "1.2 lost b", "0 Deployment default/web 2/2", "1.2 Deployment default/web 0/0", "3 b unneeded", "3 a unneeded"},
+			sum:  Summary{Drawn: 1, Others: 1, Unneeded: 2},
+		},
+		{
 			name: "one that was drawn is, but had nothing to recover",
 			run: func() *world {
 				w := webOf(1, 0)

@@ -121,6 +121,8 @@ func (l *Live) observe(was, is runtime.Object) {
 		return
 	}
 	switch is := is.(type) {
+	case *corev1.Namespace:
+		o.Namespace(is.Name, cluster.NamespaceDeleted(is), time.Now())
 	case *policyv1.PodDisruptionBudget:
 		o.Budget(is, time.Now())
 	case *corev1.Pod:
@@ -129,6 +131,8 @@ func (l *Live) observe(was, is runtime.Object) {
 		}
 	case nil:
 		switch before := was.(type) {
+		case *corev1.Namespace:
+			o.Namespace(before.Name, false, time.Now())
 		case *corev1.Pod:
 			if !l.unobserved(before) {
 				o.Pod(before, nil, time.Now())
@@ -147,6 +151,9 @@ func (l *Live) watch(sink func(journal.Record)) (o *recovery.Observer, stop func
 		return nil, nil, fmt.Errorf("another run is under way on %s", l.Name)
 	}
 	picture := l.Picture() // after what comes from now on is heard
+	for name := range picture.DeletedNamespaces() {
+		o.Namespace(name, true, picture.Now)
+	}
 	for _, pod := range picture.Pods {
 		if !l.unobserved(pod) {
 			o.Pod(nil, pod, picture.Now)

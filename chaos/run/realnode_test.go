@@ -241,3 +241,34 @@ func TestTheProgramsOwnPodIsNoLoss(t *testing.T) {
 		}
 	})
 }
+
+// TestANamespaceThatIsDeleted has somebody delete a namespace while a run goes on elsewhere:
+// its pods take their time to go, and are not missed.
+func TestANamespaceThatIsDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := onRealNode("old", "old-0", "StatefulSet")
+		old.UID, old.OwnerReferences[0].UID = "uid-of-old", "owner-of-old"
+		k := newKubelet(onRealNode("shop", "web-0", "StatefulSet"), old)
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "old"}}
+		namespaces := corev1.SchemeGroupVersion.WithResource("namespaces")
+		if err := k.Tracker().Add(namespace); err != nil {
+			t.Fatal(err)
+		}
+		k.created = func(*corev1.Pod) {
+			time.AfterFunc(time.Second, func() {
+				deleted := namespace.DeepCopy()
+				deleted.DeletionTimestamp = ptr.To(metav1.Now())
+				_ = k.Tracker().Update(namespaces, deleted, "")
+				_ = k.end("old", "old-0")
+				time.AfterFunc(2*time.Second, func() { _ = k.Tracker().Delete(namespaces, "", "old") })
+			})
+		}
+		got := runOn(t, k, latencyScenario(t), Steps)
+		if want := (journal.End{Verdict: journal.Held}); got.err != nil || !cmp.Equal(want, got.End) {
+			t.Errorf("end %+v, error %v, want %+v", got.End, got.err, want)
+		}
+		if n := got.Totals; n.Others != 1 || n.Unneeded != 1 {
+			t.Errorf("lost %+v, want one that nothing is to replace", n)
+		}
+	})
+}

@@ -31,6 +31,9 @@ type followed struct {
 	order            []object
 }
 
+// observed are the kinds of which FollowOptions.Observe is told.
+var observed = map[string]bool{"namespaces": true, "pods": true, "poddisruptionbudgets": true}
+
 // newFollowed sets up the following of a kind. The functions are called with each change,
 // observe only where it is wanted.
 func newFollowed(factory informers.SharedInformerFactory, k kind, changed func(), observe func(was, is runtime.Object)) (*followed, error) {
@@ -50,7 +53,7 @@ func newFollowed(factory informers.SharedInformerFactory, k kind, changed func()
 		f.changes++
 		f.mu.Unlock()
 		changed()
-		if observe != nil && (k.resource == "pods" || k.resource == "poddisruptionbudgets") {
+		if observe != nil && observed[k.resource] {
 			observe(objectOf(was), objectOf(is))
 		}
 	}

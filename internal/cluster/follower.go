@@ -21,8 +21,8 @@ type FollowOptions struct {
 	// Progress, if set, is told of each kind that has been read: its name, and how many
 	// objects there are. It is called by the goroutine that called Follow.
 	Progress func(resource string, objects int)
-	// Observe, if set, is told of every change of a pod or a PodDisruptionBudget: as it was and
-	// as it is, one of them nil for those that come or go. Each kind has one goroutine that
+	// Observe, if set, is told of every change of a namespace, a pod or a PodDisruptionBudget: as
+	// it was and as it is, one of them nil for those that come or go. Each kind has one goroutine that
 	// calls it.
 	Observe func(was, is runtime.Object)
 }

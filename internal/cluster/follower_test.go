@@ -128,7 +128,7 @@ func forbidden(group, resource string) error {
 	return apierrors.NewForbidden(schema.GroupResource{Group: group, Resource: resource}, "", errors.New("you may not"))
 }
 
-// TestFollowerTellsOfEachChange is about Observe: pods and budgets, as they were and are.
+// TestFollowerTellsOfEachChange is about Observe: namespaces, pods and budgets, as they were and are.
 func TestFollowerTellsOfEachChange(t *testing.T) {
 	client := clientOf(&Snapshot{Nodes: []*corev1.Node{testNode("a", list(1, 1, 0))}, Pods: []*corev1.Pod{podOf("m")}})
 	told := make(chan string, 100)
@@ -138,6 +138,8 @@ func TestFollowerTellsOfEachChange(t *testing.T) {
 			return o.Name + string(o.Status.Phase)
 		case *policyv1.PodDisruptionBudget:
 			return "budget " + o.Name
+		case *corev1.Namespace:
+			return "namespace " + o.Name
 		}
 		return fmt.Sprintf("%T", o)
 	}
@@ -158,11 +160,14 @@ func TestFollowerTellsOfEachChange(t *testing.T) {
 	got := []string{next(), next()}
 	must[*policyv1.PodDisruptionBudget](t)(client.PolicyV1().PodDisruptionBudgets("default").Create(t.Context(), budget, metav1.CreateOptions{}))
 	got = append(got, next())
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "n"}}
+	must[*corev1.Namespace](t)(client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}))
+	got = append(got, next())
 	if err := client.CoreV1().Pods("default").Delete(t.Context(), "m", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	got = append(got, next())
-	want := []string{"<nil> -> m", "m -> mRunning", "<nil> -> budget b", "mRunning -> <nil>"}
+	want := []string{"<nil> -> m", "m -> mRunning", "<nil> -> budget b", "<nil> -> namespace n", "mRunning -> <nil>"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}

@@ -62,12 +62,17 @@ func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 	return s, nil
 }
 
+// NamespaceDeleted says whether a namespace is being deleted.
+func NamespaceDeleted(namespace *corev1.Namespace) bool {
+	return namespace.DeletionTimestamp != nil || namespace.Status.Phase == corev1.NamespaceTerminating
+}
+
 // DeletedNamespaces returns the names of the namespaces that are being deleted. Their pods are on
 // their way out: nobody evicts them, and nothing replaces them.
 func (s *Snapshot) DeletedNamespaces() map[string]bool {
 	deleted := map[string]bool{}
 	for _, namespace := range s.Namespaces {
-		if namespace.DeletionTimestamp != nil || namespace.Status.Phase == corev1.NamespaceTerminating {
+		if NamespaceDeleted(namespace) {
 			deleted[namespace.Name] = true
 		}
 	}

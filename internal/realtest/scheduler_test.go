@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -172,7 +173,8 @@ func TestSchedulerMetrics(t *testing.T) {
 			return slices.Contains(tt.want, code), fmt.Sprint(code, " ", err)
 		})
 	}
-	if log := kubectl(t, "logs", "-n", systemNamespace, pods[0].Name); strings.Contains(log, "requestheader") {
+	log := kubectl(t, "logs", "-n", systemNamespace, pods[0].Name)
+	if regexp.MustCompile(`(?m)^E.*requestheader`).MatchString(log) {
 		t.Errorf("the log complains about the API server's request headers:\n%s", log)
 	}
 }

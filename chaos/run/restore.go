@@ -109,6 +109,7 @@ func (e *engine) restore(ctx context.Context, id string) error {
 	ctx, progress, cancel := impatient(context.WithoutCancel(ctx), restorePatience)
 	defer cancel()
 	var nodes []string
+	e.observer.Flush() // what comes from now on is not the loss's doing
 	_, err := undo.Restore(ctx, e.live.Client, id, func(c journal.Change) {
 		progress()
 		e.write(journal.Record{Restored: &c})

@@ -157,6 +157,7 @@ func (e *engine) awaitLoss(ctx context.Context, pods int) error {
 
 // announce writes what was drawn and what it would do, and says whether to do it.
 func (e *engine) announce(ctx context.Context, kind string, picture *target.Picture, choice *fault.Choice) (bool, error) {
+	e.observer.Flush() // what has come up to now is held against the prediction before
 	e.write(journal.Record{Choice: choiceOf(kind, choice)})
 	if choice.Empty() {
 		return false, nil

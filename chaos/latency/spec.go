@@ -1,6 +1,6 @@
 // Package latency plans a delay of a pod's network, and manifests that bring it about: a
 // helper pod on the victim's node, or a NetworkChaos object of Chaos Mesh. README.md says
-// what they do, and what only a real node can confirm.
+// what they do, and what only your nodes can confirm.
 package latency
 
 import (

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -58,8 +59,17 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	images, err := os.MkdirTemp("", "stowage-images-*")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(images)
+	netem := filepath.Join(images, "netem.tar")
+	if err := writeNetemImage(netem); err != nil {
+		return 0, err
+	}
 	foundBefore = found(ofNodes)
-	shared, err = playground.Start(context.Background(), playground.Options{Pool: nodes, RealNodes: 2, LogDir: os.Getenv("STOWAGE_LOG_DIR")})
+	shared, err = playground.Start(context.Background(), playground.Options{Pool: nodes, RealNodes: 2, Images: []string{netem}, LogDir: os.Getenv("STOWAGE_LOG_DIR")})
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package realtest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,10 +46,7 @@ func TestRefused(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			tmp := filepath.Join(dir, "tmp")
-			if err := os.Mkdir(tmp, 0o700); err == nil {
-				err = os.Chown(tmp, int(tt.uid), int(tt.uid))
-			}
-			if err != nil {
+			if err := errors.Join(os.Mkdir(tmp, 0o700), os.Chown(tmp, int(tt.uid), int(tt.uid))); err != nil {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(program, "up", "--real-nodes=1", "--nodes=1")

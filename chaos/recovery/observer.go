@@ -55,6 +55,8 @@ type Observer struct {
 	budgets      map[string]map[string]*budget
 	// buried are the pods that went before Begin.
 	buried map[types.UID]bool
+	// returning are the pods that come back with their nodes.
+	returning map[types.UID]bool
 	// deleted are the namespaces that are being deleted.
 	deleted map[string]bool
 	// held has what is held back, those that are due first in front.
@@ -89,7 +91,7 @@ type drawing struct {
 func New(options Options) *Observer {
 	return &Observer{
 		options: options, pods: map[types.UID]*pod{}, drawn: map[types.UID]drawing{}, loads: map[string]*load{},
-		byController: map[types.UID]*load{}, budgets: map[string]map[string]*budget{}, buried: map[types.UID]bool{}, deleted: map[string]bool{},
+		byController: map[types.UID]*load{}, budgets: map[string]map[string]*budget{}, buried: map[types.UID]bool{}, returning: map[types.UID]bool{}, deleted: map[string]bool{},
 	}
 }
 
@@ -151,11 +153,21 @@ func (o *Observer) Evicted(p target.Pod, at time.Time) {
 	o.writeDue(at)
 }
 
-// Kept says that the pod stays after all: a budget, or anything else, refused to let it go.
+// Returns says that the pod's node is about to go, and the pod with it, which is part of its
+// node: nothing is to take its place until the node is back.
+func (o *Observer) Returns(uid types.UID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.returning[uid] = true
+}
+
+// Kept says that the pod stays after all: a budget, or anything else, refused to let it go, or
+// its node is back.
 func (o *Observer) Kept(uid types.UID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.drawn, uid)
+	delete(o.returning, uid)
 }
 
 // Desired says how many pods a workload, as target.WorkloadKey names it, wants. Where

@@ -555,6 +555,22 @@ func TestObserver(t *testing.T) {
 			sum:  Summary{Drawn: 1, Others: 1, Unneeded: 2},
 		},
 		{
+			name: "a pod that is part of its node is lost with it, and nothing takes its place until that is back",
+			run: func() *world {
+				w := webOf(2, 0)
+				w.Returns(w.target("a").UID)
+				w.leaving("a", 1)
+				w.remove("a", 2)
+				w.up("x", web, 5)
+				return w
+			},
+			want: []string{
+				"0 Deployment default/web 2/2", "1 Deployment default/web 1/2", "1 lost a", "1 a unneeded",
+				"5 Deployment default/web 2/2",
+			},
+			sum: Summary{Others: 1, Unneeded: 1},
+		},
+		{
 			name: "one that was drawn is, but had nothing to recover",
 			run: func() *world {
 				w := webOf(1, 0)

@@ -75,6 +75,7 @@ func (o *Observer) gone(uid types.UID, at time.Time) {
 		p.load.find().pods--
 	}
 	delete(o.drawn, uid)
+	delete(o.returning, uid)
 	if o.began.IsZero() {
 		o.buried[uid] = true
 	}
@@ -168,8 +169,11 @@ func (o *Observer) lose(p *pod, at time.Time) {
 	p.lost = v
 	p.load.missing.add(v)
 	o.write(v.lostAt, journal.Record{Lost: &journal.Lost{Victim: v.Victim, Drawn: v.drawn, Budgets: o.covering(p.Pod)}})
-	if p.load.kind == bare {
+	switch {
+	case p.load.kind == bare:
 		o.unneeded(v, "nothing replaces a pod that has no workload", at)
+	case o.returning[p.UID]:
+		o.unneeded(v, "it comes back with its node", at)
 	}
 }
 

@@ -214,8 +214,8 @@ func (e *engine) predict(ctx context.Context, picture *target.Picture, choice *f
 }
 
 // lose has the observer know that the losses on the nodes are the run's, and returns how
-// many pods that are. Those on their way out are lost already; the program's own is not
-// observed.
+// many pods that are. Those on their way out are lost already, those that are part of their
+// nodes come back with these, and the program's own is not observed.
 func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) {
 	lost, now := map[string]bool{}, time.Now()
 	for _, node := range nodes {
@@ -224,11 +224,16 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 	}
 	for _, pod := range picture.Pods {
 		leaving, own := pod.DeletionTimestamp != nil, picture.IsOwn(pod)
-		if lost[pod.Spec.NodeName] && cluster.Holds(pod) && !leaving && !own && !cluster.BelongsToNode(pod) {
-			e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod), Rank: -1}, now)
-			e.doomed = append(e.doomed, pod.UID)
-			pods++
+		if !lost[pod.Spec.NodeName] || !cluster.Holds(pod) || leaving || own {
+			continue
 		}
+		e.doomed = append(e.doomed, pod.UID)
+		if cluster.BelongsToNode(pod) {
+			e.observer.Returns(pod.UID)
+			continue
+		}
+		e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod), Rank: -1}, now)
+		pods++
 	}
 	return pods
 }

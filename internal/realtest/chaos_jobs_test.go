@@ -104,7 +104,7 @@ func TestChaosCronJob(t *testing.T) {
 	kubectl(t, "create", "job", "run", "--from=cronjob/"+chaosName, "-n", systemNamespace)
 	job := awaitJob(t, dry)
 	log := jobLog(t, job)
-	if !strings.Contains(log, "held: 1 pod chosen, 1 lost, 1 replaced") || strings.Contains(log, "fake") {
+	if !strings.Contains(log, "held: 1 pod chosen") || strings.Contains(log, "fake") {
 		t.Errorf("its log:\n%s", log)
 	}
 	if cmp.Equal(before, namesOf(t, ns)) {
@@ -114,7 +114,7 @@ func TestChaosCronJob(t *testing.T) {
 	if err != nil || len(journals) == 0 {
 		t.Fatalf("no journal is kept, error %v; the log:\n%s", err, log)
 	}
-	runChaos(t, "report", journals[0]).want(t, 0, "held: 1 pod chosen, 1 lost, 1 replaced")
+	runChaos(t, "report", journals[0]).want(t, 0, "held: 1 pod chosen", "1 replaced")
 }
 
 // awaitJob waits until a Job of the CronJob is complete, another than before, and returns its name.
@@ -145,13 +145,14 @@ func jobLog(t *testing.T, job string) string {
 	return kubectl(t, "logs", "-n", systemNamespace, "job/"+job)
 }
 
-// toldToEnd is a CronJob that runs by hand only and has something else for its arguments.
-const toldToEnd = `resources: [../cronjob]
+// losing is a CronJob that runs by hand only, on a node, and loses one.
+const losing = `resources: [../cronjob]
 components: [../components/nodes]
 patches:
 - target: {kind: CronJob}
   patch: |-
     - {op: add, path: /spec/suspend, value: true}
+    - {op: replace, path: /spec/jobTemplate/spec/template/spec/activeDeadlineSeconds, value: %d}
     - {op: add, path: /spec/jobTemplate/spec/template/spec/nodeSelector, value: {kubernetes.io/hostname: %s}}
     - {op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/args, value: [node, --in-cluster, --no-dry-run, --nodes=%s, --kind=%s, --duration=10m]}
 `
@@ -161,20 +162,26 @@ patches:
 func TestChaosJobToldToEnd(t *testing.T) {
 	ns := newShop(t, 2)
 	before := marks(t)
-	for _, tt := range []struct{ name, kind string }{
-		{"a pod is deleted that has drained a node", "drained"},
-		{"a pod takes down its own node", "down"},
+	for _, tt := range []struct {
+		name, kind string
+		own        bool // node is lost
+		deadline   int
+		delete     bool
+	}{
+		{name: "its pod is deleted", kind: "drained", deadline: 1800, delete: true},
+		{name: "it takes down its own node", kind: "down", own: true, deadline: 1800},
+		{name: "its deadline is over", kind: "drained", deadline: 12},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			lost := busiest(t, ns)
 			on := lost
-			if tt.kind == "drained" {
+			if !tt.own {
 				on = shared.RealNodes[1-slices.Index(shared.RealNodes, lost)]
 			}
-			install(t, chaosOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(toldToEnd, on, lost, tt.kind)}))
+			install(t, chaosOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(losing, tt.deadline, on, lost, tt.kind)}))
 			kubectl(t, "create", "job", "run", "--from=cronjob/"+chaosName, "-n", systemNamespace)
 			pod, log := followPod(t, "job-name=run")
-			if tt.kind == "drained" {
+			if tt.delete {
 				awaitEmpty(t, ns, lost)
 				kubectl(t, "delete", "pod", "-n", systemNamespace, pod.Name, "--wait=false")
 			}
@@ -188,6 +195,15 @@ func TestChaosJobToldToEnd(t *testing.T) {
 			wantMarks(t, before)
 			awaitFailed(t, "run")
 			runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "there is nothing to put back")
+			if tt.deadline < 1800 {
+				if said := jobLog(t, "run"); !strings.Contains(said, "inconclusive: ") {
+					t.Errorf("no report in the log of the pod that is left:\n%s", said)
+				}
+				awaitPod(t, systemNamespace, pod.Name, "has ended with code 3 at its deadline", func(pod *corev1.Pod) bool {
+					ended := pod.Status.ContainerStatuses[0].State.Terminated
+					return pod.Status.Reason == "DeadlineExceeded" && ended != nil && ended.ExitCode == 3
+				})
+			}
 		})
 	}
 }

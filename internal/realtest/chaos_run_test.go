@@ -190,6 +190,9 @@ func (r *chaosReport) wantReal(t *testing.T, ns, verdict string) {
 	if lost.Drawn == 0 || lost.Others > 0 || lost.Recovered != lost.Drawn {
 		t.Errorf("lost and replaced: %+v", lost)
 	}
+	if agent := r.of("DaemonSet " + ns + "/agent"); agent.Drawn+agent.Unrecovered > 0 {
+		t.Errorf("pods that come back with their node: %+v", agent)
+	}
 	if seconds := lost.Recovery.P50Seconds; seconds < shopReadyAfter.Seconds() {
 		t.Errorf("half of the pods were replaced after %g s: a pod is ready %s after its start at the earliest", seconds, shopReadyAfter)
 	}

@@ -60,6 +60,20 @@ func newShop(t *testing.T, replicas int32) string {
 	return ns
 }
 
+// newAgent runs a pod on each real node, which does not tolerate that its node is lost.
+func newAgent(t *testing.T, ns string) {
+	t.Helper()
+	labels := map[string]string{"app": "agent"}
+	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "agent"}, Spec: appsv1.DaemonSetSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: labels},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: workload()},
+	}}
+	if _, err := client.AppsV1().DaemonSets(ns).Create(t.Context(), set, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	kubectl(t, "rollout", "status", "-n", ns, "daemonset/agent", rolloutTimeout)
+}
+
 // namesOf returns the names of the shop's pods, those that are on their way out aside.
 func namesOf(t *testing.T, ns string) map[string]bool {
 	t.Helper()
@@ -85,6 +99,7 @@ func busiest(t *testing.T, ns string) string {
 // TestChaos takes pods and nodes away from outside of the cluster, as from a desk.
 func TestChaos(t *testing.T) {
 	ns := newShop(t, 4)
+	newAgent(t, ns)
 	before := marks(t)
 
 	t.Run("a pod", func(t *testing.T) {
@@ -97,7 +112,7 @@ func TestChaos(t *testing.T) {
 		if cmp.Equal(was, namesOf(t, ns)) {
 			t.Error("the pods are the same")
 		}
-		runChaos(t, "report", journal).want(t, 0, "held: 1 pod chosen, 1 lost, 1 replaced")
+		runChaos(t, "report", journal).want(t, 0, "held: 1 pod chosen", "1 replaced")
 	})
 	t.Run("a pod, whose replacement takes longer than it may", func(t *testing.T) {
 		r, _ := runForReal(t, 2, "evict", "--namespaces", ns, "--max-recovery=500ms")

@@ -18,25 +18,6 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
-// chaosOverlay writes a user's overlay beside a copy of config/chaos, and returns its folder.
-func chaosOverlay(t *testing.T, files map[string]string) string {
-	t.Helper()
-	copied := t.TempDir()
-	if err := os.CopyFS(copied, os.DirFS(configs+"chaos")); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(copied, "overlay")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // anyMinute has the CronJob run every minute, at any time of any day.
 const anyMinute = `
 patches:
@@ -83,7 +64,7 @@ func TestChaosCronJob(t *testing.T) {
 	kubectl(t, "label", "namespace", ns, "chaos.stowage.dev/evict=allowed")
 	before := namesOf(t, ns)
 
-	install(t, chaosOverlay(t, map[string]string{"kustomization.yaml": "resources: [../cronjob]" + anyMinute}))
+	install(t, writeOverlay(t, map[string]string{"kustomization.yaml": "resources: [CONFIG/chaos/cronjob]" + anyMinute}))
 	dry := awaitJob(t, "")
 	if log := jobLog(t, dry); !strings.Contains(log, "A dry run: nothing was done.") || !strings.Contains(log, "Deployment "+ns+"/web") {
 		t.Errorf("a dry run's log:\n%s", log)
@@ -97,8 +78,8 @@ func TestChaosCronJob(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	install(t, chaosOverlay(t, map[string]string{
-		"kustomization.yaml": "resources: [../cronjob, journal.yaml]\ncomponents: [../components/no-dry-run]" + anyMinute + keptJournal,
+	install(t, writeOverlay(t, map[string]string{
+		"kustomization.yaml": "resources: [CONFIG/chaos/cronjob, journal.yaml]\ncomponents: [CONFIG/chaos/components/no-dry-run]" + anyMinute + keptJournal,
 		"journal.yaml":       fmt.Sprintf(journalVolume, node),
 	}))
 	kubectl(t, "create", "job", "run", "--from=cronjob/"+chaosName, "-n", systemNamespace)
@@ -126,13 +107,11 @@ func awaitJob(t *testing.T, before string) (name string) {
 			return false, err.Error()
 		}
 		for _, job := range list.Items {
-			for _, c := range job.Status.Conditions {
-				if c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue {
-					t.Fatalf("Job %s failed: %s; its log:\n%s", job.Name, c.Message, jobLog(t, job.Name))
-				}
-				if c.Type == batchv1.JobComplete && c.Status == corev1.ConditionTrue && job.Name != before {
-					name = job.Name
-				}
+			switch how := over(&job); {
+			case how == batchv1.JobFailed:
+				t.Fatalf("Job %s failed; its log:\n%s", job.Name, jobLog(t, job.Name))
+			case how == batchv1.JobComplete && job.Name != before:
+				name = job.Name
 			}
 		}
 		return name != "", fmt.Sprintf("%d Jobs", len(list.Items))
@@ -146,70 +125,25 @@ func jobLog(t *testing.T, job string) string {
 }
 
 // losing is a CronJob that runs by hand only, on a node, and loses one.
-const losing = `resources: [../cronjob]
-components: [../components/nodes]
+const losing = `resources: [CONFIG/chaos/cronjob]
+components: [CONFIG/chaos/components/nodes]
 patches:
 - target: {kind: CronJob}
   patch: |-
     - {op: add, path: /spec/suspend, value: true}
-    - {op: replace, path: /spec/jobTemplate/spec/template/spec/activeDeadlineSeconds, value: %d}
     - {op: add, path: /spec/jobTemplate/spec/template/spec/nodeSelector, value: {kubernetes.io/hostname: %s}}
     - {op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/args, value: [node, --in-cluster, --no-dry-run, --nodes=%s, --kind=%s, --duration=10m]}
 `
 
-// TestChaosJobToldToEnd has the pod of a Job told to end while a node is lost: it puts the
-// node back, and says what came of it.
-func TestChaosJobToldToEnd(t *testing.T) {
-	ns := newShop(t, 2)
-	before := marks(t)
-	for _, tt := range []struct {
-		name, kind string
-		own        bool // node is lost
-		deadline   int
-		delete     bool
-	}{
-		{name: "its pod is deleted", kind: "drained", deadline: 1800, delete: true},
-		{name: "it takes down its own node", kind: "down", own: true, deadline: 1800},
-		{name: "its deadline is over", kind: "drained", deadline: 12},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			lost := busiest(t, ns)
-			on := lost
-			if !tt.own {
-				on = shared.RealNodes[1-slices.Index(shared.RealNodes, lost)]
-			}
-			install(t, chaosOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(losing, tt.deadline, on, lost, tt.kind)}))
-			kubectl(t, "create", "job", "run", "--from=cronjob/"+chaosName, "-n", systemNamespace)
-			pod, log := followPod(t, "job-name=run")
-			if tt.delete {
-				awaitEmpty(t, ns, lost)
-				kubectl(t, "delete", "pod", "-n", systemNamespace, pod.Name, "--wait=false")
-			}
-			said := log.awaitEnd(t).out
-			if !strings.Contains(said, "inconclusive: it was told to end before it was done") || !strings.Contains(said, "Deployment "+ns+"/web") {
-				t.Errorf("no report in its log:\n%s", said)
-			}
-			if strings.Contains(said, "Job "+systemNamespace) {
-				t.Errorf("it counts itself as lost:\n%s", said)
-			}
-			wantMarks(t, before)
-			awaitFailed(t, "run")
-			runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "there is nothing to put back")
-			if tt.deadline < 1800 {
-				if said := jobLog(t, "run"); !strings.Contains(said, "inconclusive: ") {
-					t.Errorf("no report in the log of the pod that is left:\n%s", said)
-				}
-				awaitPod(t, systemNamespace, pod.Name, "has ended with code 3 at its deadline", func(pod *corev1.Pod) bool {
-					ended := pod.Status.ContainerStatuses[0].State.Terminated
-					return pod.Status.Reason == "DeadlineExceeded" && ended != nil && ended.ExitCode == 3
-				})
-			}
-		})
-	}
+// runByHand runs a CronJob of chaos, and returns the pod when its container runs.
+func runByHand(t *testing.T) *corev1.Pod {
+	t.Helper()
+	kubectl(t, "create", "job", "run", "--from=cronjob/"+chaosName, "-n", systemNamespace)
+	return runningPod(t, "job-name=run")
 }
 
-// followPod waits until the only pod with a label runs, and returns it and what follows its log.
-func followPod(t *testing.T, label string) (pod *corev1.Pod, log background) {
+// runningPod waits until the container of the only pod with a label runs, or has run.
+func runningPod(t *testing.T, label string) (pod *corev1.Pod) {
 	t.Helper()
 	playgroundtest.Eventually(t, "a pod runs with "+label, func(context.Context) (bool, string) {
 		pods := podsOf(t, systemNamespace, label)
@@ -219,25 +153,70 @@ func followPod(t *testing.T, label string) (pod *corev1.Pod, log background) {
 		pod = pods[0]
 		return pod.Status.Phase != corev1.PodPending, fmt.Sprint(pod.Status.Conditions)
 	})
-	return pod, start(t, "kubectl", "--kubeconfig", shared.Kubeconfig, "logs", "-f", "-n", pod.Namespace, pod.Name)
+	return pod
 }
 
-// awaitFailed waits until a Job has failed, for good: no other pod takes the place of the first.
-func awaitFailed(t *testing.T, name string) {
-	t.Helper()
-	playgroundtest.Eventually(t, "the Job has failed", func(ctx context.Context) (bool, string) {
-		job, err := client.BatchV1().Jobs(systemNamespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return false, err.Error()
-		}
-		return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
-			return c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue
-		}), fmt.Sprintf("%+v", job.Status)
-	})
+// TestChaosJobToldToEnd has the pod of a Job told to end while a node is lost: it puts the
+// node back, and says what came of it.
+func TestChaosJobToldToEnd(t *testing.T) {
+	ns := newShop(t, 2)
+	before := marks(t)
+	for _, tt := range []struct {
+		name, kind string
+		// own says that the lost node is the pod's.
+		own bool
+		end func(*testing.T, *corev1.Pod)
+		// reason is the pod's, and stays says whether it is still there afterwards.
+		reason string
+		stays  bool
+	}{
+		{name: "its pod is deleted", kind: "drained", end: func(t *testing.T, pod *corev1.Pod) {
+			kubectl(t, "delete", "pod", "-n", pod.Namespace, pod.Name, "--wait=false")
+		}},
+		{name: "its deadline is over", kind: "drained", end: endAtDeadline, reason: "DeadlineExceeded", stays: true},
+		{name: "its own node is down", kind: "down", own: true, end: func(*testing.T, *corev1.Pod) {}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			lost := busiest(t, ns)
+			on := lost
+			if !tt.own {
+				on = shared.RealNodes[1-slices.Index(shared.RealNodes, lost)]
+			}
+			install(t, writeOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(losing, on, lost, tt.kind)}))
+			pod := runByHand(t)
+			ended := follow(t, pod)
+			if !tt.own {
+				awaitEmpty(t, ns, lost)
+			}
+			var log string
+			timed(t, "from being told to end until it has", func() {
+				tt.end(t, pod)
+				pod, log = ended()
+			})
+			if code := terminated(pod).ExitCode; code != 3 || pod.Status.Reason != tt.reason {
+				t.Errorf("exit code %d, reason %q, want 3, %q", code, pod.Status.Reason, tt.reason)
+			}
+			wantLog(t, log, "inconclusive: it was told to end before it was done", "Deployment "+ns+"/web")
+			if strings.Contains(log, "Job "+systemNamespace) {
+				t.Errorf("it counts itself as lost:\n%s", log)
+			}
+			wantMarks(t, before)
+			playgroundtest.Eventually(t, "the Job has failed", func(context.Context) (bool, string) {
+				job := getJob(t, "run")
+				return over(job) == batchv1.JobFailed, fmt.Sprintf("%+v", job.Status)
+			})
+			if tt.stays {
+				if diff := cmp.Diff(log, jobLog(t, "run")); diff != "" {
+					t.Errorf("the log, as it was (-) and afterwards (+):\n%s", diff)
+				}
+			}
+			runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "there is nothing to put back")
+		})
+	}
 }
 
 // wholeDay has the schedule's window open all day, every day.
-const wholeDay = `resources: [../deployment]
+const wholeDay = `resources: [CONFIG/chaos/deployment]
 patches:
 - target: {kind: Deployment}
   patch: |-
@@ -257,20 +236,23 @@ func TestChaosSchedule(t *testing.T) {
 	kubectl(t, "label", "deployments", "-n", ns, "--all", "chaos.stowage.dev/enabled=enabled", "chaos.stowage.dev/mtbf=1m")
 	kubectl(t, "wait", "--for=condition=Available", "deployments", "-n", ns, "--all", rolloutTimeout)
 
-	install(t, chaosOverlay(t, map[string]string{"kustomization.yaml": wholeDay}))
-	kubectl(t, "rollout", "status", "-n", systemNamespace, "deployment/"+chaosName, rolloutTimeout)
-	pod, log := followPod(t, "app.kubernetes.io/name="+chaosName)
+	install(t, writeOverlay(t, map[string]string{"kustomization.yaml": wholeDay}))
+	awaitRollout(t, chaosName)
+	pod := runningPod(t, "app.kubernetes.io/name="+chaosName)
 	checkRestricted(t, pod)
-	log.awaitWords(t, ": killed: 1 of 1 pods")
-	kubectl(t, "delete", "pod", "-n", systemNamespace, pod.Name)
-	if said := log.awaitEnd(t).out; !strings.Contains(said, "the schedule for ") || !strings.Contains(said, "Workloads, those with the lowest floor first") {
-		t.Errorf("no schedule, or no report in its log:\n%s", said)
+	ended := follow(t, pod)
+	awaitLog(t, pod.Name, ": killed: 1 of 1 pods")
+	kubectl(t, "delete", "pod", "-n", pod.Namespace, pod.Name)
+	pod, log := ended()
+	if code := terminated(pod).ExitCode; code != 0 {
+		t.Errorf("exit code %d", code)
 	}
+	wantLog(t, log, "the schedule for ", "Workloads, those with the lowest floor first")
 
-	kubectl(t, "rollout", "status", "-n", systemNamespace, "deployment/"+chaosName, rolloutTimeout)
-	_, log = followPod(t, "app.kubernetes.io/name="+chaosName)
-	log.awaitWords(t, ": killed: 1 of 1 pods")
-	if said := log.said(t); strings.Contains(said, "the schedule for ") {
-		t.Errorf("it does not go on with the day's schedule after a restart:\n%s", said)
+	awaitRollout(t, chaosName)
+	pod = runningPod(t, "app.kubernetes.io/name="+chaosName)
+	awaitLog(t, pod.Name, ": killed: 1 of 1 pods")
+	if log := kubectl(t, "logs", "-n", pod.Namespace, pod.Name); strings.Contains(log, "the schedule for ") {
+		t.Errorf("it does not go on with the day's schedule after a restart:\n%s", log)
 	}
 }

@@ -140,11 +140,14 @@ func TestChaosLatency(t *testing.T) {
 		awaitNoDelay(t, pods, before)
 	})
 	t.Run("by a Job", func(t *testing.T) {
-		install(t, chaosOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(delaying, ns)}))
-		kubectl(t, "create", "job", "run", "--from=cronjob/"+chaosName, "-n", systemNamespace)
-		_, log := followPod(t, "job-name=run")
+		install(t, writeOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(delaying, ns)}))
+		ended := follow(t, runByHand(t))
 		awaitDelay(t, pods, before)
-		log.awaitEnd(t).want(t, 0, "held: ")
+		pod, log := ended()
+		if code := terminated(pod).ExitCode; code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		wantLog(t, log, "held: ")
 		awaitNoDelay(t, pods, before)
 	})
 	if after, err := exec.Command("tc", "qdisc", "show").Output(); err != nil || string(after) != string(machine) {
@@ -159,8 +162,8 @@ func TestChaosLatency(t *testing.T) {
 }
 
 // delaying is a CronJob that runs by hand only and delays a pod.
-const delaying = `resources: [../cronjob]
-components: [../components/latency]
+const delaying = `resources: [CONFIG/chaos/cronjob]
+components: [CONFIG/chaos/components/latency]
 patches:
 - target: {kind: CronJob}
   patch: |-

@@ -107,24 +107,6 @@ func start(t *testing.T, program string, args ...string) background {
 	return b
 }
 
-// said returns what the program has said up to now.
-func (b background) said(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(b.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// awaitWords waits until the program has said something.
-func (b background) awaitWords(t *testing.T, what string) {
-	t.Helper()
-	playgroundtest.Eventually(t, b.Name()+" says "+what, func(context.Context) (bool, string) {
-		return strings.Contains(b.said(t), what), b.LogTail(3)
-	})
-}
-
 // awaitEnd waits until the program has ended, and returns what came of it.
 func (b background) awaitEnd(t *testing.T) outcome {
 	t.Helper()
@@ -136,7 +118,11 @@ func (b background) awaitEnd(t *testing.T) outcome {
 			return false, b.LogTail(3)
 		}
 	})
-	o := outcome{out: b.said(t)}
+	said, err := os.ReadFile(b.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := outcome{out: string(said)}
 	if exited, failed := errors.AsType[*exec.ExitError](b.Err()); failed {
 		o.code = exited.ExitCode()
 	}

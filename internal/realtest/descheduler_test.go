@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
@@ -27,7 +25,6 @@ const deschedulerName = "stowage-descheduler"
 // policy, which is ours but that pods of any age go, and a patch, where there is one.
 func overlay(t *testing.T, way, kind, patch string) string {
 	t.Helper()
-	dir := t.TempDir()
 	policy, err := os.ReadFile(configs + "descheduler/base/policy.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -35,33 +32,21 @@ func overlay(t *testing.T, way, kind, patch string) string {
 	if !strings.Contains(string(policy), "minPodAge: 15m") {
 		t.Fatal("the policy has no minPodAge of 15m to be changed")
 	}
-	installed, err := filepath.Abs(configs + "descheduler/" + way)
-	if err == nil {
-		installed, err = filepath.Rel(dir, installed)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	kustomization := fmt.Sprintf(`apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-resources: [%q]
+resources: [CONFIG/descheduler/%s]
 configMapGenerator:
 - name: stowage-descheduler-policy
   namespace: stowage-system
   behavior: replace
   files: [policy.yaml]
-`, installed)
+`, way)
 	if patch != "" {
 		kustomization += fmt.Sprintf("patches:\n- target: {kind: %s}\n  patch: '[%s]'\n", kind, patch)
 	}
-	for name, content := range map[string]string{
+	return writeOverlay(t, map[string]string{
 		"policy.yaml": strings.Replace(string(policy), "minPodAge: 15m", "minPodAge: 1s", 1), "kustomization.yaml": kustomization,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
+	})
 }
 
 // cpuLine is what a report says of the nodes' CPU.
@@ -95,15 +80,6 @@ func during(run *corev1.Pod, pods []*corev1.Pod) []*corev1.Pod {
 	return pods
 }
 
-func wantLog(t *testing.T, log string, want ...string) {
-	t.Helper()
-	for _, text := range want {
-		if !strings.Contains(log, text) {
-			t.Errorf("the log lacks %q:\n%s", text, log)
-		}
-	}
-}
-
 // TestDeschedulerJob has the Job end in each way before it is done, in the middle of a wave:
 // it evicts no more, and says in its log what it did. The next one goes on, and the last one
 // gets to the end.
@@ -128,16 +104,7 @@ func TestDeschedulerJob(t *testing.T) {
 		{"drain", func(t *testing.T, pod *corev1.Pod) {
 			drain(t, pod.Spec.NodeName, "--pod-selector=app.kubernetes.io/name="+deschedulerName)
 		}, "", false},
-		{"deadline", func(t *testing.T, pod *corev1.Pod) {
-			if pod.Spec.ActiveDeadlineSeconds == nil {
-				t.Fatal("the pod has no deadline")
-			}
-			// A deadline may be brought forward.
-			patch := []byte(`{"spec": {"activeDeadlineSeconds": 1}}`)
-			if _, err := client.CoreV1().Pods(pod.Namespace).Patch(t.Context(), pod.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
-				t.Fatal(err)
-			}
-		}, "DeadlineExceeded", true},
+		{"deadline", endAtDeadline, "DeadlineExceeded", true},
 	}
 	const moves = 6
 	for before, tt := range tests {
@@ -246,19 +213,12 @@ func TestDeschedulerDeployment(t *testing.T) {
 	if len(nodes) != 2 {
 		t.Errorf("the replicas are on %v, want one on each of %v", nodes, shared.RealNodes)
 	}
-	logged := func(pod, text string) {
-		t.Helper()
-		playgroundtest.Eventually(t, "the log says "+text, func(ctx context.Context) (bool, string) {
-			log, err := shared.Kubectl(ctx, "logs", "-n", systemNamespace, pod)
-			return strings.Contains(log, text), fmt.Sprint(log, err)
-		})
-	}
 	const spread = "3 of 3 pods evicted in 3 waves"
 
 	was, identity := leader(t, deschedulerName, "")
 	c := newCrowd(t, 6)
 	timed(t, "spread", func() { c.awaitSpread(t) })
-	logged(was, spread)
+	awaitLog(t, was, spread)
 	for _, pod := range replicas() {
 		if log := kubectl(t, "logs", "-n", systemNamespace, pod.Name); pod.Name != was && strings.Contains(log, "evicted") {
 			t.Errorf("%s does not lead, and says: %s", pod.Name, log)
@@ -279,7 +239,7 @@ func TestDeschedulerDeployment(t *testing.T) {
 	})
 	next := newCrowd(t, 6) // what was moved rests
 	timed(t, "spread", func() { next.awaitSpread(t) })
-	logged(now, spread)
+	awaitLog(t, now, spread)
 	awaitRollout(t, deschedulerName)
 	for _, crowd := range []*crowd{c, next} {
 		kubectl(t, "delete", "deployment", "-n", crowd.ns, "--all", "--cascade=foreground")
@@ -288,7 +248,7 @@ func TestDeschedulerDeployment(t *testing.T) {
 	node := awaitPod(t, systemNamespace, now, "is ready", isReady).Spec.NodeName
 	drain(t, node)
 	now, _ = leader(t, deschedulerName, identity)
-	logged(now, "Requested of each node")
+	awaitLog(t, now, "Requested of each node")
 	awaitRollout(t, deschedulerName)
 	for _, pod := range replicas() {
 		if pod.Spec.NodeName == node {

@@ -3,15 +3,39 @@ package realtest
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
+
+// writeOverlay writes what a user would to change our manifests, and returns its folder. In
+// the files, CONFIG is the folder that ours are in.
+func writeOverlay(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	config, err := filepath.Abs(configs)
+	if err == nil {
+		config, err = filepath.Rel(dir, config)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(content, "CONFIG", config)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
 
 // startJob applies an overlay with a Job, takes the Job away after the test, and returns its pod.
 func startJob(t *testing.T, dir, name string) *corev1.Pod {
@@ -58,6 +82,36 @@ func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 		return nil
 	}
 	return pod.Status.ContainerStatuses[0].State.Terminated
+}
+
+// endAtDeadline brings a pod's deadline forward, to now: that is allowed.
+func endAtDeadline(t *testing.T, pod *corev1.Pod) {
+	t.Helper()
+	if pod.Spec.ActiveDeadlineSeconds == nil {
+		t.Fatal("the pod has no deadline")
+	}
+	patch := []byte(`{"spec": {"activeDeadlineSeconds": 1}}`)
+	if _, err := client.CoreV1().Pods(pod.Namespace).Patch(t.Context(), pod.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantLog(t *testing.T, log string, want ...string) {
+	t.Helper()
+	for _, text := range want {
+		if !strings.Contains(log, text) {
+			t.Errorf("the log lacks %q:\n%s", text, log)
+		}
+	}
+}
+
+// awaitLog waits until the log of a pod of ours says something.
+func awaitLog(t *testing.T, pod, text string) {
+	t.Helper()
+	playgroundtest.Eventually(t, "the log says "+text, func(ctx context.Context) (bool, string) {
+		log, err := shared.Kubectl(ctx, "logs", "-n", systemNamespace, pod)
+		return strings.Contains(log, text), fmt.Sprint(log, err)
+	})
 }
 
 // follow returns a function that waits until the pod's container has ended, and returns the

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
@@ -19,10 +18,10 @@ import (
 // is none of KWOK's: that is said, and nothing is left to be put back.
 func TestLatencyTakesItsComponent(t *testing.T) {
 	namespace := playgroundtest.Namespace(t, client)
-	// KWOK takes every node for its own but for silent ones; all refuse what they have no room for.
+	// KWOK leaves nodes alone that do not have its annotation.
 	room := corev1.ResourceList{corev1.ResourcePods: resource.MustParse("110")}
 	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: "metal-" + namespace, Labels: map[string]string{undo.SilentLabel: ""}},
+		ObjectMeta: metav1.ObjectMeta{Name: "metal-" + namespace},
 		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}
 	if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
 // need is something that the scheduler does, and a right that it takes.
@@ -168,7 +169,7 @@ func newNode(t *testing.T, name string) {
 	t.Helper()
 	room := corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("16Gi"), "pods": resource.MustParse("110")}
 	create(t, &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}, Annotations: map[string]string{pool.FakeAnnotation: pool.Fake}},
 		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}, client.CoreV1().Nodes())
 }

@@ -121,7 +121,7 @@ func TestRuns(t *testing.T) {
 				w.workload("db", "b", "b")
 				w.budget("web", 1)
 				w.budget("db", 1)
-				w.behind = map[string]time.Duration{"web": lag + 3*time.Second}
+				w.behind = map[string]time.Duration{"web": lag + 20*time.Second}
 				w.tick = func() { w.change(func() {}) }
 				return oneWave(w.move("web-1", "z"), w.move("web-2", "z"), w.move("db-1", "z"), w.move("db-2", "z"))
 			},

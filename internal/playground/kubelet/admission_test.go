@@ -14,11 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
 func node(name, cpu string) *corev1.Node {
 	allocatable := corev1.ResourceList{"cpu": resource.MustParse(cpu), "pods": resource.MustParse("3"), "has.example.com/gpu": resource.MustParse("1")}
-	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Allocatable: allocatable}}
+	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{pool.FakeAnnotation: pool.Fake}}, Status: corev1.NodeStatus{Allocatable: allocatable}}
 }
 
 func pod(name, node, cpu string) *corev1.Pod {
@@ -104,6 +106,11 @@ func TestAdmit(t *testing.T) {
 			},
 		},
 		{
+			name:  "a node that is none of the fake ones has a kubelet of its own",
+			steps: []step{create(pod("a", "real", "100"))},
+			want:  []map[string]string{{"a": "Running"}},
+		},
+		{
 			name:  "a node has room again when a pod has ended or gone",
 			steps: []step{create(pod("a", "n", "4")), setPhase("a", corev1.PodSucceeded), create(pod("b", "n", "4")), remove("b"), create(pod("c", "n", "4"))},
 			want: []map[string]string{
@@ -175,7 +182,9 @@ func TestAdmit(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			client := fake.NewClientset(node("n", "4"), node("other", "2"), node(sentinel, "0"))
+			real := node("real", "1")
+			real.Annotations = nil
+			client := fake.NewClientset(node("n", "4"), node("other", "2"), node(sentinel, "0"), real)
 			if err := Start(t.Context(), client); err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -64,7 +63,7 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if client, err = play.Client(); err != nil {
 		return 0, err
 	}
-	if _, err := runKubectl(ctx, "apply", "-k", installation+"base"); err != nil {
+	if _, err := play.Kubectl(ctx, "apply", "-k", installation+"base"); err != nil {
 		return 0, err
 	}
 	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, program); err != nil {
@@ -80,32 +79,10 @@ func runOnPlayground(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// runKubectl runs the project's kubectl as the playground's administrator.
-func runKubectl(ctx context.Context, args ...string) (string, error) {
-	binary, err := playground.FindBinary("kubectl")
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.MkdirTemp("", "kubectl-cache-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(cache)
-	cmd := exec.CommandContext(ctx, binary, append(args, "--kubeconfig", play.Kubeconfig, "--cache-dir", cache)...)
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = fmt.Errorf("%w: %s%s", err, out, exit.Stderr)
-	}
-	if err != nil {
-		return "", fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
-	}
-	return string(out), nil
-}
-
+// kubectl runs the project's kubectl as the playground's administrator.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := runKubectl(t.Context(), args...)
+	out, err := play.Kubectl(t.Context(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}

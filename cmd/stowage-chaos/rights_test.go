@@ -53,7 +53,7 @@ func grant(t *testing.T, component string) {
 	}
 	inForce(true)
 	t.Cleanup(func() {
-		if _, err := runKubectl(context.Background(), "delete", "-f", file); err != nil {
+		if _, err := play.Kubectl(context.Background(), "delete", "-f", file); err != nil {
 			t.Error(err)
 		}
 		inForce(false)

@@ -91,7 +91,7 @@ func TestInstall(t *testing.T) {
 		t.Run(tt.overlay, func(t *testing.T) {
 			dir := installation + tt.overlay
 			t.Cleanup(func() { // other tests want to have the nodes to themselves
-				if _, err := runKubectl(context.Background(), "delete", "-n", systemNamespace, tt.own[0]); err != nil {
+				if _, err := play.Kubectl(context.Background(), "delete", "-n", systemNamespace, tt.own[0]); err != nil {
 					t.Error(err)
 				}
 			})

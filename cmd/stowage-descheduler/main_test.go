@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -65,7 +64,7 @@ func runOnPlayground(m *testing.M) (int, error) {
 	}
 	// What all ways to install it have in common, and the lease that one of them takes.
 	for _, args := range [][]string{{"apply", "-k", installation + "base"}, {"apply", "-f", installation + "deployment/election.yaml"}} {
-		if _, err := runKubectl(ctx, args...); err != nil {
+		if _, err := play.Kubectl(ctx, args...); err != nil {
 			return 0, err
 		}
 	}
@@ -83,32 +82,10 @@ func runOnPlayground(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// runKubectl runs the project's kubectl as the playground's administrator.
-func runKubectl(ctx context.Context, args ...string) (string, error) {
-	binary, err := playground.FindBinary("kubectl")
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.MkdirTemp("", "kubectl-cache-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(cache)
-	cmd := exec.CommandContext(ctx, binary, append(args, "--kubeconfig", play.Kubeconfig, "--cache-dir", cache)...)
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = fmt.Errorf("%w: %s%s", err, out, exit.Stderr)
-	}
-	if err != nil {
-		return "", fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
-	}
-	return string(out), nil
-}
-
+// kubectl runs the project's kubectl as the playground's administrator.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := runKubectl(t.Context(), args...)
+	out, err := play.Kubectl(t.Context(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}

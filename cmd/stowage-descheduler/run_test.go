@@ -143,7 +143,7 @@ func TestRunEndsBeforePodsAreGone(t *testing.T) {
 	ns := crowd(t, "")
 	kubectl(t, "annotate", "pods", "--all", "-n", ns, "pod-delete.stage.kwok.x-k8s.io/delay=1h")
 	t.Cleanup(func() {
-		if _, err := runKubectl(context.Background(), "delete", "pods", "--all", "-n", ns, "--force", "--grace-period=0"); err != nil {
+		if _, err := play.Kubectl(context.Background(), "delete", "pods", "--all", "-n", ns, "--force", "--grace-period=0"); err != nil {
 			t.Error(err)
 		}
 	})

@@ -57,7 +57,7 @@ func TestReadsActualUsage(t *testing.T) {
 	api := written(t, "api.yaml", fmt.Sprintf(usageAPI, "nodes", "NodeMetrics", "Cluster")+fmt.Sprintf(usageAPI, "pods", "PodMetrics", "Namespaced"))
 	kubectl(t, "apply", "-f", api)
 	t.Cleanup(func() {
-		if _, err := runKubectl(context.Background(), "delete", "-f", api); err != nil {
+		if _, err := play.Kubectl(context.Background(), "delete", "-f", api); err != nil {
 			t.Error(err)
 		}
 		awaitServed(t, "nodes", false)
@@ -72,7 +72,7 @@ func TestReadsActualUsage(t *testing.T) {
 	}
 	file := written(t, "usage.yaml", usage)
 	eventually(t, "kubectl finds the kind", func(ctx context.Context) (bool, string) {
-		out, err := runKubectl(ctx, "apply", "-f", file)
+		out, err := play.Kubectl(ctx, "apply", "-f", file)
 		return err == nil, fmt.Sprint(out, err)
 	})
 

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -27,7 +25,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/stowage-k8s/stowage/internal/manifests"
-	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
@@ -38,18 +35,11 @@ const installation = "../../config/scheduler"
 // kubectl runs the project's kubectl as the playground's administrator.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	binary, err := playground.FindBinary("kubectl")
+	out, err := play.Kubectl(t.Context(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig", play.Kubeconfig, "--cache-dir", t.TempDir())...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("kubectl %s: %v: %s%s", strings.Join(args, " "), err, out, stderr.String())
-	}
-	return string(out)
+	return out
 }
 
 // TestInstall installs the scheduler as a user would. Nothing runs in the pods: the

@@ -2,8 +2,12 @@ package playground
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,6 +46,30 @@ func (p *Playground) StartVital(abort context.CancelCauseFunc, binary string, ar
 		}
 	}()
 	return program, nil
+}
+
+// Kubectl runs the kubectl in bin/ as the administrator, and returns what it prints. What it
+// keeps of one cluster to the next time is of no use to anybody.
+func (p *Playground) Kubectl(ctx context.Context, args ...string) (string, error) {
+	binary, err := FindBinary("kubectl")
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.MkdirTemp(p.dir, "kubectl-cache-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(cache)
+	cmd := exec.CommandContext(ctx, binary, append(args, "--kubeconfig", p.Kubeconfig, "--cache-dir", cache)...)
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s%s", err, out, exit.Stderr)
+	}
+	if err != nil {
+		return "", fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
+	}
+	return string(out), nil
 }
 
 // tokenSeconds is how long tokens last: as long as any playground. In a cluster

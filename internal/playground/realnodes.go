@@ -1,11 +1,8 @@
 package playground
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -43,19 +40,4 @@ func (p *Playground) ContainerProcess(pod *corev1.Pod) (int, error) {
 		return 0, fmt.Errorf("container %q of pod %s/%s has processes %v, not one", id, pod.Namespace, pod.Name, pids)
 	}
 	return strconv.Atoi(pids[0])
-}
-
-// Kubectl runs the kubectl in bin/ as the administrator, and returns what it prints.
-func (p *Playground) Kubectl(ctx context.Context, args ...string) (string, error) {
-	binary, err := FindBinary("kubectl")
-	if err != nil {
-		return "", err
-	}
-	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", p.Kubeconfig}, args...)...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
-	}
-	return out.String(), nil
 }

@@ -125,7 +125,7 @@ func TestScheduler(t *testing.T) {
 		if err := client.CoreV1().Pods(systemNamespace).Delete(t.Context(), was, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		_, identity = leader(t, schedulerName, identity)
+		leader(t, schedulerName, identity)
 		bind(t, ns, "after-delete")
 	})
 	awaitRollout(t, schedulerName)
@@ -133,7 +133,7 @@ func TestScheduler(t *testing.T) {
 	was, identity = leader(t, schedulerName, "")
 	timed(t, "next bind after the leader was killed", func() {
 		killContainer(t, awaitPod(t, systemNamespace, was, "is Ready", isReady))
-		_, identity = leader(t, schedulerName, identity)
+		leader(t, schedulerName, identity)
 		bind(t, ns, "after-kill")
 	})
 	awaitRollout(t, schedulerName)

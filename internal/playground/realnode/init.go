@@ -25,8 +25,8 @@ import (
 // stepTimeout bounds how long a step of a node's start may take.
 const stepTimeout = time.Minute
 
-// settings are those of the kernel that the kubelet insists on. All but the last are the
-// whole machine's, and stay as they are there: the node sees files of its own in their place.
+// settings are those of the kernel that the kubelet insists on. They are the whole machine's,
+// and stay as they are there: the node sees files of its own in their place.
 var settings = map[string]string{
 	"vm/overcommit_memory":      "1",
 	"vm/panic_on_oom":           "0",

@@ -48,14 +48,13 @@ type node struct {
 	Plugins string
 	// PodsFirst and PodsLast are between what the node's pods get as addresses.
 	PodsFirst, PodsLast netip.Addr
-	Unified             bool
 }
 
-// Prepare writes what a node needs, and returns the arguments of its first process: see Run.
-func Prepare(opts Options) ([]string, error) {
+// Prepare writes what a node needs, and returns the configuration of its first process: see Run.
+func Prepare(opts Options) (config string, err error) {
 	plugins, err := pluginFolder()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	part := network.Addr().As4()
 	part[2] = byte(opts.Number)
@@ -63,33 +62,33 @@ func Prepare(opts Options) ([]string, error) {
 	n := node{
 		Name: Name(opts.Number), Dir: opts.Dir, Group: opts.Group + "/" + Name(opts.Number), CAFile: opts.CAFile,
 		Address: at(1), PodsFirst: at(2), PodsLast: at(254),
-		Images: opts.Images, Plugins: plugins, Unified: cgroups.Unified(),
+		Images: opts.Images, Plugins: plugins,
 	}
 	for _, dir := range []string{n.path("lib"), n.path("log"), n.path("cni"), n.path("sys")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	if err := opts.Kubeconfig(n.path("kubeconfig"), n.Name); err != nil {
-		return nil, err
+		return "", err
 	}
 	for file, text := range map[string]*template.Template{
 		"containerd.toml": containerdConfig, "cni/10-pods.conflist": cniConfig, "kubelet.yaml": kubeletConfig,
 	} {
 		if err := n.write(file, text); err != nil {
-			return nil, fmt.Errorf("setting up real node %s: %w", n.Name, err)
+			return "", fmt.Errorf("setting up real node %s: %w", n.Name, err)
 		}
 	}
-	config, err := json.Marshal(n)
+	data, err := json.Marshal(n)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if err := os.WriteFile(n.path(configFile), config, 0o600); err != nil {
-		return nil, err
+	if err := os.WriteFile(n.path(configFile), data, 0o600); err != nil {
+		return "", err
 	}
 	// The kubelet's pods are beside what runs the node: a group that has others below it may
 	// have no processes in version 2.
-	return []string{n.path(configFile)}, cgroups.Make(n.system())
+	return n.path(configFile), cgroups.Make(n.system())
 }
 
 func (n *node) path(name string) string { return filepath.Join(n.Dir, name) }
@@ -109,11 +108,10 @@ func (n *node) write(file string, text *template.Template) error {
 	return f.Close()
 }
 
-// Gateway and Bits are for the templates.
-func (n *node) Gateway() netip.Addr     { return gateway }
-func (n *node) Network() netip.Prefix   { return network }
-func (n *node) Bridge() string          { return bridgeName }
-func (n *node) Containerd() string      { return containerdSocket }
-func (n *node) Pause() string           { return playground.PauseImage }
-func (n *node) PodsLog() string         { return podLogs }
-func (n *node) Kubelet(p string) string { return filepath.Join(kubeletRoot, p) }
+// What is the same for all nodes, for the templates.
+func (n *node) Gateway() netip.Addr   { return gateway }
+func (n *node) Network() netip.Prefix { return network }
+func (n *node) Bridge() string        { return bridgeName }
+func (n *node) Containerd() string    { return containerdSocket }
+func (n *node) Pause() string         { return playground.PauseImage }
+func (n *node) PodsLog() string       { return podLogs }

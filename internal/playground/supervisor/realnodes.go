@@ -75,10 +75,11 @@ func (s *supervisor) startRealNodes() ([]string, error) {
 		return nil, err
 	}
 	s.step(fmt.Sprintf("%d images for real nodes made", len(images)), begin)
+	images = append(images, s.opts.Images...)
 	var names []string
 	for number := 1; number <= s.opts.RealNodes; number++ {
 		name := realnode.Name(number)
-		args, err := realnode.Prepare(realnode.Options{
+		config, err := realnode.Prepare(realnode.Options{
 			Number: number,
 			Dir:    s.path(name),
 			Group:  cgroups.Of(s.dir),
@@ -86,14 +87,14 @@ func (s *supervisor) startRealNodes() ([]string, error) {
 			Kubeconfig: func(path, node string) error {
 				return s.authority.Kubeconfig(path, node, "https://"+serviceIP, pki.Identity{User: "system:node:" + node, Groups: []string{"system:nodes"}})
 			},
-			Images: append(images, s.opts.Images...),
+			Images: images,
 		})
 		if err != nil {
 			return nil, err
 		}
 		p, err := s.startProcess(process.Spec{
 			Name:       name,
-			Args:       append([]string{"component", RealNode}, args...),
+			Args:       []string{"component", RealNode, config},
 			Namespaces: realnode.Namespaces,
 		})
 		if err == nil {

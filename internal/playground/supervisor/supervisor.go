@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -222,39 +221,6 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 		return err
 	}
 	s.step("controllers run", begin)
-	return nil
-}
-
-// startNodes creates the pool's nodes, if they are not there from the start, and waits until
-// pods can be scheduled on them and on the real ones, which create themselves.
-func (s *supervisor) startNodes(ctx context.Context, real int) error {
-	var nodes []*corev1.Node
-	if s.opts.Pool != nil {
-		nodes = s.opts.Pool.Nodes()
-	}
-	all := len(nodes) + real
-	if all == 0 {
-		return nil
-	}
-	begin := time.Now()
-	progress := func(format string, of int) func(int) {
-		return func(done int) { s.interim(begin, format, done, of) }
-	}
-	if s.opts.Preload == "" && len(nodes) > 0 {
-		if err := s.orFailed(ctx, func(ctx context.Context) error {
-			return createNodes(ctx, s.client, nodes, progress("%d of %d nodes created", len(nodes)))
-		}); err != nil {
-			return err
-		}
-		s.step(fmt.Sprintf("%d nodes created", len(nodes)), begin)
-		begin = time.Now()
-	}
-	if err := s.orFailed(ctx, func(ctx context.Context) error {
-		return awaitNodes(ctx, s.client, all, progress("%d of %d nodes Ready", all))
-	}); err != nil {
-		return err
-	}
-	s.step(fmt.Sprintf("all %d nodes Ready", all), begin)
 	return nil
 }
 

@@ -55,7 +55,7 @@ func (e *engine) start(ctx context.Context, cfg *schedulerconfig.KubeSchedulerCo
 		return err
 	}
 	client := fake.NewClientset()
-	informers := scheduler.NewInformerFactory(client, 0)
+	informers := scheduler.NewInformerFactory(client, 0, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	discard := func(string) events.EventRecorderLogger { return &events.FakeRecorder{} }
 	sched, err := scheduler.New(ctx, client, informers, nil, discard,

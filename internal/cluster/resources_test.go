@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,7 +62,7 @@ func TestRequestsWhileAPodIsResized(t *testing.T) {
 
 func TestRequestsOfClaimsCountWhateverTheGateSays(t *testing.T) {
 	pod := testPod("n", list(1, 0, 0), func(pod *corev1.Pod) {
-		pod.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Resources: list(4, 0, 0)}}
+		pod.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Mapping: mapped(list(4, 0, 0))}}
 	})
 	for _, on := range []bool{false, true} {
 		featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.DRANodeAllocatableResources, on)
@@ -69,6 +70,14 @@ func TestRequestsOfClaimsCountWhateverTheGateSays(t *testing.T) {
 			t.Errorf("with the gate %v it is %d millicores, want 5000", on, got)
 		}
 	}
+}
+
+// mapped returns what a claim takes of a node's own resources, as a pod's status has it.
+func mapped(amounts corev1.ResourceList) (mapping []corev1.NodeAllocatableMappedResources) {
+	for _, name := range slices.Sorted(maps.Keys(amounts)) {
+		mapping = append(mapping, corev1.NodeAllocatableMappedResources{Name: name, Quantity: ptr.To(amounts[name])})
+	}
+	return mapping
 }
 
 // drawDemand draws a pod that has everything that may count.
@@ -104,7 +113,14 @@ func drawDemand(t *rapid.T) *corev1.Pod {
 		pod.Spec.Resources = &corev1.ResourceRequirements{Requests: requests()}
 	}
 	if rapid.Bool().Draw(t, "claims") {
-		pod.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Resources: list(1, 1, 0)}}
+		status := corev1.NodeAllocatableResourceClaimStatus{ResourceClaimName: "claim", Mapping: mapped(requests())}
+		for i := range rapid.IntRange(0, 2).Draw(t, "containers with the claim") {
+			status.Containers = append(status.Containers, fmt.Sprint("main", i))
+		}
+		if rapid.Bool().Draw(t, "overhead of the claim") {
+			status.Overhead = []corev1.NodeAllocatableOverheadResources{{Name: "cpu", PerPod: resource.NewQuantity(1, resource.DecimalSI), PerContainer: resource.NewQuantity(2, resource.DecimalSI)}}
+		}
+		pod.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{status}
 	}
 	if rapid.Bool().Draw(t, "resized") {
 		clustertest.DrawResize(t, pod)

@@ -110,9 +110,13 @@ func worthOf(c preemption.Candidate) worth {
 	return w
 }
 
-// moreImportant is the engine's own order, but the same each time: pods that are equal in it
-// come by name, and one that has not started is the youngest.
-func moreImportant(a, b *corev1.Pod) bool {
+// moreImportant is the engine's own order, but the same each time: of victims that are equal
+// in it, and have one pod each, the names decide. One that has not started is the youngest.
+func moreImportant(a, b preemption.Victim) bool {
+	if a.Priority() != b.Priority() || a.Type() != b.Type() || len(a.Pods()) != 1 || len(b.Pods()) != 1 {
+		return preemption.MoreImportantVictim(a, b)
+	}
+	one, other := a.Pods()[0].GetPod(), b.Pods()[0].GetPod()
 	started := func(pod *corev1.Pod) int64 {
 		if pod.Status.StartTime == nil {
 			return math.MaxInt64
@@ -120,8 +124,8 @@ func moreImportant(a, b *corev1.Pod) bool {
 		return pod.Status.StartTime.UnixNano()
 	}
 	return cmp.Or(
-		cmp.Compare(v1helper.PodPriority(b), v1helper.PodPriority(a)), cmp.Compare(started(a), started(b)),
-		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+		cmp.Compare(started(one), started(other)),
+		cmp.Compare(one.Namespace, other.Namespace), cmp.Compare(one.Name, other.Name),
 	) < 0
 }
 
@@ -134,7 +138,7 @@ func (s *Simulation) keepPreemptor(registry frameworkruntime.Registry, profile s
 	registry[defaultpreemption.Name] = func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 		plugin, err := factory(ctx, args, handle)
 		if preemptor, is := plugin.(*defaultpreemption.DefaultPreemption); is && err == nil {
-			preemptor.MoreImportantPod = moreImportant
+			preemptor.MoreImportantVictim = moreImportant
 			s.preemptors[profile] = preemptor
 		}
 		return plugin, err

@@ -89,7 +89,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 	s := &Simulation{
 		frameworks: map[string]framework.Framework{},
 		preemptors: map[string]*defaultpreemption.DefaultPreemption{},
-		cache:      cache.New(ctx, nil, false),
+		cache:      cache.New(ctx, nil, false, false),
 		snapshot:   cache.NewEmptySnapshot(),
 		informers:  informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
 		logger:     klog.FromContext(ctx),
@@ -111,6 +111,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 			frameworkruntime.WithInformerFactory(s.informers),
 			frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards
 			frameworkruntime.WithSnapshotSharedLister(s.snapshot),
+			frameworkruntime.WithMutableSnapshotLister(s.snapshot), // what preemption reads
 			frameworkruntime.WithSharedDRAManager(s.devices),
 			frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(s.informers.Storage().V1().CSINodes().Lister())),
 			frameworkruntime.WithPodNominator(noQueue{}),

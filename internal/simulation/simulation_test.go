@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/plugins"
 )
@@ -109,7 +110,7 @@ func TestSchedule(t *testing.T) {
 		return p
 	}
 	claiming := func(p *corev1.Pod, cpu string) *corev1.Pod {
-		p.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Containers: []string{"main"}, Resources: quantities(cpu, "0")}}
+		p.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Containers: []string{"main"}, Mapping: []corev1.NodeAllocatableMappedResources{{Name: corev1.ResourceCPU, Quantity: ptr.To(resource.MustParse(cpu))}}}}
 		return p
 	}
 	three := []*corev1.Node{node("c", "4", "4Gi"), node("a", "4", "4Gi"), node("b", "4", "4Gi")}

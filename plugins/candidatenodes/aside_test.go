@@ -168,12 +168,12 @@ func (unknownPermit) PostBind(context.Context, fwk.CycleState, *corev1.Pod, stri
 
 // TestStepsAsideInAProfile covers configurations in which it cannot say anything.
 func TestStepsAsideInAProfile(t *testing.T) {
-	with := func(pl fwk.Plugin) (func(*schedulerconfig.KubeSchedulerProfile), scheduler.Option) {
+	with := func(pl fwk.Plugin) (func(*schedulerconfig.KubeSchedulerProfile), frameworkruntime.Registry) {
 		return func(p *schedulerconfig.KubeSchedulerProfile) {
 				p.Plugins.MultiPoint.Enabled = append([]schedulerconfig.Plugin{{Name: pl.Name()}}, p.Plugins.MultiPoint.Enabled...)
-			}, withPlugins(frameworkruntime.Registry{pl.Name(): func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
+			}, frameworkruntime.Registry{pl.Name(): func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
 				return pl, nil
-			}})
+			}}
 	}
 	extender := func(e schedulerconfig.Extender) scheduler.Option {
 		e.URLPrefix, e.Weight, e.Ignorable = "http://extender.invalid", 1, true
@@ -206,6 +206,7 @@ func TestStepsAsideInAProfile(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			profile := shipped(t)[0].profile
 			var options []scheduler.Option
+			var others frameworkruntime.Registry
 			if tt.option != nil {
 				options = append(options, tt.option)
 			}
@@ -213,11 +214,11 @@ func TestStepsAsideInAProfile(t *testing.T) {
 				tt.change(profile)
 			}
 			if tt.plugin != nil {
-				change, option := with(tt.plugin)
+				var change func(*schedulerconfig.KubeSchedulerProfile)
+				change, others = with(tt.plugin)
 				change(profile)
-				options = append(options, option)
 			}
-			e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*profile}, options...)
+			e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*profile}, others, options...)
 			e.addFour()
 			e.settle()
 			if got := e.narrows(newPod("new", "", "1", 0)); got != tt.narrows {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
@@ -42,6 +44,7 @@ type engine struct {
 	factory  informers.SharedInformerFactory
 	sched    *scheduler.Scheduler
 	recorder *recorder
+	turn     atomic.Pointer[types.UID]
 
 	mu       sync.Mutex
 	watched  map[schema.GroupVersionResource]bool
@@ -51,8 +54,9 @@ type engine struct {
 	versions int  // of objects
 }
 
-// newEngine returns a scheduler with the profiles, and nothing in its cluster.
-func newEngine(t testing.TB, profiles []schedulerconfig.KubeSchedulerProfile, options ...scheduler.Option) *engine {
+// newEngine returns a scheduler with the profiles, and nothing in its cluster. It knows
+// Stowage's plugins, and others.
+func newEngine(t testing.TB, profiles []schedulerconfig.KubeSchedulerProfile, others frameworkruntime.Registry, options ...scheduler.Option) *engine {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	e := &engine{t: t, client: fake.NewSimpleClientset(), recorder: &recorder{}, watched: map[schema.GroupVersionResource]bool{}}
@@ -66,11 +70,14 @@ func newEngine(t testing.TB, profiles []schedulerconfig.KubeSchedulerProfile, op
 		e.watched[action.GetResource()] = true
 		return true, w, err
 	})
-	e.factory = scheduler.NewInformerFactory(e.client, 0)
+	e.factory = scheduler.NewInformerFactory(e.client, 0, nil)
+	registry := plugins.NewRegistry()
+	maps.Copy(registry, others)
+	profiles = e.inTurn(profiles, registry)
 	var err error
 	e.sched, err = scheduler.New(ctx, e.client, e.factory, nil, func(string) events.EventRecorderLogger { return e.recorder },
 		append([]scheduler.Option{
-			scheduler.WithProfiles(profiles...), withPlugins(nil), scheduler.WithParallelism(1),
+			scheduler.WithProfiles(profiles...), scheduler.WithFrameworkOutOfTreeRegistry(registry), scheduler.WithParallelism(1),
 		}, options...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -95,13 +102,6 @@ func newEngine(t testing.TB, profiles []schedulerconfig.KubeSchedulerProfile, op
 		return len(e.watched) >= len(kinds) && e.sched.WaitForHandlersSync(now) == nil
 	})
 	return e
-}
-
-// withPlugins has the engine know Stowage's plugins, and others.
-func withPlugins(others frameworkruntime.Registry) scheduler.Option {
-	registry := plugins.NewRegistry()
-	maps.Copy(registry, others)
-	return scheduler.WithFrameworkOutOfTreeRegistry(registry)
 }
 
 // within waits until the condition holds.

@@ -6,17 +6,22 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/queuesort"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 )
 
 // recorder keeps what events say, by pod.
@@ -68,7 +73,7 @@ func (e *engine) schedule(pod *corev1.Pod) outcome {
 	e.victims = nil
 	e.mu.Unlock()
 	before := len(e.recorder.of(pod))
-	e.sched.NextPod = e.take(pod)
+	e.sched.NextEntity = e.take(pod)
 	e.sched.ScheduleOne(context.Background())
 	var said []string
 	e.within("an event says what came of pod "+pod.Name, func() bool {
@@ -94,7 +99,7 @@ func (e *engine) schedule(pod *corev1.Pod) outcome {
 			o.Condition = c.Reason + ": " + c.Message
 		}
 	}
-	if queued, ok := e.sched.SchedulingQueue.GetPod(pod.Name, pod.Namespace); ok {
+	if queued, ok := e.sched.SchedulingQueue.GetPod(pod.Name, pod.Namespace, nil); ok {
 		plugins := sets.New[string]()
 		for name := range queued.UnschedulablePlugins.Union(queued.PendingPlugins) {
 			if theirs, ours := ofEngine[name]; ours {
@@ -110,15 +115,67 @@ func (e *engine) schedule(pod *corev1.Pod) outcome {
 }
 
 // take returns what gives the engine the pod next, whatever else waits in its queue.
-func (e *engine) take(pod *corev1.Pod) func(klog.Logger) (*framework.QueuedPodInfo, error) {
-	return func(logger klog.Logger) (*framework.QueuedPodInfo, error) {
-		info := e.sched.SchedulingQueue.PopSpecificPod(logger, pod)
-		if info == nil {
+func (e *engine) take(pod *corev1.Pod) func(klog.Logger) (framework.QueuedEntityInfo, error) {
+	return func(logger klog.Logger) (framework.QueuedEntityInfo, error) {
+		queue := e.sched.SchedulingQueue
+		queued, ok := queue.GetPod(pod.Name, pod.Namespace, nil)
+		if !ok {
 			return nil, fmt.Errorf("pod %s is not in the queue", pod.Name)
+		}
+		e.turn.Store(&queued.Pod.UID)
+		queue.Activate(logger, map[string]*corev1.Pod{pod.Name: queued.Pod})
+		// One that is to be tried anyway has its place in the queue looked for again.
+		queue.Update(klog.NewContext(context.Background(), logger), queued.Pod, queued.Pod)
+		entity, err := queue.Pop(logger)
+		if err != nil {
+			return nil, err
+		}
+		info, ok := entity.(*framework.QueuedPodInfo)
+		if !ok || info.Pod.UID != queued.Pod.UID {
+			return nil, fmt.Errorf("the queue has something else first than pod %s", pod.Name)
 		}
 		info.PodSignature = nil // else the engine may place it as it did the last one like it
 		return info, nil
 	}
+}
+
+// turnSort is the name of the plugin that has one pod come first in the queue.
+const turnSort = "TurnSort"
+
+// turn is the engine's own order, but that the pod whose turn it is comes first.
+type turn struct {
+	*queuesort.PrioritySort
+	first *atomic.Pointer[types.UID]
+}
+
+func (turn) Name() string { return turnSort }
+
+func (t turn) Less(a, b fwk.QueuedEntityInfo) bool {
+	first := func(entity fwk.QueuedEntityInfo) bool {
+		info, is := entity.(*framework.QueuedPodInfo)
+		uid := t.first.Load()
+		return is && uid != nil && info.Pod.UID == *uid
+	}
+	if first(a) != first(b) {
+		return first(a)
+	}
+	return t.PrioritySort.Less(a, b)
+}
+
+// inTurn has the queues of profiles sorted so that schedule can take any pod.
+func (e *engine) inTurn(profiles []schedulerconfig.KubeSchedulerProfile, registry frameworkruntime.Registry) []schedulerconfig.KubeSchedulerProfile {
+	registry[turnSort] = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
+		return turn{&queuesort.PrioritySort{}, &e.turn}, nil
+	}
+	sorted := make([]schedulerconfig.KubeSchedulerProfile, 0, len(profiles))
+	for _, profile := range profiles {
+		profile := *profile.DeepCopy()
+		profile.Plugins.QueueSort = schedulerconfig.PluginSet{
+			Enabled: []schedulerconfig.Plugin{{Name: turnSort}}, Disabled: []schedulerconfig.Plugin{{Name: "*"}},
+		}
+		sorted = append(sorted, profile)
+	}
+	return sorted
 }
 
 // look returns the framework of the pod's profile, and the nodes as the next cycle

@@ -25,7 +25,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*profile})
+	e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*profile}, nil)
 	e.addFour()
 	e.settle()
 	if e.chooses(newPod("pod", "", "1", 0)) == "" {

@@ -53,7 +53,7 @@ func newEngines(t *testing.T) (got, want *engine) {
 	for _, c := range shipped(t) {
 		profiles, references = append(profiles, *c.profile), append(references, *reference(c.profile))
 	}
-	return newEngine(t, profiles), newEngine(t, references)
+	return newEngine(t, profiles, nil), newEngine(t, references, nil)
 }
 
 func comparePreemption(t *testing.T, seed uint64, seen map[string]int) {

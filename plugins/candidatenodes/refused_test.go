@@ -47,9 +47,9 @@ func (l *liar) ScoreExtensions() fwk.ScoreExtensions { return nil }
 // defect can cause: nothing is evicted there, and the pod is tried again with all nodes.
 func TestRefusedNode(t *testing.T) {
 	profile := shipped(t)[0].profile
-	e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*profile}, withPlugins(frameworkruntime.Registry{
+	e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*profile}, frameworkruntime.Registry{
 		dedicatednodes.Name: func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) { return &liar{node: "b"}, nil },
-	}))
+	})
 	e.AddNode(newNode("a"))
 	e.AddNode(newNode("b"))
 	for _, pod := range []*corev1.Pod{newPod("other", "a", "2", 0), newPod("victim", "b", "1", 0)} {

@@ -33,7 +33,7 @@ func (e *engine) settle() {
 	// nominations among it, when it knows of one more.
 	sentinel := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "sentinel", Name: "sentinel", UID: "sentinel"}, Spec: corev1.PodSpec{SchedulerName: "stowage"}}
 	queued := func() bool {
-		_, ok := e.sched.SchedulingQueue.GetPod(sentinel.Name, sentinel.Namespace)
+		_, ok := e.sched.SchedulingQueue.GetPod(sentinel.Name, sentinel.Namespace, nil)
 		return ok
 	}
 	e.put(sentinel)
@@ -75,7 +75,7 @@ func (e *engine) missing() string {
 			continue
 		}
 		pending++
-		queued, ok := e.sched.SchedulingQueue.GetPod(pod.Name, pod.Namespace)
+		queued, ok := e.sched.SchedulingQueue.GetPod(pod.Name, pod.Namespace, nil)
 		if !ok || queued.Pod.UID != pod.UID {
 			return fmt.Sprintf("the queue has another pod %s", pod.Name)
 		}

@@ -32,7 +32,7 @@ func TestChangesWithoutEvents(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*shipped(t)[0].profile})
+			e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*shipped(t)[0].profile}, nil)
 			for _, name := range []string{"b", "c", "d"} {
 				e.AddNode(newNode(name))
 				if cpu := tt.before[name]; cpu != "" {
@@ -91,7 +91,7 @@ func (e *engine) chooses(pod *corev1.Pod) string {
 // that asks for one is left to the engine, and others are still placed by the state of
 // nodes that are alike.
 func TestLabelsOfManyValues(t *testing.T) {
-	e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*shipped(t)[0].profile})
+	e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*shipped(t)[0].profile}, nil)
 	for i := range 200 {
 		node := newNode(fmt.Sprintf("node-%03d", i))
 		node.Labels["example.com/instance"] = node.Name

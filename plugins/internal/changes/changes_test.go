@@ -199,7 +199,7 @@ func TestCountsWhatIsNotAnnounced(t *testing.T) {
 			clock := testingclock.NewFakePassiveClock(time.Unix(0, 0))
 			told := &events{names: map[string]struct{}{}, drained: map[string]struct{}{}, synced: true}
 			feed := &Feed{clock: clock, events: told}
-			logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false), cache.NewEmptySnapshot()
+			logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false, false), cache.NewEmptySnapshot()
 			metrics.Register()
 			update := func() {
 				t.Helper()

@@ -46,7 +46,7 @@ func newEmptyWorld(ctx context.Context, t testing.TB, r *rand.Rand) *world {
 	t.Helper()
 	metrics.Register() // the cache cannot do without
 	w := &world{
-		t: t, cache: schedulercache.New(ctx, nil, false), snapshot: schedulercache.NewEmptySnapshot(),
+		t: t, cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot(),
 		informers: informers.NewSharedInformerFactory(fake.NewClientset(), 0), // never started: Store fills them
 		nodes:     map[string]*corev1.Node{}, started: time.Unix(0, 0),
 	}

@@ -181,7 +181,7 @@ func TestTellsApart(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false), cache.NewEmptySnapshot()
+			logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false, false), cache.NewEmptySnapshot()
 			for i, node := range tt.nodes {
 				node = node.DeepCopy()
 				node.Name = fmt.Sprint(i)
@@ -214,7 +214,7 @@ func TestTellsApart(t *testing.T) {
 // up, and that IDs then are of another epoch.
 func TestForgetsStatesOfThePast(t *testing.T) {
 	metrics.Register()
-	logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false), cache.NewEmptySnapshot()
+	logger, c, snapshot := klog.Background(), cache.New(t.Context(), nil, false, false), cache.NewEmptySnapshot()
 	feed := &changes.Feed{}
 	table := Of(feed)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}
@@ -257,7 +257,7 @@ func BenchmarkMemory(b *testing.B) {
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			const count = 5_000
-			c, snapshot := cache.New(b.Context(), nil, false), cache.NewEmptySnapshot()
+			c, snapshot := cache.New(b.Context(), nil, false, false), cache.NewEmptySnapshot()
 			for i := range count {
 				c.AddNode(klog.Background(), &corev1.Node{
 					ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("node-%d", i)},

@@ -34,7 +34,7 @@ type Cluster struct {
 func NewCluster(ctx context.Context, rt *rapid.T) *Cluster {
 	metrics.Register() // the cache cannot do without
 	return &Cluster{
-		rt: rt, cache: cache.New(ctx, nil, false), snapshot: cache.NewEmptySnapshot(),
+		rt: rt, cache: cache.New(ctx, nil, false, false), snapshot: cache.NewEmptySnapshot(),
 		Nodes: map[string]*corev1.Node{}, Pods: map[string][]*corev1.Pod{},
 	}
 }

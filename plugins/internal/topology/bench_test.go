@@ -63,7 +63,7 @@ func benchmarkFilter(b *testing.B, ask func(*corev1.Pod, *metav1.LabelSelector),
 	metrics.Register()
 	s := settings{}
 	s.spread.DefaultingType = schedulerconfig.ListDefaulting
-	factory, c, snapshot := newInformers(b), cache.New(ctx, nil, false), cache.NewEmptySnapshot()
+	factory, c, snapshot := newInformers(b), cache.New(ctx, nil, false, false), cache.NewEmptySnapshot()
 	for i := range benchNodes {
 		name := fmt.Sprintf("node-%d", i)
 		c.AddNode(logger, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{

@@ -27,7 +27,7 @@ func BenchmarkMemory(b *testing.B) {
 		{"labels of its own", func(i int, pod *corev1.Pod) { pod.Labels = map[string]string{"app": "a", "index": fmt.Sprint(i)} }},
 	} {
 		b.Run(test.name, func(b *testing.B) {
-			c, snapshot := cache.New(b.Context(), nil, false), cache.NewEmptySnapshot()
+			c, snapshot := cache.New(b.Context(), nil, false, false), cache.NewEmptySnapshot()
 			for i := range benchNodes {
 				name := fmt.Sprintf("node-%d", i)
 				c.AddNode(klog.Background(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}})

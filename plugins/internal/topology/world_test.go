@@ -39,7 +39,7 @@ func newWorld(ctx context.Context, t testing.TB, r *rand.Rand) *world {
 	t.Helper()
 	metrics.Register() // the cache cannot do without
 	w := &world{
-		t: t, cache: schedulercache.New(ctx, nil, false), snapshot: schedulercache.NewEmptySnapshot(),
+		t: t, cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot(),
 		informers: newInformers(t), nodes: map[string]*corev1.Node{},
 	}
 	w.World = randomcluster.New(t, r, w, randomcluster.Options{Nodes: 40, Pods: 100, Affinity: 0.6, Spread: 0.5})

@@ -124,6 +124,7 @@ func newScheduler(ctx context.Context, w *world, text string) *scheduler {
 		frameworkruntime.WithInformerFactory(w.informers),
 		frameworkruntime.WithEventRecorder(&events.FakeRecorder{}),
 		frameworkruntime.WithSnapshotSharedLister(w.snapshot),
+		frameworkruntime.WithMutableSnapshotLister(w.snapshot), // what preemption reads
 		frameworkruntime.WithPodNominator(w),
 		frameworkruntime.WithWaitingPods(frameworkruntime.NewWaitingPodsMap()),
 		frameworkruntime.WithPodsInPreBind(frameworkruntime.NewPodsInPreBindMap()),

@@ -61,20 +61,15 @@ func matchesAll(terms []fwk.AffinityTerm, pod *corev1.Pod) bool {
 }
 
 // resolve returns the term of a pod to be placed with its namespace selector
-// replaced by the namespaces that have the labels now.
-//
-// Upstream does the same, and then goes on to ask the selector about a namespace
-// without labels (it means to have dropped the selector, but drops it from a copy).
-// So a selector that such a namespace satisfies, by asking that a label be absent or
-// have another value, takes in every namespace. Decisions must be upstream's, so
-// here it does too.
+// replaced by the namespaces that have the labels now. A selector of every namespace
+// stays: it needs no list of them.
 func resolve(term fwk.AffinityTerm, namespaces corelisters.NamespaceLister) (fwk.AffinityTerm, error) {
 	resolved := fwk.AffinityTerm{Selector: term.Selector, TopologyKey: term.TopologyKey, NamespaceSelector: labels.Nothing()}
 	switch {
 	case labels.MatchesNothing(term.NamespaceSelector):
 		resolved.Namespaces = term.Namespaces
 		return resolved, nil
-	case term.NamespaceSelector.Matches(labels.Set(nil)):
+	case term.NamespaceSelector.Empty():
 		resolved.NamespaceSelector = labels.Everything()
 		return resolved, nil
 	}

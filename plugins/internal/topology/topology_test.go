@@ -109,6 +109,62 @@ func antiAffine(app string) *corev1.Pod {
 	}
 }
 
+// TestNamespaceSelectorThatNoLabelsSatisfy covers selectors that a namespace without
+// labels satisfies. Kubernetes up to 1.36 reads them as ones of every namespace.
+func TestNamespaceSelectorThatNoLabelsSatisfy(t *testing.T) {
+	tests := []struct {
+		name     string
+		selector *metav1.LabelSelector
+		want     map[string]bool // whether the pod may go to the node with a pod of the namespace
+	}{
+		{"of every namespace", &metav1.LabelSelector{}, map[string]bool{"red": false, "blue": false, "bare": false}},
+		{"not of red ones", notIn("team", "red"), map[string]bool{"red": true, "blue": false, "bare": false}},
+		{"of those without a team", absent("team"), map[string]bool{"red": true, "blue": true, "bare": false}},
+		{"of red ones that are not red", &metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}, MatchExpressions: notIn("team", "red").MatchExpressions}, map[string]bool{"red": true, "blue": true, "bare": true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			factory := newInformers(t)
+			var nodes []fwk.NodeInfo
+			for name, team := range map[string]string{"red": "red", "blue": "blue", "bare": ""} {
+				namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+				if team != "" {
+					namespace.Labels = map[string]string{"team": team}
+				}
+				if err := factory.Core().V1().Namespaces().Informer().GetStore().Add(namespace); err != nil {
+					t.Fatal(err)
+				}
+				info := framework.NewNodeInfo(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: name, Labels: map[string]string{"app": "web"}}})
+				info.SetNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}})
+				nodes = append(nodes, info)
+			}
+			pod := antiAffine("web")
+			pod.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].NamespaceSelector = tt.selector
+			cluster := newOurs(settings{}, factory, DefaultMaxTerms).cluster
+			cluster.Look(nodes)
+			filter, err := cluster.AffinityFilter(pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]bool{}
+			for _, node := range nodes {
+				got[node.Node().Name] = filter.Feasible(node).IsSuccess()
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("may go to the node with a pod of the namespace (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func notIn(key string, values ...string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: metav1.LabelSelectorOpNotIn, Values: values}}}
+}
+
+func absent(key string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: metav1.LabelSelectorOpDoesNotExist}}}
+}
+
 // TestID covers terms that are alike but count differently.
 func TestID(t *testing.T) {
 	everything, nothing := labels.Everything(), labels.Nothing()

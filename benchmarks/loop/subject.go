@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"reflect"
 	"slices"
 
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
@@ -62,10 +63,9 @@ func Described() []figure.Subject {
 
 // disable takes a plugin out wherever it is enabled.
 func disable(p *schedulerconfig.Plugins, name string) {
-	for _, point := range []*schedulerconfig.PluginSet{
-		&p.MultiPoint, &p.PreEnqueue, &p.QueueSort, &p.PreFilter, &p.Filter, &p.PostFilter, &p.PreScore, &p.Score,
-		&p.Reserve, &p.Permit, &p.PreBind, &p.Bind, &p.PostBind, &p.PlacementGenerate, &p.PlacementScore,
-	} {
+	points := reflect.ValueOf(p).Elem() // new releases have more of them
+	for i := range points.NumField() {
+		point := points.Field(i).Addr().Interface().(*schedulerconfig.PluginSet)
 		point.Enabled = slices.DeleteFunc(point.Enabled, func(plugin schedulerconfig.Plugin) bool { return plugin.Name == name })
 	}
 }

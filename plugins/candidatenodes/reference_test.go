@@ -1,6 +1,7 @@
 package candidatenodes_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -54,12 +55,12 @@ func enables(p *schedulerconfig.KubeSchedulerProfile, plugin string) bool {
 }
 
 // pluginSets returns the plugins of every extension point of the profile.
-func pluginSets(p *schedulerconfig.KubeSchedulerProfile) []*schedulerconfig.PluginSet {
-	all := p.Plugins
-	return []*schedulerconfig.PluginSet{
-		&all.MultiPoint, &all.PreEnqueue, &all.QueueSort, &all.PreFilter, &all.Filter, &all.PostFilter, &all.PreScore, &all.Score,
-		&all.Reserve, &all.Permit, &all.PreBind, &all.Bind, &all.PostBind, &all.PlacementGenerate, &all.PlacementScore,
+func pluginSets(p *schedulerconfig.KubeSchedulerProfile) (sets []*schedulerconfig.PluginSet) {
+	points := reflect.ValueOf(p.Plugins).Elem() // new releases have more of them
+	for i := range points.NumField() {
+		sets = append(sets, points.Field(i).Addr().Interface().(*schedulerconfig.PluginSet))
 	}
+	return sets
 }
 
 // TestReference covers what the other tests here take for granted.

@@ -28,27 +28,33 @@ import (
 // that this plugin reads.
 func (pl *PreemptibleNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return []fwk.ClusterEventWithHint{
-		{Event: fwk.ClusterEvent{Resource: fwk.Pod, ActionType: fwk.Add | fwk.Update | fwk.Delete}, QueueingHintFn: pl.hintForPod},
+		{Event: fwk.ClusterEvent{Resource: fwk.TargetPod, ActionType: fwk.Update}, QueueingHintFn: pl.hintForItself},
+		{Event: fwk.ClusterEvent{Resource: fwk.AssignedPod, ActionType: fwk.Add | fwk.Update | fwk.Delete}, QueueingHintFn: pl.hintForSibling},
 		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.Delete | fwk.UpdateNodeLabel | fwk.UpdateNodeTaint}, QueueingHintFn: pl.hintForNode},
 	}, nil
 }
 
-// hintForPod lets the pod try again if it has changed itself, or if a sibling is on
-// its way out, has come to its end or is one no longer; for one that comes, see
-// hintForSibling.
-func (pl *PreemptibleNodes) hintForPod(_ klog.Logger, pod *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
+// hintForItself lets the pod try again if it has another policy or controller.
+func (pl *PreemptibleNodes) hintForItself(_ klog.Logger, _ *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
 	before, now, err := util.As[*corev1.Pod](oldObj, newObj)
 	if err != nil {
 		return fwk.Queue, err
 	}
-	if now != nil && now.UID == pod.UID {
-		if before != nil && maps.Equal(before.Annotations, now.Annotations) && controllerOf(before) == controllerOf(now) {
-			return fwk.QueueSkip, nil
-		}
-		return fwk.Queue, nil
+	if before != nil && now != nil && maps.Equal(before.Annotations, now.Annotations) && controllerOf(before) == controllerOf(now) {
+		return fwk.QueueSkip, nil
+	}
+	return fwk.Queue, nil
+}
+
+// hintForSibling lets the pod try again if a sibling is on its way out, has come to its
+// end or is one no longer; for one that comes, see hintForNewSibling.
+func (pl *PreemptibleNodes) hintForSibling(_ klog.Logger, pod *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
+	before, now, err := util.As[*corev1.Pod](oldObj, newObj)
+	if err != nil {
+		return fwk.Queue, err
 	}
 	if before == nil {
-		return pl.hintForSibling(pod, now), nil
+		return pl.hintForNewSibling(pod, now), nil
 	}
 	if !counts(before) || now != nil && counts(now) && controllerOf(before) == controllerOf(now) {
 		return fwk.QueueSkip, nil
@@ -63,9 +69,9 @@ func (pl *PreemptibleNodes) hintForPod(_ klog.Logger, pod *corev1.Pod, oldObj, n
 	return fwk.QueueSkip, nil
 }
 
-// hintForSibling lets the pod try again if another pod has got a node and is one more
+// hintForNewSibling lets the pod try again if another pod has got a node and is one more
 // replica of a workload that wants as many as it has: its cap may have risen.
-func (pl *PreemptibleNodes) hintForSibling(pod, placed *corev1.Pod) fwk.QueueingHint {
+func (pl *PreemptibleNodes) hintForNewSibling(pod, placed *corev1.Pod) fwk.QueueingHint {
 	if owner := controllerOf(pod); owner == "" || owner != controllerOf(placed) || !counts(placed) {
 		return fwk.QueueSkip
 	}

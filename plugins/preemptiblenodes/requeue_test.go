@@ -17,7 +17,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-func TestHintForPod(t *testing.T) {
+func TestHintsForPods(t *testing.T) {
 	waits := podsOf("web-2", 2, stringMap{PreemptibleAnnotation: "never"})
 	sibling := podsOf("web-1", 1, nil)[0]
 	stranger := podsOf("api-1", 1, nil)[0]
@@ -54,7 +54,11 @@ func TestHintForPod(t *testing.T) {
 			if before = tt.before; tt.now != nil {
 				now = tt.now
 			}
-			hint, err := c.plugin.hintForPod(klog.Background(), waits[0], before, now)
+			of := c.plugin.hintForSibling
+			if tt.before.UID == waits[0].UID {
+				of = c.plugin.hintForItself
+			}
+			hint, err := of(klog.Background(), waits[0], before, now)
 			if err != nil || hint != tt.want {
 				t.Errorf("hint %v, error %v, want %v", hint, err, tt.want)
 			}
@@ -62,7 +66,7 @@ func TestHintForPod(t *testing.T) {
 	}
 	t.Run("a pod goes while the own workload is not known", func(t *testing.T) {
 		unknown := podsOf("new-1", 1, nil)[0]
-		if hint, err := c.plugin.hintForPod(klog.Background(), unknown, stranger, nil); err != nil || hint != fwk.Queue {
+		if hint, err := c.plugin.hintForSibling(klog.Background(), unknown, stranger, nil); err != nil || hint != fwk.Queue {
 			t.Errorf("hint %v, error %v", hint, err)
 		}
 	})
@@ -81,15 +85,17 @@ func TestHintForPod(t *testing.T) {
 			{"and the pod has no controller", pod("one", nil), pod("other", nil), fwk.QueueSkip},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
-				if hint, err := c.plugin.hintForPod(klog.Background(), tt.waits, nil, tt.added); err != nil || hint != tt.want {
+				if hint, err := c.plugin.hintForSibling(klog.Background(), tt.waits, nil, tt.added); err != nil || hint != tt.want {
 					t.Errorf("hint %v, error %v, want %v", hint, err, tt.want)
 				}
 			})
 		}
 	})
 	t.Run("what is no pod", func(t *testing.T) {
-		if hint, err := c.plugin.hintForPod(klog.Background(), waits[0], node("a"), nil); err == nil || hint != fwk.Queue {
-			t.Errorf("hint %v, error %v", hint, err)
+		for _, of := range []fwk.QueueingHintFn{c.plugin.hintForSibling, c.plugin.hintForItself} {
+			if hint, err := of(klog.Background(), waits[0], node("a"), nil); err == nil || hint != fwk.Queue {
+				t.Errorf("hint %v, error %v", hint, err)
+			}
 		}
 	})
 }

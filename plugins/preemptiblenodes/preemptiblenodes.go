@@ -134,9 +134,10 @@ func (s *state) filters() bool {
 }
 
 // newState returns what is known of the pod. Pods of DaemonSets are bound to their
-// nodes, so nothing here applies to them.
+// nodes, and so are those that have one and come back to have room made for a resize:
+// nothing here applies to them.
 func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes []fwk.NodeInfo) (*state, *fwk.Status) {
-	if internalcluster.OfDaemonSet(pod) {
+	if internalcluster.OfDaemonSet(pod) || pod.Spec.NodeName != "" {
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
 	pl.Feed.Update(nodes)

@@ -341,6 +341,8 @@ func TestPodGroups(t *testing.T) {
 }
 
 func TestPreFilterSkips(t *testing.T) {
+	bound := pod("p", stringMap{PreemptibleAnnotation: "never"})
+	bound.Spec.NodeName = "b"
 	tests := []struct {
 		name   string
 		args   string
@@ -354,6 +356,7 @@ func TestPreFilterSkips(t *testing.T) {
 		{name: "a hard limit", pod: pod("p", stringMap{PreemptibleMaxAnnotation: "100%"})},
 		{name: "never", pod: pod("p", stringMap{PreemptibleAnnotation: "never"})},
 		{name: "prefer", pod: pod("p", stringMap{PreemptibleAnnotation: "prefer"}), want: true},
+		{name: "a pod that has a node", notice: true, pod: bound, want: true},
 		{name: "a DaemonSet's pod", notice: true, pod: owned(pod("p", nil), "apps/v1", "DaemonSet", "logs", "logs"), want: true},
 	}
 	for _, tt := range tests {

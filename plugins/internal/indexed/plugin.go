@@ -1,7 +1,8 @@
 // Package indexed has a plugin of the engine decide from counts that are kept up to
 // date, where it would go through the cluster's pods itself for every pod to be
 // placed. What the counts do not cover is left to the engine's plugin: pods that are
-// there only in thought, pod groups, events, and whatever goes wrong.
+// there only in thought, pod groups, pods that have a node, events, and whatever goes
+// wrong.
 package indexed
 
 import (
@@ -89,9 +90,15 @@ func (pl *Plugin) SignPod(ctx context.Context, pod *corev1.Pod) ([]fwk.SignFragm
 	return pl.upstream.SignPod(ctx, pod)
 }
 
+// covers says whether the counts answer for the pod. One that has a node is among those
+// that are counted, and comes back only to have room made for its resize.
+func covers(pod *corev1.Pod) bool {
+	return !scan.OfGroup(pod) && pod.Spec.NodeName == ""
+}
+
 // PreFilter finds out which nodes may take the pod.
 func (pl *Plugin) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
-	if !scan.OfGroup(pod) {
+	if covers(pod) {
 		pl.index.Look(nodes)
 		// On an error, the engine's plugin says in its own words what is wrong.
 		if filter, err := pl.index.Filter(pod); err == nil {
@@ -183,7 +190,7 @@ func (pl *Plugin) Filter(ctx context.Context, cycleState fwk.CycleState, pod *co
 
 // PreScore finds out how to score the nodes that take the pod.
 func (pl *Plugin) PreScore(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
-	if !scan.OfGroup(pod) {
+	if covers(pod) {
 		if err := pl.lookIfNotYet(cycleState); err != nil {
 			return fwk.AsStatus(err)
 		}

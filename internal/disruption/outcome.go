@@ -106,6 +106,7 @@ func classify(err error, target Target) Result {
 	if seconds, says := apierrors.SuggestsClientDelay(err); says {
 		result.RetryAfter = time.Duration(seconds) * time.Second
 	}
+	cause, byBudget := apierrors.StatusCause(err, policyv1.DisruptionBudgetCause)
 	switch answer := status.Status(); {
 	// Webhooks choose the code themselves.
 	case deniedByAdmission.MatchString(answer.Message):
@@ -117,13 +118,15 @@ func classify(err error, target Target) Result {
 		result.Outcome = Gone
 	case answer.Code == http.StatusConflict:
 		result.Outcome = conflict(answer.Message, target)
+	case byBudget:
+		result.Outcome, result.Budget = RefusedByBudget, budgetIn(cause)
+		result.Err = fmt.Errorf("%w %s", err, cause.Message)
+	// Up to Kubernetes 1.36, a budget whose status makes no sense is no cause, but what is
+	// forbidden. A missing right is one to pods.
+	case answer.Code == http.StatusForbidden && answer.Details != nil && answer.Details.Group == policyv1.GroupName:
+		result.Outcome, result.Budget = RefusedByBudget, answer.Details.Name
 	case answer.Code == http.StatusTooManyRequests:
 		result.Outcome = TooManyRequests
-		if cause, refused := apierrors.StatusCause(err, policyv1.DisruptionBudgetCause); refused {
-			result.Outcome = RefusedByBudget
-			result.Budget = budgetIn(cause)
-			result.Err = fmt.Errorf("%w %s", err, cause.Message)
-		}
 	// Its pods are on their way out.
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		result.Outcome = Deferred

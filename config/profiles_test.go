@@ -7,10 +7,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/internal/simulation"
@@ -92,14 +95,7 @@ func TestProfiles(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			profile, err := simulation.Profile(config.Scheduler, tt.profile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sim, err := simulation.New(t.Context(), simulation.Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{profile}, Registry: plugins.NewRegistry()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			sim := simulated(t, tt.profile)
 			for _, n := range tt.nodes {
 				sim.AddNode(n)
 			}
@@ -136,4 +132,69 @@ func TestProfiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStorageIsNoReasonToSpread has a new volume fit where pods leave least behind, though
+// another node in use has far more storage left.
+func TestStorageIsNoReasonToSpread(t *testing.T) {
+	const driver = "csi.example.com"
+	for profile, want := range map[string]string{"stowage": "fuller", "stowage-preemptible-first": "fuller", "stowage-spread": "emptier"} {
+		t.Run(profile, func(t *testing.T) {
+			sim := simulated(t, profile)
+			objects := []runtime.Object{
+				&storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: driver}, Spec: storagev1.CSIDriverSpec{StorageCapacity: ptr.To(true)}},
+				&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "local"}, Provisioner: driver, VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer)},
+			}
+			for _, n := range []struct {
+				name, left string
+				pods       int
+			}{{"fuller", "10Gi", 10}, {"emptier", "1000Gi", 8}} {
+				sim.AddNode(node(n.name, "a", false))
+				for i := range n.pods {
+					if err := sim.AddPod(pod(fmt.Sprint("other-", i, "-on-", n.name), onNode(n.name))); err != nil {
+						t.Fatal(err)
+					}
+				}
+				objects = append(objects, &storagev1.CSIStorageCapacity{
+					ObjectMeta: metav1.ObjectMeta{Namespace: "storage", Name: n.name}, StorageClassName: "local", Capacity: ptr.To(resource.MustParse(n.left)),
+					NodeTopology: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelHostname: n.name}},
+				})
+			}
+			for _, object := range objects {
+				if err := sim.Store(object); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := pod("new", func(p *corev1.Pod) {
+				p.Spec.SchedulerName = profile
+				p.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{
+					VolumeClaimTemplate: &corev1.PersistentVolumeClaimTemplate{Spec: corev1.PersistentVolumeClaimSpec{
+						AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: ptr.To("local"),
+						Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{"storage": resource.MustParse("8Gi")}},
+					}},
+				}}}}
+			})
+			decision, err := sim.Schedule(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if decision.Node != want {
+				t.Errorf("it goes to %q, want %q: %+v", decision.Node, want, decision.Scores)
+			}
+		})
+	}
+}
+
+// simulated returns an empty cluster with a shipped profile.
+func simulated(t *testing.T, name string) *simulation.Simulation {
+	t.Helper()
+	profile, err := simulation.Profile(config.Scheduler, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := simulation.New(t.Context(), simulation.Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{profile}, Registry: plugins.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sim
 }

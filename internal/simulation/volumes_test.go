@@ -90,6 +90,15 @@ func TestNewPodsHaveTheirClaims(t *testing.T) {
 		pods:   []*corev1.Pod{withScratch("one", fast)},
 		want:   []string{"b"},
 	}, {
+		name: "a driver that asks for it keeps pods off nodes that it is not on",
+		stored: []runtime.Object{
+			class(later, "csi.example.com"),
+			&storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: "csi.example.com"}, Spec: storagev1.CSIDriverSpec{PreventPodSchedulingIfMissing: ptr.To(true)}},
+			&storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{{Name: "csi.example.com", NodeID: "b"}}}},
+		},
+		pods: []*corev1.Pod{withScratch("one", fast)},
+		want: []string{"b"},
+	}, {
 		name:   "each volume that is made by hand takes one pod",
 		stored: []runtime.Object{class(later, "kubernetes.io/no-provisioner"), persistentVolume("v", "fast", "b")},
 		pods:   []*corev1.Pod{withScratch("one", fast), withScratch("two", fast)},

@@ -193,7 +193,7 @@ func TestGrantsNothingElse(t *testing.T) {
 		"node.k8s.io":       {"runtimeclasses"},
 		"scheduling.k8s.io": {"priorityclasses"},
 		"storage.k8s.io":    {"storageclasses", "csinodes", "csidrivers", "csistoragecapacities", "volumeattachments"},
-		"resource.k8s.io":   {"resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses"},
+		"resource.k8s.io":   {"resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses", "devicetaintrules"},
 	} {
 		for _, resource := range resources {
 			needed = append(needed, right{"list", group, resource}, right{"watch", group, resource})

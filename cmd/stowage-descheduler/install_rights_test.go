@@ -170,7 +170,7 @@ var (
 		reading("node.k8s.io", "runtimeclasses"),
 		reading("scheduling.k8s.io", "priorityclasses"),
 		reading("storage.k8s.io", "csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"),
-		reading("resource.k8s.io", "deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"))
+		reading("resource.k8s.io", "deviceclasses", "devicetaintrules", "resourceclaims", "resourceclaimtemplates", "resourceslices"))
 	toMeasureNodes = right{"list", "metrics.k8s.io", "nodes"}
 	toMeasurePods  = right{"list", "metrics.k8s.io", "pods"}
 	toEvict        = right{"create", "", "pods/eviction"}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -38,10 +39,11 @@ type FollowOptions struct {
 //	node.k8s.io:            runtimeclasses
 //	scheduling.k8s.io:      priorityclasses
 //	storage.k8s.io:         storageclasses, csinodes, csidrivers, csistoragecapacities, volumeattachments
-//	resource.k8s.io:        resourceclaims, resourceclaimtemplates, resourceslices, deviceclasses
+//	resource.k8s.io:        resourceclaims, resourceclaimtemplates, resourceslices, deviceclasses, devicetaintrules
 //
 // Nodes, pods, namespaces and the groups policy and apps are essential. Of the others,
-// what the cluster does not have or does not allow is missing from the picture.
+// what the cluster does not have or does not allow is missing from the picture. Clusters
+// before 1.37 do not have devicetaintrules, which is no loss.
 type Follower struct {
 	kinds   []*followed
 	changed chan struct{}
@@ -119,7 +121,9 @@ func (f *Follower) wait(ctx context.Context, progress func(string, int)) error {
 			if k.essential {
 				return fmt.Errorf("following %s takes the API %s, and the rights to list and watch them in the whole cluster: %w", k, k.GroupVersion(), k.problem())
 			}
-			f.missing = append(f.missing, k.String())
+			if !k.later || !apierrors.IsNotFound(k.problem()) {
+				f.missing = append(f.missing, k.String())
+			}
 			continue
 		}
 		read = append(read, k)

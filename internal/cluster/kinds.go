@@ -28,6 +28,9 @@ type kind struct {
 	// essential: without them a picture leads to wrong conclusions. Of the others a
 	// cluster may have none, or not even the API.
 	essential bool
+	// later: they came after the oldest Kubernetes that is supported. A cluster that does not
+	// serve them has none, so a picture without them lacks nothing.
+	later bool
 	// structure is that of its objects.
 	structure reflect.Type
 }
@@ -60,6 +63,7 @@ var kinds = []kind{
 	optional[resourcev1.ResourceClaimTemplate](resourcev1.SchemeGroupVersion, "resourceclaimtemplates"),
 	optional[resourcev1.ResourceSlice](resourcev1.SchemeGroupVersion, "resourceslices"),
 	optional[resourcev1.DeviceClass](resourcev1.SchemeGroupVersion, "deviceclasses"),
+	later[resourcev1.DeviceTaintRule](resourcev1.SchemeGroupVersion, "devicetaintrules"), // 1.37
 }
 
 func optional[T any](version schema.GroupVersion, resource string) kind {
@@ -70,6 +74,12 @@ func optional[T any](version schema.GroupVersion, resource string) kind {
 func essential[T any](version schema.GroupVersion, resource string) kind {
 	k := optional[T](version, resource)
 	k.essential = true
+	return k
+}
+
+func later[T any](version schema.GroupVersion, resource string) kind {
+	k := optional[T](version, resource)
+	k.later = true
 	return k
 }
 

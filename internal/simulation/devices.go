@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/informers"
+	resourceinformers "k8s.io/client-go/informers/resource/v1"
 	resourcelisters "k8s.io/client-go/listers/resource/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/dynamic-resource-allocation/resourceclaim"
@@ -33,8 +34,10 @@ import (
 // comes and goes with its pod, and one that its last pod leaves is free again.
 type devices struct {
 	*claims
-	templates resourcelisters.ResourceClaimTemplateLister
-	nodes     map[string]*corev1.Node // the simulation's
+	// slices and rules tell the engine of devices, and of those that an administrator has tainted.
+	slices, rules *told
+	templates     resourcelisters.ResourceClaimTemplateLister
+	nodes         map[string]*corev1.Node // the simulation's
 	// shown are the specs of claims by the templates that they were made of, extended the
 	// resources that pods have got by claims, and held those that pods have, by whatever means: as
 	// pods on nodes have shown. A template cannot be changed.
@@ -44,20 +47,26 @@ type devices struct {
 
 func newDevices(ctx context.Context, factory informers.SharedInformerFactory, nodes map[string]*corev1.Node) (*devices, error) {
 	resources := factory.Resource().V1()
-	slices, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{SliceInformer: resources.ResourceSlices()})
+	slices := &told{SharedIndexInformer: resources.ResourceSlices().Informer()}
+	rules := &told{SharedIndexInformer: resources.DeviceTaintRules().Informer()}
+	tracker, err := resourceslicetracker.StartTracker(ctx, resourceslicetracker.Options{
+		EnableDeviceTaintRules: true, // a cluster without them has none
+		SliceInformer:          resourceinformers.ToTypedResourceSliceInformer(listed[resourcelisters.ResourceSliceLister]{slices, resources.ResourceSlices().Lister()}),
+		TaintInformer:          resourceinformers.ToTypedDeviceTaintRuleInformer(listed[resourcelisters.DeviceTaintRuleLister]{rules, resources.DeviceTaintRules().Lister()}),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("following resource slices: %w", err)
 	}
 	claims := newClaims()
-	claims.SharedDRAManager = dynamicresources.NewDRAManager(ctx, assumecache.NewAssumeCache(klog.FromContext(ctx), claims, "ResourceClaim", "", nil), slices, factory)
+	claims.SharedDRAManager = dynamicresources.NewDRAManager(ctx, assumecache.NewAssumeCache(klog.FromContext(ctx), claims, "ResourceClaim", "", nil), tracker, factory)
 	return &devices{
-		claims: claims, templates: resources.ResourceClaimTemplates().Lister(), nodes: nodes,
+		claims: claims, slices: slices, rules: rules, templates: resources.ResourceClaimTemplates().Lister(), nodes: nodes,
 		shown: map[types.NamespacedName]resourcev1.ResourceClaimSpec{}, extended: sets.New[corev1.ResourceName](), held: sets.New[corev1.ResourceName](),
 	}, nil
 }
 
 // hear takes over what has changed in the picture: before or after is nil where there is
-// nothing. The engine learns of claims and classes by such events only.
+// nothing. The engine learns of claims, classes, slices and rules by such events only.
 func (d *devices) hear(before, after any) {
 	switch cmp.Or(after, before).(type) {
 	case *resourcev1.ResourceClaim:
@@ -65,15 +74,11 @@ func (d *devices) hear(before, after any) {
 		is, _ := after.(*resourcev1.ResourceClaim)
 		d.changed(was, is)
 	case *resourcev1.DeviceClass:
-		classes := d.DeviceClassResolver().(toolscache.ResourceEventHandler)
-		switch {
-		case before == nil:
-			classes.OnAdd(after, false)
-		case after == nil:
-			classes.OnDelete(before)
-		default:
-			classes.OnUpdate(before, after)
-		}
+		tell(d.DeviceClassResolver().(toolscache.ResourceEventHandler), before, after)
+	case *resourcev1.ResourceSlice:
+		tell(d.slices.handler, before, after)
+	case *resourcev1.DeviceTaintRule:
+		tell(d.rules.handler, before, after)
 	}
 }
 

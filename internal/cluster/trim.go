@@ -114,10 +114,21 @@ func trimmedContainers(containers []corev1.Container) []corev1.Container {
 		c := &containers[i]
 		all[i] = corev1.Container{
 			Name: c.Name, Image: c.Image, Ports: c.Ports, Resources: c.Resources, ResizePolicy: c.ResizePolicy,
-			RestartPolicy: c.RestartPolicy, RestartPolicyRules: c.RestartPolicyRules,
+			RestartPolicy: c.RestartPolicy, RestartPolicyRules: c.RestartPolicyRules, VolumeMounts: trimmedMounts(c.VolumeMounts),
 		}
 	}
 	return all
+}
+
+// trimmedMounts leaves the options that only some nodes know: the scheduler asks for those nodes.
+func trimmedMounts(mounts []corev1.VolumeMount) []corev1.VolumeMount {
+	var all []corev1.VolumeMount
+	for i := range mounts {
+		if options := mounts[i].BindMountOptions; len(options) > 0 {
+			all = append(all, corev1.VolumeMount{BindMountOptions: options})
+		}
+	}
+	return slices.Clip(all)
 }
 
 // trimmedVolumes leaves out the volumes that every node has for every pod, and of

@@ -17,13 +17,14 @@ var trimmedFields = map[string][]string{
 	"PodSpec": {
 		"EphemeralContainers", "DNSPolicy", "ServiceAccountName", "DeprecatedServiceAccount", "AutomountServiceAccountToken", "HostPID", "HostIPC",
 		"ShareProcessNamespace", "SecurityContext", "ImagePullSecrets", "Hostname", "Subdomain", "HostAliases", "DNSConfig", "EnableServiceLinks",
-		"SetHostnameAsFQDN", "HostnameOverride",
+		"SetHostnameAsFQDN", "HostnameOverride", "EvictionResponders",
 	},
 	"Container": {
-		"Command", "Args", "WorkingDir", "EnvFrom", "Env", "VolumeMounts", "VolumeDevices", "LivenessProbe", "ReadinessProbe", "StartupProbe", "Lifecycle",
+		"Command", "Args", "WorkingDir", "EnvFrom", "Env", "VolumeDevices", "LivenessProbe", "ReadinessProbe", "StartupProbe", "Lifecycle",
 		"TerminationMessagePath", "TerminationMessagePolicy", "ImagePullPolicy", "SecurityContext", "Stdin", "StdinOnce", "TTY",
 	},
-	"PodStatus":                {"HostIP", "HostIPs", "PodIP", "PodIPs"},
+	"VolumeMount":              {"Name", "ReadOnly", "RecursiveReadOnly", "MountPath", "SubPath", "MountPropagation", "SubPathExpr"},
+	"PodStatus":                {"HostIP", "HostIPs", "PodIP", "PodIPs", "VolumeHealth"},
 	"ContainerStatus":          {"Image", "ImageID", "ContainerID", "VolumeMounts", "User", "AllocatedResourcesStatus", "StopSignal"},
 	"ContainerStateTerminated": {"Message", "ContainerID"},
 	"ContainerStateWaiting":    {"Message"},
@@ -35,6 +36,7 @@ var trimmedFields = map[string][]string{
 func TestEveryFieldIsDecided(t *testing.T) {
 	check(t, trimmedPodSpec)
 	check(t, func(c *corev1.Container) corev1.Container { return trimmedContainers([]corev1.Container{*c})[0] })
+	check(t, func(m *corev1.VolumeMount) corev1.VolumeMount { return trimmedMounts([]corev1.VolumeMount{*m})[0] })
 	check(t, trimmedPodStatus)
 	check(t, func(c *corev1.ContainerStatus) corev1.ContainerStatus {
 		return trimmedContainerStatuses([]corev1.ContainerStatus{*c})[0]
@@ -53,7 +55,7 @@ func check[T any](t *testing.T, trim func(*T) T) {
 	t.Helper()
 	var full T
 	gone := slices.Clone(trimmedFields[reflect.TypeFor[T]().Name()])
-	fill(reflect.ValueOf(&full).Elem(), 3)
+	fill(reflect.ValueOf(&full).Elem(), 4)
 	kept := reflect.ValueOf(trim(&full))
 	var got []string
 	for i := range kept.NumField() {

@@ -29,8 +29,10 @@ func amountsOf(list corev1.ResourceList) Amounts {
 
 // Requests returns what a pod requests, as the scheduler counts it, and one of the node's
 // pods. Overhead, init containers and pod-level resources are in it; where a pod is being
-// resized it is the most of what it asks for, was granted and has, and where the node cannot
-// grant it, without what it asks for. Nothing in the product counts otherwise.
+// resized it is the most of what it asks for, was granted and has, each of them summed up over
+// its containers, or as its node tells it of the pod as a whole; and where the node cannot
+// grant it, without what it asks for. Schedulers before 1.37 took the most of each container.
+// Nothing in the product counts otherwise.
 func Requests(pod *corev1.Pod) Amounts {
 	amounts := amountsOf(resourcehelper.PodRequests(pod, countOptions()))
 	amounts[corev1.ResourcePods] = 1

@@ -34,12 +34,34 @@ func TestRequestsWhileAPodIsResized(t *testing.T) {
 			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodResizePending, Status: corev1.ConditionTrue, Reason: reason}}
 		}
 	}
-	whole := func(asked, allocated, actual int64) func(*corev1.Pod) {
+	told := func(allocated, actual int64) func(*corev1.Pod) {
 		return func(pod *corev1.Pod) {
-			pod.Spec.Resources = &corev1.ResourceRequirements{Requests: list(asked, 0, 0)}
 			pod.Status.AllocatedResources, pod.Status.Resources = list(allocated, 0, 0), &corev1.ResourceRequirements{Requests: list(actual, 0, 0)}
 		}
 	}
+	whole := func(asked, allocated, actual int64) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) {
+			pod.Spec.Resources = &corev1.ResourceRequirements{Requests: list(asked, 0, 0)}
+			told(allocated, actual)(pod)
+		}
+	}
+	second := func(asks, allocated, actual int64) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) {
+			pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "second", Resources: corev1.ResourceRequirements{Requests: list(asks, 0, 0)}})
+			pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{
+				Name: "second", AllocatedResources: list(allocated, 0, 0), Resources: &corev1.ResourceRequirements{Requests: list(actual, 0, 0)},
+			})
+		}
+	}
+	first := func(asks, allocated, actual int64) func(*corev1.Pod) {
+		return func(pod *corev1.Pod) {
+			pod.Spec.InitContainers = []corev1.Container{{Name: "first", Resources: corev1.ResourceRequirements{Requests: list(asks, 0, 0)}}}
+			pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{
+				Name: "first", AllocatedResources: list(allocated, 0, 0), Resources: &corev1.ResourceRequirements{Requests: list(actual, 0, 0)},
+			}}
+		}
+	}
+	overhead := func(pod *corev1.Pod) { pod.Spec.Overhead = list(1, 0, 0) }
 	for _, tt := range []struct {
 		name   string
 		asks   int64
@@ -53,6 +75,13 @@ func TestRequestsWhileAPodIsResized(t *testing.T) {
 		{"what the node can never grant does not count", 10, []func(*corev1.Pod){status(4, 4), pending(corev1.PodReasonInfeasible)}, 4},
 		{"the pod as a whole is being made smaller", 1, []func(*corev1.Pod){whole(2, 2, 8)}, 8},
 		{"the pod as a whole asks for what the node can never grant", 1, []func(*corev1.Pod){whole(10, 2, 2), pending(corev1.PodReasonInfeasible)}, 2},
+		// As the engine counts since 1.37; 1.36 says 6, 2 and 4 of these three.
+		{"one container gives what another takes", 3, []func(*corev1.Pod){status(1, 1), second(1, 3, 3)}, 4},
+		{"what an init container was granted counts", 1, []func(*corev1.Pod){status(1, 1), first(2, 4, 4)}, 4},
+		{"what the node tells of the pod stands for what it tells of containers", 1, []func(*corev1.Pod){status(1, 4), told(2, 2)}, 2},
+		{"what the node tells of a pod that asks for what it can never grant", 10, []func(*corev1.Pod){told(4, 4), pending(corev1.PodReasonInfeasible)}, 4},
+		// What a node tells has the overhead in it, and the engine adds it again.
+		{"overhead counts twice once the node has told", 2, []func(*corev1.Pod){overhead, told(3, 3)}, 4},
 	} {
 		if got := Requests(testPod("n", list(tt.asks, 0, 0), tt.change...))[corev1.ResourceCPU]; got != 1000*tt.want {
 			t.Errorf("%s: %d millicores, want %d", tt.name, got, 1000*tt.want)

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	resourcehelper "k8s.io/component-helpers/resource"
 	"pgregory.net/rapid"
 )
 
@@ -16,9 +17,10 @@ import (
 func DrawResize(t *rapid.T, pod *corev1.Pod) {
 	pod.Status.ContainerStatuses = drawStatuses(t, pod.Spec.Containers)
 	pod.Status.InitContainerStatuses = drawStatuses(t, pod.Spec.InitContainers)
-	if r := pod.Spec.Resources; r != nil && rapid.Bool().Draw(t, "pod's status") {
-		pod.Status.AllocatedResources = drawScaled(t, r.Requests)
-		pod.Status.Resources = &corev1.ResourceRequirements{Requests: drawScaled(t, r.Requests)}
+	if rapid.Bool().Draw(t, "pod's status") { // kubelets of 1.36 and later tell it of every pod
+		requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
+		pod.Status.AllocatedResources = drawScaled(t, requests)
+		pod.Status.Resources = &corev1.ResourceRequirements{Requests: drawScaled(t, requests)}
 	}
 	condition := rapid.SampledFrom([]corev1.PodCondition{
 		{}, {Type: corev1.PodResizeInProgress},

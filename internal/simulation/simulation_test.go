@@ -113,7 +113,13 @@ func TestSchedule(t *testing.T) {
 		p.Status.NodeAllocatableResourceClaimStatuses = []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: "claim", Containers: []string{"main"}, Mapping: []corev1.NodeAllocatableMappedResources{{Name: corev1.ResourceCPU, Quantity: ptr.To(resource.MustParse(cpu))}}}}
 		return p
 	}
+	mounting := func(option string, p *corev1.Pod) *corev1.Pod {
+		p.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{BindMountOptions: []string{option}}}
+		return p
+	}
 	three := []*corev1.Node{node("c", "4", "4Gi"), node("a", "4", "4Gi"), node("b", "4", "4Gi")}
+	knowing := node("d", "4", "4Gi")
+	knowing.Status.DeclaredFeatures = []string{"VolumeBindMountOptions"}
 	tests := []struct {
 		name  string
 		nodes []*corev1.Node
@@ -158,6 +164,11 @@ func TestSchedule(t *testing.T) {
 			name: "a pod that asks for a node that is not there goes nowhere", nodes: three,
 			pod:  onlyOn("d", pod("new", "", "1", "0")),
 			want: outcome{Reasons: map[string]int{"node(s) left out by plugin(s) NodeAffinity": 3}},
+		},
+		{
+			name: "a pod that not every node can run goes to one that declares to know how", nodes: append(three[:2:2], knowing),
+			pod:  mounting("noexec", pod("new", "", "1", "0")),
+			want: outcome{Node: "d", Reasons: map[string]int{"node(s) didn't match Pod's required features": 2}},
 		},
 		{
 			name: "in a cluster without nodes there are no reasons",

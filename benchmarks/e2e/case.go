@@ -8,6 +8,8 @@ import (
 	"slices"
 	"text/template"
 
+	"k8s.io/component-base/featuregate"
+
 	"github.com/stowage-k8s/stowage/benchmarks/e2e/harness"
 )
 
@@ -16,6 +18,8 @@ const (
 	nodeMilliCPU = 32_000
 	// replicas is how many pods are of one app: as many as the smallest zone has nodes.
 	replicas = 50
+	// podAntiAffinity is the name of the case whose pods must not share a host.
+	podAntiAffinity = "pod-anti-affinity"
 	// victimShare is by how much fewer pods are measured where each takes another's place.
 	victimShare = 5
 )
@@ -37,7 +41,7 @@ func Cases() []Case {
 		{Name: "plain"},
 		{Name: "packing"},
 		{Name: "node-affinity"},
-		{Name: "pod-anti-affinity"},
+		{Name: podAntiAffinity},
 		{Name: "pod-affinity"},
 		{Name: "preferred"},
 		{Name: "spread"},
@@ -48,7 +52,7 @@ func Cases() []Case {
 }
 
 // quickCases are those of a quick run.
-var quickCases = []string{"plain", "packing", "pod-anti-affinity", "pod-affinity"}
+var quickCases = []string{"plain", "packing", podAntiAffinity, "pod-affinity"}
 
 // Size is how large a cluster is.
 type Size struct {
@@ -94,13 +98,21 @@ func Full(cases []Case, sizes []Size) []Comparison {
 	return all
 }
 
-// Quick returns a choice of the cases, or those given where they are fewer than all, at a
-// size that takes seconds.
-func Quick(cases []Case) []Comparison {
+// Quick returns a choice of the cases and of the subjects, or those given where they are fewer
+// than all, at a size that takes seconds.
+func Quick(cases []Case, subjects []Subject) ([]Comparison, []Subject) {
 	if len(cases) == len(Cases()) {
 		cases = slices.DeleteFunc(cases, func(c Case) bool { return !slices.Contains(quickCases, c.Name) })
 	}
-	return Full(cases, []Size{quickSize})
+	if len(subjects) == len(Subjects()) {
+		subjects = slices.DeleteFunc(subjects, func(s Subject) bool { return !slices.Contains(quickSubjects, s.Name) })
+	}
+	return Full(cases, []Size{quickSize}), subjects
+}
+
+// Compared returns the subjects but for those that are for another case only.
+func (c Comparison) Compared(all []Subject) []Subject {
+	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool { return s.only != "" && s.only != c.Case.Name })
 }
 
 // workloads are the templates of what scheduler_perf is given. It fills in what depends on
@@ -118,10 +130,12 @@ type values struct {
 	Zones, PerZone, Replicas   int
 	NodeMilliCPU, FullMilliCPU int
 	FitsNowhereLabel           string
+	Gates                      []featuregate.Feature
 }
 
-// write writes the files of the comparison into a folder.
-func (c Comparison) write(dir string) error {
+// write writes the files of the comparison into a folder, for a scheduler with these feature
+// gates on.
+func (c Comparison) write(dir string, gates []featuregate.Feature) error {
 	pods := c.Case.pods
 	if pods == "" {
 		pods = c.Case.Name
@@ -129,7 +143,7 @@ func (c Comparison) write(dir string) error {
 	v := values{
 		Comparison: c, SchedulerFile: schedulerFile, Zones: zones, PerZone: c.Size.Nodes / zones, Replicas: replicas,
 		NodeMilliCPU: nodeMilliCPU, FullMilliCPU: nodeMilliCPU * c.Size.Nodes / c.Size.Existing,
-		FitsNowhereLabel: harness.FitsNowhereLabel,
+		FitsNowhereLabel: harness.FitsNowhereLabel, Gates: gates,
 	}
 	for _, file := range []struct{ name, template, role string }{
 		{harness.WorkloadFile, "workload.yaml", ""},

@@ -56,7 +56,7 @@ type load struct {
 // existing returns the load of the pods that were there before.
 func existing(t *testing.T, c Comparison) load {
 	dir := t.TempDir()
-	if err := c.write(dir); err != nil {
+	if err := c.write(dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	l := load{nodes: map[string]*corev1.Node{}, pods: map[string]int{}, milliCPU: map[string]int64{}, appNodes: map[string]map[string]bool{}, appZones: map[string]map[string]bool{}}
@@ -110,7 +110,7 @@ func TestMeasuredPods(t *testing.T) {
 	got := map[string]string{}
 	for _, c := range Full(Cases(), Sizes[:1]) {
 		dir := t.TempDir()
-		if err := c.write(dir); err != nil {
+		if err := c.write(dir, nil); err != nil {
 			t.Fatal(err)
 		}
 		pod := &corev1.Pod{}
@@ -167,10 +167,12 @@ func TestQuick(t *testing.T) {
 	for _, name := range quickCases {
 		want += fmt.Sprintf(quick+" ", name)
 	}
-	if got := names(Quick(Cases())); got != strings.TrimSpace(want) {
-		t.Errorf("a quick run of all cases is %s, want %s", got, want)
+	comparisons, subjects := Quick(Cases(), Subjects())
+	if got := names(comparisons); got != strings.TrimSpace(want) || len(subjects) != len(quickSubjects) {
+		t.Errorf("a quick run of all cases is %s of %d subjects, want %s of %d", got, len(subjects), want, len(quickSubjects))
 	}
-	if got, want := names(Quick(Cases()[2:3])), fmt.Sprintf(quick, "node-affinity"); got != want {
-		t.Errorf("a quick run of one case is %s, want %s", got, want)
+	comparisons, subjects = Quick(Cases()[2:3], Subjects()[3:4])
+	if got, want := names(comparisons), fmt.Sprintf(quick, "node-affinity"); got != want || len(subjects) != 1 {
+		t.Errorf("a quick run of one case is %s of %d subjects, want %s of the one", got, len(subjects), want)
 	}
 }

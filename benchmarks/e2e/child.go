@@ -84,7 +84,7 @@ func (p programs) prepare(dir string, c Comparison, s Subject) error {
 		os.WriteFile(filepath.Join(dir, schedulerFile), configuration, 0o600),
 		os.Mkdir(filepath.Join(dir, "bin"), 0o700),
 		os.WriteFile(filepath.Join(dir, "bin", "etcd"), []byte(etcd), 0o700),
-		c.write(dir),
+		c.write(dir, s.configuration.Gates),
 	)
 }
 

@@ -15,8 +15,7 @@ import (
 )
 
 const (
-	stowage  = subjects.Stowage
-	upstream = subjects.Default
+	stowage = subjects.Stowage
 	// ceiling is the subject that nobody can be faster than.
 	ceiling = "ceiling"
 )
@@ -26,23 +25,31 @@ const schedulerFile = "scheduler.yaml"
 
 // Subject is a scheduler.
 type Subject struct {
-	Name          string
+	Name string
+	// only is the case that it is for, where it is not for all.
+	only          string
 	configuration subjects.Configuration
 }
 
 // Subjects are the schedulers that are compared.
 func Subjects() []Subject {
 	var all []Subject
-	for _, name := range []string{stowage, upstream, subjects.MostAllocated} {
-		all = append(all, Subject{name, subjects.Configurations[name]})
+	for _, name := range []string{stowage, subjects.MostAllocatedAll, subjects.DefaultBatching, subjects.Default} {
+		all = append(all, Subject{Name: name, configuration: subjects.Configurations[name]})
 	}
-	return append(all, Subject{ceiling, subjects.Configuration{
-		Settings: "binds round robin without looking at pods or nodes: no filter, no score, the same binder",
-		Read: func() (*schedulerconfig.KubeSchedulerConfiguration, error) {
-			return subjects.Decode([]byte(roundRobin))
-		},
-	}})
+	return append(all,
+		Subject{Name: subjects.DefaultFastPath, only: podAntiAffinity, configuration: subjects.Configurations[subjects.DefaultFastPath]},
+		Subject{Name: ceiling, configuration: subjects.Configuration{
+			Settings: "binds round robin without looking at pods or nodes: no filter, no score, the same binder",
+			Read: func() (*schedulerconfig.KubeSchedulerConfiguration, error) {
+				return subjects.Decode([]byte(roundRobin))
+			},
+		}},
+	)
 }
+
+// quickSubjects are those of a quick run: kube-scheduler's best settings only.
+var quickSubjects = []string{stowage, subjects.MostAllocatedAll, subjects.DefaultBatching, ceiling}
 
 const roundRobin = `apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
@@ -56,7 +63,7 @@ profiles:
 // Described says of each subject which version it is, and how it is set.
 func Described() []figure.Subject {
 	const setting = "scheduler, kube-apiserver (without audit, authorization and the ServiceAccount, Priority and TaintNodesByCondition admission) " +
-		"and the source of pods share one process and all cores, etcd beside them does not sync to disk; 5,000 requests per second; opportunistic batching on"
+		"and the source of pods share one process and all cores, etcd beside them does not sync to disk; 5,000 requests per second; opportunistic batching on, as it is by default"
 	var all []figure.Subject
 	for _, s := range Subjects() {
 		all = append(all, figure.Subject{Name: s.Name, Version: subjects.Version(s.Name == stowage), Settings: s.configuration.Settings + "; " + setting})

@@ -8,8 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
@@ -29,23 +31,32 @@ func workload(t *testing.T, name string) Workload {
 	return all[i]
 }
 
+// pack returns a subject's engine and where it has put smallPods.
+func pack(t *testing.T, subject Subject, s *scenario) (e *engine, placed []*corev1.Pod) {
+	t.Helper()
+	err := with(subject.gates, func() (err error) {
+		if e, err = newEngine(t.Context(), subject, s); err != nil {
+			return err
+		}
+		t.Cleanup(e.stop)
+		placed, err = e.pack(t.Context(), smallPods)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, placed
+}
+
 // TestEverySubjectPlacesEveryWorkload, and no pod is where it must not be.
 func TestEverySubjectPlacesEveryWorkload(t *testing.T) {
 	for _, w := range Workloads() {
 		for _, fill := range []int{0, 50} {
 			c := Case{w, smallNodes, fill}
 			s := newScenario(c, 1)
-			for _, subject := range Subjects() {
+			for _, subject := range w.compared(Subjects()) {
 				t.Run(c.String()+"/"+subject.Name, func(t *testing.T) {
-					e, err := newEngine(t.Context(), subject, s)
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer e.stop()
-					placed, err := e.pack(t.Context(), smallPods)
-					if err != nil {
-						t.Fatal(err)
-					}
+					e, placed := pack(t, subject, s)
 					if err := e.check(smallPods); err != nil {
 						t.Error(err)
 					}
@@ -55,6 +66,42 @@ func TestEverySubjectPlacesEveryWorkload(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestBatches covers which subjects' engines place pods in batches, though these are of several
+// apps. (A batch ends after half a second, so where nothing else runs it is all but the first.)
+func TestBatches(t *testing.T) {
+	got := map[string]bool{}
+	w := workload(t, plain)
+	for _, subject := range w.compared(Subjects()) {
+		e, _ := pack(t, subject, newScenario(Case{w, smallNodes, 0}, 1))
+		framework, counts := e.scheduler.Profiles[e.profile].(interface{ TotalBatchedPods() int64 })
+		if !counts {
+			t.Fatal("the engine does not say how many pods it has placed in batches")
+		}
+		got[subject.Name] = framework.TotalBatchedPods() > smallPods/2
+	}
+	want := map[string]bool{
+		stowage: false, exhaustive: false, subjects.Default: false,
+		subjects.MostAllocatedAll: true, subjects.MostAllocated: true, subjects.DefaultBatching: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("who places pods in batches (-want +got):\n%s", diff)
+	}
+}
+
+// TestFeatureGates covers that a gate is on for its subject only.
+func TestFeatureGates(t *testing.T) {
+	gates := shared(subjects.DefaultFastPath).gates
+	during := false
+	failed := errors.New("failed")
+	err := with(gates, func() error {
+		during = utilfeature.DefaultFeatureGate.Enabled(gates[0])
+		return failed
+	})
+	if !errors.Is(err, failed) || !during || utilfeature.DefaultFeatureGate.Enabled(gates[0]) {
+		t.Errorf("%s: on %v, then still on %v, error %v", gates[0], during, utilfeature.DefaultFeatureGate.Enabled(gates[0]), err)
 	}
 }
 
@@ -88,7 +135,8 @@ func TestViolationsAreFound(t *testing.T) {
 
 // TestMeasure looks at what the figures are about, not at times.
 func TestMeasure(t *testing.T) {
-	c := Comparison{Case: Case{workload(t, plain), smallNodes, 0}, Subjects: Subjects(), Packed: smallPods, Footprint: true}
+	compared := workload(t, plain).compared(Subjects())
+	c := Comparison{Case: Case{workload(t, plain), smallNodes, 0}, Subjects: compared, Packed: smallPods, Footprint: true}
 	var kept []figure.Figure
 	figures, err := Run(t.Context(), []Comparison{c}, Options{Rounds: 2, Seed: 1, Progress: func(Progress) {}, Finished: func(so []figure.Figure) error {
 		kept = so
@@ -114,7 +162,7 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("%+v is not between the least and the most", f)
 		}
 	}
-	for _, subject := range Subjects() {
+	for _, subject := range compared {
 		for _, m := range [][2]string{{CPUPerPod, "us"}, {allocsPerPod, "count"}, {FirstPod, "ms"}, {Heap, "MiB"}, {nodesUsed, "count"}, {lowerBound, "count"}} {
 			want = append(want, shape{"plain/nodes=50/fill=0", subject.Name, m[0], m[1]})
 		}
@@ -125,7 +173,8 @@ func TestMeasure(t *testing.T) {
 	// 64 pods fill a node; upstream's default spreads 70 over all nodes.
 	wantCounts := map[string]float64{
 		"stowage nodes_used": 2, "stowage lower_bound": 2, "exhaustive nodes_used": 2, "exhaustive lower_bound": 2,
-		"default nodes_used": 50, "default lower_bound": 2, "most-allocated nodes_used": 2, "most-allocated lower_bound": 2,
+		"most-allocated-all nodes_used": 2, "most-allocated-all lower_bound": 2, "most-allocated nodes_used": 2, "most-allocated lower_bound": 2,
+		"default-batching nodes_used": 50, "default-batching lower_bound": 2, "default nodes_used": 50, "default lower_bound": 2,
 	}
 	if diff := cmp.Diff(wantCounts, counts); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
@@ -165,6 +214,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 
 func TestComparisons(t *testing.T) {
 	workloads := []Workload{workload(t, plain), workload(t, "taints"), workload(t, "zone-spread")}
+	most, fast := shared(subjects.MostAllocated), fastPath()
 	tests := []struct {
 		name string
 		got  []Comparison
@@ -190,6 +240,16 @@ func TestComparisons(t *testing.T) {
 				"plain/nodes=5000/fill=0, packing 1300: stowage exhaustive", "plain/nodes=5000/fill=90: stowage exhaustive",
 				"plain/nodes=5000/fill=98: stowage exhaustive", "taints/nodes=5000/fill=0: stowage", "zone-spread/nodes=5000/fill=0: stowage",
 			},
+		},
+		{
+			"quick: packing on a sample with plain pods only, and these of one app at the same fills", Quick([]Workload{workload(t, plain), workload(t, job), workload(t, "mixed")}, []Subject{Subjects()[0], most}), []string{
+				"plain/nodes=5000/fill=0, packing 1300: stowage most-allocated", "plain/nodes=5000/fill=90: stowage most-allocated", "plain/nodes=5000/fill=98: stowage most-allocated",
+				"job/nodes=5000/fill=0: stowage", "job/nodes=5000/fill=90: stowage", "job/nodes=5000/fill=98: stowage", "mixed/nodes=5000/fill=0: stowage",
+			},
+		},
+		{
+			"a subject that is for one workload", Full([]Workload{workload(t, plain), workload(t, hostnameAntiAffinity)}, []Subject{fast}, []int{1000}, nil),
+			[]string{"hostname-anti-affinity/nodes=1000/fill=0: default-fast-path"},
 		},
 		{"quick: nobody is left", Quick(workloads[1:], Subjects()[1:2]), nil},
 	}

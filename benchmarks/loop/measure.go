@@ -28,12 +28,16 @@ func (s *scenario) warmUp() limits {
 	return limits{least: 3, most: 20, time: time.Second}
 }
 
+// longest is how many pods a batch that counts has at most: of one large app, as many as a
+// fast scheduler places in the time that it has.
+const longest = 2000
+
 // measured returns the bounds of a batch that counts: two apps, if there is room for as
 // many in each round. The first pod of an app may cost more than the others, so all
 // batches should have as many of these. A batch takes some 10 ms, which CPU time is
 // exact enough for.
 func (s *scenario) measured(rounds int) (limits, error) {
-	most := min(2*s.replicas, (s.room-s.warmUp().most)/rounds)
+	most := min(2*s.replicas, longest, (s.room-s.warmUp().most)/rounds)
 	if most < 1 {
 		return limits{}, fmt.Errorf("there is room for %d pods, which is not enough for %d rounds: have fewer", s.room, rounds)
 	}
@@ -97,24 +101,28 @@ func (c Comparison) measure(ctx context.Context, opts Options, progress func(sub
 func (c Comparison) prepare(ctx context.Context, s *scenario, progress func(subject, doing string)) ([]*runner, error) {
 	var runners []*runner
 	for _, subject := range c.Subjects {
-		progress(subject.Name, "starting")
-		before := uint64(0)
-		if c.Footprint {
-			before = HeapInUse()
-		}
-		e, err := newEngine(ctx, subject, s)
-		if err != nil {
-			return runners, fmt.Errorf("%s: %w", subject.Name, err)
-		}
-		r := &runner{engine: e, subject: subject}
-		runners = append(runners, r)
-		progress(subject.Name, "warming up")
-		if c.Footprint {
-			if err := r.weigh(ctx, before); err != nil {
-				return runners, err
+		err := with(subject.gates, func() error {
+			progress(subject.Name, "starting")
+			before := uint64(0)
+			if c.Footprint {
+				before = HeapInUse()
 			}
-		}
-		if _, err := r.batch(ctx, s.warmUp()); err != nil {
+			e, err := newEngine(ctx, subject, s)
+			if err != nil {
+				return fmt.Errorf("%s: %w", subject.Name, err)
+			}
+			r := &runner{engine: e, subject: subject}
+			runners = append(runners, r)
+			progress(subject.Name, "warming up")
+			if c.Footprint {
+				if err := r.weigh(ctx, before); err != nil {
+					return err
+				}
+			}
+			_, err = r.batch(ctx, s.warmUp())
+			return err
+		})
+		if err != nil {
 			return runners, err
 		}
 	}
@@ -134,11 +142,14 @@ func runRounds(ctx context.Context, runners []*runner, bounds limits, opts Optio
 		for i := range runners {
 			r := runners[(round+i)%len(runners)]
 			progress(r.subject.Name, fmt.Sprintf("round %d of %d", round+1, opts.Rounds))
-			sample, err := r.batch(ctx, bounds)
+			err := with(r.subject.gates, func() error {
+				sample, err := r.batch(ctx, bounds)
+				r.samples = append(r.samples, sample)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			r.samples = append(r.samples, sample)
 		}
 	}
 	return nil

@@ -44,10 +44,10 @@ func (f figures) text(name, subject, metric string) string {
 	return fmt.Sprintf("%.0f", value)
 }
 
-// times returns how many times the CPU time of another the subject needs.
-func (f figures) times(name, subject, other string) string {
+// times returns how many times stowage's CPU time the subject needs.
+func (f figures) times(name, subject string) string {
 	value, has := f.values[key{name, subject, CPUPerPod}]
-	base := f.values[key{name, other, CPUPerPod}]
+	base := f.values[key{name, stowage, CPUPerPod}]
 	if !has || base == 0 {
 		return missing
 	}
@@ -59,8 +59,11 @@ func (f figures) times(name, subject, other string) string {
 func WriteTables(out io.Writer, results []figure.Figure) error {
 	f := arrange(results)
 	var b strings.Builder
-	fmt.Fprintf(&b, "CPU time per pod, in µs: the median over the rounds; ÷ is that of another by stowage's\n%s\n", report.Table(f.cpuRows()))
-	fmt.Fprintf(&b, "Allocations per pod\n%s\n", report.Table(f.rows(allocsPerPod)))
+	fmt.Fprintf(&b, "CPU time per pod, in µs: the median over the rounds\n%s\n", report.Table(f.rows(f.subjects, f.of(CPUPerPod))))
+	if others := slices.DeleteFunc(slices.Clone(f.subjects), func(s string) bool { return s == stowage }); len(others) > 0 && len(others) < len(f.subjects) {
+		fmt.Fprintf(&b, "CPU time per pod, as a multiple of stowage's\n%s\n", report.Table(f.rows(others, f.times)))
+	}
+	fmt.Fprintf(&b, "Allocations per pod\n%s\n", report.Table(f.rows(f.subjects, f.of(allocsPerPod))))
 	if rows := f.packingRows(); len(rows) > 1 {
 		fmt.Fprintf(&b, "Nodes used, all subjects with the same number of pods, and how many they need at least\n%s\n", report.Table(rows))
 	}
@@ -71,38 +74,28 @@ func WriteTables(out io.Writer, results []figure.Figure) error {
 	return err
 }
 
-// rows shows a metric of all cases and subjects.
-func (f figures) rows(metric string) [][]string {
-	rows := [][]string{append([]string{"CASE"}, f.subjects...)}
+// rows shows what a function says of all cases and the subjects.
+func (f figures) rows(subjects []string, text func(name, subject string) string) [][]string {
+	rows := [][]string{append([]string{"CASE"}, subjects...)}
 	for _, name := range f.cases {
 		row := []string{name}
-		for _, subject := range f.subjects {
-			row = append(row, f.text(name, subject, metric))
+		for _, subject := range subjects {
+			row = append(row, text(name, subject))
 		}
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// cpuRows shows CPU time, and how many times stowage's the others need.
-func (f figures) cpuRows() [][]string {
-	rows := f.rows(CPUPerPod)
-	for _, other := range []string{upstream, exhaustive} {
-		if !slices.Contains(f.subjects, stowage) || !slices.Contains(f.subjects, other) {
-			continue
-		}
-		rows[0] = append(rows[0], "÷ "+other)
-		for i, name := range f.cases {
-			rows[i+1] = append(rows[i+1], f.times(name, other, stowage))
-		}
-	}
-	return rows
+// of returns what says a metric.
+func (f figures) of(metric string) func(name, subject string) string {
+	return func(name, subject string) string { return f.text(name, subject, metric) }
 }
 
 // packingRows shows nodes used in the cases where they were counted.
 func (f figures) packingRows() [][]string {
 	var rows [][]string
-	for i, row := range f.rows(nodesUsed) {
+	for i, row := range f.rows(f.subjects, f.of(nodesUsed)) {
 		if i == 0 {
 			rows = append(rows, append(row, "AT LEAST"))
 			continue

@@ -42,8 +42,8 @@ type scenario struct {
 	nodes    []*corev1.Node
 	// before are the pods that have a node already.
 	before []*corev1.Pod
-	// replicas is how many of the arriving pods are of one app. That many fill a node
-	// just so. Whatever apps have filled of a zone, then, the next finds there either
+	// replicas is how many of the arriving pods are of one app. Unless all are, that many
+	// fill a node just so. Whatever apps have filled of a zone, then, the next finds there either
 	// no room at all, or enough for all of its replicas.
 	replicas int
 	// room is how many pods may arrive: half of those that fit. With more it would be
@@ -176,8 +176,11 @@ func (s *scenario) limit(full []bool) {
 	}
 	s.room = free * perNode / 2
 	s.replicas = perNode
-	if s.workload.onePerNode {
+	switch {
+	case s.workload.onePerNode:
 		s.replicas = min(perNode, free)
+	case s.workload.oneApp:
+		s.replicas = s.room
 	}
 }
 

@@ -6,8 +6,12 @@ import (
 )
 
 const (
-	// plain is the name of the workload whose pods ask for nothing but room.
+	// plain is the name of the workload whose pods ask for nothing but room, job that of the
+	// one in which these are all of one app.
 	plain = "plain"
+	job   = "job"
+	// hostnameAntiAffinity is the name of the workload whose pods must not share a host.
+	hostnameAntiAffinity = "hostname-anti-affinity"
 	// appLabel names the app that a pod is a replica of: constraints are about the
 	// pods of the same app.
 	appLabel = "app"
@@ -28,6 +32,8 @@ type Workload struct {
 	// social says that pods of this kind look at other pods. Nodes then have some
 	// already, of the same kind.
 	social bool
+	// oneApp says that all pods that arrive are replicas of one app, and alike in all.
+	oneApp bool
 	// oneZone says that all replicas of an app are in the same zone.
 	oneZone bool
 	// onePerNode says that no two replicas of an app are on the same node.
@@ -53,6 +59,7 @@ func (w Workload) fills() []int {
 func Workloads() []Workload {
 	return []Workload{
 		{Name: plain, constrain: func(*corev1.PodSpec, string) {}},
+		{Name: job, oneApp: true, constrain: func(*corev1.PodSpec, string) {}},
 		{Name: "node-selector", constrain: func(spec *corev1.PodSpec, _ string) {
 			spec.NodeSelector = map[string]string{poolLabel: poolName}
 		}},
@@ -62,7 +69,7 @@ func Workloads() []Workload {
 			}}
 		}},
 		{Name: "mixed", varied: true, constrain: func(*corev1.PodSpec, string) {}},
-		{Name: "hostname-anti-affinity", social: true, onePerNode: true, constrain: func(spec *corev1.PodSpec, app string) {
+		{Name: hostnameAntiAffinity, social: true, onePerNode: true, constrain: func(spec *corev1.PodSpec, app string) {
 			spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
 				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(app, corev1.LabelHostname)},
 			}}

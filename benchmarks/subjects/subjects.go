@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/component-base/featuregate"
+	"k8s.io/kubernetes/pkg/features"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 
@@ -17,9 +19,12 @@ import (
 
 // Names of subjects.
 const (
-	Stowage       = "stowage"
-	Default       = "default"
-	MostAllocated = "most-allocated"
+	Stowage          = "stowage"
+	MostAllocatedAll = "most-allocated-all"
+	MostAllocated    = "most-allocated"
+	DefaultBatching  = "default-batching"
+	Default          = "default"
+	DefaultFastPath  = "default-fast-path"
 )
 
 // Configuration is how a subject is set.
@@ -28,26 +33,55 @@ type Configuration struct {
 	Settings string
 	// Read returns it with a single profile, and with every default filled in.
 	Read func() (*schedulerconfig.KubeSchedulerConfiguration, error)
+	// Gates are the feature gates that are on for it, and off unless somebody asks.
+	Gates []featuregate.Feature
 }
 
 // Configurations are those of the subjects, by their names.
 var Configurations = map[string]Configuration{
-	Stowage:       {"the profile stowage of the shipped configuration", shipped},
-	Default:       {"kube-scheduler's default profile, with its sample of nodes", reader(upstream)},
-	MostAllocated: {"the default profile with MostAllocated and without NodeResourcesBalancedAllocation", reader(mostAllocated)},
+	Stowage: {Settings: "the profile stowage of the shipped configuration", Read: shipped},
+	MostAllocatedAll: {
+		Settings: "the default profile with MostAllocated of all nodes, without NodeResourcesBalancedAllocation, and with what default-batching has: kube-scheduler set to pack as well as it can",
+		Read:     reader(mostAllocated + "  percentageOfNodesToScore: 100\n"),
+	},
+	MostAllocated: {
+		Settings: "the same with MostAllocated of its sample of nodes",
+		Read:     reader(mostAllocated),
+	},
+	DefaultBatching: {
+		Settings: "the default profile, with what lets it place more pods in batches: no default spread constraints (defaultingType List), " +
+			"and no heed of what pods on nodes prefer unless the new pod has preferences, too (ignorePreferredTermsOfExistingPods)",
+		Read: reader(defaultBatching),
+	},
+	Default: {Settings: "kube-scheduler's default profile, with its sample of nodes", Read: reader(upstream)},
+	DefaultFastPath: {
+		Settings: "as default-batching, with the alpha feature gate " + string(features.InterPodAffinityHostnameFastPath) + ", where pods must not share a host",
+		Read:     reader(defaultBatching), Gates: []featuregate.Feature{features.InterPodAffinityHostnameFastPath},
+	},
 }
 
 const (
 	upstream = `apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 `
+	// batching is what opportunistic batching needs to place most pods without constraints:
+	// with spread constraints by default no pod is signed, and with preferences of others'
+	// only pods with the same labels are signed alike.
+	batching = `  pluginConfig:
+  - name: PodTopologySpread
+    args: {defaultingType: List}
+  - name: InterPodAffinity
+    args: {ignorePreferredTermsOfExistingPods: true}
+`
+	defaultBatching = upstream + `profiles:
+- schedulerName: default-batching
+` + batching
 	mostAllocated = upstream + `profiles:
 - schedulerName: most-allocated
   plugins:
     score:
       disabled: [{name: NodeResourcesBalancedAllocation}]
-  pluginConfig:
-  - name: NodeResourcesFit
+` + batching + `  - name: NodeResourcesFit
     args:
       scoringStrategy:
         type: MostAllocated

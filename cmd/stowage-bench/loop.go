@@ -35,14 +35,14 @@ func newLoopCommand() *cobra.Command {
 		Short: "Measure what scheduling one pod costs",
 		Long: `Runs the scheduler's own loop over clusters in memory, on one core, and measures
 the CPU time and the allocations of scheduling one pod: with Stowage's profile as it
-is shipped, with the same looking at all nodes, and with upstream's. Subjects take
-turns; what counts is the median over the rounds. For plain pods in empty clusters it
-counts the nodes used, too.
+is shipped, with the same looking at all nodes, and with upstream's, as it is and at
+its best. Subjects take turns; what counts is the median over the rounds. For plain
+pods in empty clusters it counts the nodes used, too.
 
 A case is a workload, a number of nodes, and how many percent of them are full. Pods
-that look at other pods find 10 of their kind on each node; in "mixed", pods are of 24
-sizes, and no two nodes have the same left. The results are written to a file as well,
-as JSON.`,
+are of apps of 64 in "plain", and all of one in "job". Pods that look at other pods
+find 10 of their kind on each node; in "mixed", pods are of 24 sizes, and no two nodes
+have the same left. The results are written to a file as well, as JSON.`,
 		Example: `  stowage-bench loop --quick
   stowage-bench loop --workload zone-affinity --nodes 5000 --subject stowage --subject default
   stowage-bench loop --workload plain --nodes 5000 --fill 98 --cpuprofile cpu.pprof
@@ -53,7 +53,7 @@ as JSON.`,
 	workloads, subjects := namesOf(loop.Workloads(), workloadName), namesOf(loop.Subjects(), loopSubjectName)
 	nodes, fills := namesOf(loop.NodeCounts, strconv.Itoa), namesOf(loop.Fills, strconv.Itoa)
 	fs := cmd.Flags()
-	fs.BoolVar(&flags.quick, "quick", false, "measure a choice of cases in less than 3 minutes: 5000 nodes, fills for plain pods only, and exhaustive with these only")
+	fs.BoolVar(&flags.quick, "quick", false, "measure a choice of cases in a few minutes: 5000 nodes, fills for plain and job only, and exhaustive and most-allocated with plain only")
 	fs.StringArrayVar(&flags.workloads, "workload", nil, "measure this workload only; may be given several times: "+strings.Join(workloads, ", "))
 	fs.StringArrayVar(&flags.subjects, "subject", nil, "measure this subject only; may be given several times: "+strings.Join(subjects, ", "))
 	fs.StringArrayVar(&flags.nodes, "nodes", nil, "measure with this number of nodes only; may be given several times: "+strings.Join(nodes, ", "))
@@ -87,6 +87,7 @@ func (f *loopFlags) run(cmd *cobra.Command) error {
 		opts.Profile = profile
 	}
 	recording := f.results.begin("loop", f.quick, loop.Described())
+	recording.results.Notes = loop.Notes
 	figures, err := loop.Run(cmd.Context(), comparisons, opts)
 	if err != nil {
 		return err
@@ -127,7 +128,7 @@ func (f *loopFlags) comparisons() ([]loop.Comparison, error) {
 	}
 	switch {
 	case len(comparisons) == 0:
-		return nil, errors.New("--quick: it has nothing for this --subject and --workload")
+		return nil, errors.New("--subject, --workload: there is nothing to measure: default-fast-path takes hostname-anti-affinity, and --quick leaves some out")
 	case f.cpuProfile != "" && len(comparisons) > 1:
 		return nil, fmt.Errorf("--cpuprofile: it takes one case, not %d: choose one by --workload, --nodes and --fill", len(comparisons))
 	}

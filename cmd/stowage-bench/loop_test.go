@@ -25,11 +25,11 @@ func TestLoopErrors(t *testing.T) {
 	}{
 		{
 			"a workload that is not there", []string{"--workload", "plane"},
-			`--workload="plane": must be one of ["plain" "node-selector" "taints" "mixed" "hostname-anti-affinity" "zone-affinity" "preferred-anti-affinity" "zone-spread" "hostname-spread"]`,
+			`--workload="plane": must be one of ["plain" "job" "node-selector" "taints" "mixed" "hostname-anti-affinity" "zone-affinity" "preferred-anti-affinity" "zone-spread" "hostname-spread"]`,
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "upstream"},
-			`--subject="upstream": must be one of ["stowage" "exhaustive" "default" "most-allocated"]`,
+			`--subject="upstream": must be one of ["stowage" "exhaustive" "most-allocated-all" "most-allocated" "default-batching" "default" "default-fast-path"]`,
 		},
 		{"a number of nodes that is not offered", []string{"--nodes", "2000"}, `--nodes="2000": must be one of ["1000" "5000" "15000"]`},
 		{"nodes that are no number", []string{"--nodes", "many"}, `--nodes="many": must be one of ["1000" "5000" "15000"]`},
@@ -43,7 +43,11 @@ func TestLoopErrors(t *testing.T) {
 		{"quick, and fills", []string{"--quick", "--fill", "90"}, "--quick: it chooses nodes and fills itself, so leave out --nodes and --fill"},
 		{
 			"quick, and what it leaves out", []string{"--quick", "--workload", "taints", "--subject", "exhaustive"},
-			"--quick: it has nothing for this --subject and --workload",
+			"--subject, --workload: there is nothing to measure",
+		},
+		{
+			"a subject, and a workload that it is not for", []string{"--workload", "plain", "--subject", "default-fast-path"},
+			"--subject, --workload: there is nothing to measure: default-fast-path takes hostname-anti-affinity, and --quick leaves some out",
 		},
 		{
 			"a profile of several cases", []string{"--workload", "plain", "--nodes", "1000", "--cpuprofile", "cpu.pprof"},

@@ -81,7 +81,7 @@ bench: build ## Measure the quick form of everything, then write out/report.html
 	@bin/stowage-bench all $(ARGS)
 
 .PHONY: bench-loop
-bench-loop: build ## Measure what placing a pod costs on up to 15,000 nodes, in memory (ARGS=--quick: 5,000, in less than 3 minutes)
+bench-loop: build ## Measure what placing a pod costs on up to 15,000 nodes, in memory (ARGS=--quick: 5,000, in a few minutes)
 	@bin/stowage-bench loop $(ARGS)
 
 .PHONY: bench-scaling

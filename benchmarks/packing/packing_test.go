@@ -174,12 +174,43 @@ func TestSubjects(t *testing.T) {
 	}
 	delete(used, "random")
 	want := map[string]int{
-		"stowage": 5, "least-allocated": 10, "most-allocated": 5, "requested-to-capacity-ratio": 5,
+		"stowage": 5, "most-allocated-all": 5, "least-allocated": 10, "requested-to-capacity-ratio": 5,
 		"best-fit-last-resort": 5, "best-fit-like-any-other": 5, "dot-product-last-resort": 5, "dot-product-like-any-other": 5,
 		"fragmentation-last-resort": 5, "fragmentation-like-any-other": 5,
 	}
 	if diff := gocmp.Diff(want, used); diff != "" {
 		t.Errorf("nodes used for half the demand (-want +got):\n%s", diff)
+	}
+}
+
+// TestDefaultProfile covers that upstream's subjects decide what the default profile does that
+// is set like them and looks at all nodes.
+func TestDefaultProfile(t *testing.T) {
+	whole := Subject{Name: "default profile", profile: profileName, configuration: `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: subject
+  plugins:
+    score:
+      disabled: [{name: NodeResourcesBalancedAllocation}]
+  pluginConfig:
+  - name: NodeResourcesFit
+    args:
+      scoringStrategy:
+        type: MostAllocated
+        resources: [{name: cpu, weight: 1}, {name: memory, weight: 1}, {name: ` + string(GPUMilli) + `, weight: 1}]
+`}
+	alone := Subjects()[1]
+	var results []result
+	for _, subject := range []Subject{whole, alone} {
+		r := newReplay(tiny())
+		if err := r.run(t.Context(), subject, 1, func(int, int) {}); err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, r.result)
+	}
+	if diff := gocmp.Diff(results[0], results[1], gocmp.AllowUnexported(result{}, point{})); diff != "" {
+		t.Errorf("%s (-default profile +alone):\n%s", alone.Name, diff)
 	}
 }
 
@@ -203,8 +234,8 @@ func TestCompact(t *testing.T) {
 			t.Errorf("%s: half of the capacity fits on %v of the nodes", name, part)
 		}
 	}
-	if found["most-allocated"] > 0.6 || found["random"] <= found["most-allocated"] {
-		t.Errorf("packed, the pods fit on %v of the nodes, drawn on %v", found["most-allocated"], found["random"])
+	if found["most-allocated-all"] > 0.6 || found["random"] <= found["most-allocated-all"] {
+		t.Errorf("packed, the pods fit on %v of the nodes, drawn on %v", found["most-allocated-all"], found["random"])
 	}
 }
 
@@ -245,7 +276,7 @@ func TestRun(t *testing.T) {
 	}
 	want := []string{
 		"allocation against demand: tiny/6, stowage", "nodes used against demand: tiny/6, stowage",
-		"allocation against demand: tiny/6, least-allocated", "nodes used against demand: tiny/6, least-allocated",
+		"allocation against demand: tiny/6, most-allocated-all", "nodes used against demand: tiny/6, most-allocated-all",
 	}
 	if diff := gocmp.Diff(want, charts); diff != "" {
 		t.Errorf("charts (-want +got):\n%s", diff)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 	"github.com/stowage-k8s/stowage/config"
 )
 
@@ -30,13 +31,13 @@ type Subject struct {
 // Subjects are the ways to score that are compared: the one that is shipped, upstream's,
 // and each of BinPacking's.
 func Subjects() []Subject {
-	subjects := []Subject{
+	all := []Subject{
 		{
 			Name: "stowage", of: ours, settings: "the profile stowage of the shipped configuration, with " + string(GPUMilli) + " for " + shippedGPU,
 			configuration: strings.ReplaceAll(string(config.Scheduler), shippedGPU, string(GPUMilli)), profile: "stowage",
 		},
+		nodeResourcesFit(subjects.MostAllocatedAll, "MostAllocated", ""),
 		nodeResourcesFit("least-allocated", "LeastAllocated", ""),
-		nodeResourcesFit("most-allocated", "MostAllocated", ""),
 		nodeResourcesFit("requested-to-capacity-ratio", "RequestedToCapacityRatio", `
         requestedToCapacityRatio:
           shape: [{utilization: 0, score: 0}, {utilization: 100, score: 10}]`),
@@ -46,12 +47,12 @@ func Subjects() []Subject {
 		},
 	}
 	for _, s := range []struct{ name, strategy string }{{"best-fit", "BestFit"}, {"dot-product", "DotProduct"}, {"fragmentation", "Fragmentation"}} {
-		subjects = append(subjects,
+		all = append(all,
 			binPacking(s.name+"-last-resort", s.strategy, "LastResort"),
 			binPacking(s.name+"-like-any-other", s.strategy, "LikeAnyOther"),
 		)
 	}
-	return subjects
+	return all
 }
 
 // Described says of each subject which version it is, and how it is set.
@@ -65,11 +66,12 @@ func Described() []figure.Subject {
 	return all
 }
 
-// nodeResourcesFit returns the subject for which upstream's plugin scores alone. Its
-// shape of a RequestedToCapacityRatio is the line from empty to full.
+// nodeResourcesFit returns the subject for which upstream's plugin scores alone, as it does in
+// the default profile without NodeResourcesBalancedAllocation: no pod here has what the other
+// scores go by. Its shape of a RequestedToCapacityRatio is the line from empty to full.
 func nodeResourcesFit(name, strategy, parameters string) Subject {
 	return Subject{
-		Name: name, of: upstreams, settings: "NodeResourcesFit alone, " + strategy + " of cpu, memory and GPU",
+		Name: name, of: upstreams, settings: "what the default profile without NodeResourcesBalancedAllocation decides of all nodes, by " + strategy + " of cpu, memory and GPU; of equal nodes the first by name, where kube-scheduler draws one",
 		configuration: scoredBy("[{name: CandidateNodes}]", "NodeResourcesFit", fmt.Sprintf(`
       scoringStrategy:
         type: %s

@@ -26,7 +26,7 @@ func scalingHeadlines(r results) []Headline {
 			}
 		}
 		return []Headline{{
-			Value: "n^" + page.Number(own.Value), Noise: noise(own, ""), Rivals: r.rivals(name, metric, "", stowage, upstream, exhaustive),
+			Value: "n^" + page.Number(own.Value), Noise: noise(own, ""), Rivals: r.rivals(name, metric, "", shared...),
 			What: fmt.Sprintf("is how the CPU time of a plain pod changes with the number of nodes n, up to %s nodes", page.Number(float64(most))),
 		}}
 	}
@@ -40,20 +40,20 @@ const (
 	schedulerCPU   = "scheduler_cpu_s_per_1000_pods"
 )
 
-// e2eHeadlines are about plain pods, and the case in which the default profile is slowest, on
-// the largest cluster that was measured.
+// e2eHeadlines are about plain pods, and the case in which kube-scheduler is slowest, on the
+// largest cluster that was measured.
 func e2eHeadlines(r results) []Headline {
 	var list []Headline
 	add := func(name string) {
 		own, has := r.find(name, stowage, podsPerSecond)
-		other, hasToo := r.find(name, upstream, podsPerSecond)
+		other, hasToo := r.fastest(name, podsPerSecond)
 		if !has || !hasToo {
 			return
 		}
 		ratio := times(own, other)
 		list = append(list, Headline{
-			Value: ratio.String(), Noise: ratio.noise(), Rivals: r.rivals(name, podsPerSecond, "pods/s", stowage, upstream, ceiling),
-			What: "the throughput of kube-scheduler's default profile on a real control plane: " + name,
+			Value: ratio.String(), Noise: ratio.noise(), Rivals: r.rivals(name, podsPerSecond, "pods/s", shared...),
+			What: fmt.Sprintf("the throughput of kube-scheduler's fastest setting, %s, on a real control plane: %s", other.Subject, name),
 		})
 	}
 	names := r.largest()
@@ -72,7 +72,7 @@ func e2eHeadlines(r results) []Headline {
 	if where != "" {
 		f, _ := r.find(where, stowage, shareOfCeiling)
 		list = append(list, Headline{
-			Value: withUnit(worst, "%"), Noise: noise(f, "%"), Rivals: r.rivals(where, podsPerSecond, "pods/s", stowage, upstream, ceiling),
+			Value: withUnit(worst, "%"), Noise: noise(f, "%"), Rivals: r.rivals(where, podsPerSecond, "pods/s", shared...),
 			What: "or more of what a scheduler reaches that binds round robin without looking; least in " + where,
 		})
 	}

@@ -13,7 +13,7 @@ import (
 
 // Page returns the report as a page.
 func (r *Report) Page() page.Page {
-	p := page.Page{Product: "Stowage", Title: "Benchmarks", Subtitle: r.when(), Subjects: []string{upstream, mostAllocated, exhaustive}, Remarks: r.remarks(), Shortcomings: r.shortcomings(), Environment: r.environment()}
+	p := page.Page{Product: "Stowage", Title: "Benchmarks", Subtitle: r.when(), Subjects: slices.Clone(shared), Remarks: r.remarks(), Shortcomings: r.shortcomings(), Environment: r.environment()}
 	for _, one := range r.Results {
 		for _, subject := range (results{one}).compared() {
 			if !slices.Contains(p.Subjects, subject) {

@@ -90,6 +90,20 @@ func (r results) compared() []string {
 	return slices.DeleteFunc(figure.Subjects(r.Figures), r.variant)
 }
 
+// fastest returns the best figure of the subjects that are neither Stowage nor the ceiling.
+func (r results) fastest(name, metric string) (best figure.Figure, has bool) {
+	for _, subject := range r.compared() {
+		f, measured := r.find(name, subject, metric)
+		if !measured || subject == stowage || subject == ceiling {
+			continue
+		}
+		if !has || (f.Value < best.Value) == (f.Better == figure.Lower) {
+			best, has = f, true
+		}
+	}
+	return best, has
+}
+
 // known returns the benchmark that results are of, and its place; a new one at the end for
 // those that the report does not know.
 func known(name string) (benchmark, int) {

@@ -46,7 +46,7 @@ func metricsOf(figures []figure.Figure) []metric {
 var words = map[string]string{
 	cpuPerPod: "CPU time per pod", "allocs_per_pod": "allocations per pod", "first_pod_ms": "the first pod", "heap_mib": "memory of the scheduler",
 	podsPerSecond: "throughput", schedulerCPU: "CPU time of the scheduler per 1,000 pods", "process_cpu_s_per_1000_pods": "CPU time of scheduler and API server per 1,000 pods",
-	shareOfCeiling: "share of the ceiling", "times_default": "times the default profile's throughput",
+	shareOfCeiling: "share of the ceiling", "times_fastest": "times the throughput of kube-scheduler's fastest setting",
 	"allocated": "allocated at the end", "refused": "refused before that much was asked for", "nodes_used_over_bound": "nodes used, over the least that could do", "compacted": "size of the smallest cluster that takes it all",
 	"cpu_s": "processor time", "peak_rss_mib": "resident memory, at most", "wall_s": "time", "plan_s": "time until the first eviction", "rejected_429": "refused for a budget", leastEvictions: "evictions at least",
 }

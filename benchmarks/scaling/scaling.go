@@ -11,6 +11,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/loop"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 )
 
 var (
@@ -18,15 +19,17 @@ var (
 	NodeCounts = []int{1000, 3000, 10_000, 30_000, 100_000}
 	// Workloads are the names of those that are measured, and Subjects who is.
 	Workloads = []string{"plain", "mixed", "zone-affinity", "hostname-anti-affinity"}
-	Subjects  = []string{stowage, "default", exhaustive}
+	Subjects  = []string{stowage, subjects.DefaultBatching, subjects.MostAllocatedAll, exhaustive}
 )
 
+// oneByOne are the subjects that look at all nodes. They are compared in clusters of up to
+// oneByOneNodes: one pod takes 30 ms there.
+var oneByOne = []string{subjects.MostAllocatedAll, exhaustive}
+
 const (
-	stowage    = "stowage"
-	exhaustive = "exhaustive"
-	// exhaustiveNodes is up to how many nodes looking at all of them is compared: one pod
-	// takes 30 ms there.
-	exhaustiveNodes = 10_000
+	stowage       = subjects.Stowage
+	exhaustive    = "exhaustive"
+	oneByOneNodes = 10_000
 	// quickNodes is how many nodes a quick run has at most.
 	quickNodes = 30_000
 	// nearlyFull is how many percent of the nodes are full where it is not none.
@@ -34,11 +37,11 @@ const (
 )
 
 // Notes are to be read with the figures.
-var Notes = []string{
+var Notes = slices.Concat(loop.Notes, []string{
 	"This is the scheduler's own loop on one core, without an API server: no control plane on one machine has clusters of these sizes.",
 	"Pods of one app share their specification in memory, so that a million of them fit. What the scheduler is said to keep is without nodes and pods.",
 	"A power law fits mixed badly: a pod costs a constant and something for each node, so between the largest sizes it costs nearly as many times more as there are more nodes.",
-}
+})
 
 // Choice is what to measure.
 type Choice struct {
@@ -50,12 +53,12 @@ type Choice struct {
 
 // Quick returns the part of a choice that takes two minutes.
 func (c Choice) Quick() Choice {
-	without := func(names []string, name string) []string {
-		return slices.DeleteFunc(slices.Clone(names), func(other string) bool { return other == name })
+	without := func(names []string, left ...string) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(left, name) })
 	}
 	return Choice{
 		Workloads: without(c.Workloads, "hostname-anti-affinity"),
-		Subjects:  without(c.Subjects, exhaustive),
+		Subjects:  without(c.Subjects, oneByOne...),
 		Nodes:     slices.DeleteFunc(slices.Clone(c.Nodes), func(n int) bool { return n > quickNodes }),
 		emptyOnly: true,
 	}
@@ -97,15 +100,15 @@ func (c Choice) lines() []line {
 func (c Choice) Comparisons() []loop.Comparison {
 	var comparisons []loop.Comparison
 	for _, nodes := range c.Nodes {
-		subjects := slices.DeleteFunc(loop.Subjects(), func(s loop.Subject) bool {
-			return !slices.Contains(c.Subjects, s.Name) || s.Name == exhaustive && nodes > exhaustiveNodes
+		compared := slices.DeleteFunc(loop.Subjects(), func(s loop.Subject) bool {
+			return !slices.Contains(c.Subjects, s.Name) || slices.Contains(oneByOne, s.Name) && nodes > oneByOneNodes
 		})
-		if len(subjects) == 0 {
+		if len(compared) == 0 {
 			continue
 		}
 		for _, l := range c.lines() {
 			comparisons = append(comparisons, loop.Comparison{
-				Case: l.at(nodes), Subjects: subjects, Footprint: true,
+				Case: l.at(nodes), Subjects: compared, Footprint: true,
 			})
 		}
 	}

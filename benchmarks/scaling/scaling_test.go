@@ -44,15 +44,15 @@ func TestComparisons(t *testing.T) {
 		choice Choice
 		want   []string
 	}{
-		{"everything, and exhaustive in small clusters only", all, []string{
-			"plain/nodes=1000/fill=0: stowage exhaustive default", "plain/nodes=1000/fill=90: stowage exhaustive default",
-			"mixed/nodes=1000/fill=0: stowage exhaustive default", "hostname-anti-affinity/nodes=1000/fill=0: stowage exhaustive default",
-			"zone-affinity/nodes=1000/fill=0: stowage exhaustive default",
-			"plain/nodes=100000/fill=0: stowage default", "plain/nodes=100000/fill=90: stowage default", "mixed/nodes=100000/fill=0: stowage default",
-			"hostname-anti-affinity/nodes=100000/fill=0: stowage default", "zone-affinity/nodes=100000/fill=0: stowage default",
+		{"everything, and who looks at all nodes in small clusters only", all, []string{
+			"plain/nodes=1000/fill=0: stowage exhaustive most-allocated-all default-batching", "plain/nodes=1000/fill=90: stowage exhaustive most-allocated-all default-batching",
+			"mixed/nodes=1000/fill=0: stowage exhaustive most-allocated-all default-batching", "hostname-anti-affinity/nodes=1000/fill=0: stowage exhaustive most-allocated-all default-batching",
+			"zone-affinity/nodes=1000/fill=0: stowage exhaustive most-allocated-all default-batching",
+			"plain/nodes=100000/fill=0: stowage default-batching", "plain/nodes=100000/fill=90: stowage default-batching", "mixed/nodes=100000/fill=0: stowage default-batching",
+			"hostname-anti-affinity/nodes=100000/fill=0: stowage default-batching", "zone-affinity/nodes=100000/fill=0: stowage default-batching",
 		}},
 		{"quick", all.Quick(), []string{
-			"plain/nodes=1000/fill=0: stowage default", "mixed/nodes=1000/fill=0: stowage default", "zone-affinity/nodes=1000/fill=0: stowage default",
+			"plain/nodes=1000/fill=0: stowage default-batching", "mixed/nodes=1000/fill=0: stowage default-batching", "zone-affinity/nodes=1000/fill=0: stowage default-batching",
 		}},
 		{"nobody is left", Choice{Workloads: Workloads, Subjects: []string{exhaustive}, Nodes: []int{100_000}}, nil},
 	}

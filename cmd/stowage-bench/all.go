@@ -25,10 +25,10 @@ type part struct {
 // all of them take less than 15.
 func parts() []part {
 	return []part{
-		{"loop", []string{"--quick", "--rounds", "3", "--workload", "plain", "--workload", "mixed", "--workload", "hostname-anti-affinity", "--workload", "zone-affinity"}},
+		{"loop", []string{"--quick", "--rounds", "3", "--workload", "plain", "--workload", "job", "--workload", "mixed", "--workload", "hostname-anti-affinity", "--workload", "zone-affinity"}},
 		{"scaling", []string{"--quick"}},
 		{"packing", []string{"--quick"}},
-		{"e2e", []string{"--quick", "--case", "plain", "--case", "packing", "--case", "pod-affinity", "--subject", "stowage", "--subject", "default", "--subject", "ceiling"}},
+		{"e2e", []string{"--quick", "--case", "plain", "--case", "packing", "--case", "pod-affinity"}},
 		{"deschedule", []string{"--quick", "--case", "skew", "--case", "gpu-trap"}},
 		{"chaos", []string{"--quick", "--case", "evict-random", "--case", "zone-loss", "--evictions", "500"}},
 		{"scale", []string{"--quick"}},

@@ -49,7 +49,7 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "best-fit"},
-			`--subject="best-fit": must be one of ["stowage" "least-allocated" "most-allocated" "requested-to-capacity-ratio" "random" "best-fit-last-resort"`,
+			`--subject="best-fit": must be one of ["stowage" "most-allocated-all" "least-allocated" "requested-to-capacity-ratio" "random" "best-fit-last-resort"`,
 		},
 		{"no seeds", []string{"--seeds", "0"}, "--seeds=0: must be 1 or more"},
 		{"quick, and seeds", []string{"--quick", "--seeds", "1"}, "--quick: it takes one order of arrival, so leave out --seeds"},

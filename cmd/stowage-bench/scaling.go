@@ -45,7 +45,7 @@ specification in memory, or a million of them would not fit.`,
 	}
 	nodes := namesOf(scaling.NodeCounts, strconv.Itoa)
 	fs := cmd.Flags()
-	fs.BoolVar(&flags.quick, "quick", false, "measure a choice of cases in 2 minutes: up to 30000 nodes, none of them full, without hostname-anti-affinity and exhaustive")
+	fs.BoolVar(&flags.quick, "quick", false, "measure a choice of cases in 2 minutes: up to 30000 nodes, none of them full, without hostname-anti-affinity and those who look at all nodes")
 	fs.StringArrayVar(&flags.workloads, "workload", nil, "measure this workload only; may be given several times: "+strings.Join(scaling.Workloads, ", "))
 	fs.StringArrayVar(&flags.subjects, "subject", nil, "measure this subject only; may be given several times: "+strings.Join(scaling.Subjects, ", "))
 	fs.StringArrayVar(&flags.nodes, "nodes", nil, "measure with this number of nodes only; may be given several times: "+strings.Join(nodes, ", "))
@@ -106,7 +106,7 @@ func (f *scalingFlags) choose() (scaling.Choice, error) {
 		choice = choice.Quick()
 	}
 	if len(choice.Comparisons()) == 0 {
-		return none, errors.New("--subject, --workload, --nodes: there is nothing to measure: exhaustive takes up to 10000 nodes, and --quick leaves some out")
+		return none, errors.New("--subject, --workload, --nodes: there is nothing to measure: exhaustive and most-allocated-all take up to 10000 nodes, and --quick leaves some out")
 	}
 	return choice, nil
 }

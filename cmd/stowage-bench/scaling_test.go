@@ -19,7 +19,7 @@ func TestScalingErrors(t *testing.T) {
 		want string
 	}{
 		{"a workload that is not measured", []string{"--workload", "taints"}, `--workload="taints": must be one of ["plain" "mixed" "zone-affinity" "hostname-anti-affinity"]`},
-		{"a subject that is not measured", []string{"--subject", "most-allocated"}, `--subject="most-allocated": must be one of ["stowage" "default" "exhaustive"]`},
+		{"a subject that is not measured", []string{"--subject", "most-allocated"}, `--subject="most-allocated": must be one of ["stowage" "default-batching" "most-allocated-all" "exhaustive"]`},
 		{"a number of nodes that is not offered", []string{"--nodes", "5000"}, `--nodes="5000": must be one of ["1000" "3000" "10000" "30000" "100000"]`},
 		{"no rounds", []string{"--rounds", "0"}, "--rounds=0: must be 1 or more"},
 		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},

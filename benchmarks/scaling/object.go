@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	kubernetes "k8s.io/component-base/version"
 	"k8s.io/utils/ptr"
 )
 
@@ -39,7 +40,7 @@ func typicalNode(i int) *corev1.Node {
 		Spec: corev1.NodeSpec{PodCIDR: "10.1.2.0/24", PodCIDRs: []string{"10.1.2.0/24"}, ProviderID: "cloud:///zone/" + name},
 		Status: corev1.NodeStatus{Capacity: amounts, Allocatable: amounts, NodeInfo: corev1.NodeSystemInfo{
 			MachineID: string(uid(i)), SystemUUID: string(uid(i)), BootID: string(uid(i)), KernelVersion: "6.8.0", OSImage: "Linux",
-			ContainerRuntimeVersion: "containerd://2.1.0", KubeletVersion: "v1.36.3", OperatingSystem: "linux", Architecture: "amd64",
+			ContainerRuntimeVersion: "containerd://2.1.0", KubeletVersion: kubernetes.Get().GitVersion, OperatingSystem: "linux", Architecture: "amd64",
 		}},
 	}
 	for _, kind := range []corev1.NodeConditionType{corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure, corev1.NodeReady} {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	kubernetes "k8s.io/component-base/version"
 	"k8s.io/utils/ptr"
 )
 
@@ -35,7 +36,7 @@ func kubeletNode(i int) *corev1.Node {
 			corev1.LabelHostname: name, corev1.LabelTopologyZone: fmt.Sprint("zone-", i%3), corev1.LabelTopologyRegion: "region",
 			corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64", corev1.LabelInstanceTypeStable: "large-32",
 		}},
-		Status: corev1.NodeStatus{Capacity: amounts, Allocatable: amounts, NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.36.3", MachineID: name}},
+		Status: corev1.NodeStatus{Capacity: amounts, Allocatable: amounts, NodeInfo: corev1.NodeSystemInfo{KubeletVersion: kubernetes.Get().GitVersion, MachineID: name}},
 	}
 	for _, c := range []corev1.NodeConditionType{"Ready", "MemoryPressure", "DiskPressure", "PIDPressure"} {
 		node.Status.Conditions = append(node.Status.Conditions, corev1.NodeCondition{Type: c, Status: "True", Reason: "KubeletIsFine", LastHeartbeatTime: metav1.Unix(1.7e9, 0)})

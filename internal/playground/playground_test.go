@@ -507,7 +507,7 @@ spec:
 	}
 
 	waits := fmt.Sprint("--timeout=", playgroundtest.Patience)
-	has(kubectl("version"), "Server Version: v1.36.3")
+	has(kubectl("version"), "Server Version: "+playgroundtest.KubernetesVersion(t)+"\n")
 	has(kubectl("get", "nodes"), "Ready")
 	has(kubectl("apply", "-f", manifest), "deployment.apps/web created")
 	has(kubectl("rollout", "status", "deployment/web"), "successfully rolled out")

@@ -2,6 +2,7 @@ package playgroundtest
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,4 +32,24 @@ func Environ(t *testing.T) []string {
 		return name == "HOME" || name == "KUBECONFIG" || name == "KUBERNETES_SERVICE_HOST"
 	})
 	return append(env, "HOME="+t.TempDir())
+}
+
+// KubernetesVersion returns the version that programs are linked with: that of go.mod.
+func KubernetesVersion(t *testing.T) string {
+	t.Helper()
+	root, err := playground.ProjectRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(modules)) {
+		if version, is := strings.CutPrefix(strings.TrimSpace(line), "k8s.io/kubernetes "); is {
+			return version
+		}
+	}
+	t.Fatal("go.mod requires no k8s.io/kubernetes")
+	return ""
 }

@@ -330,6 +330,9 @@ func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 		if len(answers) > 0 && answers[0].Clock != "" {
 			fmt.Fprintf(w, "\nAges are as of %s\n", connect.Clock{Now: answers[0].AsOf, From: answers[0].Clock})
 		}
+		if len(answers) > 0 && answers[0].Prediction.Simulated != "" {
+			fmt.Fprintf(w, "\n%s\n", answers[0].Prediction.Caveat())
+		}
 		return nil
 	})
 }

@@ -48,6 +48,19 @@ func TestAnswersSayWhatIsMissed(t *testing.T) {
 	}
 }
 
+// By which engine it was simulated is said once.
+func TestAnswersSayTheEngine(t *testing.T) {
+	p := &assess.Prediction{How: assess.Down, Simulated: "simulated with the 1.37 engine; the cluster runs 1.35"}
+	var out strings.Builder
+	if err := (&outputFlags{format: report.Table}).answers(&out, []answer{{Question: "lose zone a", Prediction: p}, {Question: "lose zone b", Prediction: p}}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "down: no pod is affected\n\nWhere replacements go is simulated with the 1.37 engine; the cluster runs 1.35.\n"
+	if !strings.HasSuffix(out.String(), want) || strings.Count(out.String(), "engine") != 1 {
+		t.Errorf("it says\n%s\nwant at the end, and once:\n%s", out.String(), want)
+	}
+}
+
 // A loss of nothing says by what time ages were judged, for that may be why.
 func TestALossOfNothingSaysItsTime(t *testing.T) {
 	q := question{name: "evict 0 pods", nothing: "there are none"}

@@ -139,7 +139,7 @@ func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, e
 	if err != nil {
 		return nil, nil, err
 	}
-	live, err := run.Open(ctx, found, strings.TrimPrefix(found.Name, "context "))
+	live, err := run.Open(ctx, found, strings.TrimPrefix(found.Name, "context "), found.Kubernetes)
 	if err != nil {
 		return nil, nil, err
 	}

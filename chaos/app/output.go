@@ -101,6 +101,9 @@ func (f *outputFlags) preview(out io.Writer, r *journal.Run) error {
 				return err
 			}
 		}
+		if len(p.Predictions) > 0 && p.Predictions[0].Simulated != "" {
+			fmt.Fprintf(w, "\n%s\n", p.Predictions[0].Caveat())
+		}
 		_, err := fmt.Fprintf(w, "\nA dry run: nothing was done. With --no-dry-run --seed %s and --context or --in-cluster it is.\n", p.Seed)
 		return err
 	})

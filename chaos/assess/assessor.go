@@ -11,6 +11,7 @@ import (
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
 // Options say by which schedulers replacements are placed.
@@ -101,7 +102,9 @@ func (a *Assessor) Predict(ctx context.Context, picture *target.Picture, loss Lo
 	if err != nil {
 		return nil, fmt.Errorf("predicting the loss by %s: %w", loss.How, err)
 	}
-	return r.result(), nil
+	prediction := r.result()
+	prediction.Simulated = simulation.Caveat(picture.Snapshot, a.opts.Profiles, a.opts.Registry)
+	return prediction, nil
 }
 
 // look brings the simulated cluster up to the picture.

@@ -51,3 +51,17 @@ func TestGuessesAreMarked(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherEngineIsSaid: schedulers of a cluster of another version are simulated as well
+// as this engine can, and the prediction says so.
+func TestAnotherEngineIsSaid(t *testing.T) {
+	b := new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a").template("web", "1")
+	b.Kubernetes = "v1.20.15"
+	p, err := newAssessor(t).Predict(t.Context(), b.picture(), Loss{How: Drain, Nodes: b.nodes("a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "; the cluster runs 1.20."; !strings.HasSuffix(p.Caveat(), want) {
+		t.Errorf("the caveat is %q, want %q at its end", p.Caveat(), want)
+	}
+}

@@ -132,7 +132,12 @@ type Prediction struct {
 	// many of them get one, before replacements that are no more urgent.
 	Waiting  int `json:"waiting,omitempty"`
 	Admitted int `json:"admitted,omitempty"`
+	// Simulated says what to know of how the schedulers were simulated, see simulation.Caveat.
+	Simulated string `json:"simulated,omitempty"`
 }
+
+// Caveat says it in a sentence.
+func (p *Prediction) Caveat() string { return "Where replacements go is " + p.Simulated + "." }
 
 // Going returns how many pods go.
 func (p *Prediction) Going() int {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 )
@@ -144,6 +145,9 @@ func From(run *journal.Run) *Report {
 	}
 	if run.Start.FakeNodes {
 		r.Notes = append(r.Notes, "The nodes are fake: times cover the control plane and scheduling only, not the start of containers.")
+	}
+	if i := slices.IndexFunc(run.Predictions, func(e journal.Entry[assess.Prediction]) bool { return e.What.Simulated != "" }); i >= 0 {
+		r.Notes = append(r.Notes, run.Predictions[i].What.Caveat())
 	}
 	r.Findings = append(r.Findings, r.find()...)
 	r.settle(run.End)

@@ -313,6 +313,18 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
+// TestTheEngineIsSaidOnce covers a run that has predicted several times.
+func TestTheEngineIsSaidOnce(t *testing.T) {
+	s := held()
+	for range 2 {
+		s.add(3, journal.Record{Prediction: &assess.Prediction{Simulated: "simulated with the 1.37 engine; the cluster runs 1.35"}})
+	}
+	const want = "Where replacements go is simulated with the 1.37 engine; the cluster runs 1.35."
+	if n := strings.Count(write(t, s.report(), Table), want); n != 1 {
+		t.Errorf("it is said %d times, want once", n)
+	}
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }

@@ -37,8 +37,8 @@ const coalesce = 250 * time.Millisecond
 // Live is a cluster that is followed, and whose workloads' recovery is observed.
 type Live struct {
 	Client kubernetes.Interface
-	// Name is what the cluster is called.
-	Name string
+	// Name is what the cluster is called, and Kubernetes the version of its API server.
+	Name, Kubernetes string
 
 	// own is the pod that this program runs in.
 	own      types.NamespacedName
@@ -52,8 +52,8 @@ type Live struct {
 
 // Open follows a cluster until the context ends, and waits until every budget has been
 // counted by the disruption controller.
-func Open(ctx context.Context, client kubernetes.Interface, name string) (*Live, error) {
-	l := &Live{Client: client, Name: name, own: connect.OwnPod()}
+func Open(ctx context.Context, client kubernetes.Interface, name, version string) (*Live, error) {
+	l := &Live{Client: client, Name: name, Kubernetes: version, own: connect.OwnPod()}
 	var err error
 	if l.follower, err = cluster.Follow(ctx, client, cluster.FollowOptions{Observe: l.observe}); err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func Open(ctx context.Context, client kubernetes.Interface, name string) (*Live,
 // are tools, and nobody's workload.
 func (l *Live) Picture() *target.Picture {
 	s := l.follower.Snapshot()
-	s.Pods = slices.DeleteFunc(s.Pods, undo.IsCreated)
+	s.Kubernetes, s.Pods = l.Kubernetes, slices.DeleteFunc(s.Pods, undo.IsCreated)
 	p := target.NewPicture(s, time.Now())
 	if i := slices.IndexFunc(p.Pods, l.isOwn); i >= 0 {
 		p.Own = p.Pods[i]

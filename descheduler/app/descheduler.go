@@ -26,6 +26,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/report"
+	"github.com/stowage-k8s/stowage/internal/simulation"
 	"github.com/stowage-k8s/stowage/internal/version"
 )
 
@@ -77,9 +78,16 @@ func open(ctx context.Context, flags *connect.Flags) (*live, error) {
 	return &live{cluster: found, follower: follower}, nil
 }
 
+// picture returns the cluster as it is now.
+func (l *live) picture() *cluster.Snapshot {
+	s := l.follower.Snapshot()
+	s.Kubernetes = l.cluster.Kubernetes
+	return s
+}
+
 // record writes the cluster to a dump.
 func (l *live) record(path string) error {
-	return report.WriteFile(path, func(w io.Writer) error { return cluster.WriteDump(w, l.follower.Snapshot()) })
+	return report.WriteFile(path, func(w io.Writer) error { return cluster.WriteDump(w, l.picture()) })
 }
 
 // descheduler is what plan and run have in common: everything that files and flags say.
@@ -168,7 +176,10 @@ func (d *descheduler) newPlanner(ctx context.Context) (*planner.Planner, error) 
 
 // plan makes a plan and what shows it, and returns the planner for carrying it out.
 func (d *descheduler) plan(ctx context.Context, picture *cluster.Snapshot) (explain.Document, *planner.Planner, error) {
-	doc := explain.Document{Run: explain.Run{Time: d.now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage()}}
+	doc := explain.Document{Run: explain.Run{
+		Time: d.now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage(),
+		Kubernetes: picture.Kubernetes, Simulated: simulation.Caveat(picture, d.profiles, d.built.registry),
+	}}
 	p, err := d.newPlanner(ctx)
 	if err != nil {
 		return doc, nil, err

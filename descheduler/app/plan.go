@@ -135,7 +135,7 @@ func (f *planFlags) live(ctx context.Context, d *descheduler) (explain.Document,
 			return explain.Document{}, err
 		}
 	}
-	doc, _, err := d.plan(ctx, s.follower.Snapshot())
+	doc, _, err := d.plan(ctx, s.picture())
 	doc.Run.Cluster = s.cluster.Name
 	return doc, err
 }

@@ -199,7 +199,7 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 // deschedule makes a plan and carries it out, unless this is a dry run. The document has
 // what there was by the time of an error.
 func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Document, error) {
-	doc, p, err := d.plan(ctx, d.live.follower.Snapshot())
+	doc, p, err := d.plan(ctx, d.live.picture())
 	doc.Run.Cluster, doc.Run.DryRun = d.live.cluster.Name, f.dryRun
 	if err != nil || f.dryRun || len(doc.Plan.Moves) == 0 {
 		return doc, err

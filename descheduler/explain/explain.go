@@ -37,6 +37,8 @@ type Run struct {
 	// Version is that of this program, Kubernetes that of the API server.
 	Version    string `json:"version,omitempty"`
 	Kubernetes string `json:"kubernetesVersion,omitempty"`
+	// Simulated says what to know of how the schedulers were simulated, see simulation.Caveat.
+	Simulated string `json:"simulated,omitempty"`
 }
 
 // Format is a way to show a document. It is a flag's value too.

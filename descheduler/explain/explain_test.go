@@ -75,7 +75,7 @@ func example() *plan.Plan {
 func meta(dryRun bool) Run {
 	return Run{
 		Time: time.Date(2026, 7, 30, 12, 0, 0, 0, time.UTC), Cluster: "kind-prod", Policy: "policy.yaml", DryRun: dryRun,
-		Version: "stowage-descheduler v1", Kubernetes: "v1.36.3",
+		Version: "stowage-descheduler v1", Kubernetes: "v1.36.3", Simulated: "simulated with the 1.37 engine; the cluster runs 1.36",
 	}
 }
 

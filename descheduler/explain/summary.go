@@ -235,6 +235,7 @@ func about(run Run) []string {
 	}
 	add("%s", run.Version)
 	add("Kubernetes %s", run.Kubernetes)
+	add("%s", run.Simulated)
 	return parts
 }
 

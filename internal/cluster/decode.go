@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,12 +18,12 @@ type decoder struct {
 }
 
 // decoded is an object that has been read, with its kind's place in kinds, or the type
-// of one that is left out; for a header, when the picture was taken.
+// of one that is left out; or a header.
 type decoded struct {
 	object object
 	kind   int
 	other  string
-	taken  time.Time
+	header headerLine
 }
 
 // decode reads one object. The type of the list that it is an item of stands in for
@@ -46,7 +45,7 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 		if err := json.Unmarshal(raw, &line); err != nil {
 			return decoded{}, fmt.Errorf("the header of the dump cannot be read: %w", err)
 		}
-		return decoded{taken: line.Taken}, nil
+		return decoded{header: line}, nil
 	}
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.GroupKind() == gvk.GroupKind() })
 	if i < 0 || !kinds[i].essential && kinds[i].GroupVersionKind != gvk {

@@ -14,7 +14,8 @@ import (
 )
 
 // header is the first line of a compact dump: its version and, but for older dumps, when the
-// picture was taken, in the form of an object. Objects follow, one in a line, trimmed.
+// picture was taken and of which version of Kubernetes, in the form of an object. Objects
+// follow, one in a line, trimmed.
 var header = schema.GroupVersionKind{Group: "stowage.dev", Version: "v1", Kind: "ClusterDump"}
 
 // headerLine is the header as it is written.
@@ -22,6 +23,7 @@ type headerLine struct {
 	APIVersion string    `json:"apiVersion"`
 	Kind       string    `json:"kind"`
 	Taken      time.Time `json:"taken,omitzero"`
+	Kubernetes string    `json:"kubernetes,omitempty"`
 }
 
 // WriteDump writes the snapshot in the compact form: JSON lines, compressed by gzip,
@@ -34,7 +36,7 @@ func WriteDump(w io.Writer, s *Snapshot) error {
 		return err
 	}
 	out := bufio.NewWriterSize(zipped, 1<<16)
-	line, err := json.Marshal(headerLine{header.GroupVersion().String(), header.Kind, s.Taken.UTC()})
+	line, err := json.Marshal(headerLine{header.GroupVersion().String(), header.Kind, s.Taken.UTC(), s.Kubernetes})
 	if err != nil {
 		return fmt.Errorf("writing the dump: %w", err)
 	}

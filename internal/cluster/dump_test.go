@@ -84,12 +84,13 @@ func TestADumpIsReadAsItWasWritten(t *testing.T) {
 		if rapid.Bool().Draw(t, "it says when") {
 			s.Taken = time.Unix(rapid.Int64Range(1, 4e9).Draw(t, "when"), 0).UTC()
 		}
+		s.Kubernetes = rapid.SampledFrom([]string{"", "v1.35.8-gke.100"}).Draw(t, "of which version")
 		dump, want := dumped(t, s), trimmedAll(s)
 		if text := string(unzipped(t, dump)); strings.Contains(text, secret) {
 			t.Errorf("a secret is in the dump: %s", text)
 		}
 		got := must[*Snapshot](t)(ReadDump(bytes.NewReader(dump)))
-		want.Taken = s.Taken
+		want.Taken, want.Kubernetes = s.Taken, s.Kubernetes
 		if diff := cmp.Diff(want, got, sameObjects); diff != "" {
 			t.Errorf("snapshot (-written +read):\n%s", diff)
 		}

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"k8s.io/klog/v2"
 )
@@ -60,7 +59,7 @@ func ReadDump(r io.Reader) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Taken = read.taken
+	s.Taken, s.Kubernetes = read.header.Taken, read.header.Kubernetes
 	if len(s.Nodes) == 0 {
 		return nil, fmt.Errorf("it holds no nodes, but %s; %s", read.summary(), advice())
 	}
@@ -115,7 +114,7 @@ const batchSize = 1 << 18
 type reading struct {
 	byKind [][]object
 	others map[string]int
-	taken  time.Time
+	header headerLine
 }
 
 // readAll reads all objects. One goroutine cuts the stream into batches, others decode
@@ -170,7 +169,7 @@ func (r *reading) take(b *batch) {
 		case d.other != "":
 			r.others[d.other]++
 		default:
-			r.taken = d.taken
+			r.header = d.header
 		}
 	}
 }

@@ -23,6 +23,9 @@ type Snapshot struct {
 	// Taken is when the picture was taken; zero where that is not known, as of what kubectl
 	// shows.
 	Taken time.Time
+	// Kubernetes is the version of the API server, such as v1.35.8; empty where that is not
+	// known, as of what kubectl shows.
+	Kubernetes string
 
 	Nodes []*corev1.Node
 	Pods  []*corev1.Pod

@@ -66,8 +66,12 @@ func shallowCopy(o object) object {
 func trimmedNodeStatus(s *corev1.NodeStatus) corev1.NodeStatus {
 	return corev1.NodeStatus{
 		Capacity: s.Capacity, Allocatable: s.Allocatable, Phase: s.Phase, Conditions: s.Conditions, Images: s.Images,
-		RuntimeHandlers: s.RuntimeHandlers, Features: s.Features, DeclaredFeatures: s.DeclaredFeatures,
+		RuntimeHandlers: s.RuntimeHandlers, Features: s.Features, DeclaredFeatures: s.DeclaredFeatures, NodeInfo: trimmedNodeInfo(&s.NodeInfo),
 	}
+}
+
+func trimmedNodeInfo(i *corev1.NodeSystemInfo) corev1.NodeSystemInfo {
+	return corev1.NodeSystemInfo{KubeletVersion: i.KubeletVersion}
 }
 
 // trimmedTemplate leaves of a template what it leaves of the pods that are made of it.

@@ -3,6 +3,7 @@ package connect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -41,6 +43,8 @@ type Cluster struct {
 	Config *rest.Config
 	// Name is what to call it: its context.
 	Name string
+	// Kubernetes is the version of its API server.
+	Kubernetes string
 }
 
 // Config returns how to reach the API server, and a name for the cluster.
@@ -98,10 +102,15 @@ func (f *Flags) Connect(ctx context.Context, program string) (*Cluster, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	if err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+	answer, err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
+	var server version.Info
+	if err == nil {
+		err = json.Unmarshal(answer, &server)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot use the API server at %s: %w", cfg.Host, err)
 	}
-	return &Cluster{client, cfg, name}, nil
+	return &Cluster{client, cfg, name, server.GitVersion}, nil
 }
 
 // OwnPod returns the pod that the program runs in, by POD_NAMESPACE and POD_NAME, as the

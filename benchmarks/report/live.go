@@ -34,8 +34,18 @@ func descheduleHeadlines(r results) []Headline {
 	return []Headline{{
 		Value:  page.Number(own),
 		What:   fmt.Sprintf("useless evictions, of %s, in %d kinds of skew: of pods that end up no better than before", page.Number(evicted), cases),
-		Rivals: []Rival{{stowage, own, page.Number(own)}, {"Kubernetes descheduler", other, page.Number(other)}},
+		Rivals: []Rival{{stowage, own, page.Number(own)}, {r.peer(), other, page.Number(other)}},
 	}}
+}
+
+// peer names the known descheduler, with its version.
+func (r results) peer() string {
+	for _, s := range r.Subjects {
+		if s.Name == peer {
+			return "Kubernetes " + s.Version
+		}
+	}
+	return "Kubernetes descheduler"
 }
 
 func descheduleCharts(r results) []page.Chart {

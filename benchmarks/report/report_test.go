@@ -77,7 +77,7 @@ func TestHeadlines(t *testing.T) {
 		"90.1 % or more of what a scheduler reaches that binds round robin without looking; least in pod-affinity/nodes=5000/pods=50000; stowage 410 pods/s; most-allocated 57 pods/s; default 55 pods/s; ceiling 455 pods/s; 87.9 to 92.3 % in 5 rounds",
 		"0.2 points at most below the best of all strategies compared, in how much of the cluster is allocated at the end, in 2 workloads; most in openb default/1213, against LeastAllocated; stowage 97.9 %; LeastAllocated 98.1 %",
 		"1.01 × the least number of nodes that could hold the same pods, when half of the capacity is asked for: openb default/1213; stowage 1.01 ×; LeastAllocated 1.9 ×; MostAllocated 1.1 ×; random 1.8 ×; 0.986 to 1.03 × in 5 rounds",
-		"0 useless evictions, of 314, in 3 kinds of skew: of pods that end up no better than before; stowage 0; Kubernetes descheduler 240",
+		"0 useless evictions, of 314, in 3 kinds of skew: of pods that end up no better than before; stowage 0; Kubernetes descheduler v0 240",
 		"0 disruption budgets broken by 2,019 evictions of the chaos tool, as a watcher of its own saw it",
 		"99.2 % of what chaos predicted came true, in the worst of 2 losses of nodes and zones",
 		"233 pods/s placed while pods churn, on 5,000 nodes with 150,000 pods, the control plane on the same machine",

@@ -23,6 +23,9 @@ FUZZTIME := 1m
 # For the tests of one package: several times what they take where nothing else runs.
 TEST_TIMEOUT := 30m
 
+# What test-versions tests on: every minor version that a playground's control plane can be of.
+VERSIONS := $(notdir $(wildcard internal/playground/kubernetes/1.*)) $(basename $(KUBERNETES_VERSION:v%=%))
+
 # Lint and code generators have a module file of their own.
 TOOL := go tool -modfile=tools.mod
 
@@ -49,6 +52,10 @@ test: build ## Run all tests, on real control planes where it matters
 test-real: build ## Run the tests on real nodes: kubelets and containers (needs root; 10 minutes at most)
 	@hack/realnodes.sh
 	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)
+
+.PHONY: test-versions
+test-versions: build ## Run the end-to-end tests on control planes of older versions of Kubernetes, too (VERSIONS=1.34; 10 minutes each to build, once)
+	@hack/test-versions.sh '$(VERSIONS)' -timeout $(TEST_TIMEOUT) $(ARGS)
 
 .PHONY: test-differential
 test-differential: ## Compare 200,000 decisions each with the engine's own plugins (4 minutes; ARGS go to go test)

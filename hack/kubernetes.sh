@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Moves Stowage to another version of Kubernetes: the engine and its staging modules,
-# what these require (etcd, kube-openapi), and the generators of tools.mod. Then it says
-# where the old version is still written down and what no longer compiles, and, once
-# everything does, generates code anew and compares the plugins' decisions with the new
-# engine's own. It can be run again with the same version while what it names is mended.
+# what these require (etcd, kube-openapi), and the generators of tools.mod. A minor version
+# that it leaves becomes one of those that playgrounds can be of. Then it says where the old
+# version is still written down and what no longer compiles, and, once everything does,
+# generates code anew and compares the plugins' decisions with the new engine's own. It can be
+# run again with the same version while what it names is mended.
 # Usage: hack/kubernetes.sh VERSION, such as hack/kubernetes.sh 1.37.2
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,14 +19,8 @@ staging=v0.${version#1.}
 old=$(awk '$1 == "k8s.io/kubernetes" {print $2}' go.mod)
 old=${old#v}
 
-# The engine's own module file says which modules are staged with it: those without a version.
-engine=$(go list -m -f '{{.GoMod}}' "k8s.io/kubernetes@v$version")
-mapfile -t modules < <(awk '$1 ~ /^k8s\.io\// && $2 == "v0.0.0" {print $1}' "$engine" | sort -u)
-if [ ${#modules[@]} = 0 ]; then
-	echo "$engine names no staging modules" >&2
-	exit 1
-fi
-
+staged=$(hack/staging.sh "$version")
+mapfile -t modules <<<"$staged"
 edit=("-require=k8s.io/kubernetes@v$version")
 for module in "${modules[@]}"; do
 	edit+=("-replace=$module=$module@$staging")
@@ -45,10 +40,14 @@ go get -modfile=tools.mod -tool "${generators[@]/%/@$staging}"
 echo "Kubernetes $old -> $version:"
 git --no-pager diff --unified=0 -- go.mod | grep -E '^[-+][[:space:]](k8s\.io/kubernetes|go\.etcd\.io/etcd/server|k8s\.io/kube-openapi)' || true
 
+if [ "${old%.*}" != "${version%.*}" ]; then
+	# Tests go on with the version before, see hack/test-versions.sh.
+	hack/pin-control-plane.sh "$old"
+fi
 if [ "$old" != "$version" ]; then
 	echo "where ${old%.*} is written down, to be read (measurements and findings keep their version):"
 	git --no-pager grep -nI -F -e "$old" -e "0.${old#1.}" -e "Kubernetes ${old%.*}" -- . \
-		':!go.mod' ':!go.sum' ':!tools.*' ':!findings' ':!benchmarks/baseline' ':!*/testdata/*' ':!benchmarks/peers/go.*' | cut -c1-160 || true
+		':!go.mod' ':!go.sum' ':!tools.*' ':!findings' ':!benchmarks/baseline' ':!*/testdata/*' ':!benchmarks/peers/go.*' ':!internal/playground/kubernetes' | cut -c1-160 || true
 fi
 
 # vet compiles the tests, too.

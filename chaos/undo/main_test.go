@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
@@ -20,7 +21,7 @@ var startOnce = sync.OnceValues(func() (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if play, err = playground.Start(context.Background(), playground.Options{Pool: small, NoKubeScheduler: true}); err != nil {
+	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: small, NoKubeScheduler: true}); err != nil {
 		return nil, err
 	}
 	return play.RESTConfig()

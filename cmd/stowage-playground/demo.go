@@ -28,9 +28,9 @@ The exit code is 0 only if every pod that fits is running, and no budget was bro
   stowage-playground demo --keep    # and look around with kubectl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts, err := flags.options()
+			opts, err := flags.options(cmd.Context())
 			if err != nil {
-				return err
+				return interrupted(err)
 			}
 			live := report.NewLive(os.Stdout)
 			if err := demo.Run(cmd.Context(), demo.Options{Playground: opts, Keep: keep, ReportDir: reportDir}, live); err != nil {

@@ -58,13 +58,13 @@ func newListCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
-			fmt.Fprintln(w, "NAME\tNODES\tAGE\tSERVER\tKUBECONFIG")
+			fmt.Fprintln(w, "NAME\tKUBERNETES\tNODES\tAGE\tSERVER\tKUBECONFIG")
 			for _, info := range playground.List() {
 				age := "starting"
 				if !info.Started.IsZero() {
 					age = duration.HumanDuration(time.Since(info.Started))
 				}
-				fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", info.Name, info.Nodes, age, info.Server, info.Kubeconfig)
+				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", info.Name, info.Kubernetes, info.Nodes, age, info.Server, info.Kubeconfig)
 			}
 			return w.Flush()
 		},

@@ -32,16 +32,19 @@ func (f *startFlags) addTo(cmd *cobra.Command) {
 	fs.StringVar(&f.opts.Name, "name", "", "name of the playground (default: the first free of playground, playground-2, ...)")
 	fs.StringVar(&f.poolFile, "pool", "", "YAML file of the fake nodes (default: the built-in pool of 500 nodes, config/pools/default.yaml)")
 	fs.IntVar(&f.nodes, "nodes", 0, "number of nodes in all, in the pool's proportions (default: as the pool says)")
+	fs.StringVar(&f.opts.Kubernetes, "kubernetes", playground.LinkedVersion, "version of Kubernetes: "+strings.Join(playground.Versions, ", ")+"; any but the default is built first, once, which takes minutes")
 	fs.IntVar(&f.opts.Port, "port", 0, "port of the API server on 127.0.0.1 (default: a free one)")
 	fs.Float32Var(&f.opts.ClientQPS, "kube-api-qps", playground.DefaultClientQPS, "requests per second that each client of the control plane may make")
 	fs.IntVar(&f.opts.ClientBurst, "kube-api-burst", playground.DefaultClientBurst, "requests that each client may make at once")
 	fs.StringVar(&f.opts.LogDir, "log-dir", "", "folder that keeps the logs of the control plane (default: they go with the playground)")
+	_ = cmd.RegisterFlagCompletionFunc("kubernetes", cobra.FixedCompletions(playground.Versions, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagFilename("pool", "yaml", "yml")
 	_ = cmd.MarkFlagDirname("log-dir")
 }
 
-// options returns the options that the flags ask for, or says what is wrong with them.
-func (f *startFlags) options() (playground.Options, error) {
+// options returns the options that the flags ask for, or says what is wrong with them. What
+// they ask for is there then.
+func (f *startFlags) options(ctx context.Context) (playground.Options, error) {
 	opts := f.opts
 	if f.nodes < 0 {
 		return opts, fmt.Errorf("--nodes=%d: must be 1 or more, or 0 for as many as the pool has", f.nodes)
@@ -61,8 +64,13 @@ func (f *startFlags) options() (playground.Options, error) {
 		}
 		opts.Pool = opts.Pool.Scale(f.nodes)
 	}
-	opts.Binary, err = os.Executable()
-	return opts, err
+	if opts.Binary, err = os.Executable(); err != nil {
+		return opts, err
+	}
+	if err := opts.Validate(); err != nil {
+		return opts, err
+	}
+	return opts, buildControlPlane(ctx, opts)
 }
 
 func newUpCommand() *cobra.Command {
@@ -81,13 +89,16 @@ func newUpCommand() *cobra.Command {
   # two real nodes, on which containers really run, beside 20 fake ones
   sudo stowage-playground up --real-nodes 2 --nodes 20
 
+  # the control plane of an older version of Kubernetes
+  stowage-playground up --kubernetes 1.34
+
   # a second playground beside the first
   stowage-playground up --name other --pool config/pools/small.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts, err := flags.options()
+			opts, err := flags.options(cmd.Context())
 			if err != nil {
-				return err
+				return interrupted(err)
 			}
 			return up(cmd.Context(), opts)
 		},

@@ -52,7 +52,7 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if play, err = playground.Start(ctx, playground.Options{Pool: small}); err != nil {
+	if play, err = playgroundtest.Start(ctx, playground.Options{Pool: small}); err != nil {
 		return 0, err
 	}
 	defer play.Stop()

@@ -53,7 +53,7 @@ var startOnce = sync.OnceValues(func() (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if play, err = playground.Start(context.Background(), playground.Options{Pool: four}); err != nil {
+	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: four}); err != nil {
 		return nil, err
 	}
 	return play.RESTConfig()

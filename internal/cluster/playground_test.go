@@ -18,6 +18,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
@@ -34,7 +35,7 @@ func TestReplacementIsWhatComes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	play, err := playground.Start(context.Background(), playground.Options{Pool: one})
+	play, err := playgroundtest.Start(context.Background(), playground.Options{Pool: one})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ var startOnce = sync.OnceValues(func() (kubernetes.Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	if play, err = playground.Start(context.Background(), playground.Options{Pool: three, NoKubeScheduler: true}); err != nil {
+	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: three, NoKubeScheduler: true}); err != nil {
 		return nil, err
 	}
 	return play.Client()

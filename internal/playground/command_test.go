@@ -51,6 +51,7 @@ func TestBadCommands(t *testing.T) {
 		{"a pool with a negative count", []string{"up", "--pool", file(header + "- {name: a, count: -5, capacity: {cpu: 1, memory: 1Gi}}")}, "groups[0].count: Invalid value: -5: must be 0 or more"},
 		{"a pool with an unknown field", []string{"up", "--pool", file(header + "- {name: a, cuont: 5, capacity: {cpu: 1, memory: 1Gi}}")}, `unknown field "groups[0].cuont"`},
 		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for as many as the pool has"},
+		{"a version that there is none of", []string{"up", "--kubernetes=1.20"}, `version "1.20" of Kubernetes: must be one of 1.34, `},
 		{"an unknown flag", []string{"up", "--node=1"}, "unknown flag: --node"},
 		{"an unknown command", []string{"start"}, `unknown command "start" for "stowage-playground"`},
 		{"a playground that does not run", []string{"down", "nobody"}, `no playground named "nobody" is running`},
@@ -102,6 +103,7 @@ func TestUp(t *testing.T) {
 		}
 	}
 	await("all 3 nodes Ready")
+	await("ready: Kubernetes v" + playground.LinkedVersion + ".")
 	kubeconfig := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(await("export KUBECONFIG=")), "export KUBECONFIG="))
 	await("nodes 3/3 Ready   pods 0   bound 0/s")
 

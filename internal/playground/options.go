@@ -50,6 +50,9 @@ type Options struct {
 	// the control plane starts, the pool's nodes, which are not created then, among them.
 	// Empty means none.
 	Preload string
+	// Kubernetes is the minor version of the control plane, one of Versions: etcd and
+	// kube-scheduler are of it, too. Empty means the LinkedVersion, the only one for real nodes.
+	Kubernetes string
 	// NoKubeScheduler leaves the stock kube-scheduler out.
 	NoKubeScheduler bool
 	// ClientQPS and ClientBurst limit each client of the control plane in requests
@@ -81,8 +84,8 @@ type Step struct {
 // String says what and how long.
 func (s Step) String() string { return fmt.Sprintf("%6.1fs  %s", s.Took.Seconds(), s.Message) }
 
-// validate checks the options before anything is started, and fills in defaults.
-func (o *Options) validate() error {
+// Validate checks the options before anything is started, and fills in defaults.
+func (o *Options) Validate() error {
 	if msgs := validation.IsDNS1123Label(o.Name); o.Name != "" && len(msgs) > 0 {
 		return fmt.Errorf("playground name %q: must be lowercase letters, digits and dashes", o.Name)
 	}
@@ -100,6 +103,9 @@ func (o *Options) validate() error {
 	}
 	if o.RealNodes < 0 || o.RealNodes > MostRealNodes {
 		return fmt.Errorf("%d real nodes: must be from 0 to %d", o.RealNodes, MostRealNodes)
+	}
+	if err := o.validateVersion(); err != nil {
+		return err
 	}
 	if len(o.Images) > 0 && o.RealNodes == 0 {
 		return errors.New("images are for real nodes, of which there are none")

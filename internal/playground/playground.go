@@ -1,7 +1,8 @@
 // Package playground starts a real Kubernetes control plane with fake nodes on
 // this machine: etcd, kube-apiserver, kube-controller-manager, kube-scheduler and
 // KWOK, as child processes of the stowage-playground binary. It does not link any
-// of them, so that what uses it (tests, benchmarks, the demo) builds fast.
+// of them, so that what uses it (tests, benchmarks, the demo) builds fast. A control
+// plane of an older version of Kubernetes has programs of its own, see Versions.
 package playground
 
 import (
@@ -46,7 +47,7 @@ type Playground struct {
 // nodes are Ready. It ends with Stop, when ctx ends, and when this process ends,
 // however it ends: no process, port or file of it is left behind.
 func Start(ctx context.Context, opts Options) (*Playground, error) {
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	if opts.Binary == "" {
@@ -55,6 +56,9 @@ func Start(ctx context.Context, opts Options) (*Playground, error) {
 			return nil, err
 		}
 		opts.Binary = binary
+	}
+	if err := opts.checkBuilt(); err != nil {
+		return nil, err
 	}
 	dir, lock, err := claim(opts.Name)
 	if err != nil {

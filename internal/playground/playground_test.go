@@ -41,7 +41,7 @@ const roleVariable = "STOWAGE_TEST_STARTER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleVariable) != "" {
-		p, err := playground.Start(context.Background(), playground.Options{})
+		p, err := playgroundtest.Start(context.Background(), playground.Options{})
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 // start starts a playground that ends with the test.
 func start(t *testing.T, opts playground.Options) *playground.Playground {
 	t.Helper()
-	p, err := playground.Start(t.Context(), opts)
+	p, err := playgroundtest.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func processesOf(t *testing.T, info playground.Info) map[int]string {
 func componentPID(t *testing.T, info playground.Info, component string) int {
 	t.Helper()
 	for pid, line := range processesOf(t, info) {
-		if strings.Contains(line, " component "+component+" ") {
+		if strings.Contains(line, " component "+component+" ") || strings.Contains(line, "/"+component+" ") {
 			return pid
 		}
 	}
@@ -306,6 +306,9 @@ func TestBadOptions(t *testing.T) {
 		{name: "a negative limit", opts: playground.Options{ClientQPS: -1}, want: "client QPS -1 and burst 0: must be 0 (the default) or more"},
 		{name: "no such objects", opts: playground.Options{Preload: "/does/not/exist"}, want: `objects to preload "/does/not/exist": there is no such file`},
 		{name: "too many real nodes", opts: playground.Options{RealNodes: 101}, want: "101 real nodes: must be from 0 to 100"},
+		{name: "a version that there is none of", opts: playground.Options{Kubernetes: "1.34.1"}, want: `version "1.34.1" of Kubernetes: must be one of 1.34, 1.35, `},
+		{name: "a version that is not built", opts: playground.Options{Kubernetes: "1.34", Binary: "/some/bin/stowage-playground"}, want: "the control plane of Kubernetes 1.34 is not built: run `hack/control-plane.sh 1.34` in /some"},
+		{name: "kubelets that are newer than the control plane", opts: playground.Options{Kubernetes: "1.34", RealNodes: 1}, want: "real nodes have kubelets of Kubernetes " + playground.LinkedVersion},
 		{name: "no such binary", opts: playground.Options{Binary: "/does/not/exist"}, want: "no such file or directory"},
 		{name: "a disk without room", tmpdir: "/sys", want: "only 0 MiB free in /sys: a playground needs 512 MiB or more"},
 		{name: "a folder too deep for sockets", tmpdir: deep, want: "would have a path of more than 92 bytes"},
@@ -507,7 +510,7 @@ spec:
 	}
 
 	waits := fmt.Sprint("--timeout=", playgroundtest.Patience)
-	has(kubectl("version"), "Server Version: "+playgroundtest.KubernetesVersion(t)+"\n")
+	has(kubectl("version"), "Server Version: "+p.Kubernetes)
 	has(kubectl("get", "nodes"), "Ready")
 	has(kubectl("apply", "-f", manifest), "deployment.apps/web created")
 	has(kubectl("rollout", "status", "deployment/web"), "successfully rolled out")

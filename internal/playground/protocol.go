@@ -34,6 +34,8 @@ type Info struct {
 	Kubeconfig string
 	// Context is the name of the context in it.
 	Context string
+	// Kubernetes is the version of the control plane, as its API server says.
+	Kubernetes string
 	// Nodes is how many fake nodes it started with.
 	Nodes int
 	// RealNodes are the names of the real ones.

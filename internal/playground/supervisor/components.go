@@ -11,7 +11,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
-// The components, by the names under which the binary runs them.
+// The components, by the names under which the binary runs them, and by those of their
+// programs. Every version of playground.Versions knows every flag and feature gate below.
 const (
 	etcd              = "etcd"
 	apiServer         = "kube-apiserver"

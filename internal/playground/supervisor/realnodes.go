@@ -94,6 +94,7 @@ func (s *supervisor) startRealNodes() ([]string, error) {
 		}
 		p, err := s.startProcess(process.Spec{
 			Name:       name,
+			Path:       s.binary,
 			Args:       []string{"component", RealNode, config},
 			Namespaces: realnode.Namespaces,
 		})

@@ -123,7 +123,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.step("ready", started)
+	s.step("ready: Kubernetes "+info.Kubernetes, started)
 	info.Started = time.Now()
 	if err := playground.WriteInfo(s.dir, info); err != nil {
 		return err
@@ -172,6 +172,11 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	if err := s.startControlPlane(ctx); err != nil {
 		return info, err
 	}
+	server, err := s.client.Discovery().ServerVersion()
+	if err != nil {
+		return info, fmt.Errorf("asking the API server for its version: %w", err)
+	}
+	info.Kubernetes = server.GitVersion
 	info.RealNodes, err = s.startRealNodes()
 	if err != nil {
 		return info, err
@@ -268,19 +273,22 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 	return os.WriteFile(s.path(kwokConfigFile), config, 0o600)
 }
 
-// startComponent re-executes the binary as one of the components.
+// startComponent re-executes the binary as one of the components, or starts the component's
+// program where Kubernetes is of a version that the binary is not. KWOK, which is not part of
+// it, is always the binary's.
 func (s *supervisor) startComponent(name string, args []string) error {
-	_, err := s.startProcess(process.Spec{
-		Name: name,
-		Args: append([]string{"component", name}, args...),
-		Env:  append(componentEnv(name), "KWOK_WORKDIR="+s.dir),
-	})
+	path := s.binary
+	if s.opts.Kubernetes != playground.LinkedVersion && name != kwok {
+		path = filepath.Join(playground.ControlPlane(s.binary, s.opts.Kubernetes), name)
+	} else {
+		args = append([]string{"component", name}, args...)
+	}
+	_, err := s.startProcess(process.Spec{Name: name, Path: path, Args: args, Env: append(componentEnv(name), "KWOK_WORKDIR="+s.dir)})
 	return err
 }
 
-// startProcess starts the binary as something that the playground cannot be without.
+// startProcess starts something that the playground cannot be without.
 func (s *supervisor) startProcess(spec process.Spec) (*process.Process, error) {
-	spec.Path = s.binary
 	spec.Log = filepath.Join(s.logDir(), spec.Name+".log")
 	p, err := process.Start(spec)
 	if err != nil {

@@ -1,0 +1,48 @@
+package playground
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/component-base/version"
+)
+
+// LinkedVersion is the minor version of Kubernetes that stowage-playground runs itself as.
+const LinkedVersion = version.DefaultKubeBinaryVersion
+
+// Versions are the minor versions of Kubernetes that a control plane can be of, the oldest
+// first. Those that are not linked have programs of their own, which hack/control-plane.sh
+// builds of a module in the folder kubernetes each: it pins their release.
+var Versions = []string{"1.34", "1.35", "1.36", LinkedVersion}
+
+// ControlPlane returns the folder of the programs of a version that is not linked, for the
+// stowage-playground that is in bin/ of the same checkout.
+func ControlPlane(binary, minor string) string {
+	return filepath.Join(Checkout(binary), "out", "kubernetes", minor)
+}
+
+// Checkout returns the root of the checkout in whose bin/ a program is.
+func Checkout(binary string) string { return filepath.Dir(filepath.Dir(binary)) }
+
+// validateVersion checks which Kubernetes is asked for, and fills in the default.
+func (o *Options) validateVersion() error {
+	switch {
+	case o.Kubernetes == "":
+		o.Kubernetes = LinkedVersion
+	case !slices.Contains(Versions, o.Kubernetes):
+		return fmt.Errorf("version %q of Kubernetes: must be one of %s", o.Kubernetes, strings.Join(Versions, ", "))
+	case o.Kubernetes != LinkedVersion && o.RealNodes > 0:
+		return fmt.Errorf("real nodes have kubelets of Kubernetes %s, and none is newer than its control plane: it cannot be %s", LinkedVersion, o.Kubernetes)
+	}
+	return nil
+}
+
+// checkBuilt says what to do where there are no programs of the version.
+func (o *Options) checkBuilt() error {
+	if o.Kubernetes == LinkedVersion || isFile(filepath.Join(ControlPlane(o.Binary, o.Kubernetes), "kube-apiserver")) {
+		return nil
+	}
+	return fmt.Errorf("the control plane of Kubernetes %s is not built: run `hack/control-plane.sh %[1]s` in %s", o.Kubernetes, Checkout(o.Binary))
+}

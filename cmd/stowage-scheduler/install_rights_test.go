@@ -45,6 +45,13 @@ var needs = []need{
 	{"claiming a device for an extended resource", "create", "resource.k8s.io", "resourceclaims", podWithExtendedResource, bound},
 }
 
+// since says which needs older API servers know nothing of, by their names: the version that
+// they came with, and what it serves.
+var since = map[string]struct{ minor, what string }{
+	"allocating a device":                        {"1.36", "right to resourceclaims/binding of resource.k8s.io"},
+	"claiming a device for an extended resource": {"1.36", "DeviceClass.spec.extendedResourceName of resource.k8s.io/v1, unless a feature gate is set,"},
+}
+
 // TestInstallGrantsWhatIsNeeded runs the scheduler as installed. With all its rights
 // it does everything that it is for and is refused nothing. With one of them taken
 // away, the same check sees it refused.
@@ -55,25 +62,39 @@ func TestInstallGrantsWhatIsNeeded(t *testing.T) {
 	})
 	scheduler := startInstalled(t)
 	for _, n := range needs {
-		ns := n.begin(t)
-		eventually(t, n.name+" is done", func(ctx context.Context) (bool, string) { return n.done(ctx, ns) })
+		t.Run(n.name, func(t *testing.T) {
+			n.skipBefore(t)
+			ns := n.begin(t)
+			eventually(t, n.name+" is done", func(ctx context.Context) (bool, string) { return n.done(ctx, ns) })
+		})
 	}
 	if refused, err := scheduler.refused(t.Context()); err != nil || refused > 0 {
 		t.Fatalf("%d requests were refused, error %v", refused, err)
 	}
 	for _, n := range needs {
-		n.without(t, func() {
-			before, err := scheduler.refused(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			n.begin(t)
-			eventually(t, n.name+" is refused", func(ctx context.Context) (bool, string) {
-				now, err := scheduler.refused(ctx)
-				log := scheduler.LogTail(100)
-				return now > before && n.refusedIn(log), fmt.Sprintf("%d refusals, then %d, %v, %s", before, now, err, log)
+		t.Run(n.name+" without its right", func(t *testing.T) {
+			n.skipBefore(t)
+			n.without(t, func() {
+				before, err := scheduler.refused(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				n.begin(t)
+				eventually(t, n.name+" is refused", func(ctx context.Context) (bool, string) {
+					now, err := scheduler.refused(ctx)
+					log := scheduler.LogTail(100)
+					return now > before && n.refusedIn(log), fmt.Sprintf("%d refusals, then %d, %v, %s", before, now, err, log)
+				})
 			})
 		})
+	}
+}
+
+// skipBefore skips what the API server's version does not have yet.
+func (n need) skipBefore(t *testing.T) {
+	t.Helper()
+	if v, ok := since[n.name]; ok {
+		playgroundtest.Since(t, play, v.minor, v.what)
 	}
 }
 

@@ -3,6 +3,9 @@ package playgroundtest
 import (
 	"context"
 	"os"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
@@ -17,4 +20,13 @@ const versionVariable = "STOWAGE_KUBERNETES"
 func Start(ctx context.Context, opts playground.Options) (*playground.Playground, error) {
 	opts.Kubernetes = os.Getenv(versionVariable)
 	return playground.Start(ctx, opts)
+}
+
+// Since skips a test of what came to the API servers of a minor version of Kubernetes, where
+// the playground's is older. What it is, is named with its API.
+func Since(t *testing.T, p *playground.Playground, minor, what string) {
+	t.Helper()
+	if version.MustParseSemantic(p.Kubernetes).LessThan(version.MustParseGeneric(minor)) {
+		t.Skipf("the API server is of Kubernetes %s, and there is no %s before %s", p.Kubernetes, what, minor)
+	}
 }

@@ -133,13 +133,31 @@ func (f *clusterFlags) openAll(ctx context.Context) (*opened, error) {
 	return o, nil
 }
 
+// connect returns the cluster, and says on which version of Kubernetes it is not proven.
+func (f *clusterFlags) connect(ctx context.Context) (*connect.Cluster, error) {
+	found, err := f.client.Connect(ctx, program)
+	if err == nil && found.Outside != "" {
+		fmt.Fprintln(os.Stderr, "Note:", found.Outside)
+	}
+	return found, err
+}
+
+// sayWaiting says what a start that takes long waits for.
+func sayWaiting(problem error) {
+	if problem == nil {
+		fmt.Fprintln(os.Stderr, "Note: the cluster has been read after all")
+		return
+	}
+	fmt.Fprintln(os.Stderr, "Note: still", problem)
+}
+
 // open follows the cluster until the context ends.
 func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, error) {
-	found, err := f.client.Connect(ctx, program)
+	found, err := f.connect(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	live, err := run.Open(ctx, found, strings.TrimPrefix(found.Name, "context "), found.Kubernetes)
+	live, err := run.Open(ctx, found, strings.TrimPrefix(found.Name, "context "), found.Kubernetes, sayWaiting)
 	if err != nil {
 		return nil, nil, err
 	}

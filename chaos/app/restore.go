@@ -48,7 +48,7 @@ put back in any case.`,
 			if err := flags.validate(true); err != nil {
 				return err
 			}
-			found, err := flags.client.Connect(cmd.Context(), program)
+			found, err := flags.connect(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -51,11 +51,12 @@ type Live struct {
 }
 
 // Open follows a cluster until the context ends, and waits until every budget has been
-// counted by the disruption controller.
-func Open(ctx context.Context, client kubernetes.Interface, name, version string) (*Live, error) {
+// counted by the disruption controller. The version is the API server's, and the function is
+// told what is waited for, as cluster.FollowOptions.Waiting is.
+func Open(ctx context.Context, client kubernetes.Interface, name, version string, waiting func(error)) (*Live, error) {
 	l := &Live{Client: client, Name: name, Kubernetes: version, own: connect.OwnPod()}
 	var err error
-	if l.follower, err = cluster.Follow(ctx, client, cluster.FollowOptions{Observe: l.observe}); err != nil {
+	if l.follower, err = cluster.Follow(ctx, client, cluster.FollowOptions{Observe: l.observe, Waiting: waiting}); err != nil {
 		return nil, err
 	}
 	if _, err := disruption.WaitObserved(ctx, client, ""); err != nil {

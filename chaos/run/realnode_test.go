@@ -113,7 +113,7 @@ func runOn(t *testing.T, k *kubelet, s *scenario.Scenario, do func(context.Conte
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	live, err := Open(ctx, k, "staging", "")
+	live, err := Open(ctx, k, "staging", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

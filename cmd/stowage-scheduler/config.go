@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/compat"
 )
 
 // reachTimeout is how long the API server may take to answer the first request.
@@ -55,7 +56,7 @@ var zeroValues = map[string]string{"bool": "false", "duration": "0s", "float32":
 // prepareConfig hands the engine the configuration to run with: the built-in one
 // unless --config names another, with the flags that override it. It then makes
 // sure that there is a cluster that it can run in.
-func prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
+func (s *start) prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 	source, data := "the built-in configuration", config.Scheduler
 	if path := flags.Lookup("config").Value.String(); path != "" {
 		var err error
@@ -77,14 +78,14 @@ func prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 	if err := check(doc); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
-	if err := prepareClient(ctx, doc, flags); err != nil {
+	if err := s.prepareClient(ctx, doc, flags); err != nil {
 		return err
 	}
-	data, err := yaml.Marshal(doc)
-	if err != nil {
+	var err error
+	if s.configuration, err = yaml.Marshal(doc); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
-	return handOver(flags, data)
+	return handOver(flags, s.configuration)
 }
 
 // override sets the fields for which flags are given.
@@ -124,7 +125,7 @@ func handOver(flags *pflag.FlagSet, data []byte) error {
 
 // prepareClient makes sure that there is a cluster to work in, and fills in the
 // flags that follow from how it is reached.
-func prepareClient(ctx context.Context, doc map[string]any, flags *pflag.FlagSet) error {
+func (s *start) prepareClient(ctx context.Context, doc map[string]any, flags *pflag.FlagSet) error {
 	kubeconfig, _, err := unstructured.NestedString(doc, "clientConnection", "kubeconfig")
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func prepareClient(ctx context.Context, doc map[string]any, flags *pflag.FlagSet
 	if err != nil {
 		return err
 	}
-	if err := checkCluster(ctx, cfg, leaseOf(doc)); err != nil {
+	if err := s.checkCluster(ctx, cfg, leaseOf(doc)); err != nil {
 		return err
 	}
 	// Who may read the metrics is for the same API server to say.
@@ -156,19 +157,17 @@ func prepareClient(ctx context.Context, doc map[string]any, flags *pflag.FlagSet
 
 // checkCluster says what is wrong when the API server cannot be used at the start.
 // Later on the engine keeps trying, as it should.
-func checkCluster(ctx context.Context, cfg *rest.Config, l lease) error {
+func (s *start) checkCluster(ctx context.Context, cfg *rest.Config, l lease) error {
 	cfg.Timeout = reachTimeout
+	cfg.QPS = -1 // some fifty small requests at once, and no more
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return err
 	}
-	if err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+	if s.server, err = compat.Ask(ctx, client); err != nil {
 		return fmt.Errorf("cannot use the API server at %s: %w", cfg.Host, err)
 	}
-	// The engine waits for ever for what an older API server does not serve.
-	if _, err := client.Discovery().ServerResourcesForGroupVersion("resource.k8s.io/v1"); apierrors.IsNotFound(err) {
-		return fmt.Errorf("the API server at %s serves no resource.k8s.io/v1: stowage-scheduler needs Kubernetes 1.34 or later", cfg.Host)
-	}
+	s.client = client
 	if !l.elect {
 		return nil
 	}

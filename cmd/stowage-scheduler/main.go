@@ -13,6 +13,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 
+	"github.com/stowage-k8s/stowage/internal/startup"
 	"github.com/stowage-k8s/stowage/internal/version"
 	"github.com/stowage-k8s/stowage/plugins"
 )
@@ -24,8 +25,9 @@ func main() {
 }
 
 func newCommand() *cobra.Command {
-	var options []app.Option
-	for name, factory := range plugins.NewRegistry() {
+	var s start
+	options := []app.Option{s.fit}
+	for name, factory := range startup.TellReading(plugins.NewRegistry()) {
 		options = append(options, app.WithPlugin(name, factory))
 	}
 	cmd := app.NewSchedulerCommand(options...)
@@ -64,10 +66,13 @@ Examples:
 			fmt.Println(version.Line(program))
 			os.Exit(0)
 		}
-		if err := prepareConfig(cmd.Context(), cmd.Flags()); err != nil {
+		if err := s.prepareConfig(cmd.Context(), cmd.Flags()); err != nil {
 			return err
 		}
-		return setFeatureGates(cmd, args)
+		if err := s.emulate(cmd.Flags()); err != nil {
+			return err
+		}
+		return s.explain(setFeatureGates(cmd, args))
 	}
 	return cmd
 }

@@ -68,12 +68,22 @@ func open(ctx context.Context, flags *connect.Flags) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	follower, err := cluster.Follow(ctx, found, cluster.FollowOptions{})
+	logger := klog.FromContext(ctx)
+	if found.Outside != "" {
+		logger.Info(found.Outside)
+	}
+	follower, err := cluster.Follow(ctx, found, cluster.FollowOptions{Waiting: func(problem error) {
+		if problem == nil {
+			logger.Info("The cluster has been read after all")
+			return
+		}
+		logger.Info("The cluster has not been read yet", "problem", problem)
+	}})
 	if err != nil {
 		return nil, err
 	}
 	if missing := follower.Missing(); len(missing) > 0 {
-		klog.FromContext(ctx).Info("Planned without what the cluster does not have, or gives no right to list and watch: where pods need it, plans may be wrong", "kinds", missing)
+		logger.Info("Planned without what the cluster does not have, or gives no right to list and watch: where pods need it, plans may be wrong", "kinds", missing)
 	}
 	return &live{cluster: found, follower: follower}, nil
 }

@@ -103,6 +103,9 @@ func (f *followed) isRefused() bool {
 	}
 }
 
+// isSettled says whether it is known what there is: all has been read, or is refused.
+func (f *followed) isSettled() bool { return cache.IsDone(f.read) || f.isRefused() }
+
 func (f *followed) problem() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

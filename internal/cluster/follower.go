@@ -11,7 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // FollowOptions say how to follow a cluster.
@@ -22,6 +23,10 @@ type FollowOptions struct {
 	// Progress, if set, is told of each kind that has been read: its name, and how many
 	// objects there are. It is called by the goroutine that called Follow.
 	Progress func(resource string, objects int)
+	// Waiting, if set, is told what has not been read and why, as an error, where that takes long:
+	// after 30 seconds, then ever more seldom, and at last, with nil, that all has been read. It
+	// is called as Progress is.
+	Waiting func(error)
 	// Observe, if set, is told of every change of a namespace, a pod or a PodDisruptionBudget: as
 	// it was and as it is, one of them nil for those that come or go. Each kind has one goroutine that
 	// calls it.
@@ -89,7 +94,7 @@ func (f *Follower) start(ctx context.Context, client kubernetes.Interface, opts 
 		ctx, cancel = context.WithTimeoutCause(ctx, opts.Patience, fmt.Errorf("not done after %s", opts.Patience))
 		defer cancel()
 	}
-	if err := f.wait(ctx, opts.Progress); err != nil {
+	if err := f.wait(ctx, opts); err != nil {
 		return err
 	}
 	select {
@@ -107,15 +112,27 @@ func (f *Follower) signal() {
 	}
 }
 
+// lookEvery is how often it is looked whether there is something to tell of waiting.
+const lookEvery = time.Second
+
 // wait waits until every kind has been read, or is known to be missing.
-func (f *Follower) wait(ctx context.Context, progress func(string, int)) error {
+func (f *Follower) wait(ctx context.Context, opts FollowOptions) error {
+	var reminder report.Reminder
+	begin, ticker := time.Now(), time.NewTicker(lookEvery)
+	defer ticker.Stop()
 	var read []*followed
 	for _, k := range f.kinds {
-		select {
-		case <-k.read.Done():
-		case <-k.refused:
-		case <-ctx.Done():
-			return f.unread(context.Cause(ctx))
+		for !k.isSettled() {
+			select {
+			case <-k.read.Done():
+			case <-k.refused:
+			case <-ctx.Done():
+				return f.unread(context.Cause(ctx))
+			case <-ticker.C:
+				if waited := time.Since(begin); opts.Waiting != nil && reminder.Due(waited) {
+					opts.Waiting(f.unread(fmt.Errorf("not done after %s", waited.Round(lookEvery))))
+				}
+			}
 		}
 		if k.isRefused() {
 			if k.essential {
@@ -127,11 +144,14 @@ func (f *Follower) wait(ctx context.Context, progress func(string, int)) error {
 			continue
 		}
 		read = append(read, k)
-		if progress != nil {
-			progress(k.String(), len(k.informer.GetStore().ListKeys()))
+		if opts.Progress != nil {
+			opts.Progress(k.String(), len(k.informer.GetStore().ListKeys()))
 		}
 	}
 	f.kinds = read
+	if reminder.Told() {
+		opts.Waiting(nil)
+	}
 	return nil
 }
 
@@ -140,7 +160,7 @@ func (f *Follower) unread(cause error) error {
 	var names []string
 	var last error
 	for _, k := range f.kinds {
-		if cache.IsDone(k.read) || k.isRefused() {
+		if k.isSettled() {
 			continue
 		}
 		names = append(names, k.String())

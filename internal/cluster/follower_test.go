@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -232,6 +233,36 @@ func TestFollowDoesNotWaitForEver(t *testing.T) {
 	if _, err := Follow(t.Context(), client, FollowOptions{Patience: time.Millisecond}); err == nil || !strings.Contains(err.Error(), "not done after 1ms") {
 		t.Errorf("error %v, want that its time is up", err)
 	}
+}
+
+// TestFollowTellsWhatItWaitsFor has an API server that does not answer for a kind for some time.
+func TestFollowTellsWhatItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, client, last := time.Now(), clientOf(&Snapshot{}), kinds[len(kinds)-1]
+		client.PrependReactor("list", last.resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+			if time.Since(begin) < 100*time.Second {
+				return true, nil, errors.New("overloaded")
+			}
+			return false, nil, nil
+		})
+		var told []string
+		f, err := Follow(t.Context(), client, FollowOptions{Waiting: func(problem error) { told = append(told, fmt.Sprint(problem)) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Stop()
+		var want []string
+		for _, waited := range []string{"30s", "1m0s"} {
+			want = append(want, fmt.Sprintf("reading %s: not done after %s; what went wrong last with %s: failed to list %s: overloaded", last, waited, last, "*v1."+last.Kind))
+		}
+		// How long it is told depends on when the informer tries again.
+		if len(told) < 3 || told[len(told)-1] != "<nil>" {
+			t.Fatalf("told %q", told)
+		}
+		if diff := cmp.Diff(want, told[:2]); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestFollowOutlivesAnAPIServerThatComesLate(t *testing.T) {

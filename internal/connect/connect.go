@@ -3,7 +3,6 @@ package connect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,10 +12,11 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/stowage-k8s/stowage/internal/compat"
 )
 
 // reachTimeout is how long the API server may take to answer the first request.
@@ -43,8 +43,10 @@ type Cluster struct {
 	Config *rest.Config
 	// Name is what to call it: its context.
 	Name string
-	// Kubernetes is the version of its API server.
+	// Kubernetes is the version of its API server, such as v1.37.2.
 	Kubernetes string
+	// Outside says that Stowage is not proven on it; nothing where it is.
+	Outside string
 }
 
 // Config returns how to reach the API server, and a name for the cluster.
@@ -102,15 +104,11 @@ func (f *Flags) Connect(ctx context.Context, program string) (*Cluster, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	answer, err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
-	var server version.Info
-	if err == nil {
-		err = json.Unmarshal(answer, &server)
-	}
+	server, err := compat.Ask(ctx, client)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the API server at %s: %w", cfg.Host, err)
 	}
-	return &Cluster{client, cfg, name, server.GitVersion}, nil
+	return &Cluster{client, cfg, name, server.Release, server.Outside()}, nil
 }
 
 // OwnPod returns the pod that the program runs in, by POD_NAMESPACE and POD_NAME, as the

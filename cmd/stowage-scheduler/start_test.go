@@ -1,0 +1,79 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/compat"
+)
+
+var (
+	readTaintRules = need{name: "reading DeviceTaintRules", verb: "list", group: "resource.k8s.io", resource: "devicetaintrules"}
+	readDrivers    = need{name: "reading CSIDrivers", verb: "list", group: "storage.k8s.io", resource: "csidrivers"}
+)
+
+// emulates says whether the playground's API server is older than the engine, so that this does
+// not have all of its own features.
+func emulates(t *testing.T) bool {
+	t.Helper()
+	server, err := compat.Ask(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server.Emulated() != ""
+}
+
+// TestStartsWithoutWhatAFeatureGateNeeds has a role as it was for an older Kubernetes.
+func TestStartsWithoutWhatAFeatureGateNeeds(t *testing.T) {
+	want := "Feature gates are turned off: the engine would wait for ever for a kind that it has no right to list"
+	if emulates(t) {
+		want = "The API server is older than the engine"
+	}
+	readTaintRules.without(t, func() {
+		scheduler := startScheduler(t, "scheduler")
+		awaitLeader(t, "")
+		ns := namespace(t)
+		createPod(t, ns, newPod("pod", schedulerName, "100m"))
+		awaitRunning(t, ns, "pod")
+		if log := scheduler.LogTail(1000); strings.Count(log, want) != 1 {
+			t.Errorf("the log does not say once %q: %s", want, log)
+		}
+	})
+}
+
+func TestSaysWhatItCannotStartWithout(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		without need
+		args    []string
+		want    string
+	}{
+		{
+			"a right without which the engine would wait for ever", readDrivers, nil,
+			"the engine would wait for ever for csidrivers.v1.storage.k8s.io, which it has no right to list (the ClusterRole stowage-scheduler of config/scheduler/rbac.yaml has all rights)",
+		},
+		{
+			"a right for a feature that the user wants", readTaintRules, []string{"--emulated-version", compat.Engine(), "--feature-gates", "DRADeviceTaintRules=true"},
+			"--feature-gates turns DRADeviceTaintRules on",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.without.without(t, func() {
+				out, code := run(t, append([]string{"--kubeconfig", kubeconfig, "--secure-port", "0"}, tt.args...)...)
+				lines := strings.Split(strings.TrimSpace(out), "\n")
+				if last := lines[len(lines)-1]; code == 0 || !strings.Contains(last, tt.want) {
+					t.Errorf("exit code %d, last line %q, want one with %s", code, last, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestReadsWhatItWaitsFor has the scheduler look at what the cluster offers: nothing is turned off.
+func TestReadsWhatItWaitsFor(t *testing.T) {
+	scheduler := startScheduler(t, "scheduler")
+	awaitLeader(t, "")
+	if log := scheduler.LogTail(1000); strings.Contains(log, "Feature gates are turned off") || strings.Contains(log, "older than the engine") != emulates(t) {
+		t.Errorf("the log says of what it does without: %s", log)
+	}
+}

@@ -1,0 +1,97 @@
+package startup
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+
+	"github.com/stowage-k8s/stowage/internal/report"
+)
+
+// lookEvery is how often it is looked how far the engine has come.
+const lookEvery = time.Second
+
+// TellReading returns the registry with plugins that, besides, say in the log for which kinds the
+// engine still waits when that takes long. The engine gives its informers to plugins only.
+func TellReading(registry frameworkruntime.Registry) frameworkruntime.Registry {
+	var once sync.Once
+	telling := frameworkruntime.Registry{}
+	for plugin, factory := range registry {
+		telling[plugin] = func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+			once.Do(func() { go tellReading(ctx, handle) })
+			return factory(ctx, args, handle)
+		}
+	}
+	return telling
+}
+
+func tellReading(ctx context.Context, handle fwk.Handle) {
+	over, cancel := context.WithCancel(ctx)
+	cancel() // to wait until then is to look
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for r := (reading{}); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			notice, done := r.look(now, handle.SharedInformerFactory().WaitForCacheSync(over.Done()))
+			if notice != nil {
+				notice.Log(klog.FromContext(ctx))
+			}
+			if done {
+				return
+			}
+		}
+	}
+}
+
+// reading is how far the engine has come with reading every kind once.
+type reading struct {
+	// begin is when it began: not as long as another replica leads.
+	begin    time.Time
+	reminder report.Reminder
+}
+
+// look takes in which of the informers that run have read all, and returns what is to be said now,
+// if anything, and whether that is the end of it.
+func (r *reading) look(now time.Time, informers map[reflect.Type]bool) (notice *Notice, done bool) {
+	if len(informers) == 0 {
+		return nil, false
+	}
+	if r.begin.IsZero() {
+		r.begin = now
+	}
+	waited := now.Sub(r.begin)
+	maps.DeleteFunc(informers, func(_ reflect.Type, read bool) bool { return read })
+	switch {
+	case len(informers) == 0 && r.reminder.Told():
+		return &Notice{"The engine has read all kinds after all", []any{"after", waited.Round(lookEvery)}}, true
+	case len(informers) == 0:
+		return nil, true
+	case !r.reminder.Due(waited):
+		return nil, false
+	}
+	return &Notice{"The engine places no pods yet: it waits for kinds that it has not read, and errors of the reflector say why",
+		[]any{"for", waited.Round(lookEvery), "kinds", namesOf(informers)}}, false
+}
+
+// namesOf returns the kinds of informers as messages have them.
+func namesOf(informers map[reflect.Type]bool) []string {
+	kinds, err := kindsOf(informers)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var names []string
+	for _, kind := range kinds {
+		names = append(names, name(kind))
+	}
+	return names
+}

@@ -1,0 +1,95 @@
+// Package startup sees to it that a scheduler starts, or says why it does not. The engine waits
+// until it has read every kind that it goes by, and for ever where the API server does not serve
+// a kind or does not let it be read.
+package startup
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/scheduler"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
+	"k8s.io/kubernetes/pkg/scheduler/apis/config/validation"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+)
+
+// Waits returns the kinds that the engine would wait for with this KubeSchedulerConfiguration, as
+// the feature gates are now, in order. It asks the engine: that is set up once more, without a
+// cluster, and its informers are looked at. The registry holds the plugins beside its own.
+func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.Registry) ([]schema.GroupVersionResource, error) {
+	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), configuration)
+	if err != nil {
+		return nil, err
+	}
+	cfg, ok := obj.(*schedulerconfig.KubeSchedulerConfiguration)
+	if !ok {
+		return nil, fmt.Errorf("the configuration is a %T, not a KubeSchedulerConfiguration", obj)
+	}
+	if err := validation.ValidateKubeSchedulerConfiguration(cfg); err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: "startup.invalid"}) // never called
+	if err != nil {
+		return nil, err
+	}
+	// What the engine has to say, it says when it starts for good.
+	ctx, cancel := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
+	defer cancel()
+	factory := scheduler.NewInformerFactory(client, 0, nil)
+	_, err = scheduler.New(ctx, client, factory, nil,
+		func(string) events.EventRecorderLogger { return &events.FakeRecorder{} }, // without a channel it discards
+		scheduler.WithProfiles(cfg.Profiles...),
+		scheduler.WithFrameworkOutOfTreeRegistry(registry),
+	)
+	if err != nil {
+		return nil, err
+	}
+	// Informers are told apart from those that nobody has asked for once they are started: here
+	// with a context that has ended, so that they read nothing.
+	cancel()
+	factory.StartWithContext(ctx)
+	defer factory.Shutdown()
+	return kindsOf(factory.WaitForCacheSync(ctx.Done()))
+}
+
+// kindsOf returns the kinds of informers, in order.
+func kindsOf(informers map[reflect.Type]bool) ([]schema.GroupVersionResource, error) {
+	var kinds []schema.GroupVersionResource
+	for structure := range informers {
+		object, ok := reflect.New(structure.Elem()).Interface().(runtime.Object)
+		if !ok {
+			return nil, fmt.Errorf("the engine has an informer for %s, which is no kind", structure)
+		}
+		known, _, err := clientscheme.Scheme.ObjectKinds(object)
+		if err != nil {
+			return nil, err
+		}
+		resource, _ := meta.UnsafeGuessKindToResource(known[0])
+		kinds = append(kinds, resource)
+	}
+	slices.SortFunc(kinds, func(a, b schema.GroupVersionResource) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Resource, b.Resource))
+	})
+	return kinds, nil
+}
+
+// name is a kind as messages have it: devicetaintrules.v1.resource.k8s.io, as kubectl takes it.
+func name(kind schema.GroupVersionResource) string {
+	if kind.Group == "" {
+		return kind.Resource
+	}
+	return kind.Resource + "." + kind.Version + "." + kind.Group
+}

@@ -83,7 +83,7 @@ func TestBatches(t *testing.T) {
 		got[subject.Name] = framework.TotalBatchedPods() > smallPods/2
 	}
 	want := map[string]bool{
-		stowage: false, exhaustive: false, subjects.Default: false,
+		stowage: false, exhaustive: true, subjects.Default: false,
 		subjects.MostAllocatedAll: true, subjects.MostAllocated: true, subjects.DefaultBatching: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

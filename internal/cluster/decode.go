@@ -23,7 +23,7 @@ type decoded struct {
 	object object
 	kind   int
 	other  string
-	header headerLine
+	header *headerLine
 }
 
 // decode reads one object. The type of the list that it is an item of stands in for
@@ -45,7 +45,7 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 		if err := json.Unmarshal(raw, &line); err != nil {
 			return decoded{}, fmt.Errorf("the header of the dump cannot be read: %w", err)
 		}
-		return decoded{header: line}, nil
+		return decoded{header: &line}, nil
 	}
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.GroupKind() == gvk.GroupKind() })
 	if i < 0 || !kinds[i].essential && kinds[i].GroupVersionKind != gvk {

@@ -168,8 +168,8 @@ func (r *reading) take(b *batch) {
 			r.byKind[d.kind] = append(r.byKind[d.kind], d.object)
 		case d.other != "":
 			r.others[d.other]++
-		default:
-			r.header = d.header
+		case d.header != nil:
+			r.header = *d.header
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestReportWritesThreeFiles(t *testing.T) {
 	if diff := cmp.Diff([]string{"all.html", "all.json", "all.md"}, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	for _, want := range []string{"21 ×", "left out: ", "older.json", "written to " + flags.output} {
+	for _, want := range []string{"20 ×", "left out: ", "older.json", "written to " + flags.output} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the screen shows no %q:\n%s", want, &out)
 		}

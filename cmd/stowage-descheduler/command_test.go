@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // edited writes a file with a text replaced.
@@ -129,7 +131,7 @@ func TestCompletion(t *testing.T) {
 func TestVersion(t *testing.T) {
 	e := run(t, "--version")
 	e.want(t, 0)
-	if want := regexp.MustCompile(`^stowage-descheduler \S+ \(Kubernetes v1\.36\.3\)\n$`); !want.MatchString(e.out) {
+	if want := regexp.MustCompile(`^stowage-descheduler \S+ \(Kubernetes ` + regexp.QuoteMeta(playgroundtest.KubernetesVersion(t)) + `\)\n$`); !want.MatchString(e.out) {
 		t.Errorf("it says %q, want %v: was it built by make build?", e.out, want)
 	}
 }

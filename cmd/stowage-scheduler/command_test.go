@@ -177,7 +177,7 @@ func TestCompletion(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	out, code := run(t, "--version")
-	if want := regexp.MustCompile(`^stowage-scheduler \S+ \(Kubernetes v1\.36\.3\)\n$`); code != 0 || !want.MatchString(out) {
+	if want := regexp.MustCompile(`^stowage-scheduler \S+ \(Kubernetes ` + regexp.QuoteMeta(playgroundtest.KubernetesVersion(t)) + `\)\n$`); code != 0 || !want.MatchString(out) {
 		t.Errorf("exit code %d, output %q, want %v", code, out, want)
 	}
 }

@@ -30,7 +30,7 @@ func TestStartsWithoutWhatAFeatureGateNeeds(t *testing.T) {
 		want = "The API server is older than the engine"
 	}
 	readTaintRules.without(t, func() {
-		scheduler := startScheduler(t, "scheduler")
+		scheduler := startScheduler(t, "scheduler", "-v", "0")
 		awaitLeader(t, "")
 		ns := namespace(t)
 		createPod(t, ns, newPod("pod", schedulerName, "100m"))
@@ -71,7 +71,7 @@ func TestSaysWhatItCannotStartWithout(t *testing.T) {
 
 // TestReadsWhatItWaitsFor has the scheduler look at what the cluster offers: nothing is turned off.
 func TestReadsWhatItWaitsFor(t *testing.T) {
-	scheduler := startScheduler(t, "scheduler")
+	scheduler := startScheduler(t, "scheduler", "-v", "0")
 	awaitLeader(t, "")
 	if log := scheduler.LogTail(1000); strings.Contains(log, "Feature gates are turned off") || strings.Contains(log, "older than the engine") != emulates(t) {
 		t.Errorf("the log says of what it does without: %s", log)

@@ -81,17 +81,24 @@ func objectOf(given any) runtime.Object {
 // failed takes note of what went wrong with a list or a watch. The informer tries again
 // by itself, except for what is refused from the beginning.
 func (f *followed) failed(ctx context.Context, r *cache.Reflector, err error) {
+	if !f.refuse(err) {
+		cache.DefaultWatchErrorHandler(ctx, r, err) // may wait, so that errors do not come in floods
+	}
+}
+
+// refuse takes note of an error, and says whether it is the end.
+func (f *followed) refuse(err error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.last = err
-	if (apierrors.IsForbidden(err) || apierrors.IsNotFound(err)) && !cache.IsDone(f.read) {
-		if !f.isRefused() {
-			close(f.refused)
-		}
-		f.stop()
-		return
+	if cache.IsDone(f.read) || !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) {
+		return false
 	}
-	cache.DefaultWatchErrorHandler(ctx, r, err)
+	if !f.isRefused() {
+		close(f.refused)
+	}
+	f.stop()
+	return true
 }
 
 func (f *followed) isRefused() bool {

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -237,6 +238,9 @@ func TestFollowDoesNotWaitForEver(t *testing.T) {
 
 // TestFollowTellsWhatItWaitsFor has an API server that does not answer for a kind for some time.
 func TestFollowTellsWhatItWaitsFor(t *testing.T) {
+	// One of them waits for a moment after the last error, which was by the real clock.
+	defer func(handlers []utilruntime.ErrorHandler) { utilruntime.ErrorHandlers = handlers }(utilruntime.ErrorHandlers)
+	utilruntime.ErrorHandlers = nil
 	synctest.Test(t, func(t *testing.T) {
 		begin, client, last := time.Now(), clientOf(&Snapshot{}), kinds[len(kinds)-1]
 		client.PrependReactor("list", last.resource, func(clienttesting.Action) (bool, runtime.Object, error) {

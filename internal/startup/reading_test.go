@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -98,6 +99,9 @@ func (h *handle) SharedInformerFactory() informers.SharedInformerFactory { retur
 
 // TestTellReading has an informer wait for a kind that is refused for some time.
 func TestTellReading(t *testing.T) {
+	// One of them waits for a moment after the last error, which was by the real clock.
+	defer func(handlers []utilruntime.ErrorHandler) { utilruntime.ErrorHandlers = handlers }(utilruntime.ErrorHandlers)
+	utilruntime.ErrorHandlers = nil
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
 		begin := time.Now()

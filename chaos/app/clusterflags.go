@@ -145,7 +145,7 @@ func (f *clusterFlags) connect(ctx context.Context) (*connect.Cluster, error) {
 // sayWaiting says what a start that takes long waits for.
 func sayWaiting(problem error) {
 	if problem == nil {
-		fmt.Fprintln(os.Stderr, "Note: the cluster has been read after all")
+		fmt.Fprintln(os.Stderr, "Note: the wait is over")
 		return
 	}
 	fmt.Fprintln(os.Stderr, "Note: still", problem)

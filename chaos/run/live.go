@@ -52,14 +52,14 @@ type Live struct {
 
 // Open follows a cluster until the context ends, and waits until every budget has been
 // counted by the disruption controller. The version is the API server's, and the function is
-// told what is waited for, as cluster.FollowOptions.Waiting is.
+// told what is waited for, if it takes long, and of nil when that is over.
 func Open(ctx context.Context, client kubernetes.Interface, name, version string, waiting func(error)) (*Live, error) {
 	l := &Live{Client: client, Name: name, Kubernetes: version, own: connect.OwnPod()}
 	var err error
 	if l.follower, err = cluster.Follow(ctx, client, cluster.FollowOptions{Observe: l.observe, Waiting: waiting}); err != nil {
 		return nil, err
 	}
-	if _, err := disruption.WaitObserved(ctx, client, ""); err != nil {
+	if _, err := disruption.WaitObserved(ctx, client, "", waiting); err != nil {
 		return nil, err
 	}
 	return l, nil

@@ -72,13 +72,7 @@ func open(ctx context.Context, flags *connect.Flags) (*live, error) {
 	if found.Outside != "" {
 		logger.Info(found.Outside)
 	}
-	follower, err := cluster.Follow(ctx, found, cluster.FollowOptions{Waiting: func(problem error) {
-		if problem == nil {
-			logger.Info("The cluster has been read after all")
-			return
-		}
-		logger.Info("The cluster has not been read yet", "problem", problem)
-	}})
+	follower, err := cluster.Follow(ctx, found, cluster.FollowOptions{Waiting: logWaiting(logger)})
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +80,17 @@ func open(ctx context.Context, flags *connect.Flags) (*live, error) {
 		logger.Info("Planned without what the cluster does not have, or gives no right to list and watch: where pods need it, plans may be wrong", "kinds", missing)
 	}
 	return &live{cluster: found, follower: follower}, nil
+}
+
+// logWaiting returns what logs what a start that takes long waits for.
+func logWaiting(logger klog.Logger) func(error) {
+	return func(problem error) {
+		if problem == nil {
+			logger.Info("The wait is over")
+			return
+		}
+		logger.Info("The start takes long", "problem", problem)
+	}
 }
 
 // picture returns the cluster as it is now.
@@ -147,7 +152,7 @@ func (d *descheduler) use(ctx context.Context, s *live) error {
 		return invalid(err)
 	}
 	d.usage = source
-	_, err = disruption.WaitObserved(ctx, s.cluster, "")
+	_, err = disruption.WaitObserved(ctx, s.cluster, "", logWaiting(klog.FromContext(ctx)))
 	return err
 }
 

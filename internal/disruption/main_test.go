@@ -163,7 +163,7 @@ func (c *testCluster) awaitBudget(name, what string, condition func(*policyv1.Po
 // look returns the budgets and the pods of the namespace, and the nodes.
 func (c *testCluster) look(ctx context.Context) (budgets, pods, []*corev1.Node) {
 	c.Helper()
-	waited := must[budgets](c.T)(WaitObserved(ctx, c.client, c.namespace))
+	waited := must[budgets](c.T)(WaitObserved(ctx, c.client, c.namespace, nil))
 	list := must[*corev1.PodList](c.T)(c.client.CoreV1().Pods(c.namespace).List(ctx, metav1.ListOptions{}))
 	var all pods
 	for i := range list.Items {

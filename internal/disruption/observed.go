@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // lookEvery is how often WaitObserved looks. The controller needs milliseconds.
@@ -21,12 +23,19 @@ const lookEvery = 100 * time.Millisecond
 // budget in the namespace, or in all of them for metav1.NamespaceAll, by the budget's
 // spec as it is, and returns the budgets as they are then. Until then a pod may slip
 // past its budget: the API server lets a pod that is not ready go by the numbers of the
-// former spec. The error names the budgets that were waited for in vain.
+// former spec. The error names the budgets that were waited for in vain. The function, which
+// may be nil, is told of the same while the wait takes long, and of nil when it is over.
 //
 // It says nothing about pods that came or changed since: a status is a moment behind.
-func WaitObserved(ctx context.Context, client kubernetes.Interface, namespace string) ([]*policyv1.PodDisruptionBudget, error) {
+func WaitObserved(ctx context.Context, client kubernetes.Interface, namespace string, waiting func(error)) ([]*policyv1.PodDisruptionBudget, error) {
 	var budgets []*policyv1.PodDisruptionBudget
 	var behind []string
+	unseen := func(cause error) error {
+		slices.Sort(behind)
+		return fmt.Errorf("waiting until the disruption controller has seen budgets %s (does kube-controller-manager run?): %w", strings.Join(behind, ", "), cause)
+	}
+	var reminder report.Reminder
+	begin := time.Now()
 	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
 		list, err := client.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -41,14 +50,19 @@ func WaitObserved(ctx context.Context, client kubernetes.Interface, namespace st
 				behind = append(behind, klog.KObj(pdb).String())
 			}
 		}
+		if waited := time.Since(begin); len(behind) > 0 && waiting != nil && reminder.Due(waited) {
+			waiting(unseen(fmt.Errorf("not done after %s", waited.Round(time.Second))))
+		}
 		return len(behind) == 0, nil
 	})
 	switch {
 	case err == nil:
+		if reminder.Told() {
+			waiting(nil)
+		}
 		return budgets, nil
 	case ctx.Err() != nil && len(behind) > 0:
-		slices.Sort(behind)
-		return nil, fmt.Errorf("waiting until the disruption controller has seen budgets %s (does kube-controller-manager run?): %w", strings.Join(behind, ", "), context.Cause(ctx))
+		return nil, unseen(context.Cause(ctx))
 	}
 	return nil, fmt.Errorf("listing budgets: %w", err)
 }

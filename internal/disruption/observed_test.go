@@ -3,9 +3,13 @@ package disruption
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -25,7 +29,7 @@ func TestWaitObserved(t *testing.T) {
 		}
 		return false, nil, nil
 	})
-	budgets, err := WaitObserved(t.Context(), client, metav1.NamespaceAll)
+	budgets, err := WaitObserved(t.Context(), client, metav1.NamespaceAll, nil)
 	if err != nil || len(budgets) != 2 || looks != 3 {
 		t.Errorf("%d budgets after %d looks, error %v", len(budgets), looks, err)
 	}
@@ -47,7 +51,7 @@ func TestWaitObservedInVain(t *testing.T) {
 		}
 		return false, nil, nil
 	})
-	_, err := WaitObserved(ctx, client, "default")
+	_, err := WaitObserved(ctx, client, "default", nil)
 	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "seen budgets default/api, default/web (") {
 		t.Errorf("error %v, want that it names the budgets and the cause", err)
 	}
@@ -57,7 +61,32 @@ func TestWaitObservedWithoutRights(t *testing.T) {
 	client := fake.NewClientset()
 	denied := errors.New("you may not")
 	client.PrependReactor("list", "poddisruptionbudgets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, denied })
-	if _, err := WaitObserved(t.Context(), client, "default"); !errors.Is(err, denied) {
+	if _, err := WaitObserved(t.Context(), client, "default", nil); !errors.Is(err, denied) {
 		t.Errorf("error %v, want the server's", err)
 	}
+}
+
+// TestWaitObservedTellsWhatItWaitsFor has a disruption controller that does not run for a while.
+func TestWaitObservedTellsWhatItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		behind := pdb("web", 1, 1, stale)
+		client := fake.NewClientset(behind)
+		begin := time.Now()
+		client.PrependReactor("list", "poddisruptionbudgets", func(clienttesting.Action) (bool, runtime.Object, error) {
+			if time.Since(begin) > 45*time.Second {
+				seen := behind.DeepCopy()
+				seen.Status.ObservedGeneration = seen.Generation
+				return true, &policyv1.PodDisruptionBudgetList{Items: []policyv1.PodDisruptionBudget{*seen}}, nil
+			}
+			return false, nil, nil
+		})
+		var told []string
+		if _, err := WaitObserved(t.Context(), client, "", func(problem error) { told = append(told, fmt.Sprint(problem)) }); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"waiting until the disruption controller has seen budgets default/web (does kube-controller-manager run?): not done after 30s", "<nil>"}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
 }

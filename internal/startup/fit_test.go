@@ -120,7 +120,7 @@ func TestFit(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var gates featuregate.MutableVersionedFeatureGate = utilfeature.DefaultFeatureGate.DeepCopy()
+			gates := utilfeature.DefaultFeatureGate.DeepCopy()
 			if tt.gates != nil {
 				gates = tt.gates(t)
 			}

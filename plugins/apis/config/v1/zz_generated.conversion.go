@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	conversion "k8s.io/apimachinery/pkg/conversion"
 	runtime "k8s.io/apimachinery/pkg/runtime"
-	intstr "k8s.io/apimachinery/pkg/util/intstr"
 	configv1 "k8s.io/kube-scheduler/config/v1"
 	apisconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 )
@@ -369,8 +368,7 @@ func Convert_config_IndexedPodTopologySpreadArgs_To_v1_IndexedPodTopologySpreadA
 }
 
 func autoConvert_v1_NodeLabel_To_config_NodeLabel(in *NodeLabel, out *config.NodeLabel, s conversion.Scope) error {
-	out.Key = in.Key
-	out.Values = *(*[]string)(unsafe.Pointer(&in.Values))
+	*out = *(*config.NodeLabel)(unsafe.Pointer(in))
 	return nil
 }
 
@@ -380,8 +378,7 @@ func Convert_v1_NodeLabel_To_config_NodeLabel(in *NodeLabel, out *config.NodeLab
 }
 
 func autoConvert_config_NodeLabel_To_v1_NodeLabel(in *config.NodeLabel, out *NodeLabel, s conversion.Scope) error {
-	out.Key = in.Key
-	out.Values = *(*[]string)(unsafe.Pointer(&in.Values))
+	*out = *(*NodeLabel)(unsafe.Pointer(in))
 	return nil
 }
 
@@ -421,9 +418,7 @@ func Convert_config_PreemptibleNodesArgs_To_v1_PreemptibleNodesArgs(in *config.P
 }
 
 func autoConvert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy(in *PreemptiblePolicy, out *config.PreemptiblePolicy, s conversion.Scope) error {
-	out.Preemptible = config.PreemptibleMode(in.Preemptible)
-	out.PreemptibleMax = (*intstr.IntOrString)(unsafe.Pointer(in.PreemptibleMax))
-	out.OnDemandMin = (*intstr.IntOrString)(unsafe.Pointer(in.OnDemandMin))
+	*out = *(*config.PreemptiblePolicy)(unsafe.Pointer(in))
 	return nil
 }
 
@@ -433,9 +428,7 @@ func Convert_v1_PreemptiblePolicy_To_config_PreemptiblePolicy(in *PreemptiblePol
 }
 
 func autoConvert_config_PreemptiblePolicy_To_v1_PreemptiblePolicy(in *config.PreemptiblePolicy, out *PreemptiblePolicy, s conversion.Scope) error {
-	out.Preemptible = PreemptibleMode(in.Preemptible)
-	out.PreemptibleMax = (*intstr.IntOrString)(unsafe.Pointer(in.PreemptibleMax))
-	out.OnDemandMin = (*intstr.IntOrString)(unsafe.Pointer(in.OnDemandMin))
+	*out = *(*PreemptiblePolicy)(unsafe.Pointer(in))
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"k8s.io/apiserver/pkg/util/compatibility"
 	baseversion "k8s.io/component-base/version"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
 func TestServers(t *testing.T) {
@@ -36,12 +38,15 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// TestWindow fails when the engine moves on, and what is proven does not.
+// TestWindow fails when the engine moves on, and what is proven or can be tested does not.
 func TestWindow(t *testing.T) {
 	if Engine() != baseversion.DefaultKubeBinaryVersion {
 		t.Errorf("the newest that is proven is %s, and the engine %s", newest, baseversion.DefaultKubeBinaryVersion)
 	}
 	if emulated := compatibility.DefaultBuildEffectiveVersion().AllowedEmulationVersionRange(); !strings.HasPrefix(emulated, oldest.String()+"..") {
 		t.Errorf("the oldest that is proven is %s, and the engine emulates %s", oldest, emulated)
+	}
+	if tested := playground.Versions; tested[0] != oldest.String() || tested[len(tested)-1] != newest.String() {
+		t.Errorf("proven are %s to %s, and playgrounds can be of %v", oldest, newest, tested)
 	}
 }

@@ -6,11 +6,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/version"
-	kubernetes "k8s.io/component-base/version"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/compat"
 )
 
 // Caveat says that the engine here is of another minor version than the cluster, where pods of
@@ -21,11 +21,10 @@ func Caveat(picture *cluster.Snapshot, profiles []*schedulerconfig.KubeScheduler
 	if runs == nil {
 		whose, runs = "the cluster's newest kubelet", newestKubelet(picture.Nodes)
 	}
-	engine := version.MustParseGeneric(kubernetes.DefaultKubeBinaryVersion)
-	if runs == nil || minor(runs) == minor(engine) || !forOthers(picture.Pods, profiles, registry) {
+	if runs == nil || minor(runs) == compat.Engine() || !forOthers(picture.Pods, profiles, registry) {
 		return ""
 	}
-	return fmt.Sprintf("simulated with the %s engine; %s runs %s", minor(engine), whose, minor(runs))
+	return fmt.Sprintf("simulated with the %s engine; %s runs %s", compat.Engine(), whose, minor(runs))
 }
 
 // newestKubelet returns the newest version of the nodes' kubelets, than which no API server is

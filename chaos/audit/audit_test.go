@@ -213,6 +213,44 @@ func TestRulesOnWhereReplicasAre(t *testing.T) {
 	}
 }
 
+func TestLimitsThatAnAutoscalerDoesNotSee(t *testing.T) {
+	const never = `metadata: {annotations: {stowage.dev/preemptible: never}, labels`
+	const atMostOne = `metadata: {annotations: {stowage.dev/preemptible-max: "1"}, labels`
+	for _, tt := range []struct {
+		name, said string
+		mark       string // of a node
+		told       int    // pods that keep off preemptible nodes by their specs
+		want       []string
+	}{
+		{"all pods say so", never, "karpenter.sh/nodepool", 3, []string{}},
+		{"one does not", never, "karpenter.sh/nodepool", 2, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes does not stand in 1 of its pods, so an autoscaler does not see it: it may make nodes that they cannot use, or move them to some"}},
+		{"nobody is there to see it", never, "example.com/pool", 0, []string{}},
+		{"as many as may be go anywhere", atMostOne, "karpenter.sh/nodepool", 2, []string{}},
+		{"more do", atMostOne, "karpenter.sh/nodepool", 0, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes does not stand in 2 of its pods, so an autoscaler does not see it: it may make nodes that they cannot use, or move them to some"}},
+		{"no limit", "metadata: {labels", "karpenter.sh/nodepool", 0, []string{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCollector()
+			for _, w := range read(t, soundWith(t, "metadata: {labels", tt.said, "kind: Deployment", "kind: StatefulSet")).Workloads {
+				c.enter(key{cluster.StatefulSetKind, w.Namespace, w.Name}, w)
+			}
+			snapshot := world("a", "b", "c")
+			snapshot.Nodes[0].Labels[tt.mark] = "default"
+			for i := range tt.told {
+				snapshot.Pods[i].Spec.NodeSelector = map[string]string{"karpenter.sh/capacity-type": "on-demand"}
+			}
+			c.pods(snapshot)
+			rules, err := Select("limit-unseen", Rules())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, found(Run(c.done(), Options{Rules: rules, Preemptible: preemptible.Known()}))); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestManifestsLeavePlacementUnchecked(t *testing.T) {
 	rules, err := Select("one-node,root", Rules())
 	if err != nil {
@@ -244,10 +282,10 @@ func TestWorstIsThatOfTheWorstFinding(t *testing.T) {
 func TestSelect(t *testing.T) {
 	for _, tt := range []struct{ name, list, want, err string }{
 		{"names select what they name, in the order of the rules", "root,one-node", "one-node root", ""},
-		{"exclamation marks leave out of all", "!no-spread,!root", "single-replica budget-refused budget-allows-nothing two-budgets one-node one-zone only-preemptible no-budget budget-keeps-unready no-requests no-readiness-probe latest-image", ""},
+		{"exclamation marks leave out of all", "!no-spread,!root", "single-replica budget-refused budget-allows-nothing two-budgets one-node one-zone only-preemptible limit-unseen no-budget budget-keeps-unready no-requests no-readiness-probe latest-image", ""},
 		{"they leave out of those that are named too", "one-node,root,!root", "one-node", ""},
 		{"a slip is told with the name that is near", "one-nod", "", `rules "one-nod": there is no rule "one-nod": did you mean "one-node"?`},
-		{"an empty name is no name", "root,", "", `rules "root,": there is no rule "", only single-replica, budget-refused, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, no-budget, budget-keeps-unready, no-requests, no-readiness-probe, latest-image, root, no-spread`},
+		{"an empty name is no name", "root,", "", `rules "root,": there is no rule "", only single-replica, budget-refused, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, limit-unseen, no-budget, budget-keeps-unready, no-requests, no-readiness-probe, latest-image, root, no-spread`},
 		{"nothing left is an error rather than a pass", "root,!root", "", `rules "root,!root": none is left to check`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -41,6 +41,7 @@ func Rules() []Rule {
 		rule{"one-node", "all replicas on one node", High, oneNode},
 		rule{"one-zone", "all replicas in one zone of several", Medium, oneZone},
 		rule{"only-preemptible", "all replicas on preemptible nodes", Medium, onlyPreemptible},
+		rule{"limit-unseen", "a limit on preemptible nodes that the cluster's autoscaler does not see", Medium, limitUnseen},
 		rule{"no-budget", "several replicas and no budget, so a drain may take all at once", Medium, noBudget},
 		rule{"budget-keeps-unready", "a budget without AlwaysAllow that holds pods that are not ready", Medium, budgetKeepsUnready},
 		rule{"no-requests", "containers without requests of cpu and memory", Medium, noRequests},

@@ -27,7 +27,7 @@ func main() {
 func newCommand() *cobra.Command {
 	var s start
 	options := []app.Option{s.fit}
-	for name, factory := range startup.TellReading(plugins.NewRegistry()) {
+	for name, factory := range startup.TellReading(s.withGatekeeper(plugins.NewRegistry())) {
 		options = append(options, app.WithPlugin(name, factory))
 	}
 	cmd := app.NewSchedulerCommand(options...)
@@ -74,5 +74,6 @@ Examples:
 		}
 		return s.explain(setFeatureGates(cmd, args))
 	}
+	cmd.AddCommand(admissionCommand())
 	return cmd
 }

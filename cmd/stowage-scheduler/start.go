@@ -19,8 +19,10 @@ import (
 type start struct {
 	configuration []byte
 	// client is nil where only the configuration is looked at.
-	client  kubernetes.Interface
-	server  compat.Server
+	client kubernetes.Interface
+	server compat.Server
+	// elects says that replicas elect a leader.
+	elects  bool
 	notices []startup.Notice
 }
 
@@ -67,6 +69,11 @@ func (s *start) fit(frameworkruntime.Registry) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
 	defer cancel()
+	cfg, err := startup.Configuration(s.configuration)
+	if err != nil {
+		return err
+	}
+	s.elects = cfg.LeaderElection.LeaderElect
 	kinds, err := startup.Waits(ctx, s.configuration, plugins.NewRegistry())
 	if err != nil {
 		return err

@@ -55,3 +55,17 @@ func NodeLeaving(node *corev1.Node) string {
 	}
 	return ""
 }
+
+// autoscalerLabels are labels that only an autoscaler gives to nodes, autoscalerTaints the keys of
+// taints that only one does.
+var (
+	autoscalerLabels = []string{"karpenter.sh/nodepool", "karpenter.sh/provisioner-name"} // the latter before Karpenter 0.32
+	autoscalerTaints = []string{"ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler", "karpenter.sh/*"}
+)
+
+// Autoscaled says whether an autoscaler has marked the node. Cluster Autoscaler marks only nodes
+// that it takes away or may take away, so a cluster with one may have no such node for a time.
+func Autoscaled(node *corev1.Node) bool {
+	return slices.ContainsFunc(autoscalerLabels, func(key string) bool { _, has := node.Labels[key]; return has }) ||
+		TaintedBy(node, autoscalerTaints) != ""
+}

@@ -26,11 +26,9 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 )
 
-// Waits returns the kinds that the engine would wait for with this KubeSchedulerConfiguration, as
-// the feature gates are now, in order. It asks the engine: that is set up once more, without a
-// cluster, and its informers are looked at. The registry holds the plugins beside its own.
-func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.Registry) ([]schema.GroupVersionResource, error) {
-	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), configuration)
+// Configuration returns a KubeSchedulerConfiguration with its defaults, as the engine reads it.
+func Configuration(data []byte) (*schedulerconfig.KubeSchedulerConfiguration, error) {
+	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), data)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +36,15 @@ func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.
 	if !ok {
 		return nil, fmt.Errorf("the configuration is a %T, not a KubeSchedulerConfiguration", obj)
 	}
-	if err := validation.ValidateKubeSchedulerConfiguration(cfg); err != nil {
+	return cfg, validation.ValidateKubeSchedulerConfiguration(cfg)
+}
+
+// Waits returns the kinds that the engine would wait for with this KubeSchedulerConfiguration, as
+// the feature gates are now, in order. It asks the engine: that is set up once more, without a
+// cluster, and its informers are looked at. The registry holds the plugins beside its own.
+func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.Registry) ([]schema.GroupVersionResource, error) {
+	cfg, err := Configuration(configuration)
+	if err != nil {
 		return nil, err
 	}
 	client, err := kubernetes.NewForConfig(&rest.Config{Host: "startup.invalid"}) // never called

@@ -13,6 +13,7 @@ import (
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
 
+	internalcluster "github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
@@ -50,6 +51,8 @@ type alarm struct {
 	sum   capacity
 	// preemptible are the preemptible nodes: the event is about one of them.
 	preemptible map[string]*corev1.Node
+	// autoscaled are the nodes that an autoscaler has marked.
+	autoscaled map[string]bool
 	// raised says that it went over two thirds and the event was sent.
 	raised bool
 }
@@ -61,7 +64,7 @@ type capacity struct {
 
 func newAlarm(r preemptible.Recognizer, factory informers.SharedInformerFactory, recorder events.EventRecorder) (*alarm, error) {
 	registerMetrics()
-	a := &alarm{recognizer: r, recorder: recorder, nodes: map[string]capacity{}, preemptible: map[string]*corev1.Node{}}
+	a := &alarm{recognizer: r, recorder: recorder, nodes: map[string]capacity{}, preemptible: map[string]*corev1.Node{}, autoscaled: map[string]bool{}}
 	registration, err := factory.Core().V1().Nodes().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { a.see(obj.(*corev1.Node)) },
 		UpdateFunc: func(_, now any) { a.see(now.(*corev1.Node)) },
@@ -83,6 +86,10 @@ func (a *alarm) see(node *corev1.Node) {
 	defer a.mu.Unlock()
 	c := capacity{cpu: node.Status.Allocatable.Cpu().MilliValue(), memory: node.Status.Allocatable.Memory().Value()}
 	delete(a.preemptible, node.Name)
+	delete(a.autoscaled, node.Name)
+	if internalcluster.Autoscaled(node) {
+		a.autoscaled[node.Name] = true
+	}
 	if a.recognizer.Preemptible(node) {
 		c.preemptibleCPU, c.preemptibleMemory = c.cpu, c.memory
 		a.preemptible[node.Name] = node
@@ -94,6 +101,7 @@ func (a *alarm) forget(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.preemptible, name)
+	delete(a.autoscaled, name)
 	a.set(name, capacity{})
 }
 
@@ -128,6 +136,13 @@ func (a *alarm) mayBePreemptible() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.preemptible) > 0
+}
+
+// hasAutoscaler says whether an autoscaler has marked one of the cluster's nodes.
+func (a *alarm) hasAutoscaler() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.autoscaled) > 0
 }
 
 // sound sends the event if the capacity has gone over two thirds since it was last

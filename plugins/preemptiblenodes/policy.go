@@ -1,8 +1,10 @@
 package preemptiblenodes
 
 import (
+	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
@@ -48,6 +50,23 @@ func replicasOf(limit *intstr.IntOrString) *preemptible.Replicas {
 	}
 	replicas, _ := preemptible.ParseReplicas(limit.String()) // it has been validated
 	return &replicas
+}
+
+// contradiction says what is wrong where what the pod's policy rules out is all that its own node
+// selector and required node affinity leave; nothing where they can be met together.
+func (pl *PreemptibleNodes) contradiction(pod *corev1.Pod, p preemptible.Policy) string {
+	kind := ""
+	switch {
+	case !p.HardMode:
+	case p.Mode == preemptible.Never && pl.options.Nodes.Confines(&pod.Spec):
+		kind = "only preemptible nodes"
+	case p.Mode == preemptible.Require && pl.options.Nodes.KeepsOff(&pod.Spec):
+		kind = "no preemptible nodes"
+	}
+	if kind == "" {
+		return ""
+	}
+	return fmt.Sprintf("the pod's node selector and affinity leave %s, which contradicts %s: %s: change one of them in the pod template", kind, PreemptibleAnnotation, p.Mode)
 }
 
 // OptionsOfProfile returns what the plugin is told in a scheduler's profile, if it is

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
@@ -51,12 +52,16 @@ type PreemptibleNodes struct {
 	nodes      *nodeIndex
 	waiting    *waiting
 	alarm      *alarm
+	blind      *blind
+	lister     fwk.SharedLister
+	recorder   events.EventRecorder
 	changes.Reserver
 }
 
 var _ fwk.PreFilterPlugin = &PreemptibleNodes{}
 var _ fwk.PreFilterExtensions = &PreemptibleNodes{}
 var _ fwk.FilterPlugin = &PreemptibleNodes{}
+var _ fwk.PostFilterPlugin = &PreemptibleNodes{}
 var _ fwk.PreScorePlugin = &PreemptibleNodes{}
 var _ fwk.ScorePlugin = &PreemptibleNodes{}
 var _ fwk.ReservePlugin = &PreemptibleNodes{}
@@ -147,6 +152,9 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 	p, err := pl.options.PolicyOf(pod, pl.namespaces)
 	if err != nil {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
+	}
+	if contradiction := pl.contradiction(pod, p); contradiction != "" {
+		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, contradiction)
 	}
 	s := &state{policy: p, facts: pl.nodes.facts}
 	if s.workload, err = pl.workloads.of(pod); err != nil {
@@ -268,6 +276,9 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 		workloads:  workloads,
 		nodes:      newNodeIndex(feed, options.Nodes),
 		waiting:    newWaiting(),
+		blind:      newBlind(),
+		lister:     handle.SnapshotSharedLister(),
+		recorder:   handle.EventRecorder(),
 		Reserver:   changes.Reserver{Feed: feed},
 	}
 	if pl.alarm, err = newAlarm(options.Nodes, factory, handle.EventRecorder()); err != nil {

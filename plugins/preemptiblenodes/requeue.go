@@ -251,12 +251,12 @@ func (pl *PreemptibleNodes) followPods(factory informers.SharedInformerFactory) 
 	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(_, now any) {
 			if pod := now.(*corev1.Pod); pod.Spec.NodeName != "" {
-				pl.waiting.remove(pod.UID)
+				pl.forget(pod)
 			}
 		},
 		DeleteFunc: func(obj any) {
 			if pod, ok := lastKnown(obj).(*corev1.Pod); ok {
-				pl.waiting.remove(pod.UID)
+				pl.forget(pod)
 			}
 		},
 	})
@@ -264,6 +264,12 @@ func (pl *PreemptibleNodes) followPods(factory informers.SharedInformerFactory) 
 		return fmt.Errorf("following pods: %w", err)
 	}
 	return nil
+}
+
+// forget forgets a pod that waits no longer.
+func (pl *PreemptibleNodes) forget(pod *corev1.Pod) {
+	pl.waiting.remove(pod.UID)
+	pl.blind.remove(pod.UID)
 }
 
 // lastKnown returns the object that an informer says is gone, as it was when it was

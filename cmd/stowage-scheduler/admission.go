@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+	"github.com/stowage-k8s/stowage/internal/startup"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
+)
+
+// admissionCommand writes the policies of admission that go with a configuration.
+func admissionCommand() *cobra.Command {
+	path := ""
+	cmd := &cobra.Command{
+		Use:   "admission",
+		Short: "Write the admission policies that autoscalers need to see limits on preemptible nodes",
+		Long: `Writes the MutatingAdmissionPolicies by which limits on preemptible nodes come to
+stand in pods, where autoscalers see them. Those for the built-in configuration
+are in config/scheduler/autoscaler; a configuration with other labels of nodes,
+other scheduler names or enforcement: Hard needs its own.`,
+		Example: `  # write those for a configuration of one's own, and apply them
+  stowage-scheduler admission --config my-profiles.yaml | kubectl apply -f -`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			source, data := "the built-in configuration", config.Scheduler
+			if path != "" {
+				var err error
+				if data, err = os.ReadFile(path); err != nil {
+					return fmt.Errorf("reading the configuration: %w", err)
+				}
+				source = path
+			}
+			if err := writeAdmission(cmd.OutOrStdout(), data); err != nil {
+				return fmt.Errorf("%s: %w", source, err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "", "the KubeSchedulerConfiguration that the scheduler runs with; the built-in one unless given")
+	return cmd
+}
+
+// writeAdmission writes the policies for the profiles of a configuration as YAML.
+func writeAdmission(w io.Writer, configuration []byte) error {
+	cfg, err := startup.Configuration(configuration)
+	if err != nil {
+		return err
+	}
+	options := map[string]preemptible.Options{}
+	for i := range cfg.Profiles {
+		if o, enabled := preemptiblenodes.OptionsOfProfile(&cfg.Profiles[i]); enabled {
+			options[cfg.Profiles[i].SchedulerName] = o
+		}
+	}
+	if len(options) == 0 {
+		return fmt.Errorf("no profile enables the plugin %s: there are no limits to write policies for", preemptiblenodes.Name)
+	}
+	policies, bindings := preemptible.Admission(options)
+	var objects []any
+	for i := range policies {
+		objects = append(objects, policies[i], bindings[i])
+	}
+	if _, err := io.WriteString(w, "# Written by `stowage-scheduler admission`, for the profiles of its configuration.\n"); err != nil {
+		return err
+	}
+	for i, object := range objects {
+		data, err := yaml.Marshal(object)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			data = append([]byte("---\n"), data...)
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package preemptible
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+)
+
+const (
+	// LimitGate is the scheduling gate of pods that are to be told which side of their workload's
+	// limit they are on, before anybody looks for a node for them.
+	LimitGate = annotationPrefix + "limit"
+	// admissionName is that of the policies, with a number from the second on.
+	admissionName = "stowage-limits"
+)
+
+// Admission returns the policies of admission by which what pods say of preemptible nodes comes to
+// stand in their specs, where autoscalers see it, with their bindings. options are those of each
+// scheduler's name.
+//   - A mode of the pod's own that leaves one kind of nodes becomes required node affinity.
+//   - A limit becomes a scheduling gate, for the scheduler to tell each replica its side. Where
+//     what namespaces say is hard, all other pods get one, since that is known to the scheduler.
+//
+// Pods of DaemonSets, and those that have a node, are left alone, as by the plugin. Where a policy
+// fails, the pod is let through: the plugin holds the limit all the same.
+func Admission(options map[string]Options) ([]*admissionv1.MutatingAdmissionPolicy, []*admissionv1.MutatingAdmissionPolicyBinding) {
+	// Schedulers that are told the same share a policy.
+	type kind struct {
+		options    Options
+		schedulers []string
+	}
+	kinds := map[string]*kind{}
+	for _, scheduler := range slices.Sorted(maps.Keys(options)) {
+		o := options[scheduler]
+		key := fmt.Sprint(o.Nodes.Labels, o.Default.Hard)
+		if kinds[key] == nil {
+			kinds[key] = &kind{options: o}
+		}
+		kinds[key].schedulers = append(kinds[key].schedulers, scheduler)
+	}
+	var policies []*admissionv1.MutatingAdmissionPolicy
+	var bindings []*admissionv1.MutatingAdmissionPolicyBinding
+	byFirst := func(a, b *kind) int { return cmp.Compare(a.schedulers[0], b.schedulers[0]) }
+	for i, k := range slices.SortedFunc(maps.Values(kinds), byFirst) {
+		name := admissionName
+		if i > 0 {
+			name = fmt.Sprintf("%s-%d", admissionName, i+1)
+		}
+		policies = append(policies, &admissionv1.MutatingAdmissionPolicy{
+			TypeMeta:   metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "MutatingAdmissionPolicy"},
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec:       k.options.admission(k.schedulers),
+		})
+		bindings = append(bindings, &admissionv1.MutatingAdmissionPolicyBinding{
+			TypeMeta:   metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "MutatingAdmissionPolicyBinding"},
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name},
+		})
+	}
+	return policies, bindings
+}
+
+// admission is the policy for pods of the schedulers.
+func (o Options) admission(schedulers []string) admissionv1.MutatingAdmissionPolicySpec {
+	limited := fmt.Sprintf("%s in variables.said || %s in variables.said", strconv.Quote(MaxAnnotation), strconv.Quote(OnDemandMinAnnotation))
+	concerned := fmt.Sprintf("has(object.metadata.annotations) && object.metadata.annotations.exists(a, a in %s)", quoted(annotations))
+	if o.Default.Hard {
+		limited, concerned = "true", "true"
+	}
+	return admissionv1.MutatingAdmissionPolicySpec{
+		MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+			Operations: []admissionv1.OperationType{admissionv1.Create},
+			Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+		}}}},
+		MatchConditions: []admissionv1.MatchCondition{
+			{Name: "asks-for-stowage", Expression: "object.spec.schedulerName in " + quoted(schedulers)},
+			{Name: "says-something", Expression: concerned},
+			{Name: "looks-for-a-node", Expression: "object.spec.?nodeName.orValue('') == '' && " +
+				"!object.metadata.?ownerReferences.orValue([]).exists(o, o.kind == 'DaemonSet' && o.?controller.orValue(false))"},
+		},
+		Variables: []admissionv1.Variable{
+			{Name: "said", Expression: "object.metadata.?annotations.orValue({})"},
+			{Name: "mode", Expression: "variables.said[?" + strconv.Quote(ModeAnnotation) + "].orValue('')"},
+			{Name: "terms", Expression: "object.spec.?affinity.?nodeAffinity.?requiredDuringSchedulingIgnoredDuringExecution.?nodeSelectorTerms.orValue([])"},
+			{Name: "preemptible", Expression: requirements(o.Nodes.Required())},
+			{Name: "others", Expression: requirements(o.Nodes.Excluded())},
+		},
+		Mutations: []admissionv1.Mutation{
+			jsonPatch(confine),
+			jsonPatch(fmt.Sprintf(`variables.mode in [%q, %q] || !(%s) || object.spec.?schedulingGates.orValue([]).exists(g, g.name == %q) ? [] :
+has(object.spec.schedulingGates) ?
+[JSONPatch{op: "add", path: "/spec/schedulingGates/-", value: {"name": %[4]q}}] :
+[JSONPatch{op: "add", path: "/spec/schedulingGates", value: [{"name": %[4]q}]}]`, Never, Require, limited, LimitGate)),
+		},
+		FailurePolicy: ptr.To(admissionv1.Ignore),
+		// Another policy or webhook may give the pod its scheduler later.
+		ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
+	}
+}
+
+// confine is the patch that keeps a pod to the kind of nodes that its mode leaves, by the variables.
+// Of terms that are there, each gets the requirements of others, or is copied until there is one for
+// each label of preemptible nodes. Terms without any requirement match nothing and stay so. What is
+// there already, as after another pass, is not added. From Kubernetes 1.37 on, a patch cannot hold
+// parts of the pod, so that terms are changed in place.
+var confine = strings.NewReplacer(
+	"NEVER", strconv.Quote(string(Never)), "REQUIRE", strconv.Quote(string(Require)),
+	"AT", "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution",
+	"EXPRESSIONS", "t.?matchExpressions.orValue([])",
+	"EMPTY", "size(t.?matchExpressions.orValue([])) + size(t.?matchFields.orValue([])) == 0",
+).Replace(`!(variables.mode in [NEVER, REQUIRE]) ? [] :
+size(variables.terms) == 0 ?
+[variables.mode == NEVER ? [{"matchExpressions": variables.others}] : variables.preemptible.map(p, {"matchExpressions": [p]})].map(terms,
+ !has(object.spec.affinity) ?
+ JSONPatch{op: "add", path: "/spec/affinity", value: {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}} :
+ !has(object.spec.affinity.nodeAffinity) ?
+ JSONPatch{op: "add", path: "/spec/affinity/nodeAffinity", value: {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}} :
+ JSONPatch{op: "add", path: "AT", value: {"nodeSelectorTerms": terms}}) :
+variables.mode == NEVER ?
+variables.terms.transformList(i, t, EMPTY ? [] :
+ size(EXPRESSIONS) == 0 ? [JSONPatch{op: "add", path: "AT/nodeSelectorTerms/" + string(i) + "/matchExpressions", value: variables.others}] :
+ variables.others.filter(o, !EXPRESSIONS.exists(e, e.key == o.key && e.operator == o.operator)).map(o,
+  JSONPatch{op: "add", path: "AT/nodeSelectorTerms/" + string(i) + "/matchExpressions/-", value: o})).flatten() :
+variables.terms.all(t, EMPTY || EXPRESSIONS.exists(e, e.operator == "In" && variables.preemptible.exists(p, p.key == e.key))) ? [] :
+variables.preemptible.transformList(n, p, n > 0, variables.terms.transformList(i, t,
+ JSONPatch{op: "copy", from: "AT/nodeSelectorTerms/" + string(i), path: "AT/nodeSelectorTerms/-"})).flatten() +
+variables.preemptible.transformList(n, p, variables.terms.transformList(i, t, !(EMPTY), size(EXPRESSIONS) == 0 ?
+ JSONPatch{op: "add", path: "AT/nodeSelectorTerms/" + string(n * size(variables.terms) + i) + "/matchExpressions", value: [p]} :
+ JSONPatch{op: "add", path: "AT/nodeSelectorTerms/" + string(n * size(variables.terms) + i) + "/matchExpressions/-", value: p})).flatten()`)
+
+func jsonPatch(expression string) admissionv1.Mutation {
+	return admissionv1.Mutation{PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: expression}}
+}
+
+// requirements writes requirements down in CEL.
+func requirements(all []corev1.NodeSelectorRequirement) string {
+	var written []string
+	for _, r := range all {
+		written = append(written, fmt.Sprintf(`{"key": dyn(%q), "operator": dyn(%q), "values": dyn(%s)}`, r.Key, r.Operator, quoted(r.Values)))
+	}
+	return "[" + strings.Join(written, ",\n") + "]"
+}
+
+// quoted writes strings down in CEL.
+func quoted(all []string) string {
+	var written []string
+	for _, s := range all {
+		written = append(written, strconv.Quote(s))
+	}
+	return "[" + strings.Join(written, ", ") + "]"
+}

@@ -1,0 +1,127 @@
+package preemptible
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Excluded are the requirements that no preemptible node meets. All of them have to hold, as a
+// node is preemptible by any one of the labels.
+func (r Recognizer) Excluded() []corev1.NodeSelectorRequirement {
+	return r.requirements(corev1.NodeSelectorOpNotIn)
+}
+
+// Required are the requirements of which a preemptible node meets at least one.
+func (r Recognizer) Required() []corev1.NodeSelectorRequirement {
+	return r.requirements(corev1.NodeSelectorOpIn)
+}
+
+func (r Recognizer) requirements(operator corev1.NodeSelectorOperator) []corev1.NodeSelectorRequirement {
+	var all []corev1.NodeSelectorRequirement
+	for _, label := range r.Labels {
+		all = append(all, corev1.NodeSelectorRequirement{Key: label.Key, Operator: operator, Values: label.Values})
+	}
+	return all
+}
+
+// KeepsOff says whether a pod's own node selector or required node affinity keeps it off
+// preemptible nodes, by one label at least: it is taken that no node carries two that contradict
+// each other.
+func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
+	return r.decided(spec, false)
+}
+
+// Confines says whether a pod's own node selector or required node affinity leaves it nothing but
+// preemptible nodes.
+func (r Recognizer) Confines(spec *corev1.PodSpec) bool {
+	return r.decided(spec, true)
+}
+
+// decided says whether the pod's spec by itself rules out the nodes that are not preemptible, or
+// those that are.
+func (r Recognizer) decided(spec *corev1.PodSpec, preemptible bool) bool {
+	for _, label := range r.Labels {
+		if value, has := spec.NodeSelector[label.Key]; has && slices.Contains(label.Values, value) == preemptible {
+			return true
+		}
+	}
+	var terms []corev1.NodeSelectorTerm
+	if required := requiredOf(spec.Affinity); required != nil {
+		terms = required.NodeSelectorTerms
+	}
+	return len(terms) > 0 && !slices.ContainsFunc(terms, func(term corev1.NodeSelectorTerm) bool {
+		return !slices.ContainsFunc(term.MatchExpressions, func(e corev1.NodeSelectorRequirement) bool { return r.decides(e, preemptible) })
+	})
+}
+
+// decides says whether a requirement alone rules out the nodes that are not preemptible, or those
+// that are.
+func (r Recognizer) decides(e corev1.NodeSelectorRequirement, preemptible bool) bool {
+	i := slices.IndexFunc(r.Labels, func(label NodeLabel) bool { return label.Key == e.Key })
+	if i < 0 {
+		return false
+	}
+	counts := func(value string) bool { return slices.Contains(r.Labels[i].Values, value) }
+	switch e.Operator {
+	case corev1.NodeSelectorOpIn:
+		return !slices.ContainsFunc(e.Values, func(value string) bool { return counts(value) != preemptible })
+	case corev1.NodeSelectorOpDoesNotExist:
+		return !preemptible
+	case corev1.NodeSelectorOpNotIn:
+		return !preemptible && !slices.ContainsFunc(r.Labels[i].Values, func(value string) bool { return !slices.Contains(e.Values, value) })
+	}
+	return false
+}
+
+// Exclude returns the affinity with what keeps off preemptible nodes. Of a pod that has scheduling
+// gates, that is a change that the API server permits: requirements are added at the end of terms
+// that are there, and none to a term without any, which matches nothing.
+func (r Recognizer) Exclude(affinity *corev1.Affinity) *corev1.Affinity {
+	affinity, required := withRequired(affinity)
+	if len(required.NodeSelectorTerms) == 0 {
+		required.NodeSelectorTerms = []corev1.NodeSelectorTerm{{MatchExpressions: r.Excluded()}}
+		return affinity
+	}
+	for i := range required.NodeSelectorTerms {
+		if term := &required.NodeSelectorTerms[i]; len(term.MatchExpressions)+len(term.MatchFields) > 0 {
+			term.MatchExpressions = append(term.MatchExpressions, r.Excluded()...)
+		}
+	}
+	return affinity
+}
+
+// Confine returns the affinity with what leaves preemptible nodes only. That takes a term for each
+// label, and the API server lets nobody add terms to a pod that has some: then it returns false,
+// and the affinity as it was.
+func (r Recognizer) Confine(affinity *corev1.Affinity) (*corev1.Affinity, bool) {
+	confined, required := withRequired(affinity)
+	if len(required.NodeSelectorTerms) > 0 {
+		return affinity, false
+	}
+	for _, e := range r.Required() {
+		required.NodeSelectorTerms = append(required.NodeSelectorTerms, corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{e}})
+	}
+	return confined, true
+}
+
+// withRequired returns a copy of the affinity, and the required node affinity in it.
+func withRequired(affinity *corev1.Affinity) (*corev1.Affinity, *corev1.NodeSelector) {
+	if affinity = affinity.DeepCopy(); affinity == nil {
+		affinity = &corev1.Affinity{}
+	}
+	if affinity.NodeAffinity == nil {
+		affinity.NodeAffinity = &corev1.NodeAffinity{}
+	}
+	if affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{}
+	}
+	return affinity, affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+}
+
+func requiredOf(affinity *corev1.Affinity) *corev1.NodeSelector {
+	if affinity == nil || affinity.NodeAffinity == nil {
+		return nil
+	}
+	return affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+}

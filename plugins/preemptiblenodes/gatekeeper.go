@@ -1,0 +1,251 @@
+package preemptiblenodes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+)
+
+const (
+	// heldFor is how long a pod is held at most while its workload is not known: then it goes on as
+	// one that has not been told, and the plugin says what is wrong.
+	heldFor = 10 * time.Second
+	// gatekeepers is how many pods are told at the same time: a request each.
+	gatekeepers = 16
+	// controllerIndex indexes pods by the UID of their controller.
+	controllerIndex = "stowage.dev/controller"
+)
+
+// Gatekeeper tells pods with preemptible.LimitGate which side of their workload's limit they are on, in their
+// own node affinity, and takes the gate away. One of a cluster must be at work at a time.
+type Gatekeeper struct {
+	client kubernetes.Interface
+	pods   cache.SharedIndexInformer
+	clock  clock.Clock
+	// awaited is closed when there is something to do.
+	awaited     chan struct{}
+	onceAwaited sync.Once
+
+	mu sync.Mutex
+	// queue has the pods to be told; nil while another replica does it.
+	queue    workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	profiles map[string]*PreemptibleNodes // by the name of the scheduler
+	// told are the sides of pods that the cache shows with their gate still.
+	told map[types.UID]side
+}
+
+// NewGatekeeper returns a Gatekeeper of the cluster of the handle.
+func NewGatekeeper(handle fwk.Handle) (*Gatekeeper, error) {
+	registerGateMetrics()
+	g := &Gatekeeper{
+		client:   handle.ClientSet(),
+		pods:     handle.SharedInformerFactory().Core().V1().Pods().Informer(),
+		clock:    clock.RealClock{},
+		awaited:  make(chan struct{}),
+		profiles: map[string]*PreemptibleNodes{},
+		told:     map[types.UID]side{},
+	}
+	err := g.pods.AddIndexers(cache.Indexers{controllerIndex: byController})
+	if err != nil {
+		return nil, fmt.Errorf("indexing pods by their controllers: %w", err)
+	}
+	_, err = g.pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { g.see(obj.(*corev1.Pod)) },
+		UpdateFunc: func(_, now any) { g.see(now.(*corev1.Pod)) },
+		DeleteFunc: func(obj any) {
+			if pod, ok := lastKnown(obj).(*corev1.Pod); ok {
+				g.forget(pod.UID)
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("following pods: %w", err)
+	}
+	return g, nil
+}
+
+// Serve has it tell the pods of a profile, by the plugin's arguments there.
+func (g *Gatekeeper) Serve(profile string, pl *PreemptibleNodes) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.profiles[profile] = pl
+}
+
+// Awaited is closed once there is a pod to be told.
+func (g *Gatekeeper) Awaited() <-chan struct{} { return g.awaited }
+
+// Run tells pods until the context ends. It can be run again.
+func (g *Gatekeeper) Run(ctx context.Context) {
+	if !cache.WaitForCacheSync(ctx.Done(), g.pods.HasSynced) {
+		return
+	}
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](20*time.Millisecond, time.Second))
+	g.mu.Lock()
+	g.queue, g.told = queue, map[types.UID]side{}
+	g.mu.Unlock()
+	for _, obj := range g.pods.GetIndexer().List() {
+		g.see(obj.(*corev1.Pod))
+	}
+	var workers sync.WaitGroup
+	for range gatekeepers {
+		workers.Go(func() {
+			defer utilruntime.HandleCrashWithContext(ctx)
+			for g.next(ctx, queue) {
+			}
+		})
+	}
+	<-ctx.Done()
+	g.mu.Lock()
+	g.queue = nil
+	g.mu.Unlock()
+	queue.ShutDown()
+	workers.Wait()
+}
+
+// byController is controllerIndex.
+func byController(obj any) ([]string, error) {
+	if pod, ok := obj.(*corev1.Pod); ok {
+		if uid := controllerOf(pod); uid != "" {
+			return []string{string(uid)}, nil
+		}
+	}
+	return nil, nil
+}
+
+func gated(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.SchedulingGates, func(gate corev1.PodSchedulingGate) bool { return gate.Name == preemptible.LimitGate })
+}
+
+// see looks at a pod that is new or not as it was.
+func (g *Gatekeeper) see(pod *corev1.Pod) {
+	if !gated(pod) {
+		g.forget(pod.UID)
+		return
+	}
+	if g.serving(pod.Spec.SchedulerName) == nil || pod.DeletionTimestamp != nil {
+		return
+	}
+	g.onceAwaited.Do(func() { close(g.awaited) })
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.queue != nil {
+		g.queue.Add(cache.MetaObjectToName(pod))
+	}
+}
+
+func (g *Gatekeeper) serving(profile string) *PreemptibleNodes {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.profiles[profile]
+}
+
+func (g *Gatekeeper) forget(pod types.UID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.told, pod)
+}
+
+// next tells the next pod, and says whether there may be more.
+func (g *Gatekeeper) next(ctx context.Context, queue workqueue.TypedRateLimitingInterface[cache.ObjectName]) bool {
+	name, over := queue.Get()
+	if over {
+		return false
+	}
+	defer queue.Done(name)
+	err := g.tell(ctx, name)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		queue.Forget(name)
+	case errors.Is(err, errNotKnownYet), apierrors.IsConflict(err):
+		queue.AddRateLimited(name)
+	default:
+		klog.FromContext(ctx).Error(err, "Taking the scheduling gate away that limits on preemptible nodes need; the pod waits until it is gone", "pod", name, "gate", preemptible.LimitGate)
+		queue.AddRateLimited(name)
+	}
+	return true
+}
+
+// tell tells the pod of that name its side.
+func (g *Gatekeeper) tell(ctx context.Context, name cache.ObjectName) error {
+	obj, exists, err := g.pods.GetIndexer().GetByKey(name.String())
+	if err != nil || !exists {
+		return err
+	}
+	pod := obj.(*corev1.Pod)
+	pl := g.serving(pod.Spec.SchedulerName)
+	if pl == nil || !gated(pod) || pod.DeletionTimestamp != nil {
+		return nil
+	}
+	to, err := g.decide(pl, pod)
+	if err != nil {
+		return err
+	}
+	patch, err := ungate(pod, pl.confine(pod, to))
+	if err != nil {
+		return err
+	}
+	_, err = g.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		g.forget(pod.UID)
+		return err
+	}
+	toldPods.WithLabelValues(string(to)).Inc()
+	heldSeconds.Observe(g.clock.Since(pod.CreationTimestamp.Time).Seconds())
+	return nil
+}
+
+// decide returns the pod's side, and counts it from now on, so that no two replicas are given the
+// same place at once. It is the same until the gate is gone.
+func (g *Gatekeeper) decide(pl *PreemptibleNodes, pod *corev1.Pod) (side, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if to, known := g.told[pod.UID]; known {
+		return to, nil
+	}
+	to, err := pl.sideOf(pod, g.pods.GetIndexer(), g.told)
+	if errors.Is(err, errNotKnownYet) && g.clock.Since(pod.CreationTimestamp.Time) < heldFor {
+		return "", err
+	}
+	if err != nil {
+		to = anywhere // the plugin says what is wrong, and keeps the pod where it is
+	}
+	g.told[pod.UID] = to
+	return to, nil
+}
+
+// ungate returns what takes the gate away, and sets the affinity, in one request: an affinity can
+// be changed only while there are gates. It is refused if the pod is not as it was.
+func ungate(pod *corev1.Pod, affinity *corev1.Affinity) ([]byte, error) {
+	spec := map[string]any{"schedulingGates": []map[string]string{{"$patch": "delete", "name": preemptible.LimitGate}}}
+	if !equality.Semantic.DeepEqual(affinity, pod.Spec.Affinity) {
+		spec["affinity"] = map[string]any{"nodeAffinity": map[string]any{
+			"requiredDuringSchedulingIgnoredDuringExecution": affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
+		}}
+	}
+	return json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": pod.UID, "resourceVersion": pod.ResourceVersion},
+		"spec":     spec,
+	})
+}

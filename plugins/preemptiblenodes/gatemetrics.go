@@ -1,0 +1,28 @@
+package preemptiblenodes
+
+import (
+	"sync"
+
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
+)
+
+var (
+	// toldPods is how many pods were told their side.
+	toldPods = metrics.NewCounterVec(&metrics.CounterOpts{
+		Subsystem:      "stowage",
+		Name:           "limit_gates_removed_total",
+		Help:           "Pods told on which kind of nodes they may be, by side: Any, OnDemand or Preemptible.",
+		StabilityLevel: metrics.ALPHA,
+	}, []string{"side"})
+	// heldSeconds is how long they were held. Creation times are in whole seconds.
+	heldSeconds = metrics.NewHistogram(&metrics.HistogramOpts{
+		Subsystem:      "stowage",
+		Name:           "limit_gate_seconds",
+		Help:           "Seconds from a pod's creation, which is known to the second, until its scheduling gate for limits on preemptible nodes was removed.",
+		Buckets:        []float64{1, 2, 5, 10, 20, 60, 300},
+		StabilityLevel: metrics.ALPHA,
+	})
+)
+
+var registerGateMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(toldPods, heldSeconds) })

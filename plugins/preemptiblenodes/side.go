@@ -1,0 +1,94 @@
+package preemptiblenodes
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+)
+
+// side is what a pod's policy comes to for this one pod, before a node is looked for.
+type side string
+
+const (
+	// anywhere: it may be on either kind of node, as far as hard limits go.
+	anywhere side = "Any"
+	// onDemandOnly: it has to keep off preemptible nodes.
+	onDemandOnly side = "OnDemand"
+	// preemptibleOnly: it may be on no others.
+	preemptibleOnly side = "Preemptible"
+)
+
+// sideOf returns the side that a new pod gets. Of a workload with a limit, only as many replicas
+// may go anywhere as are allowed on preemptible nodes; the others keep off these, wherever the
+// first ones are by now. So whoever moves replicas by what their specs say, as autoscalers do,
+// cannot break the limit. Replicas that have not been told count as free to go anywhere.
+// told are sides that the cache may not show yet. The error says what the cache lacks, or is wrong.
+func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings cache.Indexer, told map[types.UID]side) (side, error) {
+	policy, err := pl.options.PolicyOf(pod, pl.namespaces)
+	if err != nil {
+		return "", err
+	}
+	if policy.HardMode {
+		switch policy.Mode {
+		case preemptible.Never:
+			return onDemandOnly, nil
+		case preemptible.Require:
+			return preemptibleOnly, nil
+		}
+	}
+	workload, err := pl.workloads.of(pod)
+	if err != nil {
+		return "", err
+	}
+	all, free := 1, 0
+	for controller := range workload.controllers {
+		pods, err := siblings.ByIndex(controllerIndex, string(controller))
+		if err != nil {
+			return "", err
+		}
+		for _, obj := range pods {
+			sibling := obj.(*corev1.Pod)
+			if sibling.UID == pod.UID || !counts(sibling) {
+				continue
+			}
+			all++
+			if pl.free(sibling, told) {
+				free++
+			}
+		}
+	}
+	desired := workload.desired
+	if desired == unknownReplicas {
+		desired = all
+	}
+	if hard, _ := policy.Caps(desired); free >= hard {
+		return onDemandOnly, nil
+	}
+	return anywhere, nil
+}
+
+// free says whether a replica may be on a preemptible node. One whose side is still to be told
+// may not.
+func (pl *PreemptibleNodes) free(pod *corev1.Pod, told map[types.UID]side) bool {
+	if side, known := told[pod.UID]; known {
+		return side != onDemandOnly
+	}
+	return !gated(pod) && !pl.options.Nodes.KeepsOff(&pod.Spec)
+}
+
+// confine returns the affinity that keeps the pod to its side; the pod's own, where that has no
+// room for it, or need not be changed.
+func (pl *PreemptibleNodes) confine(pod *corev1.Pod, to side) *corev1.Affinity {
+	nodes := pl.options.Nodes
+	switch {
+	case to == onDemandOnly && !nodes.KeepsOff(&pod.Spec):
+		return nodes.Exclude(pod.Spec.Affinity)
+	case to == preemptibleOnly && !nodes.Confines(&pod.Spec):
+		// Where there are terms already, the plugin alone keeps it to its side.
+		affinity, _ := nodes.Confine(pod.Spec.Affinity)
+		return affinity
+	}
+	return pod.Spec.Affinity
+}

@@ -26,52 +26,58 @@ func (r Recognizer) requirements(operator corev1.NodeSelectorOperator) []corev1.
 }
 
 // KeepsOff says whether a pod's own node selector or required node affinity keeps it off
-// preemptible nodes, by one label at least: it is taken that no node carries two that contradict
-// each other.
+// preemptible nodes: it wants another value of one of the labels, or rules all of them out. It is
+// taken that no node carries two labels that contradict each other.
 func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
-	return r.decided(spec, false)
+	if r.Confines(spec) {
+		return false // whatever else it says: then it is contradictory
+	}
+	return r.selects(spec, false) || r.allTerms(spec, func(term corev1.NodeSelectorTerm) bool {
+		if slices.ContainsFunc(term.MatchExpressions, r.wants(true)) {
+			return false
+		}
+		return slices.ContainsFunc(term.MatchExpressions, r.wants(false)) ||
+			!slices.ContainsFunc(r.Labels, func(label NodeLabel) bool { return !slices.ContainsFunc(term.MatchExpressions, label.ruledOut) })
+	})
 }
 
 // Confines says whether a pod's own node selector or required node affinity leaves it nothing but
 // preemptible nodes.
 func (r Recognizer) Confines(spec *corev1.PodSpec) bool {
-	return r.decided(spec, true)
-}
-
-// decided says whether the pod's spec by itself rules out the nodes that are not preemptible, or
-// those that are.
-func (r Recognizer) decided(spec *corev1.PodSpec, preemptible bool) bool {
-	for _, label := range r.Labels {
-		if value, has := spec.NodeSelector[label.Key]; has && slices.Contains(label.Values, value) == preemptible {
-			return true
-		}
-	}
-	var terms []corev1.NodeSelectorTerm
-	if required := requiredOf(spec.Affinity); required != nil {
-		terms = required.NodeSelectorTerms
-	}
-	return len(terms) > 0 && !slices.ContainsFunc(terms, func(term corev1.NodeSelectorTerm) bool {
-		return !slices.ContainsFunc(term.MatchExpressions, func(e corev1.NodeSelectorRequirement) bool { return r.decides(e, preemptible) })
+	return r.selects(spec, true) || r.allTerms(spec, func(term corev1.NodeSelectorTerm) bool {
+		return slices.ContainsFunc(term.MatchExpressions, r.wants(true))
 	})
 }
 
-// decides says whether a requirement alone rules out the nodes that are not preemptible, or those
-// that are.
-func (r Recognizer) decides(e corev1.NodeSelectorRequirement, preemptible bool) bool {
-	i := slices.IndexFunc(r.Labels, func(label NodeLabel) bool { return label.Key == e.Key })
-	if i < 0 {
-		return false
+// selects says whether the node selector has a value of one of the labels that counts, or one that
+// does not.
+func (r Recognizer) selects(spec *corev1.PodSpec, counts bool) bool {
+	return slices.ContainsFunc(r.Labels, func(label NodeLabel) bool {
+		value, has := spec.NodeSelector[label.Key]
+		return has && slices.Contains(label.Values, value) == counts
+	})
+}
+
+// allTerms says whether the required node affinity has terms, and all of them are such.
+func (r Recognizer) allTerms(spec *corev1.PodSpec, such func(corev1.NodeSelectorTerm) bool) bool {
+	required := requiredOf(spec.Affinity)
+	return required != nil && len(required.NodeSelectorTerms) > 0 &&
+		!slices.ContainsFunc(required.NodeSelectorTerms, func(term corev1.NodeSelectorTerm) bool { return !such(term) })
+}
+
+// wants finds requirements of values of one of the labels that all count, or none of which does.
+func (r Recognizer) wants(counts bool) func(corev1.NodeSelectorRequirement) bool {
+	return func(e corev1.NodeSelectorRequirement) bool {
+		i := slices.IndexFunc(r.Labels, func(label NodeLabel) bool { return label.Key == e.Key })
+		return i >= 0 && e.Operator == corev1.NodeSelectorOpIn &&
+			!slices.ContainsFunc(e.Values, func(value string) bool { return slices.Contains(r.Labels[i].Values, value) != counts })
 	}
-	counts := func(value string) bool { return slices.Contains(r.Labels[i].Values, value) }
-	switch e.Operator {
-	case corev1.NodeSelectorOpIn:
-		return !slices.ContainsFunc(e.Values, func(value string) bool { return counts(value) != preemptible })
-	case corev1.NodeSelectorOpDoesNotExist:
-		return !preemptible
-	case corev1.NodeSelectorOpNotIn:
-		return !preemptible && !slices.ContainsFunc(r.Labels[i].Values, func(value string) bool { return !slices.Contains(e.Values, value) })
-	}
-	return false
+}
+
+// ruledOut says whether a requirement rules out all values of the label that count.
+func (l NodeLabel) ruledOut(e corev1.NodeSelectorRequirement) bool {
+	return e.Key == l.Key && (e.Operator == corev1.NodeSelectorOpDoesNotExist ||
+		e.Operator == corev1.NodeSelectorOpNotIn && !slices.ContainsFunc(l.Values, func(value string) bool { return !slices.Contains(e.Values, value) }))
 }
 
 // Exclude returns the affinity with what keeps off preemptible nodes. Of a pod that has scheduling

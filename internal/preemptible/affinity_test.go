@@ -65,7 +65,8 @@ func TestAffinity(t *testing.T) {
 		if before && two.Confines(&spec) && !preemptible {
 			t.Errorf("the spec confines to preemptible nodes, and takes %v", node.Labels)
 		}
-		if _, another := node.Labels["disk"]; before && two.KeepsOff(&spec) && preemptible && (len(node.Labels) == 1 || another) {
+		_, capacity := node.Labels["capacity"]
+		if _, flag := node.Labels["preemptible"]; before && two.KeepsOff(&spec) && preemptible && !(capacity && flag) {
 			t.Errorf("the spec keeps off preemptible nodes, and takes %v", node.Labels)
 		}
 		excluded := spec
@@ -79,15 +80,25 @@ func TestAffinity(t *testing.T) {
 		if got, want := matches(t, confined, node), before && (preemptible || !can); got != want {
 			t.Errorf("confined to preemptible nodes (%t), that %v is taken is %t, want %t", can, node.Labels, got, want)
 		}
-		// An excluded spec says so itself, unless it selects nothing.
-		if required := requiredOf(excluded.Affinity); !two.KeepsOff(&excluded) && len(required.NodeSelectorTerms) > 0 && !hasEmptyTerm(required) {
+		// An excluded spec says so itself, unless it contradicts itself by now.
+		if required := requiredOf(excluded.Affinity); !two.KeepsOff(&excluded) && !wantsPreemptible(&excluded) {
 			t.Errorf("%+v does not keep off preemptible nodes", required)
 		}
 	})
 }
 
-func hasEmptyTerm(s *corev1.NodeSelector) bool {
-	for _, term := range s.NodeSelectorTerms {
+// wantsPreemptible says whether a part of the spec by itself is met by preemptible nodes only, or by
+// no node at all.
+func wantsPreemptible(spec *corev1.PodSpec) bool {
+	if two.selects(spec, true) {
+		return true
+	}
+	for _, term := range requiredOf(spec.Affinity).NodeSelectorTerms {
+		for _, e := range term.MatchExpressions {
+			if two.wants(true)(e) {
+				return true
+			}
+		}
 		if len(term.MatchExpressions)+len(term.MatchFields) == 0 {
 			return true
 		}
@@ -111,7 +122,9 @@ func TestKeepsOffAndConfines(t *testing.T) {
 		{name: "a selector of something else", selector: map[string]string{"disktype": "ssd"}},
 		{name: "affinity to one kind", terms: []corev1.NodeSelectorTerm{in("karpenter.sh/capacity-type", "In", "on-demand")}, keepsOff: true},
 		{name: "to both", terms: []corev1.NodeSelectorTerm{in("karpenter.sh/capacity-type", "In", "on-demand", "spot")}},
-		{name: "not to one", terms: []corev1.NodeSelectorTerm{in("karpenter.sh/capacity-type", "NotIn", "spot")}, keepsOff: true},
+		{name: "not to that of one label of many", terms: []corev1.NodeSelectorTerm{in("karpenter.sh/capacity-type", "NotIn", "spot")}},
+		{name: "not to that of any label", terms: []corev1.NodeSelectorTerm{{MatchExpressions: Known().Excluded()}}, keepsOff: true},
+		{name: "to one kind by one label, and to none by another", selector: map[string]string{"karpenter.sh/capacity-type": "spot"}, terms: []corev1.NodeSelectorTerm{{MatchExpressions: Known().Excluded()}}, confine: true},
 		{name: "not to one of two values", terms: []corev1.NodeSelectorTerm{in("cloud.google.com/gke-provisioning", "NotIn", "spot")}},
 		{name: "a term each", terms: []corev1.NodeSelectorTerm{in("karpenter.sh/capacity-type", "In", "spot"), in("kubernetes.azure.com/scalesetpriority", "In", "spot")}, confine: true},
 		{name: "one term that does not say", terms: []corev1.NodeSelectorTerm{in("karpenter.sh/capacity-type", "In", "spot"), in("disktype", "Exists")}},

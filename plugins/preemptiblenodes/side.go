@@ -83,7 +83,8 @@ func (pl *PreemptibleNodes) free(pod *corev1.Pod, told map[types.UID]side) bool 
 func (pl *PreemptibleNodes) confine(pod *corev1.Pod, to side) *corev1.Affinity {
 	nodes := pl.options.Nodes
 	switch {
-	case to == onDemandOnly && !nodes.KeepsOff(&pod.Spec):
+	case to == onDemandOnly && !nodes.KeepsOff(&pod.Spec) && !nodes.Confines(&pod.Spec):
+		// One that its selector confines to preemptible nodes waits; the plugin says for what.
 		return nodes.Exclude(pod.Spec.Affinity)
 	case to == preemptibleOnly && !nodes.Confines(&pod.Spec):
 		// Where there are terms already, the plugin alone keeps it to its side.

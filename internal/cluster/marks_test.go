@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -100,23 +101,33 @@ func TestNodeLeaving(t *testing.T) {
 		return &corev1.Node{Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: "example.com/other"}, {Key: key, Effect: corev1.TaintEffectNoSchedule}}}}
 	}
 	for _, tt := range []struct {
-		name string
-		node *corev1.Node
-		want string
+		name    string
+		node    *corev1.Node
+		want    string
+		drained bool
 	}{
-		{"a node that stays", &corev1.Node{}, ""},
-		{"one that is deleted", &corev1.Node{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)}}}, "is being deleted"},
-		{"one that cluster-autoscaler takes away", tainted("ToBeDeletedByClusterAutoscaler"), "has the taint ToBeDeletedByClusterAutoscaler"},
-		{"one that Karpenter takes away", tainted("karpenter.sh/disrupted"), "has the taint karpenter.sh/disrupted"},
-		{"one that an older Karpenter takes away", tainted("karpenter.sh/disruption"), "has the taint karpenter.sh/disruption"},
-		{"one that the platform takes back", tainted("aws-node-termination-handler/spot-itn"), "has the taint aws-node-termination-handler/spot-itn"},
-		{"one that may be taken away may as well stay", tainted("DeletionCandidateOfClusterAutoscaler"), ""},
-		{"one that does not answer", tainted(corev1.TaintNodeUnreachable), ""},
-		{"one that is cordoned", tainted(corev1.TaintNodeUnschedulable), ""},
+		{"a node that stays", &corev1.Node{}, "", false},
+		{"one that is deleted", &corev1.Node{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)}}}, "is being deleted", true},
+		{"one that cluster-autoscaler takes away", tainted("ToBeDeletedByClusterAutoscaler"), "has the taint ToBeDeletedByClusterAutoscaler", true},
+		{"one that Karpenter takes away", tainted("karpenter.sh/disrupted"), "has the taint karpenter.sh/disrupted", true},
+		{"one that an older Karpenter takes away", tainted("karpenter.sh/disruption"), "has the taint karpenter.sh/disruption", true},
+		{"one that Karpenter empties to boot it again", tainted("karpenter.sh/rebooting"), "has the taint karpenter.sh/rebooting", true},
+		{"one that AKS empties", tainted("remediator.kubernetes.azure.com/unschedulable"), "has the taint remediator.kubernetes.azure.com/unschedulable", true},
+		{"one that Cast AI empties", tainted("autoscaling.cast.ai/draining"), "has the taint autoscaling.cast.ai/draining", true},
+		{"one that the platform takes back, pods and all", tainted("aws-node-termination-handler/spot-itn"), "has the taint aws-node-termination-handler/spot-itn", false},
+		{"one that is switched off", tainted(corev1.TaintNodeOutOfService), "has the taint node.kubernetes.io/out-of-service", false},
+		{"one that may be taken away may as well stay", tainted("DeletionCandidateOfClusterAutoscaler"), "", false},
+		{"one that has just come", tainted("karpenter.sh/unregistered"), "", false},
+		{"one that does not answer", tainted(corev1.TaintNodeUnreachable), "", false},
+		{"one that is cordoned", tainted(corev1.TaintNodeUnschedulable), "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := NodeLeaving(tt.node); got != tt.want {
-				t.Errorf("leaving: %q, want %q", got, tt.want)
+			drained := ""
+			if tt.drained {
+				drained = tt.want
+			}
+			if diff := cmp.Diff([]string{tt.want, drained}, []string{NodeLeaving(tt.node), NodeDrained(tt.node)}); diff != "" {
+				t.Errorf("leaving and drained (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -14,21 +14,28 @@ func NodeReady(node *corev1.Node) bool {
 	})
 }
 
-// removalTaints are the keys of the taints by which platforms and autoscalers announce that
-// a node will soon be gone, whatever their effect. DeletionCandidateOfClusterAutoscaler is
-// not among them: a candidate may well stay.
-var removalTaints = []string{
+// noticeTaints are the keys of the taints by which platforms announce that a node will soon be
+// gone, whatever their effect. Until then its pods may stay where they are.
+var noticeTaints = []string{
 	"aws-node-termination-handler/*",
 	"cloud.google.com/impending-node-termination",
-	"ToBeDeletedByClusterAutoscaler",
-	"karpenter.sh/disrupted",
-	"karpenter.sh/disruption", // before Karpenter 1.0
 	corev1.TaintNodeOutOfService,
 }
 
-// RemovalTaints returns the keys of the taints that announce a node's end, as TaintedBy
-// takes them.
-func RemovalTaints() []string { return slices.Clone(removalTaints) }
+// drainTaints are the keys of the taints of nodes that an autoscaler or a platform empties, whatever
+// their effect. DeletionCandidateOfClusterAutoscaler is not among them: a candidate may well stay.
+var drainTaints = []string{
+	"ToBeDeletedByClusterAutoscaler",
+	"karpenter.sh/disrupted",
+	"karpenter.sh/disruption", // before Karpenter 1.0
+	"karpenter.sh/rebooting",  // the node comes back, its pods do not
+	"remediator.kubernetes.azure.com/unschedulable",
+	"autoscaling.cast.ai/draining",
+}
+
+// RemovalTaints returns the keys of the taints of nodes on their way out, as TaintedBy takes
+// them.
+func RemovalTaints() []string { return slices.Concat(noticeTaints, drainTaints) }
 
 // TaintedBy returns the key of the node's first taint that is among the keys, of which
 // one that ends in * stands for every key that begins like it; nothing where none is.
@@ -47,10 +54,23 @@ func TaintedBy(node *corev1.Node, keys []string) string {
 // NodeLeaving says by what it is known that the node is on its way out; nothing for a node
 // that stays. Whatever is on it goes elsewhere, and nothing should come.
 func NodeLeaving(node *corev1.Node) string {
+	if drained := NodeDrained(node); drained != "" {
+		return drained
+	}
+	return tainted(node, noticeTaints)
+}
+
+// NodeDrained says by what it is known that somebody takes the pods of the node away, so that nobody
+// else has to; nothing for other nodes.
+func NodeDrained(node *corev1.Node) string {
 	if node.DeletionTimestamp != nil {
 		return "is being deleted"
 	}
-	if taint := TaintedBy(node, removalTaints); taint != "" {
+	return tainted(node, drainTaints)
+}
+
+func tainted(node *corev1.Node, keys []string) string {
+	if taint := TaintedBy(node, keys); taint != "" {
 		return "has the taint " + taint
 	}
 	return ""

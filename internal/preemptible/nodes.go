@@ -26,16 +26,28 @@ type Recognizer struct {
 	Notices []string
 }
 
-// Known returns a Recognizer that knows the platforms' and autoscalers' labels and taints.
+// Known returns a Recognizer that knows the platforms' and autoscalers' labels and taints. The
+// README of the plugin PreemptibleNodes has their sources.
 func Known() Recognizer {
 	return Recognizer{
 		Labels: []NodeLabel{
 			{Key: "karpenter.sh/capacity-type", Values: []string{"spot"}},
+			{Key: "karpenter.k8s.aws/capacity-reservation-interruptible", Values: []string{"true"}},
 			{Key: "eks.amazonaws.com/capacityType", Values: []string{"SPOT"}},
+			{Key: "eks.amazonaws.com/capacity-reservation-interruptible", Values: []string{"true"}},
 			{Key: "cloud.google.com/gke-spot", Values: []string{"true"}},
 			{Key: "cloud.google.com/gke-preemptible", Values: []string{"true"}},
 			{Key: "cloud.google.com/gke-provisioning", Values: []string{"spot", "preemptible"}},
 			{Key: "kubernetes.azure.com/scalesetpriority", Values: []string{"spot"}},
+			{Key: "kubernetes.azure.com/priority", Values: []string{"spot"}},
+			{Key: "oci.oraclecloud.com/oke-is-preemptible", Values: []string{"true"}},
+			{Key: "node.alibabacloud.com/spot-strategy", Values: []string{"SpotWithPriceLimit", "SpotAsPriceGo"}},
+			{Key: "yandex.cloud/preemptible", Values: []string{"true"}},
+			{Key: "together.ai/compute-class", Values: []string{"preemptible"}},
+			{Key: "machine.openshift.io/interruptible-instance", Values: []string{""}},
+			{Key: "cluster.x-k8s.io/interruptible", Values: []string{""}},
+			{Key: "node-role.kubernetes.io/spot-worker", Values: []string{"true"}},
+			{Key: "k8c.io/aws-spot", Values: []string{"aws-node-termination-handler"}},
 			{Key: "spotinst.io/node-lifecycle", Values: []string{"spot"}},
 			{Key: "scheduling.cast.ai/spot", Values: []string{"true"}},
 			{Key: "node.kubernetes.io/lifecycle", Values: []string{"spot"}},

@@ -10,7 +10,9 @@ import (
 )
 
 var spot = Recognizer{
-	Labels:  []NodeLabel{{Key: "example.com/spot", Values: []string{"true", "yes"}}, {Key: "example.com/cheap", Values: []string{"very"}}},
+	Labels: []NodeLabel{
+		{Key: "example.com/spot", Values: []string{"true", "yes"}}, {Key: "example.com/cheap", Values: []string{"very"}}, {Key: "example.com/interruptible", Values: []string{""}},
+	},
 	Notices: []string{"example.com/end/*", "example.com/going"},
 }
 
@@ -30,6 +32,9 @@ func TestRecognizer(t *testing.T) {
 		{"a label with one of its values", labelled("example.com/spot", "yes"), true, false},
 		{"another label", labelled("example.com/cheap", "very"), true, false},
 		{"a label with the value of another", labelled("example.com/spot", "very"), false, false},
+		{"a label with the value of none", labelled("example.com/spot", ""), false, false},
+		{"a label that needs no value", labelled("example.com/interruptible", ""), true, false},
+		{"a label that has a value and needs none", labelled("example.com/interruptible", "true"), false, false},
 		{"a notice", tainted("example.com/going"), false, true},
 		{"a key that begins like a notice", tainted("example.com/going/soon"), false, false},
 		{"a key that begins like a notice that stands for many", tainted("example.com/end/near"), false, true},

@@ -6,8 +6,8 @@
 //   - Annotations count by their value, not by being there. Evict with any value but
 //     "true" keeps the pod, prefer-no-eviction with any value but "false" asks for it to be
 //     kept: a slip protects.
-//   - Evict does not make mirror, static and terminating pods evictable: evicting them
-//     moves nothing. As there, it overrides all other protections but the namespace's
+//   - Evict does not make mirror, static and terminating pods evictable, nor those of a node
+//     that somebody else empties: evicting them moves nothing. As there, it overrides all other protections but the namespace's
 //     labels.
 //   - A pod is on its way out by the annotation eviction-in-progress alone: request-evict-only need
 //     not be there.
@@ -51,7 +51,7 @@ type Filter struct {
 // and budgets in the picture, and PriorityClasses, PersistentVolumeClaims and DeviceClasses
 // in its Others. Errors are selectors that cannot be read and a PriorityClass that is not there.
 func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *cluster.Owners, now time.Time) (*Filter, error) {
-	f := &Filter{always: []check{isMirror, isStatic, isTerminating, isAnnotated}}
+	f := &Filter{always: []check{isMirror, isStatic, isTerminating, isAnnotated, newDrainCheck(picture.Nodes)}}
 	if args.NamespaceLabelSelector != nil {
 		c, err := newNamespaceCheck(args.NamespaceLabelSelector, picture.Namespaces)
 		if err != nil {

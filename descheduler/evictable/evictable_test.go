@@ -109,6 +109,8 @@ func TestProtectionsOnAndOff(t *testing.T) {
 		{name: "a static pod is kept", pod: newPod(annotated(sourceAnnotation, "file")), want: "it is a static pod: its node runs it by itself"},
 		{name: "a pod from the API server goes", pod: newPod(annotated(sourceAnnotation, "api"))},
 		{name: "a terminating pod is kept", pod: newPod(terminating), want: "it is terminating"},
+		{name: "a pod of a node that somebody else empties is kept", pod: newPod(onNode("emptied")), want: "its node has the taint ToBeDeletedByClusterAutoscaler: whoever empties it moves its pods"},
+		{name: "a pod of a node that will be gone and that nobody empties goes", pod: newPod(onNode("announced"))},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,6 +158,7 @@ func TestAnnotations(t *testing.T) {
 			want: "its eviction goes on in the background (annotation descheduler.alpha.kubernetes.io/eviction-in-progress)",
 		},
 		{name: "evict does not override that it terminates", pod: newPod(annotated(EvictAnnotation, "true"), terminating), want: "it is terminating"},
+		{name: "evict does not override that somebody empties its node", pod: newPod(annotated(EvictAnnotation, "true"), onNode("emptied")), want: "its node has the taint ToBeDeletedByClusterAutoscaler: whoever empties it moves its pods"},
 		{name: "evict does not override namespaceLabelSelector", args: &args{NamespaceLabelSelector: selecting("team", "b")}, pod: newPod(annotated(EvictAnnotation, "true")), want: "namespaceLabelSelector does not select namespace default"},
 
 		{name: "prefer-no-eviction makes the pod reluctant", args: &args{NoEvictionPolicy: policy.PreferredNoEviction}, pod: newPod(annotated(NoEvictionAnnotation, "true")), wantReluctant: true},

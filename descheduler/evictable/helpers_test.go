@@ -104,6 +104,10 @@ func asking(extended string) func(*corev1.Pod) {
 	}
 }
 
+func onNode(name string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Spec.NodeName = name }
+}
+
 func newDeviceClass(name, extended string) *resourcev1.DeviceClass {
 	return &resourcev1.DeviceClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: resourcev1.DeviceClassSpec{ExtendedResourceName: &extended}}
 }
@@ -136,8 +140,12 @@ func newNamespace(name string, labels map[string]string) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
 }
 
+func newNode(name, taint string) *corev1.Node {
+	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: taint, Effect: corev1.TaintEffectNoSchedule}}}}
+}
+
 // picture has two labelled namespaces, priority and storage classes. Its only budget is
-// for app=web in the namespace default.
+// for app=web in the namespace default. Two of its nodes are on their way out.
 func newPicture(pods ...*corev1.Pod) *cluster.Snapshot {
 	elsewhere := newClaim("elsewhere", ptr.To("slow"))
 	elsewhere.Namespace = "other"
@@ -146,7 +154,7 @@ func newPicture(pods ...*corev1.Pod) *cluster.Snapshot {
 		Nodes: []*corev1.Node{{
 			ObjectMeta: metav1.ObjectMeta{Name: "n"},
 			Status:     corev1.NodeStatus{Allocatable: corev1.ResourceList{"example.com/nic": resource.MustParse("1"), "example.com/gpu": resource.MustParse("0")}},
-		}},
+		}, newNode("emptied", "ToBeDeletedByClusterAutoscaler"), newNode("announced", "aws-node-termination-handler/spot-itn")},
 		Namespaces: []*corev1.Namespace{newNamespace("default", map[string]string{"team": "a"}), newNamespace("other", nil)},
 		Budgets:    []*policyv1.PodDisruptionBudget{newBudget("default", selecting("app", "web"))},
 		Others: []runtime.Object{

@@ -18,6 +18,17 @@ import (
 // systemCritical is the priority of system-cluster-critical.
 const systemCritical = 2_000_000_000
 
+// newDrainCheck keeps pods of nodes that are being emptied: whoever does that moves them.
+func newDrainCheck(nodes []*corev1.Node) check {
+	reasons := map[string]string{}
+	for _, node := range nodes {
+		if drained := cluster.NodeDrained(node); drained != "" {
+			reasons[node.Name] = fmt.Sprintf("its node %s: whoever empties it moves its pods", drained)
+		}
+	}
+	return func(pod *corev1.Pod) string { return reasons[pod.Spec.NodeName] }
+}
+
 func newLabelCheck(selector *metav1.LabelSelector) (check, error) {
 	s, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {

@@ -60,7 +60,7 @@ func (r reference) evictable(pod *corev1.Pod) bool {
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	evict, annotated := pod.Annotations[EvictAnnotation]
 	switch {
-	case mirror, pod.DeletionTimestamp != nil, annotated && evict != "true", !r.namespaceSelected(pod.Namespace):
+	case mirror, pod.DeletionTimestamp != nil, pod.Spec.NodeName == "emptied", annotated && evict != "true", !r.namespaceSelected(pod.Namespace):
 		return false
 	case evict == "true":
 		return true
@@ -171,7 +171,7 @@ func drawPod(t *rapid.T) *corev1.Pod {
 	// Most draws change nothing, or hardly a pod would be evictable.
 	changes := []func(*corev1.Pod){
 		inNamespace("other"), labelled("app", "lonely"), labelled("tier", "front"), terminating, unstarted, started(30 * time.Second), resourceClaim, extendedClaim,
-		asking("example.com/gpu"), asking("example.com/nic"),
+		asking("example.com/gpu"), asking("example.com/nic"), onNode("emptied"),
 		phase(corev1.PodFailed), priority(5), priority(2_000_000_000), volume("cache", emptyDir), volume("logs", hostPath),
 		annotated(corev1.MirrorPodAnnotationKey, ""), annotated(EvictAnnotation, "true"), annotated(EvictAnnotation, "false"), annotated(EvictAnnotation, ""),
 		annotated(NoEvictionAnnotation, "true"), annotated(NoEvictionAnnotation, "false"), claiming("fast"), claiming("slow"), claiming("missing"), grouped,

@@ -13,8 +13,10 @@ import (
 // cluster is in trouble, or the plan is wrong. Nodes that never were ready do not matter,
 // since those that join a cluster begin so. Nor do nodes that somebody takes away on
 // purpose: those on their way out, and those that the run has emptied, as long as nothing
-// is to go there. One that has come back as another, under the same name, is gone. The moves
-// are those whose replacements are awaited now.
+// is to go there. One whose object is gone was taken away too, since machines that fail leave
+// it behind: it matters only with replacements on it or under way to it, for moves to come are
+// planned anew. One that has come back as another, under the same name, is gone. The moves are
+// those whose replacements are awaited now.
 func (r *run) checkNodes(picture *cluster.Snapshot, awaited []*eviction) error {
 	there := map[string]bool{}
 	var silent, gone []string
@@ -42,10 +44,15 @@ func (r *run) checkNodes(picture *cluster.Snapshot, awaited []*eviction) error {
 	if len(silent)+len(gone) == 0 {
 		return nil
 	}
-	destinations := r.destinations(picture, awaited)
-	emptied := r.emptied(picture)
-	lost := slices.DeleteFunc(silent, func(name string) bool { return emptied[name] && !destinations[name] })
-	lost = append(lost, slices.DeleteFunc(gone, func(name string) bool { return !destinations[name] })...)
+	used, planned, emptied := r.used(picture, awaited), r.planned(), r.emptied(picture)
+	lost := slices.DeleteFunc(silent, func(name string) bool { return emptied[name] && !used[name] && !planned[name] })
+	for _, name := range gone {
+		if used[name] {
+			lost = append(lost, name)
+		} else if !there[name] {
+			delete(r.wereReady, name)
+		}
+	}
 	if len(lost) == 0 {
 		return nil
 	}
@@ -53,20 +60,26 @@ func (r *run) checkNodes(picture *cluster.Snapshot, awaited []*eviction) error {
 	return &stop{plan.NodesNotReady, "during the run these nodes ceased to be Ready or to exist: " + some(lost, ", ")}
 }
 
-// destinations returns the nodes that replacements are on, or are to go to.
-func (r *run) destinations(picture *cluster.Snapshot, awaited []*eviction) map[string]bool {
+// used returns the nodes that replacements are on, or that those awaited are to go to.
+func (r *run) used(picture *cluster.Snapshot, awaited []*eviction) map[string]bool {
 	nodes := map[string]bool{}
-	for _, moves := range r.queue {
-		for i := range moves {
-			nodes[moves[i].To] = true
-		}
-	}
 	for _, e := range awaited {
 		nodes[e.move.To] = true
 	}
 	for _, pod := range picture.Pods {
 		if r.done.Replacements[pod.UID] && stayingOnNode(pod) {
 			nodes[pod.Spec.NodeName] = true
+		}
+	}
+	return nodes
+}
+
+// planned returns the nodes that the moves to come are to go to.
+func (r *run) planned() map[string]bool {
+	nodes := map[string]bool{}
+	for _, moves := range r.queue {
+		for i := range moves {
+			nodes[moves[i].To] = true
 		}
 	}
 	return nodes

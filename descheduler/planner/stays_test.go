@@ -53,6 +53,23 @@ func TestWhatStaysForOthers(t *testing.T) {
 			},
 		},
 		{
+			name: "pods of a node that is being emptied are left to those who do", scheduler: "emptiest", objective: off("a"),
+			change: func(b *build) {
+				b.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
+			},
+			want: []string{
+				"web-0 NotEvictable: its node has the taint karpenter.sh/disrupted: whoever empties it moves its pods",
+				"web-1 NotEvictable: its node has the taint karpenter.sh/disrupted: whoever empties it moves its pods",
+			},
+		},
+		{
+			name: "but not those of a node of which the platform has said that it will be gone", scheduler: "emptiest", objective: off("a"),
+			change: func(b *build) {
+				b.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "aws-node-termination-handler/spot-itn", Effect: corev1.TaintEffectNoSchedule}}
+			},
+			want: []string{"web-0 a>c of 1, together 0", "web-1 a>c of 1, together 0"},
+		},
+		{
 			name: "what is under way keeps a workload's pods, but not one that fails again and again", scheduler: "emptiest", objective: off("a"),
 			change: func(b *build) {
 				wantsThree(b)

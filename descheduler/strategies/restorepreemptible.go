@@ -23,9 +23,10 @@ type restorePreemptible struct {
 }
 
 // NewRestorePreemptible returns the strategy RestorePreemptible. In this order, it
-// moves replicas off nodes that are about to be taken away, moves those that are on
-// nodes of a kind that their policy rules out, or beyond their workload's limit, and
-// moves back to preemptible nodes those that prefer them, up to the limit.
+// moves replicas off nodes that are about to be taken away (of those that somebody
+// empties already the evictor keeps them), moves those that are on nodes of a kind that
+// their policy rules out, or beyond their workload's limit, and moves back to preemptible
+// nodes those that prefer them, up to the limit.
 //
 // It leaves alone what the scheduler's plugin leaves alone: pods of DaemonSets, and
 // workloads whose annotations make no sense. Pods without a controller would not come

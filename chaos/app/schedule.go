@@ -256,13 +256,17 @@ func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
 // kill takes the victims of a kill.
 func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (schedule.Outcome, string) {
 	picture := k.session.Picture()
-	leftAlone := k.flags.protections.In(picture)
+	leftAlone, leaving := k.flags.protections.In(picture), picture.NodesLeaving()
 	selected := target.Selected{Excluded: map[string]int{}}
 	for _, pod := range target.All(picture) {
 		if pod.WorkloadKey() != kill.Workload || cluster.Static(pod.Pod) || picture.IsOwn(pod.Pod) {
 			continue
 		}
-		if why := leftAlone(pod.Pod); why != "" {
+		why := leftAlone(pod.Pod)
+		if why == "" && leaving[pod.Spec.NodeName] {
+			why = target.WhyNodeLeaves
+		}
+		if why != "" {
 			selected.Excluded[why]++
 			continue
 		}

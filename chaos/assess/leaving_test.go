@@ -1,10 +1,12 @@
 package assess
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
@@ -42,4 +44,39 @@ func TestPredictWithPodsOnTheirWay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPredictWithNodesOnTheirWay loses a node beside one that somebody takes away: the scheduler
+// knows that by its taints only, and the prediction says so where it does not.
+func TestPredictWithNodesOnTheirWay(t *testing.T) {
+	deleted := func(node *corev1.Node) { node.DeletionTimestamp = &metav1.Time{Time: now} }
+	tainted := func(node *corev1.Node) {
+		node.Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
+	}
+	everything := []corev1.Toleration{{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}}
+	for _, tt := range []struct {
+		name        string
+		leaves      func(*corev1.Node)
+		tolerations []corev1.Toleration
+		fate        Fate
+		note        string
+	}{
+		{"one without a taint takes pods, for now", deleted, nil, Fits, "node b stays, though it is being deleted"},
+		{"one with the taint takes none", tainted, nil, Pending, ""},
+		{"but those that tolerate it", tainted, everything, Fits, "node b stays, though it has the taint karpenter.sh/disrupted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a")
+			b.Pods[0].Spec.Tolerations = tt.tolerations
+			tt.leaves(b.Nodes[1])
+			got, err := newAssessor(t).Predict(t.Context(), b.picture(), Loss{How: Down, Dead: true, Nodes: b.nodes("a")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fate := got.Pods[0]
+			if fate.Fate != tt.fate || !strings.Contains(fate.Note, tt.note) || tt.note == "" && strings.Contains(fate.Note, "stays") {
+				t.Errorf("it %s, note %q; want %s, %q", fate.Fate, fate.Note, tt.fate, tt.note)
+			}
+		})
+	}
 }

@@ -203,8 +203,15 @@ func (r *run) place(ctx context.Context, v *victim) error {
 // mostPossible is how many possible nodes a fate names.
 const mostPossible = 20
 
+// fit notes where the replacement goes. What becomes of a node that is on its way out is not looked
+// at.
 func (r *run) fit(v *victim, node string) {
 	v.Fate, v.Node, v.Reason = Fits, node, ""
+	if is := r.world.nodes[node]; is != nil && !cluster.BelongsToNode(v.pod) {
+		if why := cluster.NodeLeaving(is); why != "" {
+			v.Note = cluster.Notes(v.Note, fmt.Sprintf("node %s stays, though it %s", node, why))
+		}
+	}
 	if t := r.workloads[v.Workload]; t != nil {
 		t.change(1)
 	}

@@ -92,7 +92,7 @@ type PodFate struct {
 	// Reason says why it is pending or kept, stays, is not replaced or not known.
 	Reason string `json:"reason,omitempty"`
 	// Note says what had to be guessed of its replacement, such as that its controller is of a
-	// kind that is not known.
+	// kind that is not known, or that the node which it goes to stays though it is being deleted.
 	Note string `json:"note,omitempty"`
 }
 

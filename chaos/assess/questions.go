@@ -18,7 +18,7 @@ import (
 func down(nodes []*corev1.Node) Loss { return Loss{How: Down, Nodes: nodes, Dead: true} }
 
 // LargestNode returns the loss of the largest node that has something to lose: that is
-// Ready, and has pods which are more than a part of it. The largest is the one that has most
+// Ready and to stay, and has pods which are more than a part of it. The largest is the one that has most
 // of the cluster's allocatable cpu or memory, whichever is the larger share of its total. Of
 // equal ones it is the one of which most is requested, and then the first by name. Where no
 // node has anything to lose, nothing is lost.
@@ -37,7 +37,7 @@ func LargestNode(picture *target.Picture) Loss {
 	}
 	var nodes []*corev1.Node
 	for _, node := range picture.Nodes {
-		if loses[node.Name] && cluster.NodeReady(node) {
+		if loses[node.Name] && cluster.NodeReady(node) && cluster.NodeLeaving(node) == "" {
 			nodes = append(nodes, node)
 		}
 	}

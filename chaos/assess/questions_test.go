@@ -46,6 +46,10 @@ func TestReadyQuestions(t *testing.T) {
 			large.Status.Conditions[0].Status = corev1.ConditionUnknown
 			b.pods("ReplicaSet", "api", "1", "large")
 		})), []string{"worker"}},
+		{"a node that is taken away already is lost anyway", LargestNode(around(func(b *build, large *corev1.Node) {
+			large.Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
+			b.pods("ReplicaSet", "api", "1", "large")
+		})), []string{"worker"}},
 		{"pods of DaemonSets go with their node", LargestNode(around(func(b *build, _ *corev1.Node) { b.pods("DaemonSet", "agent", "1", "large", "worker") })), []string{"worker"}},
 		{"pods that are on their way out are lost already", LargestNode(around(func(b *build, _ *corev1.Node) {
 			b.pods("ReplicaSet", "api", "1", "large").change("api-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: now} })

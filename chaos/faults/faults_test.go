@@ -206,6 +206,41 @@ func TestLosses(t *testing.T) {
 	}
 }
 
+// Nodes that somebody takes away are lost anyway: they are spared but by an outage of their zone.
+func TestNodesThatAreTakenAway(t *testing.T) {
+	nodes := pool()
+	for _, n := range nodes {
+		if n.Name == "a-1" || n.Name == "spot-1" {
+			n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler", Effect: corev1.TaintEffectNoSchedule}}
+		}
+	}
+	for _, tt := range []struct {
+		name, fault, arguments string
+		taken                  int
+	}{
+		{"drained", "node", `{"zone": "zone-a", "percent": 100}`, 0},
+		{"down", "node", `{"zone": "zone-a", "percent": 100, "kind": "down"}`, 0},
+		{"by name", "node", `{"names": ["a-1"]}`, 1},
+		{"a zone is drained", "zone", `{"zone": "zone-a"}`, 0},
+		{"a zone is down", "zone", `{"zone": "zone-a", "kind": "down"}`, 1},
+		{"taken back", "spot", `{"percent": 100}`, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			choice, err := build(t, tt.fault, tt.arguments).Choose(picture(1, nodes...), 7)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken := 0
+			for _, n := range choice.Nodes {
+				taken += len(n.Spec.Taints)
+			}
+			if taken != tt.taken || choice.Excluded["on its way out"] != 1-tt.taken {
+				t.Errorf("%d of those that are taken away are lost, want %d; left out: %v", taken, tt.taken, choice.Excluded)
+			}
+		})
+	}
+}
+
 // Nodes that are marked not to be disrupted are spared by those who drain on purpose, and by
 // nobody else.
 func TestMarkedNodes(t *testing.T) {

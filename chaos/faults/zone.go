@@ -74,7 +74,9 @@ func (z *zone) Choose(picture *target.Picture, seed draw.Seed) (*fault.Choice, e
 
 // in returns the nodes of a zone.
 func (z *zone) in(picture *target.Picture, name string) (target.SelectedNodes, error) {
-	selection, err := target.Nodes{Zone: field.Text(name), IncludeControlPlane: z.args.IncludeControlPlane, SpareMarked: z.spares}.Compile()
+	selection, err := target.Nodes{
+		Zone: field.Text(name), IncludeControlPlane: z.args.IncludeControlPlane, SpareMarked: z.spares, TakeLeaving: z.kind == down,
+	}.Compile()
 	if err != nil {
 		return target.SelectedNodes{}, err
 	}

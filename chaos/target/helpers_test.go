@@ -60,6 +60,10 @@ func terminating(pod *corev1.Pod) { pod.DeletionTimestamp = ptr.To(metav1.NewTim
 
 func unbound(pod *corev1.Pod) { pod.Spec.NodeName = "" }
 
+func onNode(name string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Spec.NodeName = name }
+}
+
 func newNamespace(name, key, value string) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{key: value}}}
 }

@@ -84,7 +84,7 @@ func drawPod(t *rapid.T, i int) known {
 	if marked {
 		annotated("karpenter.sh/do-not-disrupt", "true")(k.pod)
 	}
-	if unfit := rapid.SampledFrom([]func(*corev1.Pod){nil, nil, nil, terminating, unbound, inPhase(corev1.PodSucceeded), inPhase(corev1.PodPending)}).Draw(t, "unfit"); unfit != nil {
+	if unfit := rapid.SampledFrom([]func(*corev1.Pod){nil, nil, nil, terminating, unbound, onNode("leaving"), inPhase(corev1.PodSucceeded), inPhase(corev1.PodPending)}).Draw(t, "unfit"); unfit != nil {
 		unfit(k.pod)
 		k.ready = false
 	}
@@ -95,6 +95,7 @@ func TestModel(t *testing.T) {
 	some := 0
 	rapid.Check(t, func(t *rapid.T) {
 		s := &cluster.Snapshot{
+			Nodes:        []*corev1.Node{newNode("n1", ""), taintedNode(newNode("leaving", ""), "ToBeDeletedByClusterAutoscaler")},
 			Deployments:  []*appsv1.Deployment{{ObjectMeta: owning("Deployment", "web")}},
 			StatefulSets: []*appsv1.StatefulSet{{ObjectMeta: owning("StatefulSet", "db")}},
 			ReplicaSets: []*appsv1.ReplicaSet{

@@ -38,6 +38,9 @@ type Nodes struct {
 	// SpareMarked leaves out nodes that somebody has marked for every disruptor. The fault
 	// says so, for one that takes them on purpose rather than as an outage would.
 	SpareMarked bool `json:"-"`
+	// TakeLeaving takes nodes, too, that somebody takes away already. The fault says so, for
+	// an outage that hits all there is.
+	TakeLeaving bool `json:"-"`
 	// All is needed for a selection that would otherwise be empty.
 	All bool `json:"all,omitempty" doc:"all nodes that nothing else leaves out: needed where nothing else selects or limits"`
 }
@@ -115,11 +118,13 @@ const (
 	whyPreemptible  = "preemptible"
 	whyOnDemand     = "not preemptible"
 	whyControlPlane = "of the control plane"
+	whyLeaving      = "on its way out"
 )
 
 // Nodes selects out of the picture. Names and a zone that are not in it are an error, and
 // so is a node that is named but protected, and not asked for. The recognizer tells
-// preemptible nodes. The node that this program runs on is selected by its name only.
+// preemptible nodes. The node that this program runs on is selected by its name only, and
+// so are those that somebody takes away: what is lost there is lost anyway.
 func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNodes, error) {
 	if err := s.check(p); err != nil {
 		return SelectedNodes{}, err
@@ -134,8 +139,13 @@ func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNod
 		if s.nodes.Names == nil || named[node.Name] {
 			why = s.why(node, r)
 		}
-		if why == "" && p.OwnNode(node.Name) && !named[node.Name] {
-			why = WhyOwn
+		if why == "" && !named[node.Name] {
+			switch {
+			case p.OwnNode(node.Name):
+				why = WhyOwn
+			case cluster.NodeLeaving(node) != "" && !s.nodes.TakeLeaving:
+				why = whyLeaving
+			}
 		}
 		if why != "" {
 			selected.Excluded[why]++

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/draw"
 	"github.com/stowage-k8s/stowage/chaos/field"
@@ -41,6 +42,57 @@ func pool() *Picture {
 		newNode("spot-2", "zone-b", "pool=batch", "cloud.google.com/gke-spot=true"),
 		newNode("nowhere", "", "pool=batch"),
 	}}, now)
+}
+
+func taintedNode(node *corev1.Node, key string) *corev1.Node {
+	node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule})
+	return node
+}
+
+// TestNodesThatAreTakenAway: they are lost anyway, so none is drawn, but one that is named.
+func TestNodesThatAreTakenAway(t *testing.T) {
+	deleted := newNode("deleted", "zone-a")
+	deleted.DeletionTimestamp = ptr.To(metav1.NewTime(now))
+	p := NewPicture(&cluster.Snapshot{
+		Nodes: []*corev1.Node{
+			newNode("stays", "zone-a"), deleted, taintedNode(newNode("emptied", "zone-a"), "karpenter.sh/disrupted"),
+			taintedNode(newNode("announced", "zone-a", "karpenter.sh/capacity-type=spot"), "aws-node-termination-handler/spot-itn"),
+			taintedNode(newNode("candidate", "zone-a"), "DeletionCandidateOfClusterAutoscaler"),
+		},
+		Pods: []*corev1.Pod{newPod("shop", "a", owned("ReplicaSet", "a"), onNode("stays")), newPod("shop", "b", owned("ReplicaSet", "b"), onNode("emptied"))},
+	}, now)
+	for _, tc := range []struct {
+		name  string
+		nodes Nodes
+		want  []string
+	}{
+		{"all", Nodes{All: true}, []string{"stays", "candidate"}},
+		{"a zone", Nodes{Zone: "zone-a"}, []string{"stays", "candidate"}},
+		{"a zone that is lost as a whole", Nodes{Zone: "zone-a", TakeLeaving: true}, []string{"stays", "deleted", "emptied", "announced", "candidate"}},
+		{"preemptible ones", Nodes{Preemptible: field.Yes}, nil},
+		{"by name", Nodes{Names: field.List{"deleted", "announced"}}, []string{"deleted", "announced"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := tc.nodes.Compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.Nodes(p, preemptible.Known())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, nodeNames(got.Nodes)); diff != "" {
+				t.Errorf("selected (-want, +got):\n%s", diff)
+			}
+		})
+	}
+	got := compile(t, Pods{All: true}).Pods(p)
+	if diff := cmp.Diff([]string{"a"}, names(got.Pods)); diff != "" {
+		t.Errorf("pods (-want, +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{WhyNodeLeaves: 1}, got.Excluded); diff != "" {
+		t.Errorf("pods that are not selected (-want, +got):\n%s", diff)
+	}
 }
 
 func nodeNames(nodes []*corev1.Node) []string {

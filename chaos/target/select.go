@@ -39,6 +39,10 @@ const (
 // WhyOwn is why the program's own pod and node are not selected.
 const WhyOwn = "this program's own"
 
+// WhyNodeLeaves is why pods are not selected of nodes that somebody takes away: they are lost
+// anyway.
+const WhyNodeLeaves = "on a node that is on its way out"
+
 // Pods selects out of the picture.
 func (s *Selection) Pods(p *Picture) Selected {
 	l := s.look(p)
@@ -69,10 +73,12 @@ type look struct {
 	byController map[types.UID]bool
 	// leftAlone says why a pod is left alone though it is selected.
 	leftAlone func(*corev1.Pod) string
+	// leaving are the nodes that somebody takes away.
+	leaving map[string]bool
 }
 
 func (s *Selection) look(p *Picture) *look {
-	l := &look{Selection: s, picture: p, byNamespace: map[string]bool{}, byController: map[types.UID]bool{}, leftAlone: s.pods.In(p)}
+	l := &look{Selection: s, picture: p, byNamespace: map[string]bool{}, byController: map[types.UID]bool{}, leftAlone: s.pods.In(p), leaving: p.NodesLeaving()}
 	if s.namespaceLabels != nil {
 		for _, namespace := range p.Namespaces {
 			l.byNamespace[namespace.Name] = s.namespaceLabels.Matches(labels.Set(namespace.Labels))
@@ -97,6 +103,8 @@ func (l *look) why(pod *corev1.Pod) string {
 		return whyTerminating
 	case pod.Spec.NodeName == "":
 		return whyPending
+	case l.leaving[pod.Spec.NodeName]:
+		return WhyNodeLeaves
 	case pod.Status.Phase == corev1.PodPending || pod.Status.Phase == corev1.PodUnknown:
 		return whyNotRunning
 	case l.minimumAge > 0 && l.picture.Now.Sub(pod.CreationTimestamp.Time) < l.minimumAge:

@@ -29,6 +29,17 @@ func (p *Picture) OwnNode(name string) bool { return p.Own != nil && p.Own.Spec.
 // IsOwn says whether this program runs in the pod.
 func (p *Picture) IsOwn(pod *corev1.Pod) bool { return p.Own != nil && p.Own.UID == pod.UID }
 
+// NodesLeaving names the nodes that somebody takes away.
+func (p *Picture) NodesLeaving() map[string]bool {
+	leaving := map[string]bool{}
+	for _, node := range p.Snapshot.Nodes {
+		if cluster.NodeLeaving(node) != "" {
+			leaving[node.Name] = true
+		}
+	}
+	return leaving
+}
+
 // NewPicture returns the picture of a snapshot.
 func NewPicture(s *cluster.Snapshot, now time.Time) *Picture {
 	return &Picture{Snapshot: s, Owners: cluster.NewOwners(s), Now: now}

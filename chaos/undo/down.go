@@ -184,7 +184,7 @@ func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) (version 
 }
 
 // AwaitReady waits until the nodes are Ready and without the taints of those that are not,
-// as far as they still exist. Progress is called when there are fewer to wait for than
+// as far as they still exist and are to stay. Progress is called when there are fewer to wait for than
 // before. The error says why it gave up, and names a node that is not Ready.
 func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes []string, progress func()) error {
 	wanted := sets.New(nodes...)
@@ -216,8 +216,12 @@ func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes []string
 	return err
 }
 
-// settled says whether a node is Ready and has no taint that says otherwise.
+// settled says whether a node is Ready and has no taint that says otherwise, or somebody takes it
+// away. Of one that still has a run's marks the latter is not known: the taint may be that run's.
 func settled(node *corev1.Node) bool {
+	if cluster.NodeLeaving(node) != "" && len(marksOf(node)) == 0 {
+		return true
+	}
 	for _, taint := range node.Spec.Taints {
 		if taint.Key == corev1.TaintNodeUnreachable || taint.Key == corev1.TaintNodeNotReady {
 			return false

@@ -597,6 +597,11 @@ func TestAwaitsReadyNodes(t *testing.T) {
 		{name: "all come back", nodes: []string{"a", "b", "c"}, wants: []string{"a", "b", "c"}, progress: 3},
 		{name: "others do not matter", nodes: []string{"a", "b", "never"}, wants: []string{"b"}, progress: 1},
 		{name: "one is gone", nodes: []string{"a"}, wants: []string{"a", "gone"}, progress: 2},
+		{name: "one is taken away meanwhile", nodes: []string{"a", "taken"}, wants: []string{"a", "taken"}, progress: 2},
+		{
+			name: "one has the taint of a run still", nodes: []string{"a", "tainted"}, wants: []string{"a", "tainted"}, progress: 1,
+			err: "stuck\n1 nodes are not Ready again, such as tainted",
+		},
 		{
 			name: "one does not come back", nodes: []string{"a", "never"}, wants: []string{"a", "never"}, progress: 1,
 			err: "stuck\n1 nodes are not Ready again, such as never",
@@ -613,7 +618,13 @@ func TestAwaitsReadyNodes(t *testing.T) {
 					list := &corev1.NodeList{}
 					for i, name := range tt.nodes {
 						node := silent(name)
-						if i < looks && name != "never" {
+						switch {
+						case name == "taken":
+							node.DeletionTimestamp = &metav1.Time{}
+						case name == "tainted":
+							node.Labels = map[string]string{RunLabel: "r1"}
+							node.Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
+						case i < looks && name != "never":
 							node = realNode(name)
 						}
 						list.Items = append(list.Items, *node)

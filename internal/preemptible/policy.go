@@ -54,6 +54,11 @@ func (p Policy) OnlyOneKind() bool {
 	return p.Mode == Never || p.Mode == Require
 }
 
+// Indifferent says whether the policy leaves open on which nodes replicas are.
+func (p Policy) Indifferent() bool {
+	return p.Mode == Allow && p.Max == nil && p.OnDemandMin == nil
+}
+
 // Unlimited is the cap of a workload without one.
 const Unlimited = math.MaxInt
 

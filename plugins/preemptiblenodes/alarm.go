@@ -1,6 +1,7 @@
 package preemptiblenodes
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/klog/v2"
 
 	internalcluster "github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
@@ -34,11 +36,13 @@ const (
 	alarmNumerator, alarmDenominator = 2, 3
 	// eventReason is that of the warning.
 	eventReason = "MostlyPreemptible"
+	// noneReason is that of the warning that policies have nothing to hold for.
+	noneReason = "NoPreemptibleNodes"
 )
 
 // alarm follows the part of the cluster's capacity that is preemptible: in a metric
-// at all times, and in an event when it goes over two thirds and a pod is being
-// scheduled, so by the leader alone.
+// at all times, and in an event when it goes over two thirds, or is nothing though a
+// policy is about it, and a pod is being scheduled, so by the leader alone.
 type alarm struct {
 	recognizer preemptible.Recognizer
 	recorder   events.EventRecorder
@@ -55,6 +59,8 @@ type alarm struct {
 	autoscaled map[string]bool
 	// raised says that it went over two thirds and the event was sent.
 	raised bool
+	// missed says that there was no preemptible node and the event was sent.
+	missed bool
 }
 
 // capacity is an amount of cpu and memory, and how much of it is preemptible.
@@ -93,6 +99,7 @@ func (a *alarm) see(node *corev1.Node) {
 	if a.recognizer.Preemptible(node) {
 		c.preemptibleCPU, c.preemptibleMemory = c.cpu, c.memory
 		a.preemptible[node.Name] = node
+		a.missed = false
 	}
 	a.set(node.Name, c)
 }
@@ -158,6 +165,24 @@ func (a *alarm) sound() {
 			100*ratio(a.sum.preemptibleCPU, a.sum.cpu), 100*ratio(a.sum.preemptibleMemory, a.sum.memory))
 	}
 	a.raised = over
+}
+
+// miss sends the event that no node is known as preemptible, about a pod whose policy is about
+// such nodes: perhaps some are, and no limit holds for them. It sends one, and another when there
+// have been some since.
+func (a *alarm) miss(ctx context.Context, pod *corev1.Pod) {
+	if a.mayBePreemptible() {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.missed || len(a.nodes) == 0 {
+		return
+	}
+	a.missed = true
+	const text = "no node has a label by which preemptible nodes are known, so every node counts as on demand: if some are not, name their label in nodeLabels of " + Name
+	klog.FromContext(ctx).Info("Policies are about preemptible nodes, and "+text, "pod", klog.KObj(pod))
+	a.recorder.Eventf(pod, nil, corev1.EventTypeWarning, noneReason, "Scheduling", "The policy is about preemptible nodes, and "+text)
 }
 
 // over says whether more than two thirds of the cpu or of the memory is preemptible.

@@ -1,6 +1,7 @@
 package preemptiblenodes
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,6 +104,49 @@ func TestAlarmFollowsNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.within("the node is gone", func() bool { return ratios(t) == [2]float64{0, 0} })
+}
+
+// TestPoliciesAboutNodesThatNobodyKnows has pods come with and without a policy, while no node is
+// known as preemptible, and again after one was.
+func TestPoliciesAboutNodesThatNobodyKnows(t *testing.T) {
+	l := newLive(t, namespace(nil), node("a", "example.com/spot=true"))
+	told := func(step string, want int, pods ...*corev1.Pod) {
+		t.Helper()
+		l.try(pods...)
+		got := 0
+		for len(l.handle.events.Events) > 0 {
+			if event := <-l.handle.events.Events; strings.HasPrefix(event, "Warning NoPreemptibleNodes The policy is about preemptible nodes") {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %d events, want %d", step, got, want)
+		}
+	}
+	never := func(name string) *corev1.Pod { return pod(name, stringMap{PreemptibleAnnotation: "never"}) }
+	told("a pod without a policy", 0, pod("p", nil))
+	told("pods with one", 1, never("q"), never("r"))
+	if _, err := l.client.CoreV1().Nodes().Create(t.Context(), spot("b", "z", "m"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	l.within("the node is seen", l.plugin.alarm.mayBePreemptible)
+	told("a node is known", 0, never("s"))
+	if err := l.client.CoreV1().Nodes().Delete(t.Context(), "b", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	l.within("the node is gone", func() bool { return !l.plugin.alarm.mayBePreemptible() })
+	told("none is known any more", 1, pod("t", stringMap{PreemptibleMaxAnnotation: "1"}), never("u"))
+}
+
+func TestPoliciesWaitForTheNodes(t *testing.T) {
+	c := newCluster(t, "") // whose informers never start
+	recorder := events.NewFakeRecorder(10)
+	c.plugin.alarm.recorder = recorder
+	c.addNodes(node("a"))
+	c.schedule(pod("p", stringMap{PreemptibleAnnotation: "never"}))
+	if len(recorder.Events) > 0 {
+		t.Errorf("an event before the nodes are known: %s", <-recorder.Events)
+	}
 }
 
 func TestSignPod(t *testing.T) {

@@ -80,7 +80,7 @@ func newLive(t *testing.T, objects ...runtime.Object) *live {
 	t.Helper()
 	l := &live{t: t, client: fake.NewClientset(objects...)}
 	watches := l.countWatches()
-	l.handle = &activated{factory: informers.NewSharedInformerFactory(l.client, 0), events: events.NewFakeRecorder(10), pods: map[string]bool{}}
+	l.handle = &activated{factory: informers.NewSharedInformerFactory(l.client, 0), events: events.NewFakeRecorder(100), pods: map[string]bool{}}
 	pl, err := New(t.Context(), defaultArgs(), l.handle)
 	if err != nil {
 		t.Fatal(err)

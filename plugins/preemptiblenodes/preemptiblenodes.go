@@ -156,6 +156,9 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 	if contradiction := pl.contradiction(pod, p); contradiction != "" {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, contradiction)
 	}
+	if !p.Indifferent() {
+		pl.alarm.miss(ctx, pod)
+	}
 	s := &state{policy: p, facts: pl.nodes.facts}
 	if s.workload, err = pl.workloads.of(pod); err != nil {
 		if !errors.Is(err, errNotKnownYet) {

@@ -2,31 +2,52 @@ package preemptible
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Excluded are the requirements that no preemptible node meets. All of them have to hold, as a
-// node is preemptible by any one of the labels.
+// refusedDomains are the domains of labels that Karpenter takes no affinity over: it makes no node for
+// a pod that has some (its AWS provider the first, all others up to v1.8 at least; v1.15 has lifted
+// it), whatever the cluster's nodes are labelled with. A domain stands for those below it, but for the
+// permitted ones.
+var (
+	refusedDomains   = []string{"karpenter.k8s.aws", "kubernetes.io", "k8s.io"}
+	permittedDomains = []string{"node.kubernetes.io", "node-restriction.kubernetes.io", "kops.k8s.io"}
+)
+
+// said are the labels that affinities are about: all but those that would keep Karpenter from making
+// nodes.
+func (r Recognizer) said() []NodeLabel {
+	return slices.DeleteFunc(slices.Clone(r.Labels), func(label NodeLabel) bool {
+		domain, _, _ := strings.Cut(label.Key, "/")
+		below := func(parent string) bool { return domain == parent || strings.HasSuffix(domain, "."+parent) }
+		return slices.ContainsFunc(refusedDomains, below) && !slices.ContainsFunc(permittedDomains, below)
+	})
+}
+
+// Excluded are the requirements that no preemptible node meets, as far as affinities can say so. All
+// of them have to hold, as a node is preemptible by any one of the labels.
 func (r Recognizer) Excluded() []corev1.NodeSelectorRequirement {
 	return r.requirements(corev1.NodeSelectorOpNotIn)
 }
 
-// Required are the requirements of which a preemptible node meets at least one.
+// Required are the requirements of which a preemptible node meets at least one, as far as affinities
+// can say so.
 func (r Recognizer) Required() []corev1.NodeSelectorRequirement {
 	return r.requirements(corev1.NodeSelectorOpIn)
 }
 
 func (r Recognizer) requirements(operator corev1.NodeSelectorOperator) []corev1.NodeSelectorRequirement {
 	var all []corev1.NodeSelectorRequirement
-	for _, label := range r.Labels {
+	for _, label := range r.said() {
 		all = append(all, corev1.NodeSelectorRequirement{Key: label.Key, Operator: operator, Values: label.Values})
 	}
 	return all
 }
 
 // KeepsOff says whether a pod's own node selector or required node affinity keeps it off
-// preemptible nodes: it wants another value of one of the labels, or rules all of them out. It is
+// preemptible nodes: it wants another value of one of the labels, or rules out all that affinities are about. It is
 // taken that no node carries two labels that contradict each other.
 func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
 	if r.Confines(spec) {
@@ -37,7 +58,7 @@ func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
 			return false
 		}
 		return slices.ContainsFunc(term.MatchExpressions, r.wants(false)) ||
-			!slices.ContainsFunc(r.Labels, func(label NodeLabel) bool { return !slices.ContainsFunc(term.MatchExpressions, label.ruledOut) })
+			!slices.ContainsFunc(r.said(), func(label NodeLabel) bool { return !slices.ContainsFunc(term.MatchExpressions, label.ruledOut) })
 	})
 }
 

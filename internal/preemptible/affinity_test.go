@@ -3,6 +3,7 @@ package preemptible
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"pgregory.net/rapid"
@@ -138,5 +139,28 @@ func TestKeepsOffAndConfines(t *testing.T) {
 				t.Errorf("keeps off %t, confines %t, want %t and %t", keepsOff, confines, tt.keepsOff, tt.confine)
 			}
 		})
+	}
+}
+
+// TestAffinitiesAreSilentOnSomeLabels: Karpenter makes no nodes for pods with affinity over these.
+func TestAffinitiesAreSilentOnSomeLabels(t *testing.T) {
+	r := Recognizer{Labels: []NodeLabel{
+		{Key: "karpenter.sh/capacity-type", Values: []string{"spot"}},
+		{Key: "karpenter.k8s.aws/capacity-reservation-interruptible", Values: []string{"true"}},
+		{Key: "node-role.kubernetes.io/spot-worker", Values: []string{"true"}},
+		{Key: "node.kubernetes.io/lifecycle", Values: []string{"spot"}},
+		{Key: "cluster.x-k8s.io/interruptible", Values: []string{""}},
+		{Key: "plain", Values: []string{"true"}},
+	}}
+	var got []string
+	for _, e := range r.Excluded() {
+		got = append(got, e.Key)
+	}
+	if diff := cmp.Diff([]string{"karpenter.sh/capacity-type", "node.kubernetes.io/lifecycle", "cluster.x-k8s.io/interruptible", "plain"}, got); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	spec := corev1.PodSpec{Affinity: r.Exclude(nil)}
+	if !r.KeepsOff(&spec) {
+		t.Error("a pod that says all that can be said does not keep off")
 	}
 }

@@ -53,6 +53,11 @@ test-real: build ## Run the tests on real nodes: kubelets and containers (needs 
 	@hack/realnodes.sh
 	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)
 
+.PHONY: test-karpenter
+test-karpenter: build ## Run the tests beside the real Karpenter (10 minutes to build it, once; ARGS=-karpenter.calm=20s: 3 minutes less)
+	@hack/karpenter.sh
+	STOWAGE_KARPENTER=1 go test -timeout $(TEST_TIMEOUT) -parallel 16 -count=1 ./internal/karpentertest $(ARGS)
+
 .PHONY: test-versions
 test-versions: build ## Run the end-to-end tests on control planes of older versions of Kubernetes, too (VERSIONS=1.34; 10 minutes each to build, once)
 	@hack/test-versions.sh '$(VERSIONS)' -timeout $(TEST_TIMEOUT) $(ARGS)
@@ -121,6 +126,11 @@ bench-scale: build ## Measure all of it at 5,000 nodes and 150,000 pods on a rea
 bench-real: build ## Measure replacements, losses of the leader and drains on real nodes (root; 15 minutes; ARGS=--quick: in 4)
 	@hack/realnodes.sh
 	@bin/stowage-bench real $(ARGS)
+
+.PHONY: bench-karpenter
+bench-karpenter: build ## Compare schedulers beside the real Karpenter: nodes, price, disruption (2 hours; ARGS=--quick: one of each, in 15 minutes)
+	@hack/karpenter.sh
+	@bin/stowage-bench karpenter $(ARGS)
 
 .PHONY: bench-report
 bench-report: build ## Write out/report.html of the results that are in out/bench

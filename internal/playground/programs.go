@@ -25,11 +25,17 @@ func (p *Playground) StartProgram(binary, name string, args ...string) (*process
 	if err != nil {
 		return nil, err
 	}
+	return p.StartOther(process.Spec{Name: name, Path: path, Args: args})
+}
+
+// StartOther starts a program that is none of the project's own as StartProgram does.
+func (p *Playground) StartOther(spec process.Spec) (*process.Process, error) {
 	dir := p.opts.LogDir
 	if dir == "" {
 		dir = p.dir
 	}
-	return process.Start(process.Spec{Name: name, Path: path, Args: args, Log: filepath.Join(dir, name+".log")})
+	spec.Log = filepath.Join(dir, spec.Name+".log")
+	return process.Start(spec)
 }
 
 // StartVital starts a program as StartProgram does, under its own name, without which there

@@ -64,7 +64,7 @@ func TestChaosCronJob(t *testing.T) {
 	kubectl(t, "label", "namespace", ns, "chaos.stowage.dev/evict=allowed")
 	before := namesOf(t, ns)
 
-	install(t, writeOverlay(t, map[string]string{"kustomization.yaml": "resources: [CONFIG/chaos/cronjob]" + anyMinute}))
+	install(t, playgroundtest.WriteOverlay(t, map[string]string{"kustomization.yaml": "resources: [CONFIG/chaos/cronjob]" + anyMinute}))
 	dry := awaitJob(t, "")
 	if log := jobLog(t, dry); !strings.Contains(log, "A dry run: nothing was done.") || !strings.Contains(log, "Deployment "+ns+"/web") {
 		t.Errorf("a dry run's log:\n%s", log)
@@ -78,7 +78,7 @@ func TestChaosCronJob(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	install(t, writeOverlay(t, map[string]string{
+	install(t, playgroundtest.WriteOverlay(t, map[string]string{
 		"kustomization.yaml": "resources: [CONFIG/chaos/cronjob, journal.yaml]\ncomponents: [CONFIG/chaos/components/no-dry-run]" + anyMinute + keptJournal,
 		"journal.yaml":       fmt.Sprintf(journalVolume, node),
 	}))
@@ -182,7 +182,7 @@ func TestChaosJobToldToEnd(t *testing.T) {
 			if !tt.own {
 				on = shared.RealNodes[1-slices.Index(shared.RealNodes, lost)]
 			}
-			install(t, writeOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(losing, on, lost, tt.kind)}))
+			install(t, playgroundtest.WriteOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(losing, on, lost, tt.kind)}))
 			pod := runByHand(t)
 			ended := follow(t, pod)
 			if !tt.own {
@@ -236,7 +236,7 @@ func TestChaosSchedule(t *testing.T) {
 	kubectl(t, "label", "deployments", "-n", ns, "--all", "chaos.stowage.dev/enabled=enabled", "chaos.stowage.dev/mtbf=1m")
 	kubectl(t, "wait", "--for=condition=Available", "deployments", "-n", ns, "--all", rolloutTimeout)
 
-	install(t, writeOverlay(t, map[string]string{"kustomization.yaml": wholeDay}))
+	install(t, playgroundtest.WriteOverlay(t, map[string]string{"kustomization.yaml": wholeDay}))
 	awaitRollout(t, chaosName)
 	pod := runningPod(t, "app.kubernetes.io/name="+chaosName)
 	checkRestricted(t, pod)

@@ -140,7 +140,7 @@ func TestChaosLatency(t *testing.T) {
 		awaitNoDelay(t, pods, before)
 	})
 	t.Run("by a Job", func(t *testing.T) {
-		install(t, writeOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(delaying, ns)}))
+		install(t, playgroundtest.WriteOverlay(t, map[string]string{"kustomization.yaml": fmt.Sprintf(delaying, ns)}))
 		ended := follow(t, runByHand(t))
 		awaitDelay(t, pods, before)
 		pod, log := ended()

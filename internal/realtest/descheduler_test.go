@@ -44,7 +44,7 @@ configMapGenerator:
 	if patch != "" {
 		kustomization += fmt.Sprintf("patches:\n- target: {kind: %s}\n  patch: '[%s]'\n", kind, patch)
 	}
-	return writeOverlay(t, map[string]string{
+	return playgroundtest.WriteOverlay(t, map[string]string{
 		"policy.yaml": strings.Replace(string(policy), "minPodAge: 15m", "minPodAge: 1s", 1), "kustomization.yaml": kustomization,
 	})
 }

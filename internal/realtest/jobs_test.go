@@ -3,8 +3,6 @@ package realtest
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,26 +14,6 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
-
-// writeOverlay writes what a user would to change our manifests, and returns its folder. In
-// the files, CONFIG is the folder that ours are in.
-func writeOverlay(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	config, err := filepath.Abs(configs)
-	if err == nil {
-		config, err = filepath.Rel(dir, config)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(content, "CONFIG", config)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // startJob applies an overlay with a Job, takes the Job away after the test, and returns its pod.
 func startJob(t *testing.T, dir, name string) *corev1.Pod {

@@ -22,9 +22,15 @@ const Patience = 3 * time.Minute
 // has ended by itself.
 func Eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {
 	t.Helper()
+	EventuallyWithin(t, Patience, what, condition)
+}
+
+// EventuallyWithin is Eventually for what takes longer than anything else does.
+func EventuallyWithin(t *testing.T, patience time.Duration, what string, condition func(ctx context.Context) (bool, string)) {
+	t.Helper()
 	last := ""
 	ctx := context.WithoutCancel(t.Context())
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, Patience, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		ok, state := condition(ctx)
 		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
 			last = state

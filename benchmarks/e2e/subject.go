@@ -1,13 +1,8 @@
 package e2e
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	configv1 "k8s.io/kube-scheduler/config/v1"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
-	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 
 	"github.com/stowage-k8s/stowage/benchmarks/e2e/harness"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
@@ -88,9 +83,5 @@ func (s Subject) encode() ([]byte, error) {
 		return nil, err
 	}
 	cfg.Profiles[0].SchedulerName = corev1.DefaultSchedulerName
-	yaml, ok := runtime.SerializerInfoForMediaType(schedulerscheme.Codecs.SupportedMediaTypes(), runtime.ContentTypeYAML)
-	if !ok {
-		return nil, fmt.Errorf("%s: configurations cannot be written as %s", s.Name, runtime.ContentTypeYAML)
-	}
-	return runtime.Encode(schedulerscheme.Codecs.EncoderForVersion(yaml.Serializer, configv1.SchemeGroupVersion), cfg)
+	return subjects.Encode(cfg)
 }

@@ -67,6 +67,7 @@ var benchmarks = []benchmark{
 	{"deschedule", "What descheduling does", "Deschedulers on skewed clusters with real controllers: what the API server saw, not what they say.", descheduleHeadlines, descheduleCharts},
 	{"chaos", "What chaos does, and undoes", "stowage-chaos on a real control plane with fake nodes, seen by a watcher that knows nothing of the tool.", chaosHeadlines, nil},
 	{"scale", "The whole product at its limits", "Scheduler, descheduler and chaos on one control plane, whose processes share the machine's cores with them.", scaleHeadlines, scaleCharts},
+	{"karpenter", "What an autoscaler makes of it", "The real Karpenter, on its own fake nodes, beside one scheduler or the other: what the API server saw. Figures are medians over the mixes of pods.", nil, nil},
 	{"real", "Times on real nodes", "Kubelets and containers: from an eviction, a loss or a drain until what was lost is there again.", realHeadlines, nil},
 }
 

@@ -111,7 +111,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	other := all.Results[0]
 	other.Benchmark, other.Environment.Stowage, other.Quick = "bench-of-tomorrow", "v0-other", false
 	r := From([]figure.Results{other, all.Results[0]}, []string{"old.json: not of this version"})
-	if diff := cmp.Diff([]string{"scaling", "e2e", "packing", "deschedule", "chaos", "scale", "real"}, r.Missing); diff != "" {
+	if diff := cmp.Diff([]string{"scaling", "e2e", "packing", "deschedule", "chaos", "scale", "karpenter", "real"}, r.Missing); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 	text := html(t, r)

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/component-base/featuregate"
+	configv1 "k8s.io/kube-scheduler/config/v1"
 	"k8s.io/kubernetes/pkg/features"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
@@ -126,4 +127,13 @@ func Decode(configuration []byte) (*schedulerconfig.KubeSchedulerConfiguration, 
 		return nil, fmt.Errorf("reading the scheduler's configuration: it is a %T, not a KubeSchedulerConfiguration", obj)
 	}
 	return cfg, nil
+}
+
+// Encode writes a configuration as YAML.
+func Encode(cfg *schedulerconfig.KubeSchedulerConfiguration) ([]byte, error) {
+	yaml, ok := runtime.SerializerInfoForMediaType(schedulerscheme.Codecs.SupportedMediaTypes(), runtime.ContentTypeYAML)
+	if !ok {
+		return nil, fmt.Errorf("the scheduler's configuration cannot be written as %s", runtime.ContentTypeYAML)
+	}
+	return runtime.Encode(schedulerscheme.Codecs.EncoderForVersion(yaml.Serializer, configv1.SchemeGroupVersion), cfg)
 }

@@ -56,8 +56,8 @@ func newCommand() *cobra.Command {
 		Short: "Compare Stowage with others",
 		Long: `stowage-bench measures what different programs and configurations make of the same
 workloads: "loop", "scaling" and "packing" run the scheduling engine on clusters in memory;
-"e2e", "deschedule", "chaos" and "scale" run programs on control planes that they start, and
-"real" on real nodes as well.
+"e2e", "deschedule", "chaos", "scale" and "karpenter" run programs on control planes that they
+start, and "real" on real nodes as well.
 "report" shows what they have measured, "compare" what has become better or worse, and
 "all" runs the quick form of each. It needs no cluster, and makes no request of any.`,
 		Version:       version.Line(program),
@@ -69,7 +69,7 @@ workloads: "loop", "scaling" and "packing" run the scheduling engine on clusters
 		return errors.New(err.Error() + " (see " + cmd.CommandPath() + " --help)")
 	})
 	cmd.AddCommand(
-		newAllCommand(), newChaosCommand(), newCompareCommand(), newDescheduleCommand(), newE2ECommand(), newLoopCommand(),
+		newAllCommand(), newChaosCommand(), newCompareCommand(), newDescheduleCommand(), newE2ECommand(), newKarpenterCommand(), newLoopCommand(),
 		newPackingCommand(), newRealCommand(), newReportCommand(), newScaleCommand(), newScalingCommand(),
 	)
 	return cmd

@@ -127,7 +127,7 @@ func TestEvict(t *testing.T) {
 	s := newShop(t)
 	dir := t.TempDir()
 	path, textfile := filepath.Join(dir, "run.jsonl"), filepath.Join(dir, "metrics.prom")
-	evict := []string{"evict", "--namespaces", s.namespace, "--max-kill=3", "--interval=300ms", "--times=4", "--grace-period=1s", "--seed=42"}
+	evict := []string{"evict", "--namespaces", s.namespace, "--max-kill=3", "--interval=2s", "--times=4", "--grace-period=1s", "--seed=42"}
 	dry := run(t, append(evict, "--kubeconfig", play.Kubeconfig, "-o=json")...)
 	dry.want(t, 0)
 	least := s.lowest(t)

@@ -78,8 +78,7 @@ func start(t *testing.T) *cluster {
 
 // overlay is what a user applies, without the pods that the scheduler runs in: it runs beside
 // the playground.
-const overlay = `resources: [CONFIG/scheduler]
-components: [CONFIG/scheduler/components/autoscaler]
+const overlay = `resources: [CONFIG/scheduler, CONFIG/scheduler/autoscaler]
 patches:
 - target: {kind: Deployment}
   patch: |-
@@ -97,6 +96,7 @@ func (c *cluster) startScheduler(t *testing.T) {
 	c.kubectl(t, "apply", "-k", playgroundtest.WriteOverlay(t, files))
 	rights := []authorizationv1.ResourceAttributes{ // one of each binding
 		{Verb: "list", Resource: "nodes"},
+		{Verb: "patch", Resource: "pods"},
 		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Namespace: systemNamespace, Name: schedulerName},
 	}
 	if err := playgroundtest.AwaitAllowed(ctx, c.client, systemNamespace, schedulerName, rights...); err != nil {

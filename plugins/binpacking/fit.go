@@ -2,6 +2,8 @@ package binpacking
 
 import (
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
 // strategy rates a node for the pod of the demands, from 0 to 1; more is better.
@@ -42,7 +44,7 @@ func bestFit(demands []demand, node fwk.NodeInfo) float64 {
 func dotProduct(demands []demand, node fwk.NodeInfo) float64 {
 	var product, size float64
 	for _, d := range demands {
-		requested, allocatable := usage(node, d.resource)
+		requested, allocatable := usage.Of(node, d.resource)
 		if allocatable <= 0 {
 			continue
 		}

@@ -6,6 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
 const (
@@ -107,7 +109,7 @@ func (f *fragmentation) growth(node fwk.NodeInfo) (growth, staked float64) {
 	var weights float64
 	everything := false
 	for i, d := range f.demands {
-		requested, allocatable := usage(node, d.resource)
+		requested, allocatable := usage.Of(node, d.resource)
 		before[i] = max(0, allocatable-requested)
 		after[i] = max(0, before[i]-d.request)
 		if f.averages[i] > 0 {

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
 // What a node's raw score loses for each reason to prefer any other, in tiers. Each
@@ -66,7 +68,7 @@ func (s *preScoreState) excess(node fwk.NodeInfo) float64 {
 // GPUs, say, that no longer have the cpu that goes with them.
 func (s *preScoreState) strands(node fwk.NodeInfo) bool {
 	for _, name := range s.unasked {
-		requested, allocatable := usage(node, name)
+		requested, allocatable := usage.Of(node, name)
 		if allocatable <= 0 {
 			continue
 		}

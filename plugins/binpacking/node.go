@@ -3,6 +3,8 @@ package binpacking
 import (
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
 // demand is what a pod requests of one resource, in the engine's units, and how
@@ -15,41 +17,19 @@ type demand struct {
 	ceiling float64
 }
 
-// usage returns what is requested of a resource on the node and what is allocatable.
-func usage(node fwk.NodeInfo, resource corev1.ResourceName) (requested, allocatable int64) {
-	if resource == corev1.ResourcePods {
-		return int64(len(node.GetPods())), int64(node.GetAllocatable().GetAllowedPodNumber())
-	}
-	return quantity(node.GetRequested(), resource), quantity(node.GetAllocatable(), resource)
-}
-
-// quantity returns the amount of one resource, in the engine's units.
-func quantity(r fwk.Resource, name corev1.ResourceName) int64 {
-	switch name {
-	case corev1.ResourceCPU:
-		return r.GetMilliCPU()
-	case corev1.ResourceMemory:
-		return r.GetMemory()
-	case corev1.ResourceEphemeralStorage:
-		return r.GetEphemeralStorage()
-	default:
-		return r.GetScalarResources()[name]
-	}
-}
-
 // request returns what a pod that requests the total requests of one resource: of
 // pods, one.
 func request(total fwk.Resource, name corev1.ResourceName) int64 {
 	if name == corev1.ResourcePods {
 		return 1
 	}
-	return quantity(total, name)
+	return usage.Quantity(total, name)
 }
 
 // filled returns the fraction of the node's allocatable that would be requested
 // with the pod on it, from 0 to 1, and whether the node has the resource at all.
 func (d demand) filled(node fwk.NodeInfo) (float64, bool) {
-	requested, allocatable := usage(node, d.resource)
+	requested, allocatable := usage.Of(node, d.resource)
 	if allocatable <= 0 {
 		return 0, false
 	}

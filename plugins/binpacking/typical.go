@@ -13,6 +13,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
 const (
@@ -131,7 +132,7 @@ func (c *census) Gone(slot int, _ string) {
 func (c *census) countNode(node fwk.NodeInfo) *nodeCensus {
 	n := &nodeCensus{kinds: map[string]int{}, have: make([]int64, len(c.resources))}
 	for i, name := range c.resources {
-		_, n.have[i] = usage(node, name)
+		_, n.have[i] = usage.Of(node, name)
 	}
 	if c.fixed != nil {
 		return n

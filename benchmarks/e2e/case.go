@@ -20,6 +20,8 @@ const (
 	replicas = 50
 	// podAntiAffinity is the name of the case whose pods must not share a host.
 	podAntiAffinity = "pod-anti-affinity"
+	// twoSchedulers is the name of the case in which kube-scheduler is at work, too.
+	twoSchedulers = "two-schedulers"
 	// victimShare is by how much fewer pods are measured where each takes another's place.
 	victimShare = 5
 )
@@ -33,6 +35,8 @@ type Case struct {
 	FitsNowhere bool
 	// fills says that the pods that were there before take all of every node.
 	fills bool
+	// besides says that the subject works beside kube-scheduler, on a playground.
+	besides bool
 }
 
 // Cases are the cases there are.
@@ -48,6 +52,7 @@ func Cases() []Case {
 		{Name: "preemption", fills: true},
 		{Name: "unschedulable", pods: "plain", FitsNowhere: true},
 		{Name: "daemonset"},
+		{Name: twoSchedulers, pods: "packing", besides: true},
 	}
 }
 
@@ -110,9 +115,12 @@ func Quick(cases []Case, subjects []Subject) ([]Comparison, []Subject) {
 	return Full(cases, []Size{quickSize}), subjects
 }
 
-// Compared returns the subjects but for those that are for another case only.
+// Compared returns the subjects but for those that are for another case only. One that does not
+// look at nodes is none to share them with.
 func (c Comparison) Compared(all []Subject) []Subject {
-	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool { return s.only != "" && s.only != c.Case.Name })
+	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool {
+		return s.only != "" && s.only != c.Case.Name || c.Case.besides && s.Name == ceiling
+	})
 }
 
 // workloads are the templates of what scheduler_perf is given. It fills in what depends on

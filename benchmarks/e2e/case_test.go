@@ -135,6 +135,7 @@ func TestMeasuredPods(t *testing.T) {
 		"preemption":        "priority: 1000",
 		"unschedulable":     "",
 		"daemonset":         "nodeAffinity required matchFields node-60",
+		twoSchedulers:       "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what is special about pods (-want +got):\n%s", diff)

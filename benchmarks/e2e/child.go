@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/stowage-k8s/stowage/benchmarks/e2e/harness"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/process"
@@ -74,7 +76,7 @@ func (p programs) run(ctx context.Context, c Comparison, s Subject, logDir strin
 
 // prepare writes what the harness reads.
 func (p programs) prepare(dir string, c Comparison, s Subject) error {
-	configuration, err := s.encode()
+	configuration, err := s.encode(corev1.DefaultSchedulerName)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 )
@@ -20,6 +21,8 @@ const (
 	attemptP99     = "attempt_p99_ms"
 	schedulerCPU   = "scheduler_cpu_s_per_1000_pods"
 	processCPU     = "process_cpu_s_per_1000_pods"
+	refused        = "refused_per_1000_pods"
+	ownRefused     = "own_refused_per_1000_pods"
 )
 
 // Options say how to measure.
@@ -39,9 +42,12 @@ type Options struct {
 // Run measures the comparisons one after the other. Those that were finished are returned
 // with an error as well.
 func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts Options) ([]figure.Figure, error) {
-	programs, err := find(opts.Harness)
-	if err != nil {
-		return nil, err
+	var programs programs
+	if slices.ContainsFunc(comparisons, func(c Comparison) bool { return !c.Case.besides }) {
+		var err error
+		if programs, err = find(opts.Harness); err != nil {
+			return nil, err
+		}
 	}
 	var all []figure.Figure
 	runs, run := 0, 0
@@ -57,7 +63,7 @@ func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts
 				run++
 				here := fmt.Sprintf("run %d of %d: %s: %s: ", run, runs, c, s.Name)
 				opts.Progress(here + "starting")
-				measured, err := programs.run(ctx, c, s, opts.LogDir, func(doing string) { opts.Progress(here + doing) })
+				measured, err := programs.measure(ctx, c, s, opts.LogDir, func(doing string) { opts.Progress(here + doing) })
 				if err != nil {
 					return all, fmt.Errorf("%s: %s: %w", c, s.Name, err)
 				}
@@ -89,6 +95,11 @@ func (c Comparison) figures(subject string, samples map[string][]sample) []figur
 		all = append(all, f.Of(values...).Rounded(digits))
 	}
 	add(podsPerSecond, "pods/s", figure.Higher, 0, func(i int) float64 { return own[i].podsPerSecond })
+	if c.Case.besides {
+		add(refused, "pods", figure.Lower, 1, func(i int) float64 { return perThousand(own[i].beside.Own, own[i].beside.Other) })
+		add(ownRefused, "pods", figure.Lower, 1, func(i int) float64 { return perThousand(own[i].beside.Own) })
+		return all
+	}
 	add(attemptMean, "ms", figure.Lower, 3, func(i int) float64 { return own[i].attemptMean })
 	add(attemptP50, "ms", figure.Lower, 2, func(i int) float64 { return own[i].attemptP50 })
 	add(attemptP99, "ms", figure.Lower, 2, func(i int) float64 { return own[i].attemptP99 })

@@ -25,7 +25,7 @@ func TestEncode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := s.encode()
+			text, err := s.encode(corev1.DefaultSchedulerName)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/stowage-k8s/stowage/benchmarks/e2e/beside"
 	"github.com/stowage-k8s/stowage/benchmarks/e2e/harness"
 )
 
@@ -24,6 +25,9 @@ type sample struct {
 	// Seconds of processor time: of the process, of which the scheduler is a part, and of
 	// the scheduler.
 	processCPU, schedulerCPU float64
+	// beside is what became of pods beside kube-scheduler; nothing else is known then but pods
+	// per second, of both.
+	beside beside.Result
 }
 
 // ErrTooFewPods says that pods got their nodes faster than scheduler_perf can tell.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
 	"github.com/stowage-k8s/stowage/benchmarks/e2e/harness"
@@ -73,15 +72,17 @@ var Notes = []string{
 	"An attempt's time includes its binding, which waits for the API server: where that has no processor to spare, a scheduler that is faster has more " +
 		"bindings wait. Its percentiles are interpolated in the scheduler's own histogram, which begins at 1 ms.",
 	"The ceiling neither preempts nor looks at what a pod asks for: in the case preemption it binds to full nodes, and does not wait for victims.",
+	"In the case " + twoSchedulers + " all is on a playground, with kube-scheduler's default profile beside the subject and programs of their own: two schedulers, an API server, " +
+		"controllers and nodes share the cores. Half of the pods are for each scheduler, 100 a second where the machine is fast enough; they fill nodes of which 90 % is taken up to 98 %.",
 	"The subjects of a case are measured one after the other: their ratios are as steady as the machine is.",
 }
 
-// encode returns the subject's configuration, for pods that name no scheduler, as YAML.
-func (s Subject) encode() ([]byte, error) {
+// encode returns the subject's configuration, for pods that name that scheduler, as YAML.
+func (s Subject) encode(schedulerName string) ([]byte, error) {
 	cfg, err := s.configuration.Read()
 	if err != nil {
 		return nil, err
 	}
-	cfg.Profiles[0].SchedulerName = corev1.DefaultSchedulerName
+	cfg.Profiles[0].SchedulerName = schedulerName
 	return subjects.Encode(cfg)
 }

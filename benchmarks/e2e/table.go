@@ -19,6 +19,8 @@ var columns = []struct{ heading, metric, legend string }{
 	{"P99", attemptP99, "its 99th percentile"},
 	{"CPU s", schedulerCPU, "processor time of the scheduler per 1,000 pods, from a CPU profile"},
 	{"OF ALL", processCPU, "the same of the whole process: API server, scheduler, source of pods, without etcd"},
+	{"REFUSED", refused, "pods that nodes refused for want of room, of 1,000 of both schedulers"},
+	{"OWN", ownRefused, "the same of the subject's own"},
 }
 
 // missing stands for a figure that was not measured.

@@ -1,0 +1,197 @@
+// Package beside has a scheduler work beside kube-scheduler on the same nodes, which are
+// nearly full, and counts the pods that these refuse: each learns where the other places
+// pods when that is done.
+package beside
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/benchmarks/steps"
+	"github.com/stowage-k8s/stowage/internal/playground"
+)
+
+const (
+	// Scheduler is the name of the profile beside kube-scheduler's.
+	Scheduler = "beside"
+	// PerSecond is how many pods arrive for each of the two.
+	PerSecond = 100
+
+	program   = "stowage-scheduler"
+	namespace = metav1.NamespaceDefault
+	// refresh is how often something is looked at that is waited for, at most for patience.
+	refresh  = 100 * time.Millisecond
+	patience = 10 * time.Minute
+)
+
+// Options say how to run.
+type Options struct {
+	// Configuration is the scheduler's, with one profile, whose name is Scheduler.
+	Configuration []byte
+	// LogDir takes what the programs write; nobody does where it is empty.
+	LogDir string
+	// Progress is shown where the run is.
+	Progress func(string)
+}
+
+// Result is what became of the pods that arrived.
+type Result struct {
+	// Took is how long it was from the first that arrived until each had a node or was found
+	// to fit nowhere.
+	Took time.Duration
+	// Own are the scheduler's, Other kube-scheduler's.
+	Own, Other Count
+}
+
+// Count is what became of the pods of one scheduler.
+type Count struct {
+	// Placed got a node, of which some Refused, for want of room; the others have no node.
+	Placed, Refused, Unplaced int
+}
+
+// run is a playground with both schedulers.
+type run struct {
+	Load
+	opts    Options
+	dir     string
+	play    *playground.Playground
+	client  kubernetes.Interface
+	watcher *watcher
+	// ctx ends with the playground, too.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+// Run fills nodes, starts the scheduler, has pods arrive for both, and counts.
+func Run(ctx context.Context, load Load, opts Options) (Result, error) {
+	r := &run{Load: load, opts: opts}
+	defer r.stop()
+	if err := r.start(ctx); err != nil {
+		return Result{}, err
+	}
+	begin := time.Now()
+	if err := r.arrive(); err != nil {
+		return Result{}, err
+	}
+	took, err := r.settle(begin)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Took: took, Own: r.watcher.count(Scheduler), Other: r.watcher.count(corev1.DefaultSchedulerName)}, nil
+}
+
+// start brings up a playground, fills its nodes, and starts the scheduler.
+func (r *run) start(ctx context.Context) (err error) {
+	if r.dir, err = os.MkdirTemp("", "stowage-bench-beside-"); err != nil {
+		return err
+	}
+	r.play, err = playground.Start(ctx, playground.Options{
+		Pool: r.pool(), LogDir: r.opts.LogDir,
+		Progress: func(s playground.Step) { r.opts.Progress(s.Message) },
+	})
+	if err != nil {
+		return err
+	}
+	r.ctx, r.cancel = r.play.Context(ctx)
+	if r.client, err = r.play.Client(); err != nil {
+		return err
+	}
+	if r.watcher, err = watch(r.ctx, r.client); err != nil {
+		return err
+	}
+	nodes := r.pool().Nodes()
+	err = steps.Each(r.ctx, len(nodes), "filling nodes", r.opts.Progress, func(ctx context.Context, i int) error {
+		return r.create(ctx, r.filler(nodes[i].Name))
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.startScheduler(); err != nil {
+		return err
+	}
+	// Both have the cluster before them once they have placed a pod.
+	for _, scheduler := range []string{Scheduler, corev1.DefaultSchedulerName} {
+		if err := r.create(r.ctx, smallest("first-of-"+scheduler, scheduler)); err != nil {
+			return err
+		}
+	}
+	return r.await("the pods before run", func() bool { return r.watcher.running() == len(nodes)+2 })
+}
+
+func (r *run) startScheduler() error {
+	file := filepath.Join(r.dir, "scheduler.yaml")
+	if err := os.WriteFile(file, r.opts.Configuration, 0o600); err != nil {
+		return err
+	}
+	_, err := r.play.StartVital(r.cancel, program, "--config", file, "--kubeconfig", r.play.Kubeconfig, "--secure-port", "0", "--leader-elect=false",
+		"--kube-api-qps", fmt.Sprint(playground.DefaultClientQPS), "--kube-api-burst", fmt.Sprint(playground.DefaultClientBurst))
+	return err
+}
+
+// stop ends everything.
+func (r *run) stop() {
+	if r.cancel != nil {
+		r.cancel(nil)
+	}
+	if r.play != nil {
+		r.play.Stop()
+	}
+	os.RemoveAll(r.dir)
+}
+
+// arrive has pods arrive for both, at the same rate, whether the ones before have a node or
+// not.
+func (r *run) arrive() error {
+	ticker := time.NewTicker(time.Second / PerSecond)
+	defer ticker.Stop()
+	pairs := make(chan int)
+	go func() {
+		defer close(pairs)
+		for i := range r.Pods / 2 {
+			select {
+			case <-ticker.C:
+				pairs <- i
+			case <-r.ctx.Done():
+				return
+			}
+		}
+	}()
+	return steps.Each(r.ctx, r.Pods/2, "pods arrive", r.opts.Progress, func(ctx context.Context, _ int) error {
+		i, more := <-pairs
+		if !more {
+			return context.Cause(ctx)
+		}
+		for _, scheduler := range []string{Scheduler, corev1.DefaultSchedulerName} {
+			if err := r.create(ctx, r.pod(i, scheduler)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// settle waits until it is known of each pod what becomes of it, and returns how long it took
+// until each was placed or not.
+func (r *run) settle(begin time.Time) (time.Duration, error) {
+	if err := r.await("pods get their nodes", func() bool { return r.watcher.undecided() == 0 }); err != nil {
+		return 0, err
+	}
+	took := time.Since(begin)
+	return took, r.await("nodes start or refuse them", r.watcher.settled)
+}
+
+func (r *run) await(what string, done func() bool) error {
+	return steps.Await(r.ctx, refresh, patience, r.opts.Progress, func(context.Context) (string, bool, error) { return what, done(), nil })
+}
+
+func (r *run) create(ctx context.Context, pod *corev1.Pod) error {
+	_, err := r.client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+	return err
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
 	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
+	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
 
 // NewRegistry returns Stowage's plugins by name, to be merged with the engine's own.
@@ -22,5 +23,6 @@ func NewRegistry() frameworkruntime.Registry {
 		indexedinterpodaffinity.Name:  indexedinterpodaffinity.New,
 		indexedpodtopologyspread.Name: indexedpodtopologyspread.New,
 		preemptiblenodes.Name:         preemptiblenodes.New,
+		sharednodes.Name:              sharednodes.New,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/component-base/featuregate"
 
 	"github.com/stowage-k8s/stowage/benchmarks/e2e/harness"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 )
 
 const (
@@ -20,8 +21,9 @@ const (
 	replicas = 50
 	// podAntiAffinity is the name of the case whose pods must not share a host.
 	podAntiAffinity = "pod-anti-affinity"
-	// twoSchedulers is the name of the case in which kube-scheduler is at work, too.
-	twoSchedulers = "two-schedulers"
+	// twoSchedulers and twoPackers are the names of the cases with a kube-scheduler on the same
+	// nodes.
+	twoSchedulers, twoPackers = "two-schedulers", "two-packers"
 	// victimShare is by how much fewer pods are measured where each takes another's place.
 	victimShare = 5
 )
@@ -35,8 +37,8 @@ type Case struct {
 	FitsNowhere bool
 	// fills says that the pods that were there before take all of every node.
 	fills bool
-	// besides says that the subject works beside kube-scheduler, on a playground.
-	besides bool
+	// beside is the subject that works on the same nodes, on a playground.
+	beside string
 }
 
 // Cases are the cases there are.
@@ -52,7 +54,8 @@ func Cases() []Case {
 		{Name: "preemption", fills: true},
 		{Name: "unschedulable", pods: "plain", FitsNowhere: true},
 		{Name: "daemonset"},
-		{Name: twoSchedulers, pods: "packing", besides: true},
+		{Name: twoSchedulers, pods: "packing", beside: subjects.Default},
+		{Name: twoPackers, pods: "packing", beside: subjects.MostAllocated},
 	}
 }
 
@@ -119,7 +122,7 @@ func Quick(cases []Case, subjects []Subject) ([]Comparison, []Subject) {
 // look at nodes is none to share them with.
 func (c Comparison) Compared(all []Subject) []Subject {
 	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool {
-		return s.only != "" && s.only != c.Case.Name || c.Case.besides && s.Name == ceiling
+		return s.only != "" && s.only != c.Case.Name || c.Case.beside != "" && s.Name == ceiling
 	})
 }
 

@@ -136,6 +136,7 @@ func TestMeasuredPods(t *testing.T) {
 		"unschedulable":     "",
 		"daemonset":         "nodeAffinity required matchFields node-60",
 		twoSchedulers:       "",
+		twoPackers:          "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what is special about pods (-want +got):\n%s", diff)

@@ -43,7 +43,7 @@ type Options struct {
 // with an error as well.
 func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts Options) ([]figure.Figure, error) {
 	var programs programs
-	if slices.ContainsFunc(comparisons, func(c Comparison) bool { return !c.Case.besides }) {
+	if slices.ContainsFunc(comparisons, func(c Comparison) bool { return c.Case.beside == "" }) {
 		var err error
 		if programs, err = find(opts.Harness); err != nil {
 			return nil, err
@@ -95,7 +95,7 @@ func (c Comparison) figures(subject string, samples map[string][]sample) []figur
 		all = append(all, f.Of(values...).Rounded(digits))
 	}
 	add(podsPerSecond, "pods/s", figure.Higher, 0, func(i int) float64 { return own[i].podsPerSecond })
-	if c.Case.besides {
+	if c.Case.beside != "" {
 		add(refused, "pods", figure.Lower, 1, func(i int) float64 { return perThousand(own[i].beside.Own, own[i].beside.Other) })
 		add(ownRefused, "pods", figure.Lower, 1, func(i int) float64 { return perThousand(own[i].beside.Own) })
 		return all

@@ -72,8 +72,9 @@ var Notes = []string{
 	"An attempt's time includes its binding, which waits for the API server: where that has no processor to spare, a scheduler that is faster has more " +
 		"bindings wait. Its percentiles are interpolated in the scheduler's own histogram, which begins at 1 ms.",
 	"The ceiling neither preempts nor looks at what a pod asks for: in the case preemption it binds to full nodes, and does not wait for victims.",
-	"In the case " + twoSchedulers + " all is on a playground, with kube-scheduler's default profile beside the subject and programs of their own: two schedulers, an API server, " +
-		"controllers and nodes share the cores. Half of the pods are for each scheduler, 100 a second where the machine is fast enough; they fill nodes of which 90 % is taken up to 98 %.",
+	"In the cases " + twoSchedulers + " and " + twoPackers + " all is on a playground, in programs of their own: the subject, another scheduler beside it, an API server, controllers and nodes " +
+		"share the cores. The other one is kube-scheduler's default profile, and " + subjects.MostAllocated + " (" + subjects.Configurations[subjects.MostAllocated].Settings + "). " +
+		"Half of the pods are for each, 100 a second where the machine is fast enough; they fill nodes of which 90 % is taken up to 98 %.",
 	"The subjects of a case are measured one after the other: their ratios are as steady as the machine is.",
 }
 

@@ -38,13 +38,14 @@ at its best, and the ceiling: a scheduler that binds round robin without looking
 There are 5000 pods on 500 nodes or 45000 on 5000 before 5000 arrive, which wherever
 they look at other pods are of apps of 50; for preemption 1000 arrive on full nodes.
 A quick run has 1000 pods on 500 nodes, and 2000 more, and of kube-scheduler its best
-settings only. The case two-schedulers is another: each subject works beside kube-scheduler
-on a playground whose nodes are 90 % full, 100 pods arrive a second for each of the two, and
-the pods are counted that nodes refuse, for both have taken the same room. The results are written to a file as well, as JSON, after each case.`,
+settings only. In the cases two-schedulers and two-packers each subject works beside a
+kube-scheduler, of its default profile and of one that packs, on a playground whose nodes are
+90 % full. 100 pods arrive a second for each of the two, and those are counted that nodes
+refuse, because both schedulers have taken the same room. The results are written to a file as well, as JSON, after each case.`,
 		Example: `  stowage-bench e2e --quick
   stowage-bench e2e --case pod-affinity --nodes 5000 --subject stowage --subject ceiling
   stowage-bench e2e --case plain --nodes 500 --rounds 5 --log-dir /tmp/logs
-  stowage-bench e2e --case two-schedulers --nodes 500 --rounds 3`,
+  stowage-bench e2e --case two-packers --nodes 500 --rounds 3`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}

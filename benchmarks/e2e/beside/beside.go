@@ -1,6 +1,5 @@
-// Package beside has a scheduler work beside kube-scheduler on the same nodes, which are
-// nearly full, and counts the pods that these refuse: each learns where the other places
-// pods when that is done.
+// Package beside has two schedulers work on the same nodes, which are nearly full, and counts
+// the pods that these refuse: each learns where the other places pods when that is done.
 package beside
 
 import (
@@ -19,8 +18,8 @@ import (
 )
 
 const (
-	// Scheduler is the name of the profile beside kube-scheduler's.
-	Scheduler = "beside"
+	// Own and Other are the names of the two schedulers' profiles.
+	Own, Other = "own", "other"
 	// PerSecond is how many pods arrive for each of the two.
 	PerSecond = 100
 
@@ -31,10 +30,12 @@ const (
 	patience = 10 * time.Minute
 )
 
+var both = []string{Own, Other}
+
 // Options say how to run.
 type Options struct {
-	// Configuration is the scheduler's, with one profile, whose name is Scheduler.
-	Configuration []byte
+	// Configurations are those of the two schedulers, by their names, with one profile each.
+	Configurations map[string][]byte
 	// LogDir takes what the programs write; nobody does where it is empty.
 	LogDir string
 	// Progress is shown where the run is.
@@ -45,8 +46,7 @@ type Options struct {
 type Result struct {
 	// Took is how long it was from the first that arrived until each had a node or was found
 	// to fit nowhere.
-	Took time.Duration
-	// Own are the scheduler's, Other kube-scheduler's.
+	Took       time.Duration
 	Own, Other Count
 }
 
@@ -69,7 +69,7 @@ type run struct {
 	cancel context.CancelCauseFunc
 }
 
-// Run fills nodes, starts the scheduler, has pods arrive for both, and counts.
+// Run fills nodes, starts the schedulers, has pods arrive for both, and counts.
 func Run(ctx context.Context, load Load, opts Options) (Result, error) {
 	r := &run{Load: load, opts: opts}
 	defer r.stop()
@@ -84,16 +84,16 @@ func Run(ctx context.Context, load Load, opts Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Took: took, Own: r.watcher.count(Scheduler), Other: r.watcher.count(corev1.DefaultSchedulerName)}, nil
+	return Result{Took: took, Own: r.watcher.count(Own), Other: r.watcher.count(Other)}, nil
 }
 
-// start brings up a playground, fills its nodes, and starts the scheduler.
+// start brings up a playground, fills its nodes, and starts the schedulers.
 func (r *run) start(ctx context.Context) (err error) {
 	if r.dir, err = os.MkdirTemp("", "stowage-bench-beside-"); err != nil {
 		return err
 	}
 	r.play, err = playground.Start(ctx, playground.Options{
-		Pool: r.pool(), LogDir: r.opts.LogDir,
+		Pool: r.pool(), LogDir: r.opts.LogDir, NoKubeScheduler: true,
 		Progress: func(s playground.Step) { r.opts.Progress(s.Message) },
 	})
 	if err != nil {
@@ -113,26 +113,36 @@ func (r *run) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.startScheduler(); err != nil {
-		return err
-	}
-	// Both have the cluster before them once they have placed a pod.
-	for _, scheduler := range []string{Scheduler, corev1.DefaultSchedulerName} {
-		if err := r.create(r.ctx, smallest("first-of-"+scheduler, scheduler)); err != nil {
+	for _, name := range both {
+		if err := r.startScheduler(name); err != nil {
+			return err
+		}
+		// It has the cluster before it once it has placed a pod.
+		if err := r.create(r.ctx, smallest("first-of-"+name, name)); err != nil {
 			return err
 		}
 	}
 	return r.await("the pods before run", func() bool { return r.watcher.running() == len(nodes)+2 })
 }
 
-func (r *run) startScheduler() error {
-	file := filepath.Join(r.dir, "scheduler.yaml")
-	if err := os.WriteFile(file, r.opts.Configuration, 0o600); err != nil {
+// startScheduler starts one of the schedulers, without which there is no point in going on.
+func (r *run) startScheduler(name string) error {
+	file := filepath.Join(r.dir, name+".yaml")
+	if err := os.WriteFile(file, r.opts.Configurations[name], 0o600); err != nil {
 		return err
 	}
-	_, err := r.play.StartVital(r.cancel, program, "--config", file, "--kubeconfig", r.play.Kubeconfig, "--secure-port", "0", "--leader-elect=false",
+	scheduler, err := r.play.StartProgram(program, name, "--config", file, "--kubeconfig", r.play.Kubeconfig, "--secure-port", "0", "--leader-elect=false",
 		"--kube-api-qps", fmt.Sprint(playground.DefaultClientQPS), "--kube-api-burst", fmt.Sprint(playground.DefaultClientBurst))
-	return err
+	if err != nil {
+		return err
+	}
+	go func() {
+		<-scheduler.Done()
+		if err := scheduler.EndedByItself(); err != nil {
+			r.cancel(err)
+		}
+	}()
+	return nil
 }
 
 // stop ends everything.
@@ -168,7 +178,7 @@ func (r *run) arrive() error {
 		if !more {
 			return context.Cause(ctx)
 		}
-		for _, scheduler := range []string{Scheduler, corev1.DefaultSchedulerName} {
+		for _, scheduler := range both {
 			if err := r.create(ctx, r.pod(i, scheduler)); err != nil {
 				return err
 			}

@@ -1,0 +1,175 @@
+package sharednodes
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	coreinformers "k8s.io/client-go/informers/core/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/utils/clock"
+)
+
+// Reasons of the metric, which has those of the kubelet's own, kubelet_admission_rejections_total:
+// for extended resources there is one, however many names these have.
+const (
+	outOf          = "OutOf"
+	outOfExtended  = "OutOfExtendedResources"
+	unexpected     = "UnexpectedAdmissionError"
+	tooManyVolumes = "VolumeAttachmentLimitExceeded"
+)
+
+// reasons are all of them.
+var reasons = sets.New(outOf+"cpu", outOf+"memory", outOf+"ephemeral-storage", outOf+"pods", outOfExtended, unexpected, tooManyVolumes)
+
+// shortages are what a kubelet says where it has not enough devices, or cpus of their own for
+// pods that get such. It has no reason for these but unexpected, which may be others, too.
+var shortages = []string{"requested number of devices unavailable", "not enough cpus available"}
+
+var refused = metrics.NewCounterVec(&metrics.CounterOpts{
+	Namespace: "stowage", Name: "refused_pods_total", StabilityLevel: metrics.ALPHA,
+	Help: "Pods that this scheduler had bound and their node refused for want of room, by the kubelet's reason. Their controllers make others. Another scheduler may place pods on the same nodes.",
+}, []string{"reason"})
+
+var registerMetrics = sync.OnceFunc(func() {
+	legacyregistry.MustRegister(refused)
+	for reason := range reasons {
+		refused.WithLabelValues(reason) // there from the start, for alerts
+	}
+})
+
+const (
+	// eventReason is that of the event about a refused pod.
+	eventReason = "RefusedByNode"
+	// remembered is how long a pod that was bound is known at least. A kubelet that runs
+	// decides within a second or so.
+	remembered = 5 * time.Minute
+)
+
+// refusals tells of pods that were bound here and that their nodes refuse for want of room.
+// The scheduler's own informer has no pods that have failed, so this has one of its own, of
+// those of the profile, which runs once a pod was bound: where no replica leads, none does.
+type refusals struct {
+	clock    clock.PassiveClock
+	recorder events.EventRecorder
+	failed   toolscache.SharedIndexInformer
+	run      func()
+
+	mu sync.Mutex
+	// now and before are the pods that were bound since the turn, and before it.
+	now, before sets.Set[types.UID]
+	turned      time.Time
+}
+
+func newRefusals(ctx context.Context, handle fwk.Handle) *refusals {
+	registerMetrics()
+	selector := fields.AndSelectors(
+		fields.OneTermEqualSelector("status.phase", string(corev1.PodFailed)),
+		fields.OneTermEqualSelector("spec.schedulerName", handle.ProfileName()),
+	).String()
+	r := &refusals{
+		clock: clock.RealClock{}, recorder: handle.EventRecorder(), now: sets.New[types.UID](), before: sets.New[types.UID](),
+		failed: coreinformers.NewFilteredPodInformer(handle.ClientSet(), metav1.NamespaceAll, 0, toolscache.Indexers{}, func(options *metav1.ListOptions) {
+			options.FieldSelector = selector
+		}),
+	}
+	r.run = sync.OnceFunc(func() {
+		err := r.failed.SetTransform(trim)
+		if err == nil {
+			_, err = r.failed.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: r.see})
+		}
+		if err != nil {
+			klog.FromContext(ctx).Error(err, "Pods that nodes refuse are not counted")
+			return
+		}
+		go r.failed.RunWithContext(ctx)
+	})
+	return r
+}
+
+// bound remembers a pod that was bound. It may have been refused before this is called.
+func (r *refusals) bound(pod *corev1.Pod) {
+	r.run()
+	r.mu.Lock()
+	if now := r.clock.Now(); now.Sub(r.turned) >= remembered {
+		r.before, r.now, r.turned = r.now, sets.New[types.UID](), now
+	}
+	r.now.Insert(pod.UID)
+	r.mu.Unlock()
+	if seen, found, err := r.failed.GetStore().Get(pod); err == nil && found {
+		r.see(seen)
+	}
+}
+
+// see tells of a pod that has failed if it was bound here and was refused for want of room.
+func (r *refusals) see(obj any) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	reason := shortage(&pod.Status)
+	r.mu.Lock()
+	here := r.now.Has(pod.UID) || r.before.Has(pod.UID)
+	r.now.Delete(pod.UID)
+	r.before.Delete(pod.UID)
+	r.mu.Unlock()
+	if !here || reason == "" {
+		return
+	}
+	refused.WithLabelValues(reason).Inc()
+	r.recorder.Eventf(regarding(pod), nil, corev1.EventTypeWarning, eventReason, "Binding",
+		"Node %s refused pod %s, which had been bound to it, for want of room (%s): its room was taken before the scheduler could know, as another scheduler on the same nodes does. "+
+			"Where that happens often, give each scheduler nodes of its own, by a taint or a label", pod.Spec.NodeName, pod.Name, pod.Status.Reason)
+}
+
+// shortage returns the metric's reason if the node has refused the pod for want of room.
+func shortage(status *corev1.PodStatus) string {
+	switch {
+	case status.Reason == unexpected:
+		for _, sign := range shortages {
+			if strings.Contains(status.Message, sign) {
+				return unexpected
+			}
+		}
+		return ""
+	case reasons.Has(status.Reason):
+		return status.Reason
+	case strings.HasPrefix(status.Reason, outOf):
+		return outOfExtended
+	}
+	return ""
+}
+
+// regarding returns what the event is about: the pod's controller, which is there when the
+// pod is gone, and gets one event that counts; the pod, if it has none.
+func regarding(pod *corev1.Pod) runtime.Object {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil {
+		return &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+	}
+	return &corev1.ObjectReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Namespace: pod.Namespace, Name: owner.Name, UID: owner.UID}
+}
+
+// trim keeps of a pod that has failed what is looked at: there may be many.
+func trim(obj any) (any, error) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil
+	}
+	trimmed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, OwnerReferences: pod.OwnerReferences, ResourceVersion: pod.ResourceVersion}}
+	trimmed.Spec.NodeName = pod.Spec.NodeName
+	trimmed.Status.Phase, trimmed.Status.Reason, trimmed.Status.Message = pod.Status.Phase, pod.Status.Reason, pod.Status.Message
+	return trimmed, nil
+}

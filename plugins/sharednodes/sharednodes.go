@@ -1,0 +1,115 @@
+// Package sharednodes is for nodes on which another scheduler places pods, too. Neither
+// knows where the other does until that is done, so that both may take what is left of a
+// node, which then refuses one of the pods. This package has fewer refused, and tells of
+// those that are.
+package sharednodes
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+	"github.com/stowage-k8s/stowage/plugins/internal/cycle"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
+)
+
+const (
+	// Name is the name of the plugin in the registry and in configurations.
+	Name = "SharedNodes"
+	// stateKey is the key in CycleState to what others are about to do.
+	stateKey = "PreFilter" + Name
+	// requestsSignerName keys what this plugin reads of a pod in the pod's signature.
+	requestsSignerName = "stowage.dev/" + Name + ".requests"
+)
+
+// SharedNodes is a plugin that keeps a distance from nodes that another scheduler is filling.
+type SharedNodes struct {
+	others   *others
+	refusals *refusals
+	changes.Reserver
+}
+
+var _ fwk.PreFilterPlugin = &SharedNodes{}
+var _ fwk.PreScorePlugin = &SharedNodes{}
+var _ fwk.ScorePlugin = &SharedNodes{}
+var _ fwk.ReservePlugin = &SharedNodes{}
+var _ fwk.PostBindPlugin = &SharedNodes{}
+var _ fwk.SignPlugin = &SharedNodes{}
+
+// Name returns the name of the plugin.
+func (pl *SharedNodes) Name() string {
+	return Name
+}
+
+// SignPod signs the pod by what it requests: nothing else of it is read.
+func (pl *SharedNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	return []fwk.SignFragment{{Key: requestsSignerName, Value: cluster.Requests(pod)}}, nil
+}
+
+// PreFilter looks at what others have done of late. It filters nothing: where they leave no
+// other room, the pod goes there.
+func (pl *SharedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+	pl.Feed.Update(nodes)
+	var part scan.Part
+	if o := pl.others.look(); o.packing {
+		s := &scorer{outlook: o, requests: cluster.Requests(pod)}
+		state.Write(stateKey, s)
+		part.Scorer = s
+	}
+	scan.Write(state, Name, part)
+	return nil, fwk.NewStatus(fwk.Skip)
+}
+
+// PreFilterExtensions returns nothing: there is no filter.
+func (pl *SharedNodes) PreFilterExtensions() fwk.PreFilterExtensions {
+	return nil
+}
+
+// PreScore leaves the choice to other plugins where there is nobody to keep a distance from.
+func (pl *SharedNodes) PreScore(_ context.Context, state fwk.CycleState, _ *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
+	if _, err := cycle.Read[*scorer](state, stateKey); err != nil {
+		return fwk.NewStatus(fwk.Skip)
+	}
+	return nil
+}
+
+// Score returns how much of the distance there would be left on the node.
+func (pl *SharedNodes) Score(_ context.Context, state fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
+	s, err := cycle.Read[*scorer](state, stateKey)
+	if err != nil {
+		return fwk.MaxNodeScore, nil // enabled for Score alone, it has nothing to say
+	}
+	return s.score(node), nil
+}
+
+// ScoreExtensions returns nothing: scores are in range as they are.
+func (pl *SharedNodes) ScoreExtensions() fwk.ScoreExtensions {
+	return nil
+}
+
+// PostBind notes that the pod was bound here, so that its refusal is told of here.
+func (pl *SharedNodes) PostBind(_ context.Context, _ fwk.CycleState, pod *corev1.Pod, _ string) {
+	pl.refusals.bound(pod)
+}
+
+// New returns the plugin. It takes no arguments.
+func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+	if obj != nil {
+		return nil, field.Forbidden(validation.ArgsPath(Name), "the plugin takes no arguments")
+	}
+	feed, err := changes.Of(handle)
+	if err != nil {
+		return nil, err
+	}
+	o := changes.Shared(feed, "", newOthers)
+	if err := o.beside(handle); err != nil {
+		return nil, err
+	}
+	return &SharedNodes{others: o, refusals: newRefusals(ctx, handle), Reserver: changes.Reserver{Feed: feed}}, nil
+}

@@ -122,7 +122,7 @@ func Quick(cases []Case, subjects []Subject) ([]Comparison, []Subject) {
 // look at nodes is none to share them with.
 func (c Comparison) Compared(all []Subject) []Subject {
 	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool {
-		return s.only != "" && s.only != c.Case.Name || c.Case.beside != "" && s.Name == ceiling
+		return len(s.only) > 0 && !slices.Contains(s.only, c.Case.Name) || c.Case.beside != "" && s.Name == ceiling
 	})
 }
 

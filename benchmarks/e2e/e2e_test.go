@@ -95,11 +95,11 @@ func TestWriteTable(t *testing.T) {
 	if err := WriteTable(&out, exampleFigures()); err != nil {
 		t.Fatal(err)
 	}
-	want := `  CASE, SUBJECT                                PODS/s  % CEILING  × FASTEST  MEAN ms  P50   P99  CPU s  OF ALL
-  plain/nodes=500/pods=7000, stowage              415       92.5        1.7      0.3  0.5  0.99   0.75    3.25
-  plain/nodes=500/pods=7000, default-batching     225         50       0.92        0    0     0      0       0
-  plain/nodes=500/pods=7000, default              200       42.5       0.75        0    0     0   2.25       0
-  plain/nodes=500/pods=7000, ceiling              450          -       1.83        0    0     0      0       0
+	want := `  CASE, SUBJECT                                PODS/s  % CEILING  × FASTEST  MEAN ms  P50   P99  CPU s  OF ALL  REFUSED  OWN
+  plain/nodes=500/pods=7000, stowage              415       92.5        1.7      0.3  0.5  0.99   0.75    3.25        -    -
+  plain/nodes=500/pods=7000, default-batching     225         50       0.92        0    0     0      0       0        -    -
+  plain/nodes=500/pods=7000, default              200       42.5       0.75        0    0     0   2.25       0        -    -
+  plain/nodes=500/pods=7000, ceiling              450          -       1.83        0    0     0      0       0        -    -
 `
 	if got, _, _ := strings.Cut(out.String(), "\n\n"); got+"\n" != want {
 		t.Errorf("table:\n%s\nwant:\n%s", got, want)

@@ -20,8 +20,8 @@ const schedulerFile = "scheduler.yaml"
 // Subject is a scheduler.
 type Subject struct {
 	Name string
-	// only is the case that it is for, where it is not for all.
-	only          string
+	// only are the cases that it is for, where it is not for all.
+	only          []string
 	configuration subjects.Configuration
 }
 
@@ -32,7 +32,8 @@ func Subjects() []Subject {
 		all = append(all, Subject{Name: name, configuration: subjects.Configurations[name]})
 	}
 	return append(all,
-		Subject{Name: subjects.DefaultFastPath, only: podAntiAffinity, configuration: subjects.Configurations[subjects.DefaultFastPath]},
+		Subject{Name: subjects.DefaultFastPath, only: []string{podAntiAffinity}, configuration: subjects.Configurations[subjects.DefaultFastPath]},
+		Subject{Name: subjects.WithoutSharedNodes, only: []string{twoSchedulers, twoPackers}, configuration: subjects.Configurations[subjects.WithoutSharedNodes]},
 		Subject{Name: ceiling, configuration: subjects.Configuration{
 			Settings: "binds round robin without looking at pods or nodes: no filter, no score, the same binder",
 			Read: func() (*schedulerconfig.KubeSchedulerConfiguration, error) {
@@ -60,7 +61,7 @@ func Described() []figure.Subject {
 		"and the source of pods share one process and all cores, etcd beside them does not sync to disk; 5,000 requests per second; opportunistic batching on, as it is by default"
 	var all []figure.Subject
 	for _, s := range Subjects() {
-		all = append(all, figure.Subject{Name: s.Name, Version: subjects.Version(s.Name == stowage), Settings: s.configuration.Settings + "; " + setting})
+		all = append(all, figure.Subject{Name: s.Name, Version: subjects.Version(s.Name == stowage || s.Name == subjects.WithoutSharedNodes), Settings: s.configuration.Settings + "; " + setting})
 	}
 	return all
 }

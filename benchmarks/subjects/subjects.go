@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/config"
 	_ "github.com/stowage-k8s/stowage/plugins/apis/config/scheme" // decodes the plugins' arguments
+	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
 
 // Names of subjects.
@@ -26,6 +27,8 @@ const (
 	DefaultBatching  = "default-batching"
 	Default          = "default"
 	DefaultFastPath  = "default-fast-path"
+	// WithoutSharedNodes shows what a plugin of Stowage's does.
+	WithoutSharedNodes = "without-shared-nodes"
 )
 
 // Configuration is how a subject is set.
@@ -40,7 +43,8 @@ type Configuration struct {
 
 // Configurations are those of the subjects, by their names.
 var Configurations = map[string]Configuration{
-	Stowage: {Settings: "the profile stowage of the shipped configuration", Read: shipped},
+	Stowage:            {Settings: "the profile stowage of the shipped configuration", Read: shipped},
+	WithoutSharedNodes: {Settings: "the same profile without SharedNodes", Read: withoutSharedNodes},
 	MostAllocatedAll: {
 		Settings: "the default profile with MostAllocated of all nodes, without NodeResourcesBalancedAllocation, and with what default-batching has: kube-scheduler set to pack as well as it can",
 		Read:     reader(mostAllocated + "  percentageOfNodesToScore: 100\n"),
@@ -109,6 +113,17 @@ func shipped() (*schedulerconfig.KubeSchedulerConfiguration, error) {
 	if len(cfg.Profiles) != 1 {
 		return nil, fmt.Errorf("the shipped configuration has no profile %q", Stowage)
 	}
+	return cfg, nil
+}
+
+// withoutSharedNodes returns the same without that plugin.
+func withoutSharedNodes() (*schedulerconfig.KubeSchedulerConfiguration, error) {
+	cfg, err := shipped()
+	if err != nil {
+		return nil, err
+	}
+	enabled := &cfg.Profiles[0].Plugins.MultiPoint.Enabled
+	*enabled = slices.DeleteFunc(*enabled, func(p schedulerconfig.Plugin) bool { return p.Name == sharednodes.Name })
 	return cfg, nil
 }
 

@@ -115,7 +115,7 @@ func (f *e2eFlags) choose() ([]e2e.Comparison, []e2e.Subject, error) {
 	}
 	comparisons = slices.DeleteFunc(comparisons, func(c e2e.Comparison) bool { return len(c.Compared(subjects)) == 0 })
 	if len(comparisons) == 0 {
-		return nil, nil, errors.New("--subject, --case: there is nothing to measure: default-fast-path takes pod-anti-affinity")
+		return nil, nil, errors.New("--subject, --case: there is nothing to measure: default-fast-path takes pod-anti-affinity, and without-shared-nodes two-schedulers or two-packers")
 	}
 	return comparisons, subjects, nil
 }

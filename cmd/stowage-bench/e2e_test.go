@@ -23,11 +23,11 @@ func TestE2EErrors(t *testing.T) {
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "floor"},
-			`--subject="floor": must be one of ["stowage" "most-allocated-all" "default-batching" "default" "default-fast-path" "ceiling"]`,
+			`--subject="floor": must be one of ["stowage" "most-allocated-all" "default-batching" "default" "default-fast-path" "without-shared-nodes" "ceiling"]`,
 		},
 		{
 			"a subject, and a case that it is not for", []string{"--subject", "default-fast-path", "--case", "plain"},
-			"--subject, --case: there is nothing to measure: default-fast-path takes pod-anti-affinity",
+			"--subject, --case: there is nothing to measure: default-fast-path takes pod-anti-affinity, and without-shared-nodes two-schedulers or two-packers",
 		},
 		{"a number of nodes that is not offered", []string{"--nodes", "1000"}, `--nodes="1000": must be one of ["500" "5000"]`},
 		{"no rounds", []string{"--rounds", "0"}, "--rounds=0: must be 1 or more"},

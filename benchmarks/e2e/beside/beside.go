@@ -15,6 +15,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/steps"
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/process"
 )
 
 const (
@@ -64,6 +65,8 @@ type run struct {
 	play    *playground.Playground
 	client  kubernetes.Interface
 	watcher *watcher
+	// schedulers are their processes.
+	schedulers []*process.Process
 	// ctx ends with the playground, too.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -136,6 +139,7 @@ func (r *run) startScheduler(name string) error {
 	if err != nil {
 		return err
 	}
+	r.schedulers = append(r.schedulers, scheduler)
 	go func() {
 		<-scheduler.Done()
 		if err := scheduler.EndedByItself(); err != nil {
@@ -149,6 +153,9 @@ func (r *run) startScheduler(name string) error {
 func (r *run) stop() {
 	if r.cancel != nil {
 		r.cancel(nil)
+	}
+	for _, scheduler := range r.schedulers {
+		scheduler.Kill()
 	}
 	if r.play != nil {
 		r.play.Stop()

@@ -120,7 +120,7 @@ func TestKeepsADistance(t *testing.T) {
 				{"it fills the fuller node", func() {}, "node-0"},
 				{"others go where more is free", func() { c.lands(1000, "node-1") }, "node-0"},
 				{"others fill the fuller node, too", func() { c.lands(1000, "node-0") }, "node-1"},
-				{"they have not for a while", func() {}, "node-0"},
+				{"they have not for a minute", func() {}, "node-0"},
 				{"they do, and there is no room elsewhere", func() {
 					c.lands(1000, "node-0")
 					c.place(pod("large", 7500), "node-1")

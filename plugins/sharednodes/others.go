@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	toolscache "k8s.io/client-go/tools/cache"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -20,13 +21,15 @@ import (
 const (
 	// memory is for how long what others have bound tells what they are about to do, and tick
 	// how often that is looked at anew.
-	memory = time.Second
-	tick   = 200 * time.Millisecond
-	// unseen is the time for which what others do may not be known here, nor there what is
-	// done here: one decides, the API server binds, and the other hears of it.
-	unseen = 100 * time.Millisecond
-	// mostLandings is how many pods are remembered.
-	mostLandings = 1000
+	memory = 3 * time.Second
+	tick   = 100 * time.Millisecond
+	// usualDelay is what is taken for the delay as long as there is none known, and mostDelay
+	// the most that counts of one: a pod may have to wait for its volumes.
+	usualDelay, mostDelay = 25 * time.Millisecond, time.Second
+	// weight is that of one delay in their mean.
+	weight = 8
+	// mostPods is how many pods are remembered of each kind.
+	mostPods = 2000
 )
 
 // others is what is known of the schedulers beside this one. All profiles share it.
@@ -35,7 +38,11 @@ type others struct {
 
 	mu sync.Mutex
 	// own are the names of this scheduler's profiles.
-	own      sets.Set[string]
+	own sets.Set[string]
+	// decided are when nodes were chosen here for pods that are not seen to be bound yet, and
+	// delay is how long that takes on average. It takes others as long.
+	decided  map[types.UID]time.Time
+	delay    time.Duration
 	landings []landing
 	nodes    map[string]known
 	// fullness is the sum of that of all nodes.
@@ -62,7 +69,7 @@ type known struct {
 var _ changes.Subscriber = &others{}
 
 func newOthers() *others {
-	return &others{clock: clock.RealClock{}, own: sets.New[string](), nodes: map[string]known{}}
+	return &others{clock: clock.RealClock{}, own: sets.New[string](), decided: map[types.UID]time.Time{}, delay: usualDelay, nodes: map[string]known{}}
 }
 
 // beside has others be those who are no profile of the handle's scheduler. The first of these
@@ -90,18 +97,38 @@ func (o *others) beside(handle fwk.Handle) error {
 	return nil
 }
 
+// decide notes that a node was chosen for a pod, and undecide that nothing comes of it.
+func (o *others) decide(uid types.UID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.decided) >= mostPods {
+		clear(o.decided) // of some it was missed that they were bound
+	}
+	o.decided[uid] = o.clock.Now()
+}
+
+func (o *others) undecide(uid types.UID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.decided, uid)
+}
+
 // land notes that a pod has got a node. One of a DaemonSet had no other to choose.
 func (o *others) land(pod *corev1.Pod) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	now := o.clock.Now()
+	if at, is := o.decided[pod.UID]; is {
+		delete(o.decided, pod.UID)
+		o.delay += (min(now.Sub(at), mostDelay) - o.delay) / weight
+	}
 	if o.own.Has(pod.Spec.SchedulerName) || cluster.OfDaemonSet(pod) {
 		return
 	}
-	now := o.clock.Now()
-	if len(o.landings) >= mostLandings {
+	if len(o.landings) >= mostPods {
 		o.forget(now)
 	}
-	if len(o.landings) < mostLandings {
+	if len(o.landings) < mostPods {
 		o.landings = append(o.landings, landing{at: now, node: pod.Spec.NodeName, requests: cluster.Requests(pod)})
 	}
 }
@@ -190,8 +217,11 @@ func (o *others) expect() outlook {
 			next.smallest[name] = min(next.smallest[name], l.requests[name])
 		}
 	}
+	// From their choice on it takes that long until it is known here, and from the one here on
+	// until they know.
 	for name, amount := range sum {
-		next.distance[name] = max(next.distance[name], amount/int64(memory/unseen))
+		unseen := amount * (2 * o.delay).Milliseconds() / memory.Milliseconds()
+		next.distance[name] = max(next.distance[name], unseen)
 	}
 	return next
 }

@@ -94,15 +94,19 @@ func TestOutlook(t *testing.T) {
 			w.lands(theirs, "full", 1, one)
 			w.lands(theirs, "full", 1, two)
 		}, distance(cluster.Amounts{"cpu": 2000, "memory": gi}, cluster.Amounts{"cpu": 1000}, 1)},
-		{"with so many that several may be on their way", func(w *world) { w.lands(theirs, "full", 100, two) },
+		{"with so many that several may be on their way", func(w *world) { w.lands(theirs, "full", 600, two) },
 			distance(cluster.Amounts{"cpu": 20_000, "memory": 10 * gi}, cluster.Amounts{"cpu": 2000, "memory": gi}, 10)},
+		{"the longer pods are on their way, the more they may be", func(w *world) {
+			w.delay = 250 * time.Millisecond
+			w.lands(theirs, "full", 60, two)
+		}, distance(cluster.Amounts{"cpu": 20_000, "memory": 10 * gi}, cluster.Amounts{"cpu": 2000, "memory": gi}, 10)},
 		{"they go where most is free", func(w *world) { w.lands(theirs, "empty", 10, one) }, none},
 		{"the pod itself does not make a node fuller than others", func(w *world) { w.lands(theirs, "half", 10, one) }, none},
 		{"more of them go where most is free", func(w *world) { w.lands(theirs, "full", 3, one); w.lands(theirs, "empty", 3, one) }, none},
 		{"more of them fill a node", func(w *world) { w.lands(theirs, "full", 3, two); w.lands(theirs, "empty", 2, one) },
 			distance(cluster.Amounts{"cpu": 2000, "memory": gi}, cluster.Amounts{"cpu": 1000, "memory": 0}, 1)},
-		{"it was a second ago", func(w *world) { w.lands(theirs, "full", 10, one); w.look(); w.clock.Step(memory) }, none},
-		{"it was less than a second ago", func(w *world) { w.lands(theirs, "full", 10, one); w.look(); w.clock.Step(memory - 1) },
+		{"it was a while ago", func(w *world) { w.lands(theirs, "full", 10, one); w.look(); w.clock.Step(memory) }, none},
+		{"it was not as long ago", func(w *world) { w.lands(theirs, "full", 10, one); w.look(); w.clock.Step(memory - 1) },
 			distance(cluster.Amounts{"cpu": 1000}, cluster.Amounts{"cpu": 1000}, 1)},
 		{"the scheduler's own profiles are no others", func(w *world) { w.lands("stowage-spread", "full", 10, one) }, none},
 		{"pods of DaemonSets are where they have to be", func(w *world) {
@@ -119,10 +123,10 @@ func TestOutlook(t *testing.T) {
 			w.lands(theirs, "full", 10, one)
 		}, none},
 		{"so many that not all are remembered", func(w *world) {
-			w.lands(theirs, "empty", mostLandings, one)
+			w.lands(theirs, "empty", mostPods, one)
 			w.clock.Step(memory)
-			w.lands(theirs, "full", 2*mostLandings, one)
-		}, distance(cluster.Amounts{"cpu": 100_000}, cluster.Amounts{"cpu": 1000}, 100)},
+			w.lands(theirs, "full", 2*mostPods, one)
+		}, distance(cluster.Amounts{"cpu": 33_333}, cluster.Amounts{"cpu": 1000}, 33)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -179,5 +183,45 @@ func TestScore(t *testing.T) {
 		if got := s.score(tt.node); got != tt.want {
 			t.Errorf("%s: score %d, want %d", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestDelay covers how long pods are taken to be on their way.
+func TestDelay(t *testing.T) {
+	own := func(uid types.UID) *corev1.Pod {
+		p := pod("own", "stowage", amounts("cpu", "1"))
+		p.UID = uid
+		return p
+	}
+	w := newWorld()
+	for range 100 { // the mean comes to what is usual now
+		w.decide("a")
+		w.clock.Step(200 * time.Millisecond)
+		w.land(own("a"))
+	}
+	if w.delay.Round(10*time.Millisecond) != 200*time.Millisecond {
+		t.Errorf("the delay is %s, want 200 ms", w.delay)
+	}
+	before := w.delay
+	w.decide("b")
+	w.clock.Step(time.Hour)
+	w.land(own("b"))
+	if more := w.delay - before; more <= 0 || more > mostDelay/weight {
+		t.Errorf("a pod that waited for an hour makes it %s more", more)
+	}
+	before = w.delay
+	w.decide("c")
+	w.undecide("c")
+	w.clock.Step(time.Minute)
+	w.land(own("c"))
+	w.lands(theirs, "full", 1, amounts("cpu", "1"))
+	if w.delay != before {
+		t.Errorf("the delay is %s after pods that were decided elsewhere, want %s", w.delay, before)
+	}
+	for i := range 2*mostPods + 1 {
+		w.decide(types.UID(fmt.Sprint(i)))
+	}
+	if len(w.decided) > mostPods {
+		t.Errorf("%d pods are remembered", len(w.decided))
 	}
 }

@@ -93,6 +93,18 @@ func (pl *SharedNodes) ScoreExtensions() fwk.ScoreExtensions {
 	return nil
 }
 
+// Reserve notes when the node was chosen.
+func (pl *SharedNodes) Reserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node string) *fwk.Status {
+	pl.others.decide(pod.UID)
+	return pl.Reserver.Reserve(ctx, state, pod, node)
+}
+
+// Unreserve notes that nothing comes of it.
+func (pl *SharedNodes) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node string) {
+	pl.others.undecide(pod.UID)
+	pl.Reserver.Unreserve(ctx, state, pod, node)
+}
+
 // PostBind notes that the pod was bound here, so that its refusal is told of here.
 func (pl *SharedNodes) PostBind(_ context.Context, _ fwk.CycleState, pod *corev1.Pod, _ string) {
 	pl.refusals.bound(pod)

@@ -26,7 +26,7 @@ func TestRouteKnowsTheProfiles(t *testing.T) {
 	for _, p := range profiles {
 		want = append(want, p.SchedulerName)
 	}
-	data, err := os.ReadFile("scheduler/components/route/policy.yaml")
+	data, err := os.ReadFile("scheduler/route/policy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
@@ -21,7 +19,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-const limitsFolder = "../../config/scheduler/autoscaler"
+const limitsFolder = installation + "/autoscaler"
 
 // TestShippedAdmission: the policies in config/ are those for the configuration there.
 func TestShippedAdmission(t *testing.T) {
@@ -41,13 +39,7 @@ func TestShippedAdmission(t *testing.T) {
 // installLimits installs what limits need beside an autoscaler, for the time of the test.
 func installLimits(t *testing.T, ns string) {
 	t.Helper()
-	resources, err := client.Discovery().ServerResourcesForGroupVersion("admissionregistration.k8s.io/v1")
-	if err != nil && !apierrors.IsNotFound(err) {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(resources.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicies" }) {
-		t.Skip("the API server serves no MutatingAdmissionPolicy of v1, which came with Kubernetes 1.36")
-	}
+	playgroundtest.Since(t, play, "1.36", "MutatingAdmissionPolicy of admissionregistration.k8s.io/v1")
 	kubectl(t, "apply", "-k", limitsFolder)
 	awaitGate(t, ns, true)
 	t.Cleanup(func() {

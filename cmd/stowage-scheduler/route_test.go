@@ -3,14 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,21 +16,11 @@ import (
 // routeLabel is the label of a namespace whose pods go to the profile that it names.
 const routeLabel = "stowage.dev/scheduler"
 
-// installRoute installs the component that routes pods, until the test ends, and waits until the
+// installRoute installs the policy that routes pods, until the test ends, and waits until the
 // API server goes by it for pods of the namespace.
 func installRoute(t *testing.T, routed, profile string) {
 	t.Helper()
-	dir := t.TempDir()
-	component, err := filepath.Abs(filepath.Join(installation, "components", "route"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if component, err = filepath.Rel(dir, component); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("components: ["+component+"]\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir := installation + "/route"
 	kubectl(t, "apply", "-k", dir)
 	t.Cleanup(func() {
 		if _, err := play.Kubectl(context.Background(), "delete", "-k", dir); err != nil {
@@ -133,39 +118,5 @@ func TestRoute(t *testing.T) {
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
-	}
-}
-
-// TestRouteBesideTheScheduler renders both together, as their comment has it.
-func TestRouteBesideTheScheduler(t *testing.T) {
-	above := t.TempDir()
-	if err := os.CopyFS(filepath.Join(above, "config", "scheduler"), os.DirFS(installation)); err != nil {
-		t.Fatal(err)
-	}
-	comment, err := os.ReadFile(filepath.Join(installation, "components", "route", "kustomization.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var example string
-	for line := range strings.Lines(string(comment)) {
-		if field, is := strings.CutPrefix(line, "#   "); is && !strings.HasPrefix(field, "kubectl") {
-			example += field
-		}
-	}
-	if err := os.WriteFile(filepath.Join(above, "kustomization.yaml"), []byte(example), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	kinds := map[string]int{}
-	for line := range strings.Lines(kubectl(t, "kustomize", above)) {
-		if kind, is := strings.CutPrefix(strings.TrimSpace(line), "kind: "); is && line[0] == 'k' {
-			kinds[kind]++
-		}
-	}
-	want := []string{
-		"ClusterRole", "ClusterRoleBinding", "ConfigMap", "Deployment", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "Namespace", "PodDisruptionBudget",
-		"ResourceQuota", "Role", "RoleBinding", "ServiceAccount", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
-	}
-	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(kinds))); diff != "" {
-		t.Errorf("kinds of objects (-want +got):\n%s", diff)
 	}
 }

@@ -3,6 +3,7 @@ package preemptible
 import (
 	"fmt"
 	"math"
+	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -54,11 +55,6 @@ func (p Policy) OnlyOneKind() bool {
 	return p.Mode == Never || p.Mode == Require
 }
 
-// Indifferent says whether the policy leaves open on which nodes replicas are.
-func (p Policy) Indifferent() bool {
-	return p.Mode == Allow && p.Max == nil && p.OnDemandMin == nil
-}
-
 // Unlimited is the cap of a workload without one.
 const Unlimited = math.MaxInt
 
@@ -108,6 +104,25 @@ func (o Options) PolicyOf(pod *corev1.Pod, namespaces Namespaces) (Policy, error
 		return Policy{}, err
 	}
 	return Resolve(own, namespace, o.Default), nil
+}
+
+// Asked says whether somebody asks for something to hold for preemptible nodes: the pod, its
+// namespace, or the default where the labels of such nodes are not those known anyway.
+func (o Options) Asked(pod *corev1.Pod, namespaces Namespaces) bool {
+	own, err := ParseAnnotations(pod.Annotations)
+	if err != nil {
+		return false
+	}
+	namespace, err := o.namespaceStatement(pod.Namespace, namespaces)
+	if err != nil {
+		return false
+	}
+	said := []Statement{own, namespace}
+	if !reflect.DeepEqual(o.Nodes.Labels, Known().Labels) {
+		said = append(said, o.Default)
+	}
+	p := Resolve(said...)
+	return p.Mode != Allow || p.Max != nil || p.OnDemandMin != nil
 }
 
 // namespaceStatement returns what the namespace says. One that is not known yet says

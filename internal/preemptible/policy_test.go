@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 )
 
@@ -205,6 +207,34 @@ func describe(all []Statement) string {
 		text += fmt.Sprintf("[%s max:%t min:%t]", mode, s.Max != nil, s.OnDemandMin != nil)
 	}
 	return text
+}
+
+// TestAsked: what is said in the default alone counts for labels of one's own only.
+func TestAsked(t *testing.T) {
+	known := Known()
+	for _, tt := range []struct {
+		name           string
+		nodes          Recognizer
+		pod, namespace map[string]string
+		defaults       Statement
+		want           bool
+	}{
+		{"nobody", known, nil, nil, Statement{}, false},
+		{"the pod", known, map[string]string{ModeAnnotation: "never"}, nil, Statement{}, true},
+		{"the pod, of a limit", known, map[string]string{MaxAnnotation: "1"}, nil, Statement{}, true},
+		{"the pod, that it does not care", known, map[string]string{ModeAnnotation: "allow"}, nil, Statement{}, false},
+		{"the pod, what makes no sense", known, map[string]string{ModeAnnotation: "nerver"}, nil, Statement{}, false},
+		{"the namespace", known, nil, map[string]string{OnDemandMinAnnotation: "50%"}, Statement{}, true},
+		{"the default alone", known, nil, nil, said("prefer", 3, -1, false), false},
+		{"the default, and the labels of nodes", spot, nil, nil, said("prefer", 3, -1, false), true},
+		{"the labels of nodes alone", spot, nil, nil, said("allow", -1, -1, false), false},
+	} {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Annotations: tt.pod}}
+		namespaces := namespaceMap{"shop": {ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: tt.namespace}}}
+		if got := (Options{Nodes: tt.nodes, Default: tt.defaults}).Asked(pod, namespaces); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
 }
 
 func TestCaps(t *testing.T) {

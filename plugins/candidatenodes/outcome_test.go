@@ -93,7 +93,8 @@ func (e *engine) schedule(pod *corev1.Pod) outcome {
 	if o.Node != "" {
 		return o
 	}
-	o.Event = said[0]
+	// What no node is known for is said of the pod that comes first after that is known.
+	o.Event = slices.DeleteFunc(said, func(s string) bool { return strings.HasPrefix(s, "NoPreemptibleNodes: ") })[0]
 	for _, c := range after.Status.Conditions {
 		if c.Type == corev1.PodScheduled {
 			o.Condition = c.Reason + ": " + c.Message

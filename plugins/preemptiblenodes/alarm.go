@@ -59,7 +59,7 @@ type alarm struct {
 	autoscaled map[string]bool
 	// raised says that it went over two thirds and the event was sent.
 	raised bool
-	// missed says that there was no preemptible node and the event was sent.
+	// missed says that there was no preemptible node, and the event was sent.
 	missed bool
 }
 
@@ -167,21 +167,24 @@ func (a *alarm) sound() {
 	a.raised = over
 }
 
-// miss sends the event that no node is known as preemptible, about a pod whose policy is about
-// such nodes: perhaps some are, and no limit holds for them. It sends one, and another when there
-// have been some since.
-func (a *alarm) miss(ctx context.Context, pod *corev1.Pod) {
+// lacks says whether no node is known as preemptible, and no event has said so since one was.
+func (a *alarm) lacks() bool {
 	if a.mayBePreemptible() {
-		return
+		return false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.missed || len(a.nodes) == 0 {
-		return
-	}
+	return !a.missed && len(a.nodes) > 0
+}
+
+// miss sends the event that no node is known as preemptible, about a pod for which something is to
+// hold of such nodes: perhaps some are, and nothing holds for them.
+func (a *alarm) miss(ctx context.Context, pod *corev1.Pod) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.missed = true
 	const text = "no node has a label by which preemptible nodes are known, so every node counts as on demand: if some are not, name their label in nodeLabels of " + Name
-	klog.FromContext(ctx).Info("Policies are about preemptible nodes, and "+text, "pod", klog.KObj(pod))
+	klog.FromContext(ctx).Info("A policy is about preemptible nodes, and "+text, "pod", klog.KObj(pod))
 	a.recorder.Eventf(pod, nil, corev1.EventTypeWarning, noneReason, "Scheduling", "The policy is about preemptible nodes, and "+text)
 }
 

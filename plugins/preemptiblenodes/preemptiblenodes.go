@@ -156,7 +156,7 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 	if contradiction := pl.contradiction(pod, p); contradiction != "" {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, contradiction)
 	}
-	if !p.Indifferent() {
+	if pl.alarm.lacks() && pl.options.Asked(pod, pl.namespaces) {
 		pl.alarm.miss(ctx, pod)
 	}
 	s := &state{policy: p, facts: pl.nodes.facts}

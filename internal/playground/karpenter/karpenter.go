@@ -100,8 +100,13 @@ func Start(ctx context.Context, play *playground.Playground) (*process.Process, 
 	}
 	return play.StartOther(process.Spec{
 		Name: "karpenter", Path: filepath.Join(dir, "karpenter"), Env: []string{"KUBECONFIG=" + play.Kubeconfig},
-		// Port 0 is any free one.
-		Args: []string{"--disable-leader-election=true", "--metrics-port=0", "--health-probe-port=0", "--cpu-requests=1000"},
+		Args: []string{
+			"--disable-leader-election=true", "--cpu-requests=1000",
+			"--metrics-port=0", "--health-probe-port=0", // any free ones
+			// By default a second without another pod begins to plan. On a busy machine a
+			// burst of pods takes longer breaths than that.
+			"--batch-idle-duration=3s",
+		},
 	})
 }
 

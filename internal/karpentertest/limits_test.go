@@ -41,6 +41,10 @@ func TestLimits(t *testing.T) {
 		},
 		{name: "at most two", replicas: 10, pods: []change{annotated(maxAnnotation, "2")}, limits: limits{spot: 2, onDemand: 10}},
 		{name: "at most half", replicas: 10, pods: []change{annotated(maxAnnotation, "50%")}, limits: limits{spot: 5, onDemand: 10}},
+		{
+			name: "at most half, as many as may be", replicas: 10, pods: []change{annotated(maxAnnotation, "50%"), annotated(modeAnnotation, "prefer")},
+			limits: limits{spot: 5, onDemand: 5},
+		},
 		// A spread counts the nodes that a pod's own affinity leaves it, so what keeps half of them
 		// off spot nodes leaves the other half alone in being spread.
 		{name: "at most half, spread", replicas: 10, pods: []change{annotated(maxAnnotation, "50%"), spreadOverCapacityTypes}, limits: limits{spot: 5, onDemand: 10}},

@@ -26,8 +26,9 @@ const (
 // stand in their specs, where autoscalers see it, with their bindings. options are those of each
 // scheduler's name.
 //   - A mode of the pod's own that leaves one kind of nodes becomes required node affinity.
-//   - A limit becomes a scheduling gate, for the scheduler to tell each replica its side. Where
-//     what namespaces say is hard, all other pods get one, since that is known to the scheduler.
+//   - A limit, and a preference, becomes a scheduling gate, for the scheduler to tell each replica its
+//     side. Where what namespaces say is hard, all other pods get one, since that is known to the
+//     scheduler.
 //
 // Pods of DaemonSets, and those that have a node, are left alone, as by the plugin. Where a policy
 // fails, the pod is let through: the plugin holds the limit all the same.
@@ -70,7 +71,7 @@ func Admission(options map[string]Options) ([]*admissionv1.MutatingAdmissionPoli
 
 // admission is the policy for pods of the schedulers.
 func (o Options) admission(schedulers []string) admissionv1.MutatingAdmissionPolicySpec {
-	limited := fmt.Sprintf("%s in variables.said || %s in variables.said", strconv.Quote(MaxAnnotation), strconv.Quote(OnDemandMinAnnotation))
+	limited := fmt.Sprintf("variables.mode == %q || %q in variables.said || %q in variables.said", Prefer, MaxAnnotation, OnDemandMinAnnotation)
 	concerned := fmt.Sprintf("has(object.metadata.annotations) && object.metadata.annotations.exists(a, a in %s)", quoted(annotations))
 	if o.Default.Hard {
 		limited, concerned = "true", "true"

@@ -132,6 +132,28 @@ func (r Recognizer) Confine(affinity *corev1.Affinity) (*corev1.Affinity, bool) 
 	return confined, true
 }
 
+// favorites is the weight of the first label of preemptible nodes in a preference, and the least:
+// autoscalers go by the one of most weight first.
+const favorites, leastFavorite = 100, 1
+
+// Favor returns the affinity with a preference of preemptible nodes, one for each label.
+func (r Recognizer) Favor(affinity *corev1.Affinity) *corev1.Affinity {
+	if affinity = affinity.DeepCopy(); affinity == nil {
+		affinity = &corev1.Affinity{}
+	}
+	if affinity.NodeAffinity == nil {
+		affinity.NodeAffinity = &corev1.NodeAffinity{}
+	}
+	preferred := &affinity.NodeAffinity.PreferredDuringSchedulingIgnoredDuringExecution
+	for i, e := range r.Required() {
+		*preferred = append(*preferred, corev1.PreferredSchedulingTerm{
+			Weight:     max(favorites-int32(i), leastFavorite),
+			Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{e}},
+		})
+	}
+	return affinity
+}
+
 // withRequired returns a copy of the affinity, and the required node affinity in it.
 func withRequired(affinity *corev1.Affinity) (*corev1.Affinity, *corev1.NodeSelector) {
 	if affinity = affinity.DeepCopy(); affinity == nil {

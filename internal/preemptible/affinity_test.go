@@ -81,6 +81,18 @@ func TestAffinity(t *testing.T) {
 		if got, want := matches(t, confined, node), before && (preemptible || !can); got != want {
 			t.Errorf("confined to preemptible nodes (%t), that %v is taken is %t, want %t", can, node.Labels, got, want)
 		}
+		favored := spec
+		favored.Affinity = two.Favor(spec.Affinity)
+		if got := matches(t, favored, node); got != before {
+			t.Errorf("with preemptible nodes preferred, that %v is taken is %t", node.Labels, got)
+		}
+		terms, err := nodeaffinity.NewPreferredSchedulingTerms(favored.Affinity.NodeAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := terms.Score(node) > 0; got != preemptible {
+			t.Errorf("%v is preferred: %t, want %t", node.Labels, got, preemptible)
+		}
 		// An excluded spec says so itself, unless it contradicts itself by now.
 		if required := requiredOf(excluded.Affinity); !two.KeepsOff(&excluded) && !wantsPreemptible(&excluded) {
 			t.Errorf("%+v does not keep off preemptible nodes", required)

@@ -240,9 +240,7 @@ func (g *Gatekeeper) decide(pl *PreemptibleNodes, pod *corev1.Pod) (side, error)
 func ungate(pod *corev1.Pod, affinity *corev1.Affinity) ([]byte, error) {
 	spec := map[string]any{"schedulingGates": []map[string]string{{"$patch": "delete", "name": preemptible.LimitGate}}}
 	if !equality.Semantic.DeepEqual(affinity, pod.Spec.Affinity) {
-		spec["affinity"] = map[string]any{"nodeAffinity": map[string]any{
-			"requiredDuringSchedulingIgnoredDuringExecution": affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
-		}}
+		spec["affinity"] = map[string]any{"nodeAffinity": affinity.NodeAffinity}
 	}
 	return json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": pod.UID, "resourceVersion": pod.ResourceVersion},

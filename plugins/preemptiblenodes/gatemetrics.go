@@ -12,7 +12,7 @@ var (
 	toldPods = metrics.NewCounterVec(&metrics.CounterOpts{
 		Subsystem:      "stowage",
 		Name:           "limit_gates_removed_total",
-		Help:           "Pods told on which kind of nodes they may be, by side: Any, OnDemand or Preemptible.",
+		Help:           "Pods told on which kind of nodes they may be, by side: Any, PreferPreemptible, OnDemand or Preemptible.",
 		StabilityLevel: metrics.ALPHA,
 	}, []string{"side"})
 	// heldSeconds is how long they were held. Creation times are in whole seconds.

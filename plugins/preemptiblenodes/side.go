@@ -16,6 +16,8 @@ const (
 	anywhere side = "Any"
 	// onDemandOnly: it has to keep off preemptible nodes.
 	onDemandOnly side = "OnDemand"
+	// preferablyPreemptible: it may be on either kind, and would rather be on preemptible ones.
+	preferablyPreemptible side = "PreferPreemptible"
 	// preemptibleOnly: it may be on no others.
 	preemptibleOnly side = "Preemptible"
 )
@@ -66,6 +68,9 @@ func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings cache.Indexer, told
 	if hard, _ := policy.Caps(desired); free >= hard {
 		return onDemandOnly, nil
 	}
+	if policy.Mode == preemptible.Prefer {
+		return preferablyPreemptible, nil
+	}
 	return anywhere, nil
 }
 
@@ -86,6 +91,8 @@ func (pl *PreemptibleNodes) confine(pod *corev1.Pod, to side) *corev1.Affinity {
 	case to == onDemandOnly && !nodes.KeepsOff(&pod.Spec) && !nodes.Confines(&pod.Spec):
 		// One that its selector confines to preemptible nodes waits; the plugin says for what.
 		return nodes.Exclude(pod.Spec.Affinity)
+	case to == preferablyPreemptible:
+		return nodes.Favor(pod.Spec.Affinity)
 	case to == preemptibleOnly && !nodes.Confines(&pod.Spec):
 		// Where there are terms already, the plugin alone keeps it to its side.
 		affinity, _ := nodes.Confine(pod.Spec.Affinity)

@@ -65,6 +65,8 @@ func TestSideOf(t *testing.T) {
 		{name: "a floor leaves the rest", desired: 5, said: stringMap{OnDemandMinAnnotation: "2"}, free: 3, want: onDemandOnly},
 		{name: "none may", desired: 3, said: stringMap{limit: "0"}, want: onDemandOnly},
 		{name: "no hard limit", desired: 3, free: 2, want: anywhere},
+		{name: "within the limit it prefers what it prefers", desired: 4, said: stringMap{limit: "2", mode: "prefer"}, free: 1, want: preferablyPreemptible},
+		{name: "beyond it that is no longer asked", desired: 4, said: stringMap{limit: "2", mode: "prefer"}, free: 2, want: onDemandOnly},
 		{name: "never", desired: 3, said: stringMap{mode: "never"}, want: onDemandOnly},
 		{name: "require", desired: 3, said: stringMap{mode: "require"}, want: preemptibleOnly},
 	} {

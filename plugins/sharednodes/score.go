@@ -56,15 +56,15 @@ func (s *scorer) Version() int64 {
 func (s *scorer) score(node fwk.NodeInfo) int64 {
 	for name, least := range s.smallest {
 		if requested, allocatable := usage.Of(node, name); least > allocatable-requested {
-			return fwk.MaxNodeScore
+			return fwk.MaxScore
 		}
 	}
-	score := fwk.MaxNodeScore
+	score := fwk.MaxScore
 	for name, own := range s.requests {
 		requested, allocatable := usage.Of(node, name)
 		if distance := min(s.distance[name], allocatable/mostDistance); own > 0 && distance > 0 {
-			score = min(score, fwk.MaxNodeScore*(allocatable-requested-own)/distance)
+			score = min(score, fwk.MaxScore*(allocatable-requested-own)/distance)
 		}
 	}
-	return max(score, fwk.MinNodeScore)
+	return max(score, fwk.MinScore)
 }

@@ -83,7 +83,7 @@ func (pl *SharedNodes) PreScore(_ context.Context, state fwk.CycleState, _ *core
 func (pl *SharedNodes) Score(_ context.Context, state fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
 	s, err := cycle.Read[*scorer](state, stateKey)
 	if err != nil {
-		return fwk.MaxNodeScore, nil // enabled for Score alone, it has nothing to say
+		return fwk.MaxScore, nil // enabled for Score alone, it has nothing to say
 	}
 	return s.score(node), nil
 }

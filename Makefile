@@ -54,7 +54,7 @@ test-real: build ## Run the tests on real nodes: kubelets and containers (needs 
 	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)
 
 .PHONY: test-karpenter
-test-karpenter: build ## Run the tests beside the real Karpenter (10 minutes to build it, once; ARGS=-karpenter.calm=20s: 3 minutes less)
+test-karpenter: build ## Run the tests beside the real Karpenter (10 minutes to build it, once, and then 4; ARGS=-karpenter.calm=20s: 2)
 	@hack/karpenter.sh
 	STOWAGE_KARPENTER=1 go test -timeout $(TEST_TIMEOUT) -parallel 16 -count=1 ./internal/karpentertest $(ARGS)
 
@@ -128,7 +128,7 @@ bench-real: build ## Measure replacements, losses of the leader and drains on re
 	@bin/stowage-bench real $(ARGS)
 
 .PHONY: bench-karpenter
-bench-karpenter: build ## Compare schedulers beside the real Karpenter: nodes, price, disruption (2 hours; ARGS=--quick: one of each, in 15 minutes)
+bench-karpenter: build ## Compare schedulers beside the real Karpenter: nodes, price, disruption (2 to 3 hours; ARGS=--quick: in 15 minutes)
 	@hack/karpenter.sh
 	@bin/stowage-bench karpenter $(ARGS)
 

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/benchmarks/steps"
 	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/karpenter"
@@ -104,19 +105,6 @@ func (b *bench) startStowage(string) (err error) {
 	return err
 }
 
-// policy has the descheduler empty nodes that little is on.
-var policy = fmt.Sprintf(`apiVersion: descheduler/v1alpha2
-kind: DeschedulerPolicy
-profiles:
-- name: consolidate
-  pluginConfig:
-  - name: Consolidate
-    args: {thresholds: {cpu: %d}}
-  plugins:
-    balance:
-      enabled: [Consolidate]
-`, sparse)
-
 // deschedulerArgs returns the arguments of one run of the descheduler.
 func deschedulerArgs(kubeconfig, policyFile string) []string {
 	return []string{
@@ -129,5 +117,5 @@ func deschedulerArgs(kubeconfig, policyFile string) []string {
 // writePolicy writes the descheduler's policy into a folder, and returns its path.
 func writePolicy(dir string) (string, error) {
 	path := filepath.Join(dir, "policy.yaml")
-	return path, os.WriteFile(path, []byte(policy), 0o600)
+	return path, os.WriteFile(path, []byte(steps.Consolidate(sparse)), 0o600)
 }

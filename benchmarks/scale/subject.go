@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/benchmarks/steps"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
@@ -23,17 +24,7 @@ const (
 
 // policy empties nodes that hardly anything is on: with a scheduler that packs, their pods go
 // where others are.
-var policy = fmt.Sprintf(`apiVersion: descheduler/v1alpha2
-kind: DeschedulerPolicy
-profiles:
-- name: consolidate
-  pluginConfig:
-  - name: Consolidate
-    args: {thresholds: {cpu: %d}}
-  plugins:
-    balance:
-      enabled: [Consolidate]
-`, sparseBelow)
+var policy = steps.Consolidate(sparseBelow)
 
 // Described says of each subject which version it is, and how it is set.
 func Described() []figure.Subject {

@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
-	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/startup"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
@@ -28,13 +26,9 @@ other scheduler names or enforcement: Hard needs its own.`,
   stowage-scheduler admission --config my-profiles.yaml | kubectl apply -f -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			source, data := "the built-in configuration", config.Scheduler
-			if path != "" {
-				var err error
-				if data, err = os.ReadFile(path); err != nil {
-					return fmt.Errorf("reading the configuration: %w", err)
-				}
-				source = path
+			source, data, err := readConfig(path)
+			if err != nil {
+				return err
 			}
 			if err := writeAdmission(cmd.OutOrStdout(), data); err != nil {
 				return fmt.Errorf("%s: %w", source, err)

@@ -57,13 +57,9 @@ var zeroValues = map[string]string{"bool": "false", "duration": "0s", "float32":
 // unless --config names another, with the flags that override it. It then makes
 // sure that there is a cluster that it can run in.
 func (s *start) prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
-	source, data := "the built-in configuration", config.Scheduler
-	if path := flags.Lookup("config").Value.String(); path != "" {
-		var err error
-		if data, err = os.ReadFile(path); err != nil {
-			return fmt.Errorf("reading the configuration: %w", err)
-		}
-		source = path
+	source, data, err := readConfig(flags.Lookup("config").Value.String())
+	if err != nil {
+		return err
 	}
 	var doc map[string]any
 	if err := yaml.UnmarshalStrict(data, &doc); err != nil {
@@ -81,11 +77,22 @@ func (s *start) prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 	if err := s.prepareClient(ctx, doc, flags); err != nil {
 		return err
 	}
-	var err error
 	if s.configuration, err = yaml.Marshal(doc); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	return handOver(flags, s.configuration)
+}
+
+// readConfig returns the configuration in the file, the built-in one where none is named, and
+// what to call it.
+func readConfig(path string) (source string, data []byte, err error) {
+	if path == "" {
+		return "the built-in configuration", config.Scheduler, nil
+	}
+	if data, err = os.ReadFile(path); err != nil {
+		return "", nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return path, data, nil
 }
 
 // override sets the fields for which flags are given.
@@ -141,7 +148,9 @@ func (s *start) prepareClient(ctx context.Context, doc map[string]any, flags *pf
 	if err != nil {
 		return err
 	}
-	if err := s.checkCluster(ctx, cfg, leaseOf(doc)); err != nil {
+	l := leaseOf(doc)
+	s.elects = l.elect
+	if err := s.checkCluster(ctx, cfg, l); err != nil {
 		return err
 	}
 	// Who may read the metrics is for the same API server to say.

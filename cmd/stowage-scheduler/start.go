@@ -69,11 +69,6 @@ func (s *start) fit(frameworkruntime.Registry) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
 	defer cancel()
-	cfg, err := startup.Configuration(s.configuration)
-	if err != nil {
-		return err
-	}
-	s.elects = cfg.LeaderElection.LeaderElect
 	kinds, err := startup.Waits(ctx, s.configuration, plugins.NewRegistry())
 	if err != nil {
 		return err

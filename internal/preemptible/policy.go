@@ -106,23 +106,18 @@ func (o Options) PolicyOf(pod *corev1.Pod, namespaces Namespaces) (Policy, error
 	return Resolve(own, namespace, o.Default), nil
 }
 
-// Asked says whether somebody asks for something to hold for preemptible nodes: the pod, its
-// namespace, or the default where the labels of such nodes are not those known anyway.
-func (o Options) Asked(pod *corev1.Pod, namespaces Namespaces) bool {
-	own, err := ParseAnnotations(pod.Annotations)
-	if err != nil {
-		return false
+// Asking returns the options by which PolicyOf tells what somebody asks for: the pod, its namespace,
+// or the default where the labels of preemptible nodes are not those known anyway.
+func (o Options) Asking() Options {
+	if reflect.DeepEqual(o.Nodes.Labels, Known().Labels) {
+		o.Default = Statement{Hard: o.Default.Hard}
 	}
-	namespace, err := o.namespaceStatement(pod.Namespace, namespaces)
-	if err != nil {
-		return false
-	}
-	said := []Statement{own, namespace}
-	if !reflect.DeepEqual(o.Nodes.Labels, Known().Labels) {
-		said = append(said, o.Default)
-	}
-	p := Resolve(said...)
-	return p.Mode != Allow || p.Max != nil || p.OnDemandMin != nil
+	return o
+}
+
+// Indifferent says whether the policy leaves it open on which nodes pods are.
+func (p Policy) Indifferent() bool {
+	return p.Mode == Allow && p.Max == nil && p.OnDemandMin == nil
 }
 
 // namespaceStatement returns what the namespace says. One that is not known yet says

@@ -231,7 +231,8 @@ func TestAsked(t *testing.T) {
 	} {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Annotations: tt.pod}}
 		namespaces := namespaceMap{"shop": {ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: tt.namespace}}}
-		if got := (Options{Nodes: tt.nodes, Default: tt.defaults}).Asked(pod, namespaces); got != tt.want {
+		policy, err := Options{Nodes: tt.nodes, Default: tt.defaults}.Asking().PolicyOf(pod, namespaces)
+		if got := err == nil && !policy.Indifferent(); got != tt.want {
 			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
 		}
 	}

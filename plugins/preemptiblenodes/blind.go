@@ -77,20 +77,12 @@ func (pl *PreemptibleNodes) PostFilter(_ context.Context, cycleState fwk.CycleSt
 // limitAlone says whether a node takes the pod but for a limit: filters run in order, and this
 // plugin's comes after the engine's own.
 func (pl *PreemptibleNodes) limitAlone(statuses fwk.NodeToStatusReader) bool {
-	for _, code := range []fwk.Code{fwk.Unschedulable, fwk.UnschedulableAndUnresolvable} {
-		nodes, err := statuses.NodesForStatusCode(pl.lister.NodeInfos(), code)
-		if err != nil {
-			return false
-		}
-		if slices.ContainsFunc(nodes, func(node fwk.NodeInfo) bool {
-			switch statuses.Get(node.Node().Name).Message() {
-			case ErrReasonCap, ErrReasonPreemptible, ErrReasonOnDemand:
-				return true
-			}
-			return false
-		}) {
+	nodes, err := pl.lister.NodeInfos().List()
+	return err == nil && slices.ContainsFunc(nodes, func(node fwk.NodeInfo) bool {
+		switch statuses.Get(node.Node().Name).Message() {
+		case ErrReasonCap, ErrReasonPreemptible, ErrReasonOnDemand:
 			return true
 		}
-	}
-	return false
+		return false
+	})
 }

@@ -93,14 +93,14 @@ func (g *Gatekeeper) Serve(profile string, pl *PreemptibleNodes) {
 // Awaited is closed once there is a pod to be told.
 func (g *Gatekeeper) Awaited() <-chan struct{} { return g.awaited }
 
-// Run tells pods until the context ends. It can be run again.
+// Run tells pods until the context ends.
 func (g *Gatekeeper) Run(ctx context.Context) {
 	if !cache.WaitForCacheSync(ctx.Done(), g.pods.HasSynced) {
 		return
 	}
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](20*time.Millisecond, time.Second))
 	g.mu.Lock()
-	g.queue, g.told = queue, map[types.UID]side{}
+	g.queue = queue
 	g.mu.Unlock()
 	for _, obj := range g.pods.GetIndexer().List() {
 		g.see(obj.(*corev1.Pod))
@@ -114,9 +114,6 @@ func (g *Gatekeeper) Run(ctx context.Context) {
 		})
 	}
 	<-ctx.Done()
-	g.mu.Lock()
-	g.queue = nil
-	g.mu.Unlock()
 	queue.ShutDown()
 	workers.Wait()
 }
@@ -206,6 +203,7 @@ func (g *Gatekeeper) tell(ctx context.Context, name cache.ObjectName) error {
 	_, err = g.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
+		g.forget(pod.UID) // it may have been gone before it was counted
 		return nil
 	case err != nil:
 		g.forget(pod.UID)

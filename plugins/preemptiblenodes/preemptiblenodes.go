@@ -46,6 +46,7 @@ const (
 // preemptible.
 type PreemptibleNodes struct {
 	options    preemptible.Options
+	asking     preemptible.Options
 	namespaces corelisters.NamespaceLister
 	pods       corelisters.PodLister
 	workloads  *workloads
@@ -156,8 +157,10 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 	if contradiction := pl.contradiction(pod, p); contradiction != "" {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, contradiction)
 	}
-	if pl.alarm.lacks() && pl.options.Asked(pod, pl.namespaces) {
-		pl.alarm.miss(ctx, pod)
+	if pl.alarm.lacks() {
+		if asked, err := pl.asking.PolicyOf(pod, pl.namespaces); err == nil && !asked.Indifferent() {
+			pl.alarm.miss(ctx, pod)
+		}
 	}
 	s := &state{policy: p, facts: pl.nodes.facts}
 	if s.workload, err = pl.workloads.of(pod); err != nil {
@@ -274,6 +277,7 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 	options := OptionsOf(args)
 	pl := &PreemptibleNodes{
 		options:    options,
+		asking:     options.Asking(),
 		namespaces: factory.Core().V1().Namespaces().Lister(),
 		pods:       factory.Core().V1().Pods().Lister(),
 		workloads:  workloads,

@@ -49,8 +49,7 @@ type Gatekeeper struct {
 	// queue has the pods to be told; nil while another replica does it.
 	queue    workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	profiles map[string]*PreemptibleNodes // by the name of the scheduler
-	// told are the sides of pods that the cache shows with their gate still.
-	told map[types.UID]side
+	siblings *siblings
 }
 
 // NewGatekeeper returns a Gatekeeper of the cluster of the handle.
@@ -62,18 +61,23 @@ func NewGatekeeper(handle fwk.Handle) (*Gatekeeper, error) {
 		clock:    clock.RealClock{},
 		awaited:  make(chan struct{}),
 		profiles: map[string]*PreemptibleNodes{},
-		told:     map[types.UID]side{},
 	}
+	g.siblings = newSiblings(g.pods.GetIndexer())
 	err := g.pods.AddIndexers(cache.Indexers{controllerIndex: byController})
 	if err != nil {
 		return nil, fmt.Errorf("indexing pods by their controllers: %w", err)
 	}
 	_, err = g.pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { g.see(obj.(*corev1.Pod)) },
-		UpdateFunc: func(_, now any) { g.see(now.(*corev1.Pod)) },
+		UpdateFunc: func(was, now any) {
+			if before := was.(*corev1.Pod); before.UID != now.(*corev1.Pod).UID {
+				g.forget(before) // its deletion was missed
+			}
+			g.see(now.(*corev1.Pod))
+		},
 		DeleteFunc: func(obj any) {
 			if pod, ok := lastKnown(obj).(*corev1.Pod); ok {
-				g.forget(pod.UID)
+				g.forget(pod)
 			}
 		},
 	})
@@ -135,9 +139,10 @@ func gated(pod *corev1.Pod) bool {
 // see looks at a pod that is new or not as it was.
 func (g *Gatekeeper) see(pod *corev1.Pod) {
 	if !gated(pod) {
-		g.forget(pod.UID)
+		g.forget(pod)
 		return
 	}
+	g.look(pod)
 	if g.serving(pod.Spec.SchedulerName) == nil || pod.DeletionTimestamp != nil {
 		return
 	}
@@ -155,10 +160,16 @@ func (g *Gatekeeper) serving(profile string) *PreemptibleNodes {
 	return g.profiles[profile]
 }
 
-func (g *Gatekeeper) forget(pod types.UID) {
+func (g *Gatekeeper) look(pod *corev1.Pod) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.told, pod)
+	g.siblings.look(pod)
+}
+
+func (g *Gatekeeper) forget(pod *corev1.Pod) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.siblings.forget(pod)
 }
 
 // next tells the next pod, and says whether there may be more.
@@ -203,10 +214,10 @@ func (g *Gatekeeper) tell(ctx context.Context, name cache.ObjectName) error {
 	_, err = g.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		g.forget(pod.UID) // it may have been gone before it was counted
+		g.forget(pod) // it may have been gone before it was counted
 		return nil
 	case err != nil:
-		g.forget(pod.UID)
+		g.forget(pod)
 		return err
 	}
 	toldPods.WithLabelValues(string(to)).Inc()
@@ -219,17 +230,17 @@ func (g *Gatekeeper) tell(ctx context.Context, name cache.ObjectName) error {
 func (g *Gatekeeper) decide(pl *PreemptibleNodes, pod *corev1.Pod) (side, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if to, known := g.told[pod.UID]; known {
+	if to, known := g.siblings.told[pod.UID]; known {
 		return to, nil
 	}
-	to, err := pl.sideOf(pod, g.pods.GetIndexer(), g.told)
+	to, err := pl.sideOf(pod, g.siblings)
 	if errors.Is(err, errNotKnownYet) && g.clock.Since(pod.CreationTimestamp.Time) < heldFor {
 		return "", err
 	}
 	if err != nil {
 		to = anywhere // the plugin says what is wrong, and keeps the pod where it is
 	}
-	g.told[pod.UID] = to
+	g.siblings.tell(pod, to)
 	return to, nil
 }
 

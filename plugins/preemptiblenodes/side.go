@@ -2,8 +2,6 @@ package preemptiblenodes
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
@@ -26,8 +24,8 @@ const (
 // may go anywhere as are allowed on preemptible nodes; the others keep off these, wherever the
 // first ones are by now. So whoever moves replicas by what their specs say, as autoscalers do,
 // cannot break the limit. Replicas that have not been told count as free to go anywhere.
-// told are sides that the cache may not show yet. The error says what the cache lacks, or is wrong.
-func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings cache.Indexer, told map[types.UID]side) (side, error) {
+// The error says what the cache lacks, or is wrong.
+func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings *siblings) (side, error) {
 	policy, err := pl.options.PolicyOf(pod, pl.namespaces)
 	if err != nil {
 		return "", err
@@ -44,26 +42,13 @@ func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings cache.Indexer, told
 	if err != nil {
 		return "", err
 	}
-	all, free := 1, 0
-	for controller := range workload.controllers {
-		pods, err := siblings.ByIndex(controllerIndex, string(controller))
-		if err != nil {
-			return "", err
-		}
-		for _, obj := range pods {
-			sibling := obj.(*corev1.Pod)
-			if sibling.UID == pod.UID || !counts(sibling) {
-				continue
-			}
-			all++
-			if pl.free(sibling, told) {
-				free++
-			}
-		}
+	others, free, err := siblings.of(workload.controllers, pl.options.Nodes, pod.UID)
+	if err != nil {
+		return "", err
 	}
 	desired := workload.desired
 	if desired == unknownReplicas {
-		desired = all
+		desired = others + 1
 	}
 	if hard, _ := policy.Caps(desired); free >= hard {
 		return onDemandOnly, nil
@@ -72,15 +57,6 @@ func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings cache.Indexer, told
 		return preferablyPreemptible, nil
 	}
 	return anywhere, nil
-}
-
-// free says whether a replica may be on a preemptible node. One whose side is still to be told
-// may not.
-func (pl *PreemptibleNodes) free(pod *corev1.Pod, told map[types.UID]side) bool {
-	if side, known := told[pod.UID]; known {
-		return side != onDemandOnly
-	}
-	return !gated(pod) && !pl.options.Nodes.KeepsOff(&pod.Spec)
 }
 
 // confine returns the affinity that keeps the pod to its side; the pod's own, where that has no

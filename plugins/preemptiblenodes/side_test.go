@@ -2,6 +2,7 @@ package preemptiblenodes
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // indexed returns pods by their controllers.
-func indexed(t *testing.T, pods ...*corev1.Pod) cache.Indexer {
+func indexed(t fataler, pods ...*corev1.Pod) cache.Indexer {
 	t.Helper()
 	indexer := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{controllerIndex: byController})
 	for _, p := range pods {
@@ -79,7 +80,9 @@ func TestSideOf(t *testing.T) {
 			}
 			with(rest[:tt.pinned], pinned)
 			with(rest[tt.pinned:], held)
-			got, err := c.plugin.sideOf(pods[len(pods)-1], indexed(t, pods...), tt.told)
+			siblings := newSiblings(indexed(t, pods...))
+			maps.Copy(siblings.told, tt.told)
+			got, err := c.plugin.sideOf(pods[len(pods)-1], siblings)
 			if err != nil || got != tt.want {
 				t.Errorf("got %s, error %v, want %s", got, err, tt.want)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/dedicatednodes"
 	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
 	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
+	"github.com/stowage-k8s/stowage/plugins/plannednodes"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
@@ -22,6 +23,7 @@ func NewRegistry() frameworkruntime.Registry {
 		dedicatednodes.Name:           dedicatednodes.New,
 		indexedinterpodaffinity.Name:  indexedinterpodaffinity.New,
 		indexedpodtopologyspread.Name: indexedpodtopologyspread.New,
+		plannednodes.Name:             plannednodes.New,
 		preemptiblenodes.Name:         preemptiblenodes.New,
 		sharednodes.Name:              sharednodes.New,
 	}

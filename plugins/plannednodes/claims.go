@@ -1,0 +1,182 @@
+package plannednodes
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// nodeClaims are the machines that Karpenter has asked a cloud for.
+var nodeClaims = schema.GroupVersionResource{Group: "karpenter.sh", Version: "v1", Resource: "nodeclaims"}
+
+const (
+	// patience is for how long after it was made a claim is waited for, and its plan kept to.
+	patience = 2 * time.Minute
+	// absent is how often to look for an API that the cluster does not have, or that may not be read.
+	absent = time.Minute
+)
+
+// claim is a machine that Karpenter has asked for.
+type claim struct {
+	node string // once it has come up
+	made time.Time
+	// ready says that nothing is to be waited for: it is initialized, or on its way out.
+	ready bool
+	// planned is what the pods request that it was made for.
+	planned cluster.Amounts
+}
+
+// claims follows what Karpenter has asked for, in clusters that have it.
+type claims struct {
+	clock clock.PassiveClock
+	// follow starts to follow them.
+	follow func()
+	// changes counts what may matter to pods that wait.
+	changes atomic.Int64
+
+	mu     sync.Mutex
+	byName map[string]claim
+	byNode map[string]string
+}
+
+// newClaims returns claims that are followed once pods are placed. In a simulation, which has no
+// API server, there are none.
+func newClaims(ctx context.Context, cfg *rest.Config) (*claims, error) {
+	c := &claims{clock: clock.RealClock{}, follow: func() {}, byName: map[string]claim{}, byNode: map[string]string{}}
+	if cfg == nil {
+		return c, nil
+	}
+	cfg = rest.CopyConfig(cfg)
+	cfg.ContentType, cfg.AcceptContentTypes = "", "" // what has no type has no protobuf form
+	client, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c.follow = sync.OnceFunc(func() { go c.run(ctx, client) })
+	return c, nil
+}
+
+// run follows claims until the context ends.
+func (c *claims) run(ctx context.Context, client dynamic.Interface) {
+	err := wait.PollUntilContextCancel(ctx, absent, true, func(ctx context.Context) (bool, error) {
+		_, err := client.Resource(nodeClaims).List(ctx, metav1.ListOptions{Limit: 1})
+		if err != nil {
+			klog.FromContext(ctx).V(2).Info("Karpenter's NodeClaims cannot be read, so its plans are not known", "reason", err)
+		}
+		return err == nil, nil
+	})
+	if err != nil {
+		return // it is over
+	}
+	informer := dynamicinformer.NewDynamicSharedInformerFactory(client, 0).ForResource(nodeClaims).Informer()
+	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    c.see,
+		UpdateFunc: func(_, now any) { c.see(now) },
+		DeleteFunc: func(was any) {
+			if unknown, is := was.(cache.DeletedFinalStateUnknown); is {
+				was = unknown.Obj
+			}
+			if object, is := was.(*unstructured.Unstructured); is {
+				c.set(object.GetName(), nil)
+			}
+		},
+	})
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Karpenter's NodeClaims are not followed, so its plans are not known")
+		return
+	}
+	informer.RunWithContext(ctx)
+}
+
+func (c *claims) see(obj any) {
+	if object, is := obj.(*unstructured.Unstructured); is {
+		c.set(object.GetName(), read(object))
+	}
+}
+
+// read returns what is of interest of a NodeClaim.
+func read(object *unstructured.Unstructured) *claim {
+	c := &claim{made: object.GetCreationTimestamp().Time, ready: object.GetDeletionTimestamp() != nil, planned: cluster.Amounts{}}
+	c.node, _, _ = unstructured.NestedString(object.Object, "status", "nodeName")
+	requests, _, _ := unstructured.NestedStringMap(object.Object, "spec", "resources", "requests")
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		q, err := resource.ParseQuantity(requests[string(name)])
+		switch {
+		case err != nil: // not planned
+		case name == corev1.ResourceCPU:
+			c.planned[name] = q.MilliValue()
+		default:
+			c.planned[name] = q.Value()
+		}
+	}
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	for _, condition := range conditions {
+		if m, is := condition.(map[string]any); is && m["type"] == "Initialized" && m["status"] == string(metav1.ConditionTrue) {
+			c.ready = true
+		}
+	}
+	return c
+}
+
+// set replaces what is known of a claim; nothing, if it is gone.
+func (c *claims) set(name string, now *claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was, known := c.byName[name]
+	delete(c.byNode, was.node)
+	delete(c.byName, name)
+	if now != nil {
+		c.byName[name] = *now
+		c.byNode[now.node] = name
+	}
+	if known && (now == nil || now.ready != was.ready) {
+		c.changes.Add(1)
+	}
+}
+
+// planOf returns what was planned for a node, and whether others of its plan are still on their
+// way: those that were asked for lately, as it was.
+func (c *claims) planOf(node string) (planned cluster.Amounts, coming bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name, known := c.byNode[node]
+	if !known || node == "" || !c.fresh(c.byName[name]) {
+		return nil, false
+	}
+	for other, claim := range c.byName {
+		if other != name && !claim.ready && c.fresh(claim) {
+			return c.byName[name].planned, true
+		}
+	}
+	return nil, false
+}
+
+// coming says whether there is anything to wait for.
+func (c *claims) coming() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, claim := range c.byName {
+		if !claim.ready && c.fresh(claim) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *claims) fresh(claim claim) bool { return c.clock.Since(claim.made) < patience }

@@ -28,6 +28,9 @@ var nodeClaims = schema.GroupVersionResource{Group: "karpenter.sh", Version: "v1
 const (
 	// patience is for how long after it was made a claim is waited for, and its plan kept to.
 	patience = 2 * time.Minute
+	// together is how far apart claims of one plan are made at most: Karpenter asks for all of them at
+	// once. What it asks for later is for pods that found no room on these.
+	together = 5 * time.Second
 	// absent is how often to look for an API that the cluster does not have, or that may not be read.
 	absent = time.Minute
 )
@@ -45,8 +48,6 @@ type claim struct {
 // claims follows what Karpenter has asked for, in clusters that have it.
 type claims struct {
 	clock clock.PassiveClock
-	// follow starts to follow them.
-	follow func()
 	// changes counts what may matter to pods that wait.
 	changes atomic.Int64
 
@@ -55,10 +56,10 @@ type claims struct {
 	byNode map[string]string
 }
 
-// newClaims returns claims that are followed once pods are placed. In a simulation, which has no
+// newClaims returns claims that are followed until the context ends. In a simulation, which has no
 // API server, there are none.
 func newClaims(ctx context.Context, cfg *rest.Config) (*claims, error) {
-	c := &claims{clock: clock.RealClock{}, follow: func() {}, byName: map[string]claim{}, byNode: map[string]string{}}
+	c := &claims{clock: clock.RealClock{}, byName: map[string]claim{}, byNode: map[string]string{}}
 	if cfg == nil {
 		return c, nil
 	}
@@ -68,7 +69,7 @@ func newClaims(ctx context.Context, cfg *rest.Config) (*claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.follow = sync.OnceFunc(func() { go c.run(ctx, client) })
+	go c.run(ctx, client)
 	return c, nil
 }
 
@@ -150,18 +151,18 @@ func (c *claims) set(name string, now *claim) {
 	}
 }
 
-// planOf returns what was planned for a node, and whether others of its plan are still on their
-// way: those that were asked for lately, as it was.
+// planOf returns what was planned for a node, and whether others of its plan are still on their way.
 func (c *claims) planOf(node string) (planned cluster.Amounts, coming bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	name, known := c.byNode[node]
-	if !known || node == "" || !c.fresh(c.byName[name]) {
+	own := c.byName[name]
+	if !known || node == "" || !c.fresh(own) {
 		return nil, false
 	}
 	for other, claim := range c.byName {
-		if other != name && !claim.ready && c.fresh(claim) {
-			return c.byName[name].planned, true
+		if other != name && !claim.ready && claim.made.Sub(own.made).Abs() <= together {
+			return own.planned, true
 		}
 	}
 	return nil, false

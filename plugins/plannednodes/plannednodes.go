@@ -67,7 +67,6 @@ func (pl *PlannedNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWit
 // Permit lets the pod have its node, or puts it back. Only here is the node known that is best for
 // the pod. A filter would have the engine evict other pods to make room elsewhere.
 func (pl *PlannedNodes) Permit(_ context.Context, _ fwk.CycleState, pod *corev1.Pod, node string) (*fwk.Status, time.Duration) {
-	pl.claims.follow()
 	planned, coming := pl.claims.planOf(node)
 	if !coming || scan.OfGroup(pod) {
 		return nil, 0

@@ -101,8 +101,9 @@ func TestPermit(t *testing.T) {
 		{name: "evening out what is there", on: []*corev1.Pod{pod("q", "1", "8Gi", "a")}, pod: pod("p", "4", "1Gi", ""), own: plan, other: &fresh, want: true},
 		{name: "nothing else on its way", pod: pod("p", "4", "1Gi", ""), own: plan, want: true},
 		{name: "the other is ready", pod: pod("p", "4", "1Gi", ""), own: plan, other: of(fresh, func(c *claim) { c.ready = true }), want: true},
-		{name: "the other does not come", pod: pod("p", "4", "1Gi", ""), own: plan, other: of(fresh, func(c *claim) { c.made = start.Add(-patience) }), want: true},
-		{name: "an old node", pod: pod("p", "4", "1Gi", ""), own: of(*plan, func(c *claim) { c.made = start.Add(-patience) }), other: &fresh, want: true},
+		{name: "the other was planned later", pod: pod("p", "4", "1Gi", ""), own: plan, other: of(fresh, func(c *claim) { c.made = c.made.Add(together + time.Second) }), want: true},
+		{name: "the other is of another plan, before", pod: pod("p", "4", "1Gi", ""), own: plan, other: of(fresh, func(c *claim) { c.made = start.Add(-patience) }), want: true},
+		{name: "an old node", pod: pod("p", "4", "1Gi", ""), own: of(*plan, func(c *claim) { c.made = start.Add(-patience) }), other: of(fresh, func(c *claim) { c.made = start.Add(-patience) }), want: true},
 		{name: "a node that nobody planned", pod: pod("p", "4", "1Gi", ""), other: &fresh, want: true},
 		{name: "a plan without memory", pod: pod("p", "4", "1Gi", ""), own: of(*plan, func(c *claim) { c.planned = cluster.Amounts{corev1.ResourceCPU: 8000} }), other: &fresh, want: true},
 		{name: "one of a group", pod: func() *corev1.Pod {

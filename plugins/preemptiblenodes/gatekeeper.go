@@ -68,7 +68,7 @@ func NewGatekeeper(handle fwk.Handle) (*Gatekeeper, error) {
 		return nil, fmt.Errorf("indexing pods by their controllers: %w", err)
 	}
 	_, err = g.pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { g.see(obj.(*corev1.Pod)) },
+		AddFunc: func(obj any) { g.see(obj.(*corev1.Pod)) },
 		UpdateFunc: func(was, now any) {
 			if before := was.(*corev1.Pod); before.UID != now.(*corev1.Pod).UID {
 				g.forget(before) // its deletion was missed

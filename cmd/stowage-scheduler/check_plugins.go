@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/dedicatednodes"
 	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
 	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
+	"github.com/stowage-k8s/stowage/plugins/plannednodes"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
@@ -72,7 +73,7 @@ func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 }
 
 // heard are the plugins that tell those of other profiles which pods their own places.
-var heard = sets.New(binpacking.Name, candidatenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, preemptiblenodes.Name, sharednodes.Name)
+var heard = sets.New(binpacking.Name, candidatenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, plannednodes.Name, preemptiblenodes.Name, sharednodes.Name)
 
 // checkHeard finds profiles whose pods the plugins of others would learn of only when
 // they are bound: until then, limits and affinity would not hold.

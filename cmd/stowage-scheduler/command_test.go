@@ -110,7 +110,7 @@ func TestBadInput(t *testing.T) {
 		{
 			"a profile that the plugins of others do not hear of",
 			[]string{"--config", writeConfig(t, "profiles:\n", "profiles:\n- schedulerName: plain\n")},
-			"profiles[0].plugins.multiPoint.enabled: Required value: one of BinPacking, CandidateNodes, IndexedInterPodAffinity, IndexedPodTopologySpread, PreemptibleNodes, SharedNodes has to be enabled in each profile",
+			"profiles[0].plugins.multiPoint.enabled: Required value: one of BinPacking, CandidateNodes, IndexedInterPodAffinity, IndexedPodTopologySpread, PlannedNodes, PreemptibleNodes, SharedNodes has to be enabled in each profile",
 		},
 		{
 			"arguments of a plugin that another stands in for",

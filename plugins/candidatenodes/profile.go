@@ -19,13 +19,15 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/dedicatednodes"
 	"github.com/stowage-k8s/stowage/plugins/indexedinterpodaffinity"
 	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
+	"github.com/stowage-k8s/stowage/plugins/plannednodes"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
 
 var (
 	// ours are the plugins that leave a part for a scan.
-	ours = sets.New(binpacking.Name, dedicatednodes.Name, preemptiblenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, sharednodes.Name)
+	ours = sets.New(binpacking.Name, dedicatednodes.Name, preemptiblenodes.Name, plannednodes.Name, indexedinterpodaffinity.Name,
+		indexedpodtopologyspread.Name, sharednodes.Name)
 	// byState are the engine's filters that read nothing of a node but its state.
 	byState = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity, names.NodeResourcesFit, names.NodeDeclaredFeatures)
 	// idle are the engine's plugins that do nothing for pods that are modelled.

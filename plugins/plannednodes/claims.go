@@ -54,6 +54,9 @@ type claims struct {
 	mu     sync.Mutex
 	byName map[string]claim
 	byNode map[string]string
+	// planned is what plans returned at looked; nil if claims have changed.
+	planned map[string]cluster.Amounts
+	looked  time.Time
 }
 
 // newClaims returns claims that are followed until the context ends. In a simulation, which has no
@@ -139,6 +142,7 @@ func read(object *unstructured.Unstructured) *claim {
 func (c *claims) set(name string, now *claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.planned = nil
 	was, known := c.byName[name]
 	delete(c.byNode, was.node)
 	delete(c.byName, name)
@@ -166,6 +170,21 @@ func (c *claims) planOf(node string) (planned cluster.Amounts, coming bool) {
 		}
 	}
 	return nil, false
+}
+
+// plans returns what was planned for nodes of late, by their names.
+func (c *claims) plans() map[string]cluster.Amounts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.clock.Now(); c.planned == nil || now.Sub(c.looked) >= period {
+		c.planned, c.looked = map[string]cluster.Amounts{}, now
+		for node, name := range c.byNode {
+			if claim := c.byName[name]; node != "" && c.fresh(claim) {
+				c.planned[node] = claim.planned
+			}
+		}
+	}
+	return c.planned
 }
 
 // coming says whether there is anything to wait for.

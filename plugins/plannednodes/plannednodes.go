@@ -6,7 +6,6 @@ package plannednodes
 
 import (
 	"context"
-	"math"
 	"sync"
 	"time"
 
@@ -19,13 +18,17 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
-	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
 const (
 	// Name is the name of the plugin in the registry and in configurations.
 	Name = "PlannedNodes"
+	// stateKey is the key in CycleState to what is planned.
+	stateKey = "PreFilter" + Name
+	// requestsSignerName keys what this plugin reads of a pod in the pod's signature.
+	requestsSignerName = "stowage.dev/" + Name + ".requests"
 	// tolerance is how far apart the parts of the planned cpu and memory may get that are used on
 	// a node, before a pod waits for others. By trials: a pod or two of another shape are within it.
 	tolerance = 0.2
@@ -43,16 +46,22 @@ var holds = metrics.NewCounter(&metrics.CounterOpts{
 
 var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(holds) })
 
-// PlannedNodes is a plugin that has pods wait for nodes on their way where they would use a planned
-// node in other proportions than planned.
+// PlannedNodes is a plugin that prefers nodes where a pod keeps to the proportions that were
+// planned, and has pods wait for nodes on their way where none of those that are ready is such.
 type PlannedNodes struct {
 	handle fwk.Handle
 	claims *claims
 	held   *held
+	changes.Reserver
 }
 
+var _ fwk.PreFilterPlugin = &PlannedNodes{}
+var _ fwk.PreScorePlugin = &PlannedNodes{}
+var _ fwk.ScorePlugin = &PlannedNodes{}
+var _ fwk.ReservePlugin = &PlannedNodes{}
 var _ fwk.PermitPlugin = &PlannedNodes{}
 var _ fwk.EnqueueExtensions = &PlannedNodes{}
+var _ fwk.SignPlugin = &PlannedNodes{}
 
 // Name returns the name of the plugin.
 func (pl *PlannedNodes) Name() string {
@@ -82,23 +91,6 @@ func (pl *PlannedNodes) Permit(_ context.Context, _ fwk.CycleState, pod *corev1.
 	return fwk.NewStatus(fwk.Unschedulable, ErrReason), 0
 }
 
-// imbalance returns how far apart the parts of the planned cpu and memory are that would be used
-// with the pod on the node, as fractions of what was planned:
-//
-//	|(requested_cpu + request_cpu) / planned_cpu - (requested_memory + request_memory) / planned_memory|
-//
-// It is 0 where one of them was not planned.
-func imbalance(planned cluster.Amounts, node fwk.NodeInfo, request cluster.Amounts) float64 {
-	part := func(name corev1.ResourceName) float64 {
-		requested, _ := usage.Of(node, name)
-		return float64(requested+request[name]) / float64(planned[name])
-	}
-	if planned[corev1.ResourceCPU] <= 0 || planned[corev1.ResourceMemory] <= 0 {
-		return 0
-	}
-	return math.Abs(part(corev1.ResourceCPU) - part(corev1.ResourceMemory))
-}
-
 // New returns the plugin. It takes no arguments.
 func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	if obj != nil {
@@ -109,6 +101,12 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 	if err != nil {
 		return nil, err
 	}
+	feed, err := changes.Of(handle)
+	if err != nil {
+		return nil, err
+	}
 	start := func(f func(context.Context)) { go f(ctx) }
-	return &PlannedNodes{handle: handle, claims: claims, held: &held{claims: claims, activate: handle.Activate, start: start}}, nil
+	return &PlannedNodes{
+		handle: handle, claims: claims, held: &held{claims: claims, activate: handle.Activate, start: start}, Reserver: changes.Reserver{Feed: feed},
+	}, nil
 }

@@ -9,10 +9,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/cache"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
@@ -33,6 +36,9 @@ type handle struct {
 
 func (h *handle) KubeConfig() *rest.Config               { return nil }
 func (h *handle) SnapshotSharedLister() fwk.SharedLister { return h.lister }
+func (h *handle) SharedInformerFactory() informers.SharedInformerFactory {
+	return informers.NewSharedInformerFactory(fake.NewClientset(), 0)
+}
 func (h *handle) Activate(_ klog.Logger, pods map[string]*corev1.Pod) {
 	h.activated = append(h.activated, pods)
 }
@@ -179,6 +185,46 @@ func TestNotTooManyWait(t *testing.T) {
 	}
 	if !w.permits(pod("next", "4", "1Gi", ""), "a") {
 		t.Error("one more is held")
+	}
+}
+
+// TestScore has pods of two shapes look at a node that was planned for both, one that was there
+// before, and one whose plan is old.
+func TestScore(t *testing.T) {
+	w := newWorld(t, pod("q", "4", "4Gi", "a"))
+	w.claims.set("own", &claim{node: "a", made: start, ready: true, planned: planned("8", "16Gi")})
+	w.claims.set("old", &claim{node: "b", made: start.Add(-patience), ready: true, planned: planned("8", "16Gi")})
+	nodes, err := w.handle.lister.NodeInfos().List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores := func(p *corev1.Pod) map[string]int64 {
+		state := framework.NewCycleState()
+		if _, status := w.PreFilter(t.Context(), state, p, nodes); !status.IsSkip() {
+			t.Fatal(status)
+		}
+		if status := w.PreScore(t.Context(), state, p, nodes); status.IsSkip() {
+			return nil
+		}
+		got := map[string]int64{}
+		for _, node := range nodes {
+			score, status := w.Score(t.Context(), state, p, node)
+			if !status.IsSuccess() {
+				t.Fatal(status)
+			}
+			got[node.Node().Name] = score
+		}
+		return got
+	}
+	want := []map[string]int64{
+		{"a": 63, "b": 100}, // 5/8 of the cpu, 4/16 of the memory
+		{"a": 88, "b": 100}, // 5/8 and 8/16
+		nil,                 // two minutes later
+	}
+	got := []map[string]int64{scores(pod("cpu", "1", "0", "")), scores(pod("memory", "1", "4Gi", ""))}
+	w.clock.SetTime(start.Add(patience))
+	if diff := cmp.Diff(want, append(got, scores(pod("late", "1", "0", "")))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -58,7 +58,9 @@ func TestKeepsToThePlan(t *testing.T) {
 	ns := namespace(t)
 	newNode(t, ns)
 	own, other := ns+"-own", ns+"-other"
-	status := func(claim, fields string) { kubectl(t, "patch", "nodeclaim", claim, "--subresource=status", "--type=merge", "-p", `{"status": `+fields+`}`) }
+	status := func(claim, fields string) {
+		kubectl(t, "patch", "nodeclaim", claim, "--subresource=status", "--type=merge", "-p", `{"status": `+fields+`}`)
+	}
 	initialized := `{"nodeName": %q, "conditions": [{"type": "Initialized", "status": "True"}]}`
 
 	// A scheduler that has just started does not know of the claims yet, and waits for nothing.

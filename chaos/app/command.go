@@ -117,7 +117,7 @@ nothing was done.`,
 	cmd.AddCommand(
 		newEvictCommand(built), newScheduleCommand(built), newNodeCommand(built), newZoneCommand(built), newSpotCommand(built),
 		newLatencyCommand(built), newAuditCommand(built), newAssessCommand(built), newScenarioCommand(built), newInteractiveCommand(built),
-		newReplayCommand(built), newReportCommand(), newRestoreCommand(built),
+		newReplayCommand(built), newReportCommand(), newRestoreCommand(built), version.Command(program),
 	)
 	cli.Strict(cmd, refused)
 	return cmd

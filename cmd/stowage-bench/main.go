@@ -71,6 +71,7 @@ start, and "real" on real nodes as well.
 	cmd.AddCommand(
 		newAllCommand(), newChaosCommand(), newCompareCommand(), newDescheduleCommand(), newE2ECommand(), newKarpenterCommand(), newLoopCommand(),
 		newPackingCommand(), newRealCommand(), newReportCommand(), newScaleCommand(), newScalingCommand(),
+		version.Command(program),
 	)
 	return cmd
 }

@@ -4,12 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 func written(t *testing.T, name, content string) string {
@@ -197,12 +194,4 @@ func TestCompletion(t *testing.T) {
 	formats.shows(t, "table\nwide\njson\nyaml\njunit\nmarkdown\nhtml\n")
 	contexts := run(t, "__complete", "evict", "--kubeconfig", play.Kubeconfig, "--context", "")
 	contexts.shows(t, play.Info.Context+"\n")
-}
-
-func TestVersion(t *testing.T) {
-	e := run(t, "--version")
-	e.want(t, 0)
-	if want := regexp.MustCompile(`^stowage-chaos \S+ \(Kubernetes ` + regexp.QuoteMeta(playgroundtest.KubernetesVersion(t)) + `\)\n$`); !want.MatchString(e.out) {
-		t.Errorf("it says %q, want %v: was it built by make build?", e.out, want)
-	}
 }

@@ -3,11 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // edited writes a file with a text replaced.
@@ -125,13 +122,5 @@ func TestCompletion(t *testing.T) {
 	formats.want(t, 0)
 	if want := "table\nwide\njson\nyaml\nhtml\n"; !strings.HasPrefix(formats.out, want) {
 		t.Errorf("formats are completed to %q, want %q", formats.out, want)
-	}
-}
-
-func TestVersion(t *testing.T) {
-	e := run(t, "--version")
-	e.want(t, 0)
-	if want := regexp.MustCompile(`^stowage-descheduler \S+ \(Kubernetes ` + regexp.QuoteMeta(playgroundtest.KubernetesVersion(t)) + `\)\n$`); !want.MatchString(e.out) {
-		t.Errorf("it says %q, want %v: was it built by make build?", e.out, want)
 	}
 }

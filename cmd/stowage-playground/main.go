@@ -55,7 +55,7 @@ leaves no process, port or file behind.`,
 		SilenceUsage:  true,
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(newUpCommand(), newDownCommand(), newListCommand(), newKubeconfigCommand(), newDemoCommand(), newSuperviseCommand())
+	cmd.AddCommand(newUpCommand(), newDownCommand(), newListCommand(), newKubeconfigCommand(), newDemoCommand(), newSuperviseCommand(), version.Command(playground.BinaryName))
 	return cmd
 }
 

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -172,13 +171,6 @@ func TestTakesThePlace(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	if out, code := run(t, "completion", "bash"); code != 0 || !strings.Contains(out, "__start_stowage-scheduler") {
 		t.Errorf("exit code %d: %s", code, out)
-	}
-}
-
-func TestVersion(t *testing.T) {
-	out, code := run(t, "--version")
-	if want := regexp.MustCompile(`^stowage-scheduler \S+ \(Kubernetes ` + regexp.QuoteMeta(playgroundtest.KubernetesVersion(t)) + `\)\n$`); code != 0 || !want.MatchString(out) {
-		t.Errorf("exit code %d, output %q, want %v", code, out, want)
 	}
 }
 

@@ -74,6 +74,6 @@ Examples:
 		}
 		return s.explain(setFeatureGates(cmd, args))
 	}
-	cmd.AddCommand(admissionCommand())
+	cmd.AddCommand(admissionCommand(), version.Command(program))
 	return cmd
 }

@@ -88,7 +88,7 @@ policy or scheduler configuration.`,
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
 	run.Flags().VisitAll(func(f *pflag.Flag) { cmd.Flags().AddFlag(f) })
-	cmd.AddCommand(run, newPlanCommand(built), newValidateCommand(built))
+	cmd.AddCommand(run, newPlanCommand(built), newValidateCommand(built), version.Command(program))
 	cli.Strict(cmd, func(err error) error { return err })
 	return cmd
 }

@@ -26,7 +26,10 @@ TEST_TIMEOUT := 30m
 # What test-versions tests on: every minor version that a playground's control plane can be of.
 VERSIONS := $(notdir $(wildcard internal/playground/kubernetes/1.*)) $(basename $(KUBERNETES_VERSION:v%=%))
 
-# Lint and code generators have a module file of their own.
+# What images and archives are made for: of amd64 and arm64.
+ARCHITECTURES := amd64 arm64
+
+# Tools have a module file of their own.
 TOOL := go tool -modfile=tools.mod
 
 # What runs concurrently is tested with the race detector, which needs C; of what links the
@@ -51,6 +54,7 @@ test: build ## Run all tests, on real control planes where it matters
 .PHONY: test-real
 test-real: build ## Run the tests on real nodes: kubelets and containers (needs root; 10 minutes at most)
 	@hack/realnodes.sh
+	@hack/images.sh out/test-images '$(VERSION)' '$(LDFLAGS)' "$$(go env GOARCH)"
 	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)
 
 .PHONY: test-karpenter
@@ -77,6 +81,15 @@ fuzz: ## Fuzz how the node table and the feed of changes are brought up to date 
 .PHONY: demo
 demo: build ## Show scheduler, descheduler and chaos at work on 500 fake nodes (ARGS=--keep leaves it up)
 	@bin/stowage-playground demo --report-dir out/demo $(ARGS)
+
+.PHONY: images
+images: ## Make what is published for Linux, into out/images: images, archives, what is in them (10 minutes the first time)
+	@hack/images.sh out/images '$(VERSION)' '$(LDFLAGS)' $(ARCHITECTURES)
+	@hack/archives.sh out/images '$(VERSION)' $(ARCHITECTURES)
+
+.PHONY: publish
+publish: ## Push the images in out/images (REGISTRY=registry.example.com/stowage)
+	@hack/publish.sh '$(REGISTRY)'
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck, generated code and module files

@@ -105,7 +105,7 @@ func newUpCommand() *cobra.Command {
 	}
 	flags.addTo(cmd)
 	cmd.Flags().IntVar(&flags.opts.RealNodes, "real-nodes", 0, "number of real nodes beside the fake ones: a kubelet and a containerd each (needs root, containerd, runc and CNI plugins)")
-	cmd.Flags().StringSliceVar(&flags.opts.Images, "image", nil, "archive of images, as docker save writes it, for the real nodes, which have those of the project's programs anyway")
+	cmd.Flags().StringSliceVar(&flags.opts.Images, "image", nil, "archive of images, as make images or docker save writes it, for the real nodes, which have those of the project's programs anyway")
 	_ = cmd.MarkFlagFilename("image", "tar")
 	cmd.Flags().BoolVar(&flags.opts.NoKubeScheduler, "no-kube-scheduler", false, "leave the stock kube-scheduler out: pods that ask for no other stay pending")
 	return cmd

@@ -43,8 +43,9 @@ type Options struct {
 	// RealNodes is how many real nodes there are beside the fake ones: a kubelet and a
 	// containerd each. They take root, and programs that the error names where they are missing.
 	RealNodes int
-	// Images are archives of images, as `docker save` writes them, that the real nodes have
-	// beside those of the project's own programs.
+	// Images are archives of images that the real nodes have, as `make images` or `docker save`
+	// writes them. Those of the project's programs are made of the programs unless they are
+	// among them.
 	Images []string
 	// Preload is a file that package preload has written: the objects that are there before
 	// the control plane starts, the pool's nodes, which are not created then, among them.

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stowage-k8s/stowage/internal/image"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
@@ -22,6 +23,9 @@ import (
 
 // variable has the tests run.
 const variable = "STOWAGE_REAL_NODES"
+
+// made is where hack/images.sh has put the images of the programs, as `make images` makes them.
+const made = "../../out/test-images"
 
 // fakes are nodes beside the real ones, of which pods have to say that they want them.
 const fakes = `apiVersion: playground.stowage.dev/v1alpha1
@@ -68,8 +72,12 @@ func run(m *testing.M) (int, error) {
 	if err := writeNetemImage(netem); err != nil {
 		return 0, err
 	}
+	archives := []string{netem}
+	for _, program := range image.Programs {
+		archives = append(archives, filepath.Join(made, program.Name+".tar"))
+	}
 	foundBefore = found(ofNodes)
-	shared, err = playground.Start(context.Background(), playground.Options{Pool: nodes, RealNodes: 2, Images: []string{netem}, LogDir: os.Getenv("STOWAGE_LOG_DIR")})
+	shared, err = playground.Start(context.Background(), playground.Options{Pool: nodes, RealNodes: 2, Images: archives, LogDir: os.Getenv("STOWAGE_LOG_DIR")})
 	if err != nil {
 		return 0, err
 	}

@@ -1,7 +1,9 @@
 package realtest
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +29,7 @@ exit 1
 // writeNetemImage writes an archive of latency's own image, with the programs of this machine
 // that the helper needs.
 func writeNetemImage(archive string) error {
-	files := map[string][]byte{"/bin/tc": []byte(standIn), "/tmp/.keep": nil}
+	files := map[string]image.File{"/bin/tc": {Mode: 0o755, Content: []byte(standIn)}, "/tmp": {Mode: fs.ModeDir | 0o755}}
 	for _, program := range []string{"grep", "nsenter", "readlink", "sh", "sleep", "test", "touch", "tc"} {
 		found, err := exec.LookPath(program)
 		if err != nil {
@@ -52,11 +54,16 @@ func writeNetemImage(archive string) error {
 			}
 		}
 	}
-	return image.WriteFiles(archive, latency.DefaultImage, files, v1.Config{Env: []string{"PATH=/bin"}})
+	img, err := image.OfFiles(files, v1.Config{Env: []string{"PATH=/bin"}}, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	_, err = image.Write(archive, latency.DefaultImage, img)
+	return err
 }
 
-func add(files map[string][]byte, at, file string) error {
+func add(files map[string]image.File, at, file string) error {
 	content, err := os.ReadFile(file)
-	files[at] = content
+	files[at] = image.File{Mode: 0o755, Content: content}
 	return err
 }

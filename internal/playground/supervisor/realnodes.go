@@ -1,20 +1,22 @@
 package supervisor
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/stowage-k8s/stowage/internal/image"
-	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 	"github.com/stowage-k8s/stowage/internal/playground/pki"
 	"github.com/stowage-k8s/stowage/internal/playground/realnode"
 	"github.com/stowage-k8s/stowage/internal/process"
+	"github.com/stowage-k8s/stowage/internal/version"
 )
 
 // RealNode is the component that is the first process of a real node, and Kubelet the one
@@ -28,11 +30,6 @@ const (
 	// egressConfigFile is the name of the API server's configuration of the way to nodes.
 	egressConfigFile = "egress.yaml"
 	egressSocketFile = "egress.sock"
-
-	// imageRegistry and imageTag are around the names of programs in what the manifests in
-	// config call their images, as a container runtime completes it.
-	imageRegistry = "docker.io/library/"
-	imageTag      = ":dev"
 )
 
 // makeNetwork makes what connects real nodes with each other and with the API server, after
@@ -109,21 +106,34 @@ func (s *supervisor) startRealNodes() ([]string, error) {
 	return names, nil
 }
 
-// writeImages makes images of the programs that are beside this one, and returns their files.
+// writeImages makes images of the programs that are beside this one, but for those that are
+// given, and returns their files.
 func (s *supervisor) writeImages() ([]string, error) {
 	if err := os.Mkdir(s.path("images"), 0o700); err != nil {
 		return nil, err
 	}
-	var files []string
-	for _, program := range image.Programs {
+	var given, files []string
+	for _, archive := range s.opts.Images {
+		names, err := image.Names(archive)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, names...)
+	}
+	for _, program := range append(slices.Clone(image.Programs), image.Pause) {
 		binary := filepath.Join(filepath.Dir(s.binary), program.Name)
 		_, err := os.Stat(binary)
-		reference := imageRegistry + program.Name + imageTag
-		if errors.Is(err, fs.ErrNotExist) && reference != playground.PauseImage {
-			continue // pods that want it will say so
+		reference := image.Reference(program)
+		// Pods that want what is missing will say so.
+		if slices.Contains(given, reference) || errors.Is(err, fs.ErrNotExist) && program != image.Pause {
+			continue
+		}
+		img, err := image.Of(program, binary, image.Options{Version: version.Stowage(), Level: gzip.BestSpeed})
+		if err != nil {
+			return nil, err
 		}
 		file := s.path(filepath.Join("images", program.Name+".tar"))
-		if err := image.Write(file, reference, program, binary); err != nil {
+		if _, err := image.Write(file, reference, img); err != nil {
 			return nil, err
 		}
 		files = append(files, file)

@@ -99,6 +99,10 @@ lint: ## Check formatting, vet, staticcheck, generated code and module files
 	go mod tidy -diff
 	@hack/generate.sh --check
 
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the programs call (needs the network)
+	@hack/vulncheck.sh $(ARGS)
+
 .PHONY: bench
 bench: build ## Measure the quick form of everything, then write out/report.html (15 minutes at most, once it is built)
 	@hack/peers.sh

@@ -120,3 +120,28 @@ func TestRoute(t *testing.T) {
 		}
 	}
 }
+
+// TestRoutedPodsHaveLimits has pods get their scheduler by one policy, and what they say of preemptible
+// nodes by the other, whichever the API server asks first: it draws that anew when one is changed.
+func TestRoutedPodsHaveLimits(t *testing.T) {
+	ns := namespace(t)
+	installLimits(t, ns)
+	if err := label(ns, routeLabel, schedulerName); err != nil {
+		t.Fatal(err)
+	}
+	installRoute(t, ns, schedulerName)
+	for round := range 6 {
+		kubectl(t, "annotate", "--overwrite", "mutatingadmissionpolicies", "stowage-limits", fmt.Sprintf("example.com/round=%d", round))
+		for range 50 {
+			pod := limitedPod(maxAnnotation, "1")
+			pod.Spec.SchedulerName = ""
+			admitted, err := dryRun(t.Context(), ns, pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if admitted.Spec.SchedulerName != schedulerName || len(admitted.Spec.SchedulingGates) != 1 {
+				t.Fatalf("it goes to %s, with gates %v", admitted.Spec.SchedulerName, admitted.Spec.SchedulingGates)
+			}
+		}
+	}
+}

@@ -20,6 +20,8 @@ const (
 	LimitGate = annotationPrefix + "limit"
 	// admissionName is that of the policies, with a number from the second on.
 	admissionName = "stowage-limits"
+	// ours is the variable of a policy that says whether the pod is one of its schedulers'.
+	ours = "ours"
 )
 
 // Admission returns the policies of admission by which what pods say of preemptible nodes comes to
@@ -72,7 +74,8 @@ func Admission(options map[string]Options) ([]*admissionv1.MutatingAdmissionPoli
 // admission is the policy for pods of the schedulers.
 func (o Options) admission(schedulers []string) admissionv1.MutatingAdmissionPolicySpec {
 	limited := fmt.Sprintf("variables.mode == %q || %q in variables.said || %q in variables.said", Prefer, MaxAnnotation, OnDemandMinAnnotation)
-	concerned := fmt.Sprintf("has(object.metadata.annotations) && object.metadata.annotations.exists(a, a in %s)", quoted(annotations))
+	concerned := fmt.Sprintf("has(object.metadata.annotations) && (object.metadata.annotations[?%q].orValue('') in %s || %q in object.metadata.annotations || %q in object.metadata.annotations)",
+		ModeAnnotation, quoted([]string{string(Never), string(Require), string(Prefer)}), MaxAnnotation, OnDemandMinAnnotation)
 	if o.Default.Hard {
 		limited, concerned = "true", "true"
 	}
@@ -82,12 +85,14 @@ func (o Options) admission(schedulers []string) admissionv1.MutatingAdmissionPol
 			Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
 		}}}},
 		MatchConditions: []admissionv1.MatchCondition{
-			{Name: "asks-for-stowage", Expression: "object.spec.schedulerName in " + quoted(schedulers)},
 			{Name: "says-something", Expression: concerned},
 			{Name: "looks-for-a-node", Expression: "object.spec.?nodeName.orValue('') == '' && " +
 				"!object.metadata.?ownerReferences.orValue([]).exists(o, o.kind == 'DaemonSet' && o.?controller.orValue(false))"},
 		},
 		Variables: []admissionv1.Variable{
+			// This is no condition: a policy that does not match at first is not asked again when
+			// another one, such as that of config/scheduler/route, has given the pod its scheduler.
+			{Name: ours, Expression: "object.spec.schedulerName in " + quoted(schedulers)},
 			{Name: "said", Expression: "object.metadata.?annotations.orValue({})"},
 			{Name: "mode", Expression: "variables.said[?" + strconv.Quote(ModeAnnotation) + "].orValue('')"},
 			{Name: "terms", Expression: "object.spec.?affinity.?nodeAffinity.?requiredDuringSchedulingIgnoredDuringExecution.?nodeSelectorTerms.orValue([])"},
@@ -96,13 +101,12 @@ func (o Options) admission(schedulers []string) admissionv1.MutatingAdmissionPol
 		},
 		Mutations: []admissionv1.Mutation{
 			jsonPatch(confine),
-			jsonPatch(fmt.Sprintf(`variables.mode in [%q, %q] || !(%s) || object.spec.?schedulingGates.orValue([]).exists(g, g.name == %q) ? [] :
+			jsonPatch(fmt.Sprintf(`!variables.ours || variables.mode in [%q, %q] || !(%s) || object.spec.?schedulingGates.orValue([]).exists(g, g.name == %q) ? [] :
 has(object.spec.schedulingGates) ?
 [JSONPatch{op: "add", path: "/spec/schedulingGates/-", value: {"name": %[4]q}}] :
 [JSONPatch{op: "add", path: "/spec/schedulingGates", value: [{"name": %[4]q}]}]`, Never, Require, limited, LimitGate)),
 		},
-		FailurePolicy: ptr.To(admissionv1.Ignore),
-		// Another policy or webhook may give the pod its scheduler later.
+		FailurePolicy:      ptr.To(admissionv1.Ignore),
 		ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
 	}
 }
@@ -117,7 +121,7 @@ var confine = strings.NewReplacer(
 	"AT", "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution",
 	"EXPRESSIONS", "t.?matchExpressions.orValue([])",
 	"EMPTY", "size(t.?matchExpressions.orValue([])) + size(t.?matchFields.orValue([])) == 0",
-).Replace(`!(variables.mode in [NEVER, REQUIRE]) ? [] :
+).Replace(`!variables.ours || !(variables.mode in [NEVER, REQUIRE]) ? [] :
 size(variables.terms) == 0 ?
 [variables.mode == NEVER ? [{"matchExpressions": variables.others}] : variables.preemptible.map(p, {"matchExpressions": [p]})].map(terms,
  !has(object.spec.affinity) ?

@@ -164,6 +164,7 @@ func TestInstalledManifests(t *testing.T) {
 		"descheduler/cronjob/cronjob.yaml",
 		"descheduler/deployment/deployment.yaml",
 		"descheduler/job/job.yaml",
+		"scheduler/autoscaler/webhook/deployment.yaml",
 		"scheduler/deployment.yaml",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(all))); diff != "" {

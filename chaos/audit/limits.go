@@ -27,7 +27,7 @@ func limitUnseen(v *View) {
 		}
 		if unseen := v.unseen(w, said); unseen > 0 {
 			v.Report(w, fmt.Sprintf("its limit on preemptible nodes does not stand in %d of its pods, so an autoscaler does not see it: it may make nodes that they cannot use, or move them to some", unseen),
-				"apply config/scheduler/autoscaler, and restart it")
+				"apply config/scheduler/autoscaler (before Kubernetes 1.36 its folder webhook), and restart it")
 		}
 	}
 }

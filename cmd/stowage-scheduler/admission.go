@@ -14,14 +14,15 @@ import (
 
 // admissionCommand writes the policies of admission that go with a configuration.
 func admissionCommand() *cobra.Command {
-	path := ""
+	path, asWebhook := "", false
 	cmd := &cobra.Command{
 		Use:   "admission",
 		Short: "Write the admission policies that autoscalers need to see limits on preemptible nodes",
 		Long: `Writes the MutatingAdmissionPolicies by which limits on preemptible nodes come to
-stand in pods, where autoscalers see them. Those for the built-in configuration
-are in config/scheduler/autoscaler; a configuration with other labels of nodes,
-other scheduler names or enforcement: Hard needs its own.`,
+stand in pods, where autoscalers see them; with --webhook, the configuration by which
+API servers before Kubernetes 1.36 ask the command webhook instead. Those for the
+built-in configuration are in config/scheduler/autoscaler; a configuration with other
+labels of nodes, other scheduler names or enforcement: Hard needs its own.`,
 		Example: `  # write those for a configuration of one's own, and apply them
   stowage-scheduler admission --config my-profiles.yaml | kubectl apply -f -`,
 		Args: cobra.NoArgs,
@@ -30,18 +31,20 @@ other scheduler names or enforcement: Hard needs its own.`,
 			if err != nil {
 				return err
 			}
-			if err := writeAdmission(cmd.OutOrStdout(), data); err != nil {
+			if err := writeAdmission(cmd.OutOrStdout(), data, asWebhook); err != nil {
 				return fmt.Errorf("%s: %w", source, err)
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&asWebhook, "webhook", false, "write the MutatingWebhookConfiguration for the policies in their place")
 	cmd.Flags().StringVar(&path, "config", "", "the KubeSchedulerConfiguration that the scheduler runs with; the built-in one unless given")
 	return cmd
 }
 
-// writeAdmission writes the policies for the profiles of a configuration as YAML.
-func writeAdmission(w io.Writer, configuration []byte) error {
+// writeAdmission writes the policies for the profiles of a configuration as YAML, or how a webhook is
+// asked for the same.
+func writeAdmission(w io.Writer, configuration []byte, asWebhook bool) error {
 	cfg, err := startup.Configuration(configuration)
 	if err != nil {
 		return err
@@ -56,11 +59,18 @@ func writeAdmission(w io.Writer, configuration []byte) error {
 		return fmt.Errorf("no profile enables the plugin %s: there are no limits to write policies for", preemptiblenodes.Name)
 	}
 	policies, bindings := preemptible.Admission(options)
+	if asWebhook {
+		return writeObjects(w, "admission --webhook", preemptible.Webhook(policies))
+	}
 	var objects []any
 	for i := range policies {
 		objects = append(objects, policies[i], bindings[i])
 	}
-	if _, err := io.WriteString(w, "# Written by `stowage-scheduler admission`, for the profiles of its configuration.\n"); err != nil {
+	return writeObjects(w, "admission", objects...)
+}
+
+func writeObjects(w io.Writer, by string, objects ...any) error {
+	if _, err := fmt.Fprintf(w, "# Written by `stowage-scheduler %s`, for the profiles of its configuration.\n", by); err != nil {
 		return err
 	}
 	for i, object := range objects {

@@ -174,6 +174,15 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// TestHelp: each command tells of its own flags.
+func TestHelp(t *testing.T) {
+	for flag, args := range map[string][]string{"--leader-elect": {}, "--webhook ": {"admission"}, "--policies file": {"webhook"}} {
+		if out, code := run(t, append(args, "--help")...); code != 0 || !strings.Contains(out, flag) || strings.Contains(out, "--leader-elect") != (len(args) == 0) {
+			t.Errorf("exit code %d, or no %s: %s", code, flag, out)
+		}
+	}
+}
+
 // TestFlagsOverrideTheConfiguration looks at the configuration that the engine
 // ends up with.
 func TestFlagsOverrideTheConfiguration(t *testing.T) {

@@ -19,20 +19,41 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-const limitsFolder = installation + "/autoscaler"
+const (
+	limitsFolder  = installation + "/autoscaler"
+	webhookFolder = limitsFolder + "/webhook"
+)
 
-// TestShippedAdmission: the policies in config/ are those for the configuration there.
+// TestShippedAdmission: the policies in config/, and the webhook's configuration, are those for the
+// configuration there.
 func TestShippedAdmission(t *testing.T) {
-	shipped, err := os.ReadFile(limitsFolder + "/policies.yaml")
-	if err != nil {
-		t.Fatal(err)
+	for file, asWebhook := range map[string]bool{"policies.yaml": false, "webhook.yaml": true} {
+		shipped, err := os.ReadFile(webhookFolder + "/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want bytes.Buffer
+		if err := writeAdmission(&want, config.Scheduler, asWebhook); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), string(shipped)); diff != "" {
+			t.Errorf("`bin/stowage-scheduler admission --webhook=%t >%s/%s` brings it up to date (-want +got):\n%s", asWebhook, webhookFolder, file, diff)
+		}
 	}
-	var want bytes.Buffer
-	if err := writeAdmission(&want, config.Scheduler); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want.String(), string(shipped)); diff != "" {
-		t.Errorf("`bin/stowage-scheduler admission >config/scheduler/autoscaler/policies.yaml` brings it up to date (-want +got):\n%s", diff)
+}
+
+// byPolicy and byWebhook are the ways by which limits come to stand in pods.
+const byPolicy, byWebhook = "by a policy", "by a webhook"
+
+// eachAdmission runs a test with what limits need beside an autoscaler, in each way that the API server
+// has.
+func eachAdmission(t *testing.T, test func(t *testing.T, ns string)) {
+	for way, install := range map[string]func(t *testing.T, ns string){byPolicy: installLimits, byWebhook: func(t *testing.T, ns string) { installWebhook(t, ns) }} {
+		t.Run(way, func(t *testing.T) {
+			ns := limitsNamespace(t)
+			install(t, ns)
+			test(t, ns)
+		})
 	}
 }
 
@@ -40,14 +61,28 @@ func TestShippedAdmission(t *testing.T) {
 func installLimits(t *testing.T, ns string) {
 	t.Helper()
 	playgroundtest.Since(t, play, "1.36", "MutatingAdmissionPolicy of admissionregistration.k8s.io/v1")
-	kubectl(t, "apply", "-k", limitsFolder)
+	applyLimits(t, limitsFolder)
 	awaitGate(t, ns, true)
+}
+
+// limitsNamespace returns a namespace for a test of limits that stand in pods. When it is over, they do
+// no more: other tests' pods have limits, too.
+func limitsNamespace(t *testing.T) string {
+	t.Helper()
+	ns := namespace(t)
+	t.Cleanup(func() { awaitGate(t, ns, false) })
+	return ns
+}
+
+// applyLimits applies a folder for the time of the test.
+func applyLimits(t *testing.T, folder string) {
+	t.Helper()
 	t.Cleanup(func() {
-		if _, err := play.Kubectl(context.Background(), "delete", "-k", limitsFolder); err != nil {
+		if _, err := play.Kubectl(context.Background(), "delete", "--ignore-not-found", "-k", folder); err != nil {
 			t.Error(err)
 		}
-		awaitGate(t, ns, false) // other tests' pods have limits, too
 	})
+	kubectl(t, "apply", "-k", folder)
 }
 
 // awaitGate waits until new pods with limits get the scheduling gate, or do not.
@@ -71,9 +106,9 @@ func limitedPod(annotation, value string) *corev1.Pod {
 
 // TestAdmissionOfModes has the API server admit pods, and compares where they may go with where
 // they might before.
-func TestAdmissionOfModes(t *testing.T) {
-	ns := namespace(t)
-	installLimits(t, ns)
+func TestAdmissionOfModes(t *testing.T) { eachAdmission(t, testAdmissionOfModes) }
+
+func testAdmissionOfModes(t *testing.T, ns string) {
 	term := func(key string, operator corev1.NodeSelectorOperator, values ...string) corev1.NodeSelectorTerm {
 		return corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: key, Operator: operator, Values: values}}}
 	}
@@ -130,9 +165,9 @@ func TestAdmissionOfModes(t *testing.T) {
 }
 
 // TestAdmissionLeavesOthersAlone has pods that limits do not concern.
-func TestAdmissionLeavesOthersAlone(t *testing.T) {
-	ns := namespace(t)
-	installLimits(t, ns)
+func TestAdmissionLeavesOthersAlone(t *testing.T) { eachAdmission(t, testAdmissionLeavesOthersAlone) }
+
+func testAdmissionLeavesOthersAlone(t *testing.T, ns string) {
 	yes := true
 	for name, change := range map[string]func(*corev1.Pod){
 		"of another scheduler": func(p *corev1.Pod) { p.Spec.SchedulerName = "default-scheduler" },
@@ -187,9 +222,9 @@ func awaitSides(t *testing.T, ns, app string, want sides) {
 }
 
 // TestLimitsStandInPods has replicas come, go and be replaced, and looks at what their specs say.
-func TestLimitsStandInPods(t *testing.T) {
-	ns := namespace(t)
-	installLimits(t, ns)
+func TestLimitsStandInPods(t *testing.T) { eachAdmission(t, testLimitsStandInPods) }
+
+func testLimitsStandInPods(t *testing.T, ns string) {
 	census := takeCensus(t, ns)
 	createDeployment(t, ns, newDeployment("web", 10, template("web", schedulerName, maxAnnotation, "50%")))
 	awaitSides(t, ns, "web", sides{Held: 10}) // nobody is there to tell them

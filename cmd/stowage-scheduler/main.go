@@ -54,7 +54,7 @@ Examples:
 	// A slip in a flag gets one line, not some hundred of usage.
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w (see %s --help)", err, cmd.Name())
+		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
 	})
 	describeOverrides(cmd.Flags())
 	cmd.Flags().Lookup("help").Usage = "help for " + program
@@ -75,6 +75,12 @@ Examples:
 		}
 		return s.explain(setFeatureGates(cmd, args))
 	}
-	cmd.AddCommand(admissionCommand(), version.Command(program))
+	plain := &cobra.Command{}
+	for _, sub := range []*cobra.Command{admissionCommand(), webhookCommand(), version.Command(program)} {
+		// Not the engine's, which tells of its own flags.
+		sub.SetUsageFunc(plain.UsageFunc())
+		sub.SetHelpFunc(plain.HelpFunc())
+		cmd.AddCommand(sub)
+	}
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -111,11 +112,16 @@ func startScheduler(t *testing.T, name string, args ...string) *process.Process 
 func startReplica(t *testing.T, name string, args ...string) *process.Process {
 	t.Helper()
 	args = append([]string{"--kubeconfig", kubeconfig, "--secure-port", "0", "-v", "2", "--leader-elect-retry-period", "500ms"}, args...)
-	p, err := play.StartProgram(program, t.Name()+"-"+name, args...)
+	p, err := play.StartProgram(program, logName(t, name), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// logName returns what the log of a program goes by that a test starts, also one that is part of another.
+func logName(t *testing.T, program string) string {
+	return strings.ReplaceAll(t.Name()+"-"+program, "/", "-")
 }
 
 // leader returns who holds the lease, or nothing.

@@ -124,7 +124,7 @@ func TestRoute(t *testing.T) {
 // TestRoutedPodsHaveLimits has pods get their scheduler by one policy, and what they say of preemptible
 // nodes by the other, whichever the API server asks first: it draws that anew when one is changed.
 func TestRoutedPodsHaveLimits(t *testing.T) {
-	ns := namespace(t)
+	ns := limitsNamespace(t)
 	installLimits(t, ns)
 	if err := label(ns, routeLabel, schedulerName); err != nil {
 		t.Fatal(err)

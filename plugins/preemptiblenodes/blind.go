@@ -69,7 +69,7 @@ func (pl *PreemptibleNodes) PostFilter(_ context.Context, cycleState fwk.CycleSt
 	if pl.blind.add(pod.UID) {
 		pl.recorder.Eventf(pod, nil, corev1.EventTypeWarning, blindReason, "Scheduling",
 			"A node has room, but the workload's limit on preemptible nodes rules it out. The cluster's autoscaler does not know of the limit and may make no other node: "+
-				"apply config/scheduler/autoscaler, by which new pods say so themselves, and let the workload make its pods again")
+				"apply config/scheduler/autoscaler (before Kubernetes 1.36 its folder webhook), by which new pods say so themselves, and let the workload make its pods again")
 	}
 	return nil, fwk.NewStatus(fwk.Unschedulable)
 }

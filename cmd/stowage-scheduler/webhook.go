@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	apiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
+	apiserveroptions "k8s.io/apiserver/pkg/server/options"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/internal/cli"
+	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+	"github.com/stowage-k8s/stowage/internal/webhook"
+)
+
+const (
+	// webhookPort is that of kubelets too, which firewalls let API servers reach.
+	webhookPort = 10250
+	// webhookDrain is how long requests may take when it has been told to end.
+	webhookDrain = 5 * time.Second
+)
+
+// webhookFlags are those of the command webhook.
+type webhookFlags struct {
+	policies string
+	client   connect.Flags
+	serving  *apiserveroptions.SecureServingOptions
+	logging  *logsapi.LoggingConfiguration
+}
+
+// webhookCommand serves the policies of admission to API servers that do not evaluate them themselves.
+func webhookCommand() *cobra.Command {
+	f := webhookFlags{serving: apiserveroptions.NewSecureServingOptions(), logging: logsapi.NewLoggingConfiguration()}
+	cmd := &cobra.Command{
+		Use:   "webhook",
+		Short: "Serve the admission policies as a webhook, for Kubernetes before 1.36",
+		Long: `Serves as a webhook what the command admission writes as MutatingAdmissionPolicies:
+pods get the same. config/scheduler/autoscaler/webhook installs it.
+
+Without --tls-cert-file it makes a certificate, keeps it in the Secret stowage-limits
+of its namespace, has the MutatingWebhookConfiguration stowage-limits trust it, and
+renews it when a third of its year is left. With it, as with cert-manager's, it asks
+nothing of the API server, and reads the files again when they change.`,
+		Example: `  # with a certificate of its own
+  stowage-scheduler webhook --policies policies.yaml
+
+  # with that of cert-manager
+  stowage-scheduler webhook --policies policies.yaml --tls-cert-file tls.crt --tls-private-key-file tls.key`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&f.policies, "policies", "", "the `file` with the policies, as the command admission writes it")
+	f.client.Add(fs)
+	f.serving.BindPort, f.serving.Required = webhookPort, true
+	f.serving.AddFlags(fs)
+	for name, usage := range map[string]string{
+		"secure-port":          "the port to serve on",
+		"tls-cert-file":        "the certificate to serve with, and those of its CAs; without it, one that is kept in a Secret",
+		"tls-private-key-file": "the key of --tls-cert-file",
+	} {
+		fs.Lookup(name).Usage = usage
+	}
+	fs.Lookup("cert-dir").Hidden = true // certificates of its own are in no files
+	logsapi.AddFlags(f.logging, fs)
+	return cmd
+}
+
+func (f *webhookFlags) run(cmd *cobra.Command) error {
+	if err := errors.Join(append(f.serving.Validate(), cli.CheckGiven(cmd.Flags()), logsapi.ValidateAndApply(f.logging, nil))...); err != nil {
+		return err
+	}
+	mux, err := f.handler()
+	if err != nil {
+		return err
+	}
+	healthz.InstallLivezHandler(mux, healthz.PingHealthz)
+	healthz.InstallReadyzHandler(mux, healthz.PingHealthz)
+	ctx := apiserver.SetupSignalContext()
+	keeper, err := f.keeper(ctx)
+	if err != nil {
+		return err
+	}
+	if keeper != nil {
+		f.serving.ServerCert.GeneratedCert = keeper
+	}
+	var info *apiserver.SecureServingInfo
+	if err := f.serving.ApplyTo(&info); err != nil {
+		return err
+	}
+	if keeper != nil {
+		go keeper.Run(ctx)
+		select {
+		case <-keeper.Ready():
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	drained, _, err := info.Serve(mux, webhookDrain, ctx.Done())
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	<-drained
+	return nil
+}
+
+// handler returns what serves the policies.
+func (f *webhookFlags) handler() (*http.ServeMux, error) {
+	if f.policies == "" {
+		return nil, errors.New("--policies is missing: it names the file that `stowage-scheduler admission` writes")
+	}
+	data, err := os.ReadFile(f.policies)
+	if err != nil {
+		return nil, fmt.Errorf("reading the policies: %w", err)
+	}
+	mux, err := webhook.NewHandler(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.policies, err)
+	}
+	return mux, nil
+}
+
+// keeper returns what keeps a certificate of its own, or nothing where there are files.
+func (f *webhookFlags) keeper(ctx context.Context) (*webhook.Keeper, error) {
+	switch files := f.serving.ServerCert.CertKey; {
+	case (files.CertFile == "") != (files.KeyFile == ""):
+		return nil, errors.New("--tls-cert-file and --tls-private-key-file go together: give both, or none")
+	case files.CertFile != "":
+		return nil, nil
+	}
+	cluster, err := f.client.Connect(ctx, program)
+	if err != nil {
+		return nil, err
+	}
+	if cluster.Outside != "" {
+		klog.FromContext(ctx).Info(cluster.Outside)
+	}
+	return webhook.NewKeeper(cluster, connect.OwnNamespace(), preemptible.WebhookName, clock.RealClock{})
+}

@@ -73,7 +73,7 @@ func (f *tellingFlags) open(ctx context.Context, cluster *connect.Cluster, forRe
 		return nil, err
 	}
 	if f.serves() {
-		if err := f.serving.Serve(ctx, t.metrics.Handler()); err != nil {
+		if err := f.serving.Serve(ctx, cluster, t.metrics.Handler()); err != nil {
 			return nil, err
 		}
 	}

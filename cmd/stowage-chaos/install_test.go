@@ -53,24 +53,25 @@ func TestInstall(t *testing.T) {
 		"serviceaccount/stowage-chaos",
 	}
 	tests := []struct {
-		overlay, own string
-		pods         int
+		overlay string
+		own     []string
+		pods    int
 	}{
-		{"cronjob", "cronjob.batch/stowage-chaos", 0},
-		{"deployment", "deployment.apps/stowage-chaos", 1},
+		{"cronjob", []string{"cronjob.batch/stowage-chaos"}, 0},
+		{"deployment", []string{"deployment.apps/stowage-chaos", "clusterrolebinding.rbac.authorization.k8s.io/stowage-chaos-metrics"}, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.overlay, func(t *testing.T) {
 			dir := installation + tt.overlay
 			t.Cleanup(func() { // other tests want to have the nodes to themselves
-				if _, err := play.Kubectl(context.Background(), "delete", "-n", systemNamespace, tt.own); err != nil {
+				if _, err := play.Kubectl(context.Background(), "delete", "-n", systemNamespace, tt.own[0]); err != nil {
 					t.Error(err)
 				}
 			})
 			kubectl(t, "apply", "-k", dir)
 			installed := strings.Fields(kubectl(t, "get", "-k", dir, "-o", "name"))
 			slices.Sort(installed)
-			want := append(slices.Clone(base), tt.own)
+			want := slices.Concat(base, tt.own)
 			slices.Sort(want)
 			if diff := cmp.Diff(want, installed); diff != "" {
 				t.Errorf("installed objects (-want +got):\n%s", diff)

@@ -82,6 +82,7 @@ func TestInstall(t *testing.T) {
 		{"job", []string{"job.batch/stowage-descheduler"}, 1},
 		{"deployment", []string{
 			"deployment.apps/stowage-descheduler",
+			"clusterrolebinding.rbac.authorization.k8s.io/stowage-descheduler-metrics",
 			"role.rbac.authorization.k8s.io/stowage-descheduler-election",
 			"rolebinding.rbac.authorization.k8s.io/stowage-descheduler-election",
 		}, 2},

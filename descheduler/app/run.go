@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/kubernetes"
 	componentbaseconfig "k8s.io/component-base/config"
 	componentbaseoptions "k8s.io/component-base/config/options"
 	"k8s.io/component-base/logs"
@@ -108,13 +109,18 @@ func (f *runFlags) run(cmd *cobra.Command, built *options) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := f.client.Config(program); err != nil {
+	cfg, _, err := f.client.Config(program)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	if f.serves(cmd) {
-		if err := f.serving.Serve(ctx, d.recorder.Handler()); err != nil {
+		client, err := kubernetes.NewForConfig(cfg)
+		if err != nil {
+			return err
+		}
+		if err := f.serving.Serve(ctx, client, d.recorder.Handler()); err != nil {
 			return err
 		}
 	}

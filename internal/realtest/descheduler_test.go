@@ -226,10 +226,12 @@ func TestDeschedulerDeployment(t *testing.T) {
 			t.Errorf("%s does not lead, and says: %s", pod.Name, log)
 		}
 	}
-	// Health and metrics need no credentials.
+	// Health needs no credentials, metrics do.
 	address := forward(t, systemNamespace, was, "10258")
-	if code, err := get(t.Context(), "https://"+address+"/metrics", ""); code != http.StatusOK {
-		t.Errorf("metrics: %d, %v", code, err)
+	for path, want := range map[string]int{"/livez": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusForbidden} {
+		if code, err := get(t.Context(), "https://"+address+path, ""); code != want {
+			t.Errorf("%s without credentials: %d, want %d: %v", path, code, want, err)
+		}
 	}
 
 	var now string

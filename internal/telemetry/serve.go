@@ -9,13 +9,18 @@ import (
 	apiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
 	apiserveroptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/kubernetes"
 )
 
 // ServingFlags say where health and metrics are served.
 type ServingFlags struct {
 	secure         *apiserveroptions.SecureServingOptions
 	disableMetrics bool
+	alwaysAllow    []string
 }
+
+// health are the paths that say that the program is up. They need no credentials.
+var health = []string{"/healthz", "/readyz", "/livez"}
 
 // Add adds the flags. The port is the default of --secure-port.
 func (f *ServingFlags) Add(fs *pflag.FlagSet, program string, port int) {
@@ -24,11 +29,13 @@ func (f *ServingFlags) Add(fs *pflag.FlagSet, program string, port int) {
 	f.secure.ServerCert.CertDirectory = "" // a self-signed certificate stays in memory
 	f.secure.ServerCert.PairName = program
 	f.secure.AddFlags(fs)
-	fs.BoolVar(&f.disableMetrics, "disable-metrics", false, "serve /healthz only, not /metrics")
+	fs.BoolVar(&f.disableMetrics, "disable-metrics", false, "serve health only, not /metrics")
+	fs.StringSliceVar(&f.alwaysAllow, "authorization-always-allow-paths", health, "paths that are served to everybody; any other takes a bearer token whose owner may get it, as the API server says")
 }
 
-// Serve serves health and metrics until the context ends.
-func (f *ServingFlags) Serve(ctx context.Context, metrics http.Handler) error {
+// Serve serves health and metrics until the context ends. The client's account has to create
+// TokenReviews and SubjectAccessReviews, or nobody gets the metrics.
+func (f *ServingFlags) Serve(ctx context.Context, client kubernetes.Interface, metrics http.Handler) error {
 	if f.secure.BindPort == 0 {
 		return nil
 	}
@@ -49,7 +56,11 @@ func (f *ServingFlags) Serve(ctx context.Context, metrics http.Handler) error {
 	if !f.disableMetrics {
 		mux.Handle("/metrics", metrics)
 	}
-	if _, _, err := info.Serve(mux, 0, ctx.Done()); err != nil {
+	handler, err := guarded(mux, client, f.alwaysAllow)
+	if err != nil {
+		return fmt.Errorf("--authorization-always-allow-paths: %w", err)
+	}
+	if _, _, err := info.Serve(handler, 0, ctx.Done()); err != nil {
 		return fmt.Errorf("serving health and metrics: %w", err)
 	}
 	return nil

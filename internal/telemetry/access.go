@@ -1,0 +1,63 @@
+package telemetry
+
+import (
+	"net/http"
+	"time"
+
+	"k8s.io/apiserver/pkg/apis/apiserver"
+	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/authorization/path"
+	"k8s.io/apiserver/pkg/authorization/union"
+	"k8s.io/apiserver/pkg/endpoints/filters"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	apiserveroptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+const (
+	// accessCache is how long an answer of the API server holds, as for kube-scheduler.
+	accessCache = 10 * time.Second
+	// accessTimeout is how long the API server may take to answer.
+	accessTimeout = 10 * time.Second
+)
+
+// guarded returns the handler behind what kube-scheduler has before its own: the API server says
+// whose a bearer token is, and whether it may get a path. The paths that are always allowed need
+// none. Client certificates are not looked at: that takes rights that nothing else needs.
+func guarded(handler http.Handler, client kubernetes.Interface, alwaysAllow []string) (http.Handler, error) {
+	authenticator, _, err := authenticatorfactory.DelegatingAuthenticatorConfig{
+		Anonymous:                &apiserver.AnonymousAuthConfig{Enabled: true},
+		TokenAccessReviewClient:  client.AuthenticationV1(),
+		TokenAccessReviewTimeout: accessTimeout,
+		WebhookRetryBackoff:      apiserveroptions.DefaultAuthWebhookRetryBackoff(),
+		CacheTTL:                 accessCache,
+	}.New()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := path.NewAuthorizer(alwaysAllow)
+	if err != nil {
+		return nil, err
+	}
+	delegated, err := authorizerfactory.DelegatingAuthorizerConfig{
+		SubjectAccessReviewClient: client.AuthorizationV1(),
+		AllowCacheTTL:             accessCache,
+		DenyCacheTTL:              accessCache,
+		WebhookRetryBackoff:       apiserveroptions.DefaultAuthWebhookRetryBackoff(),
+	}.New()
+	if err != nil {
+		return nil, err
+	}
+	authorizer, err := union.New(
+		union.NamedAuthorizer{AuthorizerName: "always-allow-paths", Authorizer: paths},
+		union.NamedAuthorizer{AuthorizerName: "api-server", Authorizer: delegated},
+	)
+	if err != nil {
+		return nil, err
+	}
+	handler = filters.WithAuthorization(handler, authorizer, scheme.Codecs)
+	handler = filters.WithAuthentication(handler, authenticator, filters.Unauthorized(scheme.Codecs), nil, nil)
+	return filters.WithRequestInfo(handler, &request.RequestInfoFactory{}), nil
+}

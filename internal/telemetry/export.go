@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/push"
+	dto "github.com/prometheus/client_model/go"
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
 )
@@ -23,8 +26,17 @@ func NewRegistry() Registry { return Registry{metrics.NewKubeRegistry()} }
 // Handler serves the metrics, and with them those of the process and of the requests it
 // makes, as all Kubernetes components do.
 func (r Registry) Handler() http.Handler {
-	both := prometheus.Gatherers{r.Gatherer(), legacyregistry.DefaultGatherer}
+	both := prometheus.Gatherers{r.Gatherer(), prometheus.GathererFunc(process)}
 	return metrics.HandlerFor(both, metrics.HandlerOpts{ErrorHandling: metrics.ContinueOnError})
+}
+
+// process returns what the whole process registers, but for what the scheduling engine and its
+// plugins do: here they count what happens in simulations, by the names of what happens to pods.
+func process() ([]*dto.MetricFamily, error) {
+	families, err := legacyregistry.DefaultGatherer.Gather()
+	return slices.DeleteFunc(families, func(f *dto.MetricFamily) bool {
+		return strings.HasPrefix(f.GetName(), "scheduler_") || strings.HasPrefix(f.GetName(), "stowage_")
+	}), err
 }
 
 // WriteTextfile writes the metrics to a file for the node exporter's textfile

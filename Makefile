@@ -54,7 +54,7 @@ test: build ## Run all tests, on real control planes where it matters
 .PHONY: test-real
 test-real: build ## Run the tests on real nodes: kubelets and containers (needs root; 10 minutes at most)
 	@hack/realnodes.sh
-	@hack/images.sh out/test-images '$(VERSION)' '$(LDFLAGS)' "$$(go env GOARCH)"
+	@hack/test-images.sh '$(VERSION)'
 	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)
 
 .PHONY: test-karpenter

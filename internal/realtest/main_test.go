@@ -24,7 +24,7 @@ import (
 // variable has the tests run.
 const variable = "STOWAGE_REAL_NODES"
 
-// made is where hack/images.sh has put the images of the programs, as `make images` makes them.
+// made is where hack/test-images.sh has put the images of the programs, as `make images` makes them.
 const made = "../../out/test-images"
 
 // fakes are nodes beside the real ones, of which pods have to say that they want them.

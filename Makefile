@@ -34,7 +34,7 @@ TOOL := go tool -modfile=tools.mod
 
 # What runs concurrently is tested with the race detector, which needs C; of what links the
 # scheduling engine, which takes minutes to build again, the few that do.
-RACE_PACKAGES := ./descheduler/executor ./internal/process ./internal/playground/... ./plugins/preemptiblenodes ./plugins/internal/changes ./plugins/internal/indexed
+RACE_PACKAGES := ./descheduler/executor ./internal/process ./internal/playground/... ./plugins/plannednodes ./plugins/preemptiblenodes ./plugins/sharednodes ./plugins/internal/changes ./plugins/internal/indexed
 
 .PHONY: help
 help: ## Say what there is to make

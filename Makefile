@@ -44,6 +44,10 @@ help: ## Say what there is to make
 build: ## Build the programs, and kubectl, into bin/ (5 to 8 minutes the first time)
 	@hack/build.sh '$(LDFLAGS)' ./cmd/... k8s.io/kubernetes/cmd/kubectl
 
+.PHONY: helm
+helm: ## Build Helm into bin/, as helm and, the version before, as helm3
+	@hack/helm.sh
+
 .PHONY: test
 test: build ## Run all tests, on real control planes where it matters
 	@all=$$(go list ./...); raced=$$(go list $(RACE_PACKAGES)); failed=(); \

@@ -48,8 +48,13 @@ build: ## Build the programs, and kubectl, into bin/ (5 to 8 minutes the first t
 helm: ## Build Helm into bin/, as helm and, the version before, as helm3
 	@hack/helm.sh
 
+.PHONY: chart
+chart: helm ## Check the Helm chart and package it into out/charts/
+	@bin/helm lint --strict charts/stowage
+	@bin/helm package charts/stowage --destination out/charts
+
 .PHONY: test
-test: build ## Run all tests, on real control planes where it matters
+test: build helm ## Run all tests, on real control planes where it matters
 	@all=$$(go list ./...); raced=$$(go list $(RACE_PACKAGES)); failed=(); \
 	go test -timeout $(TEST_TIMEOUT) $$(grep -vxF "$$raced" <<<"$$all") || failed+=("those without the race detector"); \
 	CGO_ENABLED=1 go test -timeout $(TEST_TIMEOUT) -race $$raced || failed+=("those with the race detector"); \
@@ -67,7 +72,7 @@ test-karpenter: build ## Run the tests beside the real Karpenter (10 minutes to 
 	STOWAGE_KARPENTER=1 go test -timeout $(TEST_TIMEOUT) -parallel 16 -count=1 ./internal/karpentertest $(ARGS)
 
 .PHONY: test-versions
-test-versions: build ## Run the end-to-end tests on control planes of older versions of Kubernetes, too (VERSIONS=1.34; 10 minutes each to build, once)
+test-versions: build helm ## Run the end-to-end tests on control planes of older versions of Kubernetes, too (VERSIONS=1.34; 10 minutes each to build, once)
 	@hack/test-versions.sh '$(VERSIONS)' -timeout $(TEST_TIMEOUT) $(ARGS)
 
 .PHONY: test-differential

@@ -8,8 +8,8 @@ read -ra versions <<<"$1"
 shift
 hack/control-plane.sh "${versions[@]}"
 
-# The programs as users run them, and that nothing outlives such a playground.
-packages=(./cmd/stowage-scheduler ./cmd/stowage-descheduler ./cmd/stowage-chaos ./internal/playground)
+# The programs as users run and install them, and that nothing outlives such a playground.
+packages=(./cmd/stowage-scheduler ./cmd/stowage-descheduler ./cmd/stowage-chaos ./charts ./internal/playground)
 summary=()
 failed=0
 for version in "${versions[@]}"; do

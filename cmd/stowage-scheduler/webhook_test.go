@@ -203,7 +203,7 @@ func TestWebhookRenewsItsCertificate(t *testing.T) {
 	var asked atomic.Int64
 	stop := w.askAllTheTime(&asked)
 	delete(secret.Data, "ca.crt")
-	if secret, err = secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
+	if _, err = secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	var after []byte

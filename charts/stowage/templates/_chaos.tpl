@@ -67,12 +67,12 @@ spec:
     args: {{ include "stowage.chaos.args" . }}
     {{- if $daily }}
     ports:
-    - name: https # health and metrics, which need no credentials
+    - name: https # health, which needs no credentials, and metrics, which do
       containerPort: 10260
     livenessProbe:
-      httpGet: {path: /healthz, port: https, scheme: HTTPS}
+      httpGet: {path: /livez, port: https, scheme: HTTPS}
     readinessProbe:
-      httpGet: {path: /healthz, port: https, scheme: HTTPS}
+      httpGet: {path: /readyz, port: https, scheme: HTTPS}
       periodSeconds: 2 # a rollout waits for it
     {{- end }}
     workingDir: /journal # the report is in the log as well

@@ -57,12 +57,12 @@ spec:
     args: {{ include "stowage.descheduler.args" . }}
     {{- if $loop }}
     ports:
-    - name: https # health and metrics, which need no credentials
+    - name: https # health, which needs no credentials, and metrics, which do
       containerPort: 10258
     livenessProbe:
-      httpGet: {path: /healthz, port: https, scheme: HTTPS}
+      httpGet: {path: /livez, port: https, scheme: HTTPS}
     readinessProbe:
-      httpGet: {path: /healthz, port: https, scheme: HTTPS}
+      httpGet: {path: /readyz, port: https, scheme: HTTPS}
       periodSeconds: 2 # a rollout waits for it
     {{- end }}
     resources: {{- toYaml $values.resources | nindent 6 }}

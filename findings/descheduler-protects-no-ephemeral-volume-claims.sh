@@ -4,8 +4,8 @@
 # for the pod and deletes with it. The descheduler does not count it as one, nor as local storage:
 # it evicts the pod whose data is gone afterwards, and protects the one whose data stays.
 #
-# sigs.k8s.io/descheduler v0.36.0, plugin DefaultEvictor, extraEnabled: [PodsWithPVC]. Seen on
-# 2026-11-30, Go 1.26.8:
+# sigs.k8s.io/descheduler v0.36.0, plugin DefaultEvictor, extraEnabled: [PodsWithPVC].
+# Seen on 2026-11-30, Go 1.26.8:
 #   persistentVolumeClaim: evictable false
 #   emptyDir: evictable false
 #   ephemeral: evictable true

@@ -10,7 +10,7 @@ import (
 
 // siblings counts the replicas of controllers, and those that may be on a preemptible node. It
 // looks at all pods of a controller once, when it is first asked, and then at those that change:
-// looking at all of them for each took 8 s where 5,000 replicas were told, and takes 0.06 s now.
+// looking at all of them for each takes seconds where thousands are told.
 type siblings struct {
 	pods        cache.Indexer // by controllerIndex
 	controllers map[types.UID]*sideCounts

@@ -44,7 +44,11 @@ func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *core
 	state := "it has not begun"
 	err = wait.PollUntilContextTimeout(ctx, helperPoll, helperPatience, true, func(ctx context.Context) (bool, error) {
 		pod, err := client.CoreV1().Pods(created.Namespace).Get(ctx, created.Name, metav1.GetOptions{})
-		if err != nil {
+		switch {
+		case removed(pod, err) != "":
+			// Whether it had delayed anything by then cannot be told: HelperLapsed says that it is over.
+			return true, nil
+		case err != nil:
 			state = err.Error()
 			return false, nil
 		}
@@ -68,6 +72,18 @@ func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *core
 	return nil
 }
 
+// removed says that somebody has deleted a helper, which was read with the error; nothing
+// where nobody has.
+func removed(helper *corev1.Pod, err error) string {
+	switch {
+	case apierrors.IsNotFound(err):
+		return "it is gone"
+	case err == nil && helper.DeletionTimestamp != nil:
+		return "it was deleted"
+	}
+	return ""
+}
+
 // failed says how a helper has failed; nothing where it has not.
 func failed(helper *corev1.Pod) string {
 	for _, status := range helper.Status.ContainerStatuses {
@@ -86,14 +102,11 @@ func failed(helper *corev1.Pod) string {
 func HelperLapsed(ctx context.Context, client kubernetes.Interface, namespace string, victim *corev1.Pod) (string, error) {
 	name := nameFor(victim)
 	helper, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-	why := ""
+	why := removed(helper, err)
 	switch {
-	case apierrors.IsNotFound(err):
-		why = "it is gone"
+	case why != "":
 	case err != nil:
 		return "", fmt.Errorf("reading the helper %s/%s: %w", namespace, name, err)
-	case helper.DeletionTimestamp != nil:
-		why = "it was deleted"
 	default:
 		why = failed(helper)
 	}

@@ -35,7 +35,7 @@ var podResource = corev1.SchemeGroupVersion.WithResource("pods")
 // ready at once, and take a second to end.
 type kubelet struct {
 	*fake.Clientset
-	// created is told of each pod that is created.
+	// created is told of each pod that is created, and may change its status.
 	created func(*corev1.Pod)
 }
 
@@ -49,7 +49,7 @@ func newKubelet(pods ...*corev1.Pod) *kubelet {
 	k.PrependReactor("create", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		pod := action.(clienttesting.CreateAction).GetObject().(*corev1.Pod)
 		clustertest.Run(pod, time.Now())
-		k.created(pod.DeepCopy())
+		k.created(pod)
 		return false, nil, nil
 	})
 	k.PrependReactor("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -131,6 +131,7 @@ func TestLatencyByAHelper(t *testing.T) {
 	type helper struct {
 		*kubelet
 		namespace, name string
+		pod             *corev1.Pod
 	}
 	after := func(d time.Duration, do func(helper) error) func(helper) {
 		return func(h helper) { time.AfterFunc(d, func() { _ = do(h) }) }
@@ -142,7 +143,15 @@ func TestLatencyByAHelper(t *testing.T) {
 		return h.alter(h.namespace, h.name, func(pod *corev1.Pod) { clustertest.End(pod, time.Now(), 0) })
 	}
 	remove := func(h helper) error { return h.end(h.namespace, h.name) }
-	const over = "it was over after 4s of 12s: the helper kube-system/stowage-latency-web-0-uid-of-p does not delay anything any more: "
+	// unseen is a helper that somebody deletes before its probe has passed, and that ends at once.
+	unseen := func(h helper) {
+		h.pod.Status.Conditions = nil
+		after(time.Millisecond, func(h helper) error { return errors.Join(remove(h), fail(h)) })(h)
+	}
+	const (
+		why  = "the helper kube-system/stowage-latency-web-0-uid-of-p does not delay anything any more: "
+		over = "it was over after 4s of 12s: " + why
+	)
 	for _, tt := range []struct {
 		name string
 		do   func(helper)
@@ -151,12 +160,15 @@ func TestLatencyByAHelper(t *testing.T) {
 		{name: "nothing", do: func(helper) {}, want: journal.End{Verdict: journal.Held}},
 		{name: "it does its time", do: after(11500*time.Millisecond, done), want: journal.End{Verdict: journal.Held}},
 		{name: "it is deleted", do: after(3500*time.Millisecond, remove), want: journal.End{Verdict: journal.Inconclusive, Reasons: []string{over + "it was deleted"}}},
+		{name: "it is deleted before its delay was seen", do: unseen, want: journal.End{
+			Verdict: journal.Inconclusive, Reasons: []string{"it was over after 1s of 12s: " + why + "it is gone"},
+		}},
 		{name: "it is killed", do: after(3500*time.Millisecond, fail), want: journal.End{Verdict: journal.Inconclusive, Reasons: []string{over + "it ended with code 137: Error"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				k := newKubelet(onRealNode("shop", "web-0", "StatefulSet"))
-				k.created = func(pod *corev1.Pod) { tt.do(helper{k, pod.Namespace, pod.Name}) }
+				k.created = func(pod *corev1.Pod) { tt.do(helper{k, pod.Namespace, pod.Name, pod}) }
 				got := runOn(t, k, latencyScenario(t), Steps)
 				if got.err != nil {
 					t.Error(got.err)

@@ -12,6 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
 	"github.com/stowage-k8s/stowage/plugins/plannednodes"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
+	"github.com/stowage-k8s/stowage/plugins/scaledownorder"
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
 
@@ -25,6 +26,7 @@ func NewRegistry() frameworkruntime.Registry {
 		indexedpodtopologyspread.Name: indexedpodtopologyspread.New,
 		plannednodes.Name:             plannednodes.New,
 		preemptiblenodes.Name:         preemptiblenodes.New,
+		scaledownorder.Name:           scaledownorder.New,
 		sharednodes.Name:              sharednodes.New,
 	}
 }

@@ -58,6 +58,7 @@ func check(doc map[string]any) error {
 		}
 		errs = append(errs, checkStandIns(profile, points, at)...)
 		errs = append(errs, checkCandidates(points, at.Child("plugins"))...)
+		errs = append(errs, checkScaleDownOrder(points, at.Child("plugins"))...)
 		errs = append(errs, checkPlugins(profile["pluginConfig"], at.Child("pluginConfig"), known)...)
 	}
 	errs = append(errs, checkHeard(profiles)...)

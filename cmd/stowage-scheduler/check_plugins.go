@@ -18,6 +18,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/indexedpodtopologyspread"
 	"github.com/stowage-k8s/stowage/plugins/plannednodes"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
+	"github.com/stowage-k8s/stowage/plugins/scaledownorder"
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
 
@@ -68,6 +69,24 @@ func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 		if later == dedicatednodes.Name || later != candidatenodes.Name && heard.Has(later) {
 			return field.ErrorList{field.Invalid(at.Child("multiPoint", "enabled").Index(everywhere), candidatenodes.Name, "must come after "+later)}
 		}
+	}
+	return nil
+}
+
+// checkScaleDownOrder finds ScaleDownOrder after DefaultBinder, which binds all pods. The engine puts
+// that before plugins that are enabled at bind, unless it is disabled there.
+func checkScaleDownOrder(points map[string]any, at *field.Path) field.ErrorList {
+	binders := listIn(points, "bind", "enabled")
+	own, last := slices.Index(binders, scaledownorder.Name), slices.Index(binders, names.DefaultBinder)
+	switch {
+	case own < 0 && !namesIn(points, "multiPoint", "enabled").Has(scaledownorder.Name):
+		return nil
+	case own < 0:
+		return field.ErrorList{field.Required(at.Child("bind", "enabled"), scaledownorder.Name+" has to be enabled here, so that it comes before "+names.DefaultBinder)}
+	case !namesIn(points, "bind", "disabled").HasAny(names.DefaultBinder, allPlugins):
+		return field.ErrorList{field.Required(at.Child("bind", "disabled"), fmt.Sprintf("%s has to be disabled here and enabled after %s, or it comes first and binds all pods", names.DefaultBinder, scaledownorder.Name))}
+	case last < own:
+		return field.ErrorList{field.Required(at.Child("bind", "enabled"), fmt.Sprintf("%s has to be enabled after %s, which leaves some pods to it", names.DefaultBinder, scaledownorder.Name))}
 	}
 	return nil
 }

@@ -37,14 +37,16 @@ func run(t *testing.T, args ...string) (output string, code int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// writeConfig writes the shipped configuration with a text replaced.
-func writeConfig(t *testing.T, old, new string) string {
+// writeConfig writes the shipped configuration with texts replaced: old, new, old, new.
+func writeConfig(t *testing.T, changes ...string) string {
 	t.Helper()
-	if !strings.Contains(string(config.Scheduler), old) {
-		t.Fatalf("the shipped configuration has no %q", old)
+	for i := 0; i < len(changes); i += 2 {
+		if !strings.Contains(string(config.Scheduler), changes[i]) {
+			t.Fatalf("the shipped configuration has no %q", changes[i])
+		}
 	}
 	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(config.Scheduler), old, new)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(config.Scheduler))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -125,6 +127,21 @@ func TestBadInput(t *testing.T) {
 			"CandidateNodes before what it goes by",
 			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight: 1", "- name: CandidateNodes\n      - name: BinPacking\n        weight: 1")},
 			`profiles[0].plugins.multiPoint.enabled[0]: Invalid value: \"CandidateNodes\": must come after BinPacking`,
+		},
+		{
+			"ScaleDownOrder behind DefaultBinder, where the engine puts it",
+			[]string{"--config", writeConfig(t, "    bind:\n      disabled:\n      - name: DefaultBinder # to come after\n", "    bind:\n")},
+			"profiles[0].plugins.bind.disabled: Required value: DefaultBinder has to be disabled here and enabled after ScaleDownOrder, or it comes first and binds all pods",
+		},
+		{
+			"ScaleDownOrder alone",
+			[]string{"--config", writeConfig(t, "newest nodes\n      - name: DefaultBinder\n", "newest nodes\n")},
+			"profiles[0].plugins.bind.enabled: Required value: DefaultBinder has to be enabled after ScaleDownOrder, which leaves some pods to it",
+		},
+		{
+			"ScaleDownOrder at all extension points",
+			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight: 1", "- name: ScaleDownOrder\n      - name: BinPacking\n        weight: 1", "- name: ScaleDownOrder # has scale-downs empty the newest nodes\n", "")},
+			"profiles[0].plugins.bind.enabled: Required value: ScaleDownOrder has to be enabled here, so that it comes before DefaultBinder",
 		},
 		{
 			"the name of the cluster's own scheduler",

@@ -1,0 +1,112 @@
+// Package scaledownorder has scale-downs empty nodes. Which pods a ReplicaSet deletes when it
+// is scaled down is up to its controller, which knows nothing of how full nodes are: each
+// workload gives up pods on other nodes, and all nodes stay in use. This package gives pods a
+// deletion cost by their node, the same for all workloads, so that they give up the same nodes.
+package scaledownorder
+
+import (
+	"context"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
+	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
+)
+
+const (
+	// Name is the name of the plugin in the registry and in configurations.
+	Name = "ScaleDownOrder"
+	// generation is for how long nodes count as made at the same time.
+	generation = 10 * time.Minute
+	// shuffle is into how many groups those are divided, by their names.
+	shuffle = 64
+)
+
+// epoch is when costs begin, so that they are small: Karpenter weighs them, too, as parts of 2^27.
+var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// ScaleDownOrder is a plugin that binds pods of ReplicaSets with a deletion cost.
+type ScaleDownOrder struct {
+	handle fwk.Handle
+	nodes  corelisters.NodeLister
+}
+
+var _ fwk.BindPlugin = &ScaleDownOrder{}
+
+// Name returns the name of the plugin.
+func (pl *ScaleDownOrder) Name() string {
+	return Name
+}
+
+// Bind binds the pod to the node, with what it costs to delete it there: the API server copies the
+// annotations of a binding to its pod, so that it takes no request more. Pods that are not
+// concerned are left to the next plugin.
+func (pl *ScaleDownOrder) Bind(ctx context.Context, _ fwk.CycleState, pod *corev1.Pod, node string) *fwk.Status {
+	found, err := pl.nodes.Get(node)
+	if err != nil || !concerned(pod) {
+		return fwk.NewStatus(fwk.Skip)
+	}
+	binding := &corev1.Binding{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
+			Annotations: map[string]string{corev1.PodDeletionCost: strconv.FormatInt(cost(found), 10)},
+		},
+		Target: corev1.ObjectReference{Kind: cluster.NodeKind.Kind, Name: node},
+	}
+	if cacher := pl.handle.APICacher(); cacher != nil {
+		finished, err := cacher.BindPod(binding)
+		if err == nil {
+			err = cacher.WaitOnFinish(ctx, finished)
+		}
+		return fwk.AsStatus(err)
+	}
+	return fwk.AsStatus(schedutil.BindPod(ctx, pl.handle.ClientSet(), binding))
+}
+
+// respected are annotations of pods that are left alone: a cost of their own, and limits on
+// how many replicas are on preemptible nodes, which the nodes that are left could exceed.
+var respected = []string{corev1.PodDeletionCost, preemptible.MaxAnnotation, preemptible.OnDemandMinAnnotation}
+
+// concerned says whether a ReplicaSet may choose the pod by its node: nobody else reads the cost,
+// and the workload asks neither to be spread nor for limits, which deleting pods of some
+// nodes first could undo.
+func concerned(pod *corev1.Pod) bool {
+	for _, key := range respected {
+		if _, given := pod.Annotations[key]; given {
+			return false
+		}
+	}
+	owner := metav1.GetControllerOfNoCopy(pod)
+	affinity := pod.Spec.Affinity
+	return owner != nil && owner.Kind == "ReplicaSet" &&
+		len(pod.Spec.TopologySpreadConstraints) == 0 && (affinity == nil || affinity.PodAntiAffinity == nil)
+}
+
+// cost returns the deletion cost of pods on a node: the pods with the lowest go first. The newer a
+// node, the lower it is; of nodes that were made within ten minutes, as for one burst, the name
+// decides:
+//
+//	-(64·⌊(created - 2020) / 10 min⌋ + hash(name) mod 64)
+func cost(node *corev1.Node) int64 {
+	h := fnv.New32a()
+	h.Write([]byte(node.Name))
+	return -(int64(node.CreationTimestamp.Sub(epoch)/generation)*shuffle + int64(h.Sum32()%shuffle))
+}
+
+// New returns the plugin. It takes no arguments.
+func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+	if obj != nil {
+		return nil, field.Forbidden(validation.ArgsPath(Name), "the plugin takes no arguments")
+	}
+	return &ScaleDownOrder{handle: handle, nodes: handle.SharedInformerFactory().Core().V1().Nodes().Lister()}, nil
+}

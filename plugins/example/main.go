@@ -35,7 +35,7 @@ type args struct {
 	Annotation string `json:"annotation"`
 }
 
-// maintenance keeps new pods off nodes that are about to be worked on.
+// maintenance keeps new pods off nodes that are due for maintenance.
 type maintenance struct {
 	annotation string
 }
@@ -60,23 +60,23 @@ func (pl *maintenance) Name() string {
 	return name
 }
 
-// Filter says whether the pod may go to the node.
+// Filter rejects nodes that have the annotation.
 func (pl *maintenance) Filter(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
 	if _, due := node.Node().Annotations[pl.annotation]; due {
-		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "node(s) were about to be worked on")
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "node(s) were due for maintenance")
 	}
 	return nil
 }
 
-// EventsToRegister says what may let in a pod that Filter has kept out.
+// EventsToRegister lists the events after which a rejected pod may fit.
 func (pl *maintenance) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return []fwk.ClusterEventWithHint{
 		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.UpdateNodeAnnotation}},
 	}, nil
 }
 
-// SignPod says what Filter reads of the pod: nothing. Without a signature of every
-// plugin the engine would not place alike pods in batches.
+// SignPod returns what Filter reads of the pod: nothing. The engine schedules identical
+// pods in batches only if every plugin signs them.
 func (pl *maintenance) SignPod(context.Context, *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	return nil, nil
 }

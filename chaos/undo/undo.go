@@ -131,12 +131,12 @@ func persist(ctx context.Context, do func() error) error {
 	}, do)
 }
 
-// each calls do with every item, side by side, unless the context ends, and returns the
-// first errors in the order of the items.
+// each calls do with every item, side by side, unless the context ends. It returns why that
+// has ended, and the first errors in the order of the items.
 func each[T any](ctx context.Context, items []T, do func(T) error) error {
 	failed := make([]error, len(items))
 	workqueue.ParallelizeUntil(ctx, lanes, len(items), func(i int) { failed[i] = do(items[i]) })
-	return join(append(failed, ctx.Err())...)
+	return join(append([]error{context.Cause(ctx)}, failed...)...)
 }
 
 // join joins errors, of which the first are enough to tell.

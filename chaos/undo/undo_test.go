@@ -644,3 +644,19 @@ func TestAwaitsReadyNodes(t *testing.T) {
 		})
 	}
 }
+
+// TestRestoreSaysWhyItGaveUp has the time run out before anything was put back.
+func TestRestoreSaysWhyItGaveUp(t *testing.T) {
+	node := fakeNode("a")
+	node.Labels[RunLabel] = "r1"
+	ctx, end := context.WithCancelCause(t.Context())
+	client := fake.NewClientset(node)
+	client.PrependReactor("list", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
+		end(errors.New("there was no progress for 1m0s"))
+		return false, nil, nil
+	})
+	_, err := Restore(ctx, client, "r1", func(journal.Change) {})
+	if err == nil || !strings.Contains(err.Error(), "there was no progress for 1m0s") || strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("error %v", err)
+	}
+}

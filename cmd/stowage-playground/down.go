@@ -75,7 +75,7 @@ func newKubeconfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "kubeconfig [NAME]",
 		Short:             "Print the path of a running playground's kubeconfig",
-		Example:           `  export KUBECONFIG="$(stowage-playground kubeconfig)"`,
+		Example:           `  KUBECONFIG=$(stowage-playground kubeconfig) && export KUBECONFIG`, // stops where there is none
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {

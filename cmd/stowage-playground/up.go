@@ -80,7 +80,8 @@ func newUpCommand() *cobra.Command {
 		Short: "Start a playground, and stay up with live status until Ctrl-C",
 		Example: `  # 500 nodes, and kubectl in another terminal
   stowage-playground up
-  kubectl --kubeconfig "$(stowage-playground kubeconfig)" get nodes
+  KUBECONFIG=$(stowage-playground kubeconfig) && export KUBECONFIG
+  kubectl --context stowage-playground-playground get nodes
 
   # 5,000 nodes, or any other number of them
   stowage-playground up --pool config/pools/large.yaml

@@ -91,6 +91,10 @@ fuzz: ## Fuzz how the node table and the feed of changes are brought up to date 
 demo: build ## Show scheduler, descheduler and chaos at work on 500 fake nodes (ARGS=--keep leaves it up)
 	@bin/stowage-playground demo --report-dir out/demo $(ARGS)
 
+.PHONY: pictures
+pictures: demo ## Make the pictures of README.md anew, of a demo (needs Chromium)
+	@hack/pictures.sh out/demo
+
 .PHONY: images
 images: ## Make what is published for Linux, into out/images: images, archives, what is in them (10 minutes the first time)
 	@hack/images.sh out/images '$(VERSION)' '$(LDFLAGS)' $(ARCHITECTURES)

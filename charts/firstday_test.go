@@ -1,0 +1,175 @@
+package charts_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+// firstDay are the pages with the commands of the first day, as they are read.
+var firstDay = []string{"../README.md", "../docs/install.md", "../docs/playground.md"}
+
+// notRun are the commands of these pages that the test leaves out, and why.
+var notRun = map[string]string{
+	"make demo":   "minutes: internal/demo has tests",
+	"make test":   "is what runs this test",
+	"make images": "minutes: CI makes them",
+	"make publish REGISTRY=registry.example.com/stowage":                             "takes a registry",
+	"bin/stowage-scheduler --kubeconfig staging.kubeconfig --bind-address 127.0.0.1": "runs until it is stopped: cmd/stowage-scheduler has tests",
+	"bin/stowage-playground up":                                                      "the test has a playground of 20 nodes",
+	"bin/stowage-playground up --pool config/pools/large.yaml":                       "5,000 nodes: make bench-scale",
+	"bin/stowage-playground up --kubernetes 1.34":                                    "minutes: make test-versions",
+	"sudo bin/stowage-playground up --real-nodes 2 --nodes 20":                       "takes root: make test-real",
+	"bin/stowage-playground down":                                                    "would end the test's playground: internal/playground has tests",
+}
+
+// staging is the context that the pages name.
+const staging = "staging"
+
+// TestFirstDay runs the commands of the pages as they are written, on one playground, and
+// compares what they print with what the pages show. The kubeconfig has no current context: a
+// command that names none fails.
+func TestFirstDay(t *testing.T) {
+	dir := workFolder(t)
+	t.Setenv("TMPDIR", t.TempDir()) // `stowage-playground kubeconfig` finds no other playground
+	c := startCluster(t)
+	d := &day{cluster: c, dir: dir, environ: append(playgroundtest.Environ(t), "KUBECONFIG="+c.asStaging(t), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))}
+	if out, err := d.run(t, "kubectl get nodes"); err == nil {
+		t.Fatalf("a command that names no context reaches %s", out)
+	}
+	left := map[string]bool{}
+	for _, page := range firstDay {
+		for _, e := range examples(t, page) {
+			var said strings.Builder
+			for _, command := range e.commands {
+				if notRun[command] != "" {
+					left[command] = true
+					continue
+				}
+				d.before(t, command)
+				out, err := d.run(t, command)
+				if err != nil {
+					t.Fatalf("%s: %s: %v: %s", page, command, err, out)
+				}
+				said.WriteString(out)
+				d.after(t, command)
+			}
+			for _, want := range e.output {
+				if !saidLine(said.String(), want) {
+					t.Errorf("%s: nothing of %v is like %q: %s", page, e.commands, want, said.String())
+				}
+			}
+		}
+	}
+	for command := range notRun {
+		if !left[command] {
+			t.Errorf("no page has the command %q any more", command)
+		}
+	}
+}
+
+// TestPlaygroundOrNothing has the line that names a playground fail where none is up.
+func TestPlaygroundOrNothing(t *testing.T) {
+	const line = "KUBECONFIG=$(bin/stowage-playground kubeconfig) && export KUBECONFIG"
+	d := &day{dir: workFolder(t)}
+	d.environ = append(playgroundtest.Environ(t), "TMPDIR="+t.TempDir())
+	if out, err := d.run(t, line); err == nil || !strings.Contains(out, "no playground is running") {
+		t.Errorf("it says %q, error %v", out, err)
+	}
+	for _, page := range firstDay {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.ReplaceAll(string(text), line, ""), "$(bin/stowage-playground kubeconfig)") {
+			t.Errorf("%s has another line than %s", page, line)
+		}
+	}
+}
+
+// asStaging returns a kubeconfig in which the cluster is a context named staging, and no
+// context is the current one.
+func (c *cluster) asStaging(t *testing.T) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(c.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Contexts = map[string]*clientcmdapi.Context{staging: config.Contexts[config.CurrentContext]}
+	config.CurrentContext = ""
+	path := filepath.Join(t.TempDir(), "config")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// day is somebody at a shell.
+type day struct {
+	*cluster
+	dir     string
+	environ []string
+	// scheduler is that of the release, while it is installed.
+	scheduler *process.Process
+}
+
+// run runs a command in bash, with what commands before it have exported.
+func (d *day) run(t *testing.T, command string) (string, error) {
+	t.Helper()
+	exported := filepath.Join(d.dir, ".exported")
+	cmd := exec.CommandContext(t.Context(), "bash", "-uo", "pipefail", "-c", "[ ! -e "+exported+" ] || . "+exported+"\n{\n"+command+"\n} || exit\nexport -p >"+exported)
+	cmd.Dir, cmd.Env = d.dir, d.environ
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// before sees to what a command needs that a fake node does not do.
+func (d *day) before(t *testing.T, command string) {
+	t.Helper()
+	if strings.HasPrefix(command, "helm uninstall ") {
+		d.scheduler.Stop(context.Background(), playgroundtest.Patience) // its pods are fake
+	}
+}
+
+// after checks what a command has done, beyond what it has printed.
+func (d *day) after(t *testing.T, command string) {
+	t.Helper()
+	switch {
+	case strings.HasPrefix(command, "helm install "):
+		d.scheduler = d.startScheduler(t, helm4, "stowage", system)
+	case command == "kubectl --context staging rollout status deployment web":
+		pods, err := d.client.CoreV1().Pods(metav1.NamespaceDefault).List(t.Context(), metav1.ListOptions{LabelSelector: "app=web"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		on := map[string]int{}
+		for _, pod := range pods.Items {
+			on[pod.Spec.NodeName]++
+		}
+		if len(pods.Items) != 12 || len(on) != 1 {
+			t.Errorf("12 pods that one node has room for are on %v", on)
+		}
+	}
+}
+
+// saidLine says whether a line of the output is like the one that is wanted, of which the end
+// may be left out.
+func saidLine(out, want string) bool {
+	begin, cut := strings.CutSuffix(want, "…")
+	for line := range strings.Lines(out) {
+		if line = alike(line); line == want || cut && strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return false
+}

@@ -61,7 +61,7 @@ test: build helm ## Run all tests, on real control planes where it matters
 	[ $${#failed[@]} = 0 ] || { printf 'tests failed: %s\n' "$${failed[@]}" >&2; exit 1; }
 
 .PHONY: test-real
-test-real: build ## Run the tests on real nodes: kubelets and containers (needs root; 10 minutes at most)
+test-real: build helm ## Run the tests on real nodes: kubelets and containers (needs root; 10 minutes at most)
 	@hack/realnodes.sh
 	@hack/test-images.sh '$(VERSION)'
 	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)

@@ -91,22 +91,6 @@ func (c *cluster) kubectl(t *testing.T, args ...string) string {
 	return out
 }
 
-// everything names what there is in the cluster, but for what comes and goes by itself.
-func (c *cluster) everything(t *testing.T) []string {
-	t.Helper()
-	kinds := slices.DeleteFunc(strings.Fields(c.kubectl(t, "api-resources", "--verbs=list,create", "-o", "name")), func(kind string) bool {
-		name, _, _ := strings.Cut(kind, ".")
-		return name == "events" || name == "componentstatuses"
-	})
-	out := c.kubectl(t, "get", strings.Join(kinds, ","), "--all-namespaces", "--no-headers", "-o", "custom-columns=K:.kind,N:.metadata.namespace,M:.metadata.name")
-	var all []string
-	for line := range strings.Lines(out) {
-		all = append(all, strings.Join(strings.Fields(line), " "))
-	}
-	slices.Sort(all)
-	return all
-}
-
 // installed is a program of a release as it runs outside of the cluster: with the arguments and
 // files of its pod, and as its account.
 type installed struct {

@@ -1,12 +1,9 @@
 package charts_test
 
 import (
-	"bytes"
 	"flag"
-	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/stowage-k8s/stowage/internal/manifests"
-	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
@@ -32,24 +28,7 @@ const (
 func helm(t *testing.T, program string, args ...string) (string, error) {
 	t.Helper()
 	lookAtChart(t)
-	return run(t, program, args...)
-}
-
-// run runs a program that make has built, with nothing of where it is tested.
-func run(t *testing.T, program string, args ...string) (string, error) {
-	t.Helper()
-	binary, err := playground.FindBinary(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = playgroundtest.Environ(t)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, stderr.String())
-	}
-	return stdout.String(), nil
+	return playgroundtest.Run(t, program, args...)
 }
 
 // lookAtChart has go test know that its result depends on the chart: it does not see Helm look.

@@ -72,10 +72,10 @@ func (c *cluster) refusesSchedules(t *testing.T) {
 
 // comesAndGoes installs a release, has its programs at work, changes it, and takes it away.
 func (c *cluster) comesAndGoes(t *testing.T, program string) {
-	before := c.everything(t)
+	before := playgroundtest.Everything(t, c.Playground)
 	in := []string{"--namespace", system, "--wait", "--timeout", "3m"}
 	c.helm(t, program, slices.Concat([]string{"install", "stowage", chart}, in)...)
-	installed := c.everything(t)
+	installed := playgroundtest.Everything(t, c.Playground)
 	scheduler := c.startScheduler(t, program, "stowage", system)
 	c.helm(t, program, "test", "stowage", "--namespace", system, "--timeout", "3m")
 	c.runToEnd(t, c.installed(t, program, "stowage", system, "descheduler"), "stowage-descheduler", 0, "Nothing to do")
@@ -110,7 +110,7 @@ func (c *cluster) settle(t *testing.T, what string, want []string) {
 		})
 	}
 	playgroundtest.Eventually(t, what, func(context.Context) (bool, string) {
-		diff := cmp.Diff(lasting(want), lasting(c.everything(t)))
+		diff := cmp.Diff(lasting(want), lasting(playgroundtest.Everything(t, c.Playground)))
 		return diff == "", diff
 	})
 }
@@ -132,7 +132,7 @@ func (c *cluster) runToEnd(t *testing.T, i installed, program string, code int, 
 	} else {
 		args = append(args, "--cooldown-config-map", system+"/stowage-descheduler")
 	}
-	out, err := run(t, program, append(args, "--kubeconfig", i.kubeconfig)...)
+	out, err := playgroundtest.Run(t, program, append(args, "--kubeconfig", i.kubeconfig)...)
 	got := 0
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -42,7 +42,7 @@ func TestChartIsWhatKustomizeApplies(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var applied []*unstructured.Unstructured
 			for _, folder := range tt.folders {
-				out, err := run(t, "kubectl", "kustomize", "../config/"+folder)
+				out, err := playgroundtest.Run(t, "kubectl", "kustomize", "../config/"+folder)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -68,7 +68,7 @@ func TestChaosForReal(t *testing.T) {
 	overlay := playgroundtest.WriteOverlay(t, map[string]string{
 		"kustomization.yaml": "resources: [CONFIG/chaos/cronjob]\ncomponents: [CONFIG/chaos/components/no-dry-run]\n",
 	})
-	out, err := run(t, "kubectl", "kustomize", overlay)
+	out, err := playgroundtest.Run(t, "kubectl", "kustomize", overlay)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,14 +139,14 @@ patches:
 func runByHand(t *testing.T) *corev1.Pod {
 	t.Helper()
 	kubectl(t, "create", "job", "run", "--from=cronjob/"+chaosName, "-n", systemNamespace)
-	return runningPod(t, "job-name=run")
+	return runningPod(t, systemNamespace, "job-name=run")
 }
 
-// runningPod waits until the container of the only pod with a label runs, or has run.
-func runningPod(t *testing.T, label string) (pod *corev1.Pod) {
+// runningPod waits until the container of a namespace's only pod with a label runs, or has run.
+func runningPod(t *testing.T, ns, label string) (pod *corev1.Pod) {
 	t.Helper()
 	playgroundtest.Eventually(t, "a pod runs with "+label, func(context.Context) (bool, string) {
-		pods := podsOf(t, systemNamespace, label)
+		pods := podsOf(t, ns, label)
 		if len(pods) != 1 {
 			return false, fmt.Sprintf("%d pods", len(pods))
 		}
@@ -238,7 +238,7 @@ func TestChaosSchedule(t *testing.T) {
 
 	install(t, playgroundtest.WriteOverlay(t, map[string]string{"kustomization.yaml": wholeDay}))
 	awaitRollout(t, chaosName)
-	pod := runningPod(t, "app.kubernetes.io/name="+chaosName)
+	pod := runningPod(t, systemNamespace, "app.kubernetes.io/name="+chaosName)
 	checkRestricted(t, pod)
 	ended := follow(t, pod)
 	awaitLog(t, pod.Name, ": killed: 1 of 1 pods")
@@ -250,7 +250,7 @@ func TestChaosSchedule(t *testing.T) {
 	wantLog(t, log, "the schedule for ", "Workloads, those with the lowest floor first")
 
 	awaitRollout(t, chaosName)
-	pod = runningPod(t, "app.kubernetes.io/name="+chaosName)
+	pod = runningPod(t, systemNamespace, "app.kubernetes.io/name="+chaosName)
 	awaitLog(t, pod.Name, ": killed: 1 of 1 pods")
 	if log := kubectl(t, "logs", "-n", pod.Namespace, pod.Name); strings.Contains(log, "the schedule for ") {
 		t.Errorf("it does not go on with the day's schedule after a restart:\n%s", log)

@@ -28,7 +28,7 @@ const gate = "realtest.stowage.dev/ready"
 type crowd struct {
 	ns   string
 	size int
-	// first are its pods before any of them was moved.
+	// first are its pods before any of them was moved: when it was remembered last.
 	first map[types.UID]bool
 }
 
@@ -39,7 +39,7 @@ var ofCrowd = map[string]string{"app": "crowd"}
 // is ready.
 func newCrowd(t *testing.T, size int) *crowd {
 	t.Helper()
-	c := &crowd{ns: playgroundtest.Namespace(t, client), size: size, first: map[types.UID]bool{}}
+	c := &crowd{ns: playgroundtest.Namespace(t, client), size: size}
 	other := shared.RealNodes[1]
 	kubectl(t, "cordon", other)
 	uncordon := func() {
@@ -77,10 +77,17 @@ func newCrowd(t *testing.T, size int) *crowd {
 	})
 	uncordon()
 	timed(t, fmt.Sprintf("%d pods on one node are ready", size), func() { c.awaitReady(t) })
+	c.remember(t)
+	return c
+}
+
+// remember has the pods that are there now be those that none of was moved.
+func (c *crowd) remember(t *testing.T) {
+	t.Helper()
+	c.first = map[types.UID]bool{}
 	for _, pod := range c.pods(t) {
 		c.first[pod.UID] = true
 	}
-	return c
 }
 
 // pods returns those that are not on their way out.

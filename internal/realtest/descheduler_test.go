@@ -21,9 +21,8 @@ import (
 
 const deschedulerName = "stowage-descheduler"
 
-// overlay writes what a user would write to install the descheduler in one of its ways: his
-// policy, which is ours but that pods of any age go, and a patch, where there is one.
-func overlay(t *testing.T, way, kind, patch string) string {
+// impatientPolicy is the shipped policy, but that pods of any age go.
+func impatientPolicy(t *testing.T) string {
 	t.Helper()
 	policy, err := os.ReadFile(configs + "descheduler/base/policy.yaml")
 	if err != nil {
@@ -32,6 +31,13 @@ func overlay(t *testing.T, way, kind, patch string) string {
 	if !strings.Contains(string(policy), "minPodAge: 15m") {
 		t.Fatal("the policy has no minPodAge of 15m to be changed")
 	}
+	return strings.Replace(string(policy), "minPodAge: 15m", "minPodAge: 1s", 1)
+}
+
+// overlay writes what a user would write to install the descheduler in one of its ways: with an
+// impatient policy, and a patch, where there is one.
+func overlay(t *testing.T, way, kind, patch string) string {
+	t.Helper()
 	kustomization := fmt.Sprintf(`apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [CONFIG/descheduler/%s]
@@ -45,7 +51,7 @@ configMapGenerator:
 		kustomization += fmt.Sprintf("patches:\n- target: {kind: %s}\n  patch: '[%s]'\n", kind, patch)
 	}
 	return playgroundtest.WriteOverlay(t, map[string]string{
-		"policy.yaml": strings.Replace(string(policy), "minPodAge: 15m", "minPodAge: 1s", 1), "kustomization.yaml": kustomization,
+		"policy.yaml": impatientPolicy(t), "kustomization.yaml": kustomization,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
 // Namespace returns a fresh namespace that takes pods, gone with the test.
@@ -122,4 +125,29 @@ func AwaitCordons(t *testing.T, client kubernetes.Interface, ns string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Everything names what there is in the cluster, each as kind, namespace and name, but for what
+// comes and goes by itself.
+func Everything(t *testing.T, p *playground.Playground) []string {
+	t.Helper()
+	kubectl := func(args ...string) string {
+		t.Helper()
+		out, err := p.Kubectl(context.WithoutCancel(t.Context()), args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	kinds := slices.DeleteFunc(strings.Fields(kubectl("api-resources", "--verbs=list,create", "-o", "name")), func(kind string) bool {
+		name, _, _ := strings.Cut(kind, ".")
+		return name == "events" || name == "componentstatuses"
+	})
+	out := kubectl("get", strings.Join(kinds, ","), "--all-namespaces", "--no-headers", "-o", "custom-columns=K:.kind,N:.metadata.namespace,M:.metadata.name")
+	var all []string
+	for line := range strings.Lines(out) {
+		all = append(all, strings.Join(strings.Fields(line), " "))
+	}
+	slices.Sort(all)
+	return all
 }

@@ -1,7 +1,11 @@
 package playgroundtest
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,6 +36,24 @@ func Environ(t *testing.T) []string {
 		return name == "HOME" || name == "KUBECONFIG" || name == "KUBERNETES_SERVICE_HOST"
 	})
 	return append(env, "HOME="+t.TempDir())
+}
+
+// Run runs a program that make has built, in cleanups too, with nothing of where it is tested. It
+// returns what the program prints and, if it fails, why.
+func Run(t *testing.T, program string, args ...string) (string, error) {
+	t.Helper()
+	binary, err := playground.FindBinary(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, args...)
+	cmd.Env = Environ(t)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
 }
 
 // KubernetesVersion returns the version that programs are linked with: that of go.mod.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +29,7 @@ func TestInstall(t *testing.T) {
 	for _, program := range []string{helm4, helm3} {
 		t.Run(program, func(t *testing.T) { c.comesAndGoes(t, program) })
 	}
+	t.Run("the webhook of a release with another name", c.webhook)
 	t.Run("a second scheduler", c.secondScheduler)
 }
 
@@ -144,6 +146,54 @@ func (c *cluster) runToEnd(t *testing.T, i installed, program string, code int, 
 	if got != code || !strings.Contains(out, said) {
 		t.Errorf("%s ends with exit code %d, want %d and %q: %s", program, got, code, said, out)
 	}
+}
+
+// webhook has the webhook of a release keep its certificate where the release has put it: an upgrade
+// leaves that alone.
+func (c *cluster) webhook(t *testing.T) {
+	const name = "other-limits"
+	before := playgroundtest.Everything(t, c.Playground)
+	values := []string{"other", chart, "--namespace", system, "--set", "descheduler.enabled=false,scheduler.limits.admission=webhook"}
+	c.helm(t, helm4, append([]string{"install"}, values...)...)
+	for _, right := range []authorizationv1.ResourceAttributes{
+		{Verb: "update", Resource: "secrets", Namespace: system, Name: name},
+		{Verb: "update", Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations", Name: name},
+	} {
+		if err := playgroundtest.AwaitAllowed(t.Context(), c.client, system, name, right); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i := c.installed(t, helm4, "other", system, "limits")
+	args := append(i.args, "--kubeconfig", i.kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", playgroundtest.Port(t), "--permit-port-sharing")
+	p, err := c.StartProgram("stowage-scheduler", "webhook-"+name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	playgroundtest.Need(t, p)
+	kept := func(ctx context.Context) (trusted, secret string) {
+		configuration, err := c.client.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.client.CoreV1().Secrets(system).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(configuration.Webhooks[0].ClientConfig.CABundle), string(s.Data["ca.crt"])
+	}
+	var certificate string
+	playgroundtest.Eventually(t, "its certificate is trusted", func(ctx context.Context) (bool, string) {
+		var secret string
+		certificate, secret = kept(ctx)
+		return certificate != "" && certificate == secret, certificate + secret
+	})
+	p.Stop(context.Background(), playgroundtest.Patience)
+	c.helm(t, helm4, append([]string{"upgrade", "--set", "scheduler.replicas=1"}, values...)...)
+	if trusted, secret := kept(t.Context()); trusted != certificate || secret != certificate {
+		t.Errorf("the upgrade takes the certificate away: trusted is %q, kept %q, want %q", trusted, secret, certificate)
+	}
+	c.helm(t, helm4, "uninstall", "other", "--namespace", system, "--wait", "--timeout", "3m")
+	c.settle(t, "nothing of the release is left", before)
 }
 
 // secondScheduler tries to have two.

@@ -3,6 +3,7 @@ package charts_test
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,7 @@ func TestChartIsWhatKustomizeApplies(t *testing.T) {
 			"what autoscalers and chosen namespaces take", []string{"descheduler.enabled=false", "scheduler.limits.admission=policy", "scheduler.route.enabled=true"},
 			[]string{"scheduler", "scheduler/autoscaler", "scheduler/route"}, nil,
 		},
+		{"what autoscalers take before Kubernetes 1.36", []string{"descheduler.enabled=false", "scheduler.limits.admission=webhook"}, []string{"scheduler", "scheduler/autoscaler/webhook"}, nil},
 		{"a descheduler as a Job", off("descheduler.enabled=true", "descheduler.kind=Job"), []string{"descheduler/job"}, nil},
 		{"a descheduler as a Deployment", off("descheduler.enabled=true", "descheduler.kind=Deployment"), []string{"descheduler/deployment"}, nil},
 		{"chaos as a CronJob", off("chaos.enabled=true"), []string{"chaos/cronjob"}, nil},
@@ -151,30 +153,33 @@ func strip(v any) {
 // TestNamesAreOfTheRelease covers that nothing of a release has a name that another would have,
 // but for what is of the programs.
 func TestNamesAreOfTheRelease(t *testing.T) {
-	r := release{
-		name: "1e3", namespace: "123", sets: []string{
-			"descheduler.kind=Deployment", "scheduler.limits.admission=policy", "scheduler.route.enabled=true", "serviceMonitor.enabled=true", "networkPolicy.enabled=true",
-			"chaos.enabled=true", "chaos.kind=Deployment", "chaos.dryRun=false", "chaos.rights.nodes=true", "chaos.rights.latency=true",
-		},
+	more := []string{
+		"descheduler.kind=Deployment", "scheduler.route.enabled=true", "serviceMonitor.enabled=true", "networkPolicy.enabled=true",
+		"chaos.enabled=true", "chaos.kind=Deployment", "chaos.dryRun=false", "chaos.rights.nodes=true", "chaos.rights.latency=true",
 	}
-	stowages := regexp.MustCompile(`\bstowage-(system|scheduler|descheduler|chaos|limits)\b[^\n]*`)
-	for _, o := range r.render(t, helm4) {
-		if !strings.HasPrefix(o.GetName(), "1e3-") {
-			t.Errorf("%s %s is not named after the release", o.GetKind(), o.GetName())
-		}
-		if ns := o.GetNamespace(); ns != "" && ns != "123" && ns != "kube-system" && ns != "default" {
-			t.Errorf("%s %s is in %s", o.GetKind(), o.GetName(), ns)
-		}
-		if o.GetKind() == "ConfigMap" {
-			continue // files are as they are shipped
-		}
-		text, err := o.MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, found := range stowages.FindAllString(string(text), -1) {
-			if !strings.HasPrefix(found, `stowage-scheduler"`) && !strings.HasPrefix(found, `stowage-descheduler"`) && !strings.HasPrefix(found, `stowage-chaos"`) && !strings.Contains(found[:min(len(found), 25)], ":dev") {
-				t.Errorf("%s %s names %.60s", o.GetKind(), o.GetName(), found)
+	stowages := regexp.MustCompile(`\bstowage-(system|scheduler|descheduler|chaos|limits)\b`)
+	// Values of labels, images, what the webhook calls its policy, and a message.
+	ours := regexp.MustCompile(`^stowage-(scheduler|descheduler|chaos|limits)("|:dev"|\.stowage\.dev"|: must be one of )`)
+	for _, admission := range []string{"policy", "webhook"} {
+		r := release{name: "1e3", namespace: "123", sets: append(slices.Clone(more), "scheduler.limits.admission="+admission)}
+		for _, o := range r.render(t, helm4) {
+			if !strings.HasPrefix(o.GetName(), "1e3-") {
+				t.Errorf("%s %s is not named after the release", o.GetKind(), o.GetName())
+			}
+			if ns := o.GetNamespace(); ns != "" && ns != "123" && ns != "kube-system" && ns != "default" {
+				t.Errorf("%s %s is in %s", o.GetKind(), o.GetName(), ns)
+			}
+			if o.GetKind() == "ConfigMap" {
+				continue // files are as they are shipped
+			}
+			text, err := o.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range stowages.FindAllStringIndex(string(text), -1) {
+				if !ours.Match(text[found[0]:]) {
+					t.Errorf("%s %s names %.60s", o.GetKind(), o.GetName(), text[found[0]:])
+				}
 			}
 		}
 	}

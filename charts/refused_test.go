@@ -27,7 +27,7 @@ var refusals = []struct {
 	{name: "Secrets as a pod has them", values: "imagePullSecrets: [{name: x}]", want: []string{"'/imagePullSecrets/0'", "got object, want string"}},
 	{name: "root", values: "runAsUser: 0", want: []string{"'/runAsUser'", "minimum: got 0, want 1"}},
 	{name: "a format of logs", values: "logging: {format: logfmt}", want: []string{"'/logging/format'", "'text', 'json'"}},
-	{name: "a way to hold limits", values: "scheduler: {limits: {admission: webhok}}", want: []string{"'/scheduler/limits/admission'", "'auto', 'policy', 'none'"}},
+	{name: "a way to hold limits", values: "scheduler: {limits: {admission: webhok}}", want: []string{"'/scheduler/limits/admission'", "'auto', 'policy', 'webhook', 'none'"}},
 	{name: "a feature gate as text", values: `scheduler: {featureGates: {GenericWorkload: "true"}}`, want: []string{"'/scheduler/featureGates/GenericWorkload'", "got string, want boolean"}},
 	{name: "a configuration as a map", values: "scheduler: {config: {kind: KubeSchedulerConfiguration}}", want: []string{"'/scheduler/config'", "got object, want string"}},
 	{name: "an annotation that YAML takes for a switch", values: "scheduler: {podAnnotations: {a: true}}", want: []string{"'/scheduler/podAnnotations/a'", "got boolean, want string"}},
@@ -69,7 +69,7 @@ var refusals = []struct {
 	},
 	{
 		name: "policies that an old cluster has not", values: "scheduler: {limits: {admission: policy}}", release: release{kubernetes: "1.35.1"},
-		want: []string{"scheduler.limits.admission: policy: takes Kubernetes 1.36 or later, and this is v1.35.1: must be none or auto"},
+		want: []string{"scheduler.limits.admission: policy: takes Kubernetes 1.36 or later, and this is v1.35.1: must be none, webhook or auto"},
 	},
 	{
 		name: "routes in an old cluster", values: "scheduler: {route: {enabled: true}}", release: release{kubernetes: "1.34.0"},
@@ -78,6 +78,18 @@ var refusals = []struct {
 	{
 		name: "the shipped limits for profiles of one's own", values: configured(", profiles: [{schedulerName: a}]") + ", limits: {admission: policy}}",
 		want: []string{"scheduler.limits.policies: is empty", "stowage-scheduler admission --config FILE"},
+	},
+	{
+		name: "the shipped webhook for profiles of one's own", values: configured(", profiles: [{schedulerName: a}]") + `, limits: {admission: auto, policies: "{kind: MutatingAdmissionPolicy, apiVersion: admissionregistration.k8s.io/v1, metadata: {name: a}}"}}`, release: release{kubernetes: "1.35.1"},
+		want: []string{"scheduler.limits.webhook: is empty", "stowage-scheduler admission --webhook --config FILE"},
+	},
+	{
+		name: "policies that are none", values: `scheduler: {limits: {admission: policy, policies: "x: y"}}`,
+		want: []string{"scheduler.limits.policies: kind: nothing: must be MutatingAdmissionPolicy or MutatingAdmissionPolicyBinding"},
+	},
+	{
+		name: "policies for a webhook", values: `scheduler: {limits: {admission: webhook, webhook: "kind: MutatingAdmissionPolicy"}}`,
+		want: []string{"scheduler.limits.webhook: kind: MutatingAdmissionPolicy: must be MutatingWebhookConfiguration"},
 	},
 	{name: "another policy", values: `descheduler: {policy: "kind: Policy"}`, want: []string{"descheduler.policy: kind: Policy: must be DeschedulerPolicy"}},
 	{

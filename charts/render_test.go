@@ -53,6 +53,7 @@ scheduler:
 `}},
 	{"autoscaler-1.37", release{values: "scheduler: {limits: {admission: auto}}\n"}},
 	{"autoscaler-1.35", release{kubernetes: "1.35.4-gke.100", values: "scheduler: {limits: {admission: auto}}\n"}},
+	{"webhook-elsewhere", release{name: "other", namespace: "elsewhere", values: "scheduler: {limits: {admission: webhook}}\ndescheduler: {enabled: false}\nnetworkPolicy: {enabled: true}\n"}},
 	{"own-profiles", release{values: ownProfiles + `
   route: {enabled: true}
   limits:

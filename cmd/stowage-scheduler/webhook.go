@@ -32,6 +32,7 @@ const (
 // webhookFlags are those of the command webhook.
 type webhookFlags struct {
 	policies string
+	name     string
 	client   connect.Flags
 	serving  *apiserveroptions.SecureServingOptions
 	logging  *logsapi.LoggingConfiguration
@@ -46,10 +47,10 @@ func webhookCommand() *cobra.Command {
 		Long: `Serves as a webhook what the command admission writes as MutatingAdmissionPolicies:
 pods get the same. config/scheduler/autoscaler/webhook installs it.
 
-Without --tls-cert-file it makes a certificate, keeps it in the Secret stowage-limits
-of its namespace, has the MutatingWebhookConfiguration stowage-limits trust it, and
-renews it when a third of its year is left. With it, as with cert-manager's, it asks
-nothing of the API server, and reads the files again when they change.`,
+Without --tls-cert-file it makes a certificate, keeps it in a Secret of its namespace,
+has a MutatingWebhookConfiguration trust it, and renews it when a third of its year is
+left. With it, as with cert-manager's, it asks nothing of the API server, and reads the
+files again when they change.`,
 		Example: `  # with a certificate of its own
   stowage-scheduler webhook --policies policies.yaml
 
@@ -60,6 +61,7 @@ nothing of the API server, and reads the files again when they change.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.policies, "policies", "", "the `file` with the policies, as the command admission writes it")
+	fs.StringVar(&f.name, "name", preemptible.WebhookName, "what the Secret and the MutatingWebhookConfiguration are called")
 	f.client.Add(fs)
 	f.serving.BindPort, f.serving.Required = webhookPort, true
 	f.serving.AddFlags(fs)
@@ -145,5 +147,5 @@ func (f *webhookFlags) keeper(ctx context.Context) (*webhook.Keeper, error) {
 	if cluster.Outside != "" {
 		klog.FromContext(ctx).Info(cluster.Outside)
 	}
-	return webhook.NewKeeper(cluster, connect.OwnNamespace(), preemptible.WebhookName, clock.RealClock{})
+	return webhook.NewKeeper(cluster, connect.OwnNamespace(), f.name, clock.RealClock{})
 }

@@ -31,6 +31,12 @@ annotations for the ClusterRole. The namespace is Helm's to make.
 {{- $_ := set . "name" (include "stowage.renamed" (list $root .name)) }}
 {{- $_ := set . "namespace" $root.Release.Namespace }}
 {{- end }}
+{{- range $object.webhooks }}
+{{- with (.clientConfig | default dict).service }}
+{{- $_ := set . "name" (include "stowage.renamed" (list $root .name)) }}
+{{- $_ := set . "namespace" $root.Release.Namespace }}
+{{- end }}
+{{- end }}
 {{- if hasKey ($object.spec | default dict) "policyName" }}
 {{- $_ := set $object.spec "policyName" (include "stowage.renamed" (list $root $object.spec.policyName)) }}
 {{- end }}

@@ -30,9 +30,9 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Where a program's pods may be, as its values say. Takes root and program. */}}
+{{/* Where a program's pods may be, as its values say. Takes root and program, and whose values it has if it has none. */}}
 {{- define "stowage.pod.place" -}}
-{{- $values := index (index . 0).Values (index . 1) -}}
+{{- $values := index (index . 0).Values (last .) -}}
 serviceAccountName: {{ include "stowage.name" . }}
 {{- with (index . 0).Values.imagePullSecrets }}
 imagePullSecrets:
@@ -87,4 +87,14 @@ topologySpreadConstraints:
 {{- if .verbosity }}{{ $args = append $args (printf "--v=%d" (int .verbosity)) }}{{ end }}
 {{- end }}
 {{- toJson $args }}
+{{- end }}
+
+{{/* Rules of a NetworkPolicy for the API server and DNS. */}}
+{{- define "stowage.egress" -}}
+- ports:
+  - {port: 53, protocol: UDP}
+  - {port: 53, protocol: TCP}
+  {{- range .Values.networkPolicy.apiServerPorts }}
+  - port: {{ . }}
+  {{- end }}
 {{- end }}

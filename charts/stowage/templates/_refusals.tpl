@@ -7,13 +7,13 @@
 {{- end }}
 {{- end }}
 
-{{/* Refuses a file that is another than it should be. Takes the value's name, the text, apiVersions and kind. */}}
+{{/* Refuses a file that is another than it should be. Takes the value's name, the text, apiVersions and kinds. */}}
 {{- define "stowage.refuse.file" -}}
 {{- $value := index . 0 }}
 {{- $document := fromYaml (index . 1) }}
 {{- with $document.Error }}{{ fail (printf "%s: is no YAML: %s" $value .) }}{{ end }}
-{{- if ne (toString $document.kind) (index . 3) }}
-{{- fail (printf "%s: kind: %v: must be %s" $value (default "nothing" $document.kind) (index . 3)) }}
+{{- if not (has (toString $document.kind) (index . 3)) }}
+{{- fail (printf "%s: kind: %v: must be %s" $value (default "nothing" $document.kind) (join " or " (index . 3))) }}
 {{- end }}
 {{- if not (has (toString $document.apiVersion) (index . 2)) }}
 {{- fail (printf "%s: apiVersion: %v: must be %s" $value (default "nothing" $document.apiVersion) (join " or " (index . 2))) }}
@@ -22,13 +22,13 @@
 
 {{- define "stowage.refuse.descheduler" -}}
 {{- with .Values.descheduler.policy }}
-{{- include "stowage.refuse.file" (list "descheduler.policy" . (list "descheduler/v1alpha2") "DeschedulerPolicy") }}
+{{- include "stowage.refuse.file" (list "descheduler.policy" . (list "descheduler/v1alpha2") (list "DeschedulerPolicy")) }}
 {{- end }}
 {{- end }}
 
 {{- define "stowage.refuse.chaos" -}}
 {{- with .Values.chaos.scenario }}
-{{- include "stowage.refuse.file" (list "chaos.scenario" . (list "chaos.stowage.dev/v1alpha1") "Scenario") }}
+{{- include "stowage.refuse.file" (list "chaos.scenario" . (list "chaos.stowage.dev/v1alpha1") (list "Scenario")) }}
 {{- if ne $.Values.chaos.kind "CronJob" }}
 {{- fail (printf "chaos.scenario: a %s runs no scenario: chaos.kind must be CronJob" $.Values.chaos.kind) }}
 {{- end }}
@@ -37,7 +37,7 @@
 
 {{- define "stowage.refuse.scheduler.config" -}}
 {{- with .Values.scheduler.config }}
-{{- include "stowage.refuse.file" (list "scheduler.config" . (list "kubescheduler.config.k8s.io/v1") "KubeSchedulerConfiguration") }}
+{{- include "stowage.refuse.file" (list "scheduler.config" . (list "kubescheduler.config.k8s.io/v1") (list "KubeSchedulerConfiguration")) }}
 {{- $config := fromYaml . }}
 {{- if or (not (kindIs "slice" $config.profiles)) (not $config.profiles) }}
 {{- fail "scheduler.config: profiles: must be a list of one or more: without one the scheduler would take the place of the cluster's own" }}
@@ -63,14 +63,18 @@
 {{- end }}
 {{- if not (include "stowage.mutates" $) }}
 {{- if eq .limits.admission "policy" }}
-{{- fail (printf "scheduler.limits.admission: policy: takes Kubernetes 1.36 or later, and this is %s: must be none or auto" $version) }}
+{{- fail (printf "scheduler.limits.admission: policy: takes Kubernetes 1.36 or later, and this is %s: must be none, webhook or auto" $version) }}
 {{- end }}
 {{- if .route.enabled }}
 {{- fail (printf "scheduler.route.enabled: true: takes Kubernetes 1.36 or later, and this is %s: must be false" $version) }}
 {{- end }}
 {{- end }}
-{{- if and .config (not .limits.policies) (ne (include "stowage.scheduler.limits" $) "none") }}
+{{- $limits := include "stowage.scheduler.limits" $ }}
+{{- if and .config (not .limits.policies) (ne $limits "none") }}
 {{- fail "scheduler.limits.policies: is empty, and those that are shipped are for the profiles that are shipped: with scheduler.config it must be what `stowage-scheduler admission --config FILE` writes, or scheduler.limits.admission must be none" }}
+{{- end }}
+{{- if and .config (not .limits.webhook) (eq $limits "webhook") }}
+{{- fail "scheduler.limits.webhook: is empty, and the one that is shipped is for the profiles that are shipped: with scheduler.config it must be what `stowage-scheduler admission --webhook --config FILE` writes, or scheduler.limits.admission must be none" }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -10,13 +10,31 @@
 {{- toJson $names }}
 {{- end }}
 
-{{/* What scheduler.limits.admission comes to: policy or none. */}}
+{{/* What scheduler.limits.admission comes to: policy, webhook or none. */}}
 {{- define "stowage.scheduler.limits" -}}
 {{- $admission := .Values.scheduler.limits.admission }}
 {{- if ne $admission "auto" }}{{ $admission }}
 {{- else if include "stowage.mutates" . }}policy
-{{- else }}none
+{{- else }}webhook
 {{- end }}
+{{- end }}
+
+{{/* The admission policies, as text. They are taken apart before refusals.yaml is rendered. */}}
+{{- define "stowage.scheduler.policies" -}}
+{{- with .Values.scheduler.limits.policies }}
+{{- range splitList "\n---\n" . }}
+{{- include "stowage.refuse.file" (list "scheduler.limits.policies" . (list "admissionregistration.k8s.io/v1") (list "MutatingAdmissionPolicy" "MutatingAdmissionPolicyBinding")) }}
+{{- end }}
+{{- end }}
+{{- .Values.scheduler.limits.policies | default (.Files.Get "files/scheduler/autoscaler/webhook/policies.yaml") }}
+{{- end }}
+
+{{/* How the API server asks the webhook, as text. */}}
+{{- define "stowage.scheduler.webhook" -}}
+{{- with .Values.scheduler.limits.webhook }}
+{{- include "stowage.refuse.file" (list "scheduler.limits.webhook" . (list "admissionregistration.k8s.io/v1") (list "MutatingWebhookConfiguration")) }}
+{{- end }}
+{{- .Values.scheduler.limits.webhook | default (.Files.Get "files/scheduler/autoscaler/webhook/webhook.yaml") }}
 {{- end }}
 
 {{/* Whether the cluster has MutatingAdmissionPolicies. */}}

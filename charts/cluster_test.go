@@ -14,6 +14,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/kubernetes"
@@ -101,9 +102,21 @@ type installed struct {
 // installed finds the pod of a program in what Helm says that it has installed.
 func (c *cluster) installed(t *testing.T, program, name, namespace, of string) installed {
 	t.Helper()
+	args, account := podOf(t, decode(t, c.helm(t, program, "get", "manifest", name, "--namespace", namespace)), name+"-"+of)
+	kubeconfig, err := c.ServiceAccountKubeconfig(t.Context(), namespace, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return installed{args, kubeconfig}
+}
+
+// podOf returns the arguments and the account of the pods of a name. Files that arguments name are
+// in folders of the test.
+func podOf(t *testing.T, objects []*unstructured.Unstructured, name string) (args []string, account string) {
+	t.Helper()
 	var pod *corev1.PodSpec
 	files := map[string]map[string]string{}
-	for _, o := range decode(t, c.helm(t, program, "get", "manifest", name, "--namespace", namespace)) {
+	for _, o := range objects {
 		read := func(into any) {
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, into, true); err != nil {
 				t.Fatal(err)
@@ -114,7 +127,7 @@ func (c *cluster) installed(t *testing.T, program, name, namespace, of string) i
 			var configMap corev1.ConfigMap
 			read(&configMap)
 			files[configMap.Name] = configMap.Data
-		case o.GetName() != name+"-"+of:
+		case o.GetName() != name:
 		case o.GetKind() == "Deployment":
 			var deployment appsv1.Deployment
 			read(&deployment)
@@ -126,9 +139,9 @@ func (c *cluster) installed(t *testing.T, program, name, namespace, of string) i
 		}
 	}
 	if pod == nil {
-		t.Fatalf("release %s has no pod of %s", name, of)
+		t.Fatalf("there is no pod of %s", name)
 	}
-	args := slices.Clone(pod.Containers[0].Args)
+	args = slices.Clone(pod.Containers[0].Args)
 	for _, mount := range pod.Containers[0].VolumeMounts {
 		i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
 		if pod.Volumes[i].ConfigMap == nil {
@@ -144,11 +157,7 @@ func (c *cluster) installed(t *testing.T, program, name, namespace, of string) i
 			args[i] = strings.ReplaceAll(args[i], mount.MountPath+"/", dir+"/")
 		}
 	}
-	kubeconfig, err := c.ServiceAccountKubeconfig(t.Context(), namespace, pod.ServiceAccountName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return installed{args, kubeconfig}
+	return args, pod.ServiceAccountName
 }
 
 // startScheduler starts the scheduler of a release as it is installed, and waits until it leads.

@@ -3,6 +3,8 @@ package charts_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // refusals are values that nobody can have meant. Each error names the value and what is allowed.
@@ -62,6 +64,7 @@ var refusals = []struct {
 	},
 	{name: "no profile", values: configured(""), want: []string{"scheduler.config: profiles: must be a list of one or more"}},
 	{name: "the profile of the cluster's own scheduler", values: configured(", profiles: [{schedulerName: a}, {}]"), want: []string{"scheduler.config: profiles[1].schedulerName: default-scheduler", "must be another name"}},
+	{name: "two profiles of one name", values: configured(", profiles: [{schedulerName: a}, {schedulerName: a}]"), want: []string{"scheduler.config: profiles[1].schedulerName: a: is that of another profile: must be another name"}},
 	{name: "two leaders", values: configured(", profiles: [{schedulerName: a}], leaderElection: {leaderElect: false}"), want: []string{"scheduler.config: leaderElection.leaderElect: false", "must be true, or scheduler.replicas must be 1"}},
 	{
 		name: "a budget that lets no node be drained", values: "scheduler: {podDisruptionBudget: {minAvailable: 2}}",
@@ -124,6 +127,56 @@ func TestRefusals(t *testing.T) {
 					if !strings.Contains(err.Error(), want) {
 						t.Errorf("%s says no %q: %v", program, want, err)
 					}
+				}
+			}
+		})
+	}
+}
+
+// TestProgramsRefuse covers what the chart leaves to the programs: with the files and arguments that a
+// pod has, they say before they look for a cluster what is wrong, where, and what is allowed.
+func TestProgramsRefuse(t *testing.T) {
+	const (
+		config   = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+		policy   = "apiVersion: descheduler/v1alpha2\nkind: DeschedulerPolicy\n"
+		scenario = "apiVersion: chaos.stowage.dev/v1alpha1\nkind: Scenario\nmetadata: {name: mine}\n"
+	)
+	for _, tt := range []struct {
+		name, of, value, text string
+		want                  []string
+	}{
+		{
+			"a threshold above all there is", "descheduler", "descheduler.policy",
+			policy + "profiles:\n- name: a\n  pluginConfig:\n  - {name: LowNodeUtilization, args: {thresholds: {cpu: 120}, targetThresholds: {cpu: 130}}}\n  plugins: {balance: {enabled: [LowNodeUtilization]}}\n",
+			[]string{"/policy.yaml:6: profiles[0].pluginConfig[0].args.thresholds.cpu: Invalid value: 120: must be from 0 to 100"},
+		},
+		{
+			"a strategy that there is not", "descheduler", "descheduler.policy", policy + "profiles:\n- name: a\n  plugins: {balance: {enabled: [LowNodeUtilisation]}}\n",
+			[]string{"/policy.yaml:5: profiles[0].plugins.balance.enabled[0]", `did you mean "LowNodeUtilization"?`, "there are Consolidate, "},
+		},
+		{
+			"a plugin that there is not", "scheduler", "scheduler.config", config + "profiles: [{schedulerName: a, plugins: {score: {enabled: [{name: BinPackin}]}}}]\n",
+			[]string{"/config.yaml: profiles[0].plugins.score.enabled[0].name", "BinPackin", "BinPacking"},
+		},
+		{
+			"a scenario's step that there is not", "chaos", "chaos.scenario", scenario + "spec: {steps: [{evicted: {}}]}\n",
+			[]string{"/scenario.yaml:4: spec.steps[0].evicted: unknown field", "there are awaitRecovery, evict, "},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := release{sets: []string{"chaos.enabled=true"}}
+			out, err := helm(t, helm4, append(r.args(t), "--set-file", tt.value+"="+write(t, "file.yaml", tt.text))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			args, _ := podOf(t, decode(t, out), "stowage-"+tt.of)
+			_, err = playgroundtest.Run(t, "stowage-"+tt.of, args...)
+			if err == nil {
+				t.Fatal("it takes the file")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("it says no %q: %v", want, err)
 				}
 			}
 		})

@@ -42,11 +42,16 @@
 {{- if or (not (kindIs "slice" $config.profiles)) (not $config.profiles) }}
 {{- fail "scheduler.config: profiles: must be a list of one or more: without one the scheduler would take the place of the cluster's own" }}
 {{- end }}
+{{- $names := list }}
 {{- range $i, $profile := $config.profiles }}
 {{- $name := (kindIs "map" $profile | ternary $profile (dict)).schedulerName | default "default-scheduler" }}
 {{- if eq $name "default-scheduler" }}
 {{- fail (printf "scheduler.config: profiles[%d].schedulerName: default-scheduler: is the cluster's own scheduler, and both would place the same pods: must be another name, such as stowage" $i) }}
 {{- end }}
+{{- if has $name $names }}
+{{- fail (printf "scheduler.config: profiles[%d].schedulerName: %s: is that of another profile: must be another name" $i $name) }}
+{{- end }}
+{{- $names = append $names $name }}
 {{- end }}
 {{- if and (eq (toString ($config.leaderElection | default dict).leaderElect) "false") (gt (int $.Values.scheduler.replicas) 1) }}
 {{- fail (printf "scheduler.config: leaderElection.leaderElect: false: all %d replicas would place the same pods: must be true, or scheduler.replicas must be 1" (int $.Values.scheduler.replicas)) }}

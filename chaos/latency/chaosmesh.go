@@ -81,13 +81,11 @@ func NetworkChaosLapsed(ctx context.Context, client kubernetes.Interface, victim
 	if err == nil {
 		err = json.Unmarshal(answer, &object)
 	}
-	switch {
-	case apierrors.IsNotFound(err):
-		return fmt.Sprintf("NetworkChaos %s is gone", name), nil
+	switch gone := removed(&object, err); {
+	case gone != "":
+		return fmt.Sprintf("NetworkChaos %s %s", name, gone), nil
 	case err != nil:
 		return "", fmt.Errorf("reading NetworkChaos %s: %w", name, err)
-	case object.DeletionTimestamp != nil:
-		return fmt.Sprintf("NetworkChaos %s was deleted", name), nil
 	}
 	return "", nil
 }

@@ -72,14 +72,14 @@ func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *core
 	return nil
 }
 
-// removed says that somebody has deleted a helper, which was read with the error; nothing
+// removed says that somebody has deleted what delays a pod, which was read with the error; nothing
 // where nobody has.
-func removed(helper *corev1.Pod, err error) string {
+func removed(object metav1.Object, err error) string {
 	switch {
 	case apierrors.IsNotFound(err):
-		return "it is gone"
-	case err == nil && helper.DeletionTimestamp != nil:
-		return "it was deleted"
+		return "is gone"
+	case err == nil && object.GetDeletionTimestamp() != nil:
+		return "was deleted"
 	}
 	return ""
 }
@@ -102,9 +102,10 @@ func failed(helper *corev1.Pod) string {
 func HelperLapsed(ctx context.Context, client kubernetes.Interface, namespace string, victim *corev1.Pod) (string, error) {
 	name := nameFor(victim)
 	helper, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-	why := removed(helper, err)
-	switch {
-	case why != "":
+	why := ""
+	switch gone := removed(helper, err); {
+	case gone != "":
+		why = "it " + gone
 	case err != nil:
 		return "", fmt.Errorf("reading the helper %s/%s: %w", namespace, name, err)
 	default:

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
@@ -82,6 +84,8 @@ type engine struct {
 	// holding is done once the run has a lease, which release gives up.
 	holding sync.Once
 	release func()
+	// lost are the pods that were taken away since their budgets were last waited for.
+	lost []*corev1.Pod
 	// down are the nodes that were taken down, and doomed the pods on them.
 	down   map[string]bool
 	doomed []types.UID
@@ -267,7 +271,7 @@ func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) erro
 	for deadline := time.Now().Add(patience); ; {
 		leaving, awaited := e.putOff(), e.observer.Awaited()
 		if len(leaving)+awaited == 0 {
-			return nil
+			return e.awaitBudgets(ctx)
 		}
 		if time.Now().After(deadline) {
 			e.giveUp(leaving, patience)
@@ -283,6 +287,30 @@ func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) erro
 			return err
 		}
 	}
+}
+
+// awaitBudgets waits until the disruption controller has counted the replacements of what was
+// lost. Until then the budgets keep pods that they will let go a moment later, and what comes
+// next would be predicted, and answered, by that.
+func (e *engine) awaitBudgets(ctx context.Context) error {
+	lost := e.lost
+	e.lost = nil
+	for deadline := time.Now().Add(controllerPatience); len(lost) > 0; {
+		picture := e.picture()
+		e.ledger.Update(picture.Budgets, picture.Snapshot.Pods, picture.Nodes)
+		lost = slices.DeleteFunc(lost, func(pod *corev1.Pod) bool { return !slices.ContainsFunc(e.ledger.Covering(pod), e.ledger.Behind) })
+		if len(lost) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			e.note("after %s the disruption controller had not counted what replaces pod %s/%s, for one", controllerPatience, lost[0].Namespace, lost[0].Name)
+			break
+		}
+		if err := e.sleep(ctx, recoveryPause); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sleep waits, or returns why the context has ended.

@@ -202,6 +202,7 @@ func (r *removal) answered(pod target.Pod, victim journal.Victim, result disrupt
 	case disruption.Evicted, disruption.Deleted:
 		delete(r.requests, pod.UID)
 		r.gone++
+		r.lost = append(r.lost, pod.Pod)
 		r.taken, r.refusals = true, 0
 		r.observer.Evicted(pod, time.Now())
 		return

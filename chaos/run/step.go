@@ -140,14 +140,14 @@ func (e *engine) inject(ctx context.Context, u *undo.Undo, do Injector, choice *
 	return errors.Join(do(ctx, env{e, u}, choice), e.journalError())
 }
 
-// lossPatience is how long the control plane may take to see what is lost with a node.
-// Pods that tolerate everything are never lost.
-const lossPatience = 15 * time.Second
+// controllerPatience is how long the control plane may take to see what is lost with a node, and
+// to count what has come in its place. Pods that tolerate everything are never lost.
+const controllerPatience = 15 * time.Second
 
 // awaitLoss waits until so many pods have been lost: before that there is no recovery to
 // wait for.
 func (e *engine) awaitLoss(ctx context.Context, pods int) error {
-	for deadline := time.Now().Add(lossPatience); e.observer.Summary().Drawn < pods && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(controllerPatience); e.observer.Summary().Drawn < pods && time.Now().Before(deadline); {
 		if err := e.sleep(ctx, recoveryPause); err != nil {
 			return err
 		}
@@ -232,6 +232,7 @@ func (e *engine) lose(picture *target.Picture, nodes []*corev1.Node) (pods int) 
 			e.observer.Returns(pod.UID)
 			continue
 		}
+		e.lost = append(e.lost, pod)
 		e.observer.Drawn(target.Pod{Pod: pod, Workload: picture.Owners.Of(pod), Rank: -1}, now)
 		pods++
 	}

@@ -25,3 +25,18 @@ func (l *Ledger) Health(name types.NamespacedName) (healthy, desired int, known 
 	desired, err := b.desired()
 	return b.healthy, desired, err == nil
 }
+
+// Behind says whether the budget's status is yet to show what the picture shows: it counts fewer
+// pods as healthy, or lacks evictions of this run. The disruption controller takes a moment to
+// count, and the API server allows nothing more meanwhile. A budget that is not in the picture, or
+// that the controller cannot count, is not waited for.
+func (l *Ledger) Behind(name types.NamespacedName) bool {
+	b := l.budgets[name]
+	if b == nil {
+		return false
+	}
+	if _, failed := SyncFailed(b.PodDisruptionBudget); failed {
+		return false
+	}
+	return !b.current() || b.uncounted > 0 || int(b.Status.CurrentHealthy) < b.healthy
+}

@@ -48,3 +48,41 @@ func TestHealthFallsBelowWhatIsDemandedWhenPodsAreSpentAgainstTheBudget(t *testi
 		t.Errorf("health (-want +got):\n%s", diff)
 	}
 }
+
+func TestABudgetIsBehindUntilItsStatusShowsThePicture(t *testing.T) {
+	ready := []*corev1.Pod{pod("web-0"), pod("web-1")}
+	tests := []struct {
+		name   string
+		status policyv1.PodDisruptionBudgetStatus
+		pods   []*corev1.Pod
+		spend  bool
+		want   bool
+	}{
+		{name: "all are counted", status: policyv1.PodDisruptionBudgetStatus{CurrentHealthy: 2}, pods: ready},
+		{name: "a replacement is not counted", status: policyv1.PodDisruptionBudgetStatus{CurrentHealthy: 1}, pods: ready, want: true},
+		{name: "a pod that is not ready is not waited for", status: policyv1.PodDisruptionBudgetStatus{CurrentHealthy: 1}, pods: []*corev1.Pod{pod("web-0"), pod("web-1", notReady)}},
+		{name: "a loss is not counted", status: policyv1.PodDisruptionBudgetStatus{CurrentHealthy: 2}, pods: ready[:1]},
+		{name: "an eviction of this run is not shown", status: policyv1.PodDisruptionBudgetStatus{CurrentHealthy: 2, ExpectedPods: 2, DisruptionsAllowed: 1}, pods: ready, spend: true, want: true},
+		{name: "of a former spec", status: policyv1.PodDisruptionBudgetStatus{CurrentHealthy: 2, ObservedGeneration: -1}, pods: ready, want: true},
+		{name: "pods that cannot be counted", status: policyv1.PodDisruptionBudgetStatus{Conditions: []metav1.Condition{
+			{Type: policyv1.DisruptionAllowedCondition, Status: metav1.ConditionFalse, Reason: policyv1.SyncFailedReason},
+		}}, pods: ready},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			one := intstr.FromInt32(1)
+			budget := &policyv1.PodDisruptionBudget{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"},
+				Spec:       policyv1.PodDisruptionBudgetSpec{MaxUnavailable: &one, Selector: &metav1.LabelSelector{}},
+				Status:     tt.status,
+			}
+			l := NewLedger([]*policyv1.PodDisruptionBudget{budget}, tt.pods, nil)
+			if tt.spend {
+				l.Spend(tt.pods[0])
+			}
+			if got := l.Behind(types.NamespacedName{Namespace: "default", Name: "web"}); got != tt.want {
+				t.Errorf("behind: %t, want %t", got, tt.want)
+			}
+		})
+	}
+}

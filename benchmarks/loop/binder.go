@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,8 +22,10 @@ const binderName = "BindToNothing"
 // binder is a plugin that takes the place of the one that asks the API server to
 // bind. It notes where pods are placed, and says when the engine is done with one.
 type binder struct {
-	// placed are the pods that have got a node, in that order.
-	placed []*corev1.Pod
+	// placed are the pods that have got a node, in that order; where none is to get one, those that the
+	// engine has given up for now.
+	placed  []*corev1.Pod
+	nowhere bool
 	// done receives once for each pod: nil, if it has a node.
 	done chan error
 }
@@ -30,9 +33,9 @@ type binder struct {
 var _ fwk.BindPlugin = &binder{}
 var _ fwk.PostBindPlugin = &binder{}
 
-func newBinder() *binder {
+func newBinder(nowhere bool) *binder {
 	// The engine says in its own loop that it has found no node: nobody receives then.
-	return &binder{done: make(chan error, 1)}
+	return &binder{nowhere: nowhere, done: make(chan error, 1)}
 }
 
 // Name returns the name of the plugin.
@@ -42,6 +45,9 @@ func (b *binder) Name() string {
 
 // Bind notes the pod.
 func (b *binder) Bind(_ context.Context, _ fwk.CycleState, pod *corev1.Pod, _ string) *fwk.Status {
+	if b.nowhere {
+		return fwk.AsStatus(errors.New("no node has room for it"))
+	}
 	b.placed = append(b.placed, pod)
 	return nil
 }
@@ -54,7 +60,13 @@ func (b *binder) PostBind(context.Context, fwk.CycleState, *corev1.Pod, string) 
 // fail is the end of a pod that has not, in place of the engine's own handler, which
 // would try it again.
 func (b *binder) fail(_ context.Context, _ framework.Framework, pod *framework.QueuedPodInfo, status *fwk.Status, _ *fwk.NominatingInfo, _ time.Time) {
-	b.done <- fmt.Errorf("pod %s has got no node: %s", klog.KObj(pod.Pod), status.Message())
+	message := status.Message() // which the engine's own would write into an event
+	if b.nowhere && status.IsRejected() {
+		b.placed = append(b.placed, pod.Pod)
+		b.done <- nil
+		return
+	}
+	b.done <- fmt.Errorf("pod %s has got no node: %s", klog.KObj(pod.Pod), message)
 }
 
 // register makes the binder known to a scheduler.

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler"
@@ -25,7 +26,9 @@ type engine struct {
 	profile string
 	// arrived is how many pods have been put into the queue.
 	arrived int
-	stop    func()
+	// known are pods that the informer has, where preemption looks them up.
+	known cache.Indexer
+	stop  func()
 }
 
 // newEngine returns the subject's scheduler at the start of the scenario. The caller
@@ -35,7 +38,7 @@ func newEngine(ctx context.Context, subject Subject, s *scenario) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{binder: newBinder(), scenario: s, profile: cfg.Profiles[0].SchedulerName}
+	e := &engine{binder: newBinder(s.workload.nowhere), scenario: s, profile: cfg.Profiles[0].SchedulerName}
 	if err := e.start(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("starting the scheduler: %w", err)
 	}
@@ -69,7 +72,7 @@ func (e *engine) start(ctx context.Context, cfg *schedulerconfig.KubeSchedulerCo
 		return err
 	}
 	sched.FailureHandler = e.binder.fail
-	e.scheduler = sched
+	e.scheduler, e.known = sched, informers.Core().V1().Pods().Informer().GetIndexer()
 	e.stop = func() {
 		cancel()
 		sched.SchedulingQueue.Close()
@@ -106,7 +109,13 @@ func (e *engine) waiting() int {
 // enqueue puts pods into the queue until there are that many.
 func (e *engine) enqueue(ctx context.Context, pods int) error {
 	for e.waiting() < pods {
-		e.scheduler.SchedulingQueue.Add(ctx, e.scenario.arrival(e.arrived, e.profile))
+		pod := e.scenario.arrival(e.arrived, e.profile)
+		if e.scenario.workload.nowhere {
+			if err := e.known.Add(pod); err != nil {
+				return err
+			}
+		}
+		e.scheduler.SchedulingQueue.Add(ctx, pod)
 		e.arrived++
 	}
 	// A pod that is held back elsewhere would be waited for without end.

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,8 @@ const (
 
 	podMilliCPU = 500
 	podMemory   = "1Gi"
+	// nowhereMilliCPU is more than any node has left where all have pods, and less than it has.
+	nowhereMilliCPU = 30_000
 
 	// podsBefore is how many pods are on a node that is not empty. On a full one they
 	// share all of its cpu.
@@ -181,6 +184,8 @@ func (s *scenario) limit(full []bool) {
 		s.replicas = min(perNode, free)
 	case s.workload.oneApp:
 		s.replicas = s.room
+	case s.workload.nowhere:
+		s.room = math.MaxInt
 	}
 }
 
@@ -196,8 +201,11 @@ func (s *scenario) eligible(node *corev1.Node) bool {
 // arrival returns the pod of that number that arrives for the scheduler of that name.
 func (s *scenario) arrival(i int, schedulerName string) *corev1.Pod {
 	milliCPU := int64(podMilliCPU)
-	if s.workload.varied {
+	switch {
+	case s.workload.varied:
 		milliCPU = int64(50 * (1 + i%variedSizes))
+	case s.workload.nowhere:
+		milliCPU = nowhereMilliCPU
 	}
 	pod := named(newPod(s.workload, fmt.Sprintf("arrived-%d", i/s.replicas), milliCPU), fmt.Sprintf("arrival-%d", i))
 	pod.Spec.SchedulerName = schedulerName

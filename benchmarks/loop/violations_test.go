@@ -17,6 +17,12 @@ func violations(s *scenario, placed []*corev1.Pod) []string {
 	all := slices.Concat(s.before, placed)
 	found := overfull(s, all)
 	for _, pod := range placed {
+		if s.workload.nowhere {
+			if pod.Spec.NodeName != "" {
+				found = append(found, fmt.Sprintf("%s: is on %s, though none has room", pod.Name, pod.Spec.NodeName))
+			}
+			continue
+		}
 		if i := slices.IndexFunc(s.nodes, func(n *corev1.Node) bool { return n.Name == pod.Spec.NodeName }); i < 0 || !s.eligible(s.nodes[i]) {
 			found = append(found, fmt.Sprintf("%s: is on %s, which is not for it", pod.Name, pod.Spec.NodeName))
 		}

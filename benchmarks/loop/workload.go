@@ -43,6 +43,9 @@ type Workload struct {
 	// varied says that pods are of many sizes. Nodes then have some already, and no two
 	// have the same left.
 	varied bool
+	// nowhere says that no node has room for a pod. What is measured is an attempt to place it, with
+	// the try to preempt pods for it, of which none has a lower priority.
+	nowhere bool
 	// constrain adds to a pod's spec what makes it one of this kind.
 	constrain func(spec *corev1.PodSpec, app string)
 }
@@ -92,6 +95,7 @@ func Workloads() []Workload {
 		{Name: "hostname-spread", social: true, constrain: func(spec *corev1.PodSpec, app string) {
 			spec.TopologySpreadConstraints = spread(app, corev1.LabelHostname, corev1.ScheduleAnyway)
 		}},
+		{Name: "nowhere", social: true, nowhere: true, constrain: func(*corev1.PodSpec, string) {}},
 	}
 }
 

@@ -25,7 +25,7 @@ func TestLoopErrors(t *testing.T) {
 	}{
 		{
 			"a workload that is not there", []string{"--workload", "plane"},
-			`--workload="plane": must be one of ["plain" "job" "node-selector" "taints" "mixed" "hostname-anti-affinity" "zone-affinity" "preferred-anti-affinity" "zone-spread" "hostname-spread"]`,
+			`--workload="plane": must be one of ["plain" "job" "node-selector" "taints" "mixed" "hostname-anti-affinity" "zone-affinity" "preferred-anti-affinity" "zone-spread" "hostname-spread" "nowhere"]`,
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "upstream"},

@@ -120,7 +120,7 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			"CandidateNodes without postFilter",
-			[]string{"--config", writeConfig(t, "    postFilter:\n      enabled:\n      - name: CandidateNodes", "    postFilter:\n      enabled:\n      - name: DefaultPreemption")},
+			[]string{"--config", writeConfig(t, "- name: CandidateNodes # before preemption", "- name: DefaultPreemption")},
 			"profiles[0].plugins.postFilter.enabled: Required value: CandidateNodes has to be enabled here too, so that it comes before DefaultPreemption",
 		},
 		{

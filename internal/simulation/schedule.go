@@ -118,7 +118,8 @@ type filtered struct {
 	reasons           map[string]int
 }
 
-func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Framework, state fwk.CycleState, pod *corev1.Pod) (filtered, error) {
+func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Framework, state *schedulerframework.CycleState, pod *corev1.Pod) (filtered, error) {
+	state.SetSkipAllPostFilterPlugins(true) // no plugin may leave anything to PostFilter
 	nodes, err := s.snapshot.NodeInfos().List()
 	if err != nil {
 		return filtered{}, err

@@ -19,6 +19,7 @@ import (
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
+	schedulermetrics "k8s.io/kubernetes/pkg/scheduler/metrics"
 
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
@@ -73,6 +74,7 @@ type CandidateNodes struct {
 var _ fwk.PreFilterPlugin = &CandidateNodes{}
 var _ fwk.PostFilterPlugin = &CandidateNodes{}
 var _ fwk.ReservePlugin = &CandidateNodes{}
+var _ fwk.EnqueueExtensions = &CandidateNodes{}
 
 // Name returns the name of the plugin.
 func (pl *CandidateNodes) Name() string {
@@ -96,13 +98,20 @@ func (pl *CandidateNodes) PreFilter(ctx context.Context, state fwk.CycleState, p
 	}
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
-	node, result := pl.choose(ctx, state, pod, nodes)
+	node, result, s := pl.choose(ctx, state, pod, nodes)
 	pods.WithLabelValues(result).Inc()
-	if result != resultChosen {
-		return nil, fwk.NewStatus(fwk.Skip)
+	switch result {
+	case resultChosen:
+		state.Write(stateKey, &chosen{node})
+		return &fwk.PreFilterResult{NodeNames: sets.New(node)}, nil
+	case resultNone:
+		// PostFilter has to complete what the engine hears.
+		if u := s.newUnfit(); u != nil && !state.ShouldSkipAllPostFilterPlugins() {
+			state.Write(stateKey, u)
+			return &fwk.PreFilterResult{NodeNames: u.nodes()}, nil
+		}
 	}
-	state.Write(stateKey, &chosen{node})
-	return &fwk.PreFilterResult{NodeNames: sets.New(node)}, nil
+	return nil, fwk.NewStatus(fwk.Skip)
 }
 
 // PreFilterExtensions returns nothing: there is no filter.
@@ -110,24 +119,62 @@ func (pl *CandidateNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 	return nil
 }
 
-// PostFilter is told that no node takes the pod. That should not be where one was
-// chosen; then the pod is tried again, after its backoff, with all nodes, and nothing is
-// evicted for it before that.
+// PostFilter is told that no node takes the pod. It tells the engine about the nodes that it did not look at.
+// Where a node was chosen for the pod, or one says something else than expected, the pod is tried
+// again, after its backoff, with all nodes, and nothing is evicted for it before that.
 func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	data, _ := state.Read(stateKey)
+	wrong := ""
+	switch told := data.(type) {
+	case *chosen:
+		wrong = told.node
+	case *unfit:
+		all, ok := statuses.(*framework.NodeToStatus)
+		if !ok {
+			break
+		}
+		if wrong = told.complete(all); wrong != "" {
+			break
+		}
+		if message, futile := told.futile(pod); futile {
+			schedulermetrics.PreemptionAttempts.Inc()
+			return framework.NewPostFilterResultWithNominatedNode(""), fwk.NewStatus(fwk.UnschedulableAndUnresolvable, message)
+		}
+	}
 	pl.nominations.expect(pod.UID)
-	data, err := state.Read(stateKey)
-	if err != nil {
+	if wrong == "" {
 		return nil, fwk.NewStatus(fwk.Unschedulable)
 	}
-	node := data.(*chosen).node
-	refused.Inc()
-	klog.FromContext(ctx).Error(nil, "The node that CandidateNodes chose does not take the pod; all nodes are looked at next", "pod", klog.KObj(pod), "node", node, "reason", statuses.Get(node).Message())
-	pl.mu.Lock()
-	pl.distrusted.Insert(pod.UID)
-	pl.memory = memory{} // it may be what was remembered
-	pl.mu.Unlock()
+	pl.distrust(ctx, pod, wrong, statuses.Get(wrong).Message())
 	pl.framework.Activate(klog.FromContext(ctx), map[string]*corev1.Pod{string(pod.UID): pod})
 	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod is tried again with all nodes")
+}
+
+// distrust is called with the lock held. It has the next attempt for the pod look at all nodes: one did not say what was expected.
+func (pl *CandidateNodes) distrust(ctx context.Context, pod *corev1.Pod, node, reason string) {
+	refused.Inc()
+	klog.FromContext(ctx).Error(nil, "A node does not say of a pod what CandidateNodes expected; all nodes are looked at next", "pod", klog.KObj(pod), "node", node, "reason", reason)
+	pl.distrusted.Insert(pod.UID)
+	pl.memory = memory{} // it may be what was remembered
+}
+
+// EventsToRegister returns none: what this plugin leaves out, others refuse, whose events count.
+func (pl *CandidateNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
+	return nil, nil
+}
+
+// Reserve notes that the pod is on the node. There should be none where no node takes the pod.
+func (pl *CandidateNodes) Reserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node string) *fwk.Status {
+	if data, err := state.Read(stateKey); err == nil {
+		if _, is := data.(*unfit); is {
+			pl.mu.Lock()
+			defer pl.mu.Unlock()
+			pl.distrust(ctx, pod, node, "it takes the pod")
+		}
+	}
+	return pl.Reserver.Reserve(ctx, state, pod, node)
 }
 
 // New returns the plugin. It takes no arguments.

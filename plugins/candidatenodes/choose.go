@@ -34,6 +34,8 @@ type search struct {
 	known   *known
 	groups  []scan.Group
 	items   []item
+	// nominated are the slots of nodes that pods are nominated for.
+	nominated []int
 	// failed says that a plugin of the engine's failed: the engine has to hear of it.
 	// stale says that the table was behind the snapshot.
 	failed, stale atomic.Bool
@@ -55,21 +57,21 @@ type weightedScorer struct {
 	weight int64
 }
 
-// choose returns the best node for the pod, or why there is none.
-func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (string, string) {
+// choose returns the best node for the pod, or why there is none: then the search is returned, too.
+func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (string, string, *search) {
 	if pl.profile == nil {
 		pl.profile = newProfile(ctx, pl.framework, pod, nodes)
 	}
 	if pl.distrusted.Has(pod.UID) {
 		pl.distrusted.Delete(pod.UID)
-		return "", resultLeft
+		return "", resultLeft, nil
 	}
 	if pl.profile == nil || !pl.profile.modelled || !pl.modelled(pod) {
-		return "", resultLeft
+		return "", resultLeft, nil
 	}
 	s := &search{CandidateNodes: pl, ctx: ctx, pod: pod}
 	if !s.gather(state) {
-		return "", resultLeft
+		return "", resultLeft, nil
 	}
 	labels := [][]string{labelsOf(pod)}
 	for _, part := range s.parts {
@@ -77,10 +79,10 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 	}
 	for range attempts {
 		if !pl.table.Update(nodes, labels...) {
-			return "", resultLeft
+			return "", resultLeft, nil
 		}
 		if s.known = s.memory.of(s, nodes); s.known == nil {
-			return "", resultLeft
+			return "", resultLeft, nil
 		}
 		s.items, s.groups = pl.items[:0], pl.groups[:0]
 		node, result := s.best()
@@ -88,14 +90,14 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 		switch {
 		case s.failed.Load():
 			pl.memory = memory{} // of what has failed, nothing is to be remembered
-			return "", resultLeft
+			return "", resultLeft, nil
 		case !s.stale.Load():
-			return node, result
+			return node, result, s
 		}
 		s.stale.Store(false)
 		pl.Feed.Distrust()
 	}
-	return "", resultLeft
+	return "", resultLeft, nil
 }
 
 // gather reads what the plugins of the profile have to say. It returns false if one
@@ -151,9 +153,17 @@ func (s *search) best() (string, string) {
 	return node, resultChosen
 }
 
-// mark marks the nodes that plugins are to be asked about by themselves.
+// mark marks the nodes that plugins are to be asked about by themselves, and those that pods are
+// nominated for.
 func (s *search) mark() {
 	s.marks.reset()
+	s.nominated = s.nominated[:0]
+	for _, name := range s.nominations.nodes(s.Feed) {
+		if slot, known := s.Feed.Slot(name); known { // others are to come
+			s.nominated = append(s.nominated, slot)
+			s.marks.mark(slot, s.table.StateOf(slot))
+		}
+	}
 	for _, part := range s.parts {
 		if part.Exceptions != nil {
 			part.Exceptions(func(slot int) { s.marks.mark(slot, s.table.StateOf(slot)) })
@@ -163,13 +173,9 @@ func (s *search) mark() {
 
 // mayBeKept says whether a node would take the pod on which room is kept for others.
 func (s *search) mayBeKept() bool {
-	for _, name := range s.nominations.nodes(s.Feed) {
-		slot, known := s.Feed.Slot(name)
-		if !known {
-			continue // it is to come
-		}
+	for _, slot := range s.nominated {
 		node := s.table.Node(slot)
-		if s.known.takes(s, s.table.StateOf(slot), node) && s.admits(node) && s.nominations.yields(s.pod, name) {
+		if s.known.takes(s, s.table.StateOf(slot), node) && s.admits(node) && s.nominations.yields(s.pod, node.Info.Node().Name) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package candidatenodes
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -35,18 +36,25 @@ type known struct {
 	state fwk.CycleState
 	// verdicts are by ID of the state.
 	verdicts []verdict
+	// refusals are what the engine's filters say, each once.
+	mu       sync.Mutex
+	refusals []*fwk.Status
 	columns  map[int]*column // by place of the score plugin
 	// used is when, by number of questions, it was asked about last.
 	used int64
 }
 
-type verdict uint8
+// verdict is what the engine's filters say about a state: from firstRefusal on, it is a refusal by
+// its number.
+type verdict int
 
 const (
 	notAsked verdict = iota
 	takes
-	refuses
+	firstRefusal
 )
+
+func (v verdict) refused() bool { return v >= firstRefusal }
 
 // column is one plugin's scores, before they are normalized, by ID of the state.
 type column struct {
@@ -138,10 +146,27 @@ func (k *known) ask(s *search, node scan.Node) verdict {
 	case status.IsSuccess():
 		return takes
 	case status.IsRejected():
-		return refuses
+		return k.refuse(status)
 	}
 	s.failed.Store(true) // the engine will say what is wrong
 	return notAsked
+}
+
+// refuse returns the verdict for a status.
+func (k *known) refuse(status *fwk.Status) verdict {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := slices.IndexFunc(k.refusals, func(r *fwk.Status) bool { return same(r, status) })
+	if at < 0 {
+		at = len(k.refusals)
+		k.refusals = append(k.refusals, status)
+	}
+	return firstRefusal + verdict(at)
+}
+
+// refusal returns the status for a verdict.
+func (k *known) refusal(v verdict) *fwk.Status {
+	return k.refusals[v-firstRefusal]
 }
 
 // askAll asks about all states with nodes of which nothing is known, side by side.

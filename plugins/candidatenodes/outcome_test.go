@@ -22,6 +22,8 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/queuesort"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+
+	"github.com/stowage-k8s/stowage/plugins/candidatenodes"
 )
 
 // recorder keeps what events say, by pod.
@@ -106,7 +108,9 @@ func (e *engine) schedule(pod *corev1.Pod) outcome {
 			if theirs, ours := ofEngine[name]; ours {
 				name = theirs
 			}
-			if name != names.DefaultPreemption { // there or not, by how fast victims go
+			// DefaultPreemption is there or not, by how fast victims go, and no event is for
+			// CandidateNodes.
+			if name != names.DefaultPreemption && name != candidatenodes.Name {
 				plugins.Insert(name)
 			}
 		}

@@ -46,6 +46,12 @@ type profile struct {
 	// others are the filters that are not asked by state.
 	others sets.Set[string]
 	scores []score
+	// enginesFirst says that the engine's own filters come before ours: what they refuse, they
+	// refuse first.
+	enginesFirst bool
+	// preemptsByDefault says that where no node takes a pod, DefaultPreemption is asked after this
+	// plugin, and no other that has anything to say.
+	preemptsByDefault bool
 	// byEngine says that the engine's own plugins score some of it.
 	byEngine bool
 	// comparisons says that tolerations may compare numbers.
@@ -123,6 +129,16 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 		p.scores = append(p.scores, s)
 	}
 	p.parts = sets.List(parts)
+	var afterwards []string
+	for _, plugin := range plugins.PostFilter.Enabled {
+		if !idle.Has(plugin.Name) {
+			afterwards = append(afterwards, plugin.Name)
+		}
+	}
+	at := slices.Index(afterwards, Name)
+	p.preemptsByDefault = at >= 0 && slices.Equal(afterwards[at:], []string{Name, names.DefaultPreemption})
+	lastOfEngine := lastIndex(plugins.Filter.Enabled, byState)
+	p.enginesFirst = !slices.ContainsFunc(plugins.Filter.Enabled[:lastOfEngine+1], func(f schedulerconfig.Plugin) bool { return ours.Has(f.Name) })
 	before := true
 	for _, plugin := range plugins.PreFilter.Enabled {
 		before = before && plugin.Name != Name
@@ -131,6 +147,17 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 		}
 	}
 	return ""
+}
+
+// lastIndex returns where the last plugin of a set is, or -1.
+func lastIndex(enabled []schedulerconfig.Plugin, of sets.Set[string]) int {
+	last := -1
+	for i, plugin := range enabled {
+		if of.Has(plugin.Name) {
+			last = i
+		}
+	}
+	return last
 }
 
 // comesFirst says whether this plugin is before the one that preempts, if there is one.

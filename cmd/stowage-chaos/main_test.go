@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
+	"github.com/stowage-k8s/stowage/internal/playground/privileges"
 )
 
 const (
@@ -33,10 +34,11 @@ groups:
 - {name: spot, count: 3, zones: [zone-a, zone-b, zone-c], preemptible: karpenter, capacity: {cpu: 8, memory: 32Gi}}
 `
 
-// The playground that the tests of this package share, and what reaches it: the
+// The playground that the tests of this package share, the log of its API server, and what reaches it: the
 // administrator's client, and the kubeconfig of the service account that is installed.
 var (
 	play       *playground.Playground
+	auditLog   *privileges.Audit
 	client     kubernetes.Interface
 	kubeconfig string
 )
@@ -56,7 +58,11 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if play, err = playgroundtest.Start(ctx, playground.Options{Pool: nine}); err != nil {
+	if auditLog, err = privileges.New(systemNamespace); err != nil {
+		return 0, err
+	}
+	defer auditLog.Close()
+	if play, err = playgroundtest.Start(ctx, playground.Options{Pool: nine, APIServerFlags: auditLog.Flags()}); err != nil {
 		return 0, err
 	}
 	defer play.Stop()
@@ -66,17 +72,24 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if _, err := play.Kubectl(ctx, "apply", "-k", installation+"base"); err != nil {
 		return 0, err
 	}
+	if _, err := play.Kubectl(ctx, "apply", "-f", installation+"deployment/metrics.yaml"); err != nil {
+		return 0, err
+	}
+	// What is put back is looked for among what latency makes, too, whether or not one may.
+	auditLog.Expect(program, "list", "chaos-mesh.org", "networkchaos")
 	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, program); err != nil {
 		return 0, err
 	}
-	rights := []authorizationv1.ResourceAttributes{ // one of each binding
+	bound := []authorizationv1.ResourceAttributes{ // one of each binding
 		{Verb: "list", Resource: "pods"},
 		{Verb: "update", Resource: "configmaps", Namespace: systemNamespace, Name: program + "-schedule"},
+		{Verb: "create", Group: "authentication.k8s.io", Resource: "tokenreviews"},
 	}
-	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, rights...); err != nil {
+	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, bound...); err != nil {
 		return 0, err
 	}
-	return m.Run(), nil
+	code := m.Run()
+	return code, auditLog.Check(installation, code == 0)
 }
 
 // kubectl runs the project's kubectl as the playground's administrator.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/schedule"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // aroundNoon returns the name of a time zone in which it is about noon, so that no test
@@ -99,11 +101,16 @@ func TestSchedule(t *testing.T) {
 
 	least := s.lowest(t)
 	args = append(args, "--seed", soonSeed(t, args))
-	forReal := append(args, "--context", contextOf(t, kubeconfig), "--no-dry-run", "--journal=-")
+	port, token := playgroundtest.Port(t), playgroundtest.MetricsToken(t, client)
+	forReal := append(args, "--context", contextOf(t, kubeconfig), "--no-dry-run", "--journal=-", "--bind-address", "127.0.0.1", "--permit-port-sharing", "--secure-port", port)
 	// keeps runs it until the state is as it should be.
 	keeps := func(what string, enough func(schedule.State) bool) schedule.State {
 		t.Helper()
 		p := start(t, forReal...)
+		eventually(t, "the metrics can be read", func(ctx context.Context) (bool, string) {
+			code, body := playgroundtest.Get(ctx, "https://127.0.0.1:"+port+"/metrics", token)
+			return code == http.StatusOK, fmt.Sprint(code, body)
+		})
 		var state schedule.State
 		eventually(t, what, func(ctx context.Context) (bool, string) {
 			var err error

@@ -65,6 +65,22 @@ func newShop(t *testing.T, on ...string) shop {
 	return s
 }
 
+// addIdle adds a workload of each other kind that can be scaled, without any pod.
+func (s shop) addIdle(t *testing.T) {
+	t.Helper()
+	meta := metav1.ObjectMeta{Name: "idle"}
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": meta.Name}}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: selector.MatchLabels}, Spec: podSpec(nil)}
+	set := &appsv1.ReplicaSet{ObjectMeta: meta, Spec: appsv1.ReplicaSetSpec{Replicas: new(int32), Selector: selector, Template: template}}
+	if _, err := client.AppsV1().ReplicaSets(s.namespace).Create(t.Context(), set, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	stateful := &appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Replicas: new(int32), Selector: selector, Template: template}}
+	if _, err := client.AppsV1().StatefulSets(s.namespace).Create(t.Context(), stateful, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func podSpec(on []string) corev1.PodSpec {
 	spec := corev1.PodSpec{
 		TerminationGracePeriodSeconds: ptr.To[int64](1),

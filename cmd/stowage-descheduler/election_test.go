@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -59,15 +59,16 @@ func deployed(t *testing.T) corev1.PodSpec {
 // TestElection runs two replicas as they are installed, of which one leads.
 func TestElection(t *testing.T) {
 	pod := deployed(t)
-	args := argsOf(t, pod)
+	args, token := argsOf(t, pod), playgroundtest.MetricsToken(t, client)
 	first := startReplica(t, "first", kubeconfig, args)
 	eventually(t, "the first has made a plan", func(context.Context) (bool, string) { return first.planned(), first.LogTail(3) })
 	holder := leader(t)
 	second := startReplica(t, "second", kubeconfig, args)
 	for _, r := range []*replica{first, second} {
 		for _, probe := range []*corev1.Probe{pod.Containers[0].LivenessProbe, pod.Containers[0].ReadinessProbe} {
-			eventually(t, probe.HTTPGet.Path+" answers", func(ctx context.Context) (bool, string) { return r.get(ctx, probe.HTTPGet.Path) })
+			eventually(t, probe.HTTPGet.Path+" answers", func(ctx context.Context) (bool, string) { return r.answers(ctx, probe.HTTPGet.Path, "") })
 		}
+		eventually(t, "the metrics can be read", func(ctx context.Context) (bool, string) { return r.answers(ctx, "/metrics", token) })
 	}
 	eventually(t, "the second knows who leads", func(context.Context) (bool, string) { return second.logged("New leader", holder) })
 	if second.planned() || leader(t) != holder {
@@ -94,20 +95,10 @@ func leader(t *testing.T) string {
 	return *lease.Spec.HolderIdentity
 }
 
-// get asks for a path of the secure port, without credentials.
-func (r *replica) get(ctx context.Context, path string) (bool, string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+path, nil)
-	if err != nil {
-		return false, err.Error()
-	}
-	// A certificate that the program made itself is nothing to check.
-	https := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
-	answer, err := https.Do(request)
-	if err != nil {
-		return false, err.Error()
-	}
-	defer answer.Body.Close()
-	return answer.StatusCode == http.StatusOK, answer.Status
+// answers says whether a path of the secure port is there for who has the token, or has none.
+func (r *replica) answers(ctx context.Context, path, token string) (bool, string) {
+	code, body := playgroundtest.Get(ctx, r.url+path, token)
+	return code == http.StatusOK, fmt.Sprint(code, body)
 }
 
 // logged says whether a line of the log, of the last ones, has all the words.

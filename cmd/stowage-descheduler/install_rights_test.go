@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -179,27 +178,7 @@ var (
 	toRemember     = right{"create", "", "configmaps"}
 	toRememberMore = right{"update", "", "configmaps"}
 	toElect        = []right{{"get", "coordination.k8s.io", "leases"}, {"create", "coordination.k8s.io", "leases"}, {"update", "coordination.k8s.io", "leases"}}
-	// onFaults are those that TestFaultsInTheMiddle sees used.
-	onFaults = []right{{"get", "", "pods"}, {"patch", "events.k8s.io", "events"}}
 )
-
-// TestGrantsNothingElse compares what is granted with what tests show to be needed.
-func TestGrantsNothingElse(t *testing.T) {
-	needed := slices.Concat(toPlanWell, toElect, onFaults, []right{toMeasureNodes, toMeasurePods, toEvict, toReport, toRecall, toRemember, toRememberMore})
-	for _, rights := range toPlan {
-		needed = append(needed, rights...)
-	}
-	var granted []right
-	for _, rule := range without(slices.Concat(shippedClusterRules(t), shippedRoleRules(t))) {
-		granted = append(granted, right{rule.Verbs[0], rule.APIGroups[0], rule.Resources[0]})
-	}
-	byName := func(a, b right) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
-	slices.SortFunc(needed, byName)
-	slices.SortFunc(granted, byName)
-	if diff := cmp.Diff(needed, granted, cmp.AllowUnexported(right{})); diff != "" {
-		t.Errorf("rights (-needed +granted):\n%s", diff)
-	}
-}
 
 // TestNeedsWhatItReads takes away the right to read each kind. The plan would be wrong
 // without some, and is made without the others.

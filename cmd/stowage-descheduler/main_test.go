@@ -15,6 +15,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
+	"github.com/stowage-k8s/stowage/internal/playground/privileges"
 )
 
 const (
@@ -32,10 +33,11 @@ groups:
 - {name: node, count: 4, zones: [zone-a, zone-b], capacity: {cpu: 8, memory: 32Gi}}
 `
 
-// The playground that the tests of this package share, and what reaches it: the
+// The playground that the tests of this package share, the log of its API server, and what reaches it: the
 // administrator's client, and the kubeconfig of the descheduler's service account.
 var (
 	play       *playground.Playground
+	auditLog   *privileges.Audit
 	client     kubernetes.Interface
 	kubeconfig string
 )
@@ -55,31 +57,38 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if play, err = playgroundtest.Start(ctx, playground.Options{Pool: four}); err != nil {
+	if auditLog, err = privileges.New(systemNamespace); err != nil {
+		return 0, err
+	}
+	defer auditLog.Close()
+	if play, err = playgroundtest.Start(ctx, playground.Options{Pool: four, APIServerFlags: auditLog.Flags()}); err != nil {
 		return 0, err
 	}
 	defer play.Stop()
 	if client, err = play.Client(); err != nil {
 		return 0, err
 	}
-	// What all ways to install it have in common, and the lease that one of them takes.
-	for _, args := range [][]string{{"apply", "-k", installation + "base"}, {"apply", "-f", installation + "deployment/election.yaml"}} {
-		if _, err := play.Kubectl(ctx, args...); err != nil {
-			return 0, err
-		}
+	// What all ways to install it have in common, and what one of them takes besides.
+	if _, err := play.Kubectl(ctx, "apply", "-k", installation+"base"); err != nil {
+		return 0, err
+	}
+	if _, err := play.Kubectl(ctx, "apply", "-f", installation+"deployment/election.yaml", "-f", installation+"deployment/metrics.yaml"); err != nil {
+		return 0, err
 	}
 	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, program); err != nil {
 		return 0, err
 	}
-	rights := []authorizationv1.ResourceAttributes{ // one of each binding
+	bound := []authorizationv1.ResourceAttributes{ // one of each binding
 		{Verb: "list", Resource: "nodes"},
 		{Verb: "update", Resource: "configmaps", Namespace: systemNamespace, Name: program},
 		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Namespace: systemNamespace, Name: program},
+		{Verb: "create", Group: "authentication.k8s.io", Resource: "tokenreviews"},
 	}
-	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, rights...); err != nil {
+	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, bound...); err != nil {
 		return 0, err
 	}
-	return m.Run(), nil
+	code := m.Run()
+	return code, auditLog.Check(installation, code == 0)
 }
 
 // kubectl runs the project's kubectl as the playground's administrator.

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,10 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -171,7 +167,7 @@ func startInstalled(t *testing.T) *running {
 	for _, arg := range container.Args {
 		args = append(args, strings.ReplaceAll(arg, container.VolumeMounts[0].MountPath, dir))
 	}
-	r := &running{Process: startScheduler(t, "installed", args...), url: url, token: metricsToken(t)}
+	r := &running{Process: startScheduler(t, "installed", args...), url: url, token: playgroundtest.MetricsToken(t, client)}
 	awaitLeader(t, "")
 	for _, probe := range []*corev1.Probe{container.LivenessProbe, container.ReadinessProbe} {
 		eventually(t, probe.HTTPGet.Path+" answers", func(ctx context.Context) (bool, string) {
@@ -186,49 +182,9 @@ func startInstalled(t *testing.T) *running {
 	return r
 }
 
-// metricsToken returns the token of a service account that may read metrics.
-func metricsToken(t *testing.T) string {
-	t.Helper()
-	ns := namespace(t)
-	role := &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: ns},
-		Rules:      []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}},
-	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: ns},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: ns},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: ns, Name: "default"}},
-	}
-	create(t, role, client.RbacV1().ClusterRoles())
-	create(t, binding, client.RbacV1().ClusterRoleBindings())
-	token, err := client.CoreV1().ServiceAccounts(ns).CreateToken(t.Context(), "default", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token.Status.Token
-}
-
 // get asks the scheduler's secure port.
 func (r *running) get(ctx context.Context, path, token string) (int, string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+path, nil)
-	if err != nil {
-		return 0, err.Error()
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	// A certificate that the scheduler made itself is nothing to check.
-	https := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
-	answer, err := https.Do(request)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return answer.StatusCode, string(body)
+	return playgroundtest.Get(ctx, r.url+path, token)
 }
 
 // refusals matches the counts of requests that the API server refused. It answers

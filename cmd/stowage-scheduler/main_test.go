@@ -20,6 +20,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
+	"github.com/stowage-k8s/stowage/internal/playground/privileges"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
@@ -30,10 +31,11 @@ const (
 	patience        = playgroundtest.Patience
 )
 
-// The playground that the tests of this package share, and what reaches it: the
+// The playground that the tests of this package share, the log of its API server, and what reaches it: the
 // administrator's client, and the kubeconfig of the scheduler's service account.
 var (
 	play       *playground.Playground
+	auditLog   *privileges.Audit
 	client     kubernetes.Interface
 	kubeconfig string
 )
@@ -53,7 +55,11 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if play, err = playgroundtest.Start(ctx, playground.Options{Pool: small}); err != nil {
+	if auditLog, err = privileges.New(systemNamespace); err != nil {
+		return 0, err
+	}
+	defer auditLog.Close()
+	if play, err = playgroundtest.Start(ctx, playground.Options{Pool: small, APIServerFlags: append(auditLog.Flags(), groupFlags()...)}); err != nil {
 		return 0, err
 	}
 	defer play.Stop()
@@ -78,15 +84,16 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if kubeconfig, err = play.ServiceAccountKubeconfig(ctx, systemNamespace, "stowage-scheduler"); err != nil {
 		return 0, err
 	}
-	rights := []authorizationv1.ResourceAttributes{ // one of each binding
+	bound := []authorizationv1.ResourceAttributes{ // one of each binding
 		{Verb: "list", Resource: "nodes"},
 		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Namespace: systemNamespace, Name: leaseName},
 		{Verb: "get", Resource: "configmaps", Namespace: "kube-system", Name: "extension-apiserver-authentication"},
 	}
-	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, rights...); err != nil {
+	if err := playgroundtest.AwaitAllowed(ctx, client, systemNamespace, program, bound...); err != nil {
 		return 0, err
 	}
-	return m.Run(), nil
+	code := m.Run()
+	return code, auditLog.Check(installation, code == 0)
 }
 
 func eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {

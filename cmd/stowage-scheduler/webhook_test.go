@@ -230,6 +230,18 @@ func TestWebhookRenewsItsCertificate(t *testing.T) {
 	}
 }
 
+// TestWebhookIsNotTheFirst has another replica be faster with the certificate, as far as the API server says.
+func TestWebhookIsNotTheFirst(t *testing.T) {
+	w := applyWebhook(t, limitsNamespace(t))
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "other"}}
+	reluctant(t, systemNamespace, func(ctx context.Context) error {
+		_, err := client.CoreV1().Secrets(systemNamespace).Create(ctx, secret, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	}, []string{""}, []string{"secrets"})
+	w.start("first")
+	awaitGate(t, w.ns, true)
+}
+
 // askAllTheTime creates pods with a limit, all of which have to be admitted as such, until it is stopped.
 func (w *installedWebhook) askAllTheTime(asked *atomic.Int64) (stop func()) {
 	ctx, cancel := context.WithCancel(w.Context())

@@ -62,6 +62,8 @@ type Options struct {
 	ClientBurst int
 	// Port is the API server's on 127.0.0.1; 0 means a free one.
 	Port int
+	// APIServerFlags are further ones of the API server.
+	APIServerFlags []string
 	// LogDir keeps the logs of the control plane; empty means that they go with
 	// the playground.
 	LogDir string

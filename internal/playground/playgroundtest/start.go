@@ -22,6 +22,12 @@ func Start(ctx context.Context, opts playground.Options) (*playground.Playground
 	return playground.Start(ctx, opts)
 }
 
+// Linked says whether the control planes that tests start are of the version that is linked.
+func Linked() bool {
+	minor := os.Getenv(versionVariable)
+	return minor == "" || minor == playground.LinkedVersion
+}
+
 // Since skips a test of what came to the API servers of a minor version of Kubernetes, where
 // the playground's is older. What it is, is named with its API.
 func Since(t *testing.T, p *playground.Playground, minor, what string) {

@@ -117,7 +117,7 @@ func (s *supervisor) apiServerArgs() []string {
 			"--kubelet-client-key="+s.kubeletClient.Key,
 		)
 	}
-	return args
+	return append(args, s.opts.APIServerFlags...)
 }
 
 func (s *supervisor) controllerManagerArgs() []string {

@@ -88,7 +88,7 @@ func (c *cluster) comesAndGoes(t *testing.T, program string) {
 		"--set", fmt.Sprintf("scheduler.replicas=3,scheduler.limits.admission=auto,scheduler.route.enabled=%t,descheduler.kind=Deployment", !c.older),
 		"--set", "networkPolicy.enabled=true,chaos.enabled=true,chaos.rights.nodes=true",
 	})...)
-	c.runToEnd(t, c.installed(t, program, "stowage", system, "chaos"), "stowage-chaos", 3, "nothing was there to be taken away")
+	c.runToEnd(t, c.installed(t, program, "stowage", system, "chaos"), "stowage-chaos", 3, "there was nothing to remove")
 	if got := c.kubectl(t, "--namespace", system, "get", "configmap", "stowage-descheduler", "-o", "jsonpath={.data.moves\\.yaml}"); got != "# what was moved" {
 		t.Errorf("the upgrade has the descheduler forget: %q", got)
 	}

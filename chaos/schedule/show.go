@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Rows returns the plan as a table with a head: each kill's time, workload, what it takes, and
-// what became of it.
+// Rows returns the plan as a table with a header: time, workload, pods and outcome of each kill.
 func (s State) Rows(zone *time.Location) [][]string {
 	rows := [][]string{{"AT", "WORKLOAD", "TAKES", "STATUS"}}
 	done := s.done()

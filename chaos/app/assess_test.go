@@ -64,13 +64,13 @@ func TestAnswersSayTheEngine(t *testing.T) {
 // A loss of nothing says by what time ages were judged, for that may be why.
 func TestALossOfNothingSaysItsTime(t *testing.T) {
 	q := question{name: "evict 0 pods", nothing: "there are none"}
-	clock := &connect.Clock{Now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), From: "as the dump says"}
+	clock := &connect.Clock{Now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), From: "from the dump"}
 	for _, tt := range []struct {
 		clock *connect.Clock
 		want  string
 	}{
 		{nil, "evict 0 pods: there are none"},
-		{clock, "evict 0 pods: there are none, ages are relative to 2026-03-02 10:00:00 UTC (as the dump says)"},
+		{clock, "evict 0 pods: there are none, ages are relative to 2026-03-02 10:00:00 UTC (from the dump)"},
 	} {
 		if got := q.without(tt.clock); got != tt.want {
 			t.Errorf("it says %q, want %q", got, tt.want)

@@ -92,7 +92,7 @@ func TestAssess(t *testing.T) {
 				}
 				for j, answer := range answers[i] {
 					table.shows(t, answer.Question)
-					if dumped := i == 1; dumped != (answer.Clock == "as the dump says") || dumped == answer.AsOf.IsZero() {
+					if dumped := i == 1; dumped != (answer.Clock == "from the dump") || dumped == answer.AsOf.IsZero() {
 						t.Errorf("ages are as of %s, %q", answer.AsOf, answer.Clock)
 					}
 					answers[i][j].AsOf, answers[i][j].Clock = time.Time{}, ""

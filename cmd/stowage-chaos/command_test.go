@@ -121,7 +121,7 @@ func TestWhichCluster(t *testing.T) {
 		{"a cluster within and one without", []string{"evict", "--all", "--in-cluster", "--context=recorded"}, "--in-cluster cannot be combined with --context"},
 		{"a seed that is none, of a prediction", []string{"assess", "pods", "--all", "--seed=0x2g"}, "--seed: "},
 		{"a dump and a cluster", []string{"assess", "--from-dump=x", "--context=recorded"}, "--from-dump cannot be combined with"},
-		{"a time and a live cluster", []string{"assess", "--now=2026-03-02T12:00:00Z"}, "--now: it is for --from-dump"},
+		{"a time and a live cluster", []string{"assess", "--now=2026-03-02T12:00:00Z"}, "--now requires --from-dump"},
 		{"manifests and a cluster", []string{"audit", "-f=x", "--context=recorded"}, "--filename cannot be combined with"},
 		{"an unknown severity", []string{"audit", "--fail-on=severe"}, "--fail-on: severity must be one of high, medium, low"},
 		{"an unknown rule", []string{"audit", "--rules=no-budgets"}, `no rule "no-budgets"`},

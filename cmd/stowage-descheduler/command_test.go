@@ -40,7 +40,7 @@ func TestBadInput(t *testing.T) {
 		code int
 		want string
 	}{
-		{"no policy", []string{"--kubeconfig", kubeconfig}, 3, "--policy-config-file: name the policy to deschedule by"},
+		{"no policy", []string{"--kubeconfig", kubeconfig}, 3, "--policy-config-file is required (a DeschedulerPolicy file)"},
 		{"a policy that is not there", []string{"--policy-config-file", "nowhere.yaml"}, 3, "open nowhere.yaml: no such file"},
 		{"an unknown field of the policy", []string{"--policy-config-file", unknownField}, 3, unknownField + ":10: maxNoOfPodsToEvict: unknown field (did you mean "},
 		{"an unknown field, with a cluster", []string{"--policy-config-file", unknownField, "--kubeconfig", kubeconfig}, 3, "maxNoOfPodsToEvict: unknown field"},
@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 		{"an unknown context", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--context", "other"}, 1, `"other"`},
 		{"no cluster", []string{"--policy-config-file", shippedPolicy, "--secure-port", "0"}, 1, "no cluster is named: give --kubeconfig, or run in a cluster"},
 		{"an API server that does not answer", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", unreachable}, 1, "cannot use the API server at https://127.0.0.1:1/"},
-		{"an election in a Job", []string{"--policy-config-file", shippedPolicy, "--leader-elect"}, 1, "--leader-elect: it is for --descheduling-interval"},
+		{"an election in a Job", []string{"--policy-config-file", shippedPolicy, "--leader-elect"}, 1, "--leader-elect requires --descheduling-interval"},
 		{"no requests at all", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--client-connection-qps", "0"}, 1, "--client-connection-qps and --client-connection-burst must be above 0, not 0 and 400"},
 		{"no time for a wave", []string{"--policy-config-file", shippedPolicy, "--wave-timeout", "0s"}, 1, "--wave-timeout=0s: must be more than 0"},
 		{"no pod in a wave", []string{"--policy-config-file", shippedPolicy, "--wave-size", "0"}, 1, "--wave-size=0: must be 1 or more"},
@@ -70,9 +70,9 @@ func TestBadInput(t *testing.T) {
 		{"a dump that is not there", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "nowhere"}, 1, "open nowhere: no such file"},
 		{"a dump that is none", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", written(t, "x.dump", "hello")}, 1, "x.dump"},
 		{"an empty time", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "nowhere", "--now="}, 1, "--now is empty: leave it out, or give it a value"},
-		{"an unknown feature gate", []string{"--policy-config-file", shippedPolicy, "--feature-gates", "EvictionsInBackgroud=true"}, 1, `unknown feature gate "EvictionsInBackgroud": there are AllAlpha, AllBeta, EvictionsInBackground`},
-		{"a time and a live cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--now", "2026-03-02T12:00:00Z"}, 1, "--now: it is for --from-dump"},
-		{"a dump and a cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "x", "--kubeconfig", kubeconfig}, 1, "--from-dump: it needs no cluster"},
+		{"an unknown feature gate", []string{"--policy-config-file", shippedPolicy, "--feature-gates", "EvictionsInBackgroud=true"}, 1, `unknown feature gate "EvictionsInBackgroud": must be one of AllAlpha, AllBeta, EvictionsInBackground`},
+		{"a time and a live cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--now", "2026-03-02T12:00:00Z"}, 1, "--now requires --from-dump"},
+		{"a dump and a cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "x", "--kubeconfig", kubeconfig}, 1, "--from-dump cannot be combined with --kubeconfig, --context or --dump"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

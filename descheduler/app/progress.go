@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// patience is how long something may take before it shows how far it is.
+	// patience is how long a step may take before its progress is shown.
 	patience = 2 * time.Second
-	// refresh is how often that changes at most.
+	// refresh is the minimum time between two updates.
 	refresh = 200 * time.Millisecond
 )
 
-// progress shows how far a run has come, once it has taken a while.
+// progress shows the progress of a run that takes longer than patience.
 type progress struct {
 	live        *report.Live
 	begin, last time.Time
@@ -31,7 +31,7 @@ func (p *progress) say(format string, args ...any) {
 	}
 }
 
-// end leaves what was shown last, if anything was.
+// end keeps the last line that was shown, if any.
 func (p *progress) end() {
 	if !p.last.IsZero() {
 		p.live.Keep()

@@ -293,9 +293,9 @@ func TestBadPush(t *testing.T) {
 		name, address, job, want string
 		ctx                      context.Context
 	}{
-		{name: "an address without a scheme", address: "pushgateway:9091", job: "j", want: "must be like http://"},
-		{name: "an address without a host", address: "http://", job: "j", want: "must be like http://"},
-		{name: "an address that is none, with a password", address: "http://user:secret@%zz", job: "j", want: "must be like http://"},
+		{name: "an address without a scheme", address: "pushgateway:9091", job: "j", want: "must be a URL such as http://"},
+		{name: "an address without a host", address: "http://", job: "j", want: "must be a URL such as http://"},
+		{name: "an address that is none, with a password", address: "http://user:secret@%zz", job: "j", want: "must be a URL such as http://"},
 		{name: "no job", address: failing.URL, want: "job name is empty"},
 		{name: "a Pushgateway that fails, with a password", address: strings.Replace(failing.URL, "//", "//user:secret@", 1), job: "j", want: "unexpected status code 503"},
 		{name: "no Pushgateway there, with a password", address: strings.Replace(gone.URL, "//", "//user:secret@", 1), job: "j", want: "connection refused"},

@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-const tight = "budget default/web: 2 pods are healthy, 2 must stay; its status allows 1 disruptions, of which this run has used 1"
+const tight = "budget default/web needs 2 healthy pods and has 2; its status allows 1 disruption, and this run has used 1"
 
 func TestPredict(t *testing.T) {
 	tolerating := func(seconds ...*int64) func(*corev1.Pod) {
@@ -229,7 +229,7 @@ func TestPredict(t *testing.T) {
 		want: []string{
 			"web-0 fits a>b", "web-1 fits a>b wave 2", "agent-0 stays: it belongs to a DaemonSet, which needs it only on this node",
 			"static-0 stays: it is a static pod of its node",
-			"twice-0 kept: 2 budgets select it (default/one, default/two), and the API server evicts no such pod: leave one of them",
+			"twice-0 kept: 2 budgets select it (default/one, default/two), and the API server evicts no pod with several budgets: delete all but one",
 			"ReplicaSet default/twice wants 1: 1, 1, 1", "ReplicaSet default/web wants 3: 3, 2, 3",
 			"budget one: 0 of 1", "budget two: 0 of 1", "budget web: 1 of 1",
 		},

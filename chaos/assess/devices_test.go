@@ -70,7 +70,7 @@ func TestPredictDevicesAndVolumes(t *testing.T) {
 		loss: func(b *build) Loss { return Loss{How: Drain, Nodes: b.nodes("a")} },
 		want: []string{
 			"web-0 unknown: where it would go is not known: the picture has no ResourceSlices",
-			"web-1 kept: it is removed only if earlier replacements become ready, which is unknown: budget default/web: 1 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 1",
+			"web-1 kept: it is removed only if earlier replacements become ready, which is unknown: budget default/web needs 1 healthy pod and has 1; its status allows 1 disruption, and this run has used 1",
 			"ReplicaSet default/web wants 2: 2, 1, 1", "budget web: 1 of 1",
 		},
 	}, {

@@ -190,7 +190,7 @@ func TestStops(t *testing.T) {
 				w.answer = always(forbids)
 				return many(w, 5)
 			},
-			cause: plan.Failed, requests: 3, says: []string{"it takes the right to create pods/eviction"},
+			cause: plan.Failed, requests: 3, says: []string{"this requires permission to create pods/eviction"},
 		},
 		{
 			name: "an API server that fails",

@@ -191,7 +191,7 @@ func TestPlan(t *testing.T) {
 			name:  "a budget that is spent keeps its pods",
 			build: three().pods("web", "emptiest", "3", "a", "a").budget("web", 0),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{"web-0 OverBudget: budget default/web: 2 pods are healthy, 2 must stay; its status allows 0 disruptions, of which this run has used 0"},
+			want:  []string{"web-0 OverBudget: budget default/web needs 2 healthy pods and has 2; its status allows no disruptions"},
 		},
 		{
 			name:  "a limit keeps the pods beyond it",

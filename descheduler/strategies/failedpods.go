@@ -66,7 +66,7 @@ func failedFor(now time.Time, least uint) leavingCriterion {
 func failedBecause(reasons []string, init bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		if slices.Contains(reasons, pod.Status.Reason) {
-			return "its reason is " + pod.Status.Reason, true
+			return "the pod has the reason " + pod.Status.Reason, true
 		}
 		for _, container := range leavingContainers(pod, init, false) {
 			for _, reason := range leavingReasons(container) {

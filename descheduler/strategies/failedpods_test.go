@@ -27,7 +27,7 @@ func TestRemoveFailedPodsTakesPodsThatMatchAllThatIsGiven(t *testing.T) {
 		{"a pod from the future", policy.RemoveFailedPodsArgs{}, []leavingChange{failed, leavingAged(-time.Minute)}, ""},
 		{"an owner of a kind that is excluded", policy.RemoveFailedPodsArgs{ExcludeOwnerKinds: []string{"Job"}}, []leavingChange{failed, leavingOwned("Job")}, ""},
 		{"an owner of another kind", policy.RemoveFailedPodsArgs{ExcludeOwnerKinds: []string{"Job"}}, []leavingChange{failed, leavingOwned("ReplicaSet")}, old},
-		{"a reason of the pod", policy.RemoveFailedPodsArgs{Reasons: []string{"Shutdown", "Evicted"}}, []leavingChange{failed}, old + "; its reason is Evicted"},
+		{"a reason of the pod", policy.RemoveFailedPodsArgs{Reasons: []string{"Shutdown", "Evicted"}}, []leavingChange{failed}, old + "; the pod has the reason Evicted"},
 		{"another reason", policy.RemoveFailedPodsArgs{Reasons: []string{"Shutdown"}}, []leavingChange{failed}, ""},
 		{"a reason that a container ended for", policy.RemoveFailedPodsArgs{Reasons: []string{"OOMKilled"}}, []leavingChange{failed, leavingContainer("app", leavingExited("OOMKilled", 137), 0)}, old + "; container app is in OOMKilled"},
 		{"a reason that a container waited for", policy.RemoveFailedPodsArgs{Reasons: []string{"CreateContainerConfigError"}}, []leavingChange{failed, leavingContainer("app", leavingWaits("CreateContainerConfigError"), 0)}, old + "; container app is in CreateContainerConfigError"},

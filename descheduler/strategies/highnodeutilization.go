@@ -42,7 +42,7 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 			low = append(low, node.Node)
 		}
 	}
-	klog.FromContext(ctx).V(1).Info("Nodes are classified", "strategy", policy.HighNodeUtilization, "nodes", len(view.known), "underutilized", len(low))
+	klog.FromContext(ctx).V(1).Info("Classified nodes", "strategy", policy.HighNodeUtilization, "nodes", len(view.known), "underutilized", len(low))
 	idle := ""
 	switch {
 	case len(view.known) == 0:
@@ -50,7 +50,7 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 	case uint(len(low)) <= h.args.NumberOfNodes:
 		idle = view.told(view.few(len(low), 0, h.args.NumberOfNodes))
 	case len(low) == len(view.known):
-		idle = view.told(view.every("underutilized") + ", and then none is drained" + highPacking(view.known))
+		idle = view.told(view.every("underutilized") + ", so none is drained" + highPacking(view.known))
 	}
 	if idle != "" {
 		session.Idle(idle)
@@ -149,5 +149,5 @@ func (o *highObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) 
 
 // Describe implements strategy.Objective.
 func (o *highObjective) Describe(gain float64) string {
-	return fmt.Sprintf("its node is drained, and the one it goes to ends %.4g points of %s fuller than that was", gain, o.scale.nameList("or"))
+	return fmt.Sprintf("its node is drained, and the new node's %s ends %s above that of the old one", o.scale.nameList("or"), percentagePoints(gain))
 }

@@ -190,7 +190,7 @@ func (g *antiGraph) reason(pod *corev1.Pod) string {
 		others := slices.MinFunc(c.neighbours(pod), func(a, b *corev1.Pod) int {
 			return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 		})
-		return fmt.Sprintf("required anti-affinity keeps the pod and %s/%s apart, and both are in %s %s", others.Namespace, others.Name, c.term.key, c.domain)
+		return fmt.Sprintf("required anti-affinity forbids the pod and pod %s/%s in the same %s, and both are in %s", others.Namespace, others.Name, c.term.key, c.domain)
 	}
 	return ""
 }

@@ -184,8 +184,5 @@ func (t *antiTerms) clash(key string, terms []antiTerm, pod *corev1.Pod) bool {
 
 // Describe implements strategy.Objective.
 func (fewerConflicts) Describe(gain float64) string {
-	if gain == 1 {
-		return "1 conflict of anti-affinity less"
-	}
-	return fmt.Sprintf("%.0f conflicts of anti-affinity less", gain)
+	return fewer(gain, "anti-affinity conflict")
 }

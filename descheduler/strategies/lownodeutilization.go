@@ -29,7 +29,7 @@ func NewLowNodeUtilization(args policy.Args, env strategy.Env) (strategy.Strateg
 		return nil, fmt.Errorf("%s: arguments are %T, want %T", policy.LowNodeUtilization, args, a)
 	}
 	if a.MetricsUtilization != nil && env.Usage == nil {
-		return nil, fmt.Errorf("%s: metricsUtilization asks for actual usage: name its source in the policy's metricsProviders", policy.LowNodeUtilization)
+		return nil, fmt.Errorf("%s: metricsUtilization requires a source of actual usage in the policy's metricsProviders", policy.LowNodeUtilization)
 	}
 	return &lowNodeUtilization{args: a, env: env}, nil
 }
@@ -59,10 +59,10 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 	}
 	view := newUtilizationView(session.State(), scale)
 	if len(view.unknown) > 0 {
-		logger.Info("Nodes are left out, for their usage is not known", "nodes", len(view.unknown), "first", view.unknown[0])
+		logger.Info("Nodes are skipped because their usage is unknown", "nodes", len(view.unknown), "first", view.unknown[0])
 	}
 	if len(view.known) == 0 && len(view.unknown) > 0 {
-		return nil, fmt.Errorf("%s: the source of metrics has no figures of any node that is ready, node %s for one: are its names of nodes those of the cluster?",
+		return nil, fmt.Errorf("%s: the metrics source has no usage of any ready node, such as node %s: check that its node names are those of the cluster",
 			policy.LowNodeUtilization, view.unknown[0])
 	}
 	low, target := l.limits(scale, view.known)
@@ -71,7 +71,7 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 		taken, _ := scale.taken(session.State(), node.Node)
 		count.add(node, taken, low, target)
 	}
-	logger.V(1).Info("Nodes are classified", "nodes", len(view.known), "underutilized", count.under, "overutilized", count.over)
+	logger.V(1).Info("Classified nodes", "nodes", len(view.known), "underutilized", count.under, "overutilized", count.over)
 	if idle := count.idle(view, l.args.NumberOfNodes); idle != "" {
 		session.Idle(idle)
 		return nil, nil
@@ -110,11 +110,11 @@ func (c *lowCounts) idle(view *utilizationView, numberOfNodes uint) string {
 	case len(view.known) == 0:
 		return view.none()
 	case c.over == 0 && c.easing > 0:
-		return view.told(view.no("overutilized") + ", for pods on their way out are left out of account")
+		return view.told(view.no("overutilized") + ", because terminating pods do not count")
 	case c.over == 0:
 		return view.told(view.no("overutilized"))
 	case c.cordoned == len(view.known):
-		return view.told(fmt.Sprintf("no node can take a pod: all %d are cordoned", c.cordoned))
+		return view.told(fmt.Sprintf("no node can take a pod: all %d nodes are cordoned", c.cordoned))
 	case uint(c.under) <= numberOfNodes:
 		return view.told(view.few(c.under, c.spared, numberOfNodes))
 	}
@@ -131,7 +131,7 @@ func (l *lowNodeUtilization) scale(ctx context.Context, state *strategy.State) (
 		return nil, fmt.Errorf("reading actual usage: %w", err)
 	}
 	if source == nil {
-		return nil, errors.New("reading actual usage: the source gave nothing")
+		return nil, errors.New("reading actual usage: the source returned nothing")
 	}
 	scale.actual = newUtilizationActual(state, scale.names, source)
 	return scale, nil

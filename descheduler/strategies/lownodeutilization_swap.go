@@ -37,7 +37,7 @@ func (r *lowRun) swap(ctx context.Context, hot *strategy.Node, candidates []lowC
 		outcome, err := r.session.Swap(ctx, r.proposal(large.pod, hot, heat), strategy.Proposal{
 			Pod: small, Objective: &lowReturn{lowObjective: *r.objective, hot: hot.Name, before: excess.total()},
 			Reason: "node " + cold.Name + " is at " + r.scale.describe(cold, there, r.objective.target, "within the target of") +
-				", without it has room for pod " + large.pod.Namespace + "/" + large.pod.Name,
+				", and has room for pod " + large.pod.Namespace + "/" + large.pod.Name + " without this pod",
 		})
 		if err != nil {
 			return err

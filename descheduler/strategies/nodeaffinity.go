@@ -57,7 +57,7 @@ func (s *nodeAffinity) violating(state *strategy.State) []misplaced {
 		if allowed(pod, state.Node(pod.Spec.NodeName).Node) {
 			continue
 		}
-		reason := fmt.Sprintf("node %s no longer matches what the pod requires of nodes", pod.Spec.NodeName)
+		reason := fmt.Sprintf("node %s no longer matches the pod's required node affinity or node selector", pod.Spec.NodeName)
 		pods = append(pods, misplaced{Proposal: strategy.Proposal{Pod: pod, Reason: reason, Objective: allowedNode{}}})
 	}
 	slices.SortStableFunc(pods, func(a, b misplaced) int { return compareForEviction(a.Pod, b.Pod) })
@@ -84,7 +84,7 @@ func (s *nodeAffinity) disliking(state *strategy.State) []misplaced {
 		}
 		proposal := strategy.Proposal{
 			Pod: pod, Objective: preferredNode{},
-			Reason: fmt.Sprintf("the pod prefers other nodes to %s: weights of %d in place of %d", node.Name, there, here),
+			Reason: fmt.Sprintf("the pod prefers other nodes to %s: preferred node affinity weight %d instead of %d", node.Name, there, here),
 		}
 		found = append(found, disliking{misplaced{proposal, fmt.Sprint(here)}, there - here})
 	}

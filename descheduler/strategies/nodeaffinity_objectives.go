@@ -23,10 +23,10 @@ func (allowedNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float
 }
 
 // Describe implements strategy.Objective.
-func (allowedNode) Describe(float64) string { return "a node that matches what it requires" }
+func (allowedNode) Describe(float64) string { return "on a node that matches its required node affinity" }
 
-// allowed goes by the node selector too: the scheduler takes both together. What cannot
-// be read allows nothing, as for the scheduler.
+// allowed includes the node selector, as the scheduler does. An invalid affinity matches no
+// node, as in the scheduler.
 func allowed(pod *corev1.Pod, node *corev1.Node) bool {
 	if affinity := nodeAffinityOf(pod); len(pod.Spec.NodeSelector) == 0 && (affinity == nil || affinity.RequiredDuringSchedulingIgnoredDuringExecution == nil) {
 		return true
@@ -50,7 +50,7 @@ func (preferredNode) Gain(state *strategy.State, pod *corev1.Pod, to string) flo
 
 // Describe implements strategy.Objective.
 func (preferredNode) Describe(gain float64) string {
-	return fmt.Sprintf("%.0f more of the weights of its preferred node affinity", gain)
+	return fmt.Sprintf("preferred node affinity weight up %.0f", gain)
 }
 
 // weightsOf returns what the pod prefers of nodes, or nil for nothing, or nothing that

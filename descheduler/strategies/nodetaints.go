@@ -93,10 +93,7 @@ func (o fewerTaints) Gain(state *strategy.State, pod *corev1.Pod, to string) flo
 
 // Describe implements strategy.Objective.
 func (fewerTaints) Describe(gain float64) string {
-	if gain == 1 {
-		return "1 taint less that it does not tolerate"
-	}
-	return fmt.Sprintf("%.0f taints less that it does not tolerate", gain)
+	return fewer(gain, "untolerated taint")
 }
 
 // count returns how many taints that count the pod does not tolerate.

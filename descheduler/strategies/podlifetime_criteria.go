@@ -33,7 +33,7 @@ func podLifeTimeCriteria(a *policy.PodLifeTimeArgs, now time.Time) []leavingCrit
 	return criteria
 }
 
-// leavingOlderThan counts whole seconds, as the known descheduler does.
+// leavingOlderThan counts whole seconds, as the upstream descheduler does.
 func leavingOlderThan(now time.Time, limit uint) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		age := leavingSeconds(now, pod.CreationTimestamp.Time)
@@ -121,7 +121,7 @@ func leavingExitedWith(codes []int32, init bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		for _, container := range leavingContainers(pod, init, false) {
 			if ended := container.State.Terminated; ended != nil && slices.Contains(codes, ended.ExitCode) {
-				return fmt.Sprintf("container %s exited with %d", container.Name, ended.ExitCode), true
+				return fmt.Sprintf("container %s exited with code %d", container.Name, ended.ExitCode), true
 			}
 		}
 		return "", false

@@ -118,7 +118,7 @@ func (s *removeDuplicates) spread(ctx context.Context, p *proposer, g *duplicate
 			pods[node] = pods[node][1:]
 			proposal := strategy.Proposal{
 				Pod: pod, Objective: fewerDuplicates{g.duplicateKey, limit},
-				Reason: fmt.Sprintf("node %s has %d pods of %s with the same images, where %d would do", node, g.on[node], g.workload, g.limit),
+				Reason: fmt.Sprintf("node %s has %d pods of %s with the same images, more than %d", node, g.on[node], g.workload, g.limit),
 			}
 			v, err := p.propose(ctx, proposal, fmt.Sprintf("%d %s", limit, node))
 			switch {

@@ -1,7 +1,6 @@
 package strategies
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -96,5 +95,5 @@ func (o fewerDuplicates) count(state *strategy.State, name string) int {
 
 // Describe implements strategy.Objective.
 func (fewerDuplicates) Describe(gain float64) string {
-	return fmt.Sprintf("%.0f fewer pods of its workload beside it", gain)
+	return fewer(gain, "pod") + " of its workload on the same node"
 }

@@ -48,7 +48,7 @@ func (s *tooManyRestarts) Deschedule(ctx context.Context, session strategy.Sessi
 func restartedAtLeast(threshold int64, init bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		restarts := restartsOf(pod, init)
-		return fmt.Sprintf("its containers have restarted %d times, at least %d", restarts, threshold), restarts >= threshold
+		return fmt.Sprintf("its containers have restarted %d times, podRestartThreshold is %d", restarts, threshold), restarts >= threshold
 	}
 }
 

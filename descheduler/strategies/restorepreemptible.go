@@ -46,7 +46,7 @@ func NewRestorePreemptible(args policy.Args, env strategy.Env) (strategy.Strateg
 // moved once per plan.
 func (s *restorePreemptible) Deschedule(ctx context.Context, session strategy.Session) error {
 	if s.preemptible == nil {
-		return errors.New("nothing is known of preemptible nodes: the configuration of a scheduler with PreemptibleNodes is missing")
+		return errors.New("no scheduler configuration enables PreemptibleNodes, so preemptible nodes are unknown: pass one with --scheduler-config")
 	}
 	r := &restoreRun{
 		pods:     s.pods,

@@ -85,9 +85,9 @@ func (o *restoreObjective) count(state *strategy.State, workload *strategy.Workl
 func (o *restoreObjective) Describe(gain float64) string {
 	switch {
 	case gain > float64(restoreRuledOut):
-		return "leaves a node that is about to be taken away"
+		return "leaves a node that is about to be removed"
 	case gain > float64(restoreUnloved):
 		return "on a node that its policy allows"
 	}
-	return "back on a preemptible node, which it prefers"
+	return "on a preemptible node, which it prefers"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // restoreReplicas knows where the replicas of all workloads are. It is kept in step with
@@ -163,17 +164,17 @@ func (r *restoreReplicas) reason(w *restoreWorkload, pod *corev1.Pod) string {
 	on := w.onPreemptible[pod.Spec.SchedulerName]
 	switch {
 	case notified:
-		return fmt.Sprintf("node %s is about to be taken away", node)
+		return fmt.Sprintf("node %s is about to be removed", node)
 	case want.Mode == strategy.PreemptibleNever:
-		return fmt.Sprintf("node %s is preemptible, which the policy of %s rules out", node, w)
+		return fmt.Sprintf("node %s is preemptible, which the policy of %s forbids", node, w)
 	case want.Mode == strategy.PreemptibleRequire:
 		return fmt.Sprintf("node %s is not preemptible, which the policy of %s requires", node, w)
 	case preemptible:
-		return fmt.Sprintf("%s has %d replicas on preemptible nodes, and its policy allows %d", w, on, want.Max)
+		return fmt.Sprintf("%s has %s on preemptible nodes, and its policy allows %d", w, report.Count(on, "replica"), want.Max)
 	case want.Max == strategy.PreemptibleUnlimited:
-		return fmt.Sprintf("%s prefers preemptible nodes, and node %s is none", w, node)
+		return fmt.Sprintf("%s prefers preemptible nodes, and node %s is not preemptible", w, node)
 	}
-	return fmt.Sprintf("%s prefers preemptible nodes, and has %d replicas there of at most %d", w, on, want.Max)
+	return fmt.Sprintf("%s prefers preemptible nodes, and has %d of at most %d replicas there", w, on, want.Max)
 }
 
 // move notes that a replica has moved.

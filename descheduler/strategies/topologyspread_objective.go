@@ -105,5 +105,5 @@ func (o lessSkew) gain(c *spreadConstraint, state *strategy.State, pod *corev1.P
 
 // Describe implements strategy.Objective.
 func (o lessSkew) Describe(gain float64) string {
-	return fmt.Sprintf("%.0f fewer pods beyond maxSkew %d over %s", gain, o.constraint.maxSkew, o.constraint.key)
+	return fmt.Sprintf("%s above maxSkew %d across %s", fewer(gain, "pod"), o.constraint.maxSkew, o.constraint.key)
 }

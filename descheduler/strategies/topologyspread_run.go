@@ -39,7 +39,7 @@ func (r *spreadRun) spread(ctx context.Context, t *spreadTally) (stuck bool, err
 		selecting := r.book.selecting(pod)
 		proposal := strategy.Proposal{
 			Pod: pod,
-			Reason: fmt.Sprintf("%s %s has %d pods with %s, the emptiest %d, and maxSkew is %d",
+			Reason: fmt.Sprintf("%s %s has %d pods that match %s, the emptiest domain has %d, and maxSkew is %d",
 				t.key, fullest, t.pods[fullest], t.selector, t.pods[emptiest], t.maxSkew),
 			Objective: lessSkew{book: r.book, constraint: t.spreadConstraint, others: without(selecting, t.spreadConstraint)},
 		}

@@ -187,8 +187,8 @@ func utilizationWhole(node *strategy.Node, name corev1.ResourceName) int64 {
 	return node.Allocatable[name]
 }
 
-// describe says how full a node is against limits: "82 % of cpu, above 50 %". Only what
-// is above is said, or where nothing is, all that the node offers.
+// describe compares a node's utilization with limits: "82 % of cpu, above 50 %". It names only
+// resources above their limit, or if there are none, all that the node offers.
 func (s *utilizationScale) describe(node *strategy.Node, used, limit points, relation string) string {
 	over := used.over(limit)
 	var parts []string
@@ -200,11 +200,11 @@ func (s *utilizationScale) describe(node *strategy.Node, used, limit points, rel
 	return strings.Join(parts, "; ")
 }
 
-// nameList returns the names of the resources, for people, joined by a word.
+// nameList returns the names of the resources in prose, joined by a word.
 func (s *utilizationScale) nameList(word string) string {
 	names := make([]string, len(s.names))
 	for i, name := range s.names {
-		names[i] = string(name)
+		names[i] = resourceName(name)
 	}
 	return strings.Join(names, " "+word+" ")
 }

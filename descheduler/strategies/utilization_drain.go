@@ -73,7 +73,7 @@ func (d *utilizationDrain) run(ctx context.Context, nodes []*strategy.Node) erro
 		}
 	}
 	if d.returns && len(d.emptied) == 0 {
-		d.session.Idle(d.view.told("no node ends empty, for pods could come back: as long as they are on their way out, their node is as good as others; one that is cordoned is emptied"))
+		d.session.Idle(d.view.told("no node becomes empty, because pods could return: while they terminate, their node is as good as others. Cordon a node to have it emptied"))
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 		case len(pods) == 0:
 		case mark != "":
 			for _, pod := range pods {
-				d.session.Refuse(pod, fmt.Sprintf("no autoscaler would take node %s away: %s", node.Name, mark))
+				d.session.Refuse(pod, fmt.Sprintf("no autoscaler would remove node %s: %s", node.Name, mark))
 			}
 		default:
 			all = append(all, candidate{node, len(pods), utilizationShare(node, node.Lasting)})

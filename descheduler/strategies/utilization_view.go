@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // utilizationNode is a node with how full it is when its pods on their way out are gone.
@@ -20,8 +21,8 @@ type utilizationView struct {
 	// those for which that is not known.
 	known   []utilizationNode
 	unknown []string
-	// alone says of those that are left alone why, without counts those that offer nothing that
-	// has a threshold.
+	// alone are the reasons why nodes are skipped, without counts those that offer no resource
+	// with a threshold.
 	alone   []string
 	without int
 	// all and selected count the nodes of the cluster, and those that the policy selects.
@@ -55,11 +56,11 @@ func newUtilizationView(state *strategy.State, scale *utilizationScale) *utiliza
 func (v *utilizationView) none() string {
 	switch {
 	case v.all == 0:
-		return "there is no node"
+		return "the cluster has no nodes"
 	case v.selected == 0:
-		return fmt.Sprintf("the policy's nodeSelector selects none of %d nodes", v.all)
+		return "the policy's nodeSelector selects none of " + report.Count(v.all, "node")
 	}
-	return v.told("no node that is ready can be judged by " + v.scale.nameList("or"))
+	return v.told("no ready node can be classified by " + v.scale.nameList("or"))
 }
 
 // no says that no node is anything, of those that can be judged.
@@ -74,7 +75,7 @@ func (v *utilizationView) no(what string) string {
 func (v *utilizationView) every(what string) string {
 	subject := "every node"
 	if v.without > 0 {
-		subject = "every one of the nodes that offer " + v.scale.nameList("or")
+		subject += " that offers " + v.scale.nameList("or")
 	}
 	return fmt.Sprintf("%s is %s, %d of %d", subject, what, len(v.known), len(v.known))
 }
@@ -83,7 +84,7 @@ func (v *utilizationView) every(what string) string {
 func (v *utilizationView) few(under, cordoned int, atMost uint) string {
 	few := v.no("underutilized")
 	if under > 0 {
-		few = fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes asks for more than %d", under, atMost)
+		few = fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes requires more than %d", under, atMost)
 	}
 	if cordoned > 0 {
 		few += fmt.Sprintf(", not counting %d cordoned", cordoned)
@@ -105,9 +106,9 @@ func (v *utilizationView) aside() string {
 	case 0:
 		return ""
 	case 1:
-		return "1 node is left alone: " + v.alone[0]
+		return "1 node is skipped: " + v.alone[0]
 	}
-	return fmt.Sprintf("%d nodes are left alone, the first of them since %s", len(v.alone), v.alone[0])
+	return fmt.Sprintf("%d nodes are skipped, the first because %s", len(v.alone), v.alone[0])
 }
 
 // begin says, ahead of proposals, what keeps the strategy from more of them.

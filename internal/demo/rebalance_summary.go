@@ -150,7 +150,7 @@ func (r rebalancing) carried() string {
 	fmt.Fprintf(&b, "%d evictions in %d waves: %d landed where they are no better, %d on the node they came from\n",
 		carried.Evicted, r.run.Result.Waves, carried.Useless, carried.Returned)
 	if second := r.second.Summary; second.Moves == 0 {
-		fmt.Fprintf(&b, "A second plan has nothing to do: %d candidates stay\n", second.Staying)
+		fmt.Fprintf(&b, "A second plan has nothing to do: %d candidates not moved\n", second.Staying)
 	} else {
 		fmt.Fprintf(&b, "A second plan: %s\n", second.Headline)
 	}

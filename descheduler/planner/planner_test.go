@@ -92,7 +92,7 @@ func TestPlan(t *testing.T) {
 				b.Nodes[0].Spec.Unschedulable = true
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: no node would take its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable"},
+			want: []string{"web-0 NoDestination: its replacement fits on no node: 1 Insufficient cpu, 1 node(s) were unschedulable"},
 		},
 		{
 			name:  "a pod that was made larger is replaced by one that fits",
@@ -159,13 +159,13 @@ func TestPlan(t *testing.T) {
 				b.Nodes[0].Spec.Unschedulable = true
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: no node would take its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable"},
+			want: []string{"web-0 NoDestination: its replacement fits on no node: 1 Insufficient cpu, 1 node(s) were unschedulable"},
 		},
 		{
 			name:  "a pod of an unknown scheduler stays",
 			build: three().pods("web", "other", "3", "a"),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{`web-0 UnknownScheduler: scheduler "other": no profile is known for it: give its configuration by --scheduler-config`},
+			want:  []string{`web-0 UnknownScheduler: scheduler "other": no profile is known for it: pass its configuration with --scheduler-config`},
 		},
 		{
 			name:  "a pod that nothing replaces is not moved",
@@ -175,7 +175,7 @@ func TestPlan(t *testing.T) {
 				b.pod("web-0").Annotations = map[string]string{evictable.EvictAnnotation: "true"}
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: nothing would make a replacement of it"},
+			want: []string{"web-0 NoDestination: no controller would replace it"},
 		},
 		{
 			name:  "but removed where that is the point",
@@ -209,7 +209,7 @@ func TestPlan(t *testing.T) {
 			change: func(o *Options) {
 				o.Memory = resting{}
 			},
-			want: []string{"web-0 Resting: ReplicaSet default/web was moved lately and rests until 12:01:00"},
+			want: []string{"web-0 Resting: ReplicaSet default/web was moved recently, and its cooldown ends at 12:01:00"},
 		},
 		{
 			name:  "nothing is moved twice",
@@ -226,7 +226,7 @@ func TestPlan(t *testing.T) {
 					return err
 				}
 			},
-			want: []string{"big-0 NoDestination: no node would take its replacement: 3 Insufficient cpu"},
+			want: []string{"big-0 NoDestination: its replacement fits on no node: 3 Insufficient cpu"},
 		},
 		{
 			name:  "pods that make room for each other swap nodes",
@@ -261,7 +261,7 @@ func TestPlan(t *testing.T) {
 				b.pod("large-0").Spec.Priority, b.pod("small-0").Spec.Priority = ptr.To[int32](10), ptr.To[int32](10)
 				return swap(b)
 			},
-			want: []string{"small-0 NoDestination: as long as it is on its way out no node has room for its replacement, which would preempt other pods"},
+			want: []string{"small-0 NoDestination: while it terminates, no node has room for its replacement, which would preempt other pods"},
 		},
 		{
 			name:  "unless the pods never preempt",
@@ -282,7 +282,7 @@ func TestPlan(t *testing.T) {
 				b.pod("small-0").Annotations = map[string]string{evictable.EvictAnnotation: "true"}
 				return swap(b)
 			},
-			want: []string{"small-0 NoDestination: nothing would make a replacement of it"},
+			want: []string{"small-0 NoDestination: no controller would replace it"},
 		},
 		{
 			name:   "nor are two where waves have one pod",
@@ -290,7 +290,7 @@ func TestPlan(t *testing.T) {
 			run:    swap,
 			change: func(o *Options) { o.Wave.Total = 1 },
 			want: []string{
-				"large-0 OverLimit: the pods of a swap have to leave at once, which the budgets, a workload without one, or the size of waves do not allow",
+				"large-0 OverLimit: both pods of a swap must be evicted at once, which a budget, a workload without a budget or --wave-size does not allow",
 			},
 		},
 		{
@@ -298,7 +298,7 @@ func TestPlan(t *testing.T) {
 			build:  three().pods("web", "emptiest", "3", "a", "a"),
 			run:    func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
 			change: func(o *Options) { o.Own = types.NamespacedName{Namespace: "default", Name: "web-0"} },
-			want:   []string{"web-1 a>c of 2, together 0", "web-0 NotEvictable: this program runs in it"},
+			want:   []string{"web-1 a>c of 2, together 0", "web-0 NotEvictable: it is the descheduler's own pod"},
 		},
 		{
 			name: "a pod stays whose namespace is being deleted",
@@ -499,7 +499,7 @@ func TestCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"web-2 a>b of 1, together 0", "web-0 Outdated: the pod is gone", "web-1 Outdated: the pod is on node b now"}
+	want := []string{"web-2 a>b of 1, together 0", "web-0 Outdated: the pod is gone", "web-1 Outdated: the pod is now on node b"}
 	if diff := cmp.Diff(want, shown(&plan.Plan{Moves: kept, Refused: dropped})); diff != "" {
 		t.Errorf("moves and refusals (-want +got):\n%s", diff)
 	}
@@ -517,7 +517,7 @@ profiles:
 		t.Fatal(err)
 	}
 	_, err = New(Options{Policy: loaded})
-	if want := `profile "test": no strategy RemoveDuplicates was built in`; err == nil || err.Error() != want {
+	if want := `profile "test": strategy RemoveDuplicates is not compiled in`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

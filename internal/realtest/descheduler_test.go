@@ -134,7 +134,7 @@ func TestDeschedulerJob(t *testing.T) {
 			if code := terminated(pod).ExitCode; code != 1 || pod.Status.Reason != tt.reason {
 				t.Errorf("exit code %d, reason %q, want 1, %q", code, pod.Status.Reason, tt.reason)
 			}
-			wantLog(t, log, fmt.Sprintf("1 of %d pods evicted in 1 wave", moves-before), "Stopped: interrupted: ", "1 replacements of wave 1 were not waited for to the end")
+			wantLog(t, log, fmt.Sprintf("1 of %d pods evicted in 1 wave", moves-before), "Stopped: interrupted: ", "1 replacement of wave 1 not ready yet")
 			if _, _, after := reported(t, log); c.moved(t) != before+1 {
 				t.Errorf("%d pods were moved, want %d", c.moved(t), before+1)
 			} else if diff := cmp.Diff(requestedCPU(t, during(pod, lasting(t))), after); diff != "" &&

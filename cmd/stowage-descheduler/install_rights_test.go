@@ -225,7 +225,7 @@ func TestNeedsWhatItDoes(t *testing.T) {
 	args := []string{"--policy-config-file", shippedPolicy, "-o", "json", "--kubeconfig"}
 
 	t.Run("knowing what was moved", func(t *testing.T) {
-		run(t, append(args, accountWithout(t, toRecall))...).want(t, 1, "no right to get ConfigMap stowage-system/stowage-descheduler", "a Role with the verb get on configmaps")
+		run(t, append(args, accountWithout(t, toRecall))...).want(t, 1, "no permission to get ConfigMap stowage-system/stowage-descheduler", "the verb get on configmaps")
 	})
 	t.Run("evicting", func(t *testing.T) {
 		ns := crowd(t, "")

@@ -58,8 +58,8 @@ func TestWhatStaysForOthers(t *testing.T) {
 				b.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
 			},
 			want: []string{
-				"web-0 NotEvictable: its node has the taint karpenter.sh/disrupted: whoever empties it moves its pods",
-				"web-1 NotEvictable: its node has the taint karpenter.sh/disrupted: whoever empties it moves its pods",
+				"web-0 NotEvictable: its node has the taint karpenter.sh/disrupted: the autoscaler or platform that drains it moves its pods",
+				"web-1 NotEvictable: its node has the taint karpenter.sh/disrupted: the autoscaler or platform that drains it moves its pods",
 			},
 		},
 		{

@@ -100,12 +100,12 @@ func (r registry) find(name string) (Plugin, bool) {
 	return r[i], true
 }
 
-// unknown says what is wrong with the name of a plugin that there is not.
+// unknown returns the error message for the name of an unknown plugin.
 func (r registry) unknown(name string) string {
 	var names []string
 	for _, plugin := range r {
 		names = append(names, plugin.Name)
 	}
 	slices.Sort(names)
-	return "is no plugin" + spelling.DidYouMean(name, names) + "; there are " + strings.Join(names, ", ")
+	return "unknown plugin" + spelling.DidYouMean(name, names) + "; must be one of " + strings.Join(names, ", ")
 }

@@ -263,7 +263,7 @@ func TestLowNodeUtilization(t *testing.T) {
 				keep := s.Keep
 				s.Keep = func(pod *corev1.Pod) string {
 					if cluster.BelongsToNode(pod) {
-						return "it is a DaemonSet's"
+						return "it belongs to a DaemonSet"
 					}
 					if keep != nil {
 						return keep(pod)

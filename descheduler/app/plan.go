@@ -117,7 +117,7 @@ func (f *planFlags) offline(ctx context.Context, d *descheduler) (explain.Docume
 		return explain.Document{}, err
 	}
 	d.now = func() time.Time { return clock.Now }
-	d.progress.say("planning for %d nodes with %d pods", len(picture.Nodes), len(picture.Pods))
+	d.progress.say("planning for %s with %s", report.Count(len(picture.Nodes), "node"), report.Count(len(picture.Pods), "pod"))
 	doc, _, err := d.plan(ctx, picture)
 	doc.Run.Dump, doc.Run.Clock = f.source.Path, clock.From
 	return doc, err

@@ -40,7 +40,7 @@ func (p *progress) end() {
 }
 
 func (p *progress) planning(now planner.Progress) {
-	p.say("planning: %s, %d pods proposed, %d moves", now.Strategy, now.Proposed, now.Kept)
+	p.say("planning: %s, %s proposed, %s", now.Strategy, report.Count(now.Proposed, "pod"), report.Count(now.Kept, "move"))
 }
 
 func (p *progress) executing(now executor.Progress) {
@@ -48,5 +48,6 @@ func (p *progress) executing(now executor.Progress) {
 	if now.Waiting != "" {
 		waiting = ", waiting for " + now.Waiting
 	}
-	p.say("wave %d: %d of %d pods evicted, %d replacements ready, %d moves left%s", now.Wave, now.Evicted, now.Planned, now.Ready, now.Left, waiting)
+	p.say("wave %d: %d of %s evicted, %s ready, %s left%s", now.Wave, now.Evicted, report.Count(now.Planned, "pod"),
+		report.Count(now.Ready, "replacement"), report.Count(now.Left, "move"), waiting)
 }

@@ -265,4 +265,3 @@ func id(p plan.Pod) string {
 }
 
 func fullName(p plan.Pod) string { return p.Namespace + "/" + p.Name }
-

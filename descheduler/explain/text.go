@@ -95,7 +95,9 @@ func layOut(rows [][]string) string {
 }
 
 // left says how many rows are not shown.
-func left(more int) string { return fmt.Sprintf("… and %d more (-o wide or -o json shows all)", more) }
+func left(more int) string {
+	return fmt.Sprintf("… and %d more (-o wide or -o json shows all)", more)
+}
 
 // clean removes control characters from names and errors, so that they cannot move the cursor.
 func clean(s string) string {

@@ -12,7 +12,7 @@ import (
 )
 
 // consolidate empties whole nodes that are below all thresholds, so that an autoscaler
-// can remove them. Pods go to nodes that are in use and stay so.
+// can remove them. Pods move to nodes that are in use and remain so.
 type consolidate struct {
 	args *policy.ConsolidateArgs
 	now  time.Time

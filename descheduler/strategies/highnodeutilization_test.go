@@ -42,7 +42,7 @@ func TestHighNodeUtilization(t *testing.T) {
 		{
 			name: "equally full ones are packed once one is cordoned", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000)},
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 100)},
-			idle: "every node is underutilized, 2 of 2, so none is drained: Consolidate packs such nodes, once one of these that are equally full is cordoned",
+			idle: "every node is underutilized, 2 of 2, so none is drained: Consolidate packs such nodes if one of them is cordoned, because they are equally full",
 		},
 		{
 			name: "one is cordoned", nodes: []*corev1.Node{fullNode("n1", 1000, cordonedNode), fullNode("n2", 1000)},

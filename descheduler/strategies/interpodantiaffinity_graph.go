@@ -65,7 +65,7 @@ type antiGraph struct {
 	clashes map[*corev1.Pod][]*antiClash
 }
 
-// newAntiGraph returns the conflicts of a state. Pods on their way out are in none.
+// newAntiGraph returns the conflicts of a state. Pods that are leaving have none.
 func newAntiGraph(state *strategy.State, terms *antiTerms) *antiGraph {
 	type group struct {
 		term   *antiTerm
@@ -152,7 +152,7 @@ func (g *antiGraph) pods() []*corev1.Pod {
 	return slices.SortedFunc(maps.Keys(g.clashes), compareForEviction)
 }
 
-// countedSingly is how many conflicts are told apart at most.
+// countedSingly is the maximum number of conflicts that are counted individually.
 const countedSingly = 1000
 
 // conflicts returns how many others the pod is in conflict with. Those that it is in

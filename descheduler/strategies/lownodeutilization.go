@@ -11,18 +11,18 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// lowNodeUtilization moves pods from nodes above a target to nodes that stay within it.
-// A move counts for what it takes off the overutilized node's excess: the points above
-// the target, summed over the resources. As its destination must not end above the
-// target, the excess of all nodes together only falls. Whether the destination is
-// underutilized is not asked: thresholds say when there is reason to act at all.
+// lowNodeUtilization moves pods from nodes above a target to nodes that stay within it. The gain
+// of a move is by how much it reduces the node's overshoot: the percentage points above the
+// target, summed over the resources. As its destination must not end above the target, the
+// overshoot of all nodes together only decreases. The destination need not be underutilized:
+// thresholds only say when to act at all.
 type lowNodeUtilization struct {
 	args *policy.LowNodeUtilizationArgs
 	env  strategy.Env
 }
 
-// NewLowNodeUtilization returns the strategy. It fails where the arguments ask for
-// actual usage and the policy has no metrics provider.
+// NewLowNodeUtilization returns the strategy. It fails if the arguments require actual usage and
+// the policy has no metrics provider.
 func NewLowNodeUtilization(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.LowNodeUtilizationArgs)
 	if !ok {
@@ -34,9 +34,8 @@ func NewLowNodeUtilization(args policy.Args, env strategy.Env) (strategy.Strateg
 	return &lowNodeUtilization{args: a, env: env}, nil
 }
 
-// Deschedule implements strategy.Strategy. Passes are repeated until one finds nothing:
-// a move can make room for a pod that was refused before it. So the same cluster, looked
-// at again, has nothing left to do.
+// Deschedule implements strategy.Strategy. It repeats passes until one finds nothing, because a
+// move can make room for a pod that was refused before. A second run then has nothing to do.
 func (l *lowNodeUtilization) Deschedule(ctx context.Context, session strategy.Session) error {
 	r, err := l.start(ctx, session)
 	if err != nil || r == nil {
@@ -50,7 +49,7 @@ func (l *lowNodeUtilization) Deschedule(ctx context.Context, session strategy.Se
 	}
 }
 
-// start measures the nodes, and returns nil where there is nothing to do.
+// start measures the nodes. It returns nil if there is nothing to do.
 func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session) (*lowRun, error) {
 	logger := klog.FromContext(ctx).WithValues("strategy", policy.LowNodeUtilization)
 	scale, err := l.scale(ctx, session.State())
@@ -82,8 +81,8 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 
 // lowCounts are numbers of nodes.
 type lowCounts struct {
-	// under and over are under- and overutilized. Of those that would be, spared are cordoned,
-	// so that they take no pods, and easing have pods on their way out.
+	// under and over are under- and overutilized. spared would be underutilized, but are
+	// cordoned. easing would be overutilized, but have pods that are leaving.
 	under, over, spared, easing int
 	cordoned                    int
 }
@@ -104,7 +103,7 @@ func (c *lowCounts) add(node utilizationNode, taken, low, target points) {
 	}
 }
 
-// idle says why there is nothing to do, where that is so.
+// idle says why there is nothing to do. It is empty if there is something.
 func (c *lowCounts) idle(view *utilizationView, numberOfNodes uint) string {
 	switch {
 	case len(view.known) == 0:
@@ -137,9 +136,8 @@ func (l *lowNodeUtilization) scale(ctx context.Context, state *strategy.State) (
 	return scale, nil
 }
 
-// limits returns what underutilized nodes are within and what overutilized ones are
-// above, both from 0 to 100. Those that are distances are taken from the mean as it is
-// now, for all of the plan.
+// limits returns the limits for underutilized and for overutilized nodes, both from 0 to 100.
+// Deviations are relative to the current mean, for the whole plan.
 func (l *lowNodeUtilization) limits(scale *utilizationScale, nodes []utilizationNode) (low, target points) {
 	low, target = scale.limits(l.args.Thresholds), scale.limits(l.args.TargetThresholds)
 	if !l.args.UseDeviationThresholds {

@@ -11,8 +11,8 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// NewRemovePodsViolatingNodeAffinity returns the strategy that moves pods from nodes that
-// their node affinity or node selector no longer allows, and to nodes that they prefer.
+// NewRemovePodsViolatingNodeAffinity returns the strategy that moves pods off nodes that no
+// longer match their node affinity or node selector, and to nodes that they prefer.
 // Its arguments are RemovePodsViolatingNodeAffinityArgs.
 func NewRemovePodsViolatingNodeAffinity(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.RemovePodsViolatingNodeAffinityArgs)
@@ -35,8 +35,8 @@ type nodeAffinity struct {
 	required, preferred bool
 }
 
-// Deschedule implements strategy.Strategy. Pods that may not be where they are come
-// first, then those that have most to gain.
+// Deschedule implements strategy.Strategy. Pods on nodes that do not match are first, then those
+// with the largest gain.
 func (s *nodeAffinity) Deschedule(ctx context.Context, session strategy.Session) error {
 	state := session.State()
 	p := newProposer(session)
@@ -64,7 +64,7 @@ func (s *nodeAffinity) violating(state *strategy.State) []misplaced {
 	return pods
 }
 
-// disliking returns the pods that prefer other nodes that they could be on.
+// disliking returns the pods that prefer other nodes, and could run there.
 func (s *nodeAffinity) disliking(state *strategy.State) []misplaced {
 	type disliking struct {
 		misplaced

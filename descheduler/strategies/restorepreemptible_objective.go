@@ -10,12 +10,11 @@ import (
 type restoreFault int
 
 const (
-	// restoreUnloved: the replica would rather be on a preemptible node.
+	// restoreUnloved: the replica prefers a preemptible node.
 	restoreUnloved restoreFault = 1
-	// restoreRuledOut: its policy rules the kind of node out, or its workload has enough
-	// on that kind without it.
+	// restoreRuledOut: its policy forbids the node, or its workload's limit is exceeded.
 	restoreRuledOut restoreFault = 2
-	// restoreLeaving: the node is about to be taken away. It weighs more than all else.
+	// restoreLeaving: the node is about to be removed. It outweighs everything else.
 	restoreLeaving restoreFault = 4
 )
 

@@ -12,9 +12,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// restoreReplicas knows where the replicas of all workloads are. It is kept in step with
-// the state as long as the strategy runs, so that nothing has to be counted anew for
-// each node that a replica could go to.
+// restoreReplicas knows where the replicas of all workloads are. It is kept in sync with the
+// state while the strategy runs, so that nothing must be counted again for each possible node.
 type restoreReplicas struct {
 	state       *strategy.State // nil when the strategy has ended
 	preemptible strategy.Preemptible
@@ -34,8 +33,8 @@ type restoreWorkload struct {
 	onPreemptible map[string]int
 }
 
-// newRestoreReplicas looks at all pods of the state. Workloads with a pod of which it
-// cannot be told what it wants are left out.
+// newRestoreReplicas reads all pods of the state. It ignores workloads with a pod whose policy
+// is unknown.
 func newRestoreReplicas(state *strategy.State, preemptible strategy.Preemptible) *restoreReplicas {
 	r := &restoreReplicas{state: state, preemptible: preemptible, byPod: map[types.UID]*restoreWorkload{}}
 	byUID := map[types.UID]*restoreWorkload{}
@@ -63,7 +62,7 @@ func newRestoreReplicas(state *strategy.State, preemptible strategy.Preemptible)
 	return r
 }
 
-// restorable says whether pods of the workload may be moved, and would come back.
+// restorable says whether pods of the workload may be moved, and would be replaced.
 func restorable(workload *strategy.Workload) bool {
 	return workload != nil && workload.GroupKind() != cluster.DaemonSetKind && workload.GroupKind() != cluster.JobKind
 }
@@ -157,7 +156,7 @@ func (r *restoreReplicas) fault(w *restoreWorkload, pod *corev1.Pod) restoreFaul
 	return restoreFaultOf(w.wants[pod.UID], r.others(w, pod), preemptible, notified)
 }
 
-// reason says what is wrong with the pod's place, the worst of it.
+// reason says what is wrong with the pod's node: the most important reason.
 func (r *restoreReplicas) reason(w *restoreWorkload, pod *corev1.Pod) string {
 	want, node := w.wants[pod.UID], pod.Spec.NodeName
 	preemptible, notified := r.node(pod)

@@ -19,7 +19,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 )
 
-// tokenKey is the key of the token in its Secret, as the known descheduler has it.
+// tokenKey is the key of the token in its Secret, as in the upstream descheduler.
 const tokenKey = "prometheusAuthToken"
 
 // tokenSource returns the token to show, empty for none.

@@ -90,10 +90,10 @@ func dropGlobalFlags() {
 func runComponent(name string, args []string) (int, error) {
 	run, ok := components[name]
 	if !ok {
-		return 1, fmt.Errorf("no component %q: there are %v", name, slices.Sorted(maps.Keys(components)))
+		return 1, fmt.Errorf("unknown component %q: must be one of %v", name, slices.Sorted(maps.Keys(components)))
 	}
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return 1, fmt.Errorf("asking the kernel for an end with the parent: %w", err)
+		return 1, fmt.Errorf("setting the parent death signal: %w", err)
 	}
 	os.Args = append([]string{name}, args...)
 	return run(), nil

@@ -43,13 +43,13 @@ func main() {
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stowage-playground",
-		Short: "A real Kubernetes control plane with fake nodes on this machine",
+		Short: "Run a real Kubernetes control plane with fake nodes on this machine",
 		Long: `stowage-playground runs etcd, kube-apiserver, kube-controller-manager,
-kube-scheduler and KWOK as processes on this machine. Everything is real but the
-nodes: they run nothing, and report pods as running at once.
+kube-scheduler and KWOK as processes on this machine. Only the nodes are fake: they
+run no containers, and report pods as running immediately.
 
-It listens on 127.0.0.1 only, keeps its files in $TMPDIR (/tmp by default), and
-leaves no process, port or file behind.`,
+It listens only on 127.0.0.1 and stores its files in $TMPDIR (/tmp by default). When
+it stops, no process, port or file remains.`,
 		Version:       version.Line(playground.BinaryName),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -63,7 +63,7 @@ leaves no process, port or file behind.`,
 func newSuperviseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "supervise DIR",
-		Short:  "Run the playground of a folder for the program that started this one",
+		Short:  "Run the playground in DIR for the parent process",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -25,7 +25,7 @@ func buildControlPlane(ctx context.Context, opts playground.Options) error {
 	root := playground.Checkout(opts.Binary)
 	script := filepath.Join(root, buildScript)
 	if _, err := os.Stat(script); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("a control plane of Kubernetes %s takes a checkout of the project: run bin/%s there, %s is in none", opts.Kubernetes, playground.BinaryName, opts.Binary)
+		return fmt.Errorf("building the control plane of Kubernetes %s requires a checkout of the project: run bin/%s in a checkout, not %s", opts.Kubernetes, playground.BinaryName, opts.Binary)
 	}
 	cmd := exec.CommandContext(ctx, script, opts.Kubernetes)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

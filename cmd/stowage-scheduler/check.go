@@ -94,10 +94,10 @@ func checkLease(l lease, takesPlace bool) field.ErrorList {
 	at := field.NewPath("leaderElection", "resourceName")
 	switch {
 	case takesPlace && l.elect && l != kubeSchedulerLease:
-		return field.ErrorList{field.Invalid(at, l.name, fmt.Sprintf("a profile has the name of kube-scheduler's, %s, and both would place the same pods: "+
-			"give it another, or share the lease %s of %s", corev1.DefaultSchedulerName, kubeSchedulerLease.name, kubeSchedulerLease.namespace))}
+		return field.ErrorList{field.Invalid(at, l.name, fmt.Sprintf("a profile is named %s, so both kube-scheduler and this scheduler would place the same pods: "+
+			"rename the profile, or use the lease %s in namespace %s", corev1.DefaultSchedulerName, kubeSchedulerLease.name, kubeSchedulerLease.namespace))}
 	case !takesPlace && l == kubeSchedulerLease:
-		return field.ErrorList{field.Invalid(at, l.name, "is kube-scheduler's lease, so that only one of the two schedulers would be at work: choose another resourceName or resourceNamespace")}
+		return field.ErrorList{field.Invalid(at, l.name, "is kube-scheduler's lease, so only one of the two schedulers would be active: choose another resourceName or resourceNamespace")}
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func checkStandIns(profile, points map[string]any, at *field.Path) field.ErrorLi
 	enabled := namesIn(points, "multiPoint", "enabled")
 	for _, name := range slices.Sorted(maps.Keys(standIns)) {
 		if other := standIns[name]; enabled.Has(name) && !disabled.HasAny(other, allPlugins) {
-			errs = append(errs, field.Required(at.Child("plugins", "multiPoint", "disabled"), fmt.Sprintf("%s stands in for %s, which has to be disabled: both would count in the score", name, other)))
+			errs = append(errs, field.Required(at.Child("plugins", "multiPoint", "disabled"), fmt.Sprintf("%s replaces %s, which must be disabled: otherwise both count in the score", name, other)))
 		}
 	}
 	entries, _ := profile["pluginConfig"].([]any)
@@ -44,7 +44,7 @@ func checkStandIns(profile, points map[string]any, at *field.Path) field.ErrorLi
 		entry, _ := e.(map[string]any)
 		for name, other := range standIns {
 			if entry["name"] == other && enabled.Has(name) && disabled.HasAny(other, allPlugins) {
-				errs = append(errs, field.Invalid(at.Child("pluginConfig").Index(i).Child("name"), other, fmt.Sprintf("is disabled: the arguments have to be those of %s, which stands in for it", name)))
+				errs = append(errs, field.Invalid(at.Child("pluginConfig").Index(i).Child("name"), other, fmt.Sprintf("is disabled: specify the arguments for %s, which replaces it", name)))
 			}
 		}
 	}
@@ -61,7 +61,7 @@ func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 	case everywhere < 0:
 		return nil
 	case afterwards < 0:
-		return field.ErrorList{field.Required(at.Child("postFilter", "enabled"), candidatenodes.Name+" has to be enabled here too, so that it comes before "+names.DefaultPreemption)}
+		return field.ErrorList{field.Required(at.Child("postFilter", "enabled"), candidatenodes.Name+" must also be enabled here, before "+names.DefaultPreemption)}
 	case preemption >= 0 && preemption < afterwards:
 		return field.ErrorList{field.Invalid(at.Child("postFilter", "enabled").Index(afterwards), candidatenodes.Name, "must come before "+names.DefaultPreemption)}
 	}
@@ -82,11 +82,11 @@ func checkScaleDownOrder(points map[string]any, at *field.Path) field.ErrorList 
 	case own < 0 && !namesIn(points, "multiPoint", "enabled").Has(scaledownorder.Name):
 		return nil
 	case own < 0:
-		return field.ErrorList{field.Required(at.Child("bind", "enabled"), scaledownorder.Name+" has to be enabled here, so that it comes before "+names.DefaultBinder)}
+		return field.ErrorList{field.Required(at.Child("bind", "enabled"), scaledownorder.Name+" must be enabled here, before "+names.DefaultBinder)}
 	case !namesIn(points, "bind", "disabled").HasAny(names.DefaultBinder, allPlugins):
-		return field.ErrorList{field.Required(at.Child("bind", "disabled"), fmt.Sprintf("%s has to be disabled here and enabled after %s, or it comes first and binds all pods", names.DefaultBinder, scaledownorder.Name))}
+		return field.ErrorList{field.Required(at.Child("bind", "disabled"), fmt.Sprintf("%s must be disabled here and enabled after %s: otherwise it runs first and binds all pods", names.DefaultBinder, scaledownorder.Name))}
 	case last < own:
-		return field.ErrorList{field.Required(at.Child("bind", "enabled"), fmt.Sprintf("%s has to be enabled after %s, which leaves some pods to it", names.DefaultBinder, scaledownorder.Name))}
+		return field.ErrorList{field.Required(at.Child("bind", "enabled"), fmt.Sprintf("%s must be enabled after %s, which does not bind all pods", names.DefaultBinder, scaledownorder.Name))}
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func checkHeard(profiles []any) field.ErrorList {
 			continue
 		}
 		errs = append(errs, field.Required(field.NewPath("profiles").Index(i).Child("plugins", "multiPoint", "enabled"),
-			fmt.Sprintf("one of %s has to be enabled in each profile if one is in any, or the others learn too late of the pods that this profile places; %s does in any profile", strings.Join(sets.List(heard), ", "), candidatenodes.Name)))
+			fmt.Sprintf("at least one of %s must be enabled, because another profile enables one: otherwise the plugins of that profile learn too late which pods this profile places; %s can be enabled in any profile", strings.Join(sets.List(heard), ", "), candidatenodes.Name)))
 	}
 	if !someone {
 		return nil

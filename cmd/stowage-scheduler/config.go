@@ -45,7 +45,7 @@ var overrides = map[string][]string{
 func describeOverrides(flags *pflag.FlagSet) {
 	for name, path := range overrides {
 		flag := flags.Lookup(name)
-		flag.Usage = fmt.Sprintf("overrides %s of the configuration", strings.Join(path, "."))
+		flag.Usage = fmt.Sprintf("overrides %s in the configuration", strings.Join(path, "."))
 		flag.DefValue = zeroValues[flag.Value.Type()] // the default is up to the configuration
 	}
 }
@@ -66,7 +66,7 @@ func (s *start) prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	if doc == nil {
-		return fmt.Errorf("%s is empty: want a KubeSchedulerConfiguration", source)
+		return fmt.Errorf("%s is empty: must be a KubeSchedulerConfiguration", source)
 	}
 	if err := override(doc, flags); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
@@ -119,7 +119,7 @@ func handOver(flags *pflag.FlagSet, data []byte) error {
 	// garbage collector closes files that nobody refers to.
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return fmt.Errorf("making a pipe: %w", err)
+		return fmt.Errorf("creating a pipe: %w", err)
 	}
 	write := os.NewFile(uintptr(ends[1]), "configuration")
 	go func() {
@@ -181,7 +181,7 @@ func (s *start) checkCluster(ctx context.Context, cfg *rest.Config, l lease) err
 		return nil
 	}
 	if _, err := client.CoreV1().Namespaces().Get(ctx, l.namespace, metav1.GetOptions{}); apierrors.IsNotFound(err) {
-		return fmt.Errorf("the cluster has no namespace %q, where the lease is kept: apply config/scheduler/rbac.yaml first, or name another with --leader-elect-resource-namespace", l.namespace)
+		return fmt.Errorf("the cluster has no namespace %q for the leader election lease: apply config/scheduler/rbac.yaml first, or set --leader-elect-resource-namespace", l.namespace)
 	}
 	return nil // whoever may not look at namespaces may well use the lease
 }
@@ -191,7 +191,7 @@ func clientConfig(master, kubeconfig string) (*rest.Config, error) {
 	if master == "" && kubeconfig == "" {
 		cfg, err := rest.InClusterConfig()
 		if errors.Is(err, rest.ErrNotInCluster) {
-			return nil, errors.New("no API server is named: give --kubeconfig, or run in a cluster")
+			return nil, errors.New("no API server specified: set --kubeconfig, or run in a cluster")
 		}
 		return cfg, err
 	}

@@ -46,7 +46,7 @@ func (s *start) emulate(flags *pflag.FlagSet) error {
 		return nil
 	}
 	s.notices = append(s.notices, startup.Notice{
-		Text:    "The API server is older than the engine, which has the features of the older version until it is started again, unless --" + emulatedVersion + " names another",
+		Text:    "The API server is older than the scheduler, which emulates the older version until it restarts; --" + emulatedVersion + " overrides this",
 		Details: []any{"apiServer", s.server.String(), "engine", compat.Engine(), "emulated", emulated},
 	})
 	return flags.Set(emulatedVersion, emulated)
@@ -57,7 +57,7 @@ func (s *start) explain(err error) error {
 	if err == nil || s.client == nil || s.server.Emulated() == "" {
 		return err
 	}
-	return fmt.Errorf("%w (the API server is of Kubernetes %s: see --%s)", err, s.server, emulatedVersion)
+	return fmt.Errorf("%w (the API server runs Kubernetes %s: see --%s)", err, s.server, emulatedVersion)
 }
 
 // fit says what there is to say of the cluster, and makes sure that the engine does not wait for
@@ -78,7 +78,7 @@ func (s *start) fit(frameworkruntime.Registry) error {
 		notice.Log(klog.Background())
 	}
 	if err != nil {
-		return fmt.Errorf("%w (the ClusterRole stowage-scheduler of config/scheduler/rbac.yaml has all rights)", err)
+		return fmt.Errorf("%w (the ClusterRole stowage-scheduler in config/scheduler/rbac.yaml grants the required permissions)", err)
 	}
 	return nil
 }

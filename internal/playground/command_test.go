@@ -50,7 +50,7 @@ func TestBadCommands(t *testing.T) {
 		{"a pool file that is missing", []string{"up", "--pool", "/does/not/exist"}, "reading the pool file: open /does/not/exist: no such file or directory"},
 		{"a pool with a negative count", []string{"up", "--pool", file(header + "- {name: a, count: -5, capacity: {cpu: 1, memory: 1Gi}}")}, "groups[0].count: Invalid value: -5: must be 0 or more"},
 		{"a pool with an unknown field", []string{"up", "--pool", file(header + "- {name: a, cuont: 5, capacity: {cpu: 1, memory: 1Gi}}")}, `unknown field "groups[0].cuont"`},
-		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for as many as the pool has"},
+		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for the number in the pool"},
 		{"a version that there is none of", []string{"up", "--kubernetes=1.20"}, `version "1.20" of Kubernetes: must be one of 1.34, `},
 		{"an unknown flag", []string{"up", "--node=1"}, "unknown flag: --node"},
 		{"an unknown command", []string{"start"}, `unknown command "start" for "stowage-playground"`},
@@ -122,7 +122,7 @@ func TestUp(t *testing.T) {
 	if err := up.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	await("stopped: nothing is left behind")
+	await("stopped and cleaned up")
 	if _, err := io.Copy(io.Discard, lines); err != nil {
 		t.Error(err)
 	}

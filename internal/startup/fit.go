@@ -31,14 +31,14 @@ type gatedKind struct {
 }
 
 var gated = []gatedKind{
-	{features.DRADeviceTaintRules, resourcev1.SchemeGroupVersion.WithResource("devicetaintrules"), "devices are allocated as if there were no DeviceTaintRules"},
+	{features.DRADeviceTaintRules, resourcev1.SchemeGroupVersion.WithResource("devicetaintrules"), "devices are allocated without regard to DeviceTaintRules"},
 	{features.GenericWorkload, podGroups, onePodAtATime},
-	{features.CompositePodGroup, schedulingv1alpha3.SchemeGroupVersion.WithResource("compositepodgroups"), "groups of pods are placed as if they were in no other group"},
+	{features.CompositePodGroup, schedulingv1alpha3.SchemeGroupVersion.WithResource("compositepodgroups"), "pod groups are scheduled as if they belonged to no other group"},
 }
 
 var podGroups = schedulingv1beta1.SchemeGroupVersion.WithResource("podgroups")
 
-const onePodAtATime = "pods of groups are placed one by one"
+const onePodAtATime = "pods of a pod group are scheduled one by one"
 
 // Notice is something to be said of a start.
 type Notice struct {
@@ -76,14 +76,14 @@ func Fit(ctx context.Context, client kubernetes.Interface, gates featuregate.Mut
 			problems = append(problems, fmt.Sprintf("%s: %v", problem, err))
 			continue
 		}
-		notices = append(notices, Notice{"Feature gates are turned off: the engine would wait for ever for a kind that " + lacking[i],
+		notices = append(notices, Notice{"Disabled feature gates: the scheduler would wait forever for a kind that " + lacking[i],
 			[]any{"kind", name(kind), "featureGates", off, "meaning", gated[g].without}})
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("the engine would wait for ever %s", strings.Join(problems, ", and "))
+		return nil, fmt.Errorf("the scheduler would wait forever %s", strings.Join(problems, ", and "))
 	}
 	if served, err := serves(ctx, client, podGroups); err == nil && served && !gates.Enabled(features.GenericWorkload) && !slices.Contains(kinds, podGroups) {
-		notices = append(notices, Notice{"The engine does not go by a kind that the API server serves, since its feature gate is off",
+		notices = append(notices, Notice{"The scheduler ignores a kind that the API server serves, because its feature gate is disabled",
 			[]any{"kind", name(podGroups), "featureGate", features.GenericWorkload, "meaning", onePodAtATime}})
 	}
 	return notices, nil
@@ -108,7 +108,7 @@ func lack(ctx context.Context, client kubernetes.Interface, kind schema.GroupVer
 	if len(refused) == 0 {
 		return ""
 	}
-	return "it has no right to " + strings.Join(refused, " and ")
+	return "the scheduler is not allowed to " + strings.Join(refused, " and ")
 }
 
 // serves says whether the API server has the kind.
@@ -135,7 +135,7 @@ func turnOff(gates featuregate.MutableVersionedFeatureGate, gate featuregate.Fea
 			continue
 		}
 		if gates.ExplicitlySet(next) || !gates.GetAll()[next].Default {
-			return nil, fmt.Errorf("--feature-gates turns %s on, by itself or with others, and would have to turn it off", next)
+			return nil, fmt.Errorf("--feature-gates enables %s, directly or through a group of gates: disable it", next)
 		}
 		off[string(next)] = false
 		for dependent, on := range gates.Dependencies() {

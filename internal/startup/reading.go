@@ -73,13 +73,13 @@ func (r *reading) look(now time.Time, informers map[reflect.Type]bool) (notice *
 	maps.DeleteFunc(informers, func(_ reflect.Type, read bool) bool { return read })
 	switch {
 	case len(informers) == 0 && r.reminder.Told():
-		return &Notice{"The engine has read all kinds after all", []any{"after", waited.Round(lookEvery)}}, true
+		return &Notice{"The scheduler has now read all kinds", []any{"after", waited.Round(lookEvery)}}, true
 	case len(informers) == 0:
 		return nil, true
 	case !r.reminder.Due(waited):
 		return nil, false
 	}
-	return &Notice{"The engine places no pods yet: it waits for kinds that it has not read, and errors of the reflector say why",
+	return &Notice{"The scheduler places no pods yet: it is waiting to read these kinds; the log has the errors of the reflector",
 		[]any{"for", waited.Round(lookEvery), "kinds", namesOf(informers)}}, false
 }
 

@@ -71,7 +71,7 @@ func ParseAnnotations(all map[string]string) (Statement, error) {
 		}
 	}
 	if s.Mode != nil && *s.Mode == Require && (s.Max != nil || s.OnDemandMin != nil) {
-		return Statement{}, fmt.Errorf("annotations %s: require and %s or %s contradict each other", ModeAnnotation, MaxAnnotation, OnDemandMinAnnotation)
+		return Statement{}, fmt.Errorf("annotation %s: require cannot be combined with %s or %s", ModeAnnotation, MaxAnnotation, OnDemandMinAnnotation)
 	}
 	return s, nil
 }
@@ -92,7 +92,7 @@ func (s *Statement) parse(key, value string) error {
 	case ModeAnnotation:
 		mode := Mode(value)
 		if !slices.Contains(modes, mode) {
-			return fmt.Errorf("is none of never, allow, prefer, require")
+			return fmt.Errorf("must be one of never, allow, prefer, require")
 		}
 		s.Mode = &mode
 		return nil
@@ -101,7 +101,7 @@ func (s *Statement) parse(key, value string) error {
 	case OnDemandMinAnnotation:
 		return parseLimit(&s.OnDemandMin, value)
 	}
-	return fmt.Errorf("belongs to no annotation of Stowage's; there are %s", strings.Join(annotations, ", "))
+	return fmt.Errorf("belongs to an unknown annotation: must be one of %s", strings.Join(annotations, ", "))
 }
 
 func parseLimit(limit **Replicas, value string) error {

@@ -131,7 +131,7 @@ func (o Options) namespaceStatement(name string, namespaces Namespaces) (Stateme
 	case !apierrors.IsNotFound(err):
 		return Statement{}, err
 	case o.Default.Hard:
-		return Statement{}, fmt.Errorf("namespace %s is not known yet", name)
+		return Statement{}, fmt.Errorf("namespace %s is not in the scheduler's cache yet", name)
 	}
 	s, err := ParseAnnotations(said)
 	if err != nil {

@@ -55,7 +55,7 @@ func newDevices(ctx context.Context, factory informers.SharedInformerFactory, no
 		TaintInformer:          resourceinformers.ToTypedDeviceTaintRuleInformer(listed[resourcelisters.DeviceTaintRuleLister]{rules, resources.DeviceTaintRules().Lister()}),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following resource slices: %w", err)
+		return nil, fmt.Errorf("watching resource slices: %w", err)
 	}
 	claims := newClaims()
 	claims.SharedDRAManager = dynamicresources.NewDRAManager(ctx, assumecache.NewAssumeCache(klog.FromContext(ctx), claims, "ResourceClaim", "", nil), tracker, factory)

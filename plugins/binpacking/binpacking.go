@@ -137,7 +137,7 @@ func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
 	case config.Fragmentation:
 		nodes, err := pl.lister.List()
 		if err != nil {
-			return nil, fmt.Errorf("looking at all nodes: %w", err)
+			return nil, fmt.Errorf("listing nodes: %w", err)
 		}
 		f := &fragmentation{demands: all, weight: growthFirst}
 		if pl.emptyLast {

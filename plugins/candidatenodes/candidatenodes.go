@@ -36,13 +36,13 @@ const (
 // refused counts nodes that were chosen and did not take the pod.
 var refused = metrics.NewCounter(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "candidate_nodes_refused_total", StabilityLevel: metrics.ALPHA,
-	Help: "Nodes that CandidateNodes had chosen and a filter then refused. Each costs another attempt, which looks at all nodes; report it as a defect.",
+	Help: "Nodes that CandidateNodes chose and a filter then rejected. Each one costs another attempt, which considers all nodes. This is a bug: please report it.",
 })
 
 // pods counts pods by whether a node was chosen for them.
 var pods = metrics.NewCounterVec(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "candidate_nodes_pods_total", StabilityLevel: metrics.ALPHA,
-	Help: "Attempts to place a pod, by whether CandidateNodes chose the node (chosen), no node had room by its reckoning (none), or it left the pod to the engine (left).",
+	Help: "Attempts to place a pod, by result: CandidateNodes chose the node (chosen), found no node with room (none), or left the pod to the engine (left).",
 }, []string{"result"})
 
 var registerMetrics = sync.OnceFunc(func() {
@@ -121,13 +121,13 @@ func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, 
 	}
 	node := data.(*chosen).node
 	refused.Inc()
-	klog.FromContext(ctx).Error(nil, "The node that CandidateNodes chose does not take the pod; all nodes are looked at next", "pod", klog.KObj(pod), "node", node, "reason", statuses.Get(node).Message())
+	klog.FromContext(ctx).Error(nil, "A filter rejected the node that CandidateNodes chose; the next attempt considers all nodes", "pod", klog.KObj(pod), "node", node, "reason", statuses.Get(node).Message())
 	pl.mu.Lock()
 	pl.distrusted.Insert(pod.UID)
 	pl.memory = memory{} // it may be what was remembered
 	pl.mu.Unlock()
 	pl.framework.Activate(klog.FromContext(ctx), map[string]*corev1.Pod{string(pod.UID): pod})
-	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod is tried again with all nodes")
+	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod is retried with all nodes")
 }
 
 // New returns the plugin. It takes no arguments.
@@ -137,7 +137,7 @@ func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, 
 	}
 	engine, ok := handle.(framework.Framework)
 	if !ok {
-		return nil, fmt.Errorf("%s needs the engine's own framework, got a %T", Name, handle)
+		return nil, fmt.Errorf("%s requires the framework of kube-scheduler, got a %T", Name, handle)
 	}
 	registerMetrics()
 	feed, err := changes.Of(handle)

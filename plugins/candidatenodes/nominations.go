@@ -41,7 +41,7 @@ func newNominations(handle fwk.Handle) (*nominations, error) {
 		DeleteFunc: n.forget,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following pods: %w", err)
+		return nil, fmt.Errorf("watching pods: %w", err)
 	}
 	return n, nil
 }

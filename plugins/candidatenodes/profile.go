@@ -76,9 +76,9 @@ func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nod
 	switch {
 	case reason != "":
 	case len(f.Extenders()) > 0:
-		reason = "there is an extender"
+		reason = "the profile has an extender"
 	case !comesFirst(plugins.PostFilter.Enabled):
-		reason = fmt.Sprintf("it has to be enabled at postFilter too, before %s", names.DefaultPreemption)
+		reason = fmt.Sprintf("it must also be enabled at postFilter, before %s", names.DefaultPreemption)
 	default:
 		added, known := hasAddedAffinity(ctx, f, pod, nodes)
 		if !known {
@@ -90,7 +90,7 @@ func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nod
 	}
 	p.modelled = reason == ""
 	if !p.modelled {
-		klog.FromContext(ctx).Info("CandidateNodes leaves the choice of nodes to the engine", "profile", f.ProfileName(), "reason", reason)
+		klog.FromContext(ctx).Info("CandidateNodes is inactive for this profile", "profile", f.ProfileName(), "reason", reason)
 	}
 	return p
 }
@@ -104,7 +104,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 		case ours.Has(plugin.Name):
 			parts.Insert(plugin.Name)
 		case plugin.Name != Name && !byState.Has(plugin.Name) && !idle.Has(plugin.Name):
-			return fmt.Sprintf("it does not know the filter %s", plugin.Name)
+			return fmt.Sprintf("it does not support the filter %s", plugin.Name)
 		}
 		if !byState.Has(plugin.Name) {
 			p.others.Insert(plugin.Name)
@@ -118,7 +118,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 		case scoredByState.Has(plugin.Name):
 			p.byEngine = true
 		case !s.ours && !idle.Has(plugin.Name) && plugin.Name != names.NodeAffinity && plugin.Name != names.TaintToleration:
-			return fmt.Sprintf("it does not know the score %s", plugin.Name)
+			return fmt.Sprintf("it does not support the score plugin %s", plugin.Name)
 		}
 		p.scores = append(p.scores, s)
 	}
@@ -127,7 +127,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 	for _, plugin := range plugins.PreFilter.Enabled {
 		before = before && plugin.Name != Name
 		if !before && ours.Has(plugin.Name) {
-			return fmt.Sprintf("%s comes after it", plugin.Name)
+			return fmt.Sprintf("%s must be enabled before it", plugin.Name)
 		}
 	}
 	return ""

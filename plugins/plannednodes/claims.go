@@ -81,7 +81,7 @@ func (c *claims) run(ctx context.Context, client dynamic.Interface) {
 	err := wait.PollUntilContextCancel(ctx, absent, true, func(ctx context.Context) (bool, error) {
 		_, err := client.Resource(nodeClaims).List(ctx, metav1.ListOptions{Limit: 1})
 		if err != nil {
-			klog.FromContext(ctx).V(2).Info("Karpenter's NodeClaims cannot be read, so its plans are not known", "reason", err)
+			klog.FromContext(ctx).V(2).Info("Cannot read Karpenter's NodeClaims, so its plans are unknown", "reason", err)
 		}
 		return err == nil, nil
 	})
@@ -102,7 +102,7 @@ func (c *claims) run(ctx context.Context, client dynamic.Interface) {
 		},
 	})
 	if err != nil {
-		klog.FromContext(ctx).Error(err, "Karpenter's NodeClaims are not followed, so its plans are not known")
+		klog.FromContext(ctx).Error(err, "Cannot watch Karpenter's NodeClaims, so its plans are unknown")
 		return
 	}
 	informer.RunWithContext(ctx)

@@ -36,12 +36,12 @@ const (
 	// pods that wait.
 	mostHeld = 100
 	// ErrReason is what a pod that waits is told.
-	ErrReason = "node would be filled in other proportions than its autoscaler has planned, and the pod may fit better on planned nodes that are not ready yet"
+	ErrReason = "node would be filled in other proportions than the autoscaler planned, and the pod may fit better on planned nodes that are not ready yet"
 )
 
 var holds = metrics.NewCounter(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "planned_nodes_holds_total", StabilityLevel: metrics.ALPHA,
-	Help: "Times that a pod which had found a node was put back to wait for other nodes that an autoscaler had planned with it.",
+	Help: "Times that a pod with a suitable node was returned to the queue to wait for other nodes that the autoscaler had planned.",
 })
 
 var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(holds) })

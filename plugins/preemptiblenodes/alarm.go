@@ -24,7 +24,7 @@ import (
 var capacityRatio = metrics.NewGaugeVec(&metrics.GaugeOpts{
 	Subsystem:      "stowage",
 	Name:           "preemptible_capacity_ratio",
-	Help:           "Part of the cluster's allocatable that is on preemptible nodes, from 0 to 1, by resource.",
+	Help:           "Share of the cluster's allocatable resources that is on preemptible nodes, from 0 to 1, by resource.",
 	StabilityLevel: metrics.ALPHA,
 }, []string{"resource"})
 
@@ -81,7 +81,7 @@ func newAlarm(r preemptible.Recognizer, factory informers.SharedInformerFactory,
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following nodes: %w", err)
+		return nil, fmt.Errorf("watching nodes: %w", err)
 	}
 	a.synced = registration.HasSynced
 	return a, nil
@@ -161,7 +161,7 @@ func (a *alarm) sound() {
 	if over && !a.raised {
 		first := slices.Min(slices.Collect(maps.Keys(a.preemptible)))
 		a.recorder.Eventf(a.preemptible[first], nil, corev1.EventTypeWarning, eventReason, "Scheduling",
-			"%.0f %% of the cluster's cpu and %.0f %% of its memory are on preemptible nodes: more than two thirds",
+			"%.0f%% of the cluster's cpu and %.0f%% of its memory are on preemptible nodes, which is more than two thirds",
 			100*ratio(a.sum.preemptibleCPU, a.sum.cpu), 100*ratio(a.sum.preemptibleMemory, a.sum.memory))
 	}
 	a.raised = over
@@ -183,9 +183,9 @@ func (a *alarm) miss(ctx context.Context, pod *corev1.Pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.missed = true
-	const text = "no node has a label by which preemptible nodes are known, so every node counts as on demand: if some are not, name their label in nodeLabels of " + Name
-	klog.FromContext(ctx).Info("A policy is about preemptible nodes, and "+text, "pod", klog.KObj(pod))
-	a.recorder.Eventf(pod, nil, corev1.EventTypeWarning, noneReason, "Scheduling", "The policy is about preemptible nodes, and "+text)
+	const text = "no node has a label that marks preemptible nodes, so all nodes count as on-demand: if some are preemptible, add their label to nodeLabels of " + Name
+	klog.FromContext(ctx).Info("A policy is about preemptible nodes, but "+text, "pod", klog.KObj(pod))
+	a.recorder.Eventf(pod, nil, corev1.EventTypeWarning, noneReason, "Scheduling", "The pod's policy is about preemptible nodes, but "+text)
 }
 
 // over says whether more than two thirds of the cpu or of the memory is preemptible.

@@ -16,7 +16,7 @@ import (
 var blindPods = metrics.NewGauge(&metrics.GaugeOpts{
 	Subsystem:      "stowage",
 	Name:           "autoscaler_blind_pods",
-	Help:           "Pending pods that a limit on preemptible nodes alone keeps off a node, where the cluster has an autoscaler, which does not know of the limit.",
+	Help:           "Pending pods that only a limit on preemptible nodes keeps off a node, in a cluster with an autoscaler that cannot see the limit.",
 	StabilityLevel: metrics.ALPHA,
 })
 
@@ -68,8 +68,8 @@ func (pl *PreemptibleNodes) PostFilter(_ context.Context, cycleState fwk.CycleSt
 	}
 	if pl.blind.add(pod.UID) {
 		pl.recorder.Eventf(pod, nil, corev1.EventTypeWarning, blindReason, "Scheduling",
-			"A node has room, but the workload's limit on preemptible nodes rules it out. The cluster's autoscaler does not know of the limit and may make no other node: "+
-				"apply config/scheduler/autoscaler (before Kubernetes 1.36 its folder webhook), by which new pods say so themselves, and let the workload make its pods again")
+			"A node has room, but the workload's limit on preemptible nodes excludes it. The cluster's autoscaler cannot see the limit and may not create another node: "+
+				"apply config/scheduler/autoscaler (before Kubernetes 1.36: config/scheduler/autoscaler/webhook), which writes limits into new pods, and recreate the workload's pods")
 	}
 	return nil, fwk.NewStatus(fwk.Unschedulable)
 }

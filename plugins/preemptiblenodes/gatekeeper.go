@@ -82,7 +82,7 @@ func NewGatekeeper(handle fwk.Handle) (*Gatekeeper, error) {
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following pods: %w", err)
+		return nil, fmt.Errorf("watching pods: %w", err)
 	}
 	return g, nil
 }
@@ -186,7 +186,7 @@ func (g *Gatekeeper) next(ctx context.Context, queue workqueue.TypedRateLimiting
 	case errors.Is(err, errNotKnownYet), apierrors.IsConflict(err):
 		queue.AddRateLimited(name)
 	default:
-		klog.FromContext(ctx).Error(err, "Taking the scheduling gate away that limits on preemptible nodes need; the pod waits until it is gone", "pod", name, "gate", preemptible.LimitGate)
+		klog.FromContext(ctx).Error(err, "Failed to remove the scheduling gate for limits on preemptible nodes; the pod waits until it is removed", "pod", name, "gate", preemptible.LimitGate)
 		queue.AddRateLimited(name)
 	}
 	return true

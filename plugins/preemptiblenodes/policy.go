@@ -66,7 +66,7 @@ func (pl *PreemptibleNodes) contradiction(pod *corev1.Pod, p preemptible.Policy)
 	if kind == "" {
 		return ""
 	}
-	return fmt.Sprintf("the pod's node selector and affinity leave %s, which contradicts %s: %s: change one of them in the pod template", kind, PreemptibleAnnotation, p.Mode)
+	return fmt.Sprintf("the pod's node selector and affinity allow %s, which contradicts %s: %s: change one of them in the pod template", kind, PreemptibleAnnotation, p.Mode)
 }
 
 // OptionsOfProfile returns what the plugin is told in a scheduler's profile, if it is

@@ -36,10 +36,10 @@ const (
 
 // Reasons why a node does not take a pod.
 const (
-	ErrReasonNotice      = "node(s) were about to be taken away"
-	ErrReasonPreemptible = "node(s) were preemptible, which the pod's policy rules out"
-	ErrReasonOnDemand    = "node(s) were not preemptible, which the pod's policy requires"
-	ErrReasonCap         = "node(s) were preemptible, and the workload had all the replicas on such nodes that its policy allows"
+	ErrReasonNotice      = "node(s) were about to be removed"
+	ErrReasonPreemptible = "node(s) were preemptible, which the pod's policy does not allow"
+	ErrReasonOnDemand    = "node(s) were not preemptible, but the pod's policy requires preemptible nodes"
+	ErrReasonCap         = "node(s) were preemptible, and the workload already had its maximum of replicas on preemptible nodes"
 )
 
 // PreemptibleNodes is a plugin that filters and scores nodes by whether they are
@@ -106,7 +106,7 @@ type signature struct {
 // node's score depends on where the siblings are, and each pod placed changes it.
 func (pl *PreemptibleNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	if pl.alarm.mayBePreemptible() {
-		return nil, fwk.NewStatus(fwk.Unschedulable, "where the workload's other replicas are counts")
+		return nil, fwk.NewStatus(fwk.Unschedulable, "the score depends on the workload's other replicas")
 	}
 	s := signature{Namespace: pod.Namespace, DaemonSet: internalcluster.OfDaemonSet(pod), Annotations: map[string]string{}}
 	for key, value := range pod.Annotations {
@@ -167,7 +167,7 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 		if !errors.Is(err, errNotKnownYet) {
 			return nil, fwk.AsStatus(err)
 		}
-		klog.FromContext(ctx).V(4).Info("The pod has to wait for its workload", "pod", klog.KObj(pod), "reason", err)
+		klog.FromContext(ctx).V(4).Info("The pod waits until its workload is in the scheduler's cache", "pod", klog.KObj(pod), "reason", err)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod's "+err.Error())
 	}
 	s.tally = pl.tally(pod, s.workload.controllers, nodes)

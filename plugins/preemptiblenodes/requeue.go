@@ -240,7 +240,7 @@ func (pl *PreemptibleNodes) followWorkloads(ctx context.Context, factory informe
 			DeleteFunc: func(obj any) { follow.changed(lastKnown(obj)) }, // its pods no longer count
 		})
 		if err != nil {
-			return fmt.Errorf("following workloads: %w", err)
+			return fmt.Errorf("watching workloads: %w", err)
 		}
 	}
 	return pl.followPods(factory)
@@ -261,7 +261,7 @@ func (pl *PreemptibleNodes) followPods(factory informers.SharedInformerFactory) 
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("following pods: %w", err)
+		return fmt.Errorf("watching pods: %w", err)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type workload struct {
 const unknownReplicas = -1
 
 // errNotKnownYet says that the cache lags behind: the object will come.
-var errNotKnownYet = errors.New("is not known yet")
+var errNotKnownYet = errors.New("is not in the scheduler's cache yet")
 
 // workloads finds the workload of a pod.
 type workloads struct {

@@ -92,7 +92,7 @@ func (o *others) beside(handle fwk.Handle) error {
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("following pods: %w", err)
+		return fmt.Errorf("watching pods: %w", err)
 	}
 	return nil
 }

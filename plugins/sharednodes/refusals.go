@@ -40,7 +40,7 @@ var shortages = []string{"requested number of devices unavailable", "not enough 
 
 var refused = metrics.NewCounterVec(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "refused_pods_total", StabilityLevel: metrics.ALPHA,
-	Help: "Pods that this scheduler had bound and their node refused for want of room, by the kubelet's reason. Their controllers make others. Another scheduler may place pods on the same nodes.",
+	Help: "Pods bound by this scheduler that their node rejected for lack of room, by the kubelet's reason. Their controllers create replacements. Another scheduler may place pods on the same nodes.",
 }, []string{"reason"})
 
 var registerMetrics = sync.OnceFunc(func() {
@@ -91,7 +91,7 @@ func newRefusals(ctx context.Context, handle fwk.Handle) *refusals {
 			_, err = r.failed.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: r.see})
 		}
 		if err != nil {
-			klog.FromContext(ctx).Error(err, "Pods that nodes refuse are not counted")
+			klog.FromContext(ctx).Error(err, "Cannot count the pods that nodes reject")
 			return
 		}
 		go r.failed.RunWithContext(ctx)
@@ -130,8 +130,8 @@ func (r *refusals) see(obj any) {
 	}
 	refused.WithLabelValues(reason).Inc()
 	r.recorder.Eventf(regarding(pod), nil, corev1.EventTypeWarning, eventReason, "Binding",
-		"Node %s refused pod %s, which had been bound to it, for want of room (%s): its room was taken before the scheduler could know, as another scheduler on the same nodes does. "+
-			"Where that happens often, give each scheduler nodes of its own, by a taint or a label", pod.Spec.NodeName, pod.Name, pod.Status.Reason)
+		"Node %s rejected pod %s for lack of room (%s) after it was bound: the room was taken before the scheduler saw it, for example by another scheduler for the same nodes. "+
+			"If this happens often, give each scheduler its own nodes with a taint or a label", pod.Spec.NodeName, pod.Name, pod.Status.Reason)
 }
 
 // shortage returns the metric's reason if the node has refused the pod for want of room.

@@ -18,7 +18,7 @@ import (
 
 var healed = metrics.NewCounter(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "unannounced_node_changes_total", StabilityLevel: metrics.ALPHA,
-	Help: "Nodes that had changed in the scheduler's snapshot without an event that says so, and were brought up to date by the comparison of all nodes.",
+	Help: "Nodes that changed in the scheduler's snapshot without an event, and were updated by the comparison of all nodes.",
 })
 
 var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(healed) })
@@ -96,7 +96,7 @@ func newEvents(factory informers.SharedInformerFactory) (*events, error) {
 			},
 		})
 		if err != nil {
-			return nil, fmt.Errorf("following nodes and pods: %w", err)
+			return nil, fmt.Errorf("watching nodes and pods: %w", err)
 		}
 		e.registrations = append(e.registrations, registration)
 	}

@@ -18,7 +18,7 @@ func Read[T fwk.StateData](state fwk.CycleState, key fwk.StateKey) (T, error) {
 	}
 	typed, ok := data.(T)
 	if !ok {
-		return none, fmt.Errorf("%q holds a %T, not a %T", key, data, none)
+		return none, fmt.Errorf("%q has type %T, not %T", key, data, none)
 	}
 	return typed, nil
 }

@@ -80,7 +80,7 @@ func (f *nodeFilter) honour(pod *corev1.Pod, affinity, taints bool) error {
 	}
 	id, err := json.Marshal(asks)
 	if err != nil {
-		return fmt.Errorf("naming the nodes that pod %s asks for: %w", klog.KObj(pod), err)
+		return fmt.Errorf("reading the required nodes of pod %s: %w", klog.KObj(pod), err)
 	}
 	f.podID = string(id)
 	return nil

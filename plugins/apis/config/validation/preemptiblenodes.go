@@ -26,7 +26,7 @@ const noticePrefix = "/*"
 func ValidatePreemptibleNodesArgs(path *field.Path, args *config.PreemptibleNodesArgs) error {
 	var errs field.ErrorList
 	if len(args.NodeLabels) == 0 {
-		errs = append(errs, field.Required(path.Child("nodeLabels"), "at least one label by which preemptible nodes are known"))
+		errs = append(errs, field.Required(path.Child("nodeLabels"), "at least one label that marks preemptible nodes"))
 	}
 	for i, label := range args.NodeLabels {
 		errs = append(errs, validateNodeLabel(path.Child("nodeLabels").Index(i), label, args.NodeLabels[:i])...)
@@ -90,7 +90,7 @@ func ValidatePreemptiblePolicy(path *field.Path, policy config.PreemptiblePolicy
 		if _, err := preemptible.ParseReplicas(limit.value.String()); err != nil {
 			errs = append(errs, field.Invalid(at, limit.value.String(), err.Error()))
 		} else if policy.Preemptible == config.PreemptibleRequire {
-			errs = append(errs, field.Forbidden(at, "preemptible: require leaves replicas beyond a limit nowhere to go"))
+			errs = append(errs, field.Forbidden(at, "cannot be combined with preemptible: require, which leaves no nodes for replicas beyond the limit"))
 		}
 	}
 	return errs

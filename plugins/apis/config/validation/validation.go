@@ -77,7 +77,7 @@ func validateResources(path *field.Path, specs []config.ResourceSpec) field.Erro
 
 func validateTypicalPods(path *field.Path, args *config.BinPackingArgs) field.ErrorList {
 	if len(args.TypicalPods) > 0 && args.Strategy != config.Fragmentation {
-		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("only strategy %s has a use for it", config.Fragmentation))}
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("only allowed with strategy %s", config.Fragmentation))}
 	}
 	var packed []string
 	for _, spec := range args.Resources {
@@ -87,17 +87,17 @@ func validateTypicalPods(path *field.Path, args *config.BinPackingArgs) field.Er
 	for i, typical := range args.TypicalPods {
 		at := path.Index(i)
 		if len(typical.Requests) == 0 {
-			errs = append(errs, field.Required(at.Child("requests"), "what pods of the kind request"))
+			errs = append(errs, field.Required(at.Child("requests"), "the requests of such a pod"))
 		}
 		for _, name := range slices.Sorted(maps.Keys(typical.Requests)) {
 			requests, quantity := at.Child("requests").Key(string(name)), typical.Requests[name]
 			switch {
 			case !slices.Contains(packed, string(name)):
-				errs = append(errs, field.Forbidden(requests, "it is none of the resources to pack by: "+strings.Join(packed, ", ")))
+				errs = append(errs, field.Forbidden(requests, "must be one of the resources to pack by: "+strings.Join(packed, ", ")))
 			case quantity.Sign() <= 0:
 				errs = append(errs, field.Invalid(requests, quantity.String(), "must be more than 0"))
 			case name == corev1.ResourcePods && quantity.CmpInt64(1) != 0:
-				errs = append(errs, field.Invalid(requests, quantity.String(), "every pod takes up exactly 1"))
+				errs = append(errs, field.Invalid(requests, quantity.String(), "must be 1, because each pod counts as 1"))
 			}
 		}
 		errs = append(errs, inRange(at.Child("weight"), typical.Weight, 1, math.MaxInt32)...)

@@ -34,7 +34,7 @@ func ProjectRoot() (string, error) {
 	}
 	for ; !isFile(filepath.Join(dir, "go.mod")); dir = filepath.Dir(dir) {
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("not in a checkout of the project: no go.mod in this folder or above")
+			return "", errors.New("not in a checkout of the project: no go.mod in this directory or above")
 		}
 	}
 	return dir, nil

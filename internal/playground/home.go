@@ -106,7 +106,7 @@ func takeName(fresh, name string) (string, error) {
 func checkLength(name string) error {
 	const longest = 107 - len("/etcd-peer.sock")
 	if dir := folder(cmp.Or(name, baseName+"-99")); len(dir) > longest {
-		return fmt.Errorf("the playground's folder %s would have a path of more than %d bytes: choose a shorter name, or another folder with TMPDIR", dir, longest)
+		return fmt.Errorf("the playground's folder %s would have a path of more than %d bytes: choose a shorter name, or set TMPDIR to another directory", dir, longest)
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func checkLength(name string) error {
 func checkSpace(dir string) error {
 	free, err := freeBytes(dir)
 	if err == nil && free < minFreeBytes {
-		err = fmt.Errorf("only %d MiB free in %s: a playground needs %d MiB or more (TMPDIR chooses another folder)", free>>20, dir, minFreeBytes>>20)
+		err = fmt.Errorf("only %d MiB free in %s: a playground requires %d MiB or more (set TMPDIR to use another directory)", free>>20, dir, minFreeBytes>>20)
 	}
 	return err
 }
@@ -133,7 +133,7 @@ func CheckRoom(dir string) error {
 func freeBytes(dir string) (uint64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
-		return 0, fmt.Errorf("looking at the free space of %s: %w", dir, err)
+		return 0, fmt.Errorf("reading the free space of %s: %w", dir, err)
 	}
 	return fs.Bavail * uint64(fs.Bsize), nil
 }
@@ -196,11 +196,11 @@ func Down(ctx context.Context, name string) error {
 		return err
 	}
 	if info.PID == 0 {
-		return fmt.Errorf("playground %q is still starting: try again in a moment, or end the command that starts it", name)
+		return fmt.Errorf("playground %q is still starting: try again in a moment, or stop the command that starts it", name)
 	}
 	lock, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("no playground named %q is running any more: %w", name, err)
+		return fmt.Errorf("no playground named %q is running: %w", name, err)
 	}
 	defer lock.Close()
 	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -211,7 +211,7 @@ func Down(ctx context.Context, name string) error {
 		return unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("playground %q has not gone after %v: is the command that started it suspended?", name, downTimeout)
+		return fmt.Errorf("playground %q did not stop within %v: is the command that started it suspended?", name, downTimeout)
 	}
 	return nil
 }
@@ -258,7 +258,7 @@ func Remove(lock *os.File, dir string) error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return fmt.Errorf("removing what is left of the playground: %w", err)
+	return fmt.Errorf("removing the playground's files: %w", err)
 }
 
 // isLocked says whether the lock is on the folder that is at the path now.

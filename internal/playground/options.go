@@ -88,10 +88,10 @@ func (s Step) String() string { return fmt.Sprintf("%6.1fs  %s", s.Took.Seconds(
 // Validate checks the options before anything is started, and fills in defaults.
 func (o *Options) Validate() error {
 	if msgs := validation.IsDNS1123Label(o.Name); o.Name != "" && len(msgs) > 0 {
-		return fmt.Errorf("playground name %q: must be lowercase letters, digits and dashes", o.Name)
+		return fmt.Errorf("playground name %q: must consist of lowercase letters, digits and dashes", o.Name)
 	}
 	if o.Port < 0 || o.Port > 65535 {
-		return fmt.Errorf("port %d: must be from 1 to 65535, or 0 for a free one", o.Port)
+		return fmt.Errorf("port %d: must be from 1 to 65535, or 0 for a free port", o.Port)
 	}
 	if o.ClientQPS < 0 || o.ClientBurst < 0 {
 		return fmt.Errorf("client QPS %g and burst %d: must be 0 (the default) or more", o.ClientQPS, o.ClientBurst)
@@ -109,7 +109,7 @@ func (o *Options) Validate() error {
 		return err
 	}
 	if len(o.Images) > 0 && o.RealNodes == 0 {
-		return errors.New("images are for real nodes, of which there are none")
+		return errors.New("images require real nodes: set --real-nodes to 1 or more")
 	}
 	o.Images = slices.Clone(o.Images)
 	for i := range o.Images {
@@ -139,7 +139,7 @@ func (o *Options) Validate() error {
 func absolute(path *string) error {
 	abs, err := filepath.Abs(*path)
 	if err == nil && !isFile(abs) {
-		err = errors.New("there is no such file")
+		err = errors.New("no such file")
 	}
 	if err == nil {
 		*path = abs

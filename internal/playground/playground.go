@@ -122,7 +122,7 @@ func (p *Playground) startSupervisor() (io.ReadCloser, error) {
 	if err := json.NewEncoder(lifeline).Encode(p.opts); err != nil {
 		p.supervisor.Kill()
 		events.Close()
-		return nil, fmt.Errorf("telling the playground's supervisor what to start: %w", err)
+		return nil, fmt.Errorf("sending the options to the playground's supervisor: %w", err)
 	}
 	return events, nil
 }
@@ -134,7 +134,7 @@ func (p *Playground) follow(events io.ReadCloser, ready chan<- Info) {
 	for lines.Scan() {
 		var event Event
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			event.Error = fmt.Sprintf("understanding the playground's supervisor: %v", err)
+			event.Error = fmt.Sprintf("reading from the playground's supervisor: %v", err)
 		}
 		switch {
 		case event.Step != nil:

@@ -41,10 +41,10 @@ func ReservePort(port int) (*Port, error) {
 func tryPort(port int) error {
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if errors.Is(err, unix.EADDRINUSE) {
-		return fmt.Errorf("port %d of 127.0.0.1 is in use: choose another, or none for a free one", port)
+		return fmt.Errorf("port %d of 127.0.0.1 is in use: choose another port, or 0 for a free port", port)
 	}
 	if err != nil {
-		return fmt.Errorf("trying port %d of 127.0.0.1: %w", port, err)
+		return fmt.Errorf("checking port %d of 127.0.0.1: %w", port, err)
 	}
 	return listener.Close()
 }

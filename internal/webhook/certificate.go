@@ -28,7 +28,7 @@ func check(data map[string][]byte, host string, now time.Time) (time.Time, error
 	}
 	until := leaf.NotAfter.Add(-leaf.NotAfter.Sub(leaf.NotBefore) / 3)
 	if !now.Before(until) {
-		return time.Time{}, fmt.Errorf("it ends on %s", leaf.NotAfter.UTC().Format(time.DateTime))
+		return time.Time{}, fmt.Errorf("it expires at %s", leaf.NotAfter.UTC().Format(time.DateTime))
 	}
 	return until, nil
 }
@@ -69,5 +69,5 @@ func authority(chain []byte) ([]byte, error) {
 			return pem.EncodeToMemory(block), nil
 		}
 	}
-	return nil, errors.New("the certificate comes without its CA")
+	return nil, errors.New("the certificate has no CA")
 }

@@ -30,7 +30,7 @@ func (p *Policy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	request := review.Request
 	if request == nil || request.Kind != metav1.GroupVersionKind(podKind) || review.GroupVersionKind() != admissionv1.SchemeGroupVersion.WithKind("AdmissionReview") {
-		http.Error(w, "not an AdmissionReview of admission.k8s.io/v1 with the request of a pod of v1", http.StatusBadRequest)
+		http.Error(w, "must be an AdmissionReview of admission.k8s.io/v1 with a request for a v1 Pod", http.StatusBadRequest)
 		return
 	}
 	pod := &corev1.Pod{}
@@ -42,13 +42,13 @@ func (p *Policy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response, err := p.respond(r, request, pod)
 	if err != nil {
 		// As with the policy, the pod is let through: the scheduler holds the limit all the same.
-		klog.FromContext(r.Context()).Error(err, "A pod is created as it is: the policy cannot be evaluated", "policy", p.name, "namespace", request.Namespace, "pod", request.Name+pod.GenerateName)
-		response.Warnings = []string{fmt.Sprintf("policy %s of Stowage cannot be evaluated, and autoscalers may not see the pod's limit on preemptible nodes: the webhook's log says more", p.name)}
+		klog.FromContext(r.Context()).Error(err, "Failed to evaluate the policy, so the pod is created unchanged", "policy", p.name, "namespace", request.Namespace, "pod", request.Name+pod.GenerateName)
+		response.Warnings = []string{fmt.Sprintf("Stowage failed to evaluate policy %s, so autoscalers may not see the pod's limit on preemptible nodes: see the log of the webhook", p.name)}
 	}
 	review.Request, review.Response = nil, response
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(review); err != nil {
-		klog.FromContext(r.Context()).V(2).Info("An answer was not read", "err", err)
+		klog.FromContext(r.Context()).V(2).Info("The API server did not read a response", "err", err)
 	}
 }
 

@@ -100,7 +100,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		if err != nil {
 			again = retryPeriod
 			if !apierrors.IsConflict(err) { // another replica was faster
-				klog.FromContext(ctx).Error(err, "The certificate of the webhook is not kept up to date")
+				klog.FromContext(ctx).Error(err, "Failed to update the certificate of the webhook")
 			}
 		}
 		timer := k.clock.NewTimer(again)
@@ -120,7 +120,7 @@ func (k *Keeper) Run(ctx context.Context) {
 func (k *Keeper) sync(ctx context.Context) (time.Duration, error) {
 	configuration, err := k.configurations.Get(k.name)
 	if err != nil {
-		return 0, fmt.Errorf("%w: config/scheduler/autoscaler/webhook has it", err)
+		return 0, fmt.Errorf("%w: apply config/scheduler/autoscaler/webhook", err)
 	}
 	host, err := hostOf(configuration)
 	if err != nil {
@@ -128,12 +128,12 @@ func (k *Keeper) sync(ctx context.Context) (time.Duration, error) {
 	}
 	secret, err := k.secrets.Secrets(k.namespace).Get(k.name)
 	if err != nil {
-		return 0, fmt.Errorf("%w: config/scheduler/autoscaler/webhook has it", err)
+		return 0, fmt.Errorf("%w: apply config/scheduler/autoscaler/webhook", err)
 	}
 	now := k.clock.Now()
 	until, bad := check(secret.Data, host, now)
 	if bad != nil {
-		klog.FromContext(ctx).Info("A certificate is made", "host", host, "secret", klog.KObj(secret), "because", bad.Error())
+		klog.FromContext(ctx).Info("Creating a certificate", "host", host, "secret", klog.KObj(secret), "because", bad.Error())
 		if secret, err = k.replace(ctx, secret, host); err != nil {
 			return 0, err
 		}
@@ -202,7 +202,7 @@ func (k *Keeper) adopt(ctx context.Context, data map[string][]byte, host string,
 	if first {
 		close(k.ready)
 	}
-	klog.FromContext(ctx).Info("A certificate is served", "renewed", !first)
+	klog.FromContext(ctx).Info("Serving a certificate", "renewed", !first)
 	return never
 }
 
@@ -217,12 +217,12 @@ func hostOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration)
 			other = u.Hostname()
 		}
 		if host != "" && other != host {
-			return "", fmt.Errorf("MutatingWebhookConfiguration %s: webhooks[].clientConfig: must be the same host for all, not %s and %s", configuration.Name, host, other)
+			return "", fmt.Errorf("MutatingWebhookConfiguration %s: webhooks[].clientConfig: must have the same host in all webhooks, not %s and %s", configuration.Name, host, other)
 		}
 		host = other
 	}
 	if host == "" {
-		return "", errors.New("MutatingWebhookConfiguration " + configuration.Name + ": webhooks: there is none")
+		return "", errors.New("MutatingWebhookConfiguration " + configuration.Name + ": webhooks: must not be empty")
 	}
 	return host, nil
 }

@@ -57,7 +57,7 @@ func read(data []byte) ([]*admissionregistrationv1.MutatingAdmissionPolicy, erro
 				return nil, err
 			}
 			if field := unknown(&policy.Spec); field != "" {
-				return nil, fmt.Errorf("%s %s: spec.%s: must be as `stowage-scheduler admission` writes it", policyKind, policy.Name, field)
+				return nil, fmt.Errorf("%s %s: spec.%s: must be as printed by `stowage-scheduler admission`", policyKind, policy.Name, field)
 			}
 			policies = append(policies, policy)
 		case admissionregistrationv1.SchemeGroupVersion.WithKind(bindingKind):
@@ -77,16 +77,16 @@ func read(data []byte) ([]*admissionregistrationv1.MutatingAdmissionPolicy, erro
 	for _, policy := range policies {
 		switch {
 		case len(validation.NameIsDNSSubdomain(policy.Name, false)) > 0:
-			return nil, fmt.Errorf("%s: metadata.name: %q is no name of an object", policyKind, policy.Name)
+			return nil, fmt.Errorf("%s: metadata.name: %q is not a valid object name", policyKind, policy.Name)
 		case seen[policy.Name]:
-			return nil, fmt.Errorf("%s %s: is given twice", policyKind, policy.Name)
+			return nil, fmt.Errorf("%s %s: is duplicated", policyKind, policy.Name)
 		case !bound[policy.Name]:
-			return nil, fmt.Errorf("%s %s: has no %s, and would do nothing", policyKind, policy.Name, bindingKind)
+			return nil, fmt.Errorf("%s %s: has no %s, so it would have no effect", policyKind, policy.Name, bindingKind)
 		}
 		seen[policy.Name] = true
 	}
 	if len(policies) == 0 {
-		return nil, fmt.Errorf("there is no %s", policyKind)
+		return nil, fmt.Errorf("must contain at least one %s", policyKind)
 	}
 	return policies, nil
 }

@@ -54,7 +54,7 @@ func Check() error {
 	}
 	for _, controller := range needed {
 		if !has(controller) {
-			return fmt.Errorf("the kernel has no control groups for %s in %s", controller, root)
+			return fmt.Errorf("the kernel has no %s controller for control groups in %s", controller, root)
 		}
 	}
 	return nil
@@ -96,11 +96,11 @@ func Make(group string) error {
 				// What a parent does not hand on, a group does not have.
 				on := "+" + strings.Join(needed, " +")
 				if err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte(on), 0); err != nil {
-					return fmt.Errorf("handing on the controllers of control group %s: %w", parent, err)
+					return fmt.Errorf("enabling the controllers of control group %s: %w", parent, err)
 				}
 			}
 			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-				return fmt.Errorf("making a control group: %w", err)
+				return fmt.Errorf("creating a control group: %w", err)
 			}
 			if err := inherit(parent, dir); err != nil {
 				return err

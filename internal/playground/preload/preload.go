@@ -138,7 +138,7 @@ func readPart(in *bufio.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if length > mostBytes {
-		return nil, fmt.Errorf("a part of %d bytes: the most is %d", length, mostBytes)
+		return nil, fmt.Errorf("part of %d bytes: must be at most %d", length, mostBytes)
 	}
 	part := make([]byte, length)
 	if _, err := io.ReadFull(in, part); err != nil {

@@ -40,7 +40,7 @@ func Check() error {
 
 func checkRoot() error {
 	if os.Geteuid() != 0 {
-		return errors.New("they need root: run this with sudo")
+		return errors.New("root is required: run this command with sudo")
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func pluginFolder() (string, error) {
 func checkKernel() error {
 	systems, err := os.ReadFile("/proc/filesystems")
 	if err != nil {
-		return fmt.Errorf("reading what file systems there are: %w", err)
+		return fmt.Errorf("reading the supported file systems: %w", err)
 	}
 	var overlay error
 	if !strings.Contains(string(systems), "\toverlay\n") {

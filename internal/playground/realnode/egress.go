@@ -43,7 +43,7 @@ egressSelections:
 // connect answers one CONNECT request.
 func (n *Network) connect(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
-		http.Error(w, "only CONNECT is served here", http.StatusMethodNotAllowed)
+		http.Error(w, "only CONNECT is supported", http.StatusMethodNotAllowed)
 		return
 	}
 	to, err := n.dialAny(r.Host)

@@ -47,7 +47,7 @@ func Run(config, binary string, kubelet ...string) error {
 		err = json.Unmarshal(data, &n)
 	}
 	if err != nil {
-		return fmt.Errorf("reading what node to be: %w", err)
+		return fmt.Errorf("reading the configuration of the node: %w", err)
 	}
 	if err := errors.Join(cgroups.Join(n.system()), unix.Sethostname([]byte(n.Name))); err != nil {
 		return err

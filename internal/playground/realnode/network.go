@@ -52,7 +52,7 @@ func NewNetwork(service, server netip.AddrPort) (*Network, error) {
 	})
 	if err != nil {
 		n.Close()
-		return nil, fmt.Errorf("making a network for real nodes: %w", err)
+		return nil, fmt.Errorf("creating the network of real nodes: %w", err)
 	}
 	go n.forward(server)
 	return n, nil

@@ -87,7 +87,7 @@ func kwokConfig() ([]byte, error) {
 func delayed(text string, delay v1alpha1.StageDelay) (string, error) {
 	var stage v1alpha1.Stage
 	if err := yaml.UnmarshalStrict([]byte(text), &stage); err != nil {
-		return "", fmt.Errorf("read KWOK's stage: %w", err)
+		return "", fmt.Errorf("reading KWOK's stage: %w", err)
 	}
 	stage.Spec.Delay = &delay
 	out, err := yaml.Marshal(stage)

@@ -28,7 +28,7 @@ func (s *supervisor) preload(ctx context.Context) error {
 	done, reported := 0, begin
 	put := func() error {
 		if _, err := client.Txn(ctx).Then(batch...).Commit(); err != nil {
-			return fmt.Errorf("putting objects into the database: %w", err)
+			return fmt.Errorf("writing objects to the database: %w", err)
 		}
 		done += len(batch)
 		batch = batch[:0]

@@ -71,7 +71,7 @@ func (s *supervisor) startRealNodes() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.step(fmt.Sprintf("%d images for real nodes made", len(images)), begin)
+	s.step(fmt.Sprintf("%d images for real nodes created", len(images)), begin)
 	images = append(images, s.opts.Images...)
 	var names []string
 	for number := 1; number <= s.opts.RealNodes; number++ {

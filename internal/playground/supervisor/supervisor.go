@@ -174,7 +174,7 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	}
 	server, err := s.client.Discovery().ServerVersion()
 	if err != nil {
-		return info, fmt.Errorf("asking the API server for its version: %w", err)
+		return info, fmt.Errorf("getting the version of the API server: %w", err)
 	}
 	info.Kubernetes = server.GitVersion
 	info.RealNodes, err = s.startRealNodes()
@@ -193,7 +193,7 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 	if err := s.await(ctx, "etcd", func(context.Context) error { return dialUnix(s.etcdSocket()) }); err != nil {
 		return err
 	}
-	s.step("etcd answers", begin)
+	s.step("etcd ready", begin)
 	if s.opts.Preload != "" {
 		if err := s.orFailed(ctx, s.preload); err != nil {
 			return err
@@ -207,7 +207,7 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 	if err := s.await(ctx, "kube-apiserver", func(ctx context.Context) error { return readyz(ctx, s.client) }); err != nil {
 		return err
 	}
-	s.step("kube-apiserver answers", begin)
+	s.step("kube-apiserver ready", begin)
 
 	begin = time.Now()
 	if err := s.startComponent(controllerManager, s.controllerManagerArgs()); err != nil {
@@ -225,7 +225,7 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 	if err := s.await(ctx, "kube-controller-manager", func(ctx context.Context) error { return defaultServiceAccount(ctx, s.client) }); err != nil {
 		return err
 	}
-	s.step("controllers run", begin)
+	s.step("controllers running", begin)
 	return nil
 }
 
@@ -321,7 +321,7 @@ func (s *supervisor) await(ctx context.Context, what string, check func(context.
 			last = check(ctx)
 			return last == nil, nil
 		}); err != nil {
-			return fmt.Errorf("waiting for %s: %w (last answer: %v)", what, context.Cause(ctx), last)
+			return fmt.Errorf("waiting for %s: %w (last error: %v)", what, context.Cause(ctx), last)
 		}
 		return nil
 	})

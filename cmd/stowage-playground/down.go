@@ -75,7 +75,7 @@ func newKubeconfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "kubeconfig [NAME]",
 		Short:             "Print the path to the kubeconfig of a running playground",
-		Example:           `  KUBECONFIG=$(stowage-playground kubeconfig) && export KUBECONFIG`, // stops where there is none
+		Example:           `  KUBECONFIG=$(stowage-playground kubeconfig) && export KUBECONFIG`, // stops if there is none
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,7 +98,7 @@ func newKubeconfigCommand() *cobra.Command {
 	}
 }
 
-// oneName returns the name that is given, or that of the only playground there is.
+// oneName returns the name in args, or that of the only running playground.
 func oneName(args []string) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil

@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	// Components have flags of their own, and know nothing of the command below.
+	// Components have their own flags, which the command below does not know.
 	if len(os.Args) > 2 && os.Args[1] == "component" {
 		code, err := runComponent(os.Args[2], os.Args[3:])
 		if err != nil {
@@ -28,8 +28,8 @@ func main() {
 		os.Exit(code)
 	}
 	dropGlobalFlags()
-	// What client libraries log while a server comes and goes is not for users:
-	// what concerns them is returned as an error.
+	// Log messages of client libraries, for example while a server starts or stops, are not
+	// for users. Relevant problems are returned as errors.
 	klog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newCommand().ExecuteContext(ctx)
@@ -72,7 +72,7 @@ func newSuperviseCommand() *cobra.Command {
 				return err
 			}
 			if supervisor.Run(cmd.Context(), args[0], self, os.Stdin) != nil {
-				os.Exit(1) // the error has gone to whoever started it
+				os.Exit(1) // the error was reported to the parent process
 			}
 			return nil
 		},

@@ -17,7 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// statusInterval is how often the live status of `up` changes.
+// statusInterval is the interval at which `up` updates its status.
 const statusInterval = time.Second
 
 // startFlags are the flags of the commands that start a playground.
@@ -42,8 +42,8 @@ func (f *startFlags) addTo(cmd *cobra.Command) {
 	_ = cmd.MarkFlagDirname("log-dir")
 }
 
-// options returns the options that the flags ask for, or says what is wrong with them. What
-// they ask for is there then.
+// options validates the flags and returns the options for a playground. It builds the control
+// plane if necessary.
 func (f *startFlags) options(ctx context.Context) (playground.Options, error) {
 	opts := f.opts
 	if f.nodes < 0 {
@@ -135,7 +135,7 @@ func up(ctx context.Context, opts playground.Options) error {
 	return nil
 }
 
-// showStatus shows how the cluster is until ctx ends.
+// showStatus shows the state of the cluster until ctx ends.
 func showStatus(ctx context.Context, p *playground.Playground, live *report.Live) error {
 	client, err := p.Client()
 	if err != nil {
@@ -160,7 +160,7 @@ func showStatus(ctx context.Context, p *playground.Playground, live *report.Live
 	}
 }
 
-// interrupted says so plainly when an error just means that the user wanted the end.
+// interrupted replaces the error of a run that the user interrupted.
 func interrupted(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return errors.New("interrupted and cleaned up")
@@ -168,7 +168,7 @@ func interrupted(err error) error {
 	return err
 }
 
-// statusLine says how the cluster is, and how many pods got a node per second.
+// statusLine describes the state of the cluster, and how many pods were bound per second.
 func statusLine(before, now observe.Counts, interval time.Duration) string {
 	var pods []string
 	for _, state := range observe.States {

@@ -12,7 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
-// admissionCommand writes the policies of admission that go with a configuration.
+// admissionCommand prints the admission policies for a configuration.
 func admissionCommand() *cobra.Command {
 	path, asWebhook := "", false
 	cmd := &cobra.Command{
@@ -44,8 +44,8 @@ enforcement: Hard.`,
 	return cmd
 }
 
-// writeAdmission writes the policies for the profiles of a configuration as YAML, or how a webhook is
-// asked for the same.
+// writeAdmission writes the policies for the profiles of a configuration as YAML, or the
+// equivalent webhook configuration.
 func writeAdmission(w io.Writer, configuration []byte, asWebhook bool) error {
 	cfg, err := startup.Configuration(configuration)
 	if err != nil {

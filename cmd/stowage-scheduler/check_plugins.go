@@ -22,14 +22,14 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
 
-// standIns are the plugins that decide what one of the engine's does.
+// standIns maps plugins to the plugin of the engine that they replace.
 var standIns = map[string]string{
 	indexedinterpodaffinity.Name:  names.InterPodAffinity,
 	indexedpodtopologyspread.Name: names.PodTopologySpread,
 }
 
-// checkStandIns finds plugins that decide what another one, which is enabled as well,
-// decides, and arguments that were left with that one: nobody would read them.
+// checkStandIns rejects a plugin if the one that it replaces is also enabled, and arguments
+// for a plugin that has been replaced.
 func checkStandIns(profile, points map[string]any, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	disabled := namesIn(points, "multiPoint", "disabled").Union(namesIn(points, "score", "disabled"))
@@ -51,8 +51,8 @@ func checkStandIns(profile, points map[string]any, at *field.Path) field.ErrorLi
 	return errs
 }
 
-// checkCandidates finds CandidateNodes where it does nothing: it needs to come after
-// the plugins that it goes by, and before what preempts.
+// checkCandidates rejects CandidateNodes in positions where it has no effect: it must come
+// after the plugins whose results it uses, and before preemption.
 func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 	everywhere := slices.Index(listIn(points, "multiPoint", "enabled"), candidatenodes.Name)
 	afterwards := slices.Index(listIn(points, "postFilter", "enabled"), candidatenodes.Name)
@@ -73,8 +73,9 @@ func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 	return nil
 }
 
-// checkScaleDownOrder finds ScaleDownOrder after DefaultBinder, which binds all pods. The engine puts
-// that before plugins that are enabled at bind, unless it is disabled there.
+// checkScaleDownOrder rejects ScaleDownOrder after DefaultBinder, which binds all pods. The
+// engine places DefaultBinder before all plugins that are enabled at bind, unless it is
+// disabled there.
 func checkScaleDownOrder(points map[string]any, at *field.Path) field.ErrorList {
 	binders := listIn(points, "bind", "enabled")
 	own, last := slices.Index(binders, scaledownorder.Name), slices.Index(binders, names.DefaultBinder)
@@ -91,11 +92,12 @@ func checkScaleDownOrder(points map[string]any, at *field.Path) field.ErrorList 
 	return nil
 }
 
-// heard are the plugins that tell those of other profiles which pods their own places.
+// heard are the plugins that tell the plugins of other profiles which pods their profile
+// places.
 var heard = sets.New(binpacking.Name, candidatenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, plannednodes.Name, preemptiblenodes.Name, sharednodes.Name)
 
-// checkHeard finds profiles whose pods the plugins of others would learn of only when
-// they are bound: until then, limits and affinity would not hold.
+// checkHeard rejects profiles whose pods the plugins of other profiles see only when they are
+// bound. Until then, limits and affinity would not be enforced.
 func checkHeard(profiles []any) field.ErrorList {
 	var errs field.ErrorList
 	someone := false
@@ -115,12 +117,13 @@ func checkHeard(profiles []any) field.ErrorList {
 	return errs
 }
 
-// namesIn returns the names of the plugins on one side of an extension point.
+// namesIn returns the names of the plugins that are enabled or disabled at an extension
+// point.
 func namesIn(points map[string]any, point, side string) sets.Set[string] {
 	return sets.New(listIn(points, point, side)...)
 }
 
-// listIn returns the same in their order.
+// listIn returns the same names in order.
 func listIn(points map[string]any, point, side string) []string {
 	var found []string
 	list, _, _ := unstructured.NestedSlice(points, point, side)

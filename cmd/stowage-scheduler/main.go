@@ -51,7 +51,7 @@ Examples:
 
   # Validate a configuration without a cluster, and print it with all defaults
   stowage-scheduler --config my-profiles.yaml --write-config-to /dev/stdout`
-	// A slip in a flag gets one line, not some hundred of usage.
+	// Print one line for a wrong flag, not hundreds of lines of usage.
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
@@ -61,7 +61,7 @@ Examples:
 	setFeatureGates := cmd.PersistentPreRunE
 	cmd.PersistentPreRunE = func(running *cobra.Command, args []string) error {
 		if running != cmd {
-			return nil // cobra's own, for shell completion
+			return nil // cobra's own commands, for shell completion
 		}
 		if cmd.Flags().Lookup("version").Value.String() == "true" {
 			fmt.Println(version.Line(program))
@@ -77,7 +77,7 @@ Examples:
 	}
 	plain := &cobra.Command{}
 	for _, sub := range []*cobra.Command{admissionCommand(), webhookCommand(), version.Command(program)} {
-		// Not the engine's, which tells of its own flags.
+		// Not the engine's functions, which print its flags.
 		sub.SetUsageFunc(plain.UsageFunc())
 		sub.SetHelpFunc(plain.HelpFunc())
 		cmd.AddCommand(sub)

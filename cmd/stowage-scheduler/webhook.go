@@ -23,9 +23,10 @@ import (
 )
 
 const (
-	// webhookPort is that of kubelets too, which firewalls let API servers reach.
+	// webhookPort is also the port of kubelets, to which firewalls allow connections from API
+	// servers.
 	webhookPort = 10250
-	// webhookDrain is how long requests may take when it has been told to end.
+	// webhookDrain limits how long requests may take during shutdown.
 	webhookDrain = 5 * time.Second
 )
 
@@ -38,7 +39,7 @@ type webhookFlags struct {
 	logging  *logsapi.LoggingConfiguration
 }
 
-// webhookCommand serves the policies of admission to API servers that do not evaluate them themselves.
+// webhookCommand serves the admission policies for API servers that do not evaluate them.
 func webhookCommand() *cobra.Command {
 	f := webhookFlags{serving: apiserveroptions.NewSecureServingOptions(), logging: logsapi.NewLoggingConfiguration()}
 	cmd := &cobra.Command{
@@ -74,7 +75,7 @@ to the API server. It reloads the files when they change.`,
 	} {
 		fs.Lookup(name).Usage = usage
 	}
-	fs.Lookup("cert-dir").Hidden = true // certificates of its own are in no files
+	fs.Lookup("cert-dir").Hidden = true // the webhook does not store its own certificate in files
 	logsapi.AddFlags(f.logging, fs)
 	return cmd
 }
@@ -118,7 +119,7 @@ func (f *webhookFlags) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// handler returns what serves the policies.
+// handler returns the handler that evaluates the policies.
 func (f *webhookFlags) handler() (*http.ServeMux, error) {
 	if f.policies == "" {
 		return nil, errors.New("--policies is required: specify a file with the output of `stowage-scheduler admission`")
@@ -134,7 +135,7 @@ func (f *webhookFlags) handler() (*http.ServeMux, error) {
 	return mux, nil
 }
 
-// keeper returns what keeps a certificate of its own, or nothing where there are files.
+// keeper returns the keeper of the webhook's own certificate, or nil if files are used.
 func (f *webhookFlags) keeper(ctx context.Context) (*webhook.Keeper, error) {
 	switch files := f.serving.ServerCert.CertKey; {
 	case (files.CertFile == "") != (files.KeyFile == ""):

@@ -12,7 +12,7 @@ import (
 	apicorev1 "k8s.io/kubernetes/pkg/apis/core/v1"
 )
 
-// complete makes a pod of the template in the place of another, as the API server would
+// complete makes a pod of the template instead of another, as the API server would
 // store it. What admission adds it takes from the pod that goes, see Owners.Replacement.
 // The note says what of that has been left out.
 func (c *controllers) complete(from *template, pod *corev1.Pod) (made *corev1.Pod, note string) {
@@ -200,7 +200,7 @@ func namedBeside[T any](made, before []T, name func(*T) string) []T {
 // it has set: it does so again with those that come after them.
 var resizers = []string{"vpaUpdates", "vpaInPlaceUpdated"}
 
-// resourcesSet says whether admission sets what pods like this request.
+// resourcesSet reports whether admission sets what pods like this request.
 func resourcesSet(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(resizers, func(annotation string) bool { return pod.Annotations[annotation] != "" })
 }
@@ -219,7 +219,7 @@ func keepResources(made, pod *corev1.PodSpec) {
 }
 
 // tolerateByDefault adds those of a pod's tolerations that admission gives to every pod that
-// has none of its own for these taints, and says whether the pod has others that it leaves
+// has none of its own for these taints, and reports whether the pod has others that it leaves
 // out.
 func tolerateByDefault(made, before *corev1.PodSpec) (others bool) {
 	var added []corev1.Toleration

@@ -22,7 +22,7 @@ func (s *Snapshot) DeviceResources() map[corev1.ResourceName]bool {
 	return names
 }
 
-// HasByClaim says whether the scheduler has made a claim for what the pod asks of an extended
+// HasByClaim reports whether the scheduler has made a claim for what the pod asks of an extended
 // resource: its node is not asked for it then.
 func HasByClaim(pod *corev1.Pod, name corev1.ResourceName) bool {
 	status := pod.Status.ExtendedResourceClaimStatus

@@ -9,7 +9,7 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
-// eligible says whether the pod could be on the node if the node were empty and stayed: by
+// eligible reports whether the pod could be on the node if the node were empty and stayed: by
 // taints, node selector, required node affinity and size. What depends on other
 // pods (affinity between pods, spread, host ports) and volumes is left out.
 func eligible(pod *corev1.Pod, requests Amounts, node *corev1.Node, allocatable Amounts) bool {

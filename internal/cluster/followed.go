@@ -86,7 +86,7 @@ func (f *followed) failed(ctx context.Context, r *cache.Reflector, err error) {
 	}
 }
 
-// refuse takes note of an error, and says whether it is the end.
+// refuse takes note of an error, and reports whether it is the end.
 func (f *followed) refuse(err error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,7 +110,7 @@ func (f *followed) isRefused() bool {
 	}
 }
 
-// isSettled says whether it is known what there is: all has been read, or is refused.
+// isSettled reports whether it is known what there is: all has been read, or is refused.
 func (f *followed) isSettled() bool { return cache.IsDone(f.read) || f.isRefused() }
 
 func (f *followed) problem() error {

@@ -80,7 +80,7 @@ func NewJobs(picture *Snapshot) *Jobs {
 	return j
 }
 
-// uncounted says whether the pod has failed, or is about to, and its Job's status does not
+// uncounted reports whether the pod has failed, or is about to, and its Job's status does not
 // show it. The controller takes its finalizer off a pod that it has counted. Where no pod of the
 // Job has it, the picture was written by hand: one that is being deleted has yet to be counted.
 func uncounted(job *batchv1.Job, pod *corev1.Pod, tracked bool) bool {
@@ -95,7 +95,7 @@ func uncounted(job *batchv1.Job, pod *corev1.Pod, tracked bool) bool {
 	return counting == nil || !slices.Contains(counting.Failed, pod.UID)
 }
 
-// Of returns the pod's Job; nil where it has none, or the picture does not have it.
+// Of returns the pod's Job; nil if it has none, or the picture does not have it.
 func (j *Jobs) Of(pod *corev1.Pod) *batchv1.Job {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -129,7 +129,7 @@ func (j *Jobs) Regain(pod *corev1.Pod) {
 	}
 }
 
-// Fails says whether the pod's Job fails by the losses that were counted.
+// Fails reports whether the pod's Job fails by the losses that were counted.
 func (j *Jobs) Fails(pod *corev1.Pod) bool {
 	job := j.Of(pod)
 	return job != nil && j.tally[job.UID] != nil && j.tally[job.UID][FailsJob] > 0
@@ -235,7 +235,7 @@ func byFirstRule(policy *batchv1.PodFailurePolicy, pod *corev1.Pod, disrupted bo
 	return Counted, ""
 }
 
-// onConditions says whether a pattern matches a condition that the pod has when it has ended.
+// onConditions reports whether a pattern matches a condition that the pod has when it has ended.
 func onConditions(patterns []batchv1.PodFailurePolicyOnPodConditionsPattern, pod *corev1.Pod, disrupted bool) bool {
 	return slices.ContainsFunc(patterns, func(pattern batchv1.PodFailurePolicyOnPodConditionsPattern) bool {
 		status := pattern.Status
@@ -291,7 +291,7 @@ func backoffLimit(job *batchv1.Job) int {
 	return 6
 }
 
-// jobEnding says whether the Job is about to be over, whatever its pods do.
+// jobEnding reports whether the Job is about to be over, whatever its pods do.
 func jobEnding(job *batchv1.Job) bool {
 	return job.DeletionTimestamp != nil || slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
 		return (c.Type == batchv1.JobFailureTarget || c.Type == batchv1.JobSuccessCriteriaMet) && c.Status == corev1.ConditionTrue

@@ -46,7 +46,7 @@ func KeepsNode(pod *corev1.Pod, now time.Time) (Mark, bool) {
 	return mark, marked
 }
 
-// lasts says whether the value is a duration from the start of the pod that is not over: it
+// lasts reports whether the value is a duration from the start of the pod that is not over: it
 // has not begun where the pod has not started.
 func lasts(value string, pod *corev1.Pod, now time.Time) bool {
 	duration, err := time.ParseDuration(value)

@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// NodeReady says whether the node is Ready by its condition.
+// NodeReady reports whether the node is Ready by its condition.
 func NodeReady(node *corev1.Node) bool {
 	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
@@ -83,7 +83,7 @@ var (
 	autoscalerTaints = []string{"ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler", "karpenter.sh/*"}
 )
 
-// Autoscaled says whether an autoscaler has marked the node. Cluster Autoscaler marks only nodes
+// Autoscaled reports whether an autoscaler has marked the node. Cluster Autoscaler marks only nodes
 // that it takes away or may take away, so a cluster with one may have no such node for a time.
 func Autoscaled(node *corev1.Node) bool {
 	return slices.ContainsFunc(autoscalerLabels, func(key string) bool { _, has := node.Labels[key]; return has }) ||

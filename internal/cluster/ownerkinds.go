@@ -47,7 +47,7 @@ func OwnerKind(owner *metav1.OwnerReference) schema.GroupKind {
 	return schema.GroupKind{Group: group, Kind: owner.Kind}
 }
 
-// ControlledBy says whether the object's controller is of the kind.
+// ControlledBy reports whether the object's controller is of the kind.
 func ControlledBy(object metav1.Object, kind schema.GroupKind) bool {
 	owner := metav1.GetControllerOfNoCopy(object)
 	return owner != nil && OwnerKind(owner) == kind

@@ -118,7 +118,7 @@ func appendMember(object, key, value []byte) []byte {
 }
 
 // eachMember calls the function with the members of an object that is written without
-// white space, keys in their quotes. It says whether it came to the end.
+// white space, keys in their quotes. It reports whether it came to the end.
 func eachMember(object []byte, do func(key, value []byte) bool) bool {
 	if len(object) < 2 || object[0] != '{' {
 		return false

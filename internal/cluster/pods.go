@@ -10,7 +10,7 @@ import (
 // sourceAnnotation is where the kubelet says what it has a pod from.
 const sourceAnnotation = "kubernetes.io/config.source"
 
-// Static says whether a node runs the pod by itself: what the API server has is a mirror.
+// Static reports whether a node runs the pod by itself: what the API server has is a mirror.
 func Static(pod *corev1.Pod) bool {
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	source, known := pod.Annotations[sourceAnnotation]
@@ -18,10 +18,10 @@ func Static(pod *corev1.Pod) bool {
 		slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return OwnerKind(&owner) == NodeKind })
 }
 
-// OfDaemonSet says whether the pod belongs to a DaemonSet.
+// OfDaemonSet reports whether the pod belongs to a DaemonSet.
 func OfDaemonSet(pod *corev1.Pod) bool { return ControlledBy(pod, DaemonSetKind) }
 
-// BelongsToNode says whether the pod is part of its node: it goes nowhere else.
+// BelongsToNode reports whether the pod is part of its node: it goes nowhere else.
 func BelongsToNode(pod *corev1.Pod) bool { return Static(pod) || OfDaemonSet(pod) }
 
 // EvictionInProgressAnnotation is how operators say that the eviction of a pod, which an
@@ -32,13 +32,13 @@ const EvictionInProgressAnnotation = "descheduler.alpha.kubernetes.io/eviction-i
 // to them, whatever its value: their webhook denies it and they move the pod.
 const requestEvictionAnnotation = "descheduler.alpha.kubernetes.io/request-evict-only"
 
-// MovedOnRequest says whether an operator moves the pod itself when its eviction is asked for.
+// MovedOnRequest reports whether an operator moves the pod itself when its eviction is asked for.
 func MovedOnRequest(pod *corev1.Pod) bool {
 	_, marked := pod.Annotations[requestEvictionAnnotation]
 	return marked
 }
 
-// Leaving says whether the pod is on its way out: it is being deleted, or its eviction goes on
+// Leaving reports whether the pod is on its way out: it is being deleted, or its eviction goes on
 // in the background.
 func Leaving(pod *corev1.Pod) bool {
 	_, evicting := pod.Annotations[EvictionInProgressAnnotation]

@@ -18,7 +18,7 @@ func LowestPriority(pods []*corev1.Pod) int32 {
 	return lowest
 }
 
-// MayPreempt says whether the scheduler might make room for the pod at the cost of others,
+// MayPreempt reports whether the scheduler might make room for the pod at the cost of others,
 // where the lowest priority on a node is as given.
 func MayPreempt(pod *corev1.Pod, lowest int32) bool {
 	if policy := pod.Spec.PreemptionPolicy; policy != nil && *policy == corev1.PreemptNever {

@@ -188,7 +188,7 @@ func (r *reading) summary() string {
 	return cmp.Or(strings.Join(parts, ", "), "nothing")
 }
 
-// fill reads objects until the batch is full, and says whether more may come.
+// fill reads objects until the batch is full, and reports whether more may come.
 func (b *batch) fill(objects *splitter) bool {
 	for len(b.raw) < batchSize {
 		raw, p, err := objects.next(b.raw)

@@ -45,7 +45,7 @@ func replicationControllerRefusal(c *corev1.ReplicationController) (r refusal) {
 	return r
 }
 
-// byQuota says whether a quota has no room for the pods: a pod that goes leaves the room
+// byQuota reports whether a quota has no room for the pods: a pod that goes leaves the room
 // that its replacement takes. A refusal without a message is taken to be one.
 func (r refusal) byQuota() bool {
 	return r.refused && (r.message == "" || strings.Contains(r.message, "exceeded quota"))

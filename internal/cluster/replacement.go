@@ -117,7 +117,7 @@ func (o *Owners) Refused(replacement *corev1.Pod) string {
 	return fmt.Sprintf("its replacement cannot be created: there is no PriorityClass %s, which its template names", name)
 }
 
-// ReplacedWhenGone says whether the pod is replaced only when it is gone, and not as soon as
+// ReplacedWhenGone reports whether the pod is replaced only when it is gone, and not as soon as
 // it is on its way out: which on a dead node takes until the node is back, or the pod is
 // deleted by force. The replacement may have its name, which only one pod can have, or its
 // Job may want it so.
@@ -133,7 +133,7 @@ func (o *Owners) ReplacedWhenGone(pod *corev1.Pod) bool {
 	return keepsName(pod)
 }
 
-// keepsName says whether the replacement has the pod's name. Kinds whose controllers are
+// keepsName reports whether the replacement has the pod's name. Kinds whose controllers are
 // not known give names of their own to their pods where these do not look generated. A
 // prefix to generate names of says nothing: a StatefulSet's pods have one, too.
 func keepsName(pod *corev1.Pod) bool {
@@ -186,7 +186,7 @@ type template struct {
 	set *appsv1.StatefulSet
 }
 
-// templateFor returns what the pod's controller would make its replacement of; nil where
+// templateFor returns what the pod's controller would make its replacement of; nil if
 // that is not known.
 func (c *controllers) templateFor(pod *corev1.Pod) (from *template, note string) {
 	owner := metav1.GetControllerOfNoCopy(pod)
@@ -242,7 +242,7 @@ func revisionFor(set *appsv1.StatefulSet, pod *corev1.Pod) (*template, string) {
 	return from, fmt.Sprintf("its replacement is made of revision %s of its StatefulSet, and it was of %s: what admission adds besides defaults is not known", update, has)
 }
 
-// keepsRevision says whether the set makes pods of the ordinal of its current revision
+// keepsRevision reports whether the set makes pods of the ordinal of its current revision
 // still, and not of the one that it is updated to.
 func keepsRevision(set *appsv1.StatefulSet, ordinal int) bool {
 	strategy := set.Spec.UpdateStrategy

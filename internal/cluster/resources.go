@@ -76,7 +76,7 @@ func (a Amounts) Exceeding(free Amounts) (corev1.ResourceName, bool) {
 	return "", false
 }
 
-// fits says whether the amounts fit into what is free.
+// fits reports whether the amounts fit into what is free.
 func (a Amounts) fits(free Amounts) bool {
 	_, exceeds := a.Exceeding(free)
 	return !exceeds

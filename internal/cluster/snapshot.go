@@ -65,7 +65,7 @@ func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 	return s, nil
 }
 
-// NamespaceDeleted says whether a namespace is being deleted.
+// NamespaceDeleted reports whether a namespace is being deleted.
 func NamespaceDeleted(namespace *corev1.Namespace) bool {
 	return namespace.DeletionTimestamp != nil || namespace.Status.Phase == corev1.NamespaceTerminating
 }
@@ -82,7 +82,7 @@ func (s *Snapshot) DeletedNamespaces() map[string]bool {
 	return deleted
 }
 
-// Holds says whether a pod takes up room on a node, or asks for it: whether it has
+// Holds reports whether a pod takes up room on a node, or asks for it: whether it has
 // not come to its end.
 func Holds(pod *corev1.Pod) bool {
 	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed

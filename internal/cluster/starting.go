@@ -9,7 +9,7 @@ import (
 
 // CannotStart says why a pending pod does not come up where it is; nothing for one that is on
 // its way to run, and for those that are not pending. The node is the pod's, nil where it is
-// gone. A container that waits for a volume or a network for ever looks like one that is
+// gone. A container that waits for a volume or a network forever looks like one that is
 // starting, and counts as such.
 func CannotStart(pod *corev1.Pod, node *corev1.Node) string {
 	switch {
@@ -61,13 +61,13 @@ func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
 	return ""
 }
 
-// failed says whether the container has ended badly. That of one that was lost with its node, which
+// failed reports whether the container has ended badly. That of one that was lost with its node, which
 // has started anew, nobody has seen: kubelet and container runtime make up an exit code.
 func failed(ended *corev1.ContainerStateTerminated) bool {
 	return ended.ExitCode != 0 && ended.Reason != "Unknown" && ended.Reason != "ContainerStatusUnknown"
 }
 
-// stuck says whether the container waits for something else than its turn to start: its image or
+// stuck reports whether the container waits for something else than its turn to start: its image or
 // its configuration is missing, or its kubelet backs off from it.
 func stuck(status *corev1.ContainerStatus) bool {
 	if status.State.Waiting == nil {
@@ -80,7 +80,7 @@ func stuck(status *corev1.ContainerStatus) bool {
 	return true
 }
 
-// fails says whether a container of the pod is stuck. Such a pod is not ready.
+// fails reports whether a container of the pod is stuck. Such a pod is not ready.
 func fails(pod *corev1.Pod) bool {
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for i := range statuses {
@@ -92,7 +92,7 @@ func fails(pod *corev1.Pod) bool {
 	return false
 }
 
-// cameUp says whether it is a restartable init container, which goes on beside the others, and
+// cameUp reports whether it is a restartable init container, which goes on beside the others, and
 // has started.
 func cameUp(pod *corev1.Pod, status *corev1.ContainerStatus) bool {
 	return status.Started != nil && *status.Started && slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {

@@ -120,7 +120,7 @@ func checkSpace(dir string) error {
 	return err
 }
 
-// CheckRoom says whether there is hardly any room left in the folder: for a
+// CheckRoom reports whether there is hardly any room left in the folder: for a
 // playground that fails, the most likely reason.
 func CheckRoom(dir string) error {
 	free, err := freeBytes(dir)
@@ -261,7 +261,7 @@ func Remove(lock *os.File, dir string) error {
 	return fmt.Errorf("removing the playground's files: %w", err)
 }
 
-// isLocked says whether the lock is on the folder that is at the path now.
+// isLocked reports whether the lock is on the folder that is at the path now.
 func isLocked(lock *os.File, dir string) bool {
 	locked, err := lock.Stat()
 	if err != nil {

@@ -177,7 +177,7 @@ func (p *Playground) Done() <-chan struct{} { return p.done }
 func (p *Playground) Err() error { return p.err }
 
 // Context returns a context that ends with the playground too: for work that
-// would otherwise wait for an answer for ever.
+// would otherwise wait for an answer forever.
 func (p *Playground) Context(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {

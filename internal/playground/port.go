@@ -36,7 +36,7 @@ func ReservePort(port int) (*Port, error) {
 	return p, nil
 }
 
-// tryPort says whether a port is taken. The reservation would not notice another
+// tryPort reports whether a port is taken. The reservation would not notice another
 // playground's: that shares its port just the same.
 func tryPort(port int) error {
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))

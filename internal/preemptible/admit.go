@@ -20,7 +20,7 @@ const (
 	LimitGate = annotationPrefix + "limit"
 	// admissionName is that of the policies, with a number from the second on.
 	admissionName = "stowage-limits"
-	// ours is the variable of a policy that says whether the pod is one of its schedulers'.
+	// ours is the variable of a policy that reports whether the pod is one of its schedulers'.
 	ours = "ours"
 )
 

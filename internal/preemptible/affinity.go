@@ -46,7 +46,7 @@ func (r Recognizer) requirements(operator corev1.NodeSelectorOperator) []corev1.
 	return all
 }
 
-// KeepsOff says whether a pod's own node selector or required node affinity keeps it off
+// KeepsOff reports whether a pod's own node selector or required node affinity keeps it off
 // preemptible nodes: it wants another value of one of the labels, or rules out all that affinities are about. It is
 // taken that no node carries two labels that contradict each other.
 func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
@@ -62,7 +62,7 @@ func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
 	})
 }
 
-// Confines says whether a pod's own node selector or required node affinity leaves it nothing but
+// Confines reports whether a pod's own node selector or required node affinity leaves it nothing but
 // preemptible nodes.
 func (r Recognizer) Confines(spec *corev1.PodSpec) bool {
 	return r.selects(spec, true) || r.allTerms(spec, func(term corev1.NodeSelectorTerm) bool {
@@ -70,7 +70,7 @@ func (r Recognizer) Confines(spec *corev1.PodSpec) bool {
 	})
 }
 
-// selects says whether the node selector has a value of one of the labels that counts, or one that
+// selects reports whether the node selector has a value of one of the labels that counts, or one that
 // does not.
 func (r Recognizer) selects(spec *corev1.PodSpec, counts bool) bool {
 	return slices.ContainsFunc(r.Labels, func(label NodeLabel) bool {
@@ -79,7 +79,7 @@ func (r Recognizer) selects(spec *corev1.PodSpec, counts bool) bool {
 	})
 }
 
-// allTerms says whether the required node affinity has terms, and all of them are such.
+// allTerms reports whether the required node affinity has terms, and all of them are such.
 func (r Recognizer) allTerms(spec *corev1.PodSpec, such func(corev1.NodeSelectorTerm) bool) bool {
 	required := requiredOf(spec.Affinity)
 	return required != nil && len(required.NodeSelectorTerms) > 0 &&
@@ -95,7 +95,7 @@ func (r Recognizer) wants(counts bool) func(corev1.NodeSelectorRequirement) bool
 	}
 }
 
-// ruledOut says whether a requirement rules out all values of the label that count.
+// ruledOut reports whether a requirement rules out all values of the label that count.
 func (l NodeLabel) ruledOut(e corev1.NodeSelectorRequirement) bool {
 	return e.Key == l.Key && (e.Operator == corev1.NodeSelectorOpDoesNotExist ||
 		e.Operator == corev1.NodeSelectorOpNotIn && !slices.ContainsFunc(l.Values, func(value string) bool { return !slices.Contains(e.Values, value) }))

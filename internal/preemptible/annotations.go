@@ -11,7 +11,7 @@ import (
 
 // Annotations of a pod template, or of a namespace for all its pods.
 const (
-	// ModeAnnotation says whether pods may be on preemptible nodes: never, allow, prefer
+	// ModeAnnotation reports whether pods may be on preemptible nodes: never, allow, prefer
 	// or require.
 	ModeAnnotation = annotationPrefix + "preemptible"
 	// MaxAnnotation is the most replicas that may, as a number or as a percentage of the
@@ -76,7 +76,7 @@ func ParseAnnotations(all map[string]string) (Statement, error) {
 	return s, nil
 }
 
-// Claimed says whether an annotation is one of ours, or looks like one.
+// Claimed reports whether an annotation is one of ours, or looks like one.
 func Claimed(key string) bool {
 	if strings.HasPrefix(key, ModeAnnotation) || strings.HasPrefix(key, annotationPrefix+"on-demand") {
 		return true

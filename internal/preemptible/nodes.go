@@ -56,7 +56,7 @@ func Known() Recognizer {
 	}
 }
 
-// Preemptible says whether the platform may take the node back at short notice.
+// Preemptible reports whether the platform may take the node back at short notice.
 func (r Recognizer) Preemptible(node *corev1.Node) bool {
 	return slices.ContainsFunc(r.Labels, func(label NodeLabel) bool {
 		value, has := node.Labels[label.Key]
@@ -64,7 +64,7 @@ func (r Recognizer) Preemptible(node *corev1.Node) bool {
 	})
 }
 
-// Notified says whether a taint says that the node will soon be gone.
+// Notified reports whether a taint says that the node will soon be gone.
 func (r Recognizer) Notified(node *corev1.Node) bool {
 	return cluster.TaintedBy(node, r.Notices) != ""
 }

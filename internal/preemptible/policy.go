@@ -50,7 +50,7 @@ func Resolve(statements ...Statement) Policy {
 	return p
 }
 
-// OnlyOneKind says whether the mode leaves one kind of nodes only.
+// OnlyOneKind reports whether the mode leaves one kind of nodes only.
 func (p Policy) OnlyOneKind() bool {
 	return p.Mode == Never || p.Mode == Require
 }
@@ -115,7 +115,7 @@ func (o Options) Asking() Options {
 	return o
 }
 
-// Indifferent says whether the policy leaves it open on which nodes pods are.
+// Indifferent reports whether the policy leaves it open on which nodes pods are.
 func (p Policy) Indifferent() bool {
 	return p.Mode == Allow && p.Max == nil && p.OnDemandMin == nil
 }

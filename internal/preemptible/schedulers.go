@@ -31,7 +31,7 @@ func NewSchedulers(options map[string]Options, namespaces []*corev1.Namespace) *
 	return s
 }
 
-// Node says whether the platform may take the node back at short notice, and whether
+// Node reports whether the platform may take the node back at short notice, and whether
 // it has announced that it will, by what the scheduler knows.
 func (s *Schedulers) Node(scheduler string, node *corev1.Node) (preemptible, notified bool) {
 	r := s.options[scheduler].Nodes

@@ -120,7 +120,7 @@ func extendedRequests(pod *corev1.Pod) iter.Seq[corev1.ResourceName] {
 	}
 }
 
-// wanted says whether the pod asks for devices.
+// wanted reports whether the pod asks for devices.
 func (d *devices) wanted(pod *corev1.Pod) bool {
 	return len(pod.Spec.ResourceClaims) > 0 || len(d.extendedBy(pod)) > 0
 }
@@ -138,7 +138,7 @@ func (d *devices) extendedBy(pod *corev1.Pod) []corev1.ResourceName {
 	return slices.Compact(names)
 }
 
-// byDevices says whether the extended resource comes of devices for certain: pods have shown it, or
+// byDevices reports whether the extended resource comes of devices for certain: pods have shown it, or
 // no node has it itself, and yet a pod on a node has it, or a class names it.
 func (d *devices) byDevices(name corev1.ResourceName) bool {
 	if d.extended.Has(name) {
@@ -240,7 +240,7 @@ func (d *devices) allocatable(claim *resourcev1.ResourceClaim) error {
 	return nil
 }
 
-// sliced says whether any devices are known.
+// sliced reports whether any devices are known.
 func (d *devices) sliced() bool {
 	known, err := d.ResourceSlices().ListWithDeviceTaintRules()
 	return err == nil && len(known) > 0

@@ -28,7 +28,7 @@ func Caveat(picture *cluster.Snapshot, profiles []*schedulerconfig.KubeScheduler
 }
 
 // newestKubelet returns the newest version of the nodes' kubelets, than which no API server is
-// older; nil where none says it, as fake nodes do not.
+// older; nil if none says it, as fake nodes do not.
 func newestKubelet(nodes []*corev1.Node) *version.Version {
 	var newest *version.Version
 	for _, node := range nodes {
@@ -50,7 +50,7 @@ func parsed(text string) *version.Version {
 
 func minor(v *version.Version) string { return fmt.Sprintf("%d.%d", v.Major(), v.Minor()) }
 
-// forOthers says whether any pod is for a scheduler without plugins of the registry.
+// forOthers reports whether any pod is for a scheduler without plugins of the registry.
 func forOthers(pods []*corev1.Pod, profiles []*schedulerconfig.KubeSchedulerProfile, registry frameworkruntime.Registry) bool {
 	others := map[string]bool{}
 	for _, profile := range profiles {

@@ -50,7 +50,7 @@ func bestOfRuns(scores []fwk.NodePluginScores, size int) []string {
 }
 
 // toHigher returns how far it is from each of n places in a circle to the next one with a
-// higher score: n where there is none.
+// higher score: n if there is none.
 func toHigher(n int, score func(int) int64) []int {
 	far := make([]int, n)
 	// ahead holds, nearest last, the places with none higher before them. Two rounds are

@@ -163,7 +163,7 @@ func (s *Simulation) newClaim(pod *corev1.Pod, v *corev1.Volume) (*corev1.Persis
 	return nil, nil
 }
 
-// ofPredecessor says whether the claim is that of an earlier pod of the same name, with
+// ofPredecessor reports whether the claim is that of an earlier pod of the same name, with
 // which it goes.
 func ofPredecessor(claim *corev1.PersistentVolumeClaim, pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(claim)
@@ -193,7 +193,7 @@ func (p *provision) addClaim(claim *corev1.PersistentVolumeClaim) error {
 	return p.bindTo(claim, provisioned(claim, class))
 }
 
-// waits says whether claims of the class are bound when their pod gets a node.
+// waits reports whether claims of the class are bound when their pod gets a node.
 func waits(class *storagev1.StorageClass) bool {
 	return class != nil && class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer
 }
@@ -222,7 +222,7 @@ func (p *provision) settle(pod *corev1.Pod) error {
 }
 
 // bind binds the claim to the volume that the controller of volumes would choose, or the
-// scheduler for the node, and says whether there is one.
+// scheduler for the node, and reports whether there is one.
 func (p *provision) bind(claim *corev1.PersistentVolumeClaim, node *corev1.Node) (bool, error) {
 	all, err := p.informers.Core().V1().PersistentVolumes().Lister().List(labels.Everything())
 	if err != nil {
@@ -287,7 +287,7 @@ func asServed(o runtime.Object) runtime.Object {
 	return &served
 }
 
-// claim returns the claim of that name; nil where there is none.
+// claim returns the claim of that name; nil if there is none.
 func (s *Simulation) claim(namespace, name string) (*corev1.PersistentVolumeClaim, error) {
 	claim, err := s.informers.Core().V1().PersistentVolumeClaims().Lister().PersistentVolumeClaims(namespace).Get(name)
 	if err != nil {

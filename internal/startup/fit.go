@@ -111,7 +111,7 @@ func lack(ctx context.Context, client kubernetes.Interface, kind schema.GroupVer
 	return "the scheduler is not allowed to " + strings.Join(refused, " and ")
 }
 
-// serves says whether the API server has the kind.
+// serves reports whether the API server has the kind.
 func serves(ctx context.Context, client kubernetes.Interface, kind schema.GroupVersionResource) (bool, error) {
 	list, err := discovery.ToDiscoveryInterfaceWithContext(client.Discovery()).ServerResourcesForGroupVersionWithContext(ctx, kind.GroupVersion().String())
 	switch {

@@ -1,5 +1,5 @@
 // Package startup sees to it that a scheduler starts, or says why it does not. The engine waits
-// until it has read every kind that it goes by, and for ever where the API server does not serve
+// until it has read every kind that it goes by, and forever where the API server does not serve
 // a kind or does not let it be read.
 package startup
 

@@ -1,7 +1,7 @@
-// Package candidatenodes finds the best node for a pod from what groups of nodes have
-// in common, and has the engine look at that node only. It decides nothing: the node
-// is the one that the profile would choose if it looked at all nodes, and wherever it
-// cannot tell, the engine does look at all nodes.
+// Package candidatenodes finds the best node for a pod from the common properties of groups
+// of nodes, and makes the engine consider only that node. It does not change decisions: the
+// node is the one that the profile would choose if it considered all nodes. If the plugin
+// cannot determine it, the engine considers all nodes.
 package candidatenodes
 
 import (
@@ -33,13 +33,13 @@ const (
 	stateKey = Name
 )
 
-// refused counts nodes that were chosen and did not take the pod.
+// refused counts chosen nodes that a filter then rejected.
 var refused = metrics.NewCounter(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "candidate_nodes_refused_total", StabilityLevel: metrics.ALPHA,
 	Help: "Nodes that CandidateNodes chose and a filter then rejected. Each one costs another attempt, which considers all nodes. This is a bug: please report it.",
 })
 
-// pods counts pods by whether a node was chosen for them.
+// pods counts attempts by whether a node was chosen.
 var pods = metrics.NewCounterVec(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "candidate_nodes_pods_total", StabilityLevel: metrics.ALPHA,
 	Help: "Attempts to place a pod, by result: CandidateNodes chose the node (chosen), found no node with room (none), or left the pod to the engine (left).",
@@ -48,11 +48,11 @@ var pods = metrics.NewCounterVec(&metrics.CounterOpts{
 var registerMetrics = sync.OnceFunc(func() {
 	legacyregistry.MustRegister(refused, pods)
 	for _, result := range []string{resultChosen, resultNone, resultLeft} {
-		pods.WithLabelValues(result) // there from the start, for alerts
+		pods.WithLabelValues(result) // present from the start, for alerts
 	}
 })
 
-// CandidateNodes is a plugin that leaves one node to filter and score.
+// CandidateNodes is a plugin that restricts filters and scores to one node.
 type CandidateNodes struct {
 	changes.Reserver
 	framework   framework.Framework
@@ -66,7 +66,8 @@ type CandidateNodes struct {
 	statics statics
 	items   []item       // for reuse
 	groups  []scan.Group // for reuse
-	// distrusted are pods that a node refused: their next attempt looks at all nodes.
+	// distrusted are pods whose chosen node was rejected: their next attempt considers all
+	// nodes.
 	distrusted sets.Set[types.UID]
 }
 
@@ -89,7 +90,7 @@ func (c *chosen) Clone() fwk.StateData {
 	return c
 }
 
-// PreFilter returns the best node, or skips itself where the engine has to look.
+// PreFilter returns the best node, or Skip if the engine must consider all nodes.
 func (pl *CandidateNodes) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	if probing(ctx) {
 		return nil, fwk.NewStatus(fwk.Skip)
@@ -105,14 +106,13 @@ func (pl *CandidateNodes) PreFilter(ctx context.Context, state fwk.CycleState, p
 	return &fwk.PreFilterResult{NodeNames: sets.New(node)}, nil
 }
 
-// PreFilterExtensions returns nothing: there is no filter.
+// PreFilterExtensions returns nil, because there is no filter.
 func (pl *CandidateNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 	return nil
 }
 
-// PostFilter is told that no node takes the pod. That should not be where one was
-// chosen; then the pod is tried again, after its backoff, with all nodes, and nothing is
-// evicted for it before that.
+// PostFilter runs if no node fits. If a node had been chosen, this is a bug: the pod is then
+// retried with all nodes after its backoff, and no pods are preempted for it before that.
 func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
 	pl.nominations.expect(pod.UID)
 	data, err := state.Read(stateKey)

@@ -25,30 +25,30 @@ import (
 )
 
 var (
-	// ours are the plugins that leave a part for a scan.
+	// ours are the plugins that write a part for a scan.
 	ours = sets.New(binpacking.Name, dedicatednodes.Name, preemptiblenodes.Name, plannednodes.Name, indexedinterpodaffinity.Name,
 		indexedpodtopologyspread.Name, sharednodes.Name)
-	// byState are the engine's filters that read nothing of a node but its state.
+	// byState are the engine's filters that only depend on a node's state.
 	byState = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity, names.NodeResourcesFit, names.NodeDeclaredFeatures)
-	// idle are the engine's plugins that do nothing for pods that are modelled.
+	// idle are the engine's plugins that do nothing for modelled pods.
 	idle = sets.New(names.NodePorts, names.VolumeRestrictions, names.NodeVolumeLimits, names.VolumeBinding, names.VolumeZone, names.DynamicResources, names.GangScheduling)
-	// scoredByState are the engine's score plugins that read nothing of a node but its
-	// state, and whose scores are not normalized.
+	// scoredByState are the engine's score plugins that only depend on a node's state, and
+	// whose scores are not normalized.
 	scoredByState = sets.New(names.NodeResourcesFit, names.NodeResourcesBalancedAllocation)
 )
 
-// profile is what there is to know of the profile that the plugin is part of.
+// profile describes the profile that contains the plugin.
 type profile struct {
-	// modelled says whether the best node can be known without the engine.
+	// modelled reports whether the best node can be determined without the engine.
 	modelled bool
 	// parts are the names of our plugins.
 	parts []string
-	// others are the filters that are not asked by state.
+	// others are the filters that are not evaluated per state.
 	others sets.Set[string]
 	scores []score
-	// byEngine says that the engine's own plugins score some of it.
+	// byEngine reports whether plugins of the engine contribute to the score.
 	byEngine bool
-	// comparisons says that tolerations may compare numbers.
+	// comparisons reports whether tolerations may compare numbers.
 	comparisons bool
 }
 
@@ -59,13 +59,13 @@ type score struct {
 	ours   bool
 }
 
-// place returns where among the score plugins the plugin is, or -1.
+// place returns the position of the score plugin, or -1.
 func (p *profile) place(name string) int {
 	return slices.IndexFunc(p.scores, func(s score) bool { return s.name == name })
 }
 
-// newProfile returns what there is to know of the framework's profile; nil, if that
-// cannot be found out with this pod.
+// newProfile describes the framework's profile. It returns nil if that is not possible with
+// this pod.
 func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) *profile {
 	plugins := f.ListPlugins()
 	p := &profile{
@@ -95,8 +95,7 @@ func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nod
 	return p
 }
 
-// read takes the plugins in, and returns what about them is not modelled; nothing, if
-// all is.
+// read reads the plugins, and returns which of them is not supported, or "" if all are.
 func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 	parts := sets.New[string]()
 	for _, plugin := range slices.Concat(plugins.PreFilter.Enabled, plugins.Filter.Enabled) {
@@ -133,7 +132,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 	return ""
 }
 
-// comesFirst says whether this plugin is before the one that preempts, if there is one.
+// comesFirst reports whether this plugin runs before preemption, if that is enabled.
 func comesFirst(enabled []schedulerconfig.Plugin) bool {
 	place := func(name string) int {
 		return slices.IndexFunc(enabled, func(p schedulerconfig.Plugin) bool { return p.Name == name })
@@ -142,9 +141,9 @@ func comesFirst(enabled []schedulerconfig.Plugin) bool {
 	return place(Name) >= 0 && (preemption < 0 || place(Name) < preemption)
 }
 
-// hasAddedAffinity says whether the arguments of NodeAffinity add to what pods ask
-// for: it then has something to do for a pod that asks for nothing. This pod, without
-// what it asks for of nodes, is to find out. It may be that plugins fail for it.
+// hasAddedAffinity reports whether the arguments of NodeAffinity add to the requirements of
+// pods: then NodeAffinity is active for a pod without requirements. It tests this with a copy
+// of the pod without its requirements. Plugins may fail for it.
 func hasAddedAffinity(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) (added, known bool) {
 	ctx, state := withProbe(ctx), framework.NewCycleState()
 	pod = pod.DeepCopy()
@@ -161,7 +160,7 @@ func hasAddedAffinity(ctx context.Context, f framework.Framework, pod *corev1.Po
 	return !state.GetSkipFilterPlugins().Has(names.NodeAffinity) || !state.GetSkipScorePlugins().Has(names.NodeAffinity), true
 }
 
-// probeKey marks a context in which this plugin itself runs the engine's plugins.
+// probeKey marks a context in which this plugin runs the engine's plugins.
 type probeKey struct{}
 
 func withProbe(ctx context.Context) context.Context {

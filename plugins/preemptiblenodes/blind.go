@@ -12,7 +12,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// blindPods is how many pods wait for a limit that an autoscaler does not see.
+// blindPods counts pods that wait for a limit that the autoscaler cannot see.
 var blindPods = metrics.NewGauge(&metrics.GaugeOpts{
 	Subsystem:      "stowage",
 	Name:           "autoscaler_blind_pods",
@@ -22,11 +22,11 @@ var blindPods = metrics.NewGauge(&metrics.GaugeOpts{
 
 var registerBlindPods = sync.OnceFunc(func() { legacyregistry.MustRegister(blindPods) })
 
-// blindReason is that of the event.
+// blindReason is the reason of the event.
 const blindReason = "AutoscalerBlind"
 
-// blind are the pods that wait for a limit that stands nowhere in their specs, where an autoscaler
-// looks: it takes the node that refuses them for the right one, and makes no other.
+// blind are the pods that wait for a limit that is not part of their specs. An autoscaler
+// assumes that they fit the node that rejects them, and creates no other node.
 type blind struct {
 	mu   sync.Mutex
 	pods map[types.UID]bool
@@ -37,7 +37,7 @@ func newBlind() *blind {
 	return &blind{pods: map[types.UID]bool{}}
 }
 
-// add says whether the pod is new among them.
+// add adds the pod, and reports whether it is new.
 func (b *blind) add(pod types.UID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,8 +58,8 @@ func (b *blind) remove(pod types.UID) {
 	}
 }
 
-// PostFilter finds pods that a limit alone keeps off a node, where an autoscaler is at work. It runs
-// when no node takes the pod, and leaves it at that.
+// PostFilter finds pods that only a limit keeps off a node, in a cluster with an autoscaler.
+// It runs if no node fits, and makes no room.
 func (pl *PreemptibleNodes) PostFilter(_ context.Context, cycleState fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
 	s, err := readState(cycleState)
 	if err != nil || !s.filters() || !pl.alarm.hasAutoscaler() || !pl.limitAlone(statuses) {
@@ -74,8 +74,8 @@ func (pl *PreemptibleNodes) PostFilter(_ context.Context, cycleState fwk.CycleSt
 	return nil, fwk.NewStatus(fwk.Unschedulable)
 }
 
-// limitAlone says whether a node takes the pod but for a limit: filters run in order, and this
-// plugin's comes after the engine's own.
+// limitAlone reports whether a node would fit if there were no limit: filters run in order,
+// and this plugin's runs after those of the engine.
 func (pl *PreemptibleNodes) limitAlone(statuses fwk.NodeToStatusReader) bool {
 	nodes, err := pl.lister.NodeInfos().List()
 	return err == nil && slices.ContainsFunc(nodes, func(node fwk.NodeInfo) bool {

@@ -8,14 +8,14 @@ import (
 )
 
 var (
-	// toldPods is how many pods were told their side.
+	// toldPods counts pods whose gate was removed.
 	toldPods = metrics.NewCounterVec(&metrics.CounterOpts{
 		Subsystem:      "stowage",
 		Name:           "limit_gates_removed_total",
 		Help:           "Scheduling gates for limits on preemptible nodes that were removed, by the nodes that the pod may use: Any, PreferPreemptible, OnDemand or Preemptible.",
 		StabilityLevel: metrics.ALPHA,
 	}, []string{"side"})
-	// heldSeconds is how long they were held. Creation times are in whole seconds.
+	// heldSeconds is the time that they were held. Creation times are in whole seconds.
 	heldSeconds = metrics.NewHistogram(&metrics.HistogramOpts{
 		Subsystem:      "stowage",
 		Name:           "limit_gate_seconds",

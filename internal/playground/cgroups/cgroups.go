@@ -32,7 +32,7 @@ func Of(dir string) string {
 	return fmt.Sprintf("%s-%08x", filepath.Base(dir), h.Sum32())
 }
 
-// Unified says whether the machine has the one hierarchy of version 2.
+// Unified reports whether the machine has the one hierarchy of version 2.
 func Unified() bool {
 	var system unix.Statfs_t
 	return unix.Statfs(root, &system) == nil && system.Type == unix.CGROUP2_SUPER_MAGIC
@@ -152,7 +152,7 @@ func File(group, name string) string {
 }
 
 // Remove removes a group and those below it, whose processes have ended. That there is none
-// is no error. The kernel may need a moment to see that a group is empty.
+// is not an error. The kernel may need a moment to see that a group is empty.
 func Remove(group string) error {
 	dirs, err := hierarchies()
 	if errors.Is(err, fs.ErrNotExist) {

@@ -142,7 +142,7 @@ func stateOf(pod *corev1.Pod) State {
 	}
 }
 
-// Schedulable says whether pods can be scheduled on a node: it is Ready, and the
+// Schedulable reports whether pods can be scheduled on a node: it is Ready, and the
 // node lifecycle controller has taken off the taint that new nodes get.
 func Schedulable(node *corev1.Node) bool {
 	for _, taint := range node.Spec.Taints {
@@ -158,17 +158,17 @@ func Schedulable(node *corev1.Node) bool {
 	return false
 }
 
-// Available says whether a pod counts for its budget: it is ready, and not on its way out.
+// Available reports whether a pod counts for its budget: it is ready, and not on its way out.
 func Available(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && hasCondition(pod, corev1.PodReady, "")
 }
 
-// Evicted says whether a pod was evicted through the API server, by what that says.
+// Evicted reports whether a pod was evicted through the API server, by what that says.
 func Evicted(pod *corev1.Pod) bool {
 	return hasCondition(pod, corev1.DisruptionTarget, "EvictionByEvictionAPI")
 }
 
-// hasCondition says whether a pod has the condition, for the reason if one is given.
+// hasCondition reports whether a pod has the condition, for the reason if one is given.
 func hasCondition(pod *corev1.Pod, kind corev1.PodConditionType, reason string) bool {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == kind {

@@ -19,7 +19,7 @@ import (
 // nodeCreators is how many nodes are created at once.
 const nodeCreators = 16
 
-// dialUnix says whether something answers on a Unix socket.
+// dialUnix reports whether something answers on a Unix socket.
 func dialUnix(path string) error {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {
@@ -28,12 +28,12 @@ func dialUnix(path string) error {
 	return conn.Close()
 }
 
-// readyz says whether the API server is ready.
+// readyz reports whether the API server is ready.
 func readyz(ctx context.Context, client kubernetes.Interface) error {
 	return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
 }
 
-// defaultServiceAccount says whether pods can be created in the default namespace.
+// defaultServiceAccount reports whether pods can be created in the default namespace.
 func defaultServiceAccount(ctx context.Context, client kubernetes.Interface) error {
 	_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 	return err

@@ -60,7 +60,7 @@ type supervisor struct {
 	// service accounts' tokens.
 	serving, accounts pki.KeyPair
 	// kubeletClient is what it shows to kubelets, and network what connects it with them:
-	// nil where there are none.
+	// nil if there are none.
 	kubeletClient pki.KeyPair
 	network       *realnode.Network
 	components    []*process.Process

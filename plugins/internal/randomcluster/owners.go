@@ -67,7 +67,7 @@ func (w *World) replicas() *int32 {
 }
 
 // scale changes how many replicas a workload should have, begins a rollout, or starts
-// another workload in the place of one.
+// another workload instead of one.
 func (w *World) scale() {
 	if w.Chance(0.1) {
 		w.workloads[w.IntN(len(w.workloads))] = w.newOwnedWorkload()

@@ -28,7 +28,7 @@ type nodeFilter struct {
 	podID string
 }
 
-// admits says whether the node counts.
+// admits reports whether the node counts.
 func (f *nodeFilter) admits(node *corev1.Node) bool {
 	if !hasAll(node.Labels, f.keys) {
 		return false
@@ -94,7 +94,7 @@ func requiredNodes(pod *corev1.Pod) *corev1.NodeSelector {
 	return pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 }
 
-// hasAll says whether the labels have all the keys.
+// hasAll reports whether the labels have all the keys.
 func hasAll(labels map[string]string, keys []string) bool {
 	for _, key := range keys {
 		if _, has := labels[key]; !has {

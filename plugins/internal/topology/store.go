@@ -236,7 +236,7 @@ func (s *store) makeRoom() {
 	}
 }
 
-// sameTopology says whether two states of a node are the same to every term.
+// sameTopology reports whether two states of a node are the same to every term.
 func sameTopology(a, b *corev1.Node) bool {
 	return maps.Equal(a.Labels, b.Labels) && slices.EqualFunc(a.Spec.Taints, b.Spec.Taints, func(s, t corev1.Taint) bool {
 		return s.MatchTaint(&t) && s.Value == t.Value

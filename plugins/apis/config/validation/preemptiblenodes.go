@@ -13,16 +13,16 @@ import (
 )
 
 var (
-	// PreemptibleModes are the ways to use preemptible nodes.
+	// PreemptibleModes are the allowed values of preemptible.
 	PreemptibleModes = []config.PreemptibleMode{config.PreemptibleNever, config.PreemptibleAllow, config.PreemptiblePrefer, config.PreemptibleRequire}
 	enforcements     = []config.Enforcement{config.Soft, config.Hard}
 )
 
-// noticePrefix marks a termination notice that stands for all keys with a prefix.
+// noticePrefix marks a termination notice that matches all keys with a prefix.
 const noticePrefix = "/*"
 
-// ValidatePreemptibleNodesArgs checks the arguments of the PreemptibleNodes plugin;
-// path is where they stand.
+// ValidatePreemptibleNodesArgs validates the arguments of the PreemptibleNodes plugin, which
+// are at path.
 func ValidatePreemptibleNodesArgs(path *field.Path, args *config.PreemptibleNodesArgs) error {
 	var errs field.ErrorList
 	if len(args.NodeLabels) == 0 {
@@ -73,7 +73,7 @@ func validateNodeLabel(path *field.Path, label config.NodeLabel, before []config
 	return errs
 }
 
-// ValidatePreemptiblePolicy checks a policy; path is where it stands.
+// ValidatePreemptiblePolicy validates a policy, which is at path.
 func ValidatePreemptiblePolicy(path *field.Path, policy config.PreemptiblePolicy) field.ErrorList {
 	var errs field.ErrorList
 	if !slices.Contains(PreemptibleModes, policy.Preemptible) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
-// maxWeight bounds a resource's weight, as the scheduler's own plugins do.
+// maxWeight limits a resource's weight, as in the scheduler's own plugins.
 const maxWeight = 100
 
 // nativeResources are the resources without a domain that a node can run out of.
@@ -27,20 +27,19 @@ var nativeResources = []corev1.ResourceName{
 	corev1.ResourcePods,
 }
 
-// ArgsPath is where the arguments of a plugin stand in a KubeSchedulerConfiguration.
-// Plugins are not told the index of their entry, so it is keyed by name.
+// ArgsPath is the path of a plugin's arguments in a KubeSchedulerConfiguration. Plugins do
+// not know the index of their entry, so the name is the key.
 func ArgsPath(plugin string) *field.Path {
 	return field.NewPath("pluginConfig").Key(plugin).Child("args")
 }
 
-// strategies are the ways to pack.
+// strategies are the allowed values of strategy.
 var strategies = []config.PackingStrategy{config.BestFit, config.DotProduct, config.Fragmentation}
 
-// emptyNodes are the policies for empty nodes.
+// emptyNodes are the allowed values of emptyNodes.
 var emptyNodes = []config.EmptyNodesPolicy{config.LastResort, config.LikeAnyOther}
 
-// ValidateBinPackingArgs checks the arguments of the BinPacking plugin; path is
-// where they stand.
+// ValidateBinPackingArgs validates the arguments of the BinPacking plugin, which are at path.
 func ValidateBinPackingArgs(path *field.Path, args *config.BinPackingArgs) error {
 	var errs field.ErrorList
 	if !slices.Contains(strategies, args.Strategy) {
@@ -113,9 +112,8 @@ func inRange(path *field.Path, value, low, high int64) field.ErrorList {
 	return nil
 }
 
-// validateResourceName accepts the names of resources that nodes have. A name
-// without a domain that is none of them is most likely a slip ("cpus"), which
-// would otherwise just never count.
+// validateResourceName accepts the names of resources of nodes. An unknown name without a
+// domain, such as "cpus", is probably a typo, and would never match.
 func validateResourceName(path *field.Path, name string) *field.Error {
 	resource := corev1.ResourceName(name)
 	if slices.Contains(nativeResources, resource) || v1helper.IsHugePageResourceName(resource) || v1helper.IsExtendedResourceName(resource) {

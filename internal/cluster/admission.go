@@ -12,7 +12,7 @@ import (
 	apicorev1 "k8s.io/kubernetes/pkg/apis/core/v1"
 )
 
-// complete makes a pod of the template instead of another, as the API server would
+// complete makes a replacement of a pod from the template, as the API server would
 // store it. What admission adds it takes from the pod that goes, see Owners.Replacement.
 // The note says what of that has been left out.
 func (c *controllers) complete(from *template, pod *corev1.Pod) (made *corev1.Pod, note string) {

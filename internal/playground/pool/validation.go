@@ -14,7 +14,7 @@ import (
 // maxNameLength leaves room for a node's number in a DNS label.
 const maxNameLength = 50
 
-// Validate says everything that is wrong with the pool, each with its field.
+// Validate returns all errors of the pool, with their fields.
 func (p *Pool) Validate() error {
 	var errs field.ErrorList
 	if p.APIVersion != APIVersion {

@@ -22,11 +22,11 @@ import (
 	"k8s.io/kubernetes/pkg/features"
 )
 
-// gatedKind is a kind that the engine waits for only where a feature gate is on.
+// gatedKind is a kind that the engine waits for only if a feature gate is enabled.
 type gatedKind struct {
 	gate featuregate.Feature
 	kind schema.GroupVersionResource
-	// without says what it means that the gate is off.
+	// without describes the effect of the disabled gate.
 	without string
 }
 
@@ -40,18 +40,19 @@ var podGroups = schedulingv1beta1.SchemeGroupVersion.WithResource("podgroups")
 
 const onePodAtATime = "pods of a pod group are scheduled one by one"
 
-// Notice is something to be said of a start.
+// Notice is a log message about the start.
 type Notice struct {
 	Text    string
 	Details []any // keys and values
 }
 
-// Log says it.
+// Log writes the message.
 func (n Notice) Log(logger klog.Logger) { logger.Info(n.Text, n.Details...) }
 
-// Fit makes the engine do without those of the kinds that it waits for which the API server does
-// not serve, or does not let it list and watch: it turns off their feature gates, and returns what
-// that means. The error says what the engine cannot do without, and which gates the user wants on.
+// Fit disables the feature gates of kinds that the engine waits for, but that the API server
+// does not serve, or does not allow it to list and watch. It returns notices about the
+// effects. The error names kinds that the engine requires, and gates that the user has
+// enabled.
 func Fit(ctx context.Context, client kubernetes.Interface, gates featuregate.MutableVersionedFeatureGate, kinds []schema.GroupVersionResource) ([]Notice, error) {
 	lacking := make([]string, len(kinds))
 	var asking sync.WaitGroup
@@ -89,8 +90,8 @@ func Fit(ctx context.Context, client kubernetes.Interface, gates featuregate.Mut
 	return notices, nil
 }
 
-// lack says what keeps the engine from reading the kind; nothing where it can, and where the API
-// server does not answer the question.
+// lack returns what prevents the engine from reading the kind, or "" if it can be read or the
+// API server does not respond.
 func lack(ctx context.Context, client kubernetes.Interface, kind schema.GroupVersionResource) string {
 	if served, err := serves(ctx, client, kind); err == nil && !served {
 		return "the API server does not serve"
@@ -123,8 +124,8 @@ func serves(ctx context.Context, client kubernetes.Interface, kind schema.GroupV
 	return slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == kind.Resource }), nil
 }
 
-// turnOff turns off a gate, and those that are on and depend on it, and returns which they were.
-// The error is that one of them is on because the user says so, or cannot be turned off.
+// turnOff disables a gate and enabled gates that depend on it, and returns their names. It
+// fails if the user has enabled one of them, or one cannot be disabled.
 func turnOff(gates featuregate.MutableVersionedFeatureGate, gate featuregate.Feature) ([]string, error) {
 	off := map[string]bool{}
 	todo := []featuregate.Feature{gate}

@@ -18,10 +18,11 @@ import (
 
 var podKind = corev1.SchemeGroupVersion.WithKind("Pod")
 
-// maxReview is how large a request may be: the API server takes objects of up to 3 MiB.
+// maxReview limits the size of a request: the API server accepts objects of up to 3 MiB.
 const maxReview = 8 << 20
 
-// ServeHTTP answers the API server's request with what the policy does to the pod. It never denies one.
+// ServeHTTP responds to the API server with the policy's changes of the pod. It never denies
+// a request.
 func (p *Policy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var review admissionv1.AdmissionReview
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxReview)).Decode(&review); err != nil {
@@ -41,7 +42,7 @@ func (p *Policy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	pod.SetGroupVersionKind(podKind)
 	response, err := p.respond(r, request, pod)
 	if err != nil {
-		// As with the policy, the pod is let through: the scheduler holds the limit all the same.
+		// As with the policy, the pod is admitted: the scheduler still enforces the limit.
 		klog.FromContext(r.Context()).Error(err, "Failed to evaluate the policy, so the pod is created unchanged", "policy", p.name, "namespace", request.Namespace, "pod", request.Name+pod.GenerateName)
 		response.Warnings = []string{fmt.Sprintf("Stowage failed to evaluate policy %s, so autoscalers may not see the pod's limit on preemptible nodes: see the log of the webhook", p.name)}
 	}
@@ -72,8 +73,8 @@ func (p *Policy) respond(r *http.Request, request *admissionv1.AdmissionRequest,
 	return response, failed
 }
 
-// patchOf returns the JSON patch that makes one pod of the other. It touches nothing that they have in
-// common, so that what this version of the kind does not know of stays.
+// patchOf returns the JSON patch from one pod to the other. It only contains differences, so
+// that fields that this version does not know are kept.
 func patchOf(was, is *corev1.Pod) ([]map[string]any, error) {
 	before, err := runtime.DefaultUnstructuredConverter.ToUnstructured(was)
 	if err != nil {
@@ -86,10 +87,10 @@ func patchOf(was, is *corev1.Pod) ([]map[string]any, error) {
 	return difference("", before, after), nil
 }
 
-// escape has a key stand in a JSON pointer.
+// escape escapes a key for a JSON pointer.
 var escape = strings.NewReplacer("~", "~0", "/", "~1")
 
-// difference compares maps key by key, and all else as a whole.
+// difference compares maps key by key, and other values as a whole.
 func difference(path string, was, is map[string]any) []map[string]any {
 	var operations []map[string]any
 	for _, key := range slices.Sorted(maps.Keys(is)) {

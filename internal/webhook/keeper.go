@@ -27,17 +27,18 @@ import (
 )
 
 const (
-	// settling is how long a renewed certificate is not served yet after its CA is trusted: API servers
-	// hear of that by a watch.
+	// settling is the time until a renewed certificate is served after its CA is trusted,
+	// because API servers receive that through a watch.
 	settling = 30 * time.Second
-	// retryPeriod is how long to wait after an error.
+	// retryPeriod is the time until a retry after an error.
 	retryPeriod = 5 * time.Second
-	// never is how long it is until what is not to come.
+	// never is the time until an event that does not happen.
 	never = time.Duration(math.MaxInt64)
 )
 
-// Keeper keeps a certificate in a Secret, which all replicas serve, and has the webhook's configuration
-// trust it. Each replica does so: of several that renew it at once, the API server takes one's.
+// Keeper maintains a certificate in a Secret, which all replicas serve, and the CAs in the
+// webhook's configuration. Each replica does so: if several renew it at once, the API server
+// accepts one of them.
 type Keeper struct {
 	client          kubernetes.Interface
 	namespace, name string
@@ -58,8 +59,8 @@ type Keeper struct {
 
 var _ dynamiccertificates.CertKeyContentProvider = &Keeper{}
 
-// NewKeeper returns a keeper of the Secret in the namespace, and of the MutatingWebhookConfiguration, of
-// that name.
+// NewKeeper returns a keeper for the Secret in the namespace and the
+// MutatingWebhookConfiguration, both with that name.
 func NewKeeper(client kubernetes.Interface, namespace, name string, clock clock.Clock) (*Keeper, error) {
 	only := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
@@ -89,7 +90,7 @@ func (k *Keeper) wake() {
 	}
 }
 
-// Run keeps the certificate until the context ends.
+// Run maintains the certificate until the context ends.
 func (k *Keeper) Run(ctx context.Context) {
 	k.informers.StartWithContext(ctx)
 	if !cache.WaitForCacheSync(ctx.Done(), k.synced...) {
@@ -116,7 +117,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// sync does what there is to do now, and says when there is more.
+// sync does what is necessary now, and returns the time until the next call.
 func (k *Keeper) sync(ctx context.Context) (time.Duration, error) {
 	configuration, err := k.configurations.Get(k.name)
 	if err != nil {
@@ -147,7 +148,8 @@ func (k *Keeper) sync(ctx context.Context) (time.Duration, error) {
 	return min(k.adopt(ctx, secret.Data, host, now), until.Sub(now)), nil
 }
 
-// replace puts a new certificate into the Secret, or returns what another replica has put there.
+// replace writes a new certificate to the Secret, or returns the one that another replica has
+// written.
 func (k *Keeper) replace(ctx context.Context, secret *corev1.Secret, host string) (*corev1.Secret, error) {
 	data, err := renew(secret.Data, host)
 	if err != nil {
@@ -162,7 +164,7 @@ func (k *Keeper) replace(ctx context.Context, secret *corev1.Secret, host string
 	return written, err
 }
 
-// trust has the configuration trust the CAs, and no others.
+// trust makes the configuration trust exactly these CAs.
 func (k *Keeper) trust(ctx context.Context, configuration *admissionregistrationv1.MutatingWebhookConfiguration, bundle []byte) error {
 	changed := configuration.DeepCopy()
 	differs := false
@@ -178,8 +180,8 @@ func (k *Keeper) trust(ctx context.Context, configuration *admissionregistration
 	return err
 }
 
-// adopt serves what the Secret holds, once all API servers may know that it is trusted, and says how long
-// that will take.
+// adopt serves the certificate in the Secret, once all API servers trust it, and returns the
+// time until then.
 func (k *Keeper) adopt(ctx context.Context, data map[string][]byte, host string, now time.Time) time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -206,7 +208,7 @@ func (k *Keeper) adopt(ctx context.Context, data map[string][]byte, host string,
 	return never
 }
 
-// hostOf returns by which name API servers reach the webhook.
+// hostOf returns the host name by which API servers connect to the webhook.
 func hostOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration) (string, error) {
 	host := ""
 	for _, webhook := range configuration.Webhooks {
@@ -227,7 +229,7 @@ func hostOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration)
 	return host, nil
 }
 
-// Ready is closed when there is a certificate that is trusted.
+// Ready returns a channel that is closed when a trusted certificate is being served.
 func (k *Keeper) Ready() <-chan struct{} { return k.ready }
 
 // Name implements dynamiccertificates.CertKeyContentProvider.

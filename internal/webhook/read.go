@@ -18,8 +18,8 @@ const (
 	bindingKind = "MutatingAdmissionPolicyBinding"
 )
 
-// NewHandler returns what serves each of the policies in a YAML stream, under its name. They have to be
-// as `stowage-scheduler admission` writes them, with their bindings.
+// NewHandler returns the handler for the policies in a YAML stream, each under its name. They
+// must be as printed by `stowage-scheduler admission`, including their bindings.
 func NewHandler(data []byte) (*http.ServeMux, error) {
 	policies, err := read(data)
 	if err != nil {
@@ -91,7 +91,8 @@ func read(data []byte) ([]*admissionregistrationv1.MutatingAdmissionPolicy, erro
 	return policies, nil
 }
 
-// unknown returns a field that the webhook, or the configuration that it is asked by, does not go by.
+// unknown returns a field that the webhook, or the configuration that calls it, does not
+// support.
 func unknown(spec *admissionregistrationv1.MutatingAdmissionPolicySpec) string {
 	if spec.ParamKind != nil {
 		return "paramKind"

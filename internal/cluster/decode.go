@@ -17,8 +17,8 @@ type decoder struct {
 	parts  *parts
 }
 
-// decoded is an object that has been read, with its kind's place in kinds, or the type
-// of one that is left out; or a header.
+// decoded is a decoded object with the index of its kind in kinds, the type of an object that
+// is ignored, or a header.
 type decoded struct {
 	object object
 	kind   int
@@ -26,8 +26,7 @@ type decoded struct {
 	header *headerLine
 }
 
-// decode reads one object. The type of the list that it is an item of stands in for
-// its own.
+// decode decodes one object. If it has no type, that of its list is used.
 func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 	apiVersion, kindName := typeOf(raw)
 	if itemKind, ok := strings.CutSuffix(p.list.Kind, "List"); ok && apiVersion == "" && kindName == "" {
@@ -72,7 +71,7 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 
 var podStructure = reflect.TypeFor[corev1.Pod]()
 
-// describe names an object, as far as it can be read.
+// describe returns the kind and name of an object, as far as they can be decoded.
 func describe(kindName string, raw []byte) string {
 	var o struct {
 		Metadata struct{ Namespace, Name any }

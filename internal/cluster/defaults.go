@@ -11,10 +11,10 @@ import (
 	apicorev1 "k8s.io/kubernetes/pkg/apis/core/v1"
 )
 
-// defaults are the objects by which admission adds to pods what their templates leave out.
+// defaults are the objects from which admission sets fields that a pod's template omits.
 type defaults struct {
 	runtimes map[string]*nodev1.RuntimeClass
-	// containers are what LimitRanges give to containers, by namespace.
+	// containers are the defaults of LimitRanges for containers, by namespace.
 	containers map[string]corev1.ResourceRequirements
 }
 
@@ -39,7 +39,7 @@ func newDefaults(objects []runtime.Object) defaults {
 	return d
 }
 
-// limit gives the containers of a new pod what the LimitRanges of its namespace say.
+// limit applies the LimitRanges of the namespace to the containers of a new pod.
 func (d *defaults) limit(made *corev1.Pod) {
 	given := d.containers[made.Namespace]
 	for _, containers := range [][]corev1.Container{made.Spec.InitContainers, made.Spec.Containers} {
@@ -49,8 +49,8 @@ func (d *defaults) limit(made *corev1.Pod) {
 	}
 }
 
-// guessed says that requests of the pod are carried over which its template leaves out, and
-// no LimitRange of the picture gives, though the pod may have been resized since it had them.
+// guessed returns a note if requests that neither the template nor a LimitRange in the
+// snapshot sets are copied from the pod, which may have been resized.
 func guessed(made, before *corev1.PodSpec) string {
 	for _, container := range before.Containers {
 		i := slices.IndexFunc(made.Containers, func(c corev1.Container) bool { return c.Name == container.Name })
@@ -66,8 +66,8 @@ func guessed(made, before *corev1.PodSpec) string {
 	return ""
 }
 
-// run gives a new pod what its RuntimeClass says. Of one that the picture does not have, only
-// what it gave to the pod before is known.
+// run applies the RuntimeClass to a new pod. If the class is missing from the snapshot, only
+// its effect on the old pod is known.
 func (d *defaults) run(made, before *corev1.PodSpec) (note string) {
 	made.Overhead = nil
 	if made.RuntimeClassName == nil {

@@ -8,8 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Irreplaceable says why the controller of the pod makes no other in its place, in a phrase about
-// its workload; nothing where it does, as far as is known, and for a pod without a controller.
+// Irreplaceable returns why the pod's controller creates no replacement, in a phrase about
+// its workload, or "" if it does as far as is known, or if the pod has no controller.
 func (o *Owners) Irreplaceable(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -31,8 +31,8 @@ func (o *Owners) Irreplaceable(pod *corev1.Pod) string {
 	return o.beyondQuota(workload, pod)
 }
 
-// beyondQuota says why a quota that has no room for more pods of the workload would have none
-// for the pod's replacement either; nothing where the pod leaves enough.
+// beyondQuota returns why a quota that has no room for more pods of the workload has none for
+// the pod's replacement either, or "" if the pod's removal makes enough room.
 func (o *Owners) beyondQuota(w *Workload, pod *corev1.Pod) string {
 	shortages := o.shortages[w]
 	if len(shortages) == 0 || !Holds(pod) {
@@ -47,9 +47,9 @@ func (o *Owners) beyondQuota(w *Workload, pod *corev1.Pod) string {
 	return ""
 }
 
-// Keeps says why a pod has to stay for now: its controller would not replace it, or something is
-// under way with its workload. What is under way does not keep a pod whose containers fail again
-// and again: nothing is lost with it, and its like is what rollouts get stuck on.
+// Keeps returns why a pod must not be moved at present: its controller would not replace it,
+// or a change of its workload is in progress. Changes in progress do not keep pods whose
+// containers fail repeatedly: nothing is lost with them, and rollouts get stuck on such pods.
 func (o *Owners) Keeps(pod *corev1.Pod) string {
 	workload, irreplaceable := o.Of(pod), o.Irreplaceable(pod)
 	switch {
@@ -61,8 +61,7 @@ func (o *Owners) Keeps(pod *corev1.Pod) string {
 	return workload.Rollout
 }
 
-// jobNeedsNoMore says why the Job makes no pods, whatever becomes of those that it has; nothing
-// where it does.
+// jobNeedsNoMore returns why the Job creates no more pods in any case, or "" if it may.
 func jobNeedsNoMore(job *batchv1.Job) string {
 	switch succeeded := jobSucceeded(job); {
 	case jobFinished(job):

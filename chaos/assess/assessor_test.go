@@ -96,7 +96,7 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Evict, pods: []string{"web-0"},
-		want: []string{"web-0 pending: its replacement cannot be created: there is no PriorityClass high, which its template names", "ReplicaSet default/web wants 1: 1, 0, 0"},
+		want: []string{"web-0 pending: its replacement cannot be created: PriorityClass high in its template does not exist", "ReplicaSet default/web wants 1: 1, 0, 0"},
 	}, {
 		name:  "an operator that names its pods itself makes no other one while the pod of a dead node is there",
 		build: new(build).node("a", "2").node("b", "2").pods("Cluster", "db", "1", "a"),
@@ -164,7 +164,7 @@ func TestPredict(t *testing.T) {
 		how: Evict, pods: []string{"batch-0", "batch-1"},
 		want: []string{
 			"batch-0 unreplaced: its Job would fail because of the loss of another pod",
-			"batch-1 unreplaced: its Job would fail: 2 of 2 failures are used up, and this counts as one; then all of its pods are deleted",
+			"batch-1 unreplaced: its Job would fail: 2 of 2 allowed failures are used, and this is another; all of its pods are deleted then",
 			"Job default/batch wants 2: 2, 0, 0",
 		},
 	}, {
@@ -177,8 +177,8 @@ func TestPredict(t *testing.T) {
 		}(),
 		how: Drain, nodes: []string{"a"},
 		want: []string{
-			"batch-0 unreplaced: Job default/batch: it makes no more pods, since one of them has succeeded, and its spec has no completions",
-			"web-0 unreplaced: ReplicaSet default/web: it is being deleted, and makes no more pods",
+			"batch-0 unreplaced: Job default/batch: it creates no more pods, because one has succeeded and spec.completions is not set",
+			"web-0 unreplaced: ReplicaSet default/web: it is being deleted and creates no more pods",
 			"Job default/batch wants 1: 1, 0, 0", "ReplicaSet default/web wants 1: 1, 0, 0",
 		},
 	}, {
@@ -192,7 +192,7 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Delete, pods: []string{"batch-0"},
-		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 failures are used up, and this counts as one; then all of its pods are deleted", "Job default/batch wants 2: 2, 0, 0"},
+		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 allowed failures are used, and this is another; all of its pods are deleted then", "Job default/batch wants 2: 2, 0, 0"},
 	}, {
 		name: "a Job that ends with a later wave has no pods left, not even what has replaced those of the first",
 		build: func() *build {
@@ -203,7 +203,7 @@ func TestPredict(t *testing.T) {
 		how: Drain, nodes: []string{"a"},
 		want: []string{
 			"batch-0 fits a>b",
-			"batch-1 unreplaced wave 2: its Job would fail: 1 of 1 failures are used up, and this counts as one; then all of its pods are deleted",
+			"batch-1 unreplaced wave 2: its Job would fail: 1 of 1 allowed failures are used, and this is another; all of its pods are deleted then",
 			"Job default/batch wants 3: 3, 0, 0", "budget batch: 1 of 1",
 		},
 	}, {

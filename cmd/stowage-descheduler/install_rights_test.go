@@ -208,7 +208,7 @@ func TestNeedsWhatItReads(t *testing.T) {
 	for resource, rights := range toPlan {
 		t.Run(resource, func(t *testing.T) {
 			e := run(t, append(args, accountWithout(t, rights...))...)
-			e.want(t, 1, "following "+resource, "the rights to list and watch them in the whole cluster", fmt.Sprintf("cannot list resource %q", resource))
+			e.want(t, 1, "watching "+resource, "permission to list and watch them in the whole cluster", fmt.Sprintf("cannot list resource %q", resource))
 		})
 	}
 	t.Run("all others", func(t *testing.T) {

@@ -120,7 +120,7 @@ func TestPlan(t *testing.T) {
 				b.Others = append(b.Others, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "usual"}})
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: its replacement cannot be created: there is no PriorityClass high, which its template names"},
+			want: []string{"web-0 NoDestination: its replacement cannot be created: PriorityClass high in its template does not exist"},
 		},
 		{
 			name:  "the scheduler that the template names has the say",
@@ -150,7 +150,7 @@ func TestPlan(t *testing.T) {
 				b.pod("web-0").Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: where it would go is not known: the picture has no PersistentVolumeClaim data"},
+			want: []string{"web-0 NoDestination: its node cannot be predicted: the snapshot has no PersistentVolumeClaim data"},
 		},
 		{
 			name:  "a pod that no node would take stays",
@@ -165,7 +165,7 @@ func TestPlan(t *testing.T) {
 			name:  "a pod of an unknown scheduler stays",
 			build: three().pods("web", "other", "3", "a"),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{`web-0 UnknownScheduler: scheduler "other": no profile is known for it: pass its configuration with --scheduler-config`},
+			want:  []string{`web-0 UnknownScheduler: scheduler "other": its profile is unknown: pass its configuration with --scheduler-config`},
 		},
 		{
 			name:  "a pod that nothing replaces is not moved",
@@ -314,7 +314,7 @@ func TestPlan(t *testing.T) {
 			name:  "a pod whose Job has no failure left stays",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 2),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 failures are used up, and this counts as one"},
+			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 allowed failures are used, and this is another"},
 		},
 		{
 			name: "a pod stays whose Job makes no more, since one of them has succeeded",
@@ -324,7 +324,7 @@ func TestPlan(t *testing.T) {
 				return b
 			}(),
 			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want: []string{"web-0 Rollout: Job default/web: it makes no more pods, since one of them has succeeded, and its spec has no completions"},
+			want: []string{"web-0 Rollout: Job default/web: it creates no more pods, because one has succeeded and spec.completions is not set"},
 		},
 		{
 			name:  "one whose Job has some may go",
@@ -336,7 +336,7 @@ func TestPlan(t *testing.T) {
 			name:  "but no more of its pods than failures are left",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 1),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
-			want:  []string{"web-0 a>b of 2, together 0", "web-1 NotEvictable: its Job would fail: 2 of 2 failures are used up, and this counts as one"},
+			want:  []string{"web-0 a>b of 2, together 0", "web-1 NotEvictable: its Job would fail: 2 of 2 allowed failures are used, and this is another"},
 		},
 		{
 			name: "a pod stays whose Job fails by disruptions, whatever comes after that rule",
@@ -348,7 +348,7 @@ func TestPlan(t *testing.T) {
 				OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget}},
 			}),
 			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want: []string{"web-0 NotEvictable: its Job would fail: rule 0 of podFailurePolicy makes a disruption FailJob"},
+			want: []string{"web-0 NotEvictable: its Job would fail: podFailurePolicy rule 0 maps a disruption to FailJob"},
 		},
 		{
 			name: "and one whose Job ignores disruptions",

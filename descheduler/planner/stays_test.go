@@ -75,7 +75,7 @@ func TestWhatStaysForOthers(t *testing.T) {
 				wantsThree(b)
 				b.pod("web-0").Status.ContainerStatuses = []corev1.ContainerStatus{failing}
 			},
-			want: []string{"web-0 a>c of 1, together 0", "web-1 Rollout: ReplicaSet default/web: being scaled: 2 of 3 replicas there"},
+			want: []string{"web-0 a>c of 1, together 0", "web-1 Rollout: ReplicaSet default/web: being scaled: 2 of 3 replicas exist"},
 		},
 		{
 			name: "pods that could not be created anew stay, broken or not", scheduler: "emptiest", objective: off("a"),
@@ -84,8 +84,8 @@ func TestWhatStaysForOthers(t *testing.T) {
 				b.pod("web-0").Status.ContainerStatuses = []corev1.ContainerStatus{failing}
 			},
 			want: []string{
-				"web-0 Rollout: ReplicaSet default/web: no pod can be created for it: violates PodSecurity",
-				"web-1 Rollout: ReplicaSet default/web: no pod can be created for it: violates PodSecurity",
+				"web-0 Rollout: ReplicaSet default/web: its pods cannot be created: violates PodSecurity",
+				"web-1 Rollout: ReplicaSet default/web: its pods cannot be created: violates PodSecurity",
 			},
 		},
 		{

@@ -123,7 +123,7 @@ func (t *template) steer(made, before *corev1.PodSpec, patched bool) (note strin
 			return ""
 		}
 		slices.Sort(only)
-		return "its controller's template may have been edited since: what only the pod has is taken to be of an earlier one: " + strings.Join(only, ", ")
+		return "its controller's template may have been edited: fields that only the pod has are assumed to come from an earlier template: " + strings.Join(only, ", ")
 	}
 	made.NodeSelector = beside(made.NodeSelector, before.NodeSelector)
 	if made.Affinity == nil {
@@ -134,7 +134,7 @@ func (t *template) steer(made, before *corev1.PodSpec, patched bool) (note strin
 	}
 	if patched {
 		if tolerateByDefault(made, before) {
-			note = "tolerations that only the pod has are taken to have been added to it since it was made: another will not have them"
+			note = "tolerations that only the pod has are assumed to have been added after its creation: its replacement will not have them"
 		}
 		return note
 	}

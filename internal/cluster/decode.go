@@ -38,7 +38,7 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kindName)
 	if gvk.GroupKind() == header.GroupKind() {
 		if gvk != header {
-			return decoded{}, fmt.Errorf("the dump has version %s, this program reads %s: use the Stowage that wrote it, or a newer one", apiVersion, header.GroupVersion())
+			return decoded{}, fmt.Errorf("the dump has version %s, this program reads %s: use the version of Stowage that wrote it, or a newer one", apiVersion, header.GroupVersion())
 		}
 		var line headerLine
 		if err := json.Unmarshal(raw, &line); err != nil {
@@ -52,7 +52,7 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 	}
 	k := kinds[i]
 	if k.GroupVersionKind != gvk {
-		return decoded{}, fmt.Errorf("%s is of %s, but has to be of %s: dump %s.%s.%s", describe(kindName, raw), apiVersion, k.GroupVersion(), k.resource, k.Version, k.Group)
+		return decoded{}, fmt.Errorf("%s has apiVersion %s, but must have %s: dump %s.%s.%s", describe(kindName, raw), apiVersion, k.GroupVersion(), k.resource, k.Version, k.Group)
 	}
 	if p.compact && k.structure == podStructure {
 		if pod := d.parts.pod(raw); pod != nil {
@@ -77,7 +77,7 @@ func describe(kindName string, raw []byte) string {
 		Metadata struct{ Namespace, Name any }
 	}
 	if err := json.Unmarshal(raw, &o); err != nil || o.Metadata.Name == nil {
-		return kindName + " without a name that can be read"
+		return kindName + " without a readable name"
 	}
 	if o.Metadata.Namespace == nil {
 		return fmt.Sprintf("%s %v", kindName, o.Metadata.Name)

@@ -59,7 +59,7 @@ func guessed(made, before *corev1.PodSpec) string {
 		}
 		for name := range container.Resources.Requests {
 			if _, has := made.Containers[i].Resources.Requests[name]; !has {
-				return "requests that its template leaves out, and no LimitRange of the picture gives, are taken to be the pod's: it may have been resized"
+				return "requests that neither its template nor a LimitRange in the snapshot sets are copied from the pod, which may have been resized"
 			}
 		}
 	}
@@ -76,7 +76,7 @@ func (d *defaults) run(made, before *corev1.PodSpec) (note string) {
 	class := d.runtimes[*made.RuntimeClassName]
 	if class == nil {
 		if before.RuntimeClassName == nil || *before.RuntimeClassName != *made.RuntimeClassName {
-			return fmt.Sprintf("RuntimeClass %s is not in the picture: what it adds to the replacement is not known", *made.RuntimeClassName)
+			return fmt.Sprintf("RuntimeClass %s is not in the snapshot: its effect on the replacement is unknown", *made.RuntimeClassName)
 		}
 		made.Overhead = maps.Clone(before.Overhead)
 		return ""

@@ -83,7 +83,7 @@ func (f *Follower) start(ctx context.Context, client kubernetes.Interface, opts 
 	for _, k := range kinds {
 		fk, err := newFollowed(factory, k, f.signal, opts.Observe)
 		if err != nil {
-			return fmt.Errorf("following %s: %w", k, err)
+			return fmt.Errorf("watching %s: %w", k, err)
 		}
 		f.kinds = append(f.kinds, fk)
 		var own context.Context
@@ -137,7 +137,7 @@ func (f *Follower) wait(ctx context.Context, opts FollowOptions) error {
 		}
 		if k.isRefused() {
 			if k.essential {
-				return fmt.Errorf("following %s takes the API %s, and the rights to list and watch them in the whole cluster: %w", k, k.GroupVersion(), k.problem())
+				return fmt.Errorf("watching %s requires the API %s, and permission to list and watch them in the whole cluster: %w", k, k.GroupVersion(), k.problem())
 			}
 			if !k.later || !apierrors.IsNotFound(k.problem()) {
 				f.missing = append(f.missing, k.String())
@@ -171,7 +171,7 @@ func (f *Follower) unread(cause error) error {
 	}
 	err := fmt.Errorf("reading %s: %w", strings.Join(names, ", "), cause)
 	if last != nil {
-		err = fmt.Errorf("%w; what went wrong last with %w", err, last)
+		err = fmt.Errorf("%w; last error: %w", err, last)
 	}
 	return err
 }

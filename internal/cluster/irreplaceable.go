@@ -19,9 +19,9 @@ func (o *Owners) Irreplaceable(pod *corev1.Pod) string {
 	switch job, is := controller.(*batchv1.Job); {
 	case controller == nil:
 	case controller.GetDeletionTimestamp() != nil && workload.UID == owner.UID:
-		return "it is being deleted, and makes no more pods"
+		return "it is being deleted and creates no more pods"
 	case controller.GetDeletionTimestamp() != nil:
-		return fmt.Sprintf("its %s %s is being deleted, and makes no more pods", owner.Kind, owner.Name)
+		return fmt.Sprintf("its %s %s is being deleted and creates no more pods", owner.Kind, owner.Name)
 	case is && jobNeedsNoMore(job) != "":
 		return jobNeedsNoMore(job)
 	}
@@ -65,15 +65,15 @@ func (o *Owners) Keeps(pod *corev1.Pod) string {
 func jobNeedsNoMore(job *batchv1.Job) string {
 	switch succeeded := jobSucceeded(job); {
 	case jobFinished(job):
-		return "it is over, and makes no more pods"
+		return "it has ended and creates no more pods"
 	case jobEnding(job):
-		return "it is about to be over, and makes no more pods"
+		return "it is about to end and creates no more pods"
 	case jobSuspended(job):
-		return "it is suspended, and makes no pods"
+		return "it is suspended and creates no pods"
 	case job.Spec.Completions == nil && succeeded > 0:
-		return "it makes no more pods, since one of them has succeeded, and its spec has no completions"
+		return "it creates no more pods, because one has succeeded and spec.completions is not set"
 	case job.Spec.Completions != nil && succeeded >= int(*job.Spec.Completions):
-		return "it makes no more pods, since as many have succeeded as it needs"
+		return "it creates no more pods, because enough have succeeded"
 	}
 	return ""
 }

@@ -146,7 +146,7 @@ func (j *Jobs) Loss(pod *corev1.Pod, way Way) (Harm, string) {
 	case job != nil:
 		return j.loss(job, pod, way)
 	case ControlledBy(pod, JobKind):
-		return NotKnown, fmt.Sprintf("the picture has no Job %s, so it is not known whether that would fail by the loss", metav1.GetControllerOfNoCopy(pod).Name)
+		return NotKnown, fmt.Sprintf("the snapshot has no Job %s, so it is unknown whether the Job would fail", metav1.GetControllerOfNoCopy(pod).Name)
 	}
 	return Harmless, ""
 }
@@ -171,17 +171,17 @@ func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, way Way) (Harm, string) {
 		failed += len(counting.Failed)
 	}
 	if limit := backoffLimit(job); failed >= limit {
-		return FailsJob, fmt.Sprintf("its Job would fail: %d of %d failures are used up, and this counts as one", failed, limit)
+		return FailsJob, fmt.Sprintf("its Job would fail: %d of %d allowed failures are used, and this is another", failed, limit)
 	}
 	perIndex := job.Spec.BackoffLimitPerIndex
 	if perIndex == nil {
 		return harm, why
 	}
 	if of := annotatedNumber(pod, batchv1.JobIndexFailureCountAnnotation); harm == Counted && of >= int(*perIndex) {
-		harm, why = FailsIndex, fmt.Sprintf("index %s of its Job would fail: %d of %d failures are used up, and this counts as one", indexOf(pod), of, *perIndex)
+		harm, why = FailsIndex, fmt.Sprintf("index %s of its Job would fail: %d of %d allowed failures are used, and this is another", indexOf(pod), of, *perIndex)
 	}
 	if most := job.Spec.MaxFailedIndexes; harm == FailsIndex && most != nil && failedIndexes(job)+tally[FailsIndex] >= int(*most) {
-		return FailsJob, fmt.Sprintf("%s, and the Job with it, whose maxFailedIndexes is %d", why, *most)
+		return FailsJob, fmt.Sprintf("%s, and the Job as well: its maxFailedIndexes is %d", why, *most)
 	}
 	return harm, why
 }
@@ -216,7 +216,7 @@ func byFirstRule(policy *batchv1.PodFailurePolicy, pod *corev1.Pod, disrupted bo
 		if rule.OnExitCodes != nil {
 			exit := onExitCodes(rule.OnExitCodes, pod, code)
 			if matches, what = exit != 0, fmt.Sprintf("exit code %d", exit); exit == code {
-				what += ", as of a pod that is told to end,"
+				what += ", the usual one of a terminated pod,"
 			}
 		}
 		if !matches {
@@ -228,9 +228,9 @@ func byFirstRule(policy *batchv1.PodFailurePolicy, pod *corev1.Pod, disrupted bo
 		case batchv1.PodFailurePolicyActionCount:
 			return Counted, ""
 		case batchv1.PodFailurePolicyActionFailIndex:
-			return FailsIndex, fmt.Sprintf("index %s of its Job would fail: rule %d of podFailurePolicy makes %s %s", indexOf(pod), i, what, rule.Action)
+			return FailsIndex, fmt.Sprintf("index %s of its Job would fail: podFailurePolicy rule %d maps %s to %s", indexOf(pod), i, what, rule.Action)
 		case batchv1.PodFailurePolicyActionFailJob:
-			return FailsJob, fmt.Sprintf("its Job would fail: rule %d of podFailurePolicy makes %s %s", i, what, rule.Action)
+			return FailsJob, fmt.Sprintf("its Job would fail: podFailurePolicy rule %d maps %s to %s", i, what, rule.Action)
 		}
 	}
 	return Counted, ""

@@ -122,7 +122,7 @@ func TestLossOfAJobsPod(t *testing.T) {
 		{name: "a pod of another kind of Job does not", picture: jobs(job()), pod: jobPod("p", func(p *corev1.Pod) {
 			p.OwnerReferences[0].APIVersion, p.OwnerReferences[0].UID = "batch.volcano.sh/v1alpha1", "volcano"
 		})},
-		{name: "what a Job allows that the picture does not have is not known", picture: jobs(job()), pod: jobPod("p", func(p *corev1.Pod) { p.OwnerReferences[0].UID = "new" }), want: NotKnown, why: "the picture has no Job job"},
+		{name: "what a Job allows that the picture does not have is not known", picture: jobs(job()), pod: jobPod("p", func(p *corev1.Pod) { p.OwnerReferences[0].UID = "new" }), want: NotKnown, why: "the snapshot has no Job job"},
 		{name: "so it is where it has no workloads at all", picture: &Snapshot{}, pod: jobPod("p"), want: NotKnown},
 		{name: "a pod of a Job that is over does not", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobComplete))), pod: jobPod("p")},
 		{name: "nor of one that has met its success policy", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobSuccessCriteriaMet))), pod: jobPod("p")},
@@ -164,7 +164,7 @@ func TestLossOfAJobsPod(t *testing.T) {
 		{name: "so they do where the pattern leaves out its status", picture: jobs(job(failures(0, 0), withRules(onCondition(ignore, disruption, "")))), pod: jobPod("p")},
 		{name: "but a pod that is just deleted is no disruption", picture: jobs(job(failures(0, 0), withRules(ignores))), pod: jobPod("p"), way: ptr.To(Deleted), want: FailsJob, why: "0 of 0"},
 		{name: "a pattern for the other status matches no disruption", picture: jobs(job(withRules(onCondition(failJob, disruption, corev1.ConditionFalse)))), pod: jobPod("p"), want: Counted},
-		{name: "a disruption may fail the Job", picture: jobs(job(withRules(onCondition(failJob, disruption, corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob, why: "rule 0 of podFailurePolicy makes a disruption FailJob"},
+		{name: "a disruption may fail the Job", picture: jobs(job(withRules(onCondition(failJob, disruption, corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob, why: "podFailurePolicy rule 0 maps a disruption to FailJob"},
 		{name: "the first rule that matches decides", picture: jobs(job(withRules(ignores, onCondition(failJob, disruption, corev1.ConditionTrue)))), pod: jobPod("p")},
 		{name: "a rule may match a condition that the pod has anyway", picture: jobs(job(withRules(onCondition(failJob, "example.com/ConfigIssue", corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob},
 		{name: "a rule that counts comes before one that ignores", picture: jobs(job(failures(1, 1), withRules(onCondition(count, disruption, corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob, why: "1 of 1"},
@@ -178,8 +178,8 @@ func TestLossOfAJobsPod(t *testing.T) {
 		{name: "unless that has ended well", picture: jobs(job(withRules(onCodes(failJob, "helper", notIn, 0), ignores))), pod: jobPod("p", ended("helper", 0))},
 		{name: "of one that has ended its own code counts", picture: jobs(job(withRules(onCodes(failJob, "helper", in, 42), ignores))), pod: jobPod("p", ended("helper", 42)), want: FailsJob, why: "FailJob"},
 		{name: "a container that runs on a dead node shows no exit code", picture: jobs(job(withRules(onCodes(failJob, "", notIn, 0), ignores))), pod: jobPod("p"), way: ptr.To(WithNode)},
-		{name: "one that has ended there does", picture: jobs(job(withRules(onCodes(failJob, "helper", in, 42), ignores))), pod: jobPod("p", ended("helper", 42)), way: ptr.To(WithNode), want: FailsJob, why: "exit code 42 FailJob"},
-		{name: "a disruption may fail the index", picture: jobs(job(perIndex(3, nil), withRules(onCondition(failIndex, disruption, corev1.ConditionTrue)))), pod: jobPod("p", atIndex("4", "")), want: FailsIndex, why: "index 4 of its Job would fail: rule 0"},
+		{name: "one that has ended there does", picture: jobs(job(withRules(onCodes(failJob, "helper", in, 42), ignores))), pod: jobPod("p", ended("helper", 42)), way: ptr.To(WithNode), want: FailsJob, why: "exit code 42 to FailJob"},
+		{name: "a disruption may fail the index", picture: jobs(job(perIndex(3, nil), withRules(onCondition(failIndex, disruption, corev1.ConditionTrue)))), pod: jobPod("p", atIndex("4", "")), want: FailsIndex, why: "index 4 of its Job would fail: podFailurePolicy rule 0"},
 		{name: "an index has failures of its own", picture: jobs(job(perIndex(1, nil), func(j *batchv1.Job) { j.Status.Failed = 50 })), pod: jobPod("p", atIndex("4", "0")), want: Counted},
 		{name: "and fails when they are used up", picture: jobs(job(perIndex(1, nil))), pod: jobPod("p", atIndex("4", "1")), want: FailsIndex, why: "1 of 1 failures"},
 		{name: "an index that fails is the end of a Job that allows no more", picture: jobs(job(perIndex(0, ptr.To[int32](2)), func(j *batchv1.Job) { j.Status.FailedIndexes = ptr.To("0,3") })), pod: jobPod("p", atIndex("4", "")), want: FailsJob, why: "maxFailedIndexes is 2"},

@@ -60,14 +60,14 @@ func ReadDump(r io.Reader) (*Snapshot, error) {
 	}
 	s.Taken, s.Kubernetes = read.header.Taken, read.header.Kubernetes
 	if len(s.Nodes) == 0 {
-		return nil, fmt.Errorf("it holds no nodes, but %s; %s", read.summary(), advice())
+		return nil, fmt.Errorf("it contains no nodes; contents: %s; %s", read.summary(), advice())
 	}
 	return s, nil
 }
 
 // advice explains how to make a dump.
 func advice() string {
-	return fmt.Sprintf("make a dump by: %s > cluster.json (leave out what the cluster does not have)", HowToDump())
+	return fmt.Sprintf("to make a dump, run: %s > cluster.json (omit resources that the cluster does not have)", HowToDump())
 }
 
 // unzip returns the content of the stream, decompressed if it is gzip.
@@ -225,7 +225,7 @@ func newSnapshot(byKind [][]object) (*Snapshot, error) {
 		slices.SortStableFunc(objects, byName)
 		for j, o := range objects {
 			if j > 0 && byName(objects[j-1], o) == 0 {
-				return nil, fmt.Errorf("%s %s is there twice: a dump is a cluster at one moment", kinds[i].Kind, klog.KObj(o))
+				return nil, fmt.Errorf("%s %s is duplicated: a dump must be a single snapshot of the cluster", kinds[i].Kind, klog.KObj(o))
 			}
 			s.add(o)
 		}

@@ -56,7 +56,7 @@ func (r refusal) irreplaceable() string {
 	if !r.refused || r.byQuota() {
 		return ""
 	}
-	return "no pod can be created for it: " + r.message
+	return "its pods cannot be created: " + r.message
 }
 
 // contend marks workloads for which a quota has no room as irreplaceable if others in their
@@ -67,7 +67,7 @@ func contend(short, growing []*Workload) {
 	for _, w := range short {
 		i := slices.IndexFunc(rivals, func(other *Workload) bool { return other.Namespace == w.Namespace && other != w })
 		if i >= 0 {
-			w.Irreplaceable = fmt.Sprintf("a quota has no room for all of its replicas, and %s waits for that room too", rivals[i])
+			w.Irreplaceable = fmt.Sprintf("a quota has no room for all of its replicas, and %s also waits for room", rivals[i])
 		}
 	}
 }

@@ -114,7 +114,7 @@ func (o *Owners) Refused(replacement *corev1.Pod) string {
 	if name == "" || !o.makers.listed || o.makers.classes[name] != nil {
 		return ""
 	}
-	return fmt.Sprintf("its replacement cannot be created: there is no PriorityClass %s, which its template names", name)
+	return fmt.Sprintf("its replacement cannot be created: PriorityClass %s in its template does not exist", name)
 }
 
 // ReplacedWhenGone reports whether the pod is only replaced when it is gone, and not when its
@@ -216,13 +216,13 @@ func (c *controllers) templateFor(pod *corev1.Pod) (from *template, note string)
 	case DaemonSetKind, NodeKind:
 		return nil, ""
 	case ReplicaSetKind, ReplicationControllerKind, JobKind, StatefulSetKind:
-		return nil, fmt.Sprintf("the template of its %s is not in the picture: its replacement is taken to be like it", kind.Kind)
+		return nil, fmt.Sprintf("the template of its %s is not in the snapshot: its replacement is assumed to be identical", kind.Kind)
 	default:
-		when := "as soon as it leaves"
+		when := "when its deletion starts"
 		if keepsName(pod) {
 			when = "when it is gone"
 		}
-		return nil, fmt.Sprintf("%s is a kind that is not known: taken to be replaced by a pod like it, %s", kind, when)
+		return nil, fmt.Sprintf("%s is an unknown kind: its replacement is assumed to be identical, and to be created %s", kind, when)
 	}
 }
 
@@ -233,13 +233,13 @@ func revisionFor(set *appsv1.StatefulSet, pod *corev1.Pod) (*template, string) {
 	current, update := set.Status.CurrentRevision, set.Status.UpdateRevision
 	has := pod.Labels[appsv1.ControllerRevisionHashLabelKey]
 	if current != update && keepsRevision(set, ordinal(pod)) {
-		return nil, fmt.Sprintf("the template of revision %s of its StatefulSet is not in the picture: its replacement is taken to be like it", current)
+		return nil, fmt.Sprintf("the template of revision %s of its StatefulSet is not in the snapshot: its replacement is assumed to be identical", current)
 	}
 	from := &template{PodTemplateSpec: &set.Spec.Template, same: has == "" || update == "" || has == update, certain: has != "" && has == update, set: set}
 	if from.same {
 		return from, ""
 	}
-	return from, fmt.Sprintf("its replacement is made of revision %s of its StatefulSet, and it was of %s: what admission adds besides defaults is not known", update, has)
+	return from, fmt.Sprintf("its replacement uses revision %s of its StatefulSet instead of %s: changes by admission other than defaults are unknown", update, has)
 }
 
 // keepsRevision reports whether the StatefulSet still creates pods of the ordinal from its

@@ -120,7 +120,7 @@ func firstSteps(object metav1.Object, observed int64) string {
 		return phrase
 	}
 	if observed < object.GetGeneration() {
-		return "its controller has not seen its newest spec yet"
+		return "its controller has not observed its latest spec yet"
 	}
 	return ""
 }
@@ -138,5 +138,5 @@ func scaled(from int32, to int, refused refusal) string {
 	if int(from) == to || int(from) < to && refused.byQuota() {
 		return ""
 	}
-	return fmt.Sprintf("being scaled: %d of %d replicas there", from, to)
+	return fmt.Sprintf("being scaled: %d of %d replicas exist", from, to)
 }

@@ -53,7 +53,7 @@ func (s shortage) leavesTooLittle(pod, replacement *corev1.Pod) string {
 	if after.Cmp(s.limited) <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("a quota has no room for its replacement: it would have %s of %s used, and allows %s", after.String(), s.resource, s.limited.String())
+	return fmt.Sprintf("a quota has no room for its replacement: %s of %s would be used, and the limit is %s", after.String(), s.resource, s.limited.String())
 }
 
 // countedByQuota returns how much of a resource a quota counts for a pod. Names of resources

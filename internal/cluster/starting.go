@@ -56,7 +56,7 @@ func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
 		return fmt.Sprintf("its container %s ended with exit code %d", status.Name, ended.ExitCode)
 	}
 	if last := status.LastTerminationState.Terminated; status.State.Running != nil && status.RestartCount > 0 && (last == nil || failed(last)) && !cameUp(pod, status) {
-		return fmt.Sprintf("its container %s fails again and again: %d restarts", status.Name, status.RestartCount)
+		return fmt.Sprintf("its container %s fails repeatedly (restarts: %d)", status.Name, status.RestartCount)
 	}
 	return ""
 }

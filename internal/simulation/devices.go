@@ -173,14 +173,14 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 			continue // none is needed
 		case err == nil:
 			if claim = d.get(pod.Namespace, *name); claim == nil {
-				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim %s", ErrIncomplete, *name)
+				return nil, nil, fmt.Errorf("%w: the snapshot has no ResourceClaim %s", ErrIncomplete, *name)
 			}
 		case asked.ResourceClaimTemplateName == nil:
 			return nil, nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 		default:
 			spec, known := d.template(pod.Namespace, *asked.ResourceClaimTemplateName)
 			if !known {
-				return nil, nil, fmt.Errorf("%w: the picture has neither the ResourceClaimTemplate %s nor a ResourceClaim of it", ErrIncomplete, *asked.ResourceClaimTemplateName)
+				return nil, nil, fmt.Errorf("%w: the snapshot has neither the ResourceClaimTemplate %s nor a ResourceClaim created from it", ErrIncomplete, *asked.ResourceClaimTemplateName)
 			}
 			claim = claimOf(pod, asked.Name, spec)
 			made = append(made, claim)
@@ -195,7 +195,7 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 		switch {
 		case !d.byDevices(name): // provided by devices or by nodes
 		case d.DeviceClassResolver().GetDeviceClass(name) == nil:
-			return nil, nil, fmt.Errorf("%w: the picture has no DeviceClass for the resource %s", ErrIncomplete, name)
+			return nil, nil, fmt.Errorf("%w: the snapshot has no DeviceClass for the resource %s", ErrIncomplete, name)
 		case !d.sliced():
 			return nil, nil, errNoSlices
 		}
@@ -213,7 +213,7 @@ func (d *devices) template(namespace, name string) (resourcev1.ResourceClaimSpec
 	return spec, known
 }
 
-var errNoSlices = fmt.Errorf("%w: the picture has no ResourceSlices", ErrIncomplete)
+var errNoSlices = fmt.Errorf("%w: the snapshot has no ResourceSlices", ErrIncomplete)
 
 // allocatable returns an error if the snapshot lacks the objects from which the claim would
 // be allocated.
@@ -231,7 +231,7 @@ func (d *devices) allocatable(claim *resourcev1.ResourceClaim) error {
 		}
 		for _, class := range classes {
 			if _, err := d.DeviceClasses().Get(class); err != nil {
-				return fmt.Errorf("%w: the picture has no DeviceClass %s", ErrIncomplete, class)
+				return fmt.Errorf("%w: the snapshot has no DeviceClass %s", ErrIncomplete, class)
 			}
 		}
 	}

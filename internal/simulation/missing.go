@@ -71,12 +71,12 @@ func (s *Simulation) volumesKnown(pod *corev1.Pod) error {
 		}
 		switch which := (missing{pod.Namespace, name}); {
 		case claim == nil && s.missing.Has(which):
-			return fmt.Errorf("%w: the picture has no %s", ErrIncomplete, which)
+			return fmt.Errorf("%w: the snapshot has no %s", ErrIncomplete, which)
 		case claim == nil || claim.Spec.VolumeName == "" || claim.Status.Phase == corev1.ClaimLost:
 			continue
 		}
 		if _, err := s.informers.Core().V1().PersistentVolumes().Lister().Get(claim.Spec.VolumeName); err != nil {
-			return fmt.Errorf("%w: the picture has no PersistentVolume %s", ErrIncomplete, claim.Spec.VolumeName)
+			return fmt.Errorf("%w: the snapshot has no PersistentVolume %s", ErrIncomplete, claim.Spec.VolumeName)
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ func Profiles(configuration []byte) ([]*schedulerconfig.KubeSchedulerProfile, er
 		return nil, fmt.Errorf("reading the scheduler's configuration: it is a %T, not a KubeSchedulerConfiguration", obj)
 	}
 	if len(cfg.Extenders) > 0 {
-		return nil, errors.New("reading the scheduler's configuration: extenders: they cannot be simulated")
+		return nil, errors.New("reading the scheduler's configuration: extenders: must be empty, because they cannot be simulated")
 	}
 	var profiles []*schedulerconfig.KubeSchedulerProfile
 	for i := range cfg.Profiles {

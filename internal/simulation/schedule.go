@@ -39,11 +39,11 @@ type Decision struct {
 }
 
 // ErrUnknownScheduler means that a pod names a scheduler that is not simulated.
-var ErrUnknownScheduler = errors.New("no profile is known for it")
+var ErrUnknownScheduler = errors.New("its profile is unknown")
 
 // ErrIncomplete means that the snapshot lacks objects that determine the pod's node: devices
 // of dynamic resource allocation, or volumes.
-var ErrIncomplete = errors.New("where it would go is not known")
+var ErrIncomplete = errors.New("its node cannot be predicted")
 
 // Schedule returns where a new pod would be placed, without placing it. It considers all
 // nodes, whatever sample the configuration uses, and chooses the first by name among nodes
@@ -142,7 +142,7 @@ func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Fr
 		all := len(nodes)
 		nodes = slices.DeleteFunc(slices.Clone(nodes), func(n fwk.NodeInfo) bool { return !narrowed.NodeNames.Has(n.Node().Name) })
 		if left := all - len(nodes); left > 0 {
-			reasons[fmt.Sprintf("node(s) left out by plugin(s) %s", strings.Join(sets.List(narrowedBy), ", "))] = left
+			reasons[fmt.Sprintf("node(s) excluded by plugin(s) %s", strings.Join(sets.List(narrowedBy), ", "))] = left
 		}
 	}
 	statuses := make([]*fwk.Status, len(nodes))

@@ -183,12 +183,12 @@ func (p *provision) addClaim(claim *corev1.PersistentVolumeClaim) error {
 	}
 	bound, err := p.bind(claim, nil)
 	if name := volume.GetPersistentVolumeClaimClass(claim); err == nil && !bound && p.missing.Has(missing{name: name}) {
-		return fmt.Errorf("%w: the picture has no %s", ErrIncomplete, missing{name: name})
+		return fmt.Errorf("%w: the snapshot has no %s", ErrIncomplete, missing{name: name})
 	}
 	if err != nil || bound || class == nil || class.Provisioner == "" || class.Provisioner == volume.NotSupportedProvisioner {
 		return err
 	}
-	p.assumed = fmt.Sprintf("StorageClass %s makes volumes before their pods have nodes: a new one is taken to be within reach of all nodes that the class allows", class.Name)
+	p.assumed = fmt.Sprintf("StorageClass %s binds volumes immediately: a new volume is assumed to be accessible from all nodes that the class allows", class.Name)
 	return p.bindTo(claim, provisioned(claim, class))
 }
 

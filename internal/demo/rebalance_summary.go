@@ -130,8 +130,8 @@ func (r rebalancing) verdict(workloads []workload) error {
 
 // summary shows what came of it.
 func (r rebalancing) summary(workloads []workload) string {
-	return fmt.Sprintf("\nCPU requested of the nodes without taints, in percent of what each has\n%s"+
-		"\nReplicas while stowage-descheduler ran, and by zone\n%s\n%s", report.Table(r.skewRows()), report.Table(r.workloadRows(workloads)), r.carried())
+	return fmt.Sprintf("\nCPU requests on nodes without taints, in percent of allocatable\n%s"+
+		"\nReplicas during the run of stowage-descheduler, and by zone\n%s\n%s", report.Table(r.skewRows()), report.Table(r.workloadRows(workloads)), r.carried())
 }
 
 func (r rebalancing) skewRows() [][]string {
@@ -164,7 +164,7 @@ func (r rebalancing) workloadRows(workloads []workload) [][]string {
 		zones = zones.Union(sets.KeySet(before.at[w.app])).Union(sets.KeySet(after.at[w.app]))
 	}
 	sorted := sets.List(zones)
-	rows := [][]string{append([]string{"", "replicas", "evicted", "lowest ready", "budget asks for"}, sorted...)}
+	rows := [][]string{append([]string{"", "replicas", "evicted", "lowest ready", "budget requires"}, sorted...)}
 	for _, w := range workloads {
 		h := r.watched.of(w.app)
 		row := append([]string{w.app}, figures(w.pods, h.evicted, h.lowest, h.budget)...)

@@ -130,17 +130,17 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			"ScaleDownOrder behind DefaultBinder, where the engine puts it",
-			[]string{"--config", writeConfig(t, "    bind:\n      disabled:\n      - name: DefaultBinder # to come after\n", "    bind:\n")},
+			[]string{"--config", writeConfig(t, "    bind:\n      disabled:\n      - name: DefaultBinder # enabled again below\n", "    bind:\n")},
 			"profiles[0].plugins.bind.disabled: Required value: DefaultBinder must be disabled here and enabled after ScaleDownOrder: otherwise it runs first and binds all pods",
 		},
 		{
 			"ScaleDownOrder alone",
-			[]string{"--config", writeConfig(t, "newest nodes\n      - name: DefaultBinder\n", "newest nodes\n")},
+			[]string{"--config", writeConfig(t, "nodes first\n      - name: DefaultBinder\n", "nodes first\n")},
 			"profiles[0].plugins.bind.enabled: Required value: DefaultBinder must be enabled after ScaleDownOrder, which does not bind all pods",
 		},
 		{
 			"ScaleDownOrder at all extension points",
-			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight: 1", "- name: ScaleDownOrder\n      - name: BinPacking\n        weight: 1", "- name: ScaleDownOrder # has scale-downs empty the newest nodes\n", "")},
+			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight: 1", "- name: ScaleDownOrder\n      - name: BinPacking\n        weight: 1", "- name: ScaleDownOrder # scale-downs remove pods from the newest nodes first\n", "")},
 			"profiles[0].plugins.bind.enabled: Required value: ScaleDownOrder must be enabled here, before DefaultBinder",
 		},
 		{

@@ -65,9 +65,9 @@ type thresholdFlags struct {
 
 func (f *thresholdFlags) add(fs *pflag.FlagSet) {
 	f.maxPending.Value, f.maxBrokenBudgets.Value, f.minAvailability.Least = &intstr.IntOrString{}, &intstr.IntOrString{}, 1
-	fs.Var(&f.maxPending, "max-pending", "the maximum of pods that stay Pending: a `number`, or a percentage of the removed pods, rounded down (default 0)")
-	fs.Var(&f.maxBrokenBudgets, "max-broken-budgets", "the maximum of broken budgets: a `number`, or a percentage of the budgets that select removed pods, rounded down (default 0)")
-	fs.Var(&f.minAvailability, "min-availability", "the minimum of ready pods of every workload at the worst moment: a `number`, or a percentage of its desired pods, rounded up")
+	fs.Var(&f.maxPending, "max-pending", "the maximum number of pods that stay Pending: a `number`, or a percentage of the removed pods, rounded down (default 0)")
+	fs.Var(&f.maxBrokenBudgets, "max-broken-budgets", "the maximum number of broken budgets: a `number`, or a percentage of the budgets that select removed pods, rounded down (default 0)")
+	fs.Var(&f.minAvailability, "min-availability", "the minimum number of ready pods of every workload at the worst moment: a `number`, or a percentage of its desired pods, rounded up")
 }
 
 func (f *thresholdFlags) thresholds() assess.Thresholds {

@@ -60,7 +60,7 @@ func (f *runFlags) addDoing(cmd *cobra.Command, fs *pflag.FlagSet) {
 // addObjectives adds the flags for objectives. Scenarios have their own.
 func (f *runFlags) addObjectives(fs *pflag.FlagSet) {
 	f.minAvailability.Least = 1
-	fs.Var(&f.minAvailability, "min-availability", "the minimum of ready pods of every workload during the run: a `number`, or a percentage of its desired pods. If a workload falls below it, the steady state is broken")
+	fs.Var(&f.minAvailability, "min-availability", "the minimum number of ready pods of every workload during the run: a `number`, or a percentage of its desired pods. If a workload falls below it, the steady state is broken")
 	fs.DurationVar(&f.maxRecovery, "max-recovery", 0, "the maximum time from the loss of a pod until its replacement is ready. If it takes longer, the steady state is broken")
 }
 

@@ -18,7 +18,7 @@ type Reality struct {
 
 // WorkloadReality is the observed availability of a workload.
 type WorkloadReality struct {
-	// Floor is the minimum of ready pods, Ready the number at the end, and Pending the number of
+	// Floor is the minimum number of ready pods, Ready the number at the end, and Pending the number of
 	// lost pods without a ready replacement at the end.
 	Floor, Ready, Pending int
 }

@@ -12,13 +12,13 @@ import (
 // Thresholds limit the effect of a loss. The zero value allows no pending pods and no broken
 // budgets.
 type Thresholds struct {
-	// MaxPending is the maximum of pending pods: a number, or a percentage of the removed pods,
+	// MaxPending is the maximum number of pending pods: a number, or a percentage of the removed pods,
 	// rounded down.
 	MaxPending intstr.IntOrString
-	// MaxBrokenBudgets is the maximum of broken budgets: a number, or a percentage of the budgets
+	// MaxBrokenBudgets is the maximum number of broken budgets: a number, or a percentage of the budgets
 	// that select lost pods, rounded down.
 	MaxBrokenBudgets intstr.IntOrString
-	// MinAvailability is the minimum of ready pods of every workload at the worst moment: a
+	// MinAvailability is the minimum number of ready pods of every workload at the worst moment: a
 	// number, or a percentage of its desired pods, rounded up. Nil means no minimum.
 	MinAvailability *intstr.IntOrString
 }

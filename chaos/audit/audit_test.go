@@ -223,10 +223,10 @@ func TestLimitsThatAnAutoscalerDoesNotSee(t *testing.T) {
 		want       []string
 	}{
 		{"all pods say so", never, "karpenter.sh/nodepool", 3, []string{}},
-		{"one does not", never, "karpenter.sh/nodepool", 2, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes is not written into 1 of its pods, so an autoscaler does not see it: it may create nodes that they cannot use"}},
+		{"one does not", never, "karpenter.sh/nodepool", 2, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes is not written into 1 of its pods, so an autoscaler does not see it: it may create nodes that they cannot use, or move them to such nodes"}},
 		{"nobody is there to see it", never, "example.com/pool", 0, []string{}},
 		{"as many as may be go anywhere", atMostOne, "karpenter.sh/nodepool", 2, []string{}},
-		{"more do", atMostOne, "karpenter.sh/nodepool", 0, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes is not written into 2 of its pods, so an autoscaler does not see it: it may create nodes that they cannot use"}},
+		{"more do", atMostOne, "karpenter.sh/nodepool", 0, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes is not written into 2 of its pods, so an autoscaler does not see it: it may create nodes that they cannot use, or move them to such nodes"}},
 		{"no limit", "metadata: {labels", "karpenter.sh/nodepool", 0, []string{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -280,7 +280,7 @@ func TestFromClusterReadsAutoscalers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(inventory.Notes) != 1 || !strings.HasPrefix(inventory.Notes[0], "horizontalpodautoscalers.autoscaling could not be read, so the minimum of replicas is unknown: ") {
+	if len(inventory.Notes) != 1 || !strings.HasPrefix(inventory.Notes[0], "horizontalpodautoscalers.autoscaling could not be read, so the minimum number of replicas is unknown: ") {
 		t.Errorf("notes: %q", inventory.Notes)
 	}
 }

@@ -47,7 +47,7 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 		{"replicationcontrollers", page(core.ReplicationControllers(all).List), fromPods},
 		{"cronjobs.batch", page(batch.CronJobs(all).List), fromPods},
 		{"jobs.batch", page(batch.Jobs(all).List), fromPods},
-		{"horizontalpodautoscalers.autoscaling", page(client.AutoscalingV2().HorizontalPodAutoscalers(all).List), "so the minimum of replicas is unknown"},
+		{"horizontalpodautoscalers.autoscaling", page(client.AutoscalingV2().HorizontalPodAutoscalers(all).List), "so the minimum number of replicas is unknown"},
 	} {
 		err := pager.New(kind.list).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
 			c.add(object, "")
@@ -134,7 +134,7 @@ func FromDump(path string) (*Inventory, error) {
 		return nil, fmt.Errorf("reading dump %s: %w", path, errNothing)
 	}
 	if !seen["HorizontalPodAutoscaler"] {
-		c.note("the dump has no HorizontalPodAutoscalers: if the cluster has any, the minimum of replicas is unknown")
+		c.note("the dump has no HorizontalPodAutoscalers: if the cluster has any, the minimum number of replicas is unknown")
 	}
 	if !seen["CronJob"] {
 		c.note("the dump has no CronJobs: if the cluster has any, they are judged by their pods")

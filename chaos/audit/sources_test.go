@@ -292,7 +292,7 @@ func TestADumpWithoutAutoscalersAndCronJobsSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"the dump has no HorizontalPodAutoscalers: if the cluster has any, the minimum of replicas is unknown",
+		"the dump has no HorizontalPodAutoscalers: if the cluster has any, the minimum number of replicas is unknown",
 		"the dump has no CronJobs: if the cluster has any, they are judged by their pods",
 	}
 	if diff := cmp.Diff(want, inventory.Notes); diff != "" {

@@ -55,7 +55,7 @@ func TestLooksAtTheCluster(t *testing.T) {
 		{"labels that select nothing are no pass", "workloads", `{"minAvailable": "50%", "labels": "app=wep"}`, web(5), none("no workload to check is a Deployment, ReplicaSet, ReplicationController, StatefulSet")},
 		{"one name of two that is nowhere is no pass", "workloads", `{"minAvailable": "50%", "names": ["web", "wep"], "namespaces": ["a", "c"]}`, web(5), none("no workload to check is in the namespaces c, or named wep")},
 		{"a kind that there is none of is no pass", "workloads", `{"minAvailable": "50%", "kinds": ["Deployment", "Rollout"]}`, web(5), none("no workload to check is a Rollout")},
-		{"workloads scaled to nothing prove nothing", "workloads", `{"minAvailable": "50%"}`, new(fake).deployment("a", "web", 0, 0, 0), none("all 1 selected workloads have 0 desired pods")},
+		{"workloads scaled to nothing prove nothing", "workloads", `{"minAvailable": "50%"}`, new(fake).deployment("a", "web", 0, 0, 0), none("1 of 1 selected workloads have 0 desired pods")},
 		{"a workload scaled below the number", "workloads", `{"minAvailable": 1}`, new(fake).deployment("a", "web", 0, 0, 0), bad("Deployment a/web has 0 of 0 pods ready, but needs 1")},
 		{"a kind that does not say how many pods it wants", "workloads", `{"minAvailable": "60%", "kinds": ["DaemonSet"]}`, new(fake).daemonSet("a", "log", 3, 1), bad("DaemonSet a/log has 1 of 3 pods ready, but needs 2")},
 		{"every kind that keeps pods running, without any pod", "workloads", `{"minAvailable": "50%"}`, others,
@@ -95,7 +95,7 @@ func TestRefusesArguments(t *testing.T) {
 	const url = `"url": "http://web"`
 	tests := []struct{ name, probe, args, want string }{
 		{"a typo that would select all", "workloads", `{"namespace": ["a"], "minAvailable": 1}`, `namespace: unknown field (did you mean "namespaces"?); there are kinds, labels, minAvailable, names, namespaces`},
-		{"nothing demanded", "workloads", `{}`, `minAvailable: is required: the minimum of ready pods of each workload, 1 or more, or a percentage such as "80%"`},
+		{"nothing demanded", "workloads", `{}`, `minAvailable: is required: the minimum number of ready pods of each workload, 1 or more, or a percentage such as "80%"`},
 		{"a demand of nothing", "workloads", `{"minAvailable": "0%"}`, `minAvailable: must be a whole number or a percentage from "1%" to "100%", not "0%"`},
 		{"more than all", "workloads", `{"minAvailable": "101%"}`, `minAvailable: must be a whole number or a percentage from "1%" to "100%", not "101%"`},
 		{"half a pod", "workloads", `{"minAvailable": 1.5}`, `minAvailable: must be a whole number or a percentage such as "80%", not 1.5`},

@@ -98,5 +98,5 @@ func (p *promQL) compare(results model.Vector) steady.Observation {
 	if len(wrong) > 0 {
 		return steady.Observation{Message: fmt.Sprintf("%q must be %s, but is %s", p.Query, must, summary(wrong))}
 	}
-	return steady.Observation{OK: true, Message: fmt.Sprintf("%q is %s in all %d results", p.Query, must, len(results))}
+	return steady.Observation{OK: true, Message: fmt.Sprintf("%[1]q is %[2]s in %[3]d of %[3]d results", p.Query, must, len(results))}
 }

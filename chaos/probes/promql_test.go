@@ -25,13 +25,13 @@ func TestPromQL(t *testing.T) {
 		value            float64
 		want             steady.Observation
 	}{
-		{"all series hold", vector(sample("a", "2"), sample("b", "1")), ">=", 1, steady.Observation{OK: true, Message: `"q" is >= 1 in all 2 results`}},
+		{"all series hold", vector(sample("a", "2"), sample("b", "1")), ">=", 1, steady.Observation{OK: true, Message: `"q" is >= 1 in 2 of 2 results`}},
 		{"one series does not", vector(sample("a", "2"), sample("b", "0.5")), ">=", 1, steady.Observation{Message: `"q" must be >= 1, but is 0.5 of {pod="b"}`}},
-		{"a scalar", scalar, "==", 0.5, steady.Observation{OK: true, Message: `"q" is == 0.5 in all 1 results`}},
+		{"a scalar", scalar, "==", 0.5, steady.Observation{OK: true, Message: `"q" is == 0.5 in 1 of 1 results`}},
 		{"a scalar that does not hold", scalar, ">", 0.5, steady.Observation{Message: `"q" must be > 0.5, but is 0.5`}},
 		{"not equal", scalar, "!=", 0.5, steady.Observation{Message: `"q" must be != 0.5, but is 0.5`}},
 		{"below", scalar, "<", 0.5, steady.Observation{Message: `"q" must be < 0.5, but is 0.5`}},
-		{"at most", scalar, "<=", 0.5, steady.Observation{OK: true, Message: `"q" is <= 0.5 in all 1 results`}},
+		{"at most", scalar, "<=", 0.5, steady.Observation{OK: true, Message: `"q" is <= 0.5 in 1 of 1 results`}},
 		{"a share of nothing holds for nothing", vector(sample("a", "NaN")), "<", 1, steady.Observation{Message: `"q" must be < 1, but is NaN of {pod="a"}`}},
 		{"nothing is no pass", vector(), "<", 1, steady.Observation{Nothing: true, Message: `"q" returns no results`}},
 	}

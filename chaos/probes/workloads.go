@@ -35,7 +35,7 @@ type workloadsArgs struct {
 	Kinds        []string           `json:"kinds,omitempty" doc:"the kinds of workloads. Default: Deployment, ReplicaSet, ReplicationController and StatefulSet. For kinds without a number of replicas, all existing pods count as desired" schema:"minItems=1"`
 	Names        []string           `json:"names,omitempty" doc:"the names of workloads" schema:"minItems=1"`
 	Labels       string             `json:"labels,omitempty" doc:"a selector for the labels of the workloads' pods, such as app=web,tier!=test" schema:"minLength=1"`
-	MinAvailable intstr.IntOrString `json:"minAvailable" doc:"the minimum of ready pods of each workload: a number, or a percentage of its desired pods, rounded up" schema:"required"`
+	MinAvailable intstr.IntOrString `json:"minAvailable" doc:"the minimum number of ready pods of each workload: a number, or a percentage of its desired pods, rounded up" schema:"required"`
 }
 
 // workloads looks whether every selected workload has enough ready pods.
@@ -68,7 +68,7 @@ func newWorkloads(args workloadsArgs, fail failure) steady.Probe {
 		w.selector = selector
 	}
 	if w.MinAvailable == (intstr.IntOrString{}) {
-		fail("minAvailable", "is required: the minimum of ready pods of each workload, 1 or more, or a percentage such as \"80%%\"")
+		fail("minAvailable", "is required: the minimum number of ready pods of each workload, 1 or more, or a percentage such as \"80%%\"")
 	} else if err := field.CheckShare(w.MinAvailable, 1); err != nil {
 		fail("minAvailable", "%v", err)
 	}
@@ -109,7 +109,7 @@ func (w *workloads) Check(_ context.Context, env steady.Env) (steady.Observation
 	case len(short) > 0:
 		return steady.Observation{Message: summary(short)}, nil
 	case demanded == 0:
-		return nothing("all %d selected workloads have 0 desired pods", len(counts)), nil
+		return nothing("%[1]d of %[1]d selected workloads have 0 desired pods", len(counts)), nil
 	}
 	return steady.Observation{OK: true, Message: fmt.Sprintf("%[1]d of %[1]d workloads have at least %[2]s of their pods ready", demanded, w.MinAvailable.String())}, nil
 }

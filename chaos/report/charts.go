@@ -82,7 +82,7 @@ func (r *Report) timeline() []page.Chart {
 		}
 		lines.Events = append(lines.Events, steps)
 	}
-	about := listed(tally{r.Totals.Drawn, "drawn pods lost"}, tally{r.Totals.Others, "other pods lost"}, tally{r.Totals.Losses.Recovered, "replaced"})
+	about := listed(tally{r.Totals.Drawn, "drawn by the run"}, tally{r.Totals.Others, "lost otherwise"}, tally{r.Totals.Losses.Recovered, "replaced"})
 	return append([]page.Chart{{Title: "Losses and replacements", About: about, Lines: lines}}, r.histogram()...)
 }
 

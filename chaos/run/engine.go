@@ -304,7 +304,7 @@ func (e *engine) awaitBudgets(ctx context.Context) error {
 			break
 		}
 		if time.Now().After(deadline) {
-			e.note("after %s the disruption controller had not counted what replaces pod %s/%s, for one", controllerPatience, lost[0].Namespace, lost[0].Name)
+			e.note("after %s, the PodDisruptionBudgets had not counted the replacements of %s, for example pod %s/%s", controllerPatience, report.Count(len(lost), "lost pod"), lost[0].Namespace, lost[0].Name)
 			break
 		}
 		if err := e.sleep(ctx, recoveryPause); err != nil {

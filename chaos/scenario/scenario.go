@@ -119,9 +119,9 @@ type Repeat struct {
 // Objectives are the objectives of a run. Nil and 0 mean no objective. A run without a victim
 // never succeeds, whatever the objectives are.
 type Objectives struct {
-	// MinAvailability is the minimum of ready pods of every workload during the run: a number, or
+	// MinAvailability is the minimum number of ready pods of every workload during the run: a number, or
 	// a percentage of its desired pods, rounded up.
-	MinAvailability *intstr.IntOrString `json:"minAvailability,omitempty" doc:"the minimum of ready pods of every workload during the run: a number, or a percentage of its desired pods, rounded up"`
+	MinAvailability *intstr.IntOrString `json:"minAvailability,omitempty" doc:"the minimum number of ready pods of every workload during the run: a number, or a percentage of its desired pods, rounded up"`
 	// MaxRecovery is the maximum time from the loss of a pod until its replacement is ready,
 	// for RecoveryPercentile of the pods, by the method of the nearest rank: 100, which is all, unless given.
 	MaxRecovery        *metav1.Duration `json:"maxRecovery,omitempty" doc:"the maximum time from the loss of a pod until its replacement is ready"`

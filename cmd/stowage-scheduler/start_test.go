@@ -49,12 +49,12 @@ func TestSaysWhatItCannotStartWithout(t *testing.T) {
 		want    string
 	}{
 		{
-			"a right without which the engine would wait for ever", readDrivers, nil,
+			"a right without which the engine would wait forever", readDrivers, nil,
 			"the scheduler would wait forever for csidrivers.v1.storage.k8s.io, which the scheduler is not allowed to list (the ClusterRole stowage-scheduler in config/scheduler/rbac.yaml grants the required permissions)",
 		},
 		{
 			"a right for a feature that the user wants", readTaintRules, []string{"--emulated-version", compat.Engine(), "--feature-gates", "DRADeviceTaintRules=true"},
-			"--feature-gates turns DRADeviceTaintRules on",
+			"--feature-gates enables DRADeviceTaintRules, directly or through a group of gates: disable it",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

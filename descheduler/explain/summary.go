@@ -148,7 +148,7 @@ func nothing(doc Document, s Summary) string {
 		}
 		return "Nothing to do: " + strings.Join(reasons, "; ")
 	case s.Staying == 0:
-		return "Nothing to do: no pod violates the policy"
+		return "Nothing to do: the policy selects no pod to move"
 	}
 	top := group(staying(doc.Plan))[0]
 	why := fmt.Sprintf("%s: %s", top.Rule, top.Reason)

@@ -27,7 +27,7 @@ func TestHeadline(t *testing.T) {
 		dryRun bool
 		want   string
 	}{
-		{name: "no candidates", want: "Nothing to do: no pod violates the policy"},
+		{name: "no candidates", want: "Nothing to do: the policy selects no pod to move"},
 		{
 			name: "strategies that moved nothing and said why",
 			plan: plan.Plan{Idle: []plan.Idle{{Strategy: "HighNodeUtilization", Reason: "every node is underutilized"}, {Strategy: "LowNodeUtilization", Reason: "no node is overutilized"}}},
@@ -73,7 +73,7 @@ func TestHeadline(t *testing.T) {
 		},
 		{
 			name: "nothing planned, and a run that had nothing to do", result: &plan.Result{},
-			want: "Nothing to do: no pod violates the policy",
+			want: "Nothing to do: the policy selects no pod to move",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

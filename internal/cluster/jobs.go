@@ -156,7 +156,7 @@ func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, way Way) (Harm, string) {
 		return Harmless, ""
 	}
 	if j.Fails(pod) {
-		return FailsJob, "its Job would fail by the loss of another pod"
+		return FailsJob, "its Job would fail because of the loss of another pod"
 	}
 	harm, why := byPolicy(job, pod, way)
 	if harm == Harmless || harm == FailsJob {

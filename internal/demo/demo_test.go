@@ -145,7 +145,7 @@ func checkRebalancing(t *testing.T, out string, figures func(row string) []int) 
 			t.Errorf("%s: at times %d of %d replicas were ready, by its budget %d at least", app, lowest, replicas, budget)
 		}
 	}
-	landed := figures(`(?m)^(\d+) evictions in \d+ waves: (\d+) landed where they are no better, (\d+) on the node they came from$`)
+	landed := figures(`(?m)^(\d+) evictions? in \d+ waves?: (\d+) replacements? no better than before, (\d+) back on the old node$`)
 	if diff := cmp.Diff([]int{evicted, 0, 0}, landed); evicted == 0 || diff != "" {
 		t.Errorf("evictions, useless ones and returns, beside what the watcher saw (-want +got):\n%s", diff)
 	}

@@ -147,10 +147,10 @@ func (r rebalancing) skewRows() [][]string {
 func (r rebalancing) carried() string {
 	var b strings.Builder
 	carried := r.run.Summary.Carried
-	fmt.Fprintf(&b, "%d evictions in %d waves: %d landed where they are no better, %d on the node they came from\n",
-		carried.Evicted, r.run.Result.Waves, carried.Useless, carried.Returned)
+	fmt.Fprintf(&b, "%s in %s: %s no better than before, %d back on the old node\n", report.Count(carried.Evicted, "eviction"),
+		report.Count(r.run.Result.Waves, "wave"), report.Count(carried.Useless, "replacement"), carried.Returned)
 	if second := r.second.Summary; second.Moves == 0 {
-		fmt.Fprintf(&b, "A second plan has nothing to do: %d candidates not moved\n", second.Staying)
+		fmt.Fprintf(&b, "A second plan has nothing to do: %s not moved\n", report.Count(second.Staying, "candidate"))
 	} else {
 		fmt.Fprintf(&b, "A second plan: %s\n", second.Headline)
 	}

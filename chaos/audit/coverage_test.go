@@ -22,7 +22,7 @@ import (
 func TestRenderingsOfOneObjectAreJudgedEachByItself(t *testing.T) {
 	const (
 		single  = "high single-replica: Deployment shop/web in %s: it has one replica: the loss of its pod or node is an outage"
-		nothing = "high budget-allows-nothing: PodDisruptionBudget shop/web in %s: minAvailable is %d, with %[2]d replicas: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained"
+		nothing = "high budget-allows-nothing: PodDisruptionBudget shop/web in %s: minAvailable is %d, with %s: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained"
 	)
 	one := strings.Replace(sound, "replicas: 3", "replicas: 1", 1)
 	demanding := func(n int) string {
@@ -36,16 +36,16 @@ func TestRenderingsOfOneObjectAreJudgedEachByItself(t *testing.T) {
 		note  string
 	}{
 		{"a file that is given twice counts once", map[string]string{"a.yaml": one + demanding(1)}, []string{"a.yaml", "./a.yaml", "."},
-			[]string{fmt.Sprintf(nothing, "a.yaml", 1), fmt.Sprintf(single, "a.yaml")}, ""},
+			[]string{fmt.Sprintf(nothing, "a.yaml", 1, "1 replica"), fmt.Sprintf(single, "a.yaml")}, ""},
 		{"replicas of two files are no two replicas", map[string]string{"a.yaml": one, "b.yaml": one}, []string{"."},
 			[]string{fmt.Sprintf(single, "a.yaml"), fmt.Sprintf(single, "b.yaml")}, "a.yaml and b.yaml contain the same objects, which were checked separately for each file: Deployment shop/web"},
 		{"a sound one does not hide another", map[string]string{"prod/web.yaml": sound + demanding(2), "test/web.yaml": one + demanding(1)}, []string{"."},
-			[]string{fmt.Sprintf(nothing, "test/web.yaml", 1), fmt.Sprintf(single, "test/web.yaml")},
+			[]string{fmt.Sprintf(nothing, "test/web.yaml", 1, "1 replica"), fmt.Sprintf(single, "test/web.yaml")},
 			"prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web, PodDisruptionBudget shop/web"},
 		{"a budget goes with what is nearest", map[string]string{"prod/web.yaml": sound, "prod/budget.yaml": demanding(2), "test/web.yaml": strings.Replace(sound, "replicas: 3", "replicas: 2", 1), "test/budget.yaml": demanding(1)}, []string{"."},
 			[]string{}, "prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web"},
 		{"one budget goes with all renderings", map[string]string{"base/budget.yaml": demanding(3), "prod/web.yaml": strings.Replace(sound, "replicas: 3", "replicas: 4", 1), "test/web.yaml": sound}, []string{"."},
-			[]string{fmt.Sprintf(nothing, "base/budget.yaml", 3)}, "prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web"},
+			[]string{fmt.Sprintf(nothing, "base/budget.yaml", 3, "3 replicas")}, "prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web"},
 		{"an autoscaler goes with what is nearest", map[string]string{"prod/web.yaml": sound + guard + scaled("v2", ", minReplicas: 3"), "test/web.yaml": sound + guard + scaled("v2", ", minReplicas: 2")}, []string{"."},
 			[]string{}, "prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web, PodDisruptionBudget shop/web"},
 	} {

@@ -36,7 +36,7 @@ func TestConfigsThatMakeNoSenseAreRefused(t *testing.T) {
 		{"there is a run day", func(c *Config) { c.RunDays = nil }, []string{"runDays: is empty"}},
 		{"run days have their short names", func(c *Config) { c.RunDays = []string{"Mon", "Tues"} },
 			[]string{`runDays: "Tues"`, `did you mean "Tue"?`, "Sun, Mon, Tue, Wed, Thu, Fri, Sat"}},
-		{"an empty namespace is not none", func(c *Config) { c.Namespaces = []string{""} }, []string{`namespaces: ""`, "leave it out"}},
+		{"an empty namespace is not none", func(c *Config) { c.Namespaces = []string{""} }, []string{`namespaces: "" is neither a namespace name nor a pattern such as team-*; omit it for none`}},
 		{"patterns of namespaces are well-formed", func(c *Config) { c.ExcludedNamespaces = []string{"team-["} }, []string{`excludedNamespaces: "team-["`}},
 		{"a list of namespaces is not one pattern", func(c *Config) { c.ExcludedNamespaces = []string{"a,b"} }, []string{`excludedNamespaces: "a,b"`}},
 		{"the minimum is bounded", func(c *Config) { c.MinWorkdays = -1 }, []string{"minWorkdays: -1 must be from 0 to 260"}},

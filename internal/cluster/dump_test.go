@@ -185,7 +185,7 @@ func TestBadDumps(t *testing.T) {
 		{"a header with a time that is none", `{"apiVersion":"stowage.dev/v1","kind":"ClusterDump","taken":"yesterday"}` + "\n" + node, []string{"line 1: the header of the dump cannot be read: "}},
 		{"a dump of a newer Stowage", `{"apiVersion":"stowage.dev/v2","kind":"ClusterDump"}` + "\n" + node, []string{"line 1: the dump has version stowage.dev/v2, this program reads stowage.dev/v1"}},
 		{"an essential kind of another version", node + "\n" + `{"kind":"PodDisruptionBudget","apiVersion":"policy/v1beta1","metadata":{"name":"b","namespace":"web"}}`, []string{"line 2: PodDisruptionBudget web/b has apiVersion policy/v1beta1, but must have policy/v1: dump poddisruptionbudgets.v1.policy"}},
-		{"an object twice", node + node, []string{"Node a is there twice"}},
+		{"an object twice", node + node, []string{"Node a is duplicated: a dump must be a single snapshot of the cluster"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func TestWaitObservedInVain(t *testing.T) {
 		return false, nil, nil
 	})
 	_, err := WaitObserved(ctx, client, "default", nil)
-	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "seen budgets default/api, default/web (") {
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "waiting until the disruption controller has observed budgets default/api, default/web (is kube-controller-manager running?): ") {
 		t.Errorf("error %v, want that it names the budgets and the cause", err)
 	}
 }

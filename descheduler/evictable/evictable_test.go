@@ -253,7 +253,7 @@ func TestOrder(t *testing.T) {
 		{"it has a volume claim", func() { pod.Spec.Volumes = nil }},
 		{"no PodDisruptionBudget", func() { labelled("app", "web")(pod); a.LabelSelector = selecting("app", "db") }},
 		{"it has resource claims", func() { pod.Spec.ResourceClaims = nil }},
-		{"labelSelector", func() { a.LabelSelector = selecting("app", "web") }},
+		{"it does not match labelSelector", func() { a.LabelSelector = selecting("app", "web") }},
 		{"CloneSet default/game has 1 replica, fewer than minReplicas 2", func() { a.MinReplicas = 1 }},
 		{"it has not started", func() { started(time.Hour)(pod) }},
 	}

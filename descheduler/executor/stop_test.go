@@ -233,7 +233,7 @@ func TestStops(t *testing.T) {
 				}
 				return made
 			},
-			cause: plan.NoProgress, requests: 2, says: []string{"in this run 2 of 2"},
+			cause: plan.NoProgress, requests: 2, says: []string{"in this run, 2 of 2 replacements landed on a node that is no better"},
 		},
 		{
 			name: "a cluster that keeps moving",

@@ -116,7 +116,7 @@ func TestTellReading(t *testing.T) {
 		logger := funcr.New(func(_, line string) {
 			mu.Lock()
 			defer mu.Unlock()
-			if strings.Contains(line, "The engine") {
+			if strings.Contains(line, "The scheduler ") {
 				said = append(said, line)
 			}
 		}, funcr.Options{})

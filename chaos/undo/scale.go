@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // Labels of a workload that a run has scaled. They are no annotations: the Deployment
@@ -172,7 +173,7 @@ func (s scalable) unscale(ctx context.Context, w workload) (string, error) {
 			return err
 		}
 		replicas := w.replicas
-		what = fmt.Sprintf("left at %d replicas, because somebody else has scaled it", replicas)
+		what = fmt.Sprintf("left at %s, because somebody else has scaled it", report.Count(int(replicas), "replica"))
 		if w.Labels[replicasSetLabel] == strconv.Itoa(int(replicas)) {
 			were, err := strconv.ParseInt(w.Labels[replicasWereLabel], 10, 32)
 			if err != nil {

@@ -206,7 +206,7 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 			"9: spec.steps[0].wait: must be more than 0, not 0s",
 			"11: spec.steps[1].probability: must be more than 0 and at most 1, not 0",
 			"13: spec.steps[2].repeat.maxPause: must be at least minPause, 2m0s",
-			"14: spec.steps[3].awaitRecovery.timeout: \"0s\" says nothing: leave it out, or give it a value",
+			"14: spec.steps[3].awaitRecovery.timeout: \"0s\" has no effect: omit it, or set a value",
 			`15: spec.steps[4].scale.kind: must be one of Deployment, ReplicaSet, StatefulSet, not "Deployments" (did you mean "Deployment"?)`,
 			"15: spec.steps[4].scale.replicas: must be 0 or more, not -1",
 			"17: spec.steadyState.interval: must be 100ms or more, not 1ms",

@@ -414,7 +414,7 @@ func TestSaysWhatIsWrongWithAnAnnotation(t *testing.T) {
 	pod := newPod("typo", schedulerName, "10m")
 	pod.Annotations = map[string]string{"stowage.dev/preemtible-max": "1"}
 	pod = createPod(t, ns, pod)
-	want := `annotation stowage.dev/preemtible-max: "1" belongs to an unknown annotation`
+	want := `annotation stowage.dev/preemtible-max: "1" belongs to an unknown annotation: its name must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min`
 	eventually(t, "an event says what is wrong", func(ctx context.Context) (bool, string) {
 		notes := eventNotes(ctx, pod, "FailedScheduling")
 		return len(notes[schedulerName]) == 1 && strings.Contains(notes[schedulerName][0], want), fmt.Sprint(notes)

@@ -57,7 +57,7 @@ func CheckGiven(fs *pflag.FlagSet) error {
 	var errs []error
 	fs.Visit(func(f *pflag.Flag) {
 		if f.Deprecated == "" && saysNothing(f.Value) {
-			errs = append(errs, fmt.Errorf("--%s is empty: leave it out, or give it a value", f.Name))
+			errs = append(errs, fmt.Errorf("--%s is empty: omit it, or set a value", f.Name))
 		}
 		if text, is := f.Value.(*counted); is && text.times > 1 {
 			errs = append(errs, fmt.Errorf("--%s is given twice", f.Name))

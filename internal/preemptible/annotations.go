@@ -100,7 +100,7 @@ func (s *Statement) parse(key, value string) error {
 	case OnDemandMinAnnotation:
 		return parseLimit(&s.OnDemandMin, value)
 	}
-	return fmt.Errorf("belongs to an unknown annotation: must be one of %s", strings.Join(annotations, ", "))
+	return fmt.Errorf("belongs to an unknown annotation: its name must be one of %s", strings.Join(annotations, ", "))
 }
 
 func parseLimit(limit **Replicas, value string) error {

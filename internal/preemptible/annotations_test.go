@@ -28,7 +28,7 @@ func TestParseAnnotationsRefusesWhatMakesNoSense(t *testing.T) {
 		{"a limit that is none", map[string]string{MaxAnnotation: "half"},
 			`annotation stowage.dev/preemptible-max: "half" must be a number of replicas, such as 2, or a percentage from 0% to 100%, such as 66%`},
 		{"a slip in the name", map[string]string{"stowage.dev/preemtible-max": "1"},
-			`annotation stowage.dev/preemtible-max: "1" belongs to an unknown annotation: must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min`},
+			`annotation stowage.dev/preemtible-max: "1" belongs to an unknown annotation: its name must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min`},
 		{"a contradiction", map[string]string{ModeAnnotation: "require", OnDemandMinAnnotation: "1"},
 			`annotation stowage.dev/preemptible: require cannot be combined with stowage.dev/preemptible-max or stowage.dev/on-demand-min`},
 	} {

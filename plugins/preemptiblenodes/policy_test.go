@@ -9,7 +9,7 @@ import (
 func TestWrongAnnotations(t *testing.T) {
 	const limit = "must be a number of replicas, such as 2, or a percentage from 0% to 100%, such as 66%"
 	const contradiction = "annotation stowage.dev/preemptible: require cannot be combined with stowage.dev/preemptible-max or stowage.dev/on-demand-min"
-	const none = "belongs to an unknown annotation: must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min"
+	const none = "belongs to an unknown annotation: its name must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min"
 	tests := []struct {
 		name        string
 		annotations stringMap

@@ -88,7 +88,7 @@ func (c *cluster) comesAndGoes(t *testing.T, program string) {
 		"--set", fmt.Sprintf("scheduler.replicas=3,scheduler.limits.admission=auto,scheduler.route.enabled=%t,descheduler.kind=Deployment", !c.older),
 		"--set", "networkPolicy.enabled=true,chaos.enabled=true,chaos.rights.nodes=true",
 	})...)
-	c.runToEnd(t, c.installed(t, program, "stowage", system, "chaos"), "stowage-chaos", 3, "nothing was there to be taken away")
+	c.runToEnd(t, c.installed(t, program, "stowage", system, "chaos"), "stowage-chaos", 3, "there was nothing to remove")
 	if got := c.kubectl(t, "--namespace", system, "get", "configmap", "stowage-descheduler", "-o", "jsonpath={.data.moves\\.yaml}"); got != "# what was moved" {
 		t.Errorf("the upgrade has the descheduler forget: %q", got)
 	}
@@ -207,13 +207,13 @@ func (c *cluster) secondScheduler(t *testing.T) {
 	}
 	c.kubectl(t, "apply", "-k", "../config/scheduler")
 	refuse("cannot be imported into the current release", "stowage", system)
-	refuse("profiles[0].schedulerName: stowage: is a profile of the scheduler that `kubectl apply -k config/scheduler` has installed already", "other", elsewhere)
+	refuse("profiles[0].schedulerName: stowage: must be another name, because it is a profile of the scheduler installed by `kubectl apply -k config/scheduler`", "other", elsewhere)
 	// What the README says to those who come from there.
 	c.kubectl(t, "--namespace", system, "delete", "deployment,poddisruptionbudget", "stowage-scheduler")
 	c.helm(t, helm4, "install", "stowage", chart, "--namespace", system, "--take-ownership")
 
-	refuse("the release's name, stowage: ClusterRole stowage-scheduler is of release stowage in namespace stowage-system already: must be another name", "stowage", elsewhere)
-	refuse("profiles[0].schedulerName: stowage: is a profile of release stowage in namespace stowage-system already", "other", elsewhere)
+	refuse("release name stowage: must be another name, because ClusterRole stowage-scheduler belongs to release stowage in namespace stowage-system", "stowage", elsewhere)
+	refuse("profiles[0].schedulerName: stowage: must be another name, because it is a profile of release stowage in namespace stowage-system", "other", elsewhere)
 	c.helm(t, helm4, "install", "watcher", chart, "--namespace", elsewhere, "--set", "scheduler.enabled=false")
 	c.helm(t, helm4, "install", "other", chart, "--namespace", elsewhere, "--values", write(t, "values.yaml", ownProfiles))
 	c.helm(t, helm4, "upgrade", "stowage", chart, "--namespace", system)

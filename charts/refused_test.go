@@ -54,37 +54,37 @@ var refusals = []struct {
 	{name: "a port", values: "networkPolicy: {apiServerPorts: [https]}", want: []string{"'/networkPolicy/apiServerPorts/0'", "got string, want integer"}},
 
 	// By the chart.
-	{name: "nothing to install", values: "scheduler: {enabled: false}\ndescheduler: {enabled: false}", want: []string{"scheduler.enabled, descheduler.enabled and chaos.enabled must be true"}},
+	{name: "nothing to install", values: "scheduler: {enabled: false}\ndescheduler: {enabled: false}", want: []string{"nothing to install: at least one of scheduler.enabled, descheduler.enabled and chaos.enabled must be true"}},
 	{name: "a release's name that is too long", release: release{name: strings.Repeat("a", 41)}, want: []string{"must be at most 40 characters"}},
-	{name: "no YAML", values: `scheduler: {config: "a: ["}`, want: []string{"scheduler.config: is no YAML"}},
+	{name: "no YAML", values: `scheduler: {config: "a: ["}`, want: []string{"scheduler.config: is not valid YAML"}},
 	{name: "another kind", values: `scheduler: {config: "kind: Pod"}`, want: []string{"scheduler.config: kind: Pod: must be KubeSchedulerConfiguration"}},
 	{
 		name: "an old version", values: `scheduler: {config: "{kind: KubeSchedulerConfiguration, apiVersion: kubescheduler.config.k8s.io/v1beta3}"}`,
 		want: []string{"scheduler.config: apiVersion: kubescheduler.config.k8s.io/v1beta3: must be kubescheduler.config.k8s.io/v1"},
 	},
-	{name: "no profile", values: configured(""), want: []string{"scheduler.config: profiles: must be a list of one or more"}},
+	{name: "no profile", values: configured(""), want: []string{"scheduler.config: profiles: must be a list of one or more profiles"}},
 	{name: "the profile of the cluster's own scheduler", values: configured(", profiles: [{schedulerName: a}, {}]"), want: []string{"scheduler.config: profiles[1].schedulerName: default-scheduler", "must be another name"}},
-	{name: "two profiles of one name", values: configured(", profiles: [{schedulerName: a}, {schedulerName: a}]"), want: []string{"scheduler.config: profiles[1].schedulerName: a: is that of another profile: must be another name"}},
+	{name: "two profiles of one name", values: configured(", profiles: [{schedulerName: a}, {schedulerName: a}]"), want: []string{"scheduler.config: profiles[1].schedulerName: a: must be unique, but another profile has this name"}},
 	{name: "two leaders", values: configured(", profiles: [{schedulerName: a}], leaderElection: {leaderElect: false}"), want: []string{"scheduler.config: leaderElection.leaderElect: false", "must be true, or scheduler.replicas must be 1"}},
 	{
 		name: "a budget that lets no node be drained", values: "scheduler: {podDisruptionBudget: {minAvailable: 2}}",
-		want: []string{"scheduler.podDisruptionBudget.minAvailable: 2", "must be below scheduler.replicas, which is 2"},
+		want: []string{"scheduler.podDisruptionBudget.minAvailable: 2", "must be less than scheduler.replicas (2)"},
 	},
 	{
 		name: "policies that an old cluster has not", values: "scheduler: {limits: {admission: policy}}", release: release{kubernetes: "1.35.1"},
-		want: []string{"scheduler.limits.admission: policy: takes Kubernetes 1.36 or later, and this is v1.35.1: must be none, webhook or auto"},
+		want: []string{"scheduler.limits.admission: policy: requires Kubernetes 1.36 or later, but the version is v1.35.1: must be none, webhook or auto"},
 	},
 	{
 		name: "routes in an old cluster", values: "scheduler: {route: {enabled: true}}", release: release{kubernetes: "1.34.0"},
-		want: []string{"scheduler.route.enabled: true: takes Kubernetes 1.36 or later"},
+		want: []string{"scheduler.route.enabled: true: requires Kubernetes 1.36 or later"},
 	},
 	{
 		name: "the shipped limits for profiles of one's own", values: configured(", profiles: [{schedulerName: a}]") + ", limits: {admission: policy}}",
-		want: []string{"scheduler.limits.policies: is empty", "stowage-scheduler admission --config FILE"},
+		want: []string{"scheduler.limits.policies: must be set to", "stowage-scheduler admission --config FILE"},
 	},
 	{
 		name: "the shipped webhook for profiles of one's own", values: configured(", profiles: [{schedulerName: a}]") + `, limits: {admission: auto, policies: "{kind: MutatingAdmissionPolicy, apiVersion: admissionregistration.k8s.io/v1, metadata: {name: a}}"}}`, release: release{kubernetes: "1.35.1"},
-		want: []string{"scheduler.limits.webhook: is empty", "stowage-scheduler admission --webhook --config FILE"},
+		want: []string{"scheduler.limits.webhook: must be set to", "stowage-scheduler admission --webhook --config FILE"},
 	},
 	{
 		name: "policies that are none", values: `scheduler: {limits: {admission: policy, policies: "x: y"}}`,
@@ -101,7 +101,7 @@ var refusals = []struct {
 	},
 	{
 		name: "a scenario for a daily schedule", values: `chaos: {kind: Deployment, dryRun: false, scenario: "{kind: Scenario, apiVersion: chaos.stowage.dev/v1alpha1}"}`,
-		want: []string{"chaos.scenario: a Deployment runs no scenario: chaos.kind must be CronJob"},
+		want: []string{"chaos.scenario: is not supported for a Deployment: chaos.kind must be CronJob"},
 	},
 	{name: "an older Kubernetes", release: release{kubernetes: "1.33.0"}, want: []string{"requires kubeVersion: >=1.34.0-0", "incompatible with Kubernetes v1.33.0"}},
 }

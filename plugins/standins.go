@@ -23,7 +23,7 @@ func StandIns() frameworkruntime.Registry {
 		names.InterPodAffinity: func(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 			args, is := obj.(*schedulerconfig.InterPodAffinityArgs)
 			if !is {
-				return nil, fmt.Errorf("the arguments of %s are a %T", names.InterPodAffinity, obj)
+				return nil, fmt.Errorf("want the arguments of %s, got a %T", names.InterPodAffinity, obj)
 			}
 			plugin, err := indexedinterpodaffinity.New(ctx, &config.IndexedInterPodAffinityArgs{InterPodAffinityArgs: *args}, handle)
 			if err != nil {
@@ -34,7 +34,7 @@ func StandIns() frameworkruntime.Registry {
 		names.PodTopologySpread: func(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 			args, is := obj.(*schedulerconfig.PodTopologySpreadArgs)
 			if !is {
-				return nil, fmt.Errorf("the arguments of %s are a %T", names.PodTopologySpread, obj)
+				return nil, fmt.Errorf("want the arguments of %s, got a %T", names.PodTopologySpread, obj)
 			}
 			plugin, err := indexedpodtopologyspread.New(ctx, &config.IndexedPodTopologySpreadArgs{PodTopologySpreadArgs: *args}, handle)
 			if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// secretFlags are those whose values let others in, so that no journal has them.
+// secretFlags are flags with secret values, which must not be in a journal.
 var secretFlags = []string{"--notify-webhook", "--notify-slack", "--pushgateway"}
 
 // arguments returns the command line for the journal, without the program's name and

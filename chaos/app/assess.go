@@ -24,57 +24,57 @@ import (
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
+	common "github.com/stowage-k8s/stowage/internal/report"
 )
 
-// question is a loss, and what to call it. Nothing says what is missing where nothing would
-// be lost.
+// question is a loss with a name. The field nothing says why, if nothing would be lost.
 type question struct {
 	name    string
 	loss    assess.Loss
 	nothing string
 }
 
-// without says that nothing would be lost, and by what time ages were judged, of a dump.
+// without says that nothing would be lost, and for a dump the time that ages are relative to.
 func (q question) without(clock *connect.Clock) string {
 	without := q.name + ": " + q.nothing
 	if clock != nil {
-		without += ", ages being as of " + clock.String()
+		without += ", ages are relative to " + clock.String()
 	}
 	return without
 }
 
 func largestNode(picture *target.Picture) question {
-	return question{"lose the largest node", assess.LargestNode(picture), "no Ready node has a pod that would be lost"}
+	return question{"lose the largest node", assess.LargestNode(picture), "no Ready node has pods to lose"}
 }
 
 // answer is what a loss would do.
 type answer struct {
 	Question   string             `json:"question"`
 	Prediction *assess.Prediction `json:"prediction"`
-	// AsOf is the time by which ages were judged, and Clock where it is from, of a dump.
+	// AsOf is the time that ages are relative to, and Clock its source, for a dump.
 	AsOf  time.Time `json:"asOf,omitzero"`
 	Clock string    `json:"clock,omitempty"`
-	// Missed says which thresholds it would miss.
+	// Missed lists the thresholds that the loss would miss.
 	Missed []string `json:"missed,omitempty"`
 }
 
-// thresholdFlags say what a loss may cost.
+// thresholdFlags are the thresholds for the effect of a loss.
 type thresholdFlags struct {
 	maxPending, maxBrokenBudgets, minAvailability field.Share
 }
 
 func (f *thresholdFlags) add(fs *pflag.FlagSet) {
 	f.maxPending.Value, f.maxBrokenBudgets.Value, f.minAvailability.Least = &intstr.IntOrString{}, &intstr.IntOrString{}, 1
-	fs.Var(&f.maxPending, "max-pending", "how many pods may stay pending, none unless given: a `number`, or a percentage of those that go, rounded down")
-	fs.Var(&f.maxBrokenBudgets, "max-broken-budgets", "how many budgets may be broken, none unless given: a `number`, or a percentage of those that select lost pods, rounded down")
-	fs.Var(&f.minAvailability, "min-availability", "how many of its desired pods every workload must keep ready at the worst moment: a `number` or a percentage, rounded up")
+	fs.Var(&f.maxPending, "max-pending", "the maximum number of pods that stay Pending: a `number`, or a percentage of the removed pods, rounded down (default 0)")
+	fs.Var(&f.maxBrokenBudgets, "max-broken-budgets", "the maximum number of broken budgets: a `number`, or a percentage of the budgets that select removed pods, rounded down (default 0)")
+	fs.Var(&f.minAvailability, "min-availability", "the minimum number of ready pods of every workload at the worst moment: a `number`, or a percentage of its desired pods, rounded up")
 }
 
 func (f *thresholdFlags) thresholds() assess.Thresholds {
 	return assess.Thresholds{MaxPending: *f.maxPending.Value, MaxBrokenBudgets: *f.maxBrokenBudgets.Value, MinAvailability: f.minAvailability.Value}
 }
 
-// asking is a picture to ask about, and what knows preemptible nodes.
+// asking is a picture, with the recognizer for preemptible nodes.
 type asking struct {
 	picture    *target.Picture
 	recognizer preemptible.Recognizer
@@ -83,21 +83,20 @@ type asking struct {
 func newAssessCommand(built *options) *cobra.Command {
 	cmd := newAssessingCommand(built, &cobra.Command{
 		Use:   "assess",
-		Short: "Predict what a loss would do, without touching anything",
-		Long: `Predicts, with the scheduler's own filters and scores, what a loss would do: which pods go,
-which fit again and where, which stay pending and why, which budgets run out, and how far
-each workload's availability falls. Without a subcommand it asks the ready questions: the
-loss of the largest node, of each zone, and of all preemptible nodes.
+		Short: "Predict the effect of a loss, without changing anything",
+		Long: `Predicts the effect of a loss with the scheduler's own filters and scores: which pods are removed,
+where they are rescheduled, which stay Pending and why, which budgets run out, and how far the
+availability of each workload drops. Without a subcommand, it predicts the loss of the largest
+node, of each zone, and of all preemptible nodes.
 
-Exit code 2 says that the loss would not be survived: that more pods would stay pending or
-budgets be broken than the thresholds allow, which is none, or that workloads would fall
-too far.`,
+The exit code is 2 if a threshold is missed: if more pods stay Pending or more budgets are broken
+than allowed, by default none, or if the availability of a workload drops too far.`,
 		Example: `  stowage-chaos assess --context production
 
-  # in CI: up to 5 % of the pods may wait for a node, and nothing may fall below 60 %
+  # In CI: at most 5 % of the pods may stay Pending, and no workload may drop below 60 %
   stowage-chaos assess --max-pending 5% --min-availability 60% --from-dump cluster.dump
 
-  # of a recorded cluster, and one zone
+  # Predict the loss of one zone, for a recorded cluster
   stowage-chaos assess zone eu-central-1a --from-dump cluster.dump -o wide`,
 		Args: cobra.NoArgs,
 	}, func(a asking, _ []string) ([]question, error) {
@@ -112,7 +111,7 @@ too far.`,
 	return cmd
 }
 
-// zones asks for the loss of each zone, each by itself.
+// zones asks for the loss of each zone, one at a time.
 func zones(picture *target.Picture) []question {
 	all := assess.EveryZone(picture)
 	if len(all) == 0 {
@@ -128,7 +127,7 @@ func zones(picture *target.Picture) []question {
 func newAssessZone(built *options) *cobra.Command {
 	return newAssessingCommand(built, &cobra.Command{
 		Use:     "zone [NAME]...",
-		Short:   "Predict the loss of zones, each by itself: all unless named",
+		Short:   "Predict the loss of zones, one at a time (default all zones)",
 		Example: "  stowage-chaos assess zone eu-central-1a --context production",
 	}, func(a asking, names []string) ([]question, error) {
 		if len(names) == 0 {
@@ -150,10 +149,10 @@ func newAssessNode(built *options) *cobra.Command {
 	var drains bool
 	cmd := newAssessingCommand(built, &cobra.Command{
 		Use:   "node [NAME]...",
-		Short: "Predict the loss of nodes, all at once: the largest unless named",
+		Short: "Predict the loss of nodes, all at once (default the largest node)",
 		Example: `  stowage-chaos assess node worker-1 worker-2 --context production
 
-  # what would draining it do
+  # Predict a drain
   stowage-chaos assess node worker-1 --drain --context production`,
 	}, func(a asking, names []string) ([]question, error) {
 		q := largestNode(a.picture)
@@ -175,7 +174,7 @@ func newAssessNode(built *options) *cobra.Command {
 		}
 		return []question{q}, nil
 	})
-	cmd.Flags().BoolVar(&drains, "drain", false, "drained within budgets, instead of lost at once")
+	cmd.Flags().BoolVar(&drains, "drain", false, "drain the nodes within budgets instead of losing them at once")
 	return cmd
 }
 
@@ -186,7 +185,7 @@ func newAssessSpot(built *options) *cobra.Command {
 		Example: "  stowage-chaos assess spot --context production",
 		Args:    cobra.NoArgs,
 	}, func(a asking, _ []string) ([]question, error) {
-		return []question{{"lose all preemptible nodes", assess.AllPreemptible(a.picture, a.recognizer), "there are none"}}, nil
+		return []question{{"lose all preemptible nodes", assess.AllPreemptible(a.picture, a.recognizer), "no node is preemptible"}}, nil
 	})
 }
 
@@ -214,7 +213,7 @@ func newAssessPods(built *options) *cobra.Command {
 		for _, pod := range chosen {
 			loss.Pods = append(loss.Pods, pod.Pod)
 		}
-		return []question{{fmt.Sprintf("evict %d pods", len(loss.Pods)), loss, "there are none; " + leftOut(selected.Excluded)}}, nil
+		return []question{{"evict " + common.Count(len(loss.Pods), "pod"), loss, "no pod is selected; " + leftOut(selected.Excluded)}}, nil
 	})
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
 		if selection, err = pods.Compile(); err != nil {
@@ -226,12 +225,12 @@ func newAssessPods(built *options) *cobra.Command {
 		return err
 	}
 	pods.Add(cmd.Flags())
-	cmd.Flags().Var(&most, "max-kill", "draw this `number` of them, of different workloads: all of them unless given")
-	cmd.Flags().StringVar(&seed, "seed", "", "draw with this `number`")
+	cmd.Flags().Var(&most, "max-kill", "the maximum `number` of pods to draw, from different workloads (default all)")
+	cmd.Flags().StringVar(&seed, "seed", "", "the seed of all draws, a `number` such as 42 or 0x2a (default random)")
 	return cmd
 }
 
-// newAssessingCommand returns a command that predicts the losses that the function asks about.
+// newAssessingCommand returns a command that predicts the losses that the function returns.
 func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []string) ([]question, error)) *cobra.Command {
 	source, output, limits := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}, &thresholdFlags{}
 	source.add(cmd, cmd.Flags())
@@ -260,7 +259,7 @@ func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []
 	return cmd
 }
 
-// ask predicts what the losses would do that the function asks about.
+// ask predicts the losses that the function returns.
 func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]question, error)) ([]answer, error) {
 	recognizer, err := f.recognizer()
 	if err != nil {
@@ -328,7 +327,7 @@ func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 			fmt.Fprintf(w, "\nnot survived: %s\n", strings.Join(firstOf(a.Missed, most), "\n              "))
 		}
 		if len(answers) > 0 && answers[0].Clock != "" {
-			fmt.Fprintf(w, "\nAges are as of %s\n", connect.Clock{Now: answers[0].AsOf, From: answers[0].Clock})
+			fmt.Fprintf(w, "\nAges are relative to %s\n", connect.Clock{Now: answers[0].AsOf, From: answers[0].Clock})
 		}
 		if len(answers) > 0 && answers[0].Prediction.Simulated != "" {
 			fmt.Fprintf(w, "\n%s\n", answers[0].Prediction.Caveat())
@@ -348,7 +347,7 @@ func firstOf(sentences []string, most int) []string {
 	return sentences
 }
 
-// worst returns the error for what would not be survived.
+// worst returns the error for missed thresholds.
 func worst(answers []answer) error {
 	var bad []string
 	for _, a := range answers {

@@ -26,9 +26,9 @@ func TestAnswersSayWhatIsMissed(t *testing.T) {
 		{Question: "lose zone b", Prediction: &assess.Prediction{How: assess.Down}, Missed: []string{"one", "two", "three", "four", "five"}},
 	}
 	for format, want := range map[report.Format]string{
-		report.Table: "lose zone a\n===========\ndown: no pod is affected\n\nlose zone b\n===========\ndown: no pod is affected\n\n" +
+		report.Table: "lose zone a\n===========\ndown: no pods affected\n\nlose zone b\n===========\ndown: no pods affected\n\n" +
 			"not survived: one\n              two\n              three\n              and 2 more\n",
-		report.Wide: "lose zone a\n===========\ndown: no pod is affected\n\nlose zone b\n===========\ndown: no pod is affected\n\n" +
+		report.Wide: "lose zone a\n===========\ndown: no pods affected\n\nlose zone b\n===========\ndown: no pods affected\n\n" +
 			"not survived: one\n              two\n              three\n              four\n              five\n",
 	} {
 		var out strings.Builder
@@ -55,7 +55,7 @@ func TestAnswersSayTheEngine(t *testing.T) {
 	if err := (&outputFlags{format: report.Table}).answers(&out, []answer{{Question: "lose zone a", Prediction: p}, {Question: "lose zone b", Prediction: p}}); err != nil {
 		t.Fatal(err)
 	}
-	const want = "down: no pod is affected\n\nWhere replacements go is simulated with the 1.37 engine; the cluster runs 1.35.\n"
+	const want = "down: no pods affected\n\nScheduling is simulated with the 1.37 engine; the cluster runs 1.35.\n"
 	if !strings.HasSuffix(out.String(), want) || strings.Count(out.String(), "engine") != 1 {
 		t.Errorf("it says\n%s\nwant at the end, and once:\n%s", out.String(), want)
 	}
@@ -64,13 +64,13 @@ func TestAnswersSayTheEngine(t *testing.T) {
 // A loss of nothing says by what time ages were judged, for that may be why.
 func TestALossOfNothingSaysItsTime(t *testing.T) {
 	q := question{name: "evict 0 pods", nothing: "there are none"}
-	clock := &connect.Clock{Now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), From: "as the dump says"}
+	clock := &connect.Clock{Now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), From: "from the dump"}
 	for _, tt := range []struct {
 		clock *connect.Clock
 		want  string
 	}{
 		{nil, "evict 0 pods: there are none"},
-		{clock, "evict 0 pods: there are none, ages being as of 2026-03-02 10:00:00 UTC (as the dump says)"},
+		{clock, "evict 0 pods: there are none, ages are relative to 2026-03-02 10:00:00 UTC (from the dump)"},
 	} {
 		if got := q.without(tt.clock); got != tt.want {
 			t.Errorf("it says %q, want %q", got, tt.want)
@@ -109,13 +109,13 @@ func TestQuestionsAboutNothingAreNoPass(t *testing.T) {
 	}{
 		{"no node has a zone", []string{"assess", "zone"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
 		{"no question has anything to lose", []string{"assess"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
-		{"no node is preemptible", []string{"assess", "spot"}, exitInconclusive, "there are none"},
-		{"no pod may go", []string{"assess", "pods", "--all"}, exitInconclusive, "evict 0 pods: there are none; left out: 1 without a controller, no others"},
-		{"a namespace that is misspelt", []string{"assess", "pods", "--namespaces=shopp"}, exitRefused, `--namespaces: there is no namespace shopp (did you mean "shop"?)`},
-		{"an exclusion that is misspelt", []string{"assess", "pods", "--namespaces=!shpo"}, exitRefused, "--namespaces: there is no namespace shpo"},
-		{"a kind that nothing has", []string{"assess", "pods", "--kinds=!Foo"}, exitRefused, "--kinds: no pod has an owner of the kind Foo"},
-		{"a format of runs", []string{"assess", "-o=junit"}, exitRefused, `no such format: "junit": this has table, wide, json and yaml`},
-		{"a format of nothing", []string{"audit", "-o=yml"}, exitRefused, `no such format: "yml": this has table, wide, json and yaml`},
+		{"no node is preemptible", []string{"assess", "spot"}, exitInconclusive, "no node is preemptible"},
+		{"no pod may go", []string{"assess", "pods", "--all"}, exitInconclusive, "evict 0 pods: no pod is selected; excluded: 1 without a controller"},
+		{"a namespace that is misspelt", []string{"assess", "pods", "--namespaces=shopp"}, exitRefused, `--namespaces: no namespace shopp (did you mean "shop"?)`},
+		{"an exclusion that is misspelt", []string{"assess", "pods", "--namespaces=!shpo"}, exitRefused, "--namespaces: no namespace shpo"},
+		{"a kind that nothing has", []string{"assess", "pods", "--kinds=!Foo"}, exitRefused, "--kinds: no pod has an owner of kind Foo"},
+		{"a format of runs", []string{"assess", "-o=junit"}, exitRefused, `unknown format "junit": must be table, wide, json or yaml`},
+		{"a format of nothing", []string{"audit", "-o=yml"}, exitRefused, `unknown format "yml": must be table, wide, json or yaml`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := executed(t, tt.args...)

@@ -32,20 +32,20 @@ func newAuditCommand(built *options) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Find what makes workloads less resilient than they could be",
-		Long: `Looks at a cluster, a dump of one or manifests for what costs availability when something
-is lost: single replicas, no budget or one that allows nothing, all replicas on one node or
-zone or on preemptible nodes, no requests, no readiness probe, and so on.
+		Short: "Find workloads that are less resilient than they could be",
+		Long: `Checks a cluster, a dump or manifests for problems that reduce availability: single replicas, a
+missing budget or one that allows no disruptions, all replicas on one node, in one zone or on
+preemptible nodes, missing requests or readiness probes, and others.
 
-The rules are ` + strings.Join(rules, ", ") + `.
+Rules: ` + strings.Join(rules, ", ") + `.
 
-With --fail-on the exit code is 2 where there is a finding as bad as that, for CI.`,
+For CI, use --fail-on: the exit code is 2 if a finding is at least that severe.`,
 		Example: `  stowage-chaos audit --context production
 
-  # in CI, before anything is deployed
+  # Check manifests in CI, before they are deployed
   stowage-chaos audit -f deploy/ --fail-on high
 
-  # of a chart, as it would be installed
+  # Check a chart as it would be installed
   helm template shop charts/shop | stowage-chaos audit -f -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
@@ -53,10 +53,10 @@ With --fail-on the exit code is 2 where there is a finding as bad as that, for C
 	fs := cmd.Flags()
 	flags.source.add(cmd, fs)
 	flags.output.addDocument(cmd, fs)
-	fs.StringSliceVarP(&flags.files, "filename", "f", nil, "manifests instead of a cluster: files, folders, or - for the standard input")
-	fs.StringVar(&flags.rules, "rules", "", "check only these `rules`, or with ! not these, such as no-budget,single-replica or !latest-image")
-	fs.StringVar(&flags.failOn, "fail-on", "", "exit with 2 where a finding is at least so severe: high, medium or low")
-	fs.BoolVar(&flags.systems, "include-system", false, "kube-system, kube-public and kube-node-lease, too")
+	fs.StringSliceVarP(&flags.files, "filename", "f", nil, "check manifests instead of a cluster: files, directories, or - for standard input")
+	fs.StringVar(&flags.rules, "rules", "", "check only these `rules`, such as no-budget,single-replica; ! excludes a rule, such as !latest-image")
+	fs.StringVar(&flags.failOn, "fail-on", "", "exit with 2 if a finding is at least this severe: high, medium or low")
+	fs.BoolVar(&flags.systems, "include-system", false, "include kube-system, kube-public and kube-node-lease")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"high", "medium", "low"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -91,16 +91,16 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 		return audit.WriteTable(w, found, f.output.format == report.Wide)
 	})
 	if err == nil && limit != "" && found.Worst().AtLeast(limit) {
-		return exit.With(fmt.Errorf("there are findings of severity %s or worse", limit), exitBroken)
+		return exit.With(fmt.Errorf("found problems of severity %s or higher", limit), exitBroken)
 	}
 	return err
 }
 
-// inventory reads what is to be looked at.
+// inventory reads the objects to check.
 func (f *auditFlags) inventory(ctx context.Context, stdin io.Reader) (*audit.Inventory, error) {
 	if len(f.files) > 0 {
 		if f.source.dump.Path != "" || f.source.client.Context != "" || f.source.client.Kubeconfig != "" || f.source.inCluster {
-			return nil, refused(errors.New("--filename: manifests need no cluster, so leave out --kubeconfig, --context, --in-cluster and --from-dump"))
+			return nil, refused(errors.New("--filename cannot be combined with --kubeconfig, --context, --in-cluster or --from-dump"))
 		}
 		return audit.FromManifests(stdin, f.files...)
 	}

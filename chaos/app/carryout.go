@@ -21,14 +21,14 @@ import (
 	"github.com/stowage-k8s/stowage/internal/version"
 )
 
-// scenario carries a scenario out, and shows what came of it.
+// scenario runs a scenario, and shows the result.
 func (f *runFlags) scenario(cmd *cobra.Command, s *scenario.Scenario) error {
 	_, err := f.runSteps(cmd.Context(), cmd.OutOrStdout(), s)
 	return err
 }
 
-// runSteps carries a scenario out, shows what came of it, and returns what is remembered of
-// it; nil where it was not begun.
+// runSteps runs a scenario, shows the result, and returns its records; nil if the run was not
+// started.
 func (f *runFlags) runSteps(ctx context.Context, out io.Writer, s *scenario.Scenario) (*journal.Memory, error) {
 	seed, err := f.chosenSeed(s)
 	if err != nil {
@@ -42,7 +42,7 @@ func (f *runFlags) runSteps(ctx context.Context, out io.Writer, s *scenario.Scen
 	return f.carryOut(ctx, o, out, s, seed, run.Steps)
 }
 
-// carryOut does something within a run, and tells everybody who is to know.
+// carryOut calls do within a run, with journal, progress, notifications and metrics.
 func (f *runFlags) carryOut(ctx context.Context, o *opened, out io.Writer, s *scenario.Scenario, seed draw.Seed, do func(context.Context, *run.Session) error) (*journal.Memory, error) {
 	tells, err := f.telling.open(o.following, o.cluster, f.noDryRun)
 	if err != nil {
@@ -61,7 +61,7 @@ func (f *runFlags) carryOut(ctx context.Context, o *opened, out io.Writer, s *sc
 	shown()
 	err = errors.Join(err, options.Journal.Close())
 	if path != "" {
-		fmt.Fprintf(os.Stderr, "journal: %s (stowage-chaos report %s shows it again)\n", path, filepath.Base(path))
+		fmt.Fprintf(os.Stderr, "journal: %s (to show the report again: stowage-chaos report %s)\n", path, filepath.Base(path))
 	}
 	if wrong, is := errors.AsType[*run.RefusedError](err); is {
 		if len(s.Steps) == 1 {
@@ -87,10 +87,10 @@ func (f *runFlags) options(s *scenario.Scenario) run.Options {
 	}
 }
 
-// show shows what came of a run: what it would do of a dry run, else a report.
+// show shows the preview of a dry run, or the report of a real run.
 func (f *runFlags) show(out io.Writer, records *journal.Memory) error {
 	if n := records.Left(); n > 0 {
-		fmt.Fprintf(os.Stderr, "Note: %d records of the beginning are left out here; the journal has them\n", n)
+		fmt.Fprintf(os.Stderr, "Note: the first %d records are not included here; the journal has them\n", n)
 	}
 	if !f.noDryRun {
 		return f.output.preview(out, records.Run())

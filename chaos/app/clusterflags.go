@@ -22,7 +22,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
-// clusterFlags say which cluster, and how it schedules.
+// clusterFlags are the flags for the cluster and its schedulers.
 type clusterFlags struct {
 	built      *options
 	client     connect.Flags
@@ -34,9 +34,9 @@ type clusterFlags struct {
 
 func (f *clusterFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.client.Add(fs)
-	fs.BoolVar(&f.inCluster, "in-cluster", false, "the cluster that the program runs in, as a Job does")
-	fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "a KubeSchedulerConfiguration as one of the cluster's schedulers runs with; may be given several times. "+
-		"Known without: default-scheduler as it is by default, and the profiles that are shipped for stowage-scheduler")
+	fs.BoolVar(&f.inCluster, "in-cluster", false, "use the cluster that the program runs in, for example as a Job")
+	fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "the KubeSchedulerConfiguration file of a scheduler in the cluster. Can be repeated. "+
+		"By default, default-scheduler has its default configuration, and stowage-scheduler the profiles it is shipped with")
 	logsapi.AddFlags(f.built.logging, fs)
 	_ = cmd.MarkFlagFilename("scheduler-config", "yaml", "yml", "json")
 	_ = cmd.RegisterFlagCompletionFunc("context", f.completeContexts)
@@ -46,7 +46,7 @@ func (f *clusterFlags) completeContexts(*cobra.Command, []string, string) ([]str
 	return f.contexts(), cobra.ShellCompDirectiveNoFileComp
 }
 
-// contexts returns the names of the contexts that there are.
+// contexts returns the names of all contexts.
 func (f *clusterFlags) contexts() []string {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = f.client.Kubeconfig
@@ -62,28 +62,28 @@ func (f *clusterFlags) contexts() []string {
 	return names
 }
 
-// choice says which contexts there are.
+// choice lists the available contexts.
 func (f *clusterFlags) choice() string {
 	if names := f.contexts(); len(names) > 0 {
-		return "there are: " + strings.Join(names, ", ")
+		return "available contexts: " + strings.Join(names, ", ")
 	}
-	return "there are none: give --kubeconfig, or set KUBECONFIG"
+	return "the kubeconfig has no contexts: set --kubeconfig or KUBECONFIG"
 }
 
-// validate checks what can be checked without a cluster. Where something is to be done,
-// the cluster must be named: the current context is whatever somebody worked on last.
+// validate checks everything that needs no cluster. To make changes, the cluster must be named,
+// because the current context is whatever somebody last worked with.
 func (f *clusterFlags) validate(forReal bool) error {
 	switch {
 	case f.inCluster && (f.client.Context != "" || f.client.Kubeconfig != ""):
-		return refused(errors.New("--in-cluster: the cluster that it runs in needs no --context and no --kubeconfig"))
+		return refused(errors.New("--in-cluster cannot be combined with --context or --kubeconfig"))
 	case forReal && !f.inCluster && f.client.Context == "":
-		return refusedf("name the cluster that this is to be done to: give --context (%s), or --in-cluster", f.choice())
+		return refusedf("changing a cluster requires --context or --in-cluster (%s)", f.choice())
 	case f.client.Context != "" && !slices.Contains(f.contexts(), f.client.Context):
-		return refusedf("--context: there is no context %q in the kubeconfig; %s", f.client.Context, f.choice())
+		return refusedf("--context: no context %q in the kubeconfig (%s)", f.client.Context, f.choice())
 	}
 	if !f.inCluster && f.client.Kubeconfig == "" && f.client.Context == "" {
 		if names := f.contexts(); len(names) > 0 {
-			// As kubectl does, for what only looks.
+			// Like kubectl, for commands that only read.
 			f.client.Context = currentContext()
 		}
 	}
@@ -99,19 +99,19 @@ func currentContext() string {
 	return raw.CurrentContext
 }
 
-// opened is a cluster that is followed, and what predicts what a loss would do to it.
+// opened is a watched cluster with an assessor.
 type opened struct {
 	live     *run.Live
 	cluster  *connect.Cluster
 	assessor *assess.Assessor
-	// following is the context of what follows the cluster. It ends with close, not with the
-	// command: what was changed is still to be put back then.
+	// following is the context of the watches. It ends with close, not with the command, because
+	// changes still have to be restored after an interrupt.
 	following context.Context
 	close     func()
 }
 
-// openAll opens the cluster for a run, which closes it. It gives up when the context ends
-// before all has been read.
+// openAll opens the cluster for a run. The caller closes it. It gives up if the context ends
+// before everything has been read.
 func (f *clusterFlags) openAll(ctx context.Context) (*opened, error) {
 	o := &opened{}
 	var err error
@@ -133,7 +133,7 @@ func (f *clusterFlags) openAll(ctx context.Context) (*opened, error) {
 	return o, nil
 }
 
-// connect returns the cluster, and says on which version of Kubernetes it is not proven.
+// connect returns the cluster, and warns about untested versions of Kubernetes.
 func (f *clusterFlags) connect(ctx context.Context) (*connect.Cluster, error) {
 	found, err := f.client.Connect(ctx, program)
 	if err == nil && found.Outside != "" {
@@ -142,16 +142,16 @@ func (f *clusterFlags) connect(ctx context.Context) (*connect.Cluster, error) {
 	return found, err
 }
 
-// sayWaiting says what a start that takes long waits for.
+// sayWaiting reports what a slow start is waiting for.
 func sayWaiting(problem error) {
 	if problem == nil {
-		fmt.Fprintln(os.Stderr, "Note: the wait is over")
+		fmt.Fprintln(os.Stderr, "Note: done waiting")
 		return
 	}
 	fmt.Fprintln(os.Stderr, "Note: still", problem)
 }
 
-// open follows the cluster until the context ends.
+// open watches the cluster until the context ends.
 func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, error) {
 	found, err := f.connect(ctx)
 	if err != nil {
@@ -162,12 +162,12 @@ func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, e
 		return nil, nil, err
 	}
 	if missing := live.Missing(); len(missing) > 0 {
-		fmt.Fprintf(os.Stderr, "Note: the cluster does not have, or gives no right to list and watch, %s: where pods need them, predictions may be wrong\n", strings.Join(missing, ", "))
+		fmt.Fprintf(os.Stderr, "Note: cannot list and watch %s: missing in the cluster, or forbidden. Predictions for pods that need them may be wrong\n", strings.Join(missing, ", "))
 	}
 	return live, found, nil
 }
 
-// profiles returns the schedulers that are known. They are read once.
+// profiles returns the profiles of all schedulers. They are read once.
 func (f *clusterFlags) profiles() ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	if f.known != nil {
 		return f.known, nil
@@ -180,7 +180,7 @@ func (f *clusterFlags) profiles() ([]*schedulerconfig.KubeSchedulerProfile, erro
 	return profiles, nil
 }
 
-// recognizer returns what tells preemptible nodes: whatever any of the schedulers knows.
+// recognizer returns the recognizer for preemptible nodes, with the settings of all schedulers.
 func (f *clusterFlags) recognizer() (preemptible.Recognizer, error) {
 	var all preemptible.Recognizer
 	profiles, err := f.profiles()
@@ -193,7 +193,7 @@ func (f *clusterFlags) recognizer() (preemptible.Recognizer, error) {
 	return all, err
 }
 
-// assessor returns what predicts what a loss would do, which is to be closed.
+// assessor returns a new assessor. The caller closes it.
 func (f *clusterFlags) assessor() (*assess.Assessor, error) {
 	profiles, err := f.profiles()
 	if err != nil {
@@ -206,7 +206,7 @@ func (f *clusterFlags) assessor() (*assess.Assessor, error) {
 	return a, nil
 }
 
-// sourceFlags say where a picture is from: a cluster or a record of one.
+// sourceFlags are the flags for the source of a picture: a cluster or a dump.
 type sourceFlags struct {
 	clusterFlags
 	dump connect.DumpFlags
@@ -217,21 +217,21 @@ func (f *sourceFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.dump.Add(fs)
 }
 
-// validate checks what can be checked without a cluster.
+// validate checks everything that needs no cluster.
 func (f *sourceFlags) validate() error {
 	if err := f.dump.Validate(); err != nil {
 		return refused(err)
 	}
 	if f.dump.Path != "" {
 		if f.client.Kubeconfig != "" || f.client.Context != "" || f.inCluster {
-			return refused(errors.New("--from-dump: it needs no cluster, so leave out --kubeconfig, --context and --in-cluster"))
+			return refused(errors.New("--from-dump cannot be combined with --kubeconfig, --context or --in-cluster"))
 		}
 		return nil
 	}
 	return f.clusterFlags.validate(false)
 }
 
-// picture returns the cluster, and of a record the time by which it is judged.
+// picture returns the cluster, and for a dump its time.
 func (f *sourceFlags) picture(ctx context.Context) (*target.Picture, *connect.Clock, error) {
 	if f.dump.Path != "" {
 		s, clock, err := f.dump.Read()

@@ -1,5 +1,5 @@
-// Package app is chaos as a command line. A program with faults or probes of its own is a
-// main that passes them to NewCommand; chaos/README.md shows one.
+// Package app is the stowage-chaos command line. To add your own faults and probes, pass them
+// to NewCommand in a main program; chaos/README.md has an example.
 package app
 
 import (
@@ -25,33 +25,33 @@ import (
 
 const program = "stowage-chaos"
 
-// Option adds something to the command.
+// Option configures the command.
 type Option func(*options)
 
 // options are what the program is built with.
 type options struct {
 	faults []fault.Plugin
 	probes []steady.Plugin
-	// configurations are those of the schedulers that are known without --scheduler-config.
+	// configurations are those of the schedulers that need no --scheduler-config.
 	configurations [][]byte
 	registry       frameworkruntime.Registry
 	preemptible    func(*schedulerconfig.KubeSchedulerProfile) (preemptible.Options, bool)
 	logging        *logsapi.LoggingConfiguration
 }
 
-// WithFault adds a fault that scenarios can name.
+// WithFault adds a fault that scenarios can use.
 func WithFault(plugin fault.Plugin) Option {
 	return func(o *options) { o.faults = append(o.faults, plugin) }
 }
 
-// WithProbe adds a probe that scenarios can name.
+// WithProbe adds a probe that scenarios can use.
 func WithProbe(plugin steady.Plugin) Option {
 	return func(o *options) { o.probes = append(o.probes, plugin) }
 }
 
-// WithScheduler adds a KubeSchedulerConfiguration, whose profiles place the pods that name
-// them unless a --scheduler-config says otherwise, and the plugins that it or others may
-// use beside the engine's own.
+// WithScheduler adds a KubeSchedulerConfiguration and a registry of plugins. Its profiles place
+// the pods that name them, unless --scheduler-config overrides them. All configurations can use
+// the plugins in addition to those of the engine.
 func WithScheduler(configuration []byte, registry frameworkruntime.Registry) Option {
 	return func(o *options) {
 		o.configurations = append(o.configurations, configuration)
@@ -59,7 +59,8 @@ func WithScheduler(configuration []byte, registry frameworkruntime.Registry) Opt
 	}
 }
 
-// WithPreemptible says what a scheduler's profile knows of preemptible nodes, if anything.
+// WithPreemptible sets the function that returns the settings for preemptible nodes in a
+// scheduler profile, if it has any.
 func WithPreemptible(of func(*schedulerconfig.KubeSchedulerProfile) (preemptible.Options, bool)) Option {
 	return func(o *options) { o.preemptible = of }
 }
@@ -78,26 +79,28 @@ func NewCommand(opts ...Option) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   program,
-		Short: "Takes away pods, nodes, zones and preemptible capacity, within budgets, and measures the recovery",
-		Long: `stowage-chaos shows whether workloads survive what happens to every cluster: pods that
-are evicted, nodes and zones that are lost, preemptible capacity that is taken back. It
-predicts what a fault would do with the scheduler's own filters and scores, does it within
-every PodDisruptionBudget, measures how long the workloads take to recover, puts everything
-back and gives a verdict.
+		Short: "Remove pods, nodes, zones and preemptible capacity within disruption budgets, and measure the recovery",
+		Long: `stowage-chaos tests how workloads cope with losing pods, nodes, zones and preemptible capacity.
+It predicts the effect of a fault with the scheduler's own filters and scores, evicts pods
+within every PodDisruptionBudget, measures how long the workloads take to recover, restores
+what it changed, and reports a verdict.
 
-Nothing is done without --no-dry-run and the name of a context: until then each command
-shows what it would do. The same --seed draws the same victims.
+Every command is a dry run by default: it only shows what it would do. To make changes, set
+--no-dry-run and name a context. The same --seed draws the same victims.
 
-Exit codes: 0 the steady state held; 1 an error; 2 the steady state was broken; 3
-inconclusive, for nothing was there to be taken away or it ended early; 4 refused, and
-nothing was done.`,
-		Example: `  # which pod would be evicted, and what would come of it
+Exit codes:
+  0  the steady state held
+  1  error
+  2  the steady state was broken
+  3  inconclusive: there was nothing to remove, or the run ended early
+  4  refused: nothing was changed`,
+		Example: `  # Show which pod would be evicted, and the effect
   stowage-chaos evict --namespaces shop
 
-  # evict one, every 10 minutes for an hour
+  # Evict one pod every 10 minutes for an hour
   stowage-chaos evict --namespaces shop --interval 10m --max-runtime 1h --context staging --no-dry-run
 
-  # what would the loss of each zone do
+  # Predict the loss of each zone
   stowage-chaos assess zone`,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := refuseEmpty(cmd); err != nil {
@@ -123,13 +126,13 @@ nothing was done.`,
 	return cmd
 }
 
-// refuseEmpty refuses flags that are given without saying anything, such as an empty
-// variable in a shell, and durations of 0 where leaving them out is what was meant.
+// refuseEmpty refuses flags with an empty value, such as an empty shell variable, and durations
+// of 0 if the flag should be omitted instead.
 func refuseEmpty(cmd *cobra.Command) error {
 	errs := []error{cli.CheckGiven(cmd.Flags())}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.String() == "0s" && slices.Contains([]string{"interval", "max-runtime", "max-recovery", "duration", "patience"}, f.Name) {
-			errs = append(errs, fmt.Errorf("--%s=0s says nothing: leave it out, or give a duration such as 10m", f.Name))
+			errs = append(errs, fmt.Errorf("--%s=0s: must be a duration of more than 0 such as 10m; omit the flag for the default", f.Name))
 		}
 	})
 	return refused(errors.Join(errs...))

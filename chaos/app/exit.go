@@ -17,13 +17,12 @@ const (
 	exitRefused      = 4
 )
 
-// refused marks an error that says why nothing was done at all.
+// refused marks an error after which nothing was changed.
 func refused(err error) error { return exit.With(err, exitRefused) }
 
 func refusedf(format string, args ...any) error { return refused(fmt.Errorf(format, args...)) }
 
-// verdictError returns the error that stands for how a run ended; nil where the steady
-// state held.
+// verdictError returns the error for the verdict of a run; nil if the steady state held.
 func verdictError(end journal.End) error {
 	codes := map[journal.Verdict]int{
 		journal.Failed: exitError, journal.Broken: exitBroken, journal.Inconclusive: exitInconclusive, journal.Refused: exitRefused,
@@ -43,5 +42,5 @@ func verdictLine(end journal.End) string {
 	return fmt.Sprintf("%s: %s", end.Verdict, strings.Join(end.Reasons, "; "))
 }
 
-// ExitCode returns the exit code for what the command returned.
+// ExitCode returns the exit code for the error of the command.
 func ExitCode(err error) int { return exit.Code(err) }

@@ -10,8 +10,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/faults"
 )
 
-// newFaultCommand returns a command that is a fault. The flags fill the arguments; those
-// that are durations which may be left out are set when the command runs.
+// newFaultCommand returns the command of a fault. The flags fill the arguments. Optional
+// durations are filled when the command runs.
 func newFaultCommand(built *options, cmd *cobra.Command, arguments any, fill func()) *cobra.Command {
 	flags := &runFlags{clusterFlags: clusterFlags{built: built}}
 	cmd.Args = cobra.NoArgs
@@ -24,7 +24,7 @@ func newFaultCommand(built *options, cmd *cobra.Command, arguments any, fill fun
 	return cmd
 }
 
-// optionalDuration adds a flag for a duration that may be left out.
+// optionalDuration adds a flag for an optional duration.
 func optionalDuration(fs *pflag.FlagSet, into **metav1.Duration, name, usage string) (fill func()) {
 	value := fs.Duration(name, 0, usage)
 	return func() {
@@ -38,62 +38,64 @@ func newEvictCommand(built *options) *cobra.Command {
 	args := &faults.Evict{}
 	cmd := &cobra.Command{
 		Use:   "evict",
-		Short: "Evict random pods, at most one of each workload at once",
-		Long: `Evicts pods at random out of those that are selected, each with the same chance, at
-most one of each workload at once, within every PodDisruptionBudget. Never pods in
-kube-system, of DaemonSets, static ones, those without a controller, those that are marked
-not to be disrupted or those of gangs, unless asked for. A workload without a budget loses
-no other pod until the last is replaced, and never its last ready one of several.`,
-		Example: `  # what would be evicted
+		Short: "Evict random pods, at most one per workload at a time",
+		Long: `Evicts random pods among those selected, at most one per workload at a time, and within every
+PodDisruptionBudget. All selected pods are equally likely.
+
+The following pods are not evicted unless an --include flag is set: pods in kube-system,
+kube-public and kube-node-lease, pods of DaemonSets, static pods, pods without a controller, pods
+marked as do-not-disrupt, and pods of gangs. If a workload has no budget, its next pod is evicted
+only after the previous one is replaced, and the last ready pod of several is never evicted.`,
+		Example: `  # Show what would be evicted
   stowage-chaos evict --labels app=web
 
-  # one pod every 10 minutes, in working hours, until it is told to end
+  # Evict one pod every 10 minutes in working hours, until stopped
   stowage-chaos evict --namespaces shop --interval 10m --excluded-weekdays Sat,Sun --excluded-times-of-day 17:00-09:00 \
     --timezone Europe/Berlin --context staging --no-dry-run
 
-  # five at once, and again the same five
+  # Evict five pods at once. The seed makes it the same five if repeated
   stowage-chaos evict --all --max-kill 5 --seed 42 --context staging --no-dry-run`,
 	}
 	fs := cmd.Flags()
 	args.Pods.Add(fs)
 	args.Calendar.Add(fs)
-	fs.Var(&args.MaxKill, "max-kill", "how `many` pods to take at once at most, of different workloads: 1 unless given")
-	fs.BoolVar(&args.IncludeDegraded, "include-degraded", false, "pods of workloads without a budget that still wait for the replacement of one that the run has taken, and their last ready pods, too")
-	fs.Var(&args.Mode, "mode", "`evict`, within budgets, unless given; delete takes pods whatever their budgets say")
-	fs.DurationVar(&args.Interval.Duration, "interval", 0, "the time from one draw to the next; it happens once unless given")
-	fs.Var(&args.Times, "times", "how `many` draws there are: no end of them unless given")
-	fs.DurationVar(&args.MaxRuntime.Duration, "max-runtime", 0, "the time after which there are no more draws")
-	grace := optionalDuration(fs, &args.Grace, "grace-period", "the time that pods get to end, in whole seconds: their own unless given")
+	fs.Var(&args.MaxKill, "max-kill", "the maximum `number` of pods to remove at once, from different workloads (default 1)")
+	fs.BoolVar(&args.IncludeDegraded, "include-degraded", false, "include pods of workloads without a budget that still wait for a replacement of a removed pod, and their last ready pods")
+	fs.Var(&args.Mode, "mode", "`mode` of removal. evict: within budgets; delete: ignore budgets (default evict)")
+	fs.DurationVar(&args.Interval.Duration, "interval", 0, "the time between draws. If it is not set, there is one draw")
+	fs.Var(&args.Times, "times", "the `number` of draws (default unlimited)")
+	fs.DurationVar(&args.MaxRuntime.Duration, "max-runtime", 0, "no more draws after this time")
+	grace := optionalDuration(fs, &args.Grace, "grace-period", "the grace period for pods to terminate, in whole seconds (default that of each pod)")
 	return newFaultCommand(built, cmd, args, grace)
 }
 
-// addLoss adds the flags of the faults of nodes.
+// addLoss adds the flags that the faults of nodes have in common.
 func addLoss(fs *pflag.FlagSet, loss *faults.Loss, kind string) (fill func()) {
-	fs.Var(&loss.Kind, "kind", "`drained`: cordoned, and their pods evicted within budgets, as by an upgrade; down: lost at once, as by an outage; "+kind+" unless given")
-	fs.DurationVar(&loss.Patience.Duration, "patience", 0, "of drained nodes, how long to wait for budgets: 10m unless given")
-	fs.BoolVar(&loss.IncludeDoNotDisrupt, "include-do-not-disrupt", false, "of drained nodes, those and pods, too, that are marked for every disruptor by the annotations of Karpenter or cluster-autoscaler; of spot always so")
-	fs.DurationVar(&loss.Duration.Duration, "duration", time.Duration(0), "how long it lasts before the nodes come back: until the workloads had their chance to recover unless given")
-	return optionalDuration(fs, &loss.Grace, "grace-period", "of drained nodes, the time that pods get to end, in whole seconds: their own unless given")
+	fs.Var(&loss.Kind, "kind", "the `kind` of loss. drained: cordon the nodes and evict their pods within budgets, like an upgrade; down: lose the nodes at once, like an outage (default "+kind+")")
+	fs.DurationVar(&loss.Patience.Duration, "patience", 0, "drained nodes: how long to wait for budgets (default 10m)")
+	fs.BoolVar(&loss.IncludeDoNotDisrupt, "include-do-not-disrupt", false, "drained nodes: include nodes and pods that have a do-not-disrupt annotation of Karpenter or Cluster Autoscaler; always set for spot")
+	fs.DurationVar(&loss.Duration.Duration, "duration", time.Duration(0), "how long the nodes are gone (default until the workloads have recovered, or --recovery-timeout)")
+	return optionalDuration(fs, &loss.Grace, "grace-period", "drained nodes: the grace period for pods to terminate, in whole seconds (default that of each pod)")
 }
 
 func newNodeCommand(built *options) *cobra.Command {
 	args := &faults.Node{}
 	cmd := &cobra.Command{
 		Use:   "node",
-		Short: "Lose nodes: drained, or down",
-		Long: `Loses nodes, one unless it says how many or names them: drained within budgets as by an
-upgrade, or down as by an outage. They come back at the end, when the run is aborted, or by
+		Short: "Drain nodes, or take them down",
+		Long: `Drains nodes within budgets, like an upgrade, or takes them down, like an outage. By default it
+takes one node. The nodes are restored at the end of the run, when the run is aborted, or by
 "stowage-chaos restore" after a crash.
 
-Fake nodes go down by their heartbeat. A real node's kubelet cannot be stopped from here:
-a taint has the control plane take its pods away at once.`,
-		Example: `  # what would the loss of a node do
+Fake nodes go down by stopping their heartbeat. The kubelet of a real node cannot be stopped
+remotely: a taint makes the control plane evict the node's pods at once.`,
+		Example: `  # Show what the loss of a node would do
   stowage-chaos node
 
-  # drain two nodes of a pool
+  # Drain two nodes of a pool
   stowage-chaos node --node-labels pool=web --count 2 --context staging --no-dry-run
 
-  # one node down for five minutes
+  # Take one node down for five minutes
   stowage-chaos node --nodes worker-7 --kind down --duration 5m --context staging --no-dry-run`,
 	}
 	args.Nodes.Add(cmd.Flags())
@@ -104,18 +106,18 @@ func newZoneCommand(built *options) *cobra.Command {
 	args := &faults.Zone{}
 	cmd := &cobra.Command{
 		Use:   "zone",
-		Short: "Lose an availability zone: drained, or down",
-		Long: `Loses all nodes of a zone, which is drawn unless it is named: drained within budgets, or
-down as by an outage. They come back at the end, when the run is aborted, or by
-"stowage-chaos restore" after a crash.`,
-		Example: `  # what would the loss of a zone do
+		Short: "Drain an availability zone, or take it down",
+		Long: `Drains all nodes of a zone within budgets, like an upgrade, or takes them down, like an outage.
+By default the zone is drawn at random. The nodes are restored at the end of the run, when the
+run is aborted, or by "stowage-chaos restore" after a crash.`,
+		Example: `  # Show what the loss of a zone would do
   stowage-chaos zone --zone eu-central-1a --kind down
 
   stowage-chaos zone --kind down --duration 10m --context staging --no-dry-run`,
 	}
 	fs := cmd.Flags()
-	fs.Var(&args.Zone, "zone", "the `zone`: drawn unless given")
-	fs.BoolVar(&args.IncludeControlPlane, "include-control-plane", false, "nodes of the control plane, too")
+	fs.Var(&args.Zone, "zone", "the `zone` (default random)")
+	fs.BoolVar(&args.IncludeControlPlane, "include-control-plane", false, "include control plane nodes")
 	return newFaultCommand(built, cmd, args, addLoss(fs, &args.Loss, "drained"))
 }
 
@@ -123,20 +125,20 @@ func newSpotCommand(built *options) *cobra.Command {
 	args := &faults.Spot{}
 	cmd := &cobra.Command{
 		Use:   "spot",
-		Short: "Take back preemptible nodes, after notice",
-		Long: `Takes back preemptible nodes, 30 % of them unless it says how many or names them: they are
-tainted, as a platform gives notice, and are down when the notice is over. --kind drained
-uses the notice to drain them, as a termination handler does.`,
-		Example: `  # what would it do
+		Short: "Reclaim preemptible nodes, after a notice",
+		Long: `Reclaims preemptible nodes, by default 30 % of them. The nodes are tainted first, like a notice of
+the platform, and go down when the notice period is over. --kind drained drains them during the
+notice period, like a termination handler.`,
+		Example: `  # Show what it would do
   stowage-chaos spot
 
-  # half of them, with a notice of 30 s
+  # Reclaim half of them, with a notice of 30 s
   stowage-chaos spot --percent 50 --notice 30s --context staging --no-dry-run`,
 	}
 	fs := cmd.Flags()
 	args.Nodes.Add(fs)
-	notice := optionalDuration(fs, &args.Notice, "notice", "how long before the nodes are gone they are tainted: 2m unless given")
-	fs.Var(&args.NoticeTaint, "notice-taint", "the `key` of that taint: that of AWS's termination handler unless given")
+	notice := optionalDuration(fs, &args.Notice, "notice", "how long the nodes are tainted before they are gone (default 2m)")
+	fs.Var(&args.NoticeTaint, "notice-taint", "the `key` of the taint (default that of the AWS Node Termination Handler)")
 	loss := addLoss(fs, &args.Loss, "down")
 	return newFaultCommand(built, cmd, args, func() { notice(); loss() })
 }
@@ -146,20 +148,21 @@ func newLatencyCommand(built *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "latency",
 		Short: "Delay the network of random pods",
-		Long: `Delays what pods send, for a while: by a privileged helper on the victim's node, which ends
-it by itself when its time is over, or by a NetworkChaos object where the cluster has Chaos
-Mesh. Pods on fake nodes have no network: that is refused.`,
+		Long: `Adds network latency to random pods: each packet that a pod sends is held back. A privileged
+helper pod on the victim's node adds the delay and removes it when --duration is over. If Chaos
+Mesh is installed, a NetworkChaos object is created instead. Pods on fake nodes have no network
+and are refused.`,
 		Example: `  stowage-chaos latency --labels app=web --delay 200ms --jitter 50ms --duration 5m --context staging --no-dry-run`,
 	}
 	fs := cmd.Flags()
 	args.Pods.Add(fs)
-	fs.Var(&args.MaxPods, "max-pods", "how `many` pods to delay at most, of different workloads: 1 unless given")
-	delay := optionalDuration(fs, &args.Delay, "delay", "how long each packet that a pod sends is held back: 100ms unless given")
-	fs.DurationVar(&args.Jitter.Duration, "jitter", 0, "how much more or less than that, at random")
-	duration := optionalDuration(fs, &args.Duration, "duration", "how long it lasts: 1m unless given")
-	fs.Var(&args.Interface, "interface", "the network `interface` in the pod: eth0 unless given")
-	fs.Var(&args.Via, "via", "`helper`: a privileged pod on the victim's node; chaosMesh: a NetworkChaos object; unless given, chaosMesh where the cluster has it")
-	fs.Var(&args.Image, "helper-image", "an `image` with sh, nsenter and tc for the helper")
-	fs.Var(&args.Namespace, "helper-namespace", "the `namespace` of the helper, where privileged pods are allowed: kube-system unless given")
+	fs.Var(&args.MaxPods, "max-pods", "the maximum `number` of pods to delay, from different workloads (default 1)")
+	delay := optionalDuration(fs, &args.Delay, "delay", "the delay of each packet that a pod sends (default 100ms)")
+	fs.DurationVar(&args.Jitter.Duration, "jitter", 0, "a random variation of the delay, plus or minus")
+	duration := optionalDuration(fs, &args.Duration, "duration", "how long the pods are delayed (default 1m)")
+	fs.Var(&args.Interface, "interface", "the network `interface` in the pod (default eth0)")
+	fs.Var(&args.Via, "via", "the `method`. helper: a privileged pod on the victim's node; chaosMesh: a NetworkChaos object (default chaosMesh if it is installed, else helper)")
+	fs.Var(&args.Image, "helper-image", "the `image` of the helper, with sh, nsenter and tc")
+	fs.Var(&args.Namespace, "helper-namespace", "the `namespace` of the helper, which must allow privileged pods (default kube-system)")
 	return newFaultCommand(built, cmd, args, func() { delay(); duration() })
 }

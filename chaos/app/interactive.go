@@ -31,16 +31,16 @@ func newInteractiveCommand(built *options) *cobra.Command {
 	flags := &runFlags{clusterFlags: clusterFlags{built: built}}
 	cmd := &cobra.Command{
 		Use:   "interactive",
-		Short: "Browse a cluster, pick a victim and watch the recovery, in the terminal",
-		Long: `Shows namespaces, zones, nodes, workloads, pods and budgets as they are, and what may go
-now. Pick a victim, see what its loss would do, do it, and watch the workloads recover. One
-key aborts and puts everything back; ? shows all keys.`,
+		Short: "Browse a cluster, pick a victim and watch the recovery in the terminal",
+		Long: `Shows namespaces, zones, nodes, workloads, pods and budgets, and which pods can be evicted now.
+Pick a victim, preview the effect of its loss, act, and watch the workloads recover. One key
+aborts and restores everything. ? shows all keys.`,
 		Example: `  stowage-chaos interactive --context staging
   stowage-chaos interactive --context staging --no-dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
-				return refused(errors.New("this needs a terminal"))
+				return refused(errors.New("interactive requires a terminal"))
 			}
 			if err := flags.validate(); err != nil {
 				return err
@@ -60,7 +60,7 @@ func (f *runFlags) interact(ctx context.Context) error {
 	defer o.close()
 	klog.SetLogger(logr.Discard()) // what is logged would spoil the screen
 	if f.journal != "" && f.journal != "-" {
-		return refused(errors.New("--journal: here each victim has a journal of its own; - is for none"))
+		return refused(errors.New("--journal: must be -, for no journal, or unset: each victim has its own journal"))
 	}
 	a := &actions{opened: o, flags: f}
 	err = tui.Run(ctx, tui.Options{Source: o.live, Actions: a, In: os.Stdin, Out: os.Stdout, Title: o.live.Name, DryRun: !f.noDryRun, Restore: journal.RestoreCommand("--all", arguments())})
@@ -70,7 +70,7 @@ func (f *runFlags) interact(ctx context.Context) error {
 	return err
 }
 
-// actions implements tui.Actions. Each victim is a run of its own.
+// actions implements tui.Actions. Each victim is a separate run.
 type actions struct {
 	*opened
 	flags *runFlags
@@ -91,7 +91,7 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 			}
 		}
 	default:
-		// A workload goes as a whole, and a gang in it.
+		// A workload is removed as a whole, including gangs.
 		leftAlone := target.Protections{IncludeGangs: v.Kind == tui.Workload}.In(picture)
 		spare := target.NewSpare(picture, v.How == assess.Evict)
 		for _, pod := range target.All(picture) {
@@ -100,7 +100,7 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 					return nil, err
 				}
 				if v.Kind == tui.Pod && spare.Last(pod) {
-					return nil, fmt.Errorf("pod %s/%s is the last ready one of its workload, which is to have several: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
+					return nil, fmt.Errorf("pod %s/%s is the last ready pod of its workload: use `stowage-chaos evict --include-degraded`", pod.Namespace, pod.Name)
 				}
 				c.Pods = append(c.Pods, pod)
 			}
@@ -108,26 +108,26 @@ func (a *actions) choose(picture *target.Picture, v tui.Victim) (*fault.Choice, 
 	}
 	c.Dead = v.How == assess.Down && undo.AllFake(c.Nodes)
 	if c.Empty() {
-		return nil, fmt.Errorf("%s is gone, or nothing that can be taken away", v)
+		return nil, fmt.Errorf("%s is gone, or cannot be removed", v)
 	}
 	c.Candidates = len(c.Pods) + len(c.Nodes)
 	return c, nil
 }
 
-// protected says what keeps a pod from being picked, as it keeps it from being drawn; leftAlone
-// says why otherwise, if it does.
+// protected returns an error if the pod is protected, like in draws. leftAlone is the reason of
+// other protections, if any.
 func protected(picture *target.Picture, pod target.Pod, leftAlone string) error {
 	switch {
 	case picture.IsOwn(pod.Pod):
 		return fmt.Errorf("this program runs in pod %s/%s", pod.Namespace, pod.Name)
 	case cluster.BelongsToNode(pod.Pod):
-		return fmt.Errorf("pod %s/%s belongs to its node: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
+		return fmt.Errorf("pod %s/%s belongs to its node: use `stowage-chaos evict` with --include-daemonsets or --include-static", pod.Namespace, pod.Name)
 	case !audit.UserNamespace(pod.Namespace):
-		return fmt.Errorf("namespace %s is the cluster's own: `stowage-chaos evict` takes pods there, if it is asked to", pod.Namespace)
+		return fmt.Errorf("namespace %s is a system namespace: use `stowage-chaos evict --include-system`", pod.Namespace)
 	case pod.Workload == nil:
-		return fmt.Errorf("nothing would replace pod %s/%s: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name)
+		return fmt.Errorf("pod %s/%s has no controller that would replace it: use `stowage-chaos evict --include-bare-pods`", pod.Namespace, pod.Name)
 	case leftAlone != "":
-		return fmt.Errorf("pod %s/%s is %s: `stowage-chaos evict` takes such pods, if it is asked to", pod.Namespace, pod.Name, leftAlone)
+		return fmt.Errorf("pod %s/%s is protected (%s): use `stowage-chaos evict` with the --include flag for it", pod.Namespace, pod.Name, leftAlone)
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (a *actions) Preview(ctx context.Context, v tui.Victim) (*assess.Prediction
 // Do implements tui.Actions.
 func (a *actions) Do(ctx context.Context, v tui.Victim) error {
 	if !a.flags.noDryRun {
-		return errors.New("a dry run does nothing")
+		return errors.New("dry run: nothing was changed")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

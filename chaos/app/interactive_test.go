@@ -29,10 +29,10 @@ func TestAPickedPodIsSparedAsADrawnOne(t *testing.T) {
 		want   string
 	}{
 		{name: "a pod of a workload that is whole goes", ready: 2, victim: tui.Victim{Kind: tui.Pod, UID: "web-0", How: assess.Evict}, picked: 1},
-		{name: "the last ready pod stays while the other is not replaced", ready: 1, victim: tui.Victim{Kind: tui.Pod, UID: "web-0", How: assess.Evict}, want: "pod shop/web-0 is the last ready one of its workload"},
+		{name: "the last ready pod stays while the other is not replaced", ready: 1, victim: tui.Victim{Kind: tui.Pod, UID: "web-0", How: assess.Evict}, want: "pod shop/web-0 is the last ready pod of its workload"},
 		{name: "a pod that is not ready goes", ready: 1, victim: tui.Victim{Kind: tui.Pod, UID: "web-1", How: assess.Evict}, picked: 1},
 		{name: "its budget decides, where there is one", ready: 1, budget: true, victim: tui.Victim{Kind: tui.Pod, UID: "web-0", How: assess.Evict}, picked: 1},
-		{name: "deletion asks no budget", ready: 1, budget: true, victim: tui.Victim{Kind: tui.Pod, UID: "web-0", How: assess.Delete}, want: "the last ready one of its workload"},
+		{name: "deletion asks no budget", ready: 1, budget: true, victim: tui.Victim{Kind: tui.Pod, UID: "web-0", How: assess.Delete}, want: "the last ready pod of its workload"},
 		{name: "a workload goes as a whole", ready: 1, victim: tui.Victim{Kind: tui.Workload, UID: "web", How: assess.Delete}, picked: 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

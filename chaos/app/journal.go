@@ -11,13 +11,14 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 	"github.com/stowage-k8s/stowage/internal/exit"
+	common "github.com/stowage-k8s/stowage/internal/report"
 )
 
 func newReportCommand() *cobra.Command {
 	output := &outputFlags{}
 	cmd := &cobra.Command{
 		Use:   "report JOURNAL",
-		Short: "Show what a run came to, from its journal",
+		Short: "Show the report of a run, from its journal",
 		Example: `  stowage-chaos report chaos-20261121-101500-x7k2.jsonl
   stowage-chaos report chaos-20261121-101500-x7k2.jsonl -o html --output-file report.html`,
 		Args: cobra.ExactArgs(1),
@@ -31,7 +32,7 @@ func newReportCommand() *cobra.Command {
 		ValidArgsFunction: jsonFiles,
 	}
 	output.add(cmd, cmd.Flags())
-	cmd.Flags().Lookup("output").Usage = "how to show it: table, wide, json, yaml, junit, markdown or html"
+	cmd.Flags().Lookup("output").Usage = "output format: table, wide, json, yaml, junit, markdown or html"
 	return cmd
 }
 
@@ -43,12 +44,13 @@ func newReplayCommand(built *options) *cobra.Command {
 	flags := &runFlags{clusterFlags: clusterFlags{built: built}}
 	cmd := &cobra.Command{
 		Use:   "replay JOURNAL",
-		Short: "Do again what a journal says, to the same victims",
-		Long: `Runs the scenario of a journal with its seed, and says whether the same victims were drawn:
-by workload and rank, for the names of pods change. Where the cluster is not what it was, it
-says where they differ, with exit code 3. What the journal's calendar excludes stays excluded:
-a draw that was left out then is left out again, and nothing happens at a time that is
-excluded now.`,
+		Short: "Repeat a run from its journal, with the same victims",
+		Long: `Runs the scenario of a journal again with the same seed, and compares the victims. Pod names
+change, so victims are compared by workload and rank. If the cluster has changed and other
+victims are drawn, the differences are reported, and the exit code is 3.
+
+Draws that were skipped in the original run because of an excluded time are skipped again.
+Nothing happens at a time that is excluded now.`,
 		Example: `  stowage-chaos replay chaos-20261121-101500-x7k2.jsonl --context staging --no-dry-run`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -75,7 +77,7 @@ func (f *runFlags) replay(cmd *cobra.Command, path string) error {
 	}
 	s, err := scenario.Parse(before.Start.Scenario, plugins, f.built.probes)
 	if err != nil {
-		return refused(fmt.Errorf("%s: its scenario: %w", path, err))
+		return refused(fmt.Errorf("%s: scenario: %w", path, err))
 	}
 	f.seed = before.Start.Seed
 	f.replayed = before.Turns()
@@ -87,15 +89,15 @@ func (f *runFlags) replay(cmd *cobra.Command, path string) error {
 	now := again.Drawn()
 	same, difference := journal.Same(before.Drawn(), now)
 	if n := journal.Lacking(f.replayed, again.Turns()); n > 0 {
-		same, difference = false, fmt.Sprintf("%d of %d draws did not happen: their time is excluded now, or the run ended before", n, len(before.Choices))
+		same, difference = false, fmt.Sprintf("%d of %d draws did not happen: the time is excluded now, or the run ended earlier", n, len(before.Choices))
 	}
 	if !same {
-		others := fmt.Errorf("other victims were drawn than in %s: %s", path, difference)
+		others := fmt.Errorf("other victims than in %s were drawn: %s", path, difference)
 		if err != nil {
 			return errors.Join(err, others) // with the exit code of what else went wrong
 		}
 		return exit.With(others, exitInconclusive)
 	}
-	fmt.Fprintf(os.Stderr, "the same victims were drawn as in %s: %d draws\n", path, len(now))
+	fmt.Fprintf(os.Stderr, "the same victims as in %s were drawn: %s\n", path, common.Count(len(now), "draw"))
 	return err
 }

@@ -15,22 +15,22 @@ import (
 	common "github.com/stowage-k8s/stowage/internal/report"
 )
 
-// outputFlags say how and where to show what came of it.
+// outputFlags are the output format and file.
 type outputFlags struct {
 	format report.Format
 	file   common.OutputFile
 }
 
 func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
-	f.addAmong(cmd, fs, report.Formats, "how to show what came of it: table, wide, json, yaml, junit, markdown or html; a dry run has the first four")
+	f.addAmong(cmd, fs, report.Formats, "output format: table, wide, json, yaml, junit, markdown or html. A dry run supports the first four")
 }
 
-// documents are the formats of what is no report of a run.
+// documents are the formats of everything but reports of runs.
 var documents = []report.Format{report.Table, report.Wide, report.JSON, report.YAML}
 
-// addDocument adds the flags of what is no report of a run.
+// addDocument adds the flags for everything but reports of runs.
 func (f *outputFlags) addDocument(cmd *cobra.Command, fs *pflag.FlagSet) {
-	f.addAmong(cmd, fs, documents, "how to show it: table, wide, json or yaml")
+	f.addAmong(cmd, fs, documents, "output format: table, wide, json or yaml")
 }
 
 func (f *outputFlags) addAmong(cmd *cobra.Command, fs *pflag.FlagSet, formats []report.Format, usage string) {
@@ -53,7 +53,7 @@ type formatValue struct {
 // Set takes a format by its name.
 func (v *formatValue) Set(name string) error {
 	if len(v.among) < len(report.Formats) && !slices.Contains(v.among, report.Format(name)) {
-		return fmt.Errorf("no such format: %q: this has table, wide, json and yaml", name)
+		return fmt.Errorf("unknown format %q: must be table, wide, json or yaml", name)
 	}
 	return v.Format.Set(name)
 }
@@ -104,7 +104,7 @@ func (f *outputFlags) preview(out io.Writer, r *journal.Run) error {
 		if len(p.Predictions) > 0 && p.Predictions[0].Simulated != "" {
 			fmt.Fprintf(w, "\n%s\n", p.Predictions[0].Caveat())
 		}
-		_, err := fmt.Fprintf(w, "\nA dry run: nothing was done. With --no-dry-run --seed %s and --context or --in-cluster it is.\n", p.Seed)
+		_, err := fmt.Fprintf(w, "\nDry run: nothing was changed. To do this for real, add --no-dry-run --seed %s and --context or --in-cluster.\n", p.Seed)
 		return err
 	})
 }
@@ -121,5 +121,5 @@ func writeDocument(w io.Writer, format string, value any) error {
 		}
 		return err
 	}
-	return refusedf("-o %s: this has table, wide, json and yaml", format)
+	return refusedf("-o %s: must be table, wide, json or yaml", format)
 }

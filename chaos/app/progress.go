@@ -13,13 +13,13 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// progress shows how a run goes on: what is drawn and what goes wrong as lines that stay,
-// and how far it is as a status.
+// progress shows the progress of a run: draws and problems as permanent lines, and a status
+// line.
 type progress struct {
 	live  *report.Live
 	begin time.Time
 
-	// dry says that the run's end shows all that was drawn, if anything was.
+	// dry means that draws are shown at the end of the run, unless they are empty.
 	dry bool
 
 	gone, kept, recovered, lost int
@@ -31,12 +31,12 @@ func newProgress(live *report.Live) *progress {
 	return &progress{live: live, begin: time.Now(), answers: map[string]string{}}
 }
 
-// waiting is how many records may wait for the screen. A terminal that takes nothing any
-// more must not hold the run up, so what comes beyond is not shown.
+// waiting is the maximum number of records that wait for the screen. A blocked terminal must
+// not block the run, so further records are not shown.
 const waiting = 4096
 
-// start shows records as they come, until the function that it returns is called: which
-// waits for the last to be shown, but not for long.
+// start shows records as they come, until end is called. It waits a short time until the last
+// one is shown.
 func (p *progress) start() (record func(journal.Record), end func()) {
 	records, done := make(chan journal.Record, waiting), make(chan struct{})
 	go func() {
@@ -84,7 +84,7 @@ func (p *progress) record(r journal.Record) {
 	case r.Note != nil:
 		p.say(r.Time, "%s", r.Note.Message)
 	case r.Check != nil && !r.Check.OK:
-		p.say(r.Time, "probe %s is not OK: %s", r.Check.Probe, r.Check.Message)
+		p.say(r.Time, "probe %s failed: %s", r.Check.Probe, r.Check.Message)
 	case r.End != nil:
 		if time.Since(p.begin) >= patience {
 			p.show()
@@ -104,7 +104,7 @@ func (p *progress) answer(r journal.Record) {
 	case disruption.NotAsked, disruption.RefusedByBudget:
 		p.kept++
 	default:
-		// A pod is asked for again and again.
+		// The eviction of a pod may be retried many times.
 		if said := fmt.Sprintf("%s: %s", a.Outcome, a.Error); p.answers[a.Victim.UID] != said {
 			p.answers[a.Victim.UID] = said
 			p.say(r.Time, "pod %s/%s: %s", a.Victim.Namespace, a.Victim.Pod, said)
@@ -123,20 +123,31 @@ func (p *progress) show() {
 	if time.Since(p.begin) < patience {
 		return
 	}
-	p.live.Show(fmt.Sprintf("%s %s: %d pods taken, %d kept by budgets, %d recovered, %d lost besides",
-		time.Since(p.begin).Round(time.Second), p.step, p.gone, p.kept, p.recovered, p.lost))
+	status := fmt.Sprintf("%s %s: %s removed", time.Since(p.begin).Round(time.Second), p.step, report.Count(p.gone, "pod"))
+	for _, part := range []struct {
+		n    int
+		said string
+	}{{p.kept, "kept by budgets"}, {p.recovered, "recovered"}, {p.lost, "lost otherwise"}} {
+		if part.n > 0 {
+			status += fmt.Sprintf(", %d %s", part.n, part.said)
+		}
+	}
+	p.live.Show(status)
 }
 
 // named is how many victims a line names.
 const named = 3
 
-// leftOut says how many there are besides those to choose from, and why.
+// leftOut says how many candidates were excluded, and why.
 func leftOut(excluded map[string]int) string {
 	var why []string
 	for _, reason := range slices.Sorted(maps.Keys(excluded)) {
 		why = append(why, fmt.Sprintf("%d %s", excluded[reason], reason))
 	}
-	return "left out: " + strings.Join(append(why, "no others"), ", ")
+	if len(why) == 0 {
+		return "none excluded"
+	}
+	return "excluded: " + strings.Join(why, ", ")
 }
 
 // choiceLine says what was drawn.
@@ -149,7 +160,7 @@ func choiceLine(c *journal.Choice, whole bool) string {
 		names = append(names, "node "+node)
 	}
 	if len(names) == 0 {
-		return fmt.Sprintf("%s: nothing to take away, of %d candidates; %s", c.Fault, c.Candidates, leftOut(c.Excluded))
+		return fmt.Sprintf("%s: nothing to remove, %s; %s", c.Fault, report.Count(c.Candidates, "candidate"), leftOut(c.Excluded))
 	}
 	more := ""
 	if len(names) > named && !whole {
@@ -158,7 +169,7 @@ func choiceLine(c *journal.Choice, whole bool) string {
 	}
 	own := ""
 	if len(c.Nodes) > 0 && c.Excluded[target.WhyOwn] > 0 {
-		own = "; the node that this program runs on is left out"
+		own = "; the node that this program runs on is excluded"
 	}
-	return fmt.Sprintf("%s: %s%s, of %d candidates%s", c.Title(), strings.Join(names, ", "), more, c.Candidates, own)
+	return fmt.Sprintf("%s: %s%s, of %s%s", c.Title(), strings.Join(names, ", "), more, report.Count(c.Candidates, "candidate"), own)
 }

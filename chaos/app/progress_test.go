@@ -42,7 +42,7 @@ func TestPodsThatLeftInTheBackgroundCountAsTaken(t *testing.T) {
 	p.record(journal.Record{Lost: &journal.Lost{Victim: journal.Victim{Namespace: "shop", Pod: "db-0", UID: "db-0"}, Drawn: true}})
 	p.record(journal.Record{Lost: &journal.Lost{Victim: journal.Victim{Namespace: "shop", Pod: "mq-0", UID: "mq-0"}}})
 	if p.gone != 2 || p.lost != 1 {
-		t.Errorf("%d pods taken and %d lost besides, want 2 and 1", p.gone, p.lost)
+		t.Errorf("%d pods taken and %d other losses, want 2 and 1", p.gone, p.lost)
 	}
 }
 
@@ -77,8 +77,8 @@ func TestALossOfNodesSaysThatTheProgramsOwnIsLeftOut(t *testing.T) {
 		excluded map[string]int
 		want     string
 	}{
-		{"its node is in the zone", map[string]int{"in another zone": 2, "this program's own": 1}, "down: node a, of 1 candidates; the node that this program runs on is left out"},
-		{"its node is elsewhere", map[string]int{"in another zone": 2}, "down: node a, of 1 candidates"},
+		{"its node is in the zone", map[string]int{"in another zone": 2, "this program's own": 1}, "down: node a, of 1 candidate; the node that this program runs on is excluded"},
+		{"its node is elsewhere", map[string]int{"in another zone": 2}, "down: node a, of 1 candidate"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := choiceLine(&journal.Choice{How: "down", Nodes: []string{"a"}, Candidates: 1, Excluded: tt.excluded}, false); got != tt.want {

@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/exit"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 func newRestoreCommand(built *options) *cobra.Command {
@@ -24,22 +25,23 @@ func newRestoreCommand(built *options) *cobra.Command {
 	var all, force bool
 	cmd := &cobra.Command{
 		Use:   "restore [ID | JOURNAL]...",
-		Short: "Put back what runs have changed and could not put back themselves",
-		Long: `Puts back what runs have changed: cordons, taints, nodes that are down, scaled workloads,
-objects that were created. Everything that is changed carries what it takes to put it back,
-so this needs no journal. It may be repeated at any time. --all leaves runs alone that are
-under way, as their leases in the namespace ` + "`" + undo.LeaseNamespace + "`" + ` say, unless --force is given; one that is named is
-put back in any case.`,
-		Example: `  # of all runs
+		Short: "Restore what runs have changed, after a crash or an abort",
+		Long: `Restores what runs have changed: cordons, taints, nodes that are down, scaled workloads and
+created objects. Every changed object carries the information that is needed to restore it, so
+no journal is required. The command can be repeated at any time.
+
+--all skips runs that are in progress, unless --force is set. A run in progress holds a lease
+in the namespace ` + "`" + undo.LeaseNamespace + "`" + `. A run that is named is always restored.`,
+		Example: `  # Restore all runs that are not in progress
   stowage-chaos restore --all --context staging
 
   stowage-chaos restore chaos-20261121-101500-x7k2.jsonl --context staging`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
-				return refused(errors.New("name runs, by their ids or journals, or give --all"))
+				return refused(errors.New("specify either run IDs or journals, or --all"))
 			}
 			if force && !all {
-				return refused(errors.New("--force: is for --all; a run that is named is put back in any case"))
+				return refused(errors.New("--force requires --all: a run that is named is always restored"))
 			}
 			runs, err := runIDs(args)
 			if err != nil {
@@ -61,8 +63,8 @@ put back in any case.`,
 		ValidArgsFunction: jsonFiles,
 	}
 	flags.add(cmd, cmd.Flags())
-	cmd.Flags().BoolVar(&all, "all", false, "what any run has changed, but for those that are under way")
-	cmd.Flags().BoolVar(&force, "force", false, "with --all, runs that are under way too")
+	cmd.Flags().BoolVar(&all, "all", false, "restore all runs that are not in progress")
+	cmd.Flags().BoolVar(&force, "force", false, "with --all, also restore runs in progress")
 	return cmd
 }
 
@@ -71,7 +73,7 @@ func runIDs(names []string) ([]string, error) {
 	var ids []string
 	for _, name := range names {
 		if name == "" {
-			return nil, errors.New("the id of a run is empty: name it, or give --all")
+			return nil, errors.New("empty run ID: specify a run ID, a journal, or --all")
 		}
 		_, err := os.Stat(name)
 		if err != nil && (strings.HasSuffix(name, ".jsonl") || strings.Contains(name, "/")) {
@@ -89,7 +91,7 @@ func runIDs(names []string) ([]string, error) {
 	return ids, nil
 }
 
-// restoring puts back what runs have changed, and says what that was.
+// restoring restores what runs have changed, and reports it.
 type restoring struct {
 	client kubernetes.Interface
 	out    io.Writer
@@ -97,7 +99,7 @@ type restoring struct {
 
 func (r *restoring) report(c journal.Change) { fmt.Fprintf(r.out, "%s: %s\n", c.Object, c.What) }
 
-// named puts back what the runs have changed.
+// named restores what the runs have changed.
 func (r *restoring) named(ctx context.Context, runs []string) error {
 	total := 0
 	var nothing []string
@@ -113,23 +115,22 @@ func (r *restoring) named(ctx context.Context, runs []string) error {
 	}
 	left, err := r.sum(ctx, total)
 	if err == nil && len(nothing) > 0 && left > 0 {
-		err = exit.With(fmt.Errorf("nothing is left of run %s: is that its id?", strings.Join(nothing, ", ")), exitInconclusive)
+		err = exit.With(fmt.Errorf("nothing to restore of run %s: check the run ID", strings.Join(nothing, ", ")), exitInconclusive)
 	}
 	return err
 }
 
-// all puts back what all runs have changed, but for those that are under way, unless it is
-// forced to.
+// all restores what all runs have changed, except those in progress, unless it is forced.
 func (r *restoring) all(ctx context.Context, force bool) error {
 	leases, err := undo.Leases(ctx, r.client)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "Note: whether runs are under way is not known: %v\n", err)
+		fmt.Fprintf(os.Stderr, "Note: cannot tell which runs are in progress: %v\n", err)
 	}
 	var alone []string
 	for _, lease := range leases {
 		if now := time.Now(); !force && now.Before(lease.Until) {
 			alone = append(alone, lease.Run)
-			fmt.Fprintf(r.out, "left alone: run %s is under way on %s: its lease was renewed %s ago\n", lease.Run, lease.Holder, now.Sub(lease.Renewed).Round(time.Second))
+			fmt.Fprintf(r.out, "skipped run %s: in progress on %s, lease renewed %s ago\n", lease.Run, lease.Holder, now.Sub(lease.Renewed).Round(time.Second))
 		}
 	}
 	total, err := undo.RestoreAll(ctx, r.client, alone, r.report)
@@ -144,29 +145,29 @@ func (r *restoring) all(ctx context.Context, force bool) error {
 	if _, err := r.sum(ctx, total); err != nil || len(alone) == 0 {
 		return err
 	}
-	return exit.With(fmt.Errorf("left alone, as they are under way: %s; wait for their end, name them, or give --force", strings.Join(alone, ", ")), exitInconclusive)
+	return exit.With(fmt.Errorf("skipped runs in progress: %s; wait until they end, name them, or use --force", strings.Join(alone, ", ")), exitInconclusive)
 }
 
-// release deletes the lease of a run that crashed. If that fails, it has run out all the same.
+// release deletes the lease of a run that crashed. If that fails, the lease expires anyway.
 func (r *restoring) release(ctx context.Context, run string) {
 	if err := undo.Release(ctx, r.client, run); err != nil {
-		klog.FromContext(ctx).V(2).Info("The lease of the run was not deleted", "run", run, "err", err)
+		klog.FromContext(ctx).V(2).Info("Failed to delete the lease of the run", "run", run, "err", err)
 	}
 }
 
-// sum says how much was put back, and returns how much of other runs is left.
+// sum reports how many objects were restored, and returns how many are still changed.
 func (r *restoring) sum(ctx context.Context, total int) (int, error) {
 	left, err := undo.Leftovers(ctx, r.client)
 	if err != nil {
 		return 0, err
 	}
 	if total == 0 {
-		fmt.Fprint(r.out, "there is nothing to put back")
+		fmt.Fprint(r.out, "nothing to restore")
 	} else {
-		fmt.Fprintf(r.out, "%d objects are as they were", total)
+		fmt.Fprintf(r.out, "%s restored", report.Count(total, "object"))
 	}
 	if len(left) > 0 {
-		fmt.Fprintf(r.out, "; other runs have changed %d: %v", len(left), left)
+		fmt.Fprintf(r.out, "; still changed by other runs: %d: %v", len(left), left)
 	}
 	fmt.Fprintln(r.out)
 	return len(left), nil

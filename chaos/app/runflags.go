@@ -19,7 +19,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/scenario"
 )
 
-// runFlags are those of every command that does something.
+// runFlags are the flags of every command that acts on a cluster.
 type runFlags struct {
 	clusterFlags
 	noDryRun bool
@@ -29,39 +29,39 @@ type runFlags struct {
 	output   outputFlags
 	telling  tellingFlags
 
-	// replayed are the turns of the run that is done again.
+	// replayed are the turns of the run that is repeated.
 	replayed []journal.Turn
 
 	minAvailability field.Share
 	maxRecovery     time.Duration
 }
 
-// add adds all of them but for the objectives.
+// add adds all of them except the objectives.
 func (f *runFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.addReplay(cmd, fs)
-	fs.StringVar(&f.seed, "seed", "", "draw with this `number`: the same seed draws the same victims out of the same cluster; without one, nobody can foresee what is drawn")
+	fs.StringVar(&f.seed, "seed", "", "the seed of all draws, a `number` such as 42 or 0x2a: the same seed draws the same victims in the same cluster (default random)")
 }
 
-// addReplay adds those of a command that has its seed from elsewhere.
+// addReplay adds those of a command without --seed.
 func (f *runFlags) addReplay(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.addDoing(cmd, fs)
 	f.output.add(cmd, fs)
 	f.telling.add(fs)
 }
 
-// addDoing adds those of every command that does something.
+// addDoing adds those of every command that acts on a cluster.
 func (f *runFlags) addDoing(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.clusterFlags.add(cmd, fs)
-	fs.BoolVar(&f.noDryRun, "no-dry-run", false, "do it; without, only show what would be done. It takes --context or --in-cluster")
-	fs.StringVar(&f.journal, "journal", "", "the `file` to write what happens to, as JSON lines: chaos-ID.jsonl in the current folder unless given, and none for a dry run; - for none")
-	fs.DurationVar(&f.patience, "recovery-timeout", 10*time.Minute, "how long the workloads may take to recover. Pods on a dead node are only replaced once they are deleted, by default after 5 minutes")
+	fs.BoolVar(&f.noDryRun, "no-dry-run", false, "make changes instead of only showing them. Requires --context or --in-cluster")
+	fs.StringVar(&f.journal, "journal", "", "the `file` to write the journal to, as JSON lines; - for no journal (default chaos-ID.jsonl in the current directory, none for a dry run)")
+	fs.DurationVar(&f.patience, "recovery-timeout", 10*time.Minute, "how long to wait for the workloads to recover. Pods on a dead node are replaced only after they are deleted, by default after 5 minutes")
 }
 
-// addObjectives adds the flags for what a command is measured by; a scenario has its own.
+// addObjectives adds the flags for objectives. Scenarios have their own.
 func (f *runFlags) addObjectives(fs *pflag.FlagSet) {
 	f.minAvailability.Least = 1
-	fs.Var(&f.minAvailability, "min-availability", "how many of its desired pods every workload must have ready all the time: a `number` or a percentage; what falls short is a broken steady state")
-	fs.DurationVar(&f.maxRecovery, "max-recovery", 0, "how long it may take from a pod's loss until its replacement is ready; longer is a broken steady state")
+	fs.Var(&f.minAvailability, "min-availability", "the minimum number of ready pods of every workload during the run: a `number`, or a percentage of its desired pods. If a workload falls below it, the steady state is broken")
+	fs.DurationVar(&f.maxRecovery, "max-recovery", 0, "the maximum time from the loss of a pod until its replacement is ready. If it takes longer, the steady state is broken")
 }
 
 func (f *runFlags) objectives() (scenario.Objectives, error) {
@@ -90,12 +90,12 @@ func (f *runFlags) validate() error {
 		return err
 	}
 	if !f.noDryRun && !slices.Contains([]report.Format{"", report.Table, report.Wide, report.JSON, report.YAML}, f.output.format) {
-		return refusedf("--output=%s: a dry run has nothing to report: it shows table, wide, json and yaml", f.output.format)
+		return refusedf("--output=%s: a dry run supports only table, wide, json and yaml", f.output.format)
 	}
 	return f.clusterFlags.validate(f.noDryRun)
 }
 
-// plugins returns the faults that there are.
+// plugins returns all faults.
 func (f *runFlags) plugins() ([]fault.Plugin, error) {
 	recognizer, err := f.recognizer()
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *runFlags) plugins() ([]fault.Plugin, error) {
 	return append(faults.All(recognizer), f.built.faults...), nil
 }
 
-// command carries out a command that is a fault, with its arguments.
+// command runs the command of a fault with its arguments.
 func (f *runFlags) command(cmd *cobra.Command, kind string, arguments any) error {
 	objectives, err := f.objectives()
 	if err != nil {
@@ -154,10 +154,10 @@ func parseSeed(text string) (draw.Seed, error) {
 	return seed, nil
 }
 
-// newID returns the id of a run, which is fit for a label and sorts by time.
+// newID returns the ID of a run: a valid label value that sorts by time.
 func newID() string { return time.Now().UTC().Format("20060102-150405-") + rand.String(4) }
 
-// openJournal creates the journal's file, where there is to be one.
+// openJournal creates the file of the journal, if the run writes one.
 func (f *runFlags) openJournal(id string) (*journal.Writer, string, error) {
 	path := f.journal
 	switch {

@@ -7,12 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/chaos/scenario"
+	common "github.com/stowage-k8s/stowage/internal/report"
 )
 
 func newScenarioCommand(built *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenario",
-		Short: "Run what a file says: steps, a steady state, objectives",
+		Short: "Run or check scenario files: steps, a steady state, objectives",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -25,10 +26,10 @@ func newScenarioRunCommand(built *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Run a scenario",
-		Long: `Runs a scenario: the steady state is looked at before the first step, all the time, and
-after the last. When it is broken, the run is aborted within a second and everything is put
-back. A run that found nothing to take away is inconclusive, never a pass.`,
-		Example: `  # what would it do
+		Long: `Runs a scenario. The steady state is checked before the first step, during the run, and after
+the last step. If it is broken, the run is aborted within a second and all changes are
+restored. A run that finds nothing to remove is inconclusive, not successful.`,
+		Example: `  # Show what it would do
   stowage-chaos scenario run zone-outage.yaml
 
   stowage-chaos scenario run zone-outage.yaml --context staging --no-dry-run -o html --output-file report.html`,
@@ -66,7 +67,7 @@ func (f *runFlags) load(path string) (*scenario.Scenario, error) {
 func newScenarioValidateCommand(built *options) *cobra.Command {
 	return &cobra.Command{
 		Use:     "validate FILE...",
-		Short:   "Check scenarios, without a cluster",
+		Short:   "Check scenario files without a cluster",
 		Example: "  stowage-chaos scenario validate *.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -76,7 +77,7 @@ func newScenarioValidateCommand(built *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: scenario %s is valid: %d steps, %d probes\n", path, s.Name, len(s.Steps), len(s.SteadyState.Checks))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: scenario %s is valid: %s, %s\n", path, s.Name, common.Count(len(s.Steps), "step"), common.Count(len(s.SteadyState.Checks), "probe"))
 			}
 			return nil
 		},
@@ -88,9 +89,9 @@ func newScenarioSchemaCommand(built *options) *cobra.Command {
 	output := &outputFlags{}
 	cmd := &cobra.Command{
 		Use:   "schema",
-		Short: "Show the JSON schema of scenarios, for editors",
+		Short: "Print the JSON schema of scenario files, for editors",
 		Example: `  stowage-chaos scenario schema > scenario.schema.json
-  # then, at the head of a scenario:
+  # then add this at the top of a scenario file:
   # yaml-language-server: $schema=scenario.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -47,18 +47,18 @@ func newScheduleCommand(built *options) *cobra.Command {
 	flags := &scheduleFlags{runFlags: runFlags{clusterFlags: clusterFlags{built: built}}, config: schedule.DefaultConfig()}
 	cmd := &cobra.Command{
 		Use:   "schedule",
-		Short: "Kill pods of workloads that have opted in, on a day's schedule",
-		Long: `Draws a schedule at the run hour of each run day, of kills at random moments between the
-start and the end hour, for workloads that have opted in by labels or annotations:
-chaos.stowage.dev/enabled, mtbf, kill-mode, kill-value and identifier, or those of
-kube-monkey by their own names. It keeps to it until it is told to end; a restart goes on
-with the day's schedule, which is kept in a ConfigMap.
+		Short: "Kill pods of workloads that opt in, on a daily schedule",
+		Long: `Draws a schedule of kills at the run hour of each run day. Kills happen at random times between
+the start hour and the end hour, in workloads that opt in with labels or annotations:
+chaos.stowage.dev/enabled, mtbf, kill-mode, kill-value and identifier, or those of kube-monkey.
 
-Without --no-dry-run it shows the schedule that it would draw for today, and ends.`,
-		Example: `  # what would happen today
+The command runs until it is stopped. The day's schedule is stored in a ConfigMap, and a restart
+continues it. Without --no-dry-run, the command shows the schedule that it would draw for today,
+and exits.`,
+		Example: `  # Show what would happen today
   stowage-chaos schedule --context staging
 
-  # in a Deployment
+  # Run in a Deployment
   stowage-chaos schedule --timezone Europe/Berlin --in-cluster --no-dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
@@ -66,19 +66,19 @@ Without --no-dry-run it shows the schedule that it would draw for today, and end
 	fs := cmd.Flags()
 	flags.add(cmd, fs)
 	c := &flags.config
-	fs.IntVar(&c.RunHour, "run-hour", c.RunHour, "the hour, from 0 to 23, when a day's schedule is drawn")
-	fs.IntVar(&c.StartHour, "start-hour", c.StartHour, "the hour from which kills may happen")
-	fs.IntVar(&c.EndHour, "end-hour", c.EndHour, "the hour from which they may not any more")
-	fs.StringSliceVar(&c.RunDays, "run-days", c.RunDays, "the days of the week with kills")
-	fs.StringSliceVar(&c.Namespaces, "namespaces", nil, "only in these namespaces: names, or patterns such as team-*")
-	fs.StringSliceVar(&c.ExcludedNamespaces, "excluded-namespaces", c.ExcludedNamespaces, "never in these namespaces, whatever --namespaces says")
-	fs.IntVar(&c.MinWorkdays, "min-workdays", 0, "the least number of workdays from one kill of a workload to the next, where the workload says nothing itself")
-	fs.DurationVar(&flags.lateness, "lateness", 10*time.Minute, "by how much a kill may be late; later it is missed, and not made up for")
+	fs.IntVar(&c.RunHour, "run-hour", c.RunHour, "the hour at which the day's schedule is drawn, from 0 to 23")
+	fs.IntVar(&c.StartHour, "start-hour", c.StartHour, "the hour at which kills start")
+	fs.IntVar(&c.EndHour, "end-hour", c.EndHour, "the hour at which kills end")
+	fs.StringSliceVar(&c.RunDays, "run-days", c.RunDays, "the weekdays with kills")
+	fs.StringSliceVar(&c.Namespaces, "namespaces", nil, "only kill pods in these namespaces: names, or patterns such as team-*")
+	fs.StringSliceVar(&c.ExcludedNamespaces, "excluded-namespaces", c.ExcludedNamespaces, "never kill pods in these namespaces, even if --namespaces lists them")
+	fs.IntVar(&c.MinWorkdays, "min-workdays", 0, "the minimum number of workdays between kills of a workload that does not set its own")
+	fs.DurationVar(&flags.lateness, "lateness", 10*time.Minute, "how late a kill may be. A kill that would be later is skipped, and reported as missed")
 	flags.calendar.Add(fs)
-	fs.Lookup("timezone").Usage = "the `zone` of all hours and times, by its IANA name such as Europe/Berlin: UTC unless given"
-	fs.StringVar(&flags.state, "state-config-map", connect.OwnNamespace()+"/"+program+"-schedule", "where the day's schedule is kept, as NAMESPACE/NAME")
+	fs.Lookup("timezone").Usage = "the `zone` of all hours and times, as an IANA name such as Europe/Berlin (default UTC)"
+	fs.StringVar(&flags.state, "state-config-map", connect.OwnNamespace()+"/"+program+"-schedule", "the ConfigMap that stores the day's schedule, as NAMESPACE/NAME")
 	flags.protections.Add(fs)
-	fs.StringVar(&flags.mode, "mode", string(assess.Evict), "evict, within budgets; delete takes pods whatever their budgets say")
+	fs.StringVar(&flags.mode, "mode", string(assess.Evict), "evict: within budgets; delete: ignore budgets")
 	return cmd
 }
 
@@ -134,7 +134,7 @@ func (f *scheduleFlags) run(cmd *cobra.Command) error {
 	return k.keep(cmd.Context(), cmd.OutOrStdout())
 }
 
-// keeper keeps to a schedule.
+// keeper runs a schedule.
 type keeper struct {
 	*opened
 	flags   *scheduleFlags
@@ -144,7 +144,7 @@ type keeper struct {
 	missed  int
 }
 
-// optIns reads what workloads say now.
+// optIns reads the labels and annotations of workloads.
 func (k *keeper) optIns(ctx context.Context) (schedule.OptIns, error) {
 	var sets []*appsv1.DaemonSet
 	list, err := k.cluster.AppsV1().DaemonSets("").List(ctx, metav1.ListOptions{})
@@ -181,24 +181,24 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprint(w, common.Table(schedule.State{Plan: plan}.Rows(k.rules.Zone())))
 		for _, problem := range optIns.Problems {
-			fmt.Fprintln(w, "left alone:", problem)
+			fmt.Fprintln(w, "skipped:", problem)
 		}
 		if plan.Why != "" {
-			fmt.Fprintln(w, "nothing is killed today:", plan.Why)
+			fmt.Fprintln(w, "no kills today:", plan.Why)
 		}
 		if len(optIns.Workloads) == 0 {
 			return nil
 		}
-		_, err := fmt.Fprintf(w, "\n%d kills of %d workloads that have opted in, with seed %s. A dry run: nothing was done.\n", len(plan.Kills), len(optIns.Workloads), k.seed)
+		_, err := fmt.Fprintf(w, "\n%s of %s that opted in, with seed %s. Dry run: nothing was changed.\n", common.Count(len(plan.Kills), "kill"), common.Count(len(optIns.Workloads), "workload"), k.seed)
 		return err
 	})
 	if err == nil && len(optIns.Workloads) == 0 {
-		return exit.With(errors.New("no workload has opted in, as one does by the label chaos.stowage.dev/enabled=enabled. A dry run: nothing was done"), exitInconclusive)
+		return exit.With(errors.New("no workload has opted in: label workloads with chaos.stowage.dev/enabled=enabled. Dry run: nothing was changed"), exitInconclusive)
 	}
 	return err
 }
 
-// keep keeps to the schedule until the context ends.
+// keep runs the schedule until the context ends.
 func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 	namespace, name, _ := strings.Cut(k.flags.state, "/")
 	store := schedule.NewStore(k.cluster, namespace, name)
@@ -216,7 +216,7 @@ func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 		k.session = s
 		err := runner.Run(ctx)
 		if apierrors.IsNotFound(err) {
-			err = fmt.Errorf("--state-config-map: create the namespace %s, or name another: %w", namespace, err)
+			err = fmt.Errorf("--state-config-map: create the namespace %s, or use another one: %w", namespace, err)
 		}
 		return err
 	})
@@ -226,22 +226,22 @@ func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// over tells of a kill that is over. Those that were missed are counted first: there may be
-// thousands, where a plan is drawn late.
+// over reports a kill that is done. Missed kills are only counted at first: there may be
+// thousands if the schedule is drawn late.
 func (k *keeper) over(done schedule.Done) {
 	if done.Outcome == schedule.Missed {
 		k.missed++
 		return
 	}
 	if k.missed > 0 {
-		k.session.Note("%d kills were missed: nobody was there in time", k.missed)
+		k.session.Note("%s missed: the schedule was not running in time", common.Count(k.missed, "kill"))
 		k.missed = 0
 	}
-	k.session.Note("the kill of %s: %s: %s", done.Workload, done.Outcome, done.Message)
+	k.session.Note("kill of %s: %s: %s", done.Workload, done.Outcome, done.Message)
 }
 
 func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
-	k.session.Note("the schedule for %s: %d kills of %d workloads", plan.Date, len(plan.Kills), len(optIns.Workloads))
+	k.session.Note("schedule for %s: %s, %s opted in", plan.Date, common.Count(len(plan.Kills), "kill"), common.Count(len(optIns.Workloads), "workload"))
 	for _, kill := range plan.Kills {
 		if kill.At.Before(time.Now()) {
 			continue
@@ -249,11 +249,11 @@ func (k *keeper) drawn(plan schedule.Plan, optIns schedule.OptIns) {
 		k.session.Note("%s: %s", kill.At.In(k.rules.Zone()).Format("15:04:05 MST"), kill.Workload)
 	}
 	for _, problem := range optIns.Problems {
-		k.session.Note("left alone: %s", problem)
+		k.session.Note("skipped: %s", problem)
 	}
 }
 
-// kill takes the victims of a kill.
+// kill removes the victims of a kill.
 func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (schedule.Outcome, string) {
 	picture := k.session.Picture()
 	leftAlone, leaving := k.flags.protections.In(picture), picture.NodesLeaving()
@@ -283,10 +283,10 @@ func (k *keeper) kill(ctx context.Context, seed draw.Seed, kill schedule.Kill) (
 	case err != nil:
 		return schedule.Failed, err.Error()
 	case len(kept) > 0:
-		return schedule.Kept, fmt.Sprintf("%d pods, by their budgets", len(kept))
+		return schedule.Kept, fmt.Sprintf("%s, by budgets", common.Count(len(kept), "pod"))
 	}
 	if len(selected.Excluded) > 0 {
-		return schedule.Kept, "its pods are left out: " + strings.Join(slices.Sorted(maps.Keys(selected.Excluded)), ", ")
+		return schedule.Kept, "its pods are excluded: " + strings.Join(slices.Sorted(maps.Keys(selected.Excluded)), ", ")
 	}
-	return schedule.Kept, "there was no pod to take"
+	return schedule.Kept, "it has no pods to remove"
 }

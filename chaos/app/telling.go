@@ -25,13 +25,13 @@ import (
 const (
 	// servingPort is where metrics are served, if that is asked for.
 	servingPort = 10260
-	// exportTimeout is how long the end of a run may take to be told of, and lastWords when
-	// the program was told to end.
+	// exportTimeout is the timeout for exports at the end of a run, and lastWords that after
+	// an interrupt.
 	exportTimeout = 10 * time.Second
 	lastWords     = 500 * time.Millisecond
 )
 
-// tellingFlags say whom to tell what happens, besides the screen and the journal.
+// tellingFlags are the flags for notifications and metrics.
 type tellingFlags struct {
 	notify      notify.Flags
 	serving     telemetry.ServingFlags
@@ -44,19 +44,19 @@ func (f *tellingFlags) add(fs *pflag.FlagSet) {
 	f.notify.Add(fs)
 	f.serving.Add(fs, program, servingPort)
 	f.serves = func() bool { return fs.Changed("secure-port") }
-	fs.Lookup("secure-port").Usage = fmt.Sprintf("serve health and metrics with HTTPS on this port, such as %d; served only where this is given", servingPort)
-	fs.StringVar(&f.textfile, "metrics-textfile", "", "a `file` to write the metrics to at the end, for the node exporter's textfile collector: must end in .prom")
-	fs.StringVar(&f.pushgateway, "pushgateway", "", "a Prometheus Pushgateway to push the metrics to at the end, such as `http://pushgateway.monitoring:9091`")
+	fs.Lookup("secure-port").Usage = fmt.Sprintf("serve health checks and metrics with HTTPS on this port, such as %d (default off)", servingPort)
+	fs.StringVar(&f.textfile, "metrics-textfile", "", "the `file` to write metrics to at the end, for the textfile collector of the node exporter. Must end in .prom")
+	fs.StringVar(&f.pushgateway, "pushgateway", "", "the Prometheus Pushgateway to push metrics to at the end, a `URL` such as http://pushgateway.monitoring:9091")
 }
 
 func (f *tellingFlags) validate() error {
 	if f.textfile != "" && filepath.Ext(f.textfile) != ".prom" {
-		return refusedf("--metrics-textfile=%s: must end in .prom, for the node exporter reads no others", f.textfile)
+		return refusedf("--metrics-textfile=%s: must end in .prom, because the node exporter reads no other files", f.textfile)
 	}
 	return nil
 }
 
-// telling tells others of a run's records.
+// telling sends notifications, metrics and events for the records of a run.
 type telling struct {
 	flags    *tellingFlags
 	metrics  *metrics.Recorder
@@ -96,7 +96,7 @@ func (t *telling) record(r journal.Record) {
 	}
 }
 
-// event records in the cluster that a pod was taken away.
+// event writes a Kubernetes event for a removed pod.
 func (t *telling) event(a *journal.Answer) {
 	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: a.Victim.Namespace, Name: a.Victim.Pod, UID: types.UID(a.Victim.UID)}
 	switch a.Outcome {
@@ -107,7 +107,7 @@ func (t *telling) event(a *journal.Answer) {
 	}
 }
 
-// notifications returns what people elsewhere are told of a record.
+// notifications returns the notifications for a record.
 func (t *telling) notifications(r journal.Record) []notify.Event {
 	event := t.begin
 	event.Time = r.Time
@@ -115,7 +115,7 @@ func (t *telling) notifications(r journal.Record) []notify.Event {
 	case r.Start != nil:
 		event.Run, event.Cluster, event.DryRun, event.Time = r.Start.ID, r.Start.Cluster, r.Start.DryRun, r.Time
 		t.begin = event
-		event.Event, event.Message = notify.Start, fmt.Sprintf("chaos begins, with seed %s", r.Start.Seed)
+		event.Event, event.Message = notify.Start, fmt.Sprintf("chaos run started, seed %s", r.Start.Seed)
 	case r.Request != nil:
 		event.Event, event.Object = notify.Victim, "Pod "+r.Request.Victim.Namespace+"/"+r.Request.Victim.Pod
 		event.Message = fmt.Sprintf("%s: %s of %s", r.Request.How, event.Object, r.Request.Victim.Workload)
@@ -138,7 +138,7 @@ func (t *telling) notifications(r journal.Record) []notify.Event {
 	return []notify.Event{event}
 }
 
-// close tells the last of it.
+// close sends and exports the rest.
 func (t *telling) close(ctx context.Context) {
 	patience := exportTimeout
 	if ctx.Err() != nil {
@@ -160,6 +160,6 @@ func (t *telling) close(ctx context.Context) {
 		errs = append(errs, t.metrics.Push(ctx, t.flags.pushgateway, program))
 	}
 	if err := errors.Join(errs...); err != nil {
-		klog.FromContext(ctx).Error(err, "The metrics of this run were not handed on")
+		klog.FromContext(ctx).Error(err, "Failed to export the metrics of this run")
 	}
 }

@@ -14,20 +14,19 @@ import (
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
-// Options say by which schedulers replacements are placed.
+// Options are the schedulers that place replacements.
 type Options struct {
-	// Profiles are the schedulers', see simulation.Profiles: each places the pods that name
-	// it, and one by itself places all.
+	// Profiles are the scheduler profiles, see simulation.Profiles. Each places the pods that
+	// name it, and a single one places all pods.
 	Profiles []*schedulerconfig.KubeSchedulerProfile
-	// Registry holds the plugins beside the engine's own.
+	// Registry holds plugins in addition to those of the engine.
 	Registry frameworkruntime.Registry
 
 	thrift thrift
 }
 
-// Assessor predicts losses. It keeps the cluster in memory from one prediction to the
-// next and takes over only what has changed. It is safe for concurrent use: predictions
-// wait for each other.
+// Assessor predicts losses. It keeps the cluster in memory between predictions, and applies only
+// changes. It is safe for concurrent use: predictions run one after the other.
 type Assessor struct {
 	opts Options
 
@@ -35,10 +34,10 @@ type Assessor struct {
 	world *world // nil until the first prediction, and after an error
 }
 
-// New returns an assessor. Whoever is done with it calls Close.
+// New returns an assessor. Call Close when it is no longer needed.
 func New(opts Options) (*Assessor, error) {
 	if len(opts.Profiles) == 0 {
-		return nil, errors.New("predicting takes the profile of a scheduler at least")
+		return nil, errors.New("at least one scheduler profile is required to predict")
 	}
 	if opts.thrift == (thrift{}) {
 		opts.thrift = usualThrift
@@ -46,7 +45,7 @@ func New(opts Options) (*Assessor, error) {
 	return &Assessor{opts: opts}, nil
 }
 
-// Close ends what runs in the background.
+// Close stops the background work.
 func (a *Assessor) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,29 +59,27 @@ func (a *Assessor) forget() {
 	}
 }
 
-// Predict returns what the loss would do to the cluster of the picture. It changes neither
-// the picture nor later predictions.
+// Predict returns the predicted effect of the loss on the cluster of the picture. It changes
+// neither the picture nor later predictions.
 //
-// Replacements are placed one by one, those of the highest priority first, and beside them
-// pods that have waited for a node since before: those go first among equals. While a pod is on
-// its way out it holds its room; what finds no other gets it afterwards, and that of pods that
-// were on their way before. Replacements are made of
-// their owners' templates, see cluster.Owners; unknown controllers are taken to replace what
-// they lose by the like, which the fate notes. A workload counts a replacement that fits as
-// ready.
+// Replacements are placed one by one, in the order of priority, together with pods that were
+// already pending, which come first among equals. A terminating pod keeps its room. Replacements
+// that find no other room get it afterwards, and also the room of pods that were already
+// terminating. Replacements are created from the templates of their owners, see cluster.Owners.
+// Unknown controllers are assumed to replace a pod by an identical one, and the fate notes this
+// assumption. A replacement that is scheduled counts as ready.
 //
-// Where 1,000 pods go at once or more, one of several that are alike has all nodes to
-// choose from, and the next 15 have the 64 that were the best for it: whether they fit is
-// decided as ever, which of the best nodes it is may differ.
+// If at least 1,000 pods are removed at once, the first of several identical pods is tried on all
+// nodes, and the next 15 on the 64 nodes that were best for it. Whether they fit is decided as
+// usual, but the chosen node may differ.
 //
-// A replacement that no node takes pushes out less urgent pods, as the scheduler would have
-// it; these are among the pods then. Where it would push out what the loss has moved itself,
-// its place is not known.
+// A replacement without room preempts pods of lower priority, like in the scheduler, and those
+// are then among the pods. If it would preempt pods that the loss has moved, its node is unknown.
 //
-// It does not foresee nodes that an autoscaler would add.
+// Nodes that an autoscaler would add are not predicted.
 //
-// The error is that the cluster cannot be simulated, that the loss names a node that the
-// picture does not have, or the context's.
+// It is an error if the cluster cannot be simulated, if the loss names a node that the picture
+// does not have, or if the context ends.
 func (a *Assessor) Predict(ctx context.Context, picture *target.Picture, loss Loss) (*Prediction, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,7 +104,7 @@ func (a *Assessor) Predict(ctx context.Context, picture *target.Picture, loss Lo
 	return prediction, nil
 }
 
-// look brings the simulated cluster up to the picture.
+// look updates the simulated cluster to the picture.
 func (a *Assessor) look(ctx context.Context, picture *target.Picture) error {
 	if a.world == nil {
 		world, err := newWorld(ctx, a.opts)

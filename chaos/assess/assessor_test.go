@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-const tight = "budget default/web: 2 pods are healthy, 2 must stay; its status allows 1 disruptions, of which this run has used 1"
+const tight = "budget default/web needs 2 healthy pods and has 2; its status allows 1 disruption, and this run has used 1"
 
 func TestPredict(t *testing.T) {
 	tolerating := func(seconds ...*int64) func(*corev1.Pod) {
@@ -75,7 +75,7 @@ func TestPredict(t *testing.T) {
 		name:  "a pod that was made smaller is replaced by one of its template's size, for which there is no room",
 		build: new(build).node("a", "2").node("b", "2").pods("ReplicaSet", "web", "1", "a").template("web", "4"),
 		how:   Evict, pods: []string{"web-0"},
-		want: []string{"web-0 pending: none of 2 nodes takes its replacement: 2 Insufficient cpu", "ReplicaSet default/web wants 1: 1, 0, 0"},
+		want: []string{"web-0 pending: 0/2 nodes are available for its replacement: 2 Insufficient cpu", "ReplicaSet default/web wants 1: 1, 0, 0"},
 	}, {
 		name:  "a pod that was made larger is replaced by one that fits elsewhere",
 		build: new(build).node("a", "6").node("b", "1").pods("StatefulSet", "db", "5", "a").template("db", "1"),
@@ -96,12 +96,12 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Evict, pods: []string{"web-0"},
-		want: []string{"web-0 pending: its replacement cannot be created: there is no PriorityClass high, which its template names", "ReplicaSet default/web wants 1: 1, 0, 0"},
+		want: []string{"web-0 pending: its replacement cannot be created: PriorityClass high in its template does not exist", "ReplicaSet default/web wants 1: 1, 0, 0"},
 	}, {
 		name:  "an operator that names its pods itself makes no other one while the pod of a dead node is there",
 		build: new(build).node("a", "2").node("b", "2").pods("Cluster", "db", "1", "a"),
 		how:   Down, dead: true, nodes: []string{"a"},
-		want: []string{"db-0 pending: its replacement waits until the node is back or its pods are deleted by force", "Cluster default/db wants -1: 1, 0, 0"},
+		want: []string{"db-0 pending: its replacement waits until the node is back or its pods are force-deleted", "Cluster default/db wants -1: 1, 0, 0"},
 	}, {
 		name: "an operator that has names generated does",
 		build: new(build).node("a", "2").node("b", "2").pods("Cluster", "db", "1", "a").change("db-0", func(pod *corev1.Pod) {
@@ -118,7 +118,7 @@ func TestPredict(t *testing.T) {
 		name:  "a drain leaves a bare pod where it is",
 		build: new(build).node("a", "4").pods("Pod", "solo", "1", "a"),
 		how:   Drain, nodes: []string{"a"},
-		want: []string{"solo-0 kept: nothing would replace it, so a drain leaves it", "Pod default/solo-0 wants 1: 1, 1, 1"},
+		want: []string{"solo-0 kept: it has no controller, so a drain skips it", "Pod default/solo-0 wants 1: 1, 1, 1"},
 	}, {
 		name: "a drain leaves a pod where it is that is marked not to be disrupted",
 		build: new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a", "a").change("web-0", func(pod *corev1.Pod) {
@@ -126,7 +126,7 @@ func TestPredict(t *testing.T) {
 		}),
 		how: Drain, nodes: []string{"a"},
 		want: []string{
-			`web-0 kept: it has the annotation karpenter.sh/do-not-disrupt: "true", so a drain leaves it`, "web-1 fits a>b", "ReplicaSet default/web wants 2: 2, 1, 2",
+			`web-0 kept: it has the annotation karpenter.sh/do-not-disrupt: "true", so a drain skips it`, "web-1 fits a>b", "ReplicaSet default/web wants 2: 2, 1, 2",
 		},
 	}, {
 		name: "one pod too many is not replaced",
@@ -136,14 +136,14 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Delete, pods: []string{"web-0", "web-1"},
-		want: []string{"web-0 fits a>a", "web-1 unreplaced: its controller wants no more than there are without it", "ReplicaSet default/web wants 2: 3, 1, 2"},
+		want: []string{"web-0 fits a>a", "web-1 unreplaced: its controller has enough pods without it", "ReplicaSet default/web wants 2: 3, 1, 2"},
 	}, {
 		name: "a pod of a scheduler that is not simulated is pending",
 		build: new(build).node("a", "4").pods("ReplicaSet", "web", "1", "a").change("web-0", func(pod *corev1.Pod) {
 			pod.Spec.SchedulerName = "theirs"
 		}),
 		how: Evict, pods: []string{"web-0"},
-		want: []string{"web-0 pending: scheduler theirs is not simulated: give its configuration", "ReplicaSet default/web wants 1: 1, 0, 0"},
+		want: []string{"web-0 pending: scheduler theirs is not simulated: its configuration is missing", "ReplicaSet default/web wants 1: 1, 0, 0"},
 	}, {
 		name:  "a DaemonSet's pod comes back to its node",
 		build: new(build).node("a", "4").pods("DaemonSet", "agent", "1", "a"),
@@ -163,8 +163,8 @@ func TestPredict(t *testing.T) {
 		}(),
 		how: Evict, pods: []string{"batch-0", "batch-1"},
 		want: []string{
-			"batch-0 unreplaced: its Job would fail by the loss of another pod",
-			"batch-1 unreplaced: its Job would fail: 2 of 2 failures are used up, and this counts as one; all of its pods are deleted then",
+			"batch-0 unreplaced: its Job would fail because of the loss of another pod",
+			"batch-1 unreplaced: its Job would fail: 2 of 2 allowed failures are used, and this is another; then all of its pods are deleted",
 			"Job default/batch wants 2: 2, 0, 0",
 		},
 	}, {
@@ -177,8 +177,8 @@ func TestPredict(t *testing.T) {
 		}(),
 		how: Drain, nodes: []string{"a"},
 		want: []string{
-			"batch-0 unreplaced: Job default/batch: it makes no more pods, since one of them has succeeded, and its spec has no completions",
-			"web-0 unreplaced: ReplicaSet default/web: it is being deleted, and makes no more pods",
+			"batch-0 unreplaced: Job default/batch: it creates no more pods, because one has succeeded and spec.completions is not set",
+			"web-0 unreplaced: ReplicaSet default/web: it is being deleted and creates no more pods",
 			"Job default/batch wants 1: 1, 0, 0", "ReplicaSet default/web wants 1: 1, 0, 0",
 		},
 	}, {
@@ -192,7 +192,7 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Delete, pods: []string{"batch-0"},
-		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 failures are used up, and this counts as one; all of its pods are deleted then", "Job default/batch wants 2: 2, 0, 0"},
+		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 allowed failures are used, and this is another; then all of its pods are deleted", "Job default/batch wants 2: 2, 0, 0"},
 	}, {
 		name: "a Job that ends with a later wave has no pods left, not even what has replaced those of the first",
 		build: func() *build {
@@ -203,7 +203,7 @@ func TestPredict(t *testing.T) {
 		how: Drain, nodes: []string{"a"},
 		want: []string{
 			"batch-0 fits a>b",
-			"batch-1 unreplaced wave 2: its Job would fail: 1 of 1 failures are used up, and this counts as one; all of its pods are deleted then",
+			"batch-1 unreplaced wave 2: its Job would fail: 1 of 1 allowed failures are used, and this is another; then all of its pods are deleted",
 			"Job default/batch wants 3: 3, 0, 0", "budget batch: 1 of 1",
 		},
 	}, {
@@ -227,9 +227,9 @@ func TestPredict(t *testing.T) {
 			}).budget("web", "web", 1).budget("one", "twice", 1).budget("two", "twice", 1),
 		how: Drain, nodes: []string{"a"},
 		want: []string{
-			"web-0 fits a>b", "web-1 fits a>b wave 2", "agent-0 stays: it is of a DaemonSet, which wants one on the node",
-			"static-0 stays: it is a mirror: its node runs it by itself",
-			"twice-0 kept: 2 budgets select it (default/one, default/two), and the API server evicts no such pod: leave one of them",
+			"web-0 fits a>b", "web-1 fits a>b wave 2", "agent-0 stays: it belongs to a DaemonSet, which needs it only on this node",
+			"static-0 stays: it is a static pod of its node",
+			"twice-0 kept: 2 budgets select it (default/one, default/two), and the API server evicts no pod with several budgets: delete all but one",
 			"ReplicaSet default/twice wants 1: 1, 1, 1", "ReplicaSet default/web wants 3: 3, 2, 3",
 			"budget one: 0 of 1", "budget two: 0 of 1", "budget web: 1 of 1",
 		},
@@ -238,7 +238,7 @@ func TestPredict(t *testing.T) {
 		build: new(build).node("a", "8").node("b", "1").pods("ReplicaSet", "web", "2", "a", "a", "a").budget("web", "web", 1),
 		how:   Drain, nodes: []string{"a"},
 		want: []string{
-			"web-0 pending: none of 2 nodes takes its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable",
+			"web-0 pending: 0/2 nodes are available for its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable",
 			"web-1 kept: " + tight, "web-2 kept: " + tight,
 			"ReplicaSet default/web wants 3: 3, 2, 2", "budget web: 1 of 1",
 		},
@@ -253,7 +253,7 @@ func TestPredict(t *testing.T) {
 			change("web-0", tolerating(nil)).change("web-1", tolerating(ptr.To[int64](300))).budget("web", "web", 1),
 		how: Down, nodes: []string{"a"},
 		want: []string{
-			"web-0 stays: it tolerates the node's taints for ever",
+			"web-0 stays: it tolerates the node's taints forever",
 			// It tolerates the taint for a while, so the scheduler may well choose the node again.
 			"web-1 fits a>a after 300 s",
 			"db-0 fits a>b",
@@ -266,7 +266,7 @@ func TestPredict(t *testing.T) {
 		how: Down, dead: true, nodes: []string{"a"},
 		want: []string{
 			"web-0 fits a>b after 60 s",
-			"web-1 stays: it tolerates the node's taints for ever",
+			"web-1 stays: it tolerates the node's taints forever",
 			"ReplicaSet default/web wants 2: 2, 0, 1",
 		},
 	}, {
@@ -289,7 +289,7 @@ func TestPredict(t *testing.T) {
 		how: Down, dead: true, nodes: []string{"a"},
 		want: []string{
 			"web-0 fits a>b after 600 s", "web-1 fits a>b after 40 s",
-			"web-2 stays: it tolerates the node's taints for ever",
+			"web-2 stays: it tolerates the node's taints forever",
 			"ReplicaSet default/web wants 3: 3, 0, 2",
 		},
 	}, {
@@ -308,10 +308,10 @@ func TestPredict(t *testing.T) {
 			change("web-0", tolerating(nil)).change("web-1", tolerating(ptr.To[int64](300))).budget("web", "web", 1),
 		how: Down, dead: true, nodes: []string{"a"},
 		want: []string{
-			"web-0 stays: it tolerates the node's taints for ever",
+			"web-0 stays: it tolerates the node's taints forever",
 			"web-1 fits a>b after 300 s",
-			"db-0 pending: its replacement waits until the node is back or its pods are deleted by force",
-			"agent-0 stays: it is of a DaemonSet, which wants one on the node",
+			"db-0 pending: its replacement waits until the node is back or its pods are force-deleted",
+			"agent-0 stays: it belongs to a DaemonSet, which needs it only on this node",
 			"ReplicaSet default/web wants 2: 2, 0, 1", "StatefulSet default/db wants 1: 1, 0, 0", "budget web: 2 of 1, broken",
 		},
 	}, {
@@ -320,7 +320,7 @@ func TestPredict(t *testing.T) {
 			pod.DeletionTimestamp = &metav1.Time{Time: now}
 		}),
 		how: Down, nodes: []string{"a"},
-		want: []string{"web-0 unreplaced leaving: it is being deleted already", "ReplicaSet default/web wants 2: 1, 1, 1"},
+		want: []string{"web-0 unreplaced leaving: it is already being deleted", "ReplicaSet default/web wants 2: 1, 1, 1"},
 	}, {
 		name: "the room of a pod that was on its way out before is free in the end",
 		build: new(build).node("a", "2").node("b", "2").pods("ReplicaSet", "web", "2", "a").pods("ReplicaSet", "old", "2", "b").
@@ -336,7 +336,7 @@ func TestPredict(t *testing.T) {
 		}(),
 		how: Down, nodes: []string{"a"},
 		want: []string{
-			"web-0 pending: none of 2 nodes takes its replacement: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)",
+			"web-0 pending: 0/2 nodes are available for its replacement: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)",
 			"ReplicaSet default/web wants 1: 1, 0, 0",
 		},
 	}, {
@@ -354,7 +354,7 @@ func TestPredict(t *testing.T) {
 			change("high-0", func(pod *corev1.Pod) { pod.Spec.Priority = ptr.To[int32](10) }),
 		how: Down, nodes: []string{"a"},
 		want: []string{
-			"low-0 pending: none of 2 nodes takes its replacement: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)", "high-0 fits a>b",
+			"low-0 pending: 0/2 nodes are available for its replacement: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)", "high-0 fits a>b",
 			"ReplicaSet default/high wants 1: 1, 0, 1", "ReplicaSet default/low wants 1: 1, 0, 0",
 		},
 	}, {
@@ -362,7 +362,7 @@ func TestPredict(t *testing.T) {
 		build: new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a", "a"),
 		own:   "web-1",
 		how:   Drain, nodes: []string{"a"},
-		want: []string{"web-0 fits a>b", "web-1 kept: this program runs in it, and leaves itself", "ReplicaSet default/web wants 2: 2, 1, 2"},
+		want: []string{"web-0 fits a>b", "web-1 kept: this program runs in it", "ReplicaSet default/web wants 2: 2, 1, 2"},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
 			picture := tt.build.picture()
@@ -388,8 +388,8 @@ func TestPredictRefusesWhatItCannotSimulateAndGoesOn(t *testing.T) {
 		loss Loss
 		want string
 	}{
-		"a way to go that there is not":         {Loss{How: "explode"}, `a loss by "explode" is none of evict, delete, drain, down`},
-		"a node that the picture does not have": {Loss{How: Drain, Nodes: new(build).node("gone", "1").Nodes}, "the picture has no node gone: take a new one"},
+		"a way to go that there is not":         {Loss{How: "explode"}, `unknown kind of loss "explode": must be evict, delete, drain or down`},
+		"a node that the picture does not have": {Loss{How: Drain, Nodes: new(build).node("gone", "1").Nodes}, "the snapshot has no node gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := a.Predict(t.Context(), b.picture(), tt.loss); err == nil || err.Error() != tt.want {

@@ -60,7 +60,7 @@ func (r *run) drain(ctx context.Context, going []*victim) error {
 			v := byUID[kept.Pod.UID]
 			v.Fate, v.Reason = Kept, kept.Verdict.Reason
 			if r.doubtful[kept.Verdict.Budget] {
-				v.Reason = "it goes if the replacements of those before it come up, which is not known: " + v.Reason
+				v.Reason = "it is removed only if earlier replacements become ready, which is unknown: " + v.Reason
 			}
 		}
 		waiting = nil

@@ -4,33 +4,34 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// Reality is what came of a loss, to compare a prediction with.
+// Reality is the observed effect of a loss, to compare with a prediction.
 type Reality struct {
-	// Gone are the pods that went: evicted, deleted or removed by the control plane.
+	// Gone are the removed pods: evicted, deleted or removed by the control plane.
 	Gone map[types.UID]bool
-	// Workloads are those that were observed, by their keys.
+	// Workloads are the observed workloads by key.
 	Workloads map[string]WorkloadReality
 }
 
-// WorkloadReality is how a workload did.
+// WorkloadReality is the observed availability of a workload.
 type WorkloadReality struct {
-	// Floor is how few pods were ready at the worst moment, Ready how many in the end, and
-	// Pending how many of those lost had no ready replacement in the end.
+	// Floor is the minimum number of ready pods, Ready the number at the end, and Pending the number of
+	// lost pods without a ready replacement at the end.
 	Floor, Ready, Pending int
 }
 
-// Accuracy is how right a prediction was.
+// Accuracy is how accurate a prediction was.
 type Accuracy struct {
 	Statements int `json:"statements"`
 	Right      int `json:"right"`
-	// Wrong says in a sentence each what was predicted and what came.
+	// Wrong lists the wrong statements: what was predicted, and what happened.
 	Wrong []string `json:"wrong,omitempty"`
 }
 
-// Percent returns how much of what was said was right, from 0 to 100; false, where nothing
-// was said.
+// Percent returns the percentage of correct statements; false if there are none.
 func (a Accuracy) Percent() (float64, bool) {
 	if a.Statements == 0 {
 		return 0, false
@@ -45,14 +46,12 @@ func (a *Accuracy) Add(other Accuracy) {
 	a.Wrong = append(a.Wrong, other.Wrong...)
 }
 
-// Compare holds a prediction against reality. The prediction makes these statements:
-//   - of each pod that it is about, but for those that stay on their nodes, those that wait on
-//     a dead one until somebody deletes them, and those that were on their way out before: that
-//     it goes, or is kept;
-//   - of each of its workloads that was observed: that its ready pods never are fewer than
-//     the floor, which is the worst case; that so many are ready in the end; and that so
-//     many of those lost wait for a replacement then. The last two are not said of a workload
-//     that has a pod whose replacement's place is not known, or one that is pushed out.
+// Compare compares a prediction with reality. A prediction makes these statements:
+//   - for each pod, except those that stay on their nodes, those that wait on a dead node until
+//     somebody deletes them, and those that were already terminating: it is removed, or kept;
+//   - for each observed workload: the number of ready pods never drops below the floor, the number
+//     at the end, and the number of lost pods that wait for a replacement at the end. The last two
+//     are left out if the node of a replacement is unknown, or if a pod is preempted.
 func Compare(p *Prediction, reality Reality) Accuracy {
 	var a Accuracy
 	state := func(right bool, format string, args ...any) {
@@ -78,7 +77,7 @@ func Compare(p *Prediction, reality Reality) Accuracy {
 		case Stays:
 			continue
 		case Kept:
-			state(!gone, "pod %s/%s should have been kept, and went", pod.Namespace, pod.Pod)
+			state(!gone, "pod %s/%s was predicted to stay, but was removed", pod.Namespace, pod.Pod)
 			continue
 		case Unknown:
 			unknown[pod.Workload] = true
@@ -87,19 +86,19 @@ func Compare(p *Prediction, reality Reality) Accuracy {
 				continue
 			}
 		}
-		state(gone, "pod %s/%s should have gone, and is still there", pod.Namespace, pod.Pod)
+		state(gone, "pod %s/%s was predicted to be removed, but is still there", pod.Namespace, pod.Pod)
 	}
 	for _, w := range p.Workloads {
 		was, observed := reality.Workloads[w.Workload]
 		if !observed {
 			continue
 		}
-		state(was.Floor >= w.Floor, "%s: no fewer than %d pods should have been ready, and %d were", w.Workload, w.Floor, was.Floor)
+		state(was.Floor >= w.Floor, "%s: at least %s predicted, but %d at the worst moment", w.Workload, report.Count(w.Floor, "ready pod"), was.Floor)
 		if unknown[w.Workload] {
 			continue
 		}
-		state(was.Ready == w.After, "%s: %d pods should be ready in the end, and %d are", w.Workload, w.After, was.Ready)
-		state(was.Pending == pending[w.Workload], "%s: %d pods should be pending in the end, and %d are", w.Workload, pending[w.Workload], was.Pending)
+		state(was.Ready == w.After, "%s: %s predicted for the end, but there are %d", w.Workload, report.Count(w.After, "ready pod"), was.Ready)
+		state(was.Pending == pending[w.Workload], "%s: %s predicted for the end, but there are %d", w.Workload, report.Count(pending[w.Workload], "pending pod"), was.Pending)
 	}
 	return a
 }

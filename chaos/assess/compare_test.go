@@ -55,12 +55,12 @@ func TestCompare(t *testing.T) {
 			"Deployment shop/web": {Floor: 0, Ready: 3, Pending: 0},
 		}},
 		want: Accuracy{Statements: 6, Wrong: []string{
-			"pod shop/web-0 should have gone, and is still there",
-			"pod shop/web-1 should have gone, and is still there",
-			"pod shop/web-2 should have been kept, and went",
-			"Deployment shop/web: no fewer than 1 pods should have been ready, and 0 were",
-			"Deployment shop/web: 2 pods should be ready in the end, and 3 are",
-			"Deployment shop/web: 1 pods should be pending in the end, and 0 are",
+			"pod shop/web-0 was predicted to be removed, but is still there",
+			"pod shop/web-1 was predicted to be removed, but is still there",
+			"pod shop/web-2 was predicted to stay, but was removed",
+			"Deployment shop/web: at least 1 ready pod predicted, but 0 at the worst moment",
+			"Deployment shop/web: 2 ready pods predicted for the end, but there are 3",
+			"Deployment shop/web: 1 pending pod predicted for the end, but there are 0",
 		}},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {

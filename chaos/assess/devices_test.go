@@ -31,7 +31,7 @@ func TestPredictDevicesAndVolumes(t *testing.T) {
 		loss:  func(b *build) Loss { return Loss{How: Down, Dead: true, Nodes: b.nodes("a")} },
 		want: []string{
 			"web-0 fits a>b",
-			"web-1 pending: none of 2 nodes takes its replacement: 1 cannot allocate all claims, 1 node(s) had untolerated taint(s)",
+			"web-1 pending: 0/2 nodes are available for its replacement: 1 cannot allocate all claims, 1 node(s) had untolerated taint(s)",
 			"ReplicaSet default/web wants 2: 2, 0, 1",
 		},
 	}, {
@@ -47,7 +47,7 @@ func TestPredictDevicesAndVolumes(t *testing.T) {
 		}),
 		loss: func(b *build) Loss { return Loss{How: Evict, Pods: b.named("web-1")} },
 		want: []string{
-			"web-1 unknown: where it would go is not known: the picture has no ResourceSlices",
+			"web-1 unknown: its node cannot be predicted: the snapshot has no ResourceSlices",
 			"ReplicaSet default/web wants 2: 2, 1, 1",
 		},
 	}, {
@@ -58,7 +58,7 @@ func TestPredictDevicesAndVolumes(t *testing.T) {
 		}),
 		loss: func(b *build) Loss { return Loss{How: Evict, Pods: b.named("web-1")} },
 		want: []string{
-			"web-1 unknown: where it would go is not known: the picture has neither the ResourceClaimTemplate gpu nor a ResourceClaim of it",
+			"web-1 unknown: its node cannot be predicted: the snapshot has neither the ResourceClaimTemplate gpu nor a ResourceClaim created from it",
 			"ReplicaSet default/web wants 2: 2, 1, 1",
 		},
 	}, {
@@ -69,8 +69,8 @@ func TestPredictDevicesAndVolumes(t *testing.T) {
 		}),
 		loss: func(b *build) Loss { return Loss{How: Drain, Nodes: b.nodes("a")} },
 		want: []string{
-			"web-0 unknown: where it would go is not known: the picture has no ResourceSlices",
-			"web-1 kept: it goes if the replacements of those before it come up, which is not known: budget default/web: 1 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 1",
+			"web-0 unknown: its node cannot be predicted: the snapshot has no ResourceSlices",
+			"web-1 kept: it is removed only if earlier replacements become ready, which is unknown: budget default/web needs 1 healthy pod and has 1; its status allows 1 disruption, and this run has used 1",
 			"ReplicaSet default/web wants 2: 2, 1, 1", "budget web: 1 of 1",
 		},
 	}, {
@@ -80,7 +80,7 @@ func TestPredictDevicesAndVolumes(t *testing.T) {
 		}),
 		loss: func(b *build) Loss { return Loss{How: Evict, Pods: b.named("web-0")} },
 		want: []string{
-			"web-0 unknown: where it would go is not known: the picture has no PersistentVolumeClaim data",
+			"web-0 unknown: its node cannot be predicted: the snapshot has no PersistentVolumeClaim data",
 			"ReplicaSet default/web wants 1: 1, 0, 0",
 		},
 	}} {
@@ -103,7 +103,7 @@ func TestWhatIsNotKnownIsCountedAndNotHeldAgainstReality(t *testing.T) {
 	p := &Prediction{How: Evict, Waves: 1,
 		Pods: []PodFate{
 			{Namespace: "shop", Pod: "web-0", UID: "0", Workload: "Deployment shop/web", Fate: Fits, Node: "b", Wave: 1},
-			{Namespace: "shop", Pod: "web-1", UID: "1", Workload: "Deployment shop/web", Fate: Unknown, Wave: 1, Reason: "the picture has no ResourceSlices"},
+			{Namespace: "shop", Pod: "web-1", UID: "1", Workload: "Deployment shop/web", Fate: Unknown, Wave: 1, Reason: "the snapshot has no ResourceSlices"},
 		},
 		Workloads: []WorkloadFate{{Workload: "Deployment shop/web", Desired: 3, Ready: 3, Floor: 1, After: 2}},
 	}
@@ -112,9 +112,9 @@ func TestWhatIsNotKnownIsCountedAndNotHeldAgainstReality(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"evict: 2 of 2 pods go: 1 fit again, 0 stay pending, 0 are not replaced, of 1 it is not known; 0 are kept, 0 stay", "",
+		"evict: 2 of 2 pods removed, 1 rescheduled, 1 unknown", "",
 		"workload desired ready floor after", "Deployment shop/web 3 3 1 2", "",
-		"why it is not known where replacements go pods", "the picture has no ResourceSlices 1",
+		"why the node of a replacement is unknown pods", "the snapshot has no ResourceSlices 1",
 	}
 	if diff := cmp.Diff(want, fields(table.String())); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)

@@ -29,19 +29,19 @@ func (r *run) sparing() []*victim {
 		case cluster.Static(v.pod), ofNodes && cluster.BelongsToNode(v.pod):
 			v.Fate, v.Reason = Stays, belongsToNode(v.pod)
 		case r.loss.How == Drain && r.picture.IsOwn(v.pod):
-			v.Fate, v.Reason = Kept, "this program runs in it, and leaves itself"
+			v.Fate, v.Reason = Kept, "this program runs in it"
 		case r.loss.How == Drain && metav1.GetControllerOfNoCopy(v.pod) == nil:
-			v.Fate, v.Reason = Kept, "nothing would replace it, so a drain leaves it"
+			v.Fate, v.Reason = Kept, "it has no controller, so a drain skips it"
 		case r.loss.How == Drain && marked && !r.loss.IncludeDoNotDisrupt:
-			v.Fate, v.Reason = Kept, "it has the annotation "+mark.String()+", so a drain leaves it"
+			v.Fate, v.Reason = Kept, "it has the annotation "+mark.String()+", so a drain skips it"
 		case r.loss.How == Down && stay == cluster.ForEver:
-			v.Fate, v.Reason = Stays, "it tolerates the node's taints for ever"
+			v.Fate, v.Reason = Stays, "it tolerates the node's taints forever"
 		case r.deletedNamespaces[v.pod.Namespace]:
 			v.Fate, v.Reason = Unreplaced, "its namespace is being deleted"
 		case ofNodes && v.pod.DeletionTimestamp != nil:
-			v.Fate, v.Leaving, v.Reason = Unreplaced, true, "it is being deleted already"
+			v.Fate, v.Leaving, v.Reason = Unreplaced, true, "it is already being deleted"
 		case r.loss.How == Drain && cluster.Leaving(v.pod):
-			v.Fate, v.Leaving, v.Reason = Unreplaced, true, "its eviction goes on in the background already"
+			v.Fate, v.Leaving, v.Reason = Unreplaced, true, "it is already being evicted in the background"
 		default:
 			if r.loss.How == Down {
 				v.AfterSeconds = int64(stay / time.Second)
@@ -56,9 +56,9 @@ func (r *run) sparing() []*victim {
 func belongsToNode(pod *corev1.Pod) string {
 	switch {
 	case cluster.Static(pod):
-		return "it is a mirror: its node runs it by itself"
+		return "it is a static pod of its node"
 	case cluster.OfDaemonSet(pod):
-		return "it is of a DaemonSet, which wants one on the node"
+		return "it belongs to a DaemonSet, which needs it only on this node"
 	}
 	return ""
 }
@@ -102,7 +102,7 @@ func (r *run) replaces(pod *corev1.Pod) (bool, string) {
 	case owner == nil:
 		return false, "it has no controller"
 	case !cluster.Holds(pod):
-		return false, "it has come to its end"
+		return false, "it has completed"
 	case cluster.BelongsToNode(pod):
 		return true, ""
 	}
@@ -110,7 +110,7 @@ func (r *run) replaces(pod *corev1.Pod) (bool, string) {
 		return false, fmt.Sprintf("%s: %s", r.picture.Owners.Of(pod), why)
 	}
 	if desired := r.desired(pod); desired >= 0 && r.live[owner.UID] >= desired {
-		return false, "its controller wants no more than there are without it"
+		return false, "its controller has enough pods without it"
 	}
 	return true, ""
 }

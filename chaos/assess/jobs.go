@@ -16,13 +16,13 @@ func (r *run) endJobs(wave []*victim) map[*victim]string {
 			v.Note = why
 		}
 		if t := r.workloads[v.Workload]; harm == cluster.FailsJob && !t.over {
-			ends[v] += "; all of its pods are deleted then"
+			ends[v] += "; then all of its pods are deleted"
 			t.over, t.now, t.Floor = true, 0, 0
 		}
 	}
 	for _, v := range wave {
 		if ends[v] == "" && r.jobs.Fails(v.pod) {
-			ends[v] = "its Job would fail by the loss of another pod"
+			ends[v] = "its Job would fail because of the loss of another pod"
 		}
 	}
 	return ends

@@ -61,9 +61,9 @@ func TestPredictWithNodesOnTheirWay(t *testing.T) {
 		fate        Fate
 		note        string
 	}{
-		{"one without a taint takes pods, for now", deleted, nil, Fits, "node b stays, though it is being deleted"},
+		{"one without a taint takes pods, for now", deleted, nil, Fits, "assumes that node b stays, although it is being deleted"},
 		{"one with the taint takes none", tainted, nil, Pending, ""},
-		{"but those that tolerate it", tainted, everything, Fits, "node b stays, though it has the taint karpenter.sh/disrupted"},
+		{"but those that tolerate it", tainted, everything, Fits, "assumes that node b stays, although it has the taint karpenter.sh/disrupted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := new(build).node("a", "4").node("b", "4").pods("ReplicaSet", "web", "1", "a")

@@ -33,10 +33,10 @@ func TestGuessesAreMarked(t *testing.T) {
 		got[fate.Pod+" "+string(fate.Fate)] = fate.Note
 	}
 	want := map[string]string{
-		"db-0 fits":    "Cluster.apps is a kind that is not known: taken to be replaced by a pod like it, when it is gone",
-		"web-0 fits":   "StorageClass fast makes volumes before their pods have nodes: a new one is taken to be within reach of all nodes that the class allows",
+		"db-0 fits":    "Cluster.apps is an unknown kind: its replacement is assumed to be identical, and to be created when it is gone",
+		"web-0 fits":   "StorageClass fast binds volumes immediately: a new volume is assumed to be accessible from all nodes that the class allows",
 		"known-0 fits": "",
-		"batch-0 fits": "the picture has no Job batch, so it is not known whether that would fail by the loss; the template of its Job is not in the picture: its replacement is taken to be like it",
+		"batch-0 fits": "the snapshot has no Job batch, so it is unknown whether the Job would fail; the template of its Job is not in the snapshot: its replacement is assumed to be identical",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)

@@ -134,7 +134,7 @@ func (r *run) placeAll(ctx context.Context, wave []*victim, later func(*victim) 
 			continue
 		}
 		if v.PreemptedBy == "" && later(v) {
-			v.Fate, v.Late, v.Reason = Pending, true, "its replacement waits until the node is back or its pods are deleted by force"
+			v.Fate, v.Late, v.Reason = Pending, true, "its replacement waits until the node is back or its pods are force-deleted"
 			waiting = append(waiting, v)
 			continue
 		}
@@ -172,7 +172,7 @@ func (r *run) place(ctx context.Context, v *victim) error {
 	}
 	decision, err := r.decide(ctx, v.replacement)
 	if errors.Is(err, simulation.ErrUnknownScheduler) {
-		v.Fate, v.Reason = Pending, fmt.Sprintf("scheduler %s is not simulated: give its configuration", v.replacement.Spec.SchedulerName)
+		v.Fate, v.Reason = Pending, fmt.Sprintf("scheduler %s is not simulated: its configuration is missing", v.replacement.Spec.SchedulerName)
 		return nil
 	}
 	if errors.Is(err, simulation.ErrIncomplete) {
@@ -186,7 +186,7 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		if decided, err := r.preempt(ctx, v); decided || err != nil {
 			return err
 		}
-		v.Fate, v.Reason = Pending, fmt.Sprintf("none of %d nodes takes its replacement: %s", len(r.world.nodes), decision.Refusals())
+		v.Fate, v.Reason = Pending, fmt.Sprintf("0/%d nodes are available for its replacement: %s", len(r.world.nodes), decision.Refusals())
 		return nil
 	}
 	node := decision.Drawn(v.UID)
@@ -209,7 +209,7 @@ func (r *run) fit(v *victim, node string) {
 	v.Fate, v.Node, v.Reason = Fits, node, ""
 	if is := r.world.nodes[node]; is != nil && !cluster.BelongsToNode(v.pod) {
 		if why := cluster.NodeLeaving(is); why != "" {
-			v.Note = cluster.Notes(v.Note, fmt.Sprintf("node %s stays, though it %s", node, why))
+			v.Note = cluster.Notes(v.Note, fmt.Sprintf("assumes that node %s stays, although it %s", node, why))
 		}
 	}
 	if t := r.workloads[v.Workload]; t != nil {

@@ -1,6 +1,6 @@
-// Package assess predicts what a loss would do: which pods go, where their replacements
-// fit, what stays pending and why, which budgets run out, and how far each workload's
-// availability falls. It makes no request.
+// Package assess predicts the effect of a loss: which pods are removed, where their replacements
+// are scheduled, which stay pending and why, which budgets run out, and how far the availability
+// of each workload drops. It makes no requests.
 package assess
 
 import (
@@ -8,55 +8,55 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// How is how pods go.
+// How is the way in which pods are removed.
 type How string
 
 const (
-	// Evict asks for each pod, within budgets. What they do not allow at once waits.
+	// Evict evicts each pod within budgets. Evictions that are not allowed at once wait.
 	Evict How = "evict"
-	// Delete takes pods whatever their budgets say.
+	// Delete deletes pods, and ignores budgets.
 	Delete How = "delete"
-	// Drain cordons the nodes and evicts their pods, but for those of DaemonSets, those that
-	// nothing would replace, and those that are marked not to be disrupted, in waves within
-	// budgets, each when the replacements of the last are up.
+	// Drain cordons the nodes and evicts their pods in waves within budgets. Each wave waits for
+	// the replacements of the previous one. Pods of DaemonSets, pods without a controller and
+	// pods marked as do-not-disrupt stay.
 	Drain How = "drain"
-	// Down loses the nodes at once, with all pods on them that do not tolerate it.
+	// Down removes the nodes at once, with all pods on them that do not tolerate it.
 	Down How = "down"
 )
 
-// Loss is what is taken away at once: pods, or nodes with what is on them.
+// Loss is what is removed at once: pods, or nodes with their pods.
 type Loss struct {
 	How How
-	// Pods are those that Evict and Delete take, and Nodes those that Drain and Down do.
+	// Pods are removed by Evict and Delete, Nodes by Drain and Down.
 	Pods  []*corev1.Pod
 	Nodes []*corev1.Node
-	// Dead says of Down that nothing runs on the nodes any more, as when they are silent
-	// or have lost power. Otherwise they carry DownTaint and their kubelets still obey.
+	// Dead applies to Down: nothing runs on the nodes any more, because they are silent or have
+	// lost power. Otherwise they have DownTaint, and their kubelets keep running.
 	Dead bool
-	// IncludeDoNotDisrupt says of Drain that pods go, too, that are marked not to be disrupted.
+	// IncludeDoNotDisrupt applies to Drain: it also evicts pods marked as do-not-disrupt.
 	IncludeDoNotDisrupt bool
 }
 
-// DownTaint is the key of the taint, of effect NoExecute, that takes a node down whose
-// kubelet goes on.
+// DownTaint is the key of the NoExecute taint that takes down a node whose kubelet keeps running.
 const DownTaint = "chaos.stowage.dev/down"
 
-// Fate is what becomes of a pod.
+// Fate is the outcome for a pod.
 type Fate string
 
 const (
-	// Fits: the pod goes, and its replacement has room on Node.
+	// Fits: the pod is removed, and its replacement is scheduled to Node.
 	Fits Fate = "fits"
-	// Pending: the pod goes, and its replacement finds no node.
+	// Pending: the pod is removed, and its replacement finds no node.
 	Pending Fate = "pending"
-	// Unknown: the pod goes, and where its replacement finds room cannot be told from the
+	// Unknown: the pod is removed, and the node of its replacement cannot be predicted from the
 	// picture.
 	Unknown Fate = "unknown"
-	// Unreplaced: the pod goes, and nothing replaces it: a bare pod, or one too many.
+	// Unreplaced: the pod is removed and not replaced, such as a bare pod or a surplus one.
 	Unreplaced Fate = "unreplaced"
-	// Kept: the budgets, or whatever Reason says, keep the pod.
+	// Kept: the pod is not removed, because of budgets or for the given Reason.
 	Kept Fate = "kept"
-	// Stays: the pod stays on its node: of a DaemonSet, mirrored, or tolerating the loss.
+	// Stays: the pod stays on its node: it belongs to a DaemonSet, is a static pod, or tolerates
+	// the loss.
 	Stays Fate = "stays"
 )
 
@@ -64,87 +64,89 @@ const (
 type PodFate struct {
 	Namespace string `json:"namespace"`
 	Pod       string `json:"pod"`
-	// UID tells the pod from one of the same name that replaces it.
+	// UID distinguishes the pod from a replacement of the same name.
 	UID types.UID `json:"uid"`
 	// Workload is its workload as target.WorkloadKey names it.
 	Workload string `json:"workload"`
 	From     string `json:"from"`
 	Fate     Fate   `json:"fate"`
-	// Node is where the replacement goes, by the simulation. Choices is how many nodes the
-	// scheduler could choose, and Possible are the first of them by name, 20 at most.
+	// Node is the simulated node of the replacement. Choices is the number of nodes that the
+	// scheduler could choose from, and Possible the first of them by name, at most 20.
 	Node     string   `json:"node,omitempty"`
 	Choices  int      `json:"choices,omitempty"`
 	Possible []string `json:"possible,omitempty"`
-	// Preempts is how many less urgent pods the replacement pushes out. PreemptedBy names, of
-	// such a pod, the lost one whose replacement does that.
+	// Preempts is the number of pods that the replacement preempts. For a preempted pod,
+	// PreemptedBy names the lost pod whose replacement preempts it.
 	Preempts    int    `json:"preempts,omitempty"`
 	PreemptedBy string `json:"preemptedBy,omitempty"`
-	// Wave is when it goes, from 1, where budgets let only some go at once.
+	// Wave is the wave in which the pod is removed, from 1, if budgets allow only some pods at
+	// once.
 	Wave int `json:"wave,omitempty"`
-	// AfterSeconds is how long the pod tolerates nodes that are down: so long after the loss
-	// the control plane deletes it.
+	// AfterSeconds is how long the pod tolerates that its node is down. After that time, the
+	// control plane deletes it.
 	AfterSeconds int64 `json:"afterSeconds,omitempty"`
-	// Late says of a pending pod that its replacement is not even made before the pod, on a
-	// dead node, is gone.
+	// Late applies to pending pods: the replacement is not created before the pod, on a dead
+	// node, is gone.
 	Late bool `json:"late,omitempty"`
-	// Leaving says that the pod was on its way out before the loss, which is none of the loss's doing.
+	// Leaving means that the pod was already terminating before the loss.
 	Leaving bool `json:"leaving,omitempty"`
-	// Reason says why it is pending or kept, stays, is not replaced or not known.
+	// Reason says why the pod is pending, kept, unaffected, not replaced or unknown.
 	Reason string `json:"reason,omitempty"`
-	// Note says what had to be guessed of its replacement, such as that its controller is of a
-	// kind that is not known, or that the node which it goes to stays though it is being deleted.
+	// Note states an assumption about the replacement, for example that its controller is of an
+	// unknown kind, or that its node stays although it is being deleted.
 	Note string `json:"note,omitempty"`
 }
 
-// WorkloadFate is how far a workload's availability falls.
+// WorkloadFate is the predicted availability of a workload.
 type WorkloadFate struct {
 	Workload string `json:"workload"`
 	Desired  int    `json:"desired"`
-	// Ready is how many pods are ready now, Floor how few are at the worst moment, and
-	// After how many are in the end.
+	// Ready is the current number of ready pods, Floor the minimum, and After the number at the
+	// end.
 	Ready int `json:"ready"`
 	Floor int `json:"floor"`
 	After int `json:"after"`
 }
 
-// BudgetFate is what becomes of a PodDisruptionBudget.
+// BudgetFate is the predicted state of a PodDisruptionBudget.
 type BudgetFate struct {
 	Namespace string `json:"namespace"`
 	Budget    string `json:"budget"`
-	// Allowed is how many disruptions it allows now, and Spent how many it takes at once.
+	// Allowed is the number of disruptions that it allows now, and Spent the number that happen
+	// at once.
 	Allowed int `json:"allowed"`
 	Spent   int `json:"spent"`
-	// Broken says that fewer pods than it demands are healthy at the worst moment: which
-	// only a loss that asks no budget does.
+	// Broken means that there are fewer healthy pods than required at the worst moment. Only a
+	// loss that ignores budgets can cause that.
 	Broken bool `json:"broken"`
 }
 
-// Prediction is what a loss would do.
+// Prediction is the predicted effect of a loss.
 type Prediction struct {
 	How       How            `json:"how"`
 	Nodes     []string       `json:"nodes,omitempty"`
 	Pods      []PodFate      `json:"pods,omitempty"`
 	Workloads []WorkloadFate `json:"workloads,omitempty"`
 	Budgets   []BudgetFate   `json:"budgets,omitempty"`
-	// Waves is how many waves the budgets cut it into.
+	// Waves is the number of waves, because of budgets.
 	Waves int `json:"waves"`
-	// Waiting is how many pods have waited for a node since before the loss, and Admitted how
-	// many of them get one, before replacements that are no more urgent.
+	// Waiting is the number of pods that were already pending before the loss, and Admitted how
+	// many of them get a node before replacements of the same or a lower priority.
 	Waiting  int `json:"waiting,omitempty"`
 	Admitted int `json:"admitted,omitempty"`
-	// Simulated says what to know of how the schedulers were simulated, see simulation.Caveat.
+	// Simulated describes how the schedulers were simulated, see simulation.Caveat.
 	Simulated string `json:"simulated,omitempty"`
 }
 
-// Caveat says it in a sentence.
-func (p *Prediction) Caveat() string { return "Where replacements go is " + p.Simulated + "." }
+// Caveat returns Simulated as a sentence.
+func (p *Prediction) Caveat() string { return "Scheduling is " + p.Simulated + "." }
 
-// Going returns how many pods go.
+// Going returns the number of removed pods.
 func (p *Prediction) Going() int {
 	return p.Count(Fits) + p.Count(Pending) + p.Count(Unreplaced) + p.Count(Unknown)
 }
 
-// Count returns how many pods have the fate.
+// Count returns the number of pods with the fate.
 func (p *Prediction) Count(fate Fate) int {
 	n := 0
 	for _, pod := range p.Pods {

@@ -28,7 +28,7 @@ func (r *run) preempt(ctx context.Context, v *victim) (bool, error) {
 	}
 	for _, pod := range made.Victims {
 		if r.world.pods[pod.UID] == nil || r.involved[pod.UID] {
-			v.Fate, v.Reason = Unknown, "it would push out pods that the loss has moved, or may yet take"
+			v.Fate, v.Reason = Unknown, "it would preempt pods that the loss has moved or may still remove"
 			return true, nil
 		}
 	}

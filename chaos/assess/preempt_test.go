@@ -27,21 +27,21 @@ func TestPredictPreemption(t *testing.T) {
 		build: full(),
 		want: []string{
 			"web-0 fits lost>a",
-			"batch-0 fits a>b", "batch-1 pending: none of 3 nodes takes its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
+			"batch-0 fits a>b", "batch-1 pending: 0/3 nodes are available for its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
 			"ReplicaSet default/batch wants 2: 2, 0, 1", "ReplicaSet default/web wants 1: 1, 0, 1",
 		},
 	}, {
 		name:  "not one that never preempts",
 		build: full().change("web-0", func(pod *corev1.Pod) { pod.Spec.PreemptionPolicy = ptr.To(corev1.PreemptNever) }),
 		want: []string{
-			"web-0 pending: none of 3 nodes takes its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
+			"web-0 pending: 0/3 nodes are available for its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
 			"ReplicaSet default/web wants 1: 1, 0, 0",
 		},
 	}, {
 		name:  "nor one that is as urgent as the others",
 		build: full().change("web-0", of(1)),
 		want: []string{
-			"web-0 pending: none of 3 nodes takes its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
+			"web-0 pending: 0/3 nodes are available for its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
 			"ReplicaSet default/web wants 1: 1, 0, 0",
 		},
 	}, {
@@ -52,7 +52,7 @@ func TestPredictPreemption(t *testing.T) {
 		}(),
 		want: []string{
 			"web-0 fits lost>a",
-			"batch-0 fits a>b", "batch-1 pending: none of 3 nodes takes its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
+			"batch-0 fits a>b", "batch-1 pending: 0/3 nodes are available for its replacement: 2 Insufficient cpu, 1 node(s) had untolerated taint(s)",
 			"ReplicaSet default/batch wants 2: 2, 0, 1", "ReplicaSet default/web wants 1: 1, 0, 1",
 			"budget batch: 2 of 1, broken",
 		},

@@ -14,14 +14,13 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// down is the loss of nodes at once and for good, as capacity is planned for.
+// down is the permanent loss of nodes, as in capacity planning.
 func down(nodes []*corev1.Node) Loss { return Loss{How: Down, Nodes: nodes, Dead: true} }
 
-// LargestNode returns the loss of the largest node that has something to lose: that is
-// Ready and to stay, and has pods which are more than a part of it. The largest is the one that has most
-// of the cluster's allocatable cpu or memory, whichever is the larger share of its total. Of
-// equal ones it is the one of which most is requested, and then the first by name. Where no
-// node has anything to lose, nothing is lost.
+// LargestNode returns the loss of the largest node that is Ready, is not being removed, and has
+// pods that do not belong to the node. The largest node has the largest share of the cluster's
+// allocatable cpu or memory. Ties are broken by requests, then by name. Without such a node,
+// nothing is lost.
 func LargestNode(picture *target.Picture) Loss {
 	total, requested := cluster.Amounts{}, map[string]cluster.Amounts{}
 	for _, node := range picture.Nodes {
@@ -65,8 +64,8 @@ func share(part, whole cluster.Amounts) float64 {
 	return largest
 }
 
-// EveryZone returns the loss of each zone, by the value of the nodes' label
-// topology.kubernetes.io/zone. Nodes without it are in none.
+// EveryZone returns the loss of each zone, by the node label topology.kubernetes.io/zone. Nodes
+// without the label are in no zone.
 func EveryZone(picture *target.Picture) map[string]Loss {
 	nodes := map[string][]*corev1.Node{}
 	for _, node := range picture.Nodes {
@@ -81,16 +80,16 @@ func EveryZone(picture *target.Picture) map[string]Loss {
 	return losses
 }
 
-// Zone returns the loss of a zone. The error names the zones that there are.
+// Zone returns the loss of a zone. The error lists the available zones.
 func Zone(picture *target.Picture, name string) (Loss, error) {
 	losses := EveryZone(picture)
 	if loss, known := losses[name]; known {
 		return loss, nil
 	}
 	if len(losses) == 0 {
-		return Loss{}, fmt.Errorf("no node is in zone %q: none has the label %s", name, corev1.LabelTopologyZone)
+		return Loss{}, fmt.Errorf("no node is in zone %q: no node has the label %s", name, corev1.LabelTopologyZone)
 	}
-	return Loss{}, fmt.Errorf("no node is in zone %q, only in %s", name, strings.Join(slices.Sorted(maps.Keys(losses)), ", "))
+	return Loss{}, fmt.Errorf("no node is in zone %q: available zones are %s", name, strings.Join(slices.Sorted(maps.Keys(losses)), ", "))
 }
 
 // AllPreemptible returns the loss of all preemptible nodes. There may be none.

@@ -77,7 +77,7 @@ func TestReadyQuestions(t *testing.T) {
 	if n := len(EveryZone(picture)); n != 2 {
 		t.Errorf("%d zones, want 2: a node without the label is in none", n)
 	}
-	if _, err := Zone(picture, "wets"); err == nil || !strings.HasSuffix(err.Error(), "only in east, west") {
+	if _, err := Zone(picture, "wets"); err == nil || !strings.HasSuffix(err.Error(), "available zones are east, west") {
 		t.Errorf("an unknown zone: %v, want an error that names those that there are", err)
 	}
 }

@@ -99,7 +99,7 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 	}
 	for _, node := range loss.Nodes {
 		if w.nodes[node.Name] == nil {
-			return nil, fmt.Errorf("the picture has no node %s: take a new one", node.Name)
+			return nil, fmt.Errorf("the snapshot has no node %s", node.Name)
 		}
 		r.nodes[node.Name] = true
 	}
@@ -114,7 +114,7 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 			}
 		}
 	default:
-		return nil, fmt.Errorf("a loss by %q is none of %s, %s, %s, %s", loss.How, Evict, Delete, Drain, Down)
+		return nil, fmt.Errorf("unknown kind of loss %q: must be %s, %s, %s or %s", loss.How, Evict, Delete, Drain, Down)
 	}
 	r.count(pods)
 	r.findWaiting()

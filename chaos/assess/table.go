@@ -13,12 +13,12 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// mostRows is how many rows of a table are shown where not all are asked for.
+// mostRows is the maximum number of rows of a table that is not wide.
 const mostRows = 15
 
-// WriteTable writes the prediction for people: what goes, whose availability falls, which
-// budgets run out or break, and what stays pending or is kept, and why. Wide shows all of
-// it, and each pod.
+// WriteTable writes the prediction as tables: a summary, workloads whose availability drops,
+// budgets that run out or break, and reasons for pods that are pending or kept. Wide shows all
+// rows, and each pod.
 func WriteTable(w io.Writer, p *Prediction, wide bool) error {
 	out := &tables{most: mostRows}
 	if wide {
@@ -27,8 +27,8 @@ func WriteTable(w io.Writer, p *Prediction, wide bool) error {
 	out.summary(p)
 	out.workloads(p)
 	out.budgets(p)
-	out.reasons("why replacements stay pending", p, Pending)
-	out.reasons("why it is not known where replacements go", p, Unknown)
+	out.reasons("why replacements are pending", p, Pending)
+	out.reasons("why the node of a replacement is unknown", p, Unknown)
 	out.reasons("why pods are not replaced", p, Unreplaced)
 	out.reasons("why pods are kept", p, Kept)
 	out.notes(p)
@@ -46,7 +46,7 @@ type tables struct {
 
 func (t *tables) summary(p *Prediction) {
 	if len(p.Pods) == 0 {
-		fmt.Fprintf(&t.text, "%s: no pod is affected\n", p.How)
+		fmt.Fprintf(&t.text, "%s: no pods affected\n", p.How)
 		return
 	}
 	of := ""
@@ -56,16 +56,19 @@ func (t *tables) summary(p *Prediction) {
 			of = " of node " + p.Nodes[0]
 		}
 	}
-	unknown := p.Count(Unknown)
-	fmt.Fprintf(&t.text, "%s%s: %d of %d pods go", p.How, of, p.Going(), len(p.Pods))
+	fmt.Fprintf(&t.text, "%s%s: %d of %s removed", p.How, of, p.Going(), report.Count(len(p.Pods), "pod"))
 	if p.Waves > 1 {
 		fmt.Fprintf(&t.text, " in %d waves", p.Waves)
 	}
-	fmt.Fprintf(&t.text, ": %d fit again, %d stay pending, %d are not replaced", p.Count(Fits), p.Count(Pending), p.Count(Unreplaced))
-	if unknown > 0 {
-		fmt.Fprintf(&t.text, ", of %d it is not known", unknown)
+	for _, part := range []struct {
+		fate Fate
+		said string
+	}{{Fits, "rescheduled"}, {Pending, "pending"}, {Unreplaced, "not replaced"}, {Unknown, "unknown"}, {Kept, "kept"}, {Stays, "unaffected"}} {
+		if n := p.Count(part.fate); n > 0 {
+			fmt.Fprintf(&t.text, ", %d %s", n, part.said)
+		}
 	}
-	fmt.Fprintf(&t.text, "; %d are kept, %d stay\n", p.Count(Kept), p.Count(Stays))
+	t.text.WriteString("\n")
 	preempted := 0
 	for _, pod := range p.Pods {
 		if pod.PreemptedBy != "" {
@@ -73,10 +76,10 @@ func (t *tables) summary(p *Prediction) {
 		}
 	}
 	if preempted > 0 {
-		fmt.Fprintf(&t.text, "%d of them are pushed out by more urgent replacements\n", preempted)
+		fmt.Fprintf(&t.text, "%s preempted by replacements with a higher priority\n", report.Count(preempted, "pod"))
 	}
 	if p.Admitted > 0 {
-		fmt.Fprintf(&t.text, "%d of %d pods that have waited for a node since before get one\n", p.Admitted, p.Waiting)
+		fmt.Fprintf(&t.text, "pending before the loss: %d of %s scheduled\n", p.Admitted, report.Count(p.Waiting, "pod"))
 	}
 }
 
@@ -92,7 +95,7 @@ func (t *tables) table(head []string, rows [][]string) {
 	}
 }
 
-// workloads shows those whose availability falls, the hardest hit first.
+// workloads shows the workloads whose availability drops, the worst first.
 func (t *tables) workloads(p *Prediction) {
 	fallen := slices.DeleteFunc(slices.Clone(p.Workloads), func(w WorkloadFate) bool { return w.Floor >= w.Ready })
 	slices.SortStableFunc(fallen, func(a, b WorkloadFate) int {
@@ -109,7 +112,7 @@ func (t *tables) workloads(p *Prediction) {
 	t.table([]string{"workload", "desired", "ready", "floor", "after"}, rows)
 }
 
-// budgets shows those that break or run out.
+// budgets shows the budgets that break or run out.
 func (t *tables) budgets(p *Prediction) {
 	var rows [][]string
 	for _, b := range p.Budgets {
@@ -130,8 +133,8 @@ func (t *tables) budgets(p *Prediction) {
 	t.table([]string{"budget", "allowed", "spent", ""}, rows)
 }
 
-// reasons counts the reasons of a fate. Those that differ in numbers only are one: as nodes
-// fill up, each pod has numbers of its own.
+// reasons counts the reasons of a fate. Reasons that differ only in numbers count as one, because
+// each pod has its own numbers as nodes fill up.
 func (t *tables) reasons(title string, p *Prediction, fate Fate) {
 	counts, first := map[string]int{}, map[string]string{}
 	for _, pod := range p.Pods {
@@ -160,7 +163,7 @@ func (t *tables) reasons(title string, p *Prediction, fate Fate) {
 	t.table([]string{title, "pods"}, rows)
 }
 
-// notes counts what had to be guessed.
+// notes counts the assumptions.
 func (t *tables) notes(p *Prediction) {
 	counts := map[string]int{}
 	for _, pod := range p.Pods {
@@ -174,7 +177,7 @@ func (t *tables) notes(p *Prediction) {
 	}) {
 		rows = append(rows, []string{note, fmt.Sprint(counts[note])})
 	}
-	t.table([]string{"what is guessed", "pods"}, rows)
+	t.table([]string{"assumption", "pods"}, rows)
 }
 
 func (t *tables) pods(p *Prediction) {
@@ -182,7 +185,7 @@ func (t *tables) pods(p *Prediction) {
 	for _, pod := range p.Pods {
 		to := pod.Node
 		if pod.Choices > 1 {
-			to = fmt.Sprintf("%s or %d others", pod.Node, pod.Choices-1)
+			to = fmt.Sprintf("%s or %s", pod.Node, report.Count(pod.Choices-1, "other"))
 		}
 		wave := ""
 		if pod.Wave > 0 {

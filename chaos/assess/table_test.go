@@ -12,8 +12,8 @@ func TestTableShowsWhatFallsAndWhyAndNoMore(t *testing.T) {
 	p := &Prediction{How: Down, Nodes: []string{"a"}, Waves: 1,
 		Pods: []PodFate{
 			{Namespace: "shop", Pod: "web-0", Workload: "Deployment shop/web", From: "a", Fate: Fits, Node: "b", Choices: 3, Wave: 1, AfterSeconds: 300},
-			{Namespace: "shop", Pod: "web-1", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "none of 3 nodes takes its replacement: 2 Insufficient cpu"},
-			{Namespace: "shop", Pod: "web-2", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "none of 3 nodes takes its replacement: 1 Insufficient cpu"},
+			{Namespace: "shop", Pod: "web-1", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "0/3 nodes are available for its replacement: 2 Insufficient cpu"},
+			{Namespace: "shop", Pod: "web-2", Workload: "Deployment shop/web", From: "a", Fate: Pending, Wave: 1, Reason: "0/3 nodes are available for its replacement: 1 Insufficient cpu"},
 			{Namespace: "shop", Pod: "sum", Workload: "Job shop/sum", From: "a", Fate: Unreplaced, Wave: 1, Reason: "its Job would fail"},
 		},
 		Workloads: []WorkloadFate{
@@ -28,7 +28,7 @@ func TestTableShowsWhatFallsAndWhyAndNoMore(t *testing.T) {
 			{Namespace: "shop", Budget: "web", Allowed: 1, Spent: 3, Broken: true},
 		},
 	}
-	want := `down of node a: 4 of 4 pods go: 1 fit again, 2 stay pending, 1 are not replaced; 0 are kept, 0 stay
+	want := `down of node a: 4 of 4 pods removed, 1 rescheduled, 2 pending, 1 not replaced
 
 workload             desired  ready  floor  after
 Rollout shop/api           ?      4      1      4
@@ -39,8 +39,8 @@ shop/odd          0      0  allows nothing
 shop/web          1      3          broken
 shop/tight        1      1        runs out
 
-why replacements stay pending                              pods
-none of 3 nodes takes its replacement: 2 Insufficient cpu     2
+why replacements are pending                              pods
+0/3 nodes are available for its replacement: 2 Insufficient cpu     2
 
 why pods are not replaced  pods
 its Job would fail            1
@@ -75,7 +75,7 @@ func TestTableCutsThousandsShortUnlessItIsWide(t *testing.T) {
 	p := &Prediction{How: Delete}
 	for i := range 1000 {
 		workload := fmt.Sprint("Deployment shop/web-", i)
-		p.Pods = append(p.Pods, PodFate{Pod: fmt.Sprint("web-", i), Workload: workload, Fate: Unreplaced, Reason: "it has come to its end"})
+		p.Pods = append(p.Pods, PodFate{Pod: fmt.Sprint("web-", i), Workload: workload, Fate: Unreplaced, Reason: "it has completed"})
 		p.Workloads = append(p.Workloads, WorkloadFate{Workload: workload, Desired: 1, Ready: 1})
 	}
 	for wide, want := range map[bool]int{false: 22, true: 2008} {
@@ -94,7 +94,7 @@ func TestTableCutsThousandsShortUnlessItIsWide(t *testing.T) {
 	if err := WriteTable(&got, &Prediction{How: Evict}, false); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("evict: no pod is affected\n", got.String()); diff != "" {
+	if diff := cmp.Diff("evict: no pods affected\n", got.String()); diff != "" {
 		t.Errorf("nothing (-want +got):\n%s", diff)
 	}
 }

@@ -9,21 +9,21 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 )
 
-// Thresholds are what a loss may cost and still be survived. The zero value allows no pod to
-// stay pending and no budget to be broken.
+// Thresholds limit the effect of a loss. The zero value allows no pending pods and no broken
+// budgets.
 type Thresholds struct {
-	// MaxPending is how many pods may stay pending, of those that go: a number, or a
-	// percentage, rounded down.
+	// MaxPending is the maximum number of pending pods: a number, or a percentage of the removed pods,
+	// rounded down.
 	MaxPending intstr.IntOrString
-	// MaxBrokenBudgets is how many budgets may be broken, of those that select lost pods: a
-	// number, or a percentage, rounded down.
+	// MaxBrokenBudgets is the maximum number of broken budgets: a number, or a percentage of the budgets
+	// that select lost pods, rounded down.
 	MaxBrokenBudgets intstr.IntOrString
-	// MinAvailability is how many of its desired pods every workload must keep ready at the
-	// worst moment: a number, or a percentage, rounded up. Nil demands none.
+	// MinAvailability is the minimum number of ready pods of every workload at the worst moment: a
+	// number, or a percentage of its desired pods, rounded up. Nil means no minimum.
 	MinAvailability *intstr.IntOrString
 }
 
-// Missed says in a sentence each which thresholds a loss would miss, and by how much.
+// Missed lists the thresholds that a loss would miss, and by how much.
 func (t Thresholds) Missed(p *Prediction) []string {
 	var missed []string
 	miss := func(format string, args ...any) { missed = append(missed, fmt.Sprintf(format, args...)) }
@@ -49,14 +49,14 @@ func (t Thresholds) Missed(p *Prediction) []string {
 			desired = w.Ready
 		}
 		if need, err := field.Demanded(*t.MinAvailability, desired); err != nil || w.Floor < need {
-			miss("%s would have %d of %d pods ready at the worst moment, %s demanded", w.Workload, w.Floor, desired, t.MinAvailability.String())
+			miss("%s would have %d of %d pods ready at the worst moment, %s required", w.Workload, w.Floor, desired, t.MinAvailability.String())
 		}
 	}
 	return missed
 }
 
-// exceeds says whether there are more than may be, of so many. What cannot be read allows
-// none.
+// exceeds says whether n exceeds the maximum, as a number or a percentage of the total. An
+// invalid maximum allows none.
 func exceeds(n, of int, most intstr.IntOrString) bool {
 	allowed, err := intstr.GetScaledValueFromIntOrPercent(&most, of, false)
 	return n > 0 && err != nil || n > allowed

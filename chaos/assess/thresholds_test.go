@@ -51,10 +51,10 @@ func TestThresholds(t *testing.T) {
 		{"one more", Thresholds{MaxPending: intstr.Parse("1"), MaxBrokenBudgets: one}, []string{"2 of 40 pods would stay pending, at most 1 allowed"}},
 		{"as large a part of those that go", Thresholds{MaxPending: intstr.Parse("5%"), MaxBrokenBudgets: one}, nil},
 		{"a larger one, since percentages are rounded down", Thresholds{MaxPending: intstr.Parse("4%"), MaxBrokenBudgets: one}, []string{"2 of 40 pods would stay pending, at most 4% allowed"}},
-		{"workloads that fall too far", Thresholds{MaxPending: intstr.Parse("2"), MaxBrokenBudgets: one, MinAvailability: share("60%")}, []string{checkout + "60% demanded"}},
-		{"percentages of what is desired are rounded up", Thresholds{MaxPending: intstr.Parse("2"), MaxBrokenBudgets: one, MinAvailability: share("67%")}, []string{checkout + "67% demanded", web + "67% demanded"}},
+		{"workloads that fall too far", Thresholds{MaxPending: intstr.Parse("2"), MaxBrokenBudgets: one, MinAvailability: share("60%")}, []string{checkout + "60% required"}},
+		{"percentages of what is desired are rounded up", Thresholds{MaxPending: intstr.Parse("2"), MaxBrokenBudgets: one, MinAvailability: share("67%")}, []string{checkout + "67% required", web + "67% required"}},
 		{"no more than all are demanded, and of what has no number all that there were", Thresholds{MaxPending: intstr.Parse("2"), MaxBrokenBudgets: one, MinAvailability: share("9")}, []string{
-			"DaemonSet shop/agent would have 3 of 4 pods ready at the worst moment, 9 demanded", checkout + "9 demanded", web + "9 demanded",
+			"DaemonSet shop/agent would have 3 of 4 pods ready at the worst moment, 9 required", checkout + "9 required", web + "9 required",
 		}},
 		{"all that are missed are said", Thresholds{MinAvailability: share("1%")}, []string{pending, broken}},
 		{"half of the budgets", Thresholds{MaxPending: intstr.Parse("2"), MaxBrokenBudgets: intstr.Parse("50%")}, nil},

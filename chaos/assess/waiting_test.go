@@ -10,7 +10,7 @@ import (
 
 func TestPredictWithPodsThatWait(t *testing.T) {
 	full := func() *build { return new(build).node("a", "2").pods("ReplicaSet", "web", "2", "a") }
-	const nowhere = "web-0 pending: none of 1 nodes takes its replacement: 1 Insufficient cpu"
+	const nowhere = "web-0 pending: 0/1 nodes are available for its replacement: 1 Insufficient cpu"
 	for _, tt := range []struct {
 		name  string
 		build *build
@@ -50,7 +50,7 @@ func TestPredictWithPodsThatWait(t *testing.T) {
 			})
 			return b
 		}(),
-		want: []string{"web-0 pending: none of 1 nodes takes its replacement: 1 Insufficient cpu", "of 1 that wait 1 get a node", "ReplicaSet default/web wants 2: 1, 0, 1"},
+		want: []string{"web-0 pending: 0/1 nodes are available for its replacement: 1 Insufficient cpu", "of 1 that wait 1 get a node", "ReplicaSet default/web wants 2: 1, 0, 1"},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newAssessor(t)

@@ -1,5 +1,5 @@
-// Package audit looks for what makes workloads less resilient than they could be, before
-// anything is taken away: on a cluster, in a dump, or in manifests.
+// Package audit finds workloads that are less resilient than they could be: in a cluster, a dump,
+// or manifests.
 package audit
 
 import (
@@ -11,45 +11,45 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// Severity is how bad a finding is.
+// Severity is the severity of a finding.
 type Severity string
 
 const (
 	// High: the loss of one pod or node stops the workload, or it cannot be drained.
 	High Severity = "high"
-	// Medium: a likely fault, or a wrong estimate of one, costs availability.
+	// Medium: a likely fault, or a wrong estimate of one, reduces availability.
 	Medium Severity = "medium"
-	// Low: it is left to chance.
+	// Low: availability depends on chance.
 	Low Severity = "low"
 )
 
 // severities are all of them, the worst first.
 var severities = []Severity{High, Medium, Low}
 
-// ParseSeverity reads a severity.
+// ParseSeverity parses a severity.
 func ParseSeverity(text string) (Severity, error) {
 	if s := Severity(text); slices.Contains(severities, s) {
 		return s, nil
 	}
-	return "", fmt.Errorf("a severity is one of high, medium, low, not %q", text)
+	return "", fmt.Errorf("severity must be one of high, medium, low, not %q", text)
 }
 
-// AtLeast says whether the severity is as bad as the other, or worse. Nothing, which is
-// the worst of no findings, never is.
+// AtLeast says whether the severity is at least as high as the other. "", the worst of no
+// findings, never is.
 func (s Severity) AtLeast(other Severity) bool {
 	i := slices.Index(severities, s)
 	return i >= 0 && i <= slices.Index(severities, other)
 }
 
-// Finding is something that should be better.
+// Finding is a problem that was found.
 type Finding struct {
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
 	// Object is kind, namespace and name, such as "Deployment shop/web".
 	Object string `json:"object"`
-	// File is the manifest that it stands in.
+	// File is the manifest of the object.
 	File string `json:"file,omitempty"`
-	// Message says what is found, and Fix what to do.
+	// Message describes the problem, and Fix what to do.
 	Message string `json:"message"`
 	Fix     string `json:"fix"`
 }
@@ -60,20 +60,20 @@ type Unchecked struct {
 	Reason string `json:"reason"`
 }
 
-// Report is what an audit found.
+// Report is the result of an audit.
 type Report struct {
-	// Workloads and Budgets are how many were looked at.
+	// Workloads and Budgets are the number of checked objects.
 	Workloads int `json:"workloads"`
 	Budgets   int `json:"budgets"`
 	// Findings are by severity, the worst first, then by rule and object.
 	Findings []Finding `json:"findings"`
 	// Unchecked are the rules that could not be checked, or not everywhere.
 	Unchecked []Unchecked `json:"unchecked,omitempty"`
-	// Notes say what else a reader should know, such as what could not be read.
+	// Notes are other remarks, such as what could not be read.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Worst returns the severity of the worst finding; nothing, if there is none.
+// Worst returns the highest severity of all findings, or "".
 func (r *Report) Worst() Severity {
 	if len(r.Findings) == 0 {
 		return ""
@@ -81,20 +81,20 @@ func (r *Report) Worst() Severity {
 	return r.Findings[0].Severity
 }
 
-// Options say what to look for, and where.
+// Options are the options of an audit.
 type Options struct {
-	// Rules are those to check, see Rules and Select.
+	// Rules are the rules to check, see Rules and Select.
 	Rules []Rule
-	// Namespace says whether a namespace is looked at; nil stands for UserNamespace.
+	// Namespace says whether a namespace is checked; nil means UserNamespace.
 	Namespace func(string) bool
-	// Preemptible tells the nodes that a platform may take back.
+	// Preemptible recognizes preemptible nodes.
 	Preemptible preemptible.Recognizer
 }
 
 // systemNamespaces are the cluster's own.
 var systemNamespaces = []string{"kube-system", "kube-public", "kube-node-lease"}
 
-// UserNamespace says whether a namespace is none of the cluster's own.
+// UserNamespace says whether a namespace is not a system namespace.
 func UserNamespace(name string) bool { return !slices.Contains(systemNamespaces, name) }
 
 // Run checks the rules.

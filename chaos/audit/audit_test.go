@@ -90,7 +90,7 @@ func TestRulesOnManifests(t *testing.T) {
 	}{
 		{"a sound Deployment has nothing to be found", nil, []string{}},
 		{"one replica is an outage in waiting, and its budget keeps nodes from being drained", []string{"replicas: 3", "replicas: 1", "maxUnavailable: 1", "minAvailable: 1"}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable is 1, of 1 replicas: no pod of Deployment shop/web can ever be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable is 1, with 1 replica: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained",
 			"high single-replica: Deployment shop/web: it has one replica: the loss of its pod or node is an outage",
 		}},
 		{"no number of replicas stands for one", []string{"  replicas: 3\n", ""}, []string{
@@ -98,26 +98,26 @@ func TestRulesOnManifests(t *testing.T) {
 		}},
 		{"a Deployment that is scaled to nothing is left alone", []string{"replicas: 3", "replicas: 0", "maxUnavailable: 1", "minAvailable: 1"}, []string{}},
 		{"a budget of another namespace is none", []string{"kind: PodDisruptionBudget\nmetadata: {namespace: shop", "kind: PodDisruptionBudget\nmetadata: {namespace: other"}, []string{
-			"medium no-budget: Deployment shop/web: no PodDisruptionBudget selects its 3 replicas: a drain may take them all at once",
+			"medium no-budget: Deployment shop/web: no PodDisruptionBudget selects its 3 replicas: a drain may evict all of them at once",
 		}},
 		{"a budget that demands as many as there are allows nothing", []string{"maxUnavailable: 1", "minAvailable: 3"}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable is 3, of 3 replicas: no pod of Deployment shop/web can ever be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable is 3, with 3 replicas: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained",
 		}},
 		{"a percentage of healthy pods is rounded up", []string{"maxUnavailable: 1", "minAvailable: 67%"}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable is 67%, of 3 replicas: no pod of Deployment shop/web can ever be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable is 67%, with 3 replicas: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained",
 		}},
 		{"a percentage that leaves one out is fine", []string{"maxUnavailable: 1", "minAvailable: 66%"}, []string{}},
 		{"no pod unavailable is nothing allowed", []string{"maxUnavailable: 1", "maxUnavailable: 0%"}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: maxUnavailable is 0%: no pod of Deployment shop/web can ever be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: maxUnavailable is 0%: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained",
 		}},
 		{"a budget that says nothing allows nothing", []string{"maxUnavailable: 1, ", ""}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: it has neither minAvailable nor maxUnavailable: no pod of Deployment shop/web can ever be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: neither minAvailable nor maxUnavailable is set: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained",
 		}},
 		{"a budget of all of a DaemonSet's pods allows nothing whatever their number", []string{"kind: Deployment", "kind: DaemonSet", "  replicas: 3\n", "", "maxUnavailable: 1", "minAvailable: 100%"}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable in percent takes the scale of each controller whose pods it selects, and DaemonSet shop/web has none: no pod of DaemonSet shop/web can ever be evicted",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: minAvailable in percent requires the scale of every controller whose pods it selects, but DaemonSet shop/web has none: no pod of DaemonSet shop/web can ever be evicted",
 		}},
 		{"two budgets over the same pods keep them from being evicted", []string{guard, guard + strings.ReplaceAll(guard, "name: web", "name: both")}, []string{
-			"high two-budgets: Deployment shop/web: 2 budgets select its pods (web, both): the API server evicts no such pod",
+			"high two-budgets: Deployment shop/web: 2 budgets select its pods (web, both): the API server evicts no pod with several budgets",
 		}},
 		{"a request of memory alone is half of what it takes", []string{"cpu: 100m, ", ""}, []string{"medium no-requests: Deployment shop/web: no requests: main (cpu)"}},
 		{"a limit stands for a request", []string{"requests", "limits"}, []string{}},
@@ -132,7 +132,7 @@ func TestRulesOnManifests(t *testing.T) {
 		{"another user is not", []string{"{runAsNonRoot: true}", "{runAsUser: 1000}"}, []string{}},
 		{"what a container says goes before what its pod says", []string{"        image:", "        securityContext: {runAsNonRoot: false}\n        image:"}, []string{"medium root: Deployment shop/web: may run as root: main"}},
 		{"nothing but the defaults keeps replicas apart", []string{"topologySpreadConstraints:\n      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}", "hostNetwork: false"}, []string{
-			"low no-spread: Deployment shop/web: only the scheduler's default, soft constraints keep its 3 replicas apart, where its profile has them",
+			"low no-spread: Deployment shop/web: at most the scheduler's default soft constraints spread its 3 replicas",
 		}},
 		{"anti-affinity keeps replicas apart too", []string{"topologySpreadConstraints:\n      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}",
 			"affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname}}]}}"}, []string{}},
@@ -183,14 +183,14 @@ func TestRulesOnWhereReplicasAre(t *testing.T) {
 		want    []string
 	}{
 		{"replicas in both zones are fine", []string{"a", "c"}, nil, []string{}},
-		{"all on one node", []string{"a", "a", "a"}, nil, []string{"high one-node: StatefulSet shop/web: all its 3 pods are on node a"}},
-		{"all in one zone of two", []string{"a", "b"}, nil, []string{"medium one-zone: StatefulSet shop/web: all its 2 pods are in zone west, one of 2"}},
+		{"all on one node", []string{"a", "a", "a"}, nil, []string{"high one-node: StatefulSet shop/web: all of its 3 pods are on node a"}},
+		{"all in one zone of two", []string{"a", "b"}, nil, []string{"medium one-zone: StatefulSet shop/web: all of its 2 pods are in zone west, one of 2"}},
 		{"all on preemptible nodes", []string{"c", "d"}, nil, []string{
-			"medium one-zone: StatefulSet shop/web: all its 2 pods are in zone east, one of 2",
-			"medium only-preemptible: StatefulSet shop/web: all its 2 pods are on preemptible nodes, which may be taken back together",
+			"medium one-zone: StatefulSet shop/web: all of its 2 pods are in zone east, one of 2",
+			"medium only-preemptible: StatefulSet shop/web: all of its 2 pods are on preemptible nodes, which may be reclaimed together",
 		}},
 		{"what asks for preemptible nodes has them", []string{"c", "d"}, []string{"metadata: {labels", "metadata: {annotations: {stowage.dev/preemptible: require}, labels"}, []string{
-			"medium one-zone: StatefulSet shop/web: all its 2 pods are in zone east, one of 2",
+			"medium one-zone: StatefulSet shop/web: all of its 2 pods are in zone east, one of 2",
 		}},
 		{"a pod that has no node yet says nothing", []string{"a", ""}, nil, []string{}},
 		{"one pod is on one node by nature", []string{"a"}, nil, []string{}},
@@ -223,10 +223,10 @@ func TestLimitsThatAnAutoscalerDoesNotSee(t *testing.T) {
 		want       []string
 	}{
 		{"all pods say so", never, "karpenter.sh/nodepool", 3, []string{}},
-		{"one does not", never, "karpenter.sh/nodepool", 2, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes does not stand in 1 of its pods, so an autoscaler does not see it: it may make nodes that they cannot use, or move them to some"}},
+		{"one does not", never, "karpenter.sh/nodepool", 2, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes is not written into 1 of its pods, so an autoscaler does not see it: it may create nodes that they cannot use, or move them to such nodes"}},
 		{"nobody is there to see it", never, "example.com/pool", 0, []string{}},
 		{"as many as may be go anywhere", atMostOne, "karpenter.sh/nodepool", 2, []string{}},
-		{"more do", atMostOne, "karpenter.sh/nodepool", 0, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes does not stand in 2 of its pods, so an autoscaler does not see it: it may make nodes that they cannot use, or move them to some"}},
+		{"more do", atMostOne, "karpenter.sh/nodepool", 0, []string{"medium limit-unseen: StatefulSet shop/web: its limit on preemptible nodes is not written into 2 of its pods, so an autoscaler does not see it: it may create nodes that they cannot use, or move them to such nodes"}},
 		{"no limit", "metadata: {labels", "karpenter.sh/nodepool", 0, []string{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -284,9 +284,9 @@ func TestSelect(t *testing.T) {
 		{"names select what they name, in the order of the rules", "root,one-node", "one-node root", ""},
 		{"exclamation marks leave out of all", "!no-spread,!root", "single-replica budget-refused budget-allows-nothing two-budgets one-node one-zone only-preemptible limit-unseen no-budget budget-keeps-unready no-requests no-readiness-probe latest-image", ""},
 		{"they leave out of those that are named too", "one-node,root,!root", "one-node", ""},
-		{"a slip is told with the name that is near", "one-nod", "", `rules "one-nod": there is no rule "one-nod": did you mean "one-node"?`},
-		{"an empty name is no name", "root,", "", `rules "root,": there is no rule "", only single-replica, budget-refused, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, limit-unseen, no-budget, budget-keeps-unready, no-requests, no-readiness-probe, latest-image, root, no-spread`},
-		{"nothing left is an error rather than a pass", "root,!root", "", `rules "root,!root": none is left to check`},
+		{"a slip is told with the name that is near", "one-nod", "", `rules "one-nod": no rule "one-nod": did you mean "one-node"?`},
+		{"an empty name is no name", "root,", "", `rules "root,": no rule "": must be one of single-replica, budget-refused, budget-allows-nothing, two-budgets, one-node, one-zone, only-preemptible, limit-unseen, no-budget, budget-keeps-unready, no-requests, no-readiness-probe, latest-image, root, no-spread`},
+		{"nothing left is an error rather than a pass", "root,!root", "", `rules "root,!root": no rule is left to check`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			rules, err := Select(tt.list, Rules())

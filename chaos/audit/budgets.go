@@ -14,18 +14,19 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 func noBudget(v *View) {
-	const fix = "create a PodDisruptionBudget with maxUnavailable: 1 and the labels of its pods as selector"
+	const fix = "create a PodDisruptionBudget with maxUnavailable: 1 that selects its pods"
 	for _, w := range v.Workloads {
 		left := v.uncovered(w)
 		switch {
 		case !w.serves() || left < 2:
 		case left == w.Replicas:
-			v.Report(w, fmt.Sprintf("no PodDisruptionBudget selects its %d replicas: a drain may take them all at once", left), fix)
+			v.Report(w, fmt.Sprintf("no PodDisruptionBudget selects its %d replicas: a drain may evict all of them at once", left), fix)
 		default:
-			v.Report(w, fmt.Sprintf("no PodDisruptionBudget selects %d of its %d pods: a drain may take these all at once", left, len(w.Pods)), fix)
+			v.Report(w, fmt.Sprintf("no PodDisruptionBudget selects %d of its %d pods: a drain may evict all of these at once", left, len(w.Pods)), fix)
 		}
 	}
 }
@@ -34,7 +35,7 @@ func noBudget(v *View) {
 func budgetRefused(v *View) {
 	for _, b := range v.Budgets {
 		if why := b.refused(); why != "" {
-			v.ReportObject(budgetName(b), b.File, "the API server refuses it: "+why, "set either minAvailable or maxUnavailable, to a number or a percentage such as 50%, and a selector")
+			v.ReportObject(budgetName(b), b.File, "the API server rejects it: "+why, "set a selector, and either minAvailable or maxUnavailable to a number or a percentage such as 50%")
 		}
 	}
 }
@@ -62,8 +63,8 @@ func (b Budget) refused() string {
 
 // What to do about a budget that allows nothing.
 const (
-	haveMore  = "set maxUnavailable: 1, and have two replicas or more"
-	setNumber = "select no pods of Jobs, DaemonSets or other kinds without the scale subresource, or set minAvailable to a number, which is counted without any scale, less than how many pods of other kinds it selects"
+	haveMore  = "set maxUnavailable: 1, and run two or more replicas"
+	setNumber = "select no pods of Jobs, DaemonSets or other kinds without the scale subresource, or set minAvailable to a number, which needs no scale, below the number of pods of other kinds that it selects"
 )
 
 // remedy says what to do about a budget that allows none of its healthy pods to go. Where it
@@ -80,7 +81,7 @@ func remedy(covered []covering, healthy int) string {
 	if healthy > 1 {
 		number = fmt.Sprintf("%d or less", healthy-1)
 	}
-	return fmt.Sprintf("set minAvailable to %s, or select all pods of Deployments, StatefulSets and the like and no others, with maxUnavailable: 1 and two replicas or more", number)
+	return fmt.Sprintf("set minAvailable to %s, or select exactly the pods of Deployments, StatefulSets and similar kinds, with maxUnavailable: 1 and two or more replicas", number)
 }
 
 func budgetAllowsNothing(v *View) {
@@ -110,7 +111,7 @@ func (v *View) nothingAllowed(b Budget, covered []covering) (why, fix string) {
 		return why, fix
 	}
 	if status := b.Status; b.takesScale() && status.ObservedGeneration == b.Generation && status.ExpectedPods == 0 && status.CurrentHealthy > 0 {
-		return fmt.Sprintf("%d of its pods are healthy, and by the scale of their controllers there should be none: %s", status.CurrentHealthy, v.noneGoes(b, covered, "can")), setNumber
+		return fmt.Sprintf("%d of its pods are healthy, but the scale of their controllers is 0: %s", status.CurrentHealthy, v.noneGoes(b, covered, "can")), setNumber
 	}
 	return "", ""
 }
@@ -129,7 +130,7 @@ func (v *View) noneGoes(b Budget, covered []covering, can string) string {
 	if !v.holdsDrains(b, covered) {
 		return text
 	}
-	return text + ", and no node drained that has one"
+	return text + ", and no node with such a pod can be drained"
 }
 
 // takesScale says whether the disruption controller needs the scale of each controller of
@@ -163,9 +164,9 @@ func (v *View) uncountable(b Budget, covered, without []covering) string {
 	}
 	when, can := "", "can ever"
 	if !slices.ContainsFunc(without, func(c covering) bool { return c.Controller != cluster.JobKind }) {
-		when, can = "while there is a pod of it, even a completed one, ", "can"
+		when, can = "while it has a pod, even a completed one, ", "can"
 	}
-	return fmt.Sprintf("%s takes the scale of each controller whose pods it selects, and %s has none: %s%s", what, names(without), when, v.noneGoes(b, covered, can))
+	return fmt.Sprintf("%s requires the scale of every controller whose pods it selects, but %s has none: %s%s", what, names(without), when, v.noneGoes(b, covered, can))
 }
 
 // allowsNothing says why a budget lets no pod of the workloads go even when all are healthy,
@@ -178,9 +179,9 @@ func (v *View) allowsNothing(b Budget, covered []covering) (why, fix string) {
 	case known && n.healthy == 0:
 		return "", "" // scaled to nothing
 	case b.Spec.MaxUnavailable == nil && b.Spec.MinAvailable == nil:
-		return "it has neither minAvailable nor maxUnavailable: " + v.noneGoes(b, covered, "can ever"), fix
+		return "neither minAvailable nor maxUnavailable is set: " + v.noneGoes(b, covered, "can ever"), fix
 	case known && b.takesScale() && n.scale == 0:
-		return fmt.Sprintf("%s is counted by the scale of controllers, and its pods have none: %s", b.field(), v.noneGoes(b, covered, "can ever")), setNumber
+		return fmt.Sprintf("%s requires the scale of controllers, but its pods have none: %s", b.field(), v.noneGoes(b, covered, "can ever")), setNumber
 	case known && b.allows(n.healthy, n.scale) > 0, !known && !always:
 		return "", ""
 	}
@@ -190,9 +191,9 @@ func (v *View) allowsNothing(b Budget, covered []covering) (why, fix string) {
 	case n.autoscaler != "" && !always:
 		return fmt.Sprintf("%s, and HorizontalPodAutoscaler %s may leave %d replicas: %s", why, n.autoscaler, n.healthy, v.noneGoes(b, covered, "can then")), fix
 	case known && part && b.takesScale():
-		why += fmt.Sprintf(", of the %d replicas of whole controllers, of which it selects %d", n.scale, n.healthy)
+		why += fmt.Sprintf(", relative to the %d replicas of whole controllers, but it selects only %d of them", n.scale, n.healthy)
 	case known && b.Spec.MinAvailable != nil:
-		why += fmt.Sprintf(", of %d replicas", n.healthy)
+		why += ", with " + report.Count(n.healthy, "replica")
 	}
 	return why + ": " + v.noneGoes(b, covered, "can ever"), fix
 }
@@ -284,7 +285,7 @@ func shortened(all []string) string {
 func twoBudgets(v *View) {
 	for _, w := range v.Workloads {
 		if all := together(v.budgetsOf[w]); len(all) > 1 && !w.over() {
-			v.Report(w, fmt.Sprintf("%d budgets select its pods (%s): the API server evicts no such pod", len(all), strings.Join(all, ", ")), "leave one of them")
+			v.Report(w, fmt.Sprintf("%d budgets select its pods (%s): the API server evicts no pod with several budgets", len(all), strings.Join(all, ", ")), "delete all but one")
 		}
 	}
 }
@@ -315,8 +316,8 @@ func budgetKeepsUnready(v *View) {
 		case v.Pods == nil:
 			v.Unknown(nowhere)
 		case len(pods) > 0:
-			v.ReportObject(budgetName(b), b.File, fmt.Sprintf("%d of its pods are not ready, and it lets none of them go until enough others are (%s): drains of their nodes wait", len(pods), shortened(pods)),
-				"set unhealthyPodEvictionPolicy: AlwaysAllow, by which pods that are not ready may always be evicted")
+			v.ReportObject(budgetName(b), b.File, fmt.Sprintf("%d of its pods are not ready, and it blocks their eviction until enough others are ready (%s): drains of their nodes wait", len(pods), shortened(pods)),
+				"set unhealthyPodEvictionPolicy: AlwaysAllow, so that pods that are not ready can always be evicted")
 		}
 	}
 }

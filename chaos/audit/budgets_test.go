@@ -69,37 +69,37 @@ func rulesOf(t *testing.T, list string) Options {
 }
 
 func TestBudgetsThatAllowNothing(t *testing.T) {
-	const web, never = "Deployment shop/web", " can ever be evicted, and no node drained that has one"
+	const web, never = "Deployment shop/web", " can ever be evicted, and no node with such a pod can be drained"
 	for _, tt := range []struct {
 		name, budget, beside string
 		changes              []string
 		want                 string
 	}{
 		{"the scale of a CronJob is asked for, and it has none", "maxUnavailable: 1", nightly, nil,
-			"maxUnavailable takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
+			"maxUnavailable requires the scale of every controller whose pods it selects, but CronJob shop/nightly has none: while it has a pod, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node with such a pod can be drained"},
 		{"a percentage of a scale that there is not", "minAvailable: 10%", nightly, nil,
-			"minAvailable in percent takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
+			"minAvailable in percent requires the scale of every controller whose pods it selects, but CronJob shop/nightly has none: while it has a pod, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node with such a pod can be drained"},
 		{"a percentage in text form is one", `maxUnavailable: "50%"`, another("batch/v1", "Job"), nil,
-			"maxUnavailable takes the scale of each controller whose pods it selects, and Job shop/other has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, Job shop/other can be evicted, and no node drained that has one"},
+			"maxUnavailable requires the scale of every controller whose pods it selects, but Job shop/other has none: while it has a pod, even a completed one, no running pod of Deployment shop/web, Job shop/other can be evicted, and no node with such a pod can be drained"},
 		{"a number takes no scale", "minAvailable: 1", nightly, nil, ""},
 		{"an empty selector takes the CronJob in as well", "maxUnavailable: 1", strings.Replace(nightly, "app: web", "app: report", 1), []string{"selector: {matchLabels: {app: web}}}", "selector: {}}"},
-			"maxUnavailable takes the scale of each controller whose pods it selects, and CronJob shop/nightly has none: while there is a pod of it, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node drained that has one"},
+			"maxUnavailable requires the scale of every controller whose pods it selects, but CronJob shop/nightly has none: while it has a pod, even a completed one, no running pod of Deployment shop/web, CronJob shop/nightly can be evicted, and no node with such a pod can be drained"},
 		{"a CronJob with other labels is none of its business", "maxUnavailable: 1", strings.Replace(nightly, "app: web", "app: report", 1), nil, ""},
 		{"a DaemonSet has no scale, and its pods are always there", "maxUnavailable: 1", another("apps/v1", "DaemonSet"), nil,
-			"maxUnavailable takes the scale of each controller whose pods it selects, and DaemonSet shop/other has none: no pod of Deployment shop/web, DaemonSet shop/other" + never},
+			"maxUnavailable requires the scale of every controller whose pods it selects, but DaemonSet shop/other has none: no pod of Deployment shop/web, DaemonSet shop/other" + never},
 		{"controllers with scales are added up", "maxUnavailable: 1", another("apps/v1", "StatefulSet") + another("v1", "ReplicationController") + another("apps/v1", "ReplicaSet"), nil, ""},
 		{"a Job's pods come and go, so they are none of those that are healthy", "minAvailable: 3", nightly, nil,
-			"minAvailable is 3, of 3 replicas: no running pod of Deployment shop/web, CronJob shop/nightly" + never},
+			"minAvailable is 3, with 3 replicas: no running pod of Deployment shop/web, CronJob shop/nightly" + never},
 		{"another controller's replicas are", "minAvailable: 3", another("apps/v1", "StatefulSet"), nil, ""},
 		{"a StatefulSet that is scaled to nothing adds none", "minAvailable: 3", strings.Replace(another("apps/v1", "StatefulSet"), "replicas: 3", "replicas: 0", 1), nil,
-			"minAvailable is 3, of 3 replicas: no pod of Deployment shop/web, StatefulSet shop/other" + never},
+			"minAvailable is 3, with 3 replicas: no pod of Deployment shop/web, StatefulSet shop/other" + never},
 		{"a pod without a controller is healthy too", "minAvailable: 3", solo, nil, ""},
 		{"it adds nothing to the scale, and is healthy beyond it", "minAvailable: 100%", solo, nil, ""},
 		{"without any scale none is expected", "maxUnavailable: 1", solo, []string{"replicas: 3", "replicas: 0"},
-			"maxUnavailable is counted by the scale of controllers, and its pods have none: no pod of Deployment shop/web, Pod shop/solo" + never},
+			"maxUnavailable requires the scale of controllers, but its pods have none: no pod of Deployment shop/web, Pod shop/solo" + never},
 		{"a number of pods without a controller can be counted", "minAvailable: 0", solo, []string{"replicas: 3", "replicas: 0"}, ""},
 		{"an autoscaler may leave as few as are demanded", "minAvailable: 2", scaled("v2", ", minReplicas: 2"), nil,
-			"minAvailable is 2, and HorizontalPodAutoscaler web may leave 2 replicas: no pod of Deployment shop/web can then be evicted, and no node drained that has one"},
+			"minAvailable is 2, and HorizontalPodAutoscaler web may leave 2 replicas: no pod of Deployment shop/web can then be evicted, and no node with such a pod can be drained"},
 		{"it leaves more than are demanded", "minAvailable: 3", scaled("v2", ", minReplicas: 4"), nil, ""},
 		{"nothing is allowed whatever it leaves", "maxUnavailable: 0", scaled("v2", ", minReplicas: 4"), nil, "maxUnavailable is 0: no pod of Deployment shop/web" + never},
 		{"a budget that selects nothing keeps nothing", "minAvailable: 3", "", []string{"selector: {matchLabels: {app: web}}}\n", "selector: {matchLabels: {app: nothing}}}\n"}, ""},
@@ -121,7 +121,7 @@ func TestBudgetsThatAllowNothing(t *testing.T) {
 
 func TestAutoscalersSayHowManyReplicasThereAreAtLeast(t *testing.T) {
 	const none = "  replicas: 3\n"
-	one := []string{"high single-replica: Deployment shop/web: HorizontalPodAutoscaler web may leave it one replica, whose loss is an outage then"}
+	one := []string{"high single-replica: Deployment shop/web: HorizontalPodAutoscaler web may scale it to one replica, whose loss is an outage"}
 	for _, tt := range []struct {
 		name, autoscaler string
 		changes          []string
@@ -151,7 +151,7 @@ func TestAutoscalersSayHowManyReplicasThereAreAtLeast(t *testing.T) {
 	}
 	t.Run("a version that is no longer served is noted", func(t *testing.T) {
 		notes := read(t, sound+scaled("v2beta2", "")).Notes
-		if len(notes) != 1 || !strings.HasSuffix(notes[0], "is of autoscaling/v2beta2 and was not read: it has to be of autoscaling/v1 or autoscaling/v2") {
+		if len(notes) != 1 || !strings.HasSuffix(notes[0], "has apiVersion autoscaling/v2beta2 and was skipped: must be autoscaling/v1 or autoscaling/v2") {
 			t.Errorf("notes: %q", notes)
 		}
 	})
@@ -205,26 +205,26 @@ func TestBudgetsOfACluster(t *testing.T) {
 		{"all are ready", set, nil, []corev1.ConditionStatus{yes, yes, yes}, []string{}},
 		{"enough are ready for those that are not to go", set, nil, []corev1.ConditionStatus{yes, yes, no}, []string{}},
 		{"too few are ready, so those that are not hold up drains", set, nil, []corev1.ConditionStatus{yes, no, no}, []string{
-			"medium budget-keeps-unready: PodDisruptionBudget shop/web: 2 of its pods are not ready, and it lets none of them go until enough others are (web-1, web-2): drains of their nodes wait",
+			"medium budget-keeps-unready: PodDisruptionBudget shop/web: 2 of its pods are not ready, and it blocks their eviction until enough others are ready (web-1, web-2): drains of their nodes wait",
 		}},
 		{"pods that are not ready may always go", set, func(b *policyv1.PodDisruptionBudget) {
 			b.Spec.UnhealthyPodEvictionPolicy = ptr.To(policyv1.AlwaysAllow)
 		}, []corev1.ConditionStatus{yes, no, no}, []string{}},
 		{"the disruption controller has not counted yet", set, func(b *policyv1.PodDisruptionBudget) { b.Generation++ }, []corev1.ConditionStatus{yes, no, no}, []string{}},
 		{"the disruption controller cannot count", metav1.OwnerReference{APIVersion: "db.example.com/v1", Kind: "Database", Name: "web", UID: "web"}, syncFailed, []corev1.ConditionStatus{yes, no}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: the disruption controller cannot count its pods (databases.db.example.com does not implement the scale subresource): no pod of Database shop/web can be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: the disruption controller cannot count its pods (databases.db.example.com does not implement the scale subresource): no pod of Database shop/web can be evicted, and no node with such a pod can be drained",
 		}},
 		{"it cannot, and nothing is left of what it could not count", set, syncFailed, nil, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: the disruption controller cannot count its pods (databases.db.example.com does not implement the scale subresource): no pod it selects can be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: the disruption controller cannot count its pods (databases.db.example.com does not implement the scale subresource): no pod it selects can be evicted, and no node with such a pod can be drained",
 		}},
 		{"an operator's kind whose scale is nothing", metav1.OwnerReference{APIVersion: "db.example.com/v1", Kind: "Database", Name: "web", UID: "web"}, func(b *policyv1.PodDisruptionBudget) {
 			b.Status.ExpectedPods, b.Status.DesiredHealthy, b.Status.DisruptionsAllowed = 0, 0, 0
 		}, []corev1.ConditionStatus{yes, yes}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: 2 of its pods are healthy, and by the scale of their controllers there should be none: no pod of Database shop/web can be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: 2 of its pods are healthy, but the scale of their controllers is 0: no pod of Database shop/web can be evicted, and no node with such a pod can be drained",
 		}},
 		{"another group's Job is not Kubernetes' own, and may have a scale", metav1.OwnerReference{APIVersion: "batch.volcano.sh/v1alpha1", Kind: "Job", Name: "web", UID: "web"}, nil, []corev1.ConditionStatus{yes, yes}, []string{}},
 		{"Kubernetes' own Job has none", metav1.OwnerReference{APIVersion: "batch/v1", Kind: "Job", Name: "web", UID: "web"}, nil, []corev1.ConditionStatus{yes, yes}, []string{
-			"high budget-allows-nothing: PodDisruptionBudget shop/web: maxUnavailable takes the scale of each controller whose pods it selects, and Job shop/web has none: while there is a pod of it, even a completed one, no running pod of Job shop/web can be evicted, and no node drained that has one",
+			"high budget-allows-nothing: PodDisruptionBudget shop/web: maxUnavailable requires the scale of every controller whose pods it selects, but Job shop/web has none: while it has a pod, even a completed one, no running pod of Job shop/web can be evicted, and no node with such a pod can be drained",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -280,7 +280,7 @@ func TestFromClusterReadsAutoscalers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(inventory.Notes) != 1 || !strings.HasPrefix(inventory.Notes[0], "horizontalpodautoscalers.autoscaling were not read, so how few replicas they may leave is not known: ") {
+	if len(inventory.Notes) != 1 || !strings.HasPrefix(inventory.Notes[0], "horizontalpodautoscalers.autoscaling could not be read, so the minimum number of replicas is unknown: ") {
 		t.Errorf("notes: %q", inventory.Notes)
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // trimmedSpec is why probes and security contexts are not known.
-const trimmedSpec = "what is known of some workloads lacks probes and security contexts: a compact dump, or pods of a kind that is not read"
+const trimmedSpec = "probes and security contexts of some workloads are unknown: the dump is compact, or their kind is not read"
 
 // containers reports the workloads of which the function finds fault with containers.
 func (v *View) containers(message, fix string, faulty func(w *Workload) []string) {
@@ -46,7 +46,7 @@ func every(spec *corev1.PodSpec) []*corev1.Container {
 }
 
 func noRequests(v *View) {
-	v.containers("no requests", "set resources.requests of cpu and memory to what it uses: the scheduler packs by them", func(w *Workload) []string {
+	v.containers("no requests", "set resources.requests for cpu and memory to the actual usage: the scheduler relies on them", func(w *Workload) []string {
 		var faulty []string
 		for _, c := range lasting(&w.Spec) {
 			var missing []string
@@ -74,7 +74,7 @@ func requested(r *corev1.ResourceRequirements, name corev1.ResourceName) bool {
 }
 
 func noReadinessProbe(v *View) {
-	v.containers("no readiness probe", "add a readinessProbe that succeeds when the container can serve: budgets and rollouts count ready pods", func(w *Workload) []string {
+	v.containers("no readiness probe", "add a readinessProbe that succeeds once the container can serve: budgets and rollouts count ready pods", func(w *Workload) []string {
 		if w.Trimmed {
 			v.Unknown(trimmedSpec)
 			return nil
@@ -93,7 +93,7 @@ func noReadinessProbe(v *View) {
 }
 
 func latestImage(v *View) {
-	v.containers("images that may change", "name each image by a tag that stays, or by its digest", func(w *Workload) []string {
+	v.containers("images that may change", "use an immutable tag or a digest for each image", func(w *Workload) []string {
 		var faulty []string
 		for _, c := range every(&w.Spec) {
 			if c.Image != "" && floats(c.Image) {
@@ -115,7 +115,7 @@ func floats(image string) bool {
 }
 
 func root(v *View) {
-	v.containers("may run as root", "set securityContext.runAsNonRoot: true, or runAsUser to another user than 0", func(w *Workload) []string {
+	v.containers("may run as root", "set securityContext.runAsNonRoot: true, or runAsUser to a user other than 0", func(w *Workload) []string {
 		if w.Trimmed {
 			v.Unknown(trimmedSpec)
 			return nil
@@ -157,8 +157,8 @@ func noSpread(v *View) {
 		affinity := w.Spec.Affinity
 		apart := len(w.Spec.TopologySpreadConstraints) > 0 || affinity != nil && affinity.PodAntiAffinity != nil
 		if w.serves() && w.Replicas >= 2 && len(w.Spec.Containers) > 0 && !apart {
-			v.Report(w, fmt.Sprintf("only the scheduler's default, soft constraints keep its %d replicas apart, where its profile has them", w.Replicas),
-				"add topologySpreadConstraints over "+corev1.LabelHostname+" and "+corev1.LabelTopologyZone)
+			v.Report(w, fmt.Sprintf("at most the scheduler's default soft constraints spread its %d replicas", w.Replicas),
+				"add topologySpreadConstraints for "+corev1.LabelHostname+" and "+corev1.LabelTopologyZone)
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 func TestRenderingsOfOneObjectAreJudgedEachByItself(t *testing.T) {
 	const (
 		single  = "high single-replica: Deployment shop/web in %s: it has one replica: the loss of its pod or node is an outage"
-		nothing = "high budget-allows-nothing: PodDisruptionBudget shop/web in %s: minAvailable is %d, of %[2]d replicas: no pod of Deployment shop/web can ever be evicted, and no node drained that has one"
+		nothing = "high budget-allows-nothing: PodDisruptionBudget shop/web in %s: minAvailable is %d, with %s: no pod of Deployment shop/web can ever be evicted, and no node with such a pod can be drained"
 	)
 	one := strings.Replace(sound, "replicas: 3", "replicas: 1", 1)
 	demanding := func(n int) string {
@@ -36,18 +36,18 @@ func TestRenderingsOfOneObjectAreJudgedEachByItself(t *testing.T) {
 		note  string
 	}{
 		{"a file that is given twice counts once", map[string]string{"a.yaml": one + demanding(1)}, []string{"a.yaml", "./a.yaml", "."},
-			[]string{fmt.Sprintf(nothing, "a.yaml", 1), fmt.Sprintf(single, "a.yaml")}, ""},
+			[]string{fmt.Sprintf(nothing, "a.yaml", 1, "1 replica"), fmt.Sprintf(single, "a.yaml")}, ""},
 		{"replicas of two files are no two replicas", map[string]string{"a.yaml": one, "b.yaml": one}, []string{"."},
-			[]string{fmt.Sprintf(single, "a.yaml"), fmt.Sprintf(single, "b.yaml")}, "a.yaml and b.yaml hold the same objects, each of which was judged as it stands there: Deployment shop/web"},
+			[]string{fmt.Sprintf(single, "a.yaml"), fmt.Sprintf(single, "b.yaml")}, "a.yaml and b.yaml contain the same objects, which were checked separately for each file: Deployment shop/web"},
 		{"a sound one does not hide another", map[string]string{"prod/web.yaml": sound + demanding(2), "test/web.yaml": one + demanding(1)}, []string{"."},
-			[]string{fmt.Sprintf(nothing, "test/web.yaml", 1), fmt.Sprintf(single, "test/web.yaml")},
-			"prod/web.yaml and test/web.yaml hold the same objects, each of which was judged as it stands there: Deployment shop/web, PodDisruptionBudget shop/web"},
+			[]string{fmt.Sprintf(nothing, "test/web.yaml", 1, "1 replica"), fmt.Sprintf(single, "test/web.yaml")},
+			"prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web, PodDisruptionBudget shop/web"},
 		{"a budget goes with what is nearest", map[string]string{"prod/web.yaml": sound, "prod/budget.yaml": demanding(2), "test/web.yaml": strings.Replace(sound, "replicas: 3", "replicas: 2", 1), "test/budget.yaml": demanding(1)}, []string{"."},
-			[]string{}, "prod/web.yaml and test/web.yaml hold the same objects, each of which was judged as it stands there: Deployment shop/web"},
+			[]string{}, "prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web"},
 		{"one budget goes with all renderings", map[string]string{"base/budget.yaml": demanding(3), "prod/web.yaml": strings.Replace(sound, "replicas: 3", "replicas: 4", 1), "test/web.yaml": sound}, []string{"."},
-			[]string{fmt.Sprintf(nothing, "base/budget.yaml", 3)}, "prod/web.yaml and test/web.yaml hold the same objects, each of which was judged as it stands there: Deployment shop/web"},
+			[]string{fmt.Sprintf(nothing, "base/budget.yaml", 3, "3 replicas")}, "prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web"},
 		{"an autoscaler goes with what is nearest", map[string]string{"prod/web.yaml": sound + guard + scaled("v2", ", minReplicas: 3"), "test/web.yaml": sound + guard + scaled("v2", ", minReplicas: 2")}, []string{"."},
-			[]string{}, "prod/web.yaml and test/web.yaml hold the same objects, each of which was judged as it stands there: Deployment shop/web, PodDisruptionBudget shop/web"},
+			[]string{}, "prod/web.yaml and test/web.yaml contain the same objects, which were checked separately for each file: Deployment shop/web, PodDisruptionBudget shop/web"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -98,13 +98,13 @@ func TestANamespaceThatIsNotSaidIsTheOneItIsAppliedTo(t *testing.T) {
 		{"a budget without one may be for any", sound + in(guard, ""), []string{}},
 		{"a workload without one may be in any", in(sound, "") + guard, []string{}},
 		{"an autoscaler without one may be for any", sound + guard + in(scaled("v2", ", minReplicas: 1"), ""), []string{
-			"high single-replica: Deployment shop/web: HorizontalPodAutoscaler web may leave it one replica, whose loss is an outage then",
+			"high single-replica: Deployment shop/web: HorizontalPodAutoscaler web may scale it to one replica, whose loss is an outage",
 		}},
 		{"an autoscaler of its own goes first", sound + guard + scaled("v2", ", minReplicas: 3") + in(scaled("v2", ", minReplicas: 1"), ""), []string{}},
 		{"two that are no one's neighbours are no two budgets", in(sound, "") + guard + other("elsewhere"), []string{}},
 		{"each has a budget of its own", in(sound, "") + sound + guard + other(""), []string{}},
 		{"another namespace is another", in(sound, "elsewhere") + guard, []string{
-			"medium no-budget: Deployment elsewhere/web: no PodDisruptionBudget selects its 3 replicas: a drain may take them all at once",
+			"medium no-budget: Deployment elsewhere/web: no PodDisruptionBudget selects its 3 replicas: a drain may evict all of them at once",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestANamespaceThatIsNotSaidIsTheOneItIsAppliedTo(t *testing.T) {
 }
 
 func TestBudgetsThatTheAPIServerRefusesCoverNothing(t *testing.T) {
-	const uncovered = "medium no-budget: Deployment shop/web: no PodDisruptionBudget selects its 3 replicas: a drain may take them all at once"
+	const uncovered = "medium no-budget: Deployment shop/web: no PodDisruptionBudget selects its 3 replicas: a drain may evict all of them at once"
 	const percent = ": a valid percent string must be a numeric string followed by an ending '%'"
 	for spec, want := range map[string]string{
 		`minAvailable: "2"`:                    `spec.minAvailable: Invalid value: "2"` + percent,
@@ -128,7 +128,7 @@ func TestBudgetsThatTheAPIServerRefusesCoverNothing(t *testing.T) {
 	} {
 		t.Run(spec, func(t *testing.T) {
 			got := found(Run(read(t, soundWith(t, "maxUnavailable: 1", spec)), rulesOf(t, "budget-refused,budget-allows-nothing,no-budget")))
-			if want := "high budget-refused: PodDisruptionBudget shop/web: the API server refuses it: " + want; len(got) != 2 || !strings.HasPrefix(got[0], want) || got[1] != uncovered {
+			if want := "high budget-refused: PodDisruptionBudget shop/web: the API server rejects it: " + want; len(got) != 2 || !strings.HasPrefix(got[0], want) || got[1] != uncovered {
 				t.Errorf("got %q, want %q and %q", got, want, uncovered)
 			}
 		})
@@ -136,7 +136,7 @@ func TestBudgetsThatTheAPIServerRefusesCoverNothing(t *testing.T) {
 }
 
 func TestAdviceDoesNotLeadToAnotherFinding(t *testing.T) {
-	const narrow = "select all pods of Deployments, StatefulSets and the like and no others, with maxUnavailable: 1 and two replicas or more"
+	const narrow = "select exactly the pods of Deployments, StatefulSets and similar kinds, with maxUnavailable: 1 and two or more replicas"
 	for _, tt := range []struct{ name, manifests, want string }{
 		{"whole Deployments", soundWith(t, "maxUnavailable: 1", "minAvailable: 3"), haveMore},
 		{"a CronJob beside it", soundWith(t, "maxUnavailable: 1", "minAvailable: 3") + nightly, "set minAvailable to 2 or less, or " + narrow},
@@ -167,7 +167,7 @@ func TestBudgetsOfSomeOfAControllersPods(t *testing.T) {
 	set := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web", UID: "web"}
 	database := metav1.OwnerReference{APIVersion: "db.example.com/v1", Kind: "Database", Name: "web", UID: "web"}
 	job := metav1.OwnerReference{APIVersion: "batch/v1", Kind: "Job", Name: "web", UID: "web"}
-	const never = " can ever be evicted, and no node drained that has one"
+	const never = " can ever be evicted, and no node with such a pod can be drained"
 	for _, tt := range []struct {
 		name       string
 		controller metav1.OwnerReference
@@ -178,16 +178,16 @@ func TestBudgetsOfSomeOfAControllersPods(t *testing.T) {
 	}{
 		{"one pod is never more than its controller's scale may miss", set, []string{"primary", "replica", "replica"},
 			map[string]policyv1.PodDisruptionBudgetSpec{"primary": {MaxUnavailable: ptr.To(intstr.FromInt32(1))}}, []string{
-				"high budget-allows-nothing: PodDisruptionBudget shop/primary: maxUnavailable is 1, of the 3 replicas of whole controllers, of which it selects 1: no pod of StatefulSet shop/web (1 of its pods)" + never,
-				"medium no-budget: StatefulSet shop/web: no PodDisruptionBudget selects 2 of its 3 pods: a drain may take these all at once",
+				"high budget-allows-nothing: PodDisruptionBudget shop/primary: maxUnavailable is 1, relative to the 3 replicas of whole controllers, but it selects only 1 of them: no pod of StatefulSet shop/web (1 of its pods)" + never,
+				"medium no-budget: StatefulSet shop/web: no PodDisruptionBudget selects 2 of its 3 pods: a drain may evict all of these at once",
 			}},
 		{"each pod has a budget, and the primary must stay", set, []string{"primary", "replica", "replica"},
 			map[string]policyv1.PodDisruptionBudgetSpec{"primary": {MinAvailable: ptr.To(intstr.FromInt32(1))}, "replica": {MinAvailable: ptr.To(intstr.FromInt32(1))}}, []string{
-				"high budget-allows-nothing: PodDisruptionBudget shop/primary: minAvailable is 1, of 1 replicas: no pod of StatefulSet shop/web (1 of its pods)" + never,
+				"high budget-allows-nothing: PodDisruptionBudget shop/primary: minAvailable is 1, with 1 replica: no pod of StatefulSet shop/web (1 of its pods)" + never,
 			}},
 		{"of an operator's kind, whichever pod comes first", database, []string{"replica", "primary", "replica"},
 			map[string]policyv1.PodDisruptionBudgetSpec{"primary": {MinAvailable: ptr.To(intstr.FromInt32(1))}, "replica": {MinAvailable: ptr.To(intstr.FromInt32(1))}}, []string{
-				"high budget-allows-nothing: PodDisruptionBudget shop/primary: minAvailable is 1, of 1 replicas: no pod of Database shop/web (1 of its pods)" + never,
+				"high budget-allows-nothing: PodDisruptionBudget shop/primary: minAvailable is 1, with 1 replica: no pod of Database shop/web (1 of its pods)" + never,
 			}},
 		{"a scale that is not known", database, []string{"primary", "replica", "replica"},
 			map[string]policyv1.PodDisruptionBudgetSpec{"replica": {MaxUnavailable: ptr.To(intstr.FromInt32(1))}}, []string{}},

@@ -238,7 +238,7 @@ func (c *collector) workload(kind, controller schema.GroupKind, o metav1.Object,
 		templated: !c.trimmed || len(template.Labels) > 0,
 	}
 	if file != "" && len(template.Spec.Containers) == 0 {
-		c.note("%s: %s has no containers, as a patch has none, and was not read: render it first, as by kustomize build", file, w)
+		c.note("%s: %s has no containers, like a patch, and was skipped: render it first, for example with kustomize build", file, w)
 		return
 	}
 	top, belongs := c.belongs(kind, o)
@@ -348,7 +348,7 @@ func (c *collector) noteRenderings() {
 	}
 	for _, in := range slices.Sorted(maps.Keys(objects)) {
 		slices.Sort(objects[in])
-		c.note("%s hold the same objects, each of which was judged as it stands there: %s", in, shortened(objects[in]))
+		c.note("%s contain the same objects, which were checked separately for each file: %s", in, shortened(objects[in]))
 	}
 }
 

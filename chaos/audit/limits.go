@@ -26,7 +26,7 @@ func limitUnseen(v *View) {
 			continue
 		}
 		if unseen := v.unseen(w, said); unseen > 0 {
-			v.Report(w, fmt.Sprintf("its limit on preemptible nodes does not stand in %d of its pods, so an autoscaler does not see it: it may make nodes that they cannot use, or move them to some", unseen),
+			v.Report(w, fmt.Sprintf("its limit on preemptible nodes is not written into %d of its pods, so an autoscaler does not see it: it may create nodes that they cannot use, or move them to such nodes", unseen),
 				"apply config/scheduler/autoscaler (before Kubernetes 1.36 its folder webhook), and restart it")
 		}
 	}

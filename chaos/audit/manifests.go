@@ -44,7 +44,7 @@ func FromManifests(stdin io.Reader, paths ...string) (*Inventory, error) {
 		}
 	}
 	if len(c.inventory.Workloads) == 0 {
-		return nil, fmt.Errorf("there is no workload in %v: give files or directories with Deployments, StatefulSets and the like", paths)
+		return nil, fmt.Errorf("no workload in %v: pass files or directories with Deployments, StatefulSets or similar kinds", paths)
 	}
 	return c.done(), nil
 }
@@ -91,10 +91,10 @@ func (c *collector) file(stdin io.Reader, path string, listed bool) error {
 	objects, err := manifests.Decode(data)
 	switch {
 	case err != nil && listed && len(objects) == 0 && manifests.IsNoObject(err):
-		c.note("%s holds no Kubernetes objects, and was not read", path)
+		c.note("%s contains no Kubernetes objects, and was skipped", path)
 		return nil
 	case err != nil:
-		return fmt.Errorf("%w (templates have to be rendered first, as by helm template or kustomize build)", err)
+		return fmt.Errorf("%w (render templates first, for example with helm template or kustomize build)", err)
 	}
 	if err := manifests.CheckKeys(data); err != nil {
 		return err
@@ -178,7 +178,7 @@ func (c *collector) otherVersion(object *unstructured.Unstructured, path string)
 	}
 	if len(versions) > 0 {
 		slices.Sort(versions)
-		c.note("%s: %s is of %s and was not read: it has to be of %s",
+		c.note("%s: %s has apiVersion %s and was skipped: must be %s",
 			path, objectName(kind.Kind, object.GetNamespace(), object.GetName()), kind.GroupVersion(), strings.Join(versions, " or "))
 	}
 }

@@ -12,18 +12,18 @@ func singleReplica(v *View) {
 	for _, w := range v.Workloads {
 		switch {
 		case w.Controller.Empty() && w.serves():
-			v.Report(w, "it is a pod without a controller: nothing replaces it", "let a Deployment make it, with two replicas or more")
+			v.Report(w, "it is a pod without a controller: nothing replaces it", "use a Deployment with two or more replicas")
 		case w.serves() && w.Least == 1 && w.Autoscaler != "":
-			v.Report(w, fmt.Sprintf("HorizontalPodAutoscaler %s may leave it one replica, whose loss is an outage then", w.Autoscaler),
-				"set minReplicas to two or more, if it can run more than once")
+			v.Report(w, fmt.Sprintf("HorizontalPodAutoscaler %s may scale it to one replica, whose loss is an outage", w.Autoscaler),
+				"set minReplicas to two or more, if it can run with several replicas")
 		case w.serves() && w.Least == 1:
-			v.Report(w, "it has one replica: the loss of its pod or node is an outage", "set spec.replicas to two or more, if it can run more than once")
+			v.Report(w, "it has one replica: the loss of its pod or node is an outage", "set spec.replicas to two or more, if it can run with several replicas")
 		}
 	}
 }
 
 // nowhere is why what is known of pods alone cannot be checked.
-const nowhere = "manifests do not say where pods are, and which are ready"
+const nowhere = "manifests do not contain nodes and readiness of pods"
 
 // placed calls the function with each workload of which two pods at least have nodes.
 func (v *View) placed(do func(w *Workload, pods int, nodes []*corev1.Node)) {
@@ -47,8 +47,8 @@ func (v *View) placed(do func(w *Workload, pods int, nodes []*corev1.Node)) {
 func oneNode(v *View) {
 	v.placed(func(w *Workload, pods int, nodes []*corev1.Node) {
 		if len(nodes) == 1 {
-			v.Report(w, fmt.Sprintf("all its %d pods are on node %s", pods, nodes[0].Name),
-				"spread it by topologySpreadConstraints over "+corev1.LabelHostname)
+			v.Report(w, fmt.Sprintf("all of its %d pods are on node %s", pods, nodes[0].Name),
+				"add topologySpreadConstraints for "+corev1.LabelHostname)
 		}
 	})
 }
@@ -70,8 +70,8 @@ func oneZone(v *View) {
 				return
 			}
 		}
-		v.Report(w, fmt.Sprintf("all its %d pods are in zone %s, one of %d", pods, zone, len(zones)),
-			"spread it by topologySpreadConstraints over "+corev1.LabelTopologyZone)
+		v.Report(w, fmt.Sprintf("all of its %d pods are in zone %s, one of %d", pods, zone, len(zones)),
+			"add topologySpreadConstraints for "+corev1.LabelTopologyZone)
 	})
 }
 
@@ -86,7 +86,7 @@ func onlyPreemptible(v *View) {
 				return
 			}
 		}
-		v.Report(w, fmt.Sprintf("all its %d pods are on preemptible nodes, which may be taken back together", pods),
-			"keep some replicas on other nodes, as by the annotation stowage.dev/on-demand-min")
+		v.Report(w, fmt.Sprintf("all of its %d pods are on preemptible nodes, which may be reclaimed together", pods),
+			"keep some replicas on other nodes, for example with the annotation stowage.dev/on-demand-min")
 	})
 }

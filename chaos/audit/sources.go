@@ -47,7 +47,7 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 		{"replicationcontrollers", page(core.ReplicationControllers(all).List), fromPods},
 		{"cronjobs.batch", page(batch.CronJobs(all).List), fromPods},
 		{"jobs.batch", page(batch.Jobs(all).List), fromPods},
-		{"horizontalpodautoscalers.autoscaling", page(client.AutoscalingV2().HorizontalPodAutoscalers(all).List), "so how few replicas they may leave is not known"},
+		{"horizontalpodautoscalers.autoscaling", page(client.AutoscalingV2().HorizontalPodAutoscalers(all).List), "so the minimum number of replicas is unknown"},
 	} {
 		err := pager.New(kind.list).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
 			c.add(object, "")
@@ -55,7 +55,7 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 		})
 		switch {
 		case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
-			c.note("%s were not read, %s: %v", kind.name, kind.without, err)
+			c.note("%s could not be read, %s: %v", kind.name, kind.without, err)
 		case err != nil:
 			return nil, fmt.Errorf("listing %s: %w", kind.name, err)
 		}
@@ -70,7 +70,7 @@ func FromCluster(ctx context.Context, client kubernetes.Interface, snapshot *clu
 	return c.done(), nil
 }
 
-const fromPods = "so their pods tell what they are like"
+const fromPods = "so they are judged by their pods"
 
 // page makes one function of those that list different kinds.
 func page[T runtime.Object](list func(context.Context, metav1.ListOptions) (T, error)) pager.ListPageFunc {
@@ -88,7 +88,7 @@ func (c *collector) barePods(ctx context.Context, client kubernetes.Interface, s
 		case err == nil:
 			c.add(whole, "")
 		case apierrors.IsForbidden(err):
-			c.note("pods without a controller were not read whole: %v", err)
+			c.note("pods without a controller could not be read completely: %v", err)
 			return nil
 		case !apierrors.IsNotFound(err):
 			return fmt.Errorf("reading pod %s/%s: %w", pod.Namespace, pod.Name, err)
@@ -122,7 +122,7 @@ func FromDump(path string) (*Inventory, error) {
 			return nil // a pod of a controller, which has the template
 		}
 		if err := json.Unmarshal(raw, object); err != nil {
-			return fmt.Errorf("%s cannot be read: %w", kind, err)
+			return fmt.Errorf("%s is invalid: %w", kind, err)
 		}
 		c.add(object, "")
 		return nil
@@ -134,16 +134,16 @@ func FromDump(path string) (*Inventory, error) {
 		return nil, fmt.Errorf("reading dump %s: %w", path, errNothing)
 	}
 	if !seen["HorizontalPodAutoscaler"] {
-		c.note("the dump holds no HorizontalPodAutoscalers: where the cluster has some, how few replicas they may leave is not known")
+		c.note("the dump has no HorizontalPodAutoscalers: if the cluster has any, the minimum number of replicas is unknown")
 	}
 	if !seen["CronJob"] {
-		c.note("the dump holds no CronJobs: where the cluster has some, only their pods tell of them")
+		c.note("the dump has no CronJobs: if the cluster has any, they are judged by their pods")
 	}
 	c.pods(snapshot)
 	return c.done(), nil
 }
 
-var errNothing = errors.New("it holds neither workloads nor pods")
+var errNothing = errors.New("it has neither workloads nor pods")
 
 // audited are the types of which objects are read.
 var audited = map[schema.GroupVersionKind]bool{

@@ -125,7 +125,7 @@ func TestFromClusterWithoutARightNotesWhatItLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(inventory.Notes) != 1 || !strings.HasPrefix(inventory.Notes[0], "cronjobs.batch were not read") {
+	if len(inventory.Notes) != 1 || !strings.HasPrefix(inventory.Notes[0], "cronjobs.batch could not be read") {
 		t.Errorf("notes: %q", inventory.Notes)
 	}
 	if got := listed(inventory)["CronJob shop/nightly"]; got != "trimmed [-1,1]" {
@@ -197,15 +197,15 @@ func TestFromManifests(t *testing.T) {
 		{name: "a field that there is not is noted", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "readinessProbe", "readinesProbe")},
 			want: []string{"Deployment shop/web"}, notes: `web.yaml: Deployment shop/web: strict decoding error: unknown field "spec.template.spec.containers[0].readinesProbe"`},
 		{name: "an old version is noted rather than passed over", files: map[string]string{"web.yaml": sound + strings.ReplaceAll(guard, "policy/v1", "policy/v1beta1")},
-			want: []string{"Deployment shop/web"}, notes: "PodDisruptionBudget shop/web is of policy/v1beta1 and was not read: it has to be of policy/v1"},
+			want: []string{"Deployment shop/web"}, notes: "PodDisruptionBudget shop/web has apiVersion policy/v1beta1 and was skipped: must be policy/v1"},
 		{name: "what is no object is noted, and passed over", files: map[string]string{
 			"web.yaml": sound, "Chart.yaml": "apiVersion: v2\nname: web\n", "values.yaml": "replicas: 3\n", "kustomization.yaml": "resources: [web.yaml]\n", "labels.yml": "- bug\n",
-		}, want: []string{"Deployment shop/web"}, notes: "values.yaml holds no Kubernetes objects, and was not read"},
+		}, want: []string{"Deployment shop/web"}, notes: "values.yaml contains no Kubernetes objects, and was skipped"},
 		{name: "a patch is no whole object", files: map[string]string{"web.yaml": sound, "patch.yaml": "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {replicas: 1}}"},
-			want: []string{"Deployment shop/web"}, notes: "patch.yaml: Deployment shop/web has no containers, as a patch has none, and was not read: render it first, as by kustomize build"},
+			want: []string{"Deployment shop/web"}, notes: "patch.yaml: Deployment shop/web has no containers, like a patch, and was skipped: render it first, for example with kustomize build"},
 		{name: "an object's rest is not lost with what is none", files: map[string]string{"web.yaml": sound + "---\nreplicas: 3\n"}, fail: "decoding object 2: Object 'Kind' is missing"},
 		{name: "a group of long ago is noted too", files: map[string]string{"web.yaml": sound + "---\n" + strings.ReplaceAll(strings.Replace(sound, "name: web", "name: old", 1), "apps/v1", "extensions/v1beta1")},
-			want: []string{"Deployment shop/web"}, notes: "Deployment shop/old is of extensions/v1beta1 and was not read: it has to be of apps/v1"},
+			want: []string{"Deployment shop/web"}, notes: "Deployment shop/old has apiVersion extensions/v1beta1 and was skipped: must be apps/v1"},
 		{name: "a field that is given twice", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", "replicas: 3\n  replicas: 1")},
 			fail: `web.yaml: line 7: spec.replicas: is given twice`},
 		{name: "a number in quotes is an error that names the field", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", `replicas: "3"`)},
@@ -216,8 +216,8 @@ func TestFromManifests(t *testing.T) {
 			fail: "web.yaml: CronJob shop/nightly: spec.jobTemplate.spec.parallelism: must be 0 or more, not -1"},
 		{name: "a field of the wrong type is an error that names file and object", files: map[string]string{"web.yaml": strings.ReplaceAll(sound, "replicas: 3", "replicas: many")},
 			fail: "web.yaml: Deployment shop/web: "},
-		{name: "a template that was not rendered", files: map[string]string{"web.yaml": "{{- if .Values.web }}\nkind: Deployment\n{{- end }}\n"}, fail: "templates have to be rendered first"},
-		{name: "no workload is an error rather than a pass", files: map[string]string{"web.yaml": guard}, fail: "there is no workload in"},
+		{name: "a template that was not rendered", files: map[string]string{"web.yaml": "{{- if .Values.web }}\nkind: Deployment\n{{- end }}\n"}, fail: "render templates first"},
+		{name: "no workload is an error rather than a pass", files: map[string]string{"web.yaml": guard}, fail: "no workload in"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -292,8 +292,8 @@ func TestADumpWithoutAutoscalersAndCronJobsSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"the dump holds no HorizontalPodAutoscalers: where the cluster has some, how few replicas they may leave is not known",
-		"the dump holds no CronJobs: where the cluster has some, only their pods tell of them",
+		"the dump has no HorizontalPodAutoscalers: if the cluster has any, the minimum number of replicas is unknown",
+		"the dump has no CronJobs: if the cluster has any, they are judged by their pods",
 	}
 	if diff := cmp.Diff(want, inventory.Notes); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
@@ -309,7 +309,7 @@ func TestTableGroupsByRuleAndCutsShort(t *testing.T) {
 	if err := WriteTable(&got, r, false); err != nil {
 		t.Fatal(err)
 	}
-	want := `9 workloads, 1 budgets: 0 high, 7 medium, 0 low
+	want := `9 workloads, 1 budget: 0 high, 7 medium, 0 low
 
   rule  severity  findings
   root    medium         7
@@ -322,7 +322,7 @@ root: do not
   Deployment shop/e in all.yaml: may run as root: main
   and 2 more
 
-one-node was not checked everywhere: manifests do not say where pods are, and which are ready
+one-node was not checked everywhere: manifests do not contain nodes and readiness of pods
 
 note: mind the gap
 `

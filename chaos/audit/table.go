@@ -12,11 +12,11 @@ import (
 // mostObjects is how many objects of a rule are shown where not all are asked for.
 const mostObjects = 5
 
-// WriteTable writes the report for people: how often each rule found something, and then, by
-// rule, where and what to do. Wide shows all objects.
+// WriteTable writes the report as text: the number of findings per rule, then the objects and the
+// fix of each rule. Wide shows all objects.
 func WriteTable(w io.Writer, r *Report, wide bool) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d workloads, %d budgets: %s\n", r.Workloads, r.Budgets, counts(r))
+	fmt.Fprintf(&text, "%s, %s: %s\n", report.Count(r.Workloads, "workload"), report.Count(r.Budgets, "budget"), counts(r))
 	groups := byRule(r.Findings)
 	if len(groups) > 0 {
 		rows := [][]string{{"rule", "severity", "findings"}}
@@ -50,7 +50,7 @@ func WriteTable(w io.Writer, r *Report, wide bool) error {
 // counts says how many findings there are of each severity.
 func counts(r *Report) string {
 	if len(r.Findings) == 0 {
-		return "nothing found"
+		return "no findings"
 	}
 	var parts []string
 	for _, severity := range severities {

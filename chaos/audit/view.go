@@ -8,7 +8,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// View is what a rule looks at, and reports to.
+// View is what a rule checks, and where it reports findings.
 type View struct {
 	*Inventory
 	preemptible preemptible.Recognizer
@@ -49,8 +49,8 @@ func (v *View) BudgetsOf(w *Workload) []Budget {
 	return budgets
 }
 
-// NodesOf returns the nodes that the workload's pods are on, each once. It says nothing
-// where a pod's node is not known.
+// NodesOf returns the nodes of the workload's pods, without duplicates. It returns nothing if the
+// node of a pod is unknown.
 func (v *View) NodesOf(w *Workload) []*corev1.Node {
 	var nodes []*corev1.Node
 	for _, pod := range w.Pods {
@@ -73,7 +73,7 @@ func (v *View) ReportObject(object, file, message, fix string) {
 	})
 }
 
-// Unknown says why the rule cannot be checked, or not everywhere.
+// Unknown reports why the rule cannot be checked, or not everywhere.
 func (v *View) Unknown(reason string) {
 	if !slices.Contains(v.unknown, reason) {
 		v.unknown = append(v.unknown, reason)

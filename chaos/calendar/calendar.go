@@ -1,5 +1,5 @@
-// Package calendar says when nothing is to happen: on which weekdays, at which times of
-// day, on which days of the year, in which time zone.
+// Package calendar defines times at which nothing must happen: weekdays, times of day and days of
+// the year, in a time zone.
 package calendar
 
 import (
@@ -15,30 +15,30 @@ import (
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
-// Calendar is what users write. What they leave out excludes nothing.
+// Calendar is the user's configuration. Empty fields exclude nothing.
 type Calendar struct {
 	// ExcludedWeekdays are names of weekdays, such as "Sat,Sun" or "saturday".
-	ExcludedWeekdays field.Text `json:"excludedWeekdays,omitempty" doc:"weekdays on which nothing happens, such as Sat,Sun" schema:"minLength=1"`
-	// ExcludedTimesOfDay are spans of the clock, such as "22:00-08:00,12:00-13:00": the
-	// first minute is in it, the last is not. A span may go over midnight.
-	ExcludedTimesOfDay field.Text `json:"excludedTimesOfDay,omitempty" doc:"spans of the clock in which nothing happens, such as 22:00-08:00,12:00-13:00" schema:"minLength=1"`
-	// ExcludedDaysOfYear are days, or spans of days with both ends, such as
-	// "Apr1,Dec24-Jan2". A span may go over the end of the year.
-	ExcludedDaysOfYear field.Text `json:"excludedDaysOfYear,omitempty" doc:"days and spans of days on which nothing happens, such as Apr1,Dec24-Jan2" schema:"minLength=1"`
-	// Timezone is where days and times are looked up: a name of the IANA database such as
-	// Europe/Berlin, UTC, or Local for that of the machine. UTC where it is left out.
-	Timezone field.Text `json:"timezone,omitempty" doc:"the time zone of what is excluded, such as Europe/Berlin, UTC or Local: UTC unless given" schema:"minLength=1"`
+	ExcludedWeekdays field.Text `json:"excludedWeekdays,omitempty" doc:"no disruptions on these weekdays, such as Sat,Sun" schema:"minLength=1"`
+	// ExcludedTimesOfDay are spans such as "22:00-08:00,12:00-13:00". They include the first
+	// minute, but not the last one, and may cross midnight.
+	ExcludedTimesOfDay field.Text `json:"excludedTimesOfDay,omitempty" doc:"no disruptions during these times of day, such as 22:00-08:00,12:00-13:00" schema:"minLength=1"`
+	// ExcludedDaysOfYear are days, or spans of days including both ends, such as
+	// "Apr1,Dec24-Jan2". A span may cross the end of the year.
+	ExcludedDaysOfYear field.Text `json:"excludedDaysOfYear,omitempty" doc:"no disruptions on these days of the year, such as Apr1,Dec24-Jan2" schema:"minLength=1"`
+	// Timezone is the time zone of days and times: an IANA name such as Europe/Berlin, UTC, or
+	// Local for that of the machine. The default is UTC.
+	Timezone field.Text `json:"timezone,omitempty" doc:"the time zone of the exclusions, such as Europe/Berlin, UTC or Local. Default: UTC" schema:"minLength=1"`
 }
 
 // Add adds the flags that set the fields.
 func (c *Calendar) Add(fs *pflag.FlagSet) {
-	fs.Var(&c.ExcludedWeekdays, "excluded-weekdays", "`weekdays` on which nothing happens, such as Sat,Sun")
-	fs.Var(&c.ExcludedTimesOfDay, "excluded-times-of-day", "`spans` of the clock in which nothing happens, such as 22:00-08:00,12:00-13:00")
-	fs.Var(&c.ExcludedDaysOfYear, "excluded-days-of-year", "`days` and spans of days on which nothing happens, such as Apr1,Dec24-Jan2")
-	fs.Var(&c.Timezone, "timezone", "the time `zone` of what is excluded, such as Europe/Berlin, UTC or Local (default UTC)")
+	fs.Var(&c.ExcludedWeekdays, "excluded-weekdays", "no disruptions on these `weekdays`, such as Sat,Sun")
+	fs.Var(&c.ExcludedTimesOfDay, "excluded-times-of-day", "no disruptions during these `times` of day, such as 22:00-08:00,12:00-13:00")
+	fs.Var(&c.ExcludedDaysOfYear, "excluded-days-of-year", "no disruptions on these `days` of the year, such as Apr1,Dec24-Jan2")
+	fs.Var(&c.Timezone, "timezone", "the time `zone` of the exclusions, such as Europe/Berlin, UTC or Local (default UTC)")
 }
 
-// Exclusions are times at which nothing is to happen. The zero value has none.
+// Exclusions are times at which nothing must happen. The zero value has none.
 type Exclusions struct {
 	weekdays [7]bool
 	times    []timeSpan
@@ -46,8 +46,8 @@ type Exclusions struct {
 	location *time.Location
 }
 
-// Compile reads the calendar. Its errors are of type field.Error, joined where there are
-// several, and say what is allowed.
+// Compile parses the calendar. Its errors are of type field.Error, joined if there are several,
+// and name the allowed values.
 func (c Calendar) Compile() (*Exclusions, error) {
 	e := &Exclusions{}
 	var all []error
@@ -79,8 +79,8 @@ func (e *Exclusions) Location() *time.Location {
 	return e.location
 }
 
-// Excluded says whether nothing is to happen at that time, and why, such as "Saturday is
-// excluded (Europe/Berlin)".
+// Excluded says whether nothing must happen at that time, and why, such as "Saturday is excluded
+// (Europe/Berlin)".
 func (e *Exclusions) Excluded(t time.Time) (bool, string) {
 	why := e.why(t.In(e.Location()))
 	if why == "" {
@@ -143,7 +143,7 @@ func parseWeekday(text string) (time.Weekday, error) {
 		}
 		names = append(names, name)
 	}
-	return 0, fmt.Errorf("%q is no weekday%s: allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun and their full names", text, spelling.DidYouMean(text, names))
+	return 0, fmt.Errorf("%q is not a weekday%s: must be Mon, Tue, Wed, Thu, Fri, Sat, Sun or a full name", text, spelling.DidYouMean(text, names))
 }
 
 func parseZone(text field.Text) (*time.Location, error) {
@@ -153,25 +153,24 @@ func parseZone(text field.Text) (*time.Location, error) {
 	if err := text.Check(); err != nil {
 		return nil, err
 	}
-	return loadZone(string(text), "UTC and Local")
+	return loadZone(string(text), "UTC or Local")
 }
 
-// FixedZone returns the time zone of that name, which is the same on all machines: so Local
-// is none.
+// FixedZone returns the time zone of that name. It refuses Local, which depends on the machine.
 func FixedZone(name string) (*time.Location, error) {
-	const allowed = "and UTC"
+	const allowed = "or UTC"
 	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("%q is no time zone that is the same everywhere: allowed are %s, %s", name, zoneNames, allowed)
+		return nil, fmt.Errorf("%q is not a fixed time zone: must be %s, %s", name, zoneNames, allowed)
 	}
 	return loadZone(name, allowed)
 }
 
-const zoneNames = "names of the IANA database such as Europe/Berlin, spelt exactly so"
+const zoneNames = "an IANA name such as Europe/Berlin"
 
 func loadZone(name, besides string) (*time.Location, error) {
 	location, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no time zone: allowed are %s, %s: %w", name, zoneNames, besides, err)
+		return nil, fmt.Errorf("%q is not a time zone: must be %s, %s: %w", name, zoneNames, besides, err)
 	}
 	return location, nil
 }

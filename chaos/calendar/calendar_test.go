@@ -22,87 +22,87 @@ func TestRefused(t *testing.T) {
 		{
 			name:     "a weekday that is misspelt",
 			calendar: Calendar{ExcludedWeekdays: "Mon,Saterday"},
-			want:     `excludedWeekdays: "Saterday" is no weekday (did you mean "Saturday"?): allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun and their full names`,
+			want:     `excludedWeekdays: "Saterday" is not a weekday (did you mean "Saturday"?): must be Mon, Tue, Wed, Thu, Fri, Sat, Sun or a full name`,
 		},
 		{
 			name:     "a span of weekdays, which would be easy to read otherwise",
 			calendar: Calendar{ExcludedWeekdays: "Mon-Fri"},
-			want:     `excludedWeekdays: "Mon-Fri" is no weekday: allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun and their full names`,
+			want:     `excludedWeekdays: "Mon-Fri" is not a weekday: must be Mon, Tue, Wed, Thu, Fri, Sat, Sun or a full name`,
 		},
-		{name: "weekdays that are blank", calendar: Calendar{ExcludedWeekdays: " "}, want: "excludedWeekdays: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes"},
-		{name: "weekdays that are separators only", calendar: Calendar{ExcludedWeekdays: ", ,"}, want: "excludedWeekdays: is empty: leave it out, or give it a value"},
-		{name: "a comma too many", calendar: Calendar{ExcludedWeekdays: "Sat,,Sun"}, want: `excludedWeekdays: "Sat,,Sun" has a comma too many: item 2 is empty`},
+		{name: "weekdays that are blank", calendar: Calendar{ExcludedWeekdays: " "}, want: "excludedWeekdays: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes"},
+		{name: "weekdays that are separators only", calendar: Calendar{ExcludedWeekdays: ", ,"}, want: "excludedWeekdays: is empty: omit it, or set a value"},
+		{name: "a comma too many", calendar: Calendar{ExcludedWeekdays: "Sat,,Sun"}, want: `excludedWeekdays: "Sat,,Sun" has an extra comma: item 2 is empty`},
 		{
 			name:     "a time of day that is no span",
 			calendar: Calendar{ExcludedTimesOfDay: "13:00"},
-			want:     `excludedTimesOfDay: "13:00" is no span of the clock: allowed are spans from 00:00 to 24:00 such as 22:00-08:00, in hours and minutes`,
+			want:     `excludedTimesOfDay: "13:00" is not a time span: must be a span between 00:00 and 24:00 such as 22:00-08:00`,
 		},
 		{
 			name:     "seconds",
 			calendar: Calendar{ExcludedTimesOfDay: "13:00:00-14:00:00"},
-			want:     `excludedTimesOfDay: "13:00:00-14:00:00" is no span of the clock: allowed are spans from 00:00 to 24:00 such as 22:00-08:00, in hours and minutes`,
+			want:     `excludedTimesOfDay: "13:00:00-14:00:00" is not a time span: must be a span between 00:00 and 24:00 such as 22:00-08:00`,
 		},
 		{
 			name:     "a day that begins at 24:00",
 			calendar: Calendar{ExcludedTimesOfDay: "24:00-08:00"},
-			want:     `excludedTimesOfDay: "24:00-08:00" has a time that no clock shows: allowed are spans from 00:00 to 24:00 such as 22:00-08:00, in hours and minutes`,
+			want:     `excludedTimesOfDay: "24:00-08:00" has an invalid time: must be a span between 00:00 and 24:00 such as 22:00-08:00`,
 		},
 		{
 			name:     "an hour that has 60 minutes",
 			calendar: Calendar{ExcludedTimesOfDay: "08:00-08:60"},
-			want:     `excludedTimesOfDay: "08:00-08:60" has a time that no clock shows: allowed are spans from 00:00 to 24:00 such as 22:00-08:00, in hours and minutes`,
+			want:     `excludedTimesOfDay: "08:00-08:60" has an invalid time: must be a span between 00:00 and 24:00 such as 22:00-08:00`,
 		},
 		{
 			name:     "a day that ends after 24:00",
 			calendar: Calendar{ExcludedTimesOfDay: "08:00-24:01"},
-			want:     `excludedTimesOfDay: "08:00-24:01" has a time that no clock shows: allowed are spans from 00:00 to 24:00 such as 22:00-08:00, in hours and minutes`,
+			want:     `excludedTimesOfDay: "08:00-24:01" has an invalid time: must be a span between 00:00 and 24:00 such as 22:00-08:00`,
 		},
 		{
 			name:     "a span that ends when it begins",
 			calendar: Calendar{ExcludedTimesOfDay: "13:00-13:00"},
-			want:     `excludedTimesOfDay: "13:00-13:00" ends when it begins, which may mean nothing or a whole day: for a whole day it is 00:00-24:00`,
+			want:     `excludedTimesOfDay: "13:00-13:00" starts and ends at the same time: use 00:00-24:00 for a whole day`,
 		},
 		{
 			name:     "a day that no year has",
 			calendar: Calendar{ExcludedDaysOfYear: "Feb30"},
-			want:     `excludedDaysOfYear: "Feb30" is no day of the year: February has days 1 to 29`,
+			want:     `excludedDaysOfYear: "Feb30" is not a day of the year: February has days 1 to 29`,
 		},
 		{
 			name:     "a span that ends on a day that no year has",
 			calendar: Calendar{ExcludedDaysOfYear: "Apr1-Apr31"},
-			want:     `excludedDaysOfYear: "Apr1-Apr31" is no day of the year: April has days 1 to 30`,
+			want:     `excludedDaysOfYear: "Apr1-Apr31" is not a day of the year: April has days 1 to 30`,
 		},
 		{
 			name:     "a day 0",
 			calendar: Calendar{ExcludedDaysOfYear: "Apr0"},
-			want:     `excludedDaysOfYear: "Apr0" is no day of the year: April has days 1 to 30`,
+			want:     `excludedDaysOfYear: "Apr0" is not a day of the year: April has days 1 to 30`,
 		},
 		{
 			name:     "a month that is misspelt",
 			calendar: Calendar{ExcludedDaysOfYear: "Dez24"},
-			want:     `excludedDaysOfYear: "Dez24" is no day of the year: months are Jan, Feb, Mar, Apr, May, Jun, Jul, Aug, Sep, Oct, Nov, Dec and their full names`,
+			want:     `excludedDaysOfYear: "Dez24" is not a day of the year: months are Jan, Feb, Mar, Apr, May, Jun, Jul, Aug, Sep, Oct, Nov, Dec or a full name`,
 		},
 		{
 			name:     "a date of one year",
 			calendar: Calendar{ExcludedDaysOfYear: "2026-12-24"},
-			want:     `excludedDaysOfYear: "2026-12-24" is no day of the year: allowed are days such as Apr1 and spans of days such as Dec24-Jan2`,
+			want:     `excludedDaysOfYear: "2026-12-24" is not a day of the year: must be a day such as Apr1 or a span of days such as Dec24-Jan2`,
 		},
 		{
 			name:     "a span of three days",
 			calendar: Calendar{ExcludedDaysOfYear: "Apr1-Apr2-Apr3"},
-			want:     `excludedDaysOfYear: "Apr1-Apr2-Apr3" is no day of the year: allowed are days such as Apr1 and spans of days such as Dec24-Jan2`,
+			want:     `excludedDaysOfYear: "Apr1-Apr2-Apr3" is not a day of the year: must be a day such as Apr1 or a span of days such as Dec24-Jan2`,
 		},
 		{
 			name:     "a time zone that is misspelt",
 			calendar: Calendar{Timezone: "Europe/Berln"},
-			want:     `timezone: "Europe/Berln" is no time zone: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, UTC and Local: unknown time zone Europe/Berln`,
+			want:     `timezone: "Europe/Berln" is not a time zone: must be an IANA name such as Europe/Berlin, UTC or Local: unknown time zone Europe/Berln`,
 		},
-		{name: "a time zone that is blank, which the library takes for UTC", calendar: Calendar{Timezone: " "}, want: "timezone: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes"},
+		{name: "a time zone that is blank, which the library takes for UTC", calendar: Calendar{Timezone: " "}, want: "timezone: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes"},
 		{
 			name:     "several mistakes, of which all are told",
 			calendar: Calendar{ExcludedWeekdays: "Someday", Timezone: " "},
-			want: `excludedWeekdays: "Someday" is no weekday: allowed are Mon, Tue, Wed, Thu, Fri, Sat, Sun and their full names` +
-				"\ntimezone: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes",
+			want: `excludedWeekdays: "Someday" is not a weekday: must be Mon, Tue, Wed, Thu, Fri, Sat, Sun or a full name` +
+				"\ntimezone: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -122,9 +122,9 @@ func TestAFixedZone(t *testing.T) {
 		t.Errorf("zone %v, error %v", zone, err)
 	}
 	for name, want := range map[string]string{
-		"Local":          `"Local" is no time zone that is the same everywhere: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, and UTC`,
-		"":               `"" is no time zone that is the same everywhere: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, and UTC`,
-		"Europe/Nowhere": `"Europe/Nowhere" is no time zone: allowed are names of the IANA database such as Europe/Berlin, spelt exactly so, and UTC: unknown time zone Europe/Nowhere`,
+		"Local":          `"Local" is not a fixed time zone: must be an IANA name such as Europe/Berlin, or UTC`,
+		"":               `"" is not a fixed time zone: must be an IANA name such as Europe/Berlin, or UTC`,
+		"Europe/Nowhere": `"Europe/Nowhere" is not a time zone: must be an IANA name such as Europe/Berlin, or UTC: unknown time zone Europe/Nowhere`,
 	} {
 		if _, err := FixedZone(name); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", name, err, want)
@@ -283,7 +283,7 @@ func TestErrorNamesTheFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := c.Compile()
-	want := `--excluded-times-of-day: "13:00" is no span of the clock: allowed are spans from 00:00 to 24:00 such as 22:00-08:00, in hours and minutes`
+	want := `--excluded-times-of-day: "13:00" is not a time span: must be a span between 00:00 and 24:00 such as 22:00-08:00`
 	if err = field.AsFlags(err); err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
 	}

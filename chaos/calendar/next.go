@@ -5,8 +5,8 @@ import "time"
 // horizon is how far Next looks ahead, in years.
 const horizon = 2
 
-// Next returns the first time from t on at which something may happen: t itself, if it is
-// not excluded. It is zero where none comes within two years.
+// Next returns the first time from t on that is not excluded, which may be t. It is zero if there
+// is none within two years.
 func (e *Exclusions) Next(t time.Time) time.Time {
 	local := t.In(e.Location())
 	for end := local.AddDate(horizon, 0, 0); !local.After(end); local = e.boundary(local) {

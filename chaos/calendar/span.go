@@ -29,10 +29,10 @@ func (s timeSpan) String() string {
 var timeSpanPattern = regexp.MustCompile(`^(\d{1,2}):(\d\d)\s*-\s*(\d{1,2}):(\d\d)$`)
 
 func parseTimeSpan(text string) (timeSpan, error) {
-	const allowed = "allowed are spans from 00:00 to 24:00 such as 22:00-08:00, in hours and minutes"
+	const allowed = "must be a span between 00:00 and 24:00 such as 22:00-08:00"
 	parts := timeSpanPattern.FindStringSubmatch(text)
 	if parts == nil {
-		return timeSpan{}, fmt.Errorf("%q is no span of the clock: %s", text, allowed)
+		return timeSpan{}, fmt.Errorf("%q is not a time span: %s", text, allowed)
 	}
 	var n [4]int
 	for i, part := range parts[1:] {
@@ -40,10 +40,10 @@ func parseTimeSpan(text string) (timeSpan, error) {
 	}
 	span := timeSpan{from: n[0]*60 + n[1], to: n[2]*60 + n[3]}
 	if n[1] > 59 || n[3] > 59 || span.from >= minutesPerDay || span.to > minutesPerDay {
-		return timeSpan{}, fmt.Errorf("%q has a time that no clock shows: %s", text, allowed)
+		return timeSpan{}, fmt.Errorf("%q has an invalid time: %s", text, allowed)
 	}
 	if span.from == span.to {
-		return timeSpan{}, fmt.Errorf("%q ends when it begins, which may mean nothing or a whole day: for a whole day it is 00:00-24:00", text)
+		return timeSpan{}, fmt.Errorf("%q starts and ends at the same time: use 00:00-24:00 for a whole day", text)
 	}
 	return span, nil
 }
@@ -89,10 +89,10 @@ var dayPattern = regexp.MustCompile(`^([A-Za-z]+) ?(\d{1,2})$`)
 
 // parseDay reads a day such as Apr1, a part of the text.
 func parseDay(text, part string) (day, error) {
-	const allowed = "allowed are days such as Apr1 and spans of days such as Dec24-Jan2"
+	const allowed = "must be a day such as Apr1 or a span of days such as Dec24-Jan2"
 	parts := dayPattern.FindStringSubmatch(strings.TrimSpace(part))
 	if parts == nil {
-		return 0, fmt.Errorf("%q is no day of the year: %s", text, allowed)
+		return 0, fmt.Errorf("%q is not a day of the year: %s", text, allowed)
 	}
 	number, _ := strconv.Atoi(parts[2]) // it is one or two digits
 	for month := time.January; month <= time.December; month++ {
@@ -102,9 +102,9 @@ func parseDay(text, part string) (day, error) {
 		}
 		// Day 0 is the last of the month before; 2024 has a February 29.
 		if most := time.Date(2024, month+1, 0, 0, 0, 0, 0, time.UTC).Day(); number < 1 || number > most {
-			return 0, fmt.Errorf("%q is no day of the year: %s has days 1 to %d", text, month, most)
+			return 0, fmt.Errorf("%q is not a day of the year: %s has days 1 to %d", text, month, most)
 		}
 		return day(100*int(month) + number), nil
 	}
-	return 0, fmt.Errorf("%q is no day of the year: months are Jan, Feb, Mar, Apr, May, Jun, Jul, Aug, Sep, Oct, Nov, Dec and their full names", text)
+	return 0, fmt.Errorf("%q is not a day of the year: months are Jan, Feb, Mar, Apr, May, Jun, Jul, Aug, Sep, Oct, Nov, Dec or a full name", text)
 }

@@ -1,6 +1,5 @@
-// Package draw gives the random numbers of chaos. What is drawn depends on the seed and
-// on what it is drawn for, and on nothing else: not on the order of questions, and not on
-// what else there is to choose from.
+// Package draw provides the random numbers of chaos. A draw depends only on the seed and on its
+// purpose: not on the order of draws, and not on the other candidates.
 package draw
 
 import (
@@ -12,13 +11,13 @@ import (
 	"strconv"
 )
 
-// Seed is where all draws of a run come from.
+// Seed is the seed of all draws of a run.
 type Seed uint64
 
-// NewSeed returns a seed that nobody can foresee.
+// NewSeed returns a random seed.
 func NewSeed() Seed { return Seed(rand.Uint64()) }
 
-// ParseSeed reads a seed as String writes it, or as any Go integer literal.
+// ParseSeed parses the output of String, or any Go integer literal.
 func ParseSeed(text string) (Seed, error) {
 	n, err := strconv.ParseUint(text, 0, 64)
 	if err != nil {
@@ -27,11 +26,11 @@ func ParseSeed(text string) (Seed, error) {
 	return Seed(n), nil
 }
 
-// String returns the seed as ParseSeed reads it.
+// String formats the seed for ParseSeed.
 func (s Seed) String() string { return fmt.Sprintf("%#x", uint64(s)) }
 
-// MarshalText writes the seed as String does: as a number in JSON it would lose digits in
-// most readers.
+// MarshalText formats the seed like String. As a JSON number it would lose digits in most
+// parsers.
 func (s Seed) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads a seed as ParseSeed does.
@@ -41,7 +40,7 @@ func (s *Seed) UnmarshalText(text []byte) error {
 	return err
 }
 
-// For returns the seed of a part of the run: of a tick, of a workload.
+// For returns the seed for a part of the run, such as a tick or a workload.
 func (s Seed) For(what ...string) Seed {
 	h := sha256.New()
 	var number [8]byte
@@ -58,9 +57,9 @@ func (s Seed) For(what ...string) Seed {
 // Rand returns a generator that starts from the seed.
 func (s Seed) Rand() *rand.Rand { return rand.New(rand.NewPCG(uint64(s), 0)) }
 
-// Sort puts the items in a random order: that of the seeds for their keys. Each item's
-// place among any others stays the same when some come or go, so the first n are a sample
-// without replacement that changes as little as the items do. Keys must differ.
+// Sort sorts the items in a random order, by the seeds of their keys. The relative order of two
+// items does not change when others are added or removed, so the first n are a sample without
+// replacement that changes as little as possible. Keys must be unique.
 func Sort[T any](s Seed, items []T, key func(T) string) {
 	type drawn struct {
 		item T

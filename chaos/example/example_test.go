@@ -46,7 +46,7 @@ func command(t *testing.T, args ...string) (string, error) {
 
 func TestScenarioIsValid(t *testing.T) {
 	out, err := command(t, "scenario", "validate", "scenario.yaml")
-	if err != nil || !strings.Contains(out, "scenario lose-a-rack is valid: 2 steps, 1 probes") {
+	if err != nil || !strings.Contains(out, "scenario lose-a-rack is valid: 2 steps, 1 probe") {
 		t.Errorf("it says %q, error %v", out, err)
 	}
 }
@@ -74,7 +74,7 @@ func TestSchemaHasThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"fault.rack"`, "the label of nodes that names their rack", `"probe.leases"`, "the namespace to look at"} {
+	for _, want := range []string{`"fault.rack"`, "the node label that names the rack", `"probe.leases"`, "the namespace to check"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in the schema", want)
 		}

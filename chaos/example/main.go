@@ -68,8 +68,8 @@ func schemaOf(arguments any) json.RawMessage {
 // rack takes down all nodes of a rack, which is drawn: a fault. Its fields are its
 // arguments in a scenario.
 type rack struct {
-	Label string          `json:"label" doc:"the label of nodes that names their rack" schema:"required,minLength=1"`
-	For   metav1.Duration `json:"for,omitzero" doc:"how long the rack is down: until the end of the run unless given"`
+	Label string          `json:"label" doc:"the node label that names the rack" schema:"required,minLength=1"`
+	For   metav1.Duration `json:"for,omitzero" doc:"how long the rack is down. Default: until the end of the run"`
 }
 
 var _ fault.Lasting = rack{}
@@ -114,7 +114,7 @@ func (r rack) Duration() time.Duration { return r.For.Duration }
 // leases looks whether somebody holds every lease of a namespace, as leaders do that are
 // elected: a probe.
 type leases struct {
-	Namespace string `json:"namespace" doc:"the namespace to look at" schema:"required,minLength=1"`
+	Namespace string `json:"namespace" doc:"the namespace to check" schema:"required,minLength=1"`
 }
 
 func newLeases(arguments []byte) (steady.Probe, error) {

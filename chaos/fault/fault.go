@@ -1,5 +1,5 @@
-// Package fault is the contract between chaos and what it can do to a cluster. A fault
-// chooses its victims out of a picture, and takes them away; it never evicts by itself.
+// Package fault defines the interface between a chaos run and its faults. A fault draws its
+// victims from a picture of the cluster, and acts on them only through Env.
 package fault
 
 import (
@@ -17,32 +17,31 @@ import (
 
 // Fault is something that may happen to a cluster.
 type Fault interface {
-	// Choose draws the victims. It makes no request, and the same picture and seed give the
-	// same choice. A choice of nothing is none of its errors.
+	// Choose draws the victims. It makes no requests, and returns the same choice for the same
+	// picture and seed. An empty choice is not an error.
 	Choose(picture *target.Picture, seed draw.Seed) (*Choice, error)
-	// Inject makes it happen, and returns when it is in force. It ends early with the
-	// context. What it changes is put back through Env.Undo later, by whoever called.
+	// Inject starts the fault, and returns when it is in effect, or when the context ends. The
+	// caller restores changes made through Env.Undo later.
 	Inject(ctx context.Context, env Env, choice *Choice) error
 }
 
-// Lasting is a Fault that does something besides taking pods and nodes away, or for a
-// while: its Duration is how long it is in force before it is put back.
+// Lasting is a Fault that stays in effect for some time: its changes are restored after its
+// Duration.
 type Lasting interface {
 	Fault
 	Duration() time.Duration
 }
 
-// Watched is a Lasting fault that others may end before its time is over. It is asked now and
-// then while it lasts.
+// Watched is a Lasting fault that others may end early. It is checked regularly while it lasts.
 type Watched interface {
 	Lasting
-	// Lapsed says what of it is not in force any more; nothing where all of it is, or has done
-	// its time. The error says that it could not look.
+	// Lapsed says which part of the fault has ended early. It is empty if there is none. An
+	// error means that the check could not be made.
 	Lapsed(ctx context.Context, env Env, choice *Choice) (string, error)
 }
 
-// Checked is a Fault that names what should be there. Check says at the beginning of a run
-// what of it is not; later it may come and go.
+// Checked is a Fault that refers to objects by name. Check is called at the start of a run, and
+// returns an error if one of them does not exist.
 type Checked interface {
 	Fault
 	Check(picture *target.Picture) error
@@ -52,27 +51,27 @@ type Checked interface {
 // picture.
 type Repeated interface {
 	Fault
-	// Ticks returns how many times at most, 0 for no end, and the time from one to the next.
+	// Ticks returns the maximum number of draws, 0 for unlimited, and the time between them.
 	Ticks() (times int, interval time.Duration)
-	// Excluded says whether nothing is to happen at that time, and why.
+	// Excluded says whether nothing must happen at that time, and why.
 	Excluded(now time.Time) (bool, string)
 }
 
 // Choice is what a fault has drawn.
 type Choice struct {
 	How assess.How
-	// Candidates is how many pods or nodes there were to choose from, and Excluded how
-	// many were not among them, by why.
+	// Candidates is the number of pods or nodes to choose from. Excluded counts the others
+	// by reason.
 	Candidates int
 	Excluded   map[string]int
 	Pods       []target.Pod
 	Nodes      []*corev1.Node
-	// Dead says of nodes that go down that nothing runs on them any more, and
-	// IncludeDoNotDisrupt of drained ones that all pods go: see assess.Loss.
+	// Dead means that nothing runs any more on nodes that are down. IncludeDoNotDisrupt means
+	// that a drain also evicts pods marked as do-not-disrupt. See assess.Loss.
 	Dead, IncludeDoNotDisrupt bool
 }
 
-// Loss returns what the choice takes away, for a prediction.
+// Loss returns the loss to predict.
 func (c *Choice) Loss() assess.Loss {
 	l := assess.Loss{How: c.How, Nodes: c.Nodes, Dead: c.Dead, IncludeDoNotDisrupt: c.IncludeDoNotDisrupt}
 	for _, pod := range c.Pods {
@@ -81,7 +80,7 @@ func (c *Choice) Loss() assess.Loss {
 	return l
 }
 
-// Empty says that there is nothing to take away.
+// Empty says whether there is nothing to remove.
 func (c *Choice) Empty() bool { return len(c.Pods) == 0 && len(c.Nodes) == 0 }
 
 // Env is what a fault works with.
@@ -89,58 +88,58 @@ type Env interface {
 	Client() kubernetes.Interface
 	// Picture returns the cluster as it is now.
 	Picture() *target.Picture
-	// Remove evicts or deletes the pods, each at most once, within budgets where they are
-	// evicted: what they do not allow is not asked for. It writes the journal, and returns how many
-	// pods went and those that are kept.
+	// Remove evicts or deletes the pods, each at most once. Evictions that budgets do not allow
+	// are not requested. Remove writes the journal, and returns the number of removed pods, and
+	// the pods that are kept.
 	Remove(ctx context.Context, pods []target.Pod, how assess.How, grace *int64) (gone int, kept []target.Pod, err error)
-	// Drain evicts the pods of the nodes, as budgets allow, until none is left or the time is
-	// over. Those of DaemonSets and mirrors stay, those that nothing would replace, and those
-	// that are marked not to be disrupted.
+	// Drain evicts the pods of the nodes within budgets, until none is left or Patience is over.
+	// Pods of DaemonSets, static pods, pods without a controller and pods marked as
+	// do-not-disrupt stay.
 	Drain(ctx context.Context, nodes []*corev1.Node, how Draining) error
-	// Undo changes objects in such a way that they can be put back.
+	// Undo changes objects so that they can be restored.
 	Undo() Undo
 	// Sleep waits, or returns the context's error.
 	Sleep(ctx context.Context, d time.Duration) error
-	// Note tells the user something, once, and the journal.
+	// Note writes a message to the user and the journal.
 	Note(format string, args ...any)
 }
 
 // Draining is how nodes are drained.
 type Draining struct {
-	// Grace is the time that pods get to end, in seconds; nil for their own.
+	// Grace is the grace period in seconds; nil for that of each pod.
 	Grace *int64
-	// Patience is how long budgets are waited for.
+	// Patience is how long to wait for budgets.
 	Patience time.Duration
-	// IncludeDoNotDisrupt takes pods, too, that are marked not to be disrupted.
+	// IncludeDoNotDisrupt also evicts pods marked as do-not-disrupt.
 	IncludeDoNotDisrupt bool
 }
 
-// Undo changes nodes and leaves on each, with the change itself, what it takes to put it
-// back: in an annotation, so that neither a crash nor a lost journal leaves it as it is. A
-// node that another run has changed is an error.
+// Undo changes objects, and stores with each change how to restore the object, so that it can
+// be restored after a crash and without a journal. It is an error if another run has changed
+// the object.
 type Undo interface {
 	// Cordon makes nodes unschedulable.
 	Cordon(ctx context.Context, nodes ...*corev1.Node) error
 	// Taint adds a taint.
 	Taint(ctx context.Context, taint corev1.Taint, nodes ...*corev1.Node) error
-	// Down takes the nodes down: fake ones by silencing them, real ones by a taint that
-	// lets no pod stay.
+	// Down takes the nodes down: it stops the heartbeat of fake nodes, and adds a NoExecute
+	// taint to real ones.
 	Down(ctx context.Context, nodes ...*corev1.Node) error
 	// Scale scales a Deployment, StatefulSet or ReplicaSet.
 	Scale(ctx context.Context, kind, namespace, name string, replicas int32) error
-	// Created returns the labels that an object must be created with, and takes note of it:
-	// objects with them are deleted when the run is put back.
+	// Created records that an object will be created, and returns the labels that it must have.
+	// Objects with these labels are deleted when the run is restored.
 	Created(object string) (map[string]string, error)
 }
 
 // Plugin is a fault that commands and scenarios can name.
 type Plugin struct {
 	Name string
-	// Short says in a line what it does.
+	// Short describes it in one line.
 	Short string
-	// New reads the fault's arguments, a JSON object: strictly, so that a name that it does
-	// not know is an error, which says what is allowed.
+	// New parses the arguments of the fault, a JSON object, strictly: an unknown field is an
+	// error that names the allowed ones.
 	New func(arguments []byte) (Fault, error)
-	// Schema is a JSON schema of the arguments; any object where there is none.
+	// Schema is a JSON schema of the arguments. Without one, editors accept any object.
 	Schema json.RawMessage
 }

@@ -15,27 +15,27 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 )
 
-// Evict are the arguments of the fault evict: which pods, how many, how often and when not.
+// Evict are the arguments of the fault evict: which pods, how many, how often, and when not.
 type Evict struct {
 	target.Pods
 	calendar.Calendar
 
-	MaxKill field.Number `json:"maxKill,omitempty" doc:"how many pods to take at once at most, of different workloads: 1 unless given" schema:"minimum=1"`
-	// IncludeDegraded takes pods that their workloads cannot spare.
-	IncludeDegraded bool `json:"includeDegraded,omitempty" doc:"pods of workloads without a budget that still wait for the replacement of one that the run has taken, and their last ready pods, too"`
+	MaxKill field.Number `json:"maxKill,omitempty" doc:"the maximum number of pods to remove at once, from different workloads. Default: 1" schema:"minimum=1"`
+	// IncludeDegraded includes pods that their workloads cannot spare.
+	IncludeDegraded bool `json:"includeDegraded,omitempty" doc:"include pods of workloads without a budget that still wait for a replacement of a removed pod, and their last ready pods"`
 
-	Mode  field.Text       `json:"mode,omitempty" doc:"evict, within budgets, unless given; delete takes pods whatever their budgets say" schema:"enum=evict|delete"`
-	Grace *metav1.Duration `json:"gracePeriod,omitempty" doc:"the time that pods get to end, in whole seconds: their own unless given"`
+	Mode  field.Text       `json:"mode,omitempty" doc:"evict: within budgets; delete: ignore budgets. Default: evict" schema:"enum=evict|delete"`
+	Grace *metav1.Duration `json:"gracePeriod,omitempty" doc:"the grace period for pods to terminate, in whole seconds. Default: that of each pod"`
 
-	Interval   metav1.Duration `json:"interval,omitzero" doc:"the time from one draw to the next: it happens once unless given"`
-	Times      field.Number    `json:"times,omitempty" doc:"how many draws there are: no end of them unless given" schema:"minimum=1"`
-	MaxRuntime metav1.Duration `json:"maxRuntime,omitzero" doc:"the time after which there are no more draws"`
+	Interval   metav1.Duration `json:"interval,omitzero" doc:"the time between draws. If it is not set, there is one draw"`
+	Times      field.Number    `json:"times,omitempty" doc:"the number of draws. Default: unlimited" schema:"minimum=1"`
+	MaxRuntime metav1.Duration `json:"maxRuntime,omitzero" doc:"no more draws after this time"`
 }
 
-// most is the largest number of pods or draws.
+// most is the maximum number of pods or draws.
 const most = math.MaxInt32
 
-// evict takes random pods away.
+// evict removes random pods.
 type evict struct {
 	args      Evict
 	selection *target.Selection
@@ -60,10 +60,10 @@ func (e Evict) fault() (fault.Fault, error) {
 	errs := []error{err1, err2, err3, err4, within("maxKill", e.MaxKill), within("times", e.Times)}
 	if e.Interval.Duration == 0 {
 		if e.Times > 1 {
-			errs = append(errs, field.Errorf("interval", "is needed for more than one draw"))
+			errs = append(errs, field.Errorf("interval", "is required for more than one draw"))
 		}
 		if e.MaxRuntime.Duration > 0 {
-			errs = append(errs, field.Errorf("interval", "is needed for draws until maxRuntime"))
+			errs = append(errs, field.Errorf("interval", "is required with maxRuntime"))
 		}
 	}
 	return checked(f, errs...)
@@ -88,7 +88,7 @@ func (e *evict) Ticks() (times int, interval time.Duration) {
 	}
 	times = int(e.args.Times)
 	if runtime := e.args.MaxRuntime.Duration; runtime > 0 {
-		// The first is at once, and one that would come when the time is over does not.
+		// The first draw is immediate. A draw at the end of maxRuntime no longer happens.
 		fit := int(min((runtime-1)/interval+1, most))
 		if times == 0 || fit < times {
 			times = fit

@@ -1,12 +1,10 @@
-// Package faults holds the faults that come with the program: evict, node, zone, spot and
-// latency. None of them evicts or changes anything by itself: what they do goes through
-// fault.Env.
+// Package faults contains the built-in faults: evict, node, zone, spot and latency. They act only
+// through fault.Env.
 package faults
 
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,13 +19,13 @@ import (
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
-// All returns all faults. The recognizer tells preemptible nodes.
+// All returns all faults. The recognizer recognizes preemptible nodes.
 func All(recognizer preemptible.Recognizer) []fault.Plugin {
 	return []fault.Plugin{
-		plugin("evict", "evicts or deletes random pods, at most one of each workload at once", Evict.fault),
+		plugin("evict", "evicts or deletes random pods, at most one per workload at a time", Evict.fault),
 		plugin("node", "drains nodes, or takes them down", func(n Node) (fault.Fault, error) { return n.fault(recognizer) }),
 		plugin("zone", "drains the nodes of a zone, or takes them down", func(z Zone) (fault.Fault, error) { return z.fault(recognizer) }),
-		plugin("spot", "takes back preemptible nodes, after notice", func(s Spot) (fault.Fault, error) { return s.fault(recognizer) }),
+		plugin("spot", "reclaims preemptible nodes, after a notice", func(s Spot) (fault.Fault, error) { return s.fault(recognizer) }),
 		plugin("latency", "delays the network of random pods", Latency.fault),
 	}
 }
@@ -46,7 +44,7 @@ func plugin[A any](name, short string, build func(A) (fault.Fault, error)) fault
 	}
 }
 
-// schemaOf returns the schema of arguments. That it can, for every plugin, a test shows.
+// schemaOf returns the schema of arguments. A test ensures that this works for every plugin.
 func schemaOf[A any]() json.RawMessage {
 	var args A
 	fragment, err := schema.Of(args)
@@ -56,8 +54,8 @@ func schemaOf[A any]() json.RawMessage {
 	return fragment
 }
 
-// oneOf checks that a text that is given is one of those allowed, and returns it, or the
-// first of them.
+// oneOf checks that a text has one of the allowed values, and returns it, or the first of them if
+// it is not set.
 func oneOf(name string, text field.Text, allowed ...string) (string, error) {
 	if text == "" {
 		return allowed[0], nil
@@ -68,14 +66,13 @@ func oneOf(name string, text field.Text, allowed ...string) (string, error) {
 	return string(text), nil
 }
 
-// seconds returns a grace period in seconds, of which it must be a whole number; nil where
-// none is given.
+// seconds returns a grace period in whole seconds; nil if it is not set.
 func seconds(name string, d *metav1.Duration) (*int64, error) {
 	switch {
 	case d == nil:
 		return nil, nil
 	case d.Duration%time.Second != 0:
-		return nil, field.Errorf(name, "%s must be whole seconds, from 0s: leave it out for the pods' own", d.Duration)
+		return nil, field.Errorf(name, "%s must be a whole number of seconds, from 0s; omit it to use the grace period of each pod", d.Duration)
 	}
 	n := int64(d.Duration / time.Second)
 	return &n, nil
@@ -87,12 +84,4 @@ func checked[F fault.Fault](f F, errs ...error) (fault.Fault, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// plural returns a number with what it counts.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -35,32 +35,32 @@ func TestArgumentsThatMakeNoSense(t *testing.T) {
 	for _, tt := range []struct{ name, fault, arguments, want string }{
 		{"a text where a list is wanted", "node", `{"names": "a"}`, `names: must be a list such as [a, b], not "a"`},
 		{"an argument that there is not", "evict", `{"namespaces": "shop", "maxKil": 1}`, "maxKil: unknown field (did you mean \"maxKill\"?)"},
-		{"all pods, by an oversight", "evict", `{}`, "all: an empty selection would match every pod"},
-		{"no pods", "evict", `{"namespaces": "shop", "maxKill": 0}`, "maxKill: must be a whole number from 1"},
+		{"all pods, by an oversight", "evict", `{}`, "all: no selector given"},
+		{"no pods", "evict", `{"namespaces": "shop", "maxKill": 0}`, "maxKill: must be a whole number, 1 or more"},
 		{"a mode that there is not", "evict", `{"namespaces": "shop", "mode": "evcit"}`, `mode: "evcit" must be one of evict, delete (did you mean "evict"?)`},
-		{"draws without an interval", "evict", `{"namespaces": "shop", "times": 2}`, "interval: is needed for more than one draw"},
-		{"a runtime without an interval", "evict", `{"namespaces": "shop", "maxRuntime": "1h"}`, "interval: is needed for draws until maxRuntime"},
+		{"draws without an interval", "evict", `{"namespaces": "shop", "times": 2}`, "interval: is required for more than one draw"},
+		{"a runtime without an interval", "evict", `{"namespaces": "shop", "maxRuntime": "1h"}`, "interval: is required with maxRuntime"},
 		{"a negative interval", "evict", `{"namespaces": "shop", "interval": "-1s"}`, "interval: must be a duration such as"},
-		{"no interval, by 0s", "evict", `{"namespaces": "shop", "interval": "0s"}`, `interval: "0s" says nothing: leave it out`},
-		{"draws without an end, by 0s", "evict", `{"namespaces": "shop", "interval": "1m", "maxRuntime": "0s"}`, `maxRuntime: "0s" says nothing: leave it out`},
-		{"no patience, by 0s", "node", `{"patience": "0s"}`, `patience: "0s" says nothing: leave it out`},
-		{"nodes that never come back, by 0s", "zone", `{"kind": "down", "duration": "0s"}`, `duration: "0s" says nothing: leave it out`},
+		{"no interval, by 0s", "evict", `{"namespaces": "shop", "interval": "0s"}`, `interval: "0s" has no effect: omit it, or set a value`},
+		{"draws without an end, by 0s", "evict", `{"namespaces": "shop", "interval": "1m", "maxRuntime": "0s"}`, `maxRuntime: "0s" has no effect: omit it, or set a value`},
+		{"no patience, by 0s", "node", `{"patience": "0s"}`, `patience: "0s" has no effect: omit it, or set a value`},
+		{"nodes that never come back, by 0s", "zone", `{"kind": "down", "duration": "0s"}`, `duration: "0s" has no effect: omit it, or set a value`},
 		{"a number for a duration", "evict", `{"namespaces": "shop", "interval": 10}`, "interval: must be"},
-		{"part of a second of grace", "evict", `{"namespaces": "shop", "gracePeriod": "500ms"}`, "gracePeriod: 500ms must be whole seconds, from 0s"},
+		{"part of a second of grace", "evict", `{"namespaces": "shop", "gracePeriod": "500ms"}`, "gracePeriod: 500ms must be a whole number of seconds, from 0s"},
 		{"negative grace", "evict", `{"namespaces": "shop", "gracePeriod": "-1s"}`, "gracePeriod: must be a duration such as"},
-		{"a weekday that there is not", "evict", `{"namespaces": "shop", "excludedWeekdays": "Satturday"}`, `excludedWeekdays: "Satturday" is no weekday`},
+		{"a weekday that there is not", "evict", `{"namespaces": "shop", "excludedWeekdays": "Satturday"}`, `excludedWeekdays: "Satturday" is not a weekday`},
 		{"two mistakes", "evict", `{"namespaces": "shop", "mode": "kill", "excludedWeekdays": "x"}`, "mode:"},
 		{"a kind that there is not", "node", `{"kind": "dead"}`, `kind: "dead" must be one of drained, down`},
-		{"grace of a node that is down", "node", `{"kind": "down", "gracePeriod": "1s"}`, "gracePeriod: means nothing to nodes that are down"},
-		{"patience with a node that is down", "zone", `{"kind": "down", "patience": "1s"}`, "patience: means nothing to nodes that are down"},
-		{"marked nodes that are down", "node", `{"kind": "down", "includeDoNotDisrupt": true}`, "includeDoNotDisrupt: means nothing to nodes that are down"},
+		{"grace of a node that is down", "node", `{"kind": "down", "gracePeriod": "1s"}`, "gracePeriod: has no effect on nodes that are down"},
+		{"patience with a node that is down", "zone", `{"kind": "down", "patience": "1s"}`, "patience: has no effect on nodes that are down"},
+		{"marked nodes that are down", "node", `{"kind": "down", "includeDoNotDisrupt": true}`, "includeDoNotDisrupt: has no effect on nodes that are down"},
 		{"a negative duration", "zone", `{"duration": "-1s"}`, "duration: must be a duration such as"},
-		{"a zone without a name", "zone", `{"zone": ""}`, "zone: is empty: leave it out, or give it a value"},
-		{"both a number and a share", "node", `{"count": 1, "percent": 1}`, "count: is given, and so is a percentage"},
+		{"a zone without a name", "zone", `{"zone": ""}`, "zone: is empty: omit it, or set a value"},
+		{"both a number and a share", "node", `{"count": 1, "percent": 1}`, "count: cannot be combined with percent"},
 		{"nodes that nobody takes back", "spot", `{"preemptible": false}`, "preemptible: must not be false"},
-		{"patience of spot", "spot", `{"kind": "drained", "patience": "1m"}`, "patience: is the notice here"},
+		{"patience of spot", "spot", `{"kind": "drained", "patience": "1m"}`, "patience: cannot be set for spot"},
 		{"a negative notice", "spot", `{"notice": "-1s"}`, "notice: must be a duration such as"},
-		{"a notice that is no taint", "spot", `{"noticeTaint": "not a key"}`, `noticeTaint: "not a key" is no key of a taint`},
+		{"a notice that is no taint", "spot", `{"noticeTaint": "not a key"}`, `noticeTaint: "not a key" is not a taint key`},
 		{"more jitter than delay", "latency", `{"namespaces": "shop", "delay": "1ms", "jitter": "2ms"}`, "jitter: 2ms must be from 0 to the delay of 1ms"},
 		{"no way that there is", "latency", `{"namespaces": "shop", "via": "chaos-mesh"}`, `via: "chaos-mesh" must be one of any, helper, chaosMesh`},
 	} {
@@ -140,13 +140,13 @@ func TestEvict(t *testing.T) {
 		t.Errorf("asked to, it takes %d of them, error %v", len(one.Pods), err)
 	}
 	wrong := build(t, "evict", `{"namespaces": "shpo"}`).(fault.Checked)
-	if err := wrong.Check(p); err == nil || !strings.Contains(err.Error(), "there is no namespace shpo") {
+	if err := wrong.Check(p); err == nil || !strings.Contains(err.Error(), "no namespace shpo") {
 		t.Errorf("a namespace that there is not: %v", err)
 	}
 }
 
 func TestLosses(t *testing.T) {
-	const real = "note %d real nodes cannot be switched off from here: the taint chaos.stowage.dev/down has the control plane take the pods away at once, but for those that tolerate every taint, and each still gets its grace period"
+	const real = "note %d real nodes cannot be switched off remotely: because of the taint chaos.stowage.dev/down, the control plane evicts the pods at once. Pods that tolerate all taints stay, and each pod gets its grace period"
 	for _, tt := range []struct {
 		name, fault, arguments string
 		candidates, nodes      int
@@ -165,11 +165,11 @@ func TestLosses(t *testing.T) {
 		{"a zone with its control plane", "zone", `{"zone": "zone-a", "includeControlPlane": true, "kind": "down"}`, 5, 5, assess.Down, true, []string{"down %s"}},
 		{"a real zone is down", "zone", `{"zone": "zone-b", "kind": "down"}`, 2, 2, assess.Down, false, []string{fmt.Sprintf(real, 2), "down %s"}},
 		{"spot takes a third", "spot", `{}`, 10, 3, assess.Down, true, []string{
-			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 3 nodes will be gone in 2m0s", "sleep 2m0s", "down %s"}},
+			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 3 nodes will go down in 2m0s", "sleep 2m0s", "down %s"}},
 		{"spot with a handler", "spot", `{"kind": "drained", "percent": 50, "notice": "30s", "noticeTaint": "karpenter.sh/disrupted"}`, 10, 5, assess.Drain, false, []string{
-			"taint karpenter.sh/disrupted:NoSchedule %s", "note 5 nodes will be gone in 30s", "cordon %s", "drain %s, grace own, for 30s", "sleep 30s", "down %s"}},
+			"taint karpenter.sh/disrupted:NoSchedule %s", "note 5 nodes will go down in 30s", "cordon %s", "drain %s, grace own, for 30s", "sleep 30s", "down %s"}},
 		{"spot without notice", "spot", `{"count": 1, "notice": "0s"}`, 10, 1, assess.Down, true, []string{
-			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 1 node will be gone in 0s", "sleep 0s", "down %s"}},
+			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 1 node will go down in 0s", "sleep 0s", "down %s"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := picture(1, pool()...)
@@ -234,7 +234,7 @@ func TestNodesThatAreTakenAway(t *testing.T) {
 			for _, n := range choice.Nodes {
 				taken += len(n.Spec.Taints)
 			}
-			if taken != tt.taken || choice.Excluded["on its way out"] != 1-tt.taken {
+			if taken != tt.taken || choice.Excluded["being removed"] != 1-tt.taken {
 				t.Errorf("%d of those that are taken away are lost, want %d; left out: %v", taken, tt.taken, choice.Excluded)
 			}
 		})
@@ -258,7 +258,7 @@ func TestMarkedNodes(t *testing.T) {
 	}{
 		{name: "drained", fault: "node", arguments: `{"zone": "zone-a", "percent": 100}`},
 		{name: "drained, though marked", fault: "node", arguments: `{"zone": "zone-a", "percent": 100, "includeDoNotDisrupt": true}`, marked: 1},
-		{name: "drained by name", fault: "node", arguments: `{"names": ["a-1"]}`, want: `includeDoNotDisrupt: node a-1 is asked for, and protected without this: it has the annotation cluster-autoscaler.kubernetes.io/scale-down-disabled: "true"`},
+		{name: "drained by name", fault: "node", arguments: `{"names": ["a-1"]}`, want: `includeDoNotDisrupt: is required, because node a-1 has the annotation cluster-autoscaler.kubernetes.io/scale-down-disabled: "true"`},
 		{name: "down", fault: "node", arguments: `{"zone": "zone-a", "percent": 100, "kind": "down"}`, marked: 1},
 		{name: "a zone is drained", fault: "zone", arguments: `{"zone": "zone-a"}`},
 		{name: "a zone is down", fault: "zone", arguments: `{"zone": "zone-a", "kind": "down"}`, marked: 1},
@@ -320,11 +320,11 @@ func TestZonesThatAreDrawn(t *testing.T) {
 		t.Errorf("in 100 draws the zones %v are lost, want %v", drawn, want)
 	}
 	z := build(t, "zone", `{"zone": "zone-x"}`).(fault.Checked)
-	if err := z.Check(picture(1, pool()...)); err == nil || !strings.Contains(err.Error(), "there is no zone zone-x") {
+	if err := z.Check(picture(1, pool()...)); err == nil || !strings.Contains(err.Error(), "no zone zone-x") {
 		t.Errorf("a zone that there is not: %v", err)
 	}
 	z = build(t, "zone", `{}`).(fault.Checked)
-	if err := z.Check(picture(1, node("n", ""))); err == nil || !strings.Contains(err.Error(), "there is no zone to lose") {
+	if err := z.Check(picture(1, node("n", ""))); err == nil || !strings.Contains(err.Error(), "no zone found") {
 		t.Errorf("no zones: %v", err)
 	}
 	if choice, err := z.Choose(picture(1, node("c", "zone-a", controlPlane)), 1); err != nil || !choice.Empty() {

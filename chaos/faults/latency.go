@@ -26,22 +26,21 @@ const (
 
 const whyFake = "on a fake node"
 
-// Latency are the arguments of the fault latency: which pods, and what happens to their
-// network.
+// Latency are the arguments of the fault latency.
 type Latency struct {
 	target.Pods
 
-	MaxPods   field.Number     `json:"maxPods,omitempty" doc:"how many pods to delay at most, of different workloads: 1 unless given" schema:"minimum=1"`
-	Delay     *metav1.Duration `json:"delay,omitempty" doc:"how long each packet that a pod sends is held back: 100ms unless given"`
-	Jitter    metav1.Duration  `json:"jitter" doc:"how much more or less than that, at random"`
-	Duration  *metav1.Duration `json:"duration,omitempty" doc:"how long it lasts: 1m unless given. It ends then by itself, whatever becomes of this program"`
-	Interface field.Text       `json:"interface,omitempty" doc:"the network interface in the pod: eth0 unless given"`
-	Via       field.Text       `json:"via,omitempty" doc:"helper: a privileged pod on the victim's node; chaosMesh: a NetworkChaos object; unless given, chaosMesh where the cluster has it" schema:"enum=any|helper|chaosMesh"`
-	Image     field.Text       `json:"helperImage,omitempty" doc:"an image with sh, nsenter and tc for the helper"`
-	Namespace field.Text       `json:"helperNamespace,omitempty" doc:"the namespace of the helper, where privileged pods are allowed: kube-system unless given"`
+	MaxPods   field.Number     `json:"maxPods,omitempty" doc:"the maximum number of pods to delay, from different workloads. Default: 1" schema:"minimum=1"`
+	Delay     *metav1.Duration `json:"delay,omitempty" doc:"the delay of each packet that a pod sends. Default: 100ms"`
+	Jitter    metav1.Duration  `json:"jitter" doc:"a random variation of the delay, plus or minus"`
+	Duration  *metav1.Duration `json:"duration,omitempty" doc:"how long the pods are delayed. Default: 1m. The delay ends on time even if the program crashes"`
+	Interface field.Text       `json:"interface,omitempty" doc:"the network interface in the pod. Default: eth0"`
+	Via       field.Text       `json:"via,omitempty" doc:"helper: a privileged pod on the victim's node; chaosMesh: a NetworkChaos object; any: chaosMesh if it is installed, else helper. Default: any" schema:"enum=any|helper|chaosMesh"`
+	Image     field.Text       `json:"helperImage,omitempty" doc:"the image of the helper, with sh, nsenter and tc"`
+	Namespace field.Text       `json:"helperNamespace,omitempty" doc:"the namespace of the helper, which must allow privileged pods. Default: kube-system"`
 }
 
-// delay delays the network of pods.
+// delay adds network latency to pods.
 type delay struct {
 	args      Latency
 	selection *target.Selection
@@ -82,7 +81,7 @@ func (l Latency) fault() (fault.Fault, error) {
 	return checked(f, err1, err2, within("maxPods", l.MaxPods), f.spec.Check(), f.helper.Check())
 }
 
-// Check implements fault.Checked: where all pods are on fake nodes, nothing can be shown.
+// Check implements fault.Checked. It is an error if all pods are on fake nodes.
 func (d *delay) Check(picture *target.Picture) error {
 	if err := d.selection.Check(picture); err != nil {
 		return err
@@ -94,8 +93,8 @@ func (d *delay) Check(picture *target.Picture) error {
 // Duration implements fault.Lasting.
 func (d *delay) Duration() time.Duration { return d.spec.TTL }
 
-// Choose implements fault.Fault. Pods on fake nodes have no network: where there are no
-// others, the error is latency.ErrFakeNode.
+// Choose implements fault.Fault. Pods on fake nodes have no network. If there are no others, the
+// error is latency.ErrFakeNode.
 func (d *delay) Choose(picture *target.Picture, seed draw.Seed) (*fault.Choice, error) {
 	fake := map[string]bool{}
 	for _, node := range picture.Nodes {
@@ -140,7 +139,7 @@ func (d *delay) Inject(ctx context.Context, env fault.Env, choice *fault.Choice)
 	return nil
 }
 
-// byMesh says whether Chaos Mesh delays the pods.
+// byMesh says whether to use Chaos Mesh.
 func (d *delay) byMesh(env fault.Env) (bool, error) {
 	if d.via == viaAny {
 		return latency.HasChaosMesh(env.Client())
@@ -178,7 +177,7 @@ func (d *delay) byHelper(ctx context.Context, env fault.Env, pod *corev1.Pod) er
 	return latency.CreateHelper(ctx, env.Client(), helper)
 }
 
-// Lapsed implements fault.Watched. A delay ends with its pod, too.
+// Lapsed implements fault.Watched. A delay also ends with its pod.
 func (d *delay) Lapsed(ctx context.Context, env fault.Env, choice *fault.Choice) (string, error) {
 	mesh, err := d.byMesh(env)
 	if err != nil {
@@ -187,7 +186,7 @@ func (d *delay) Lapsed(ctx context.Context, env fault.Env, choice *fault.Choice)
 	for _, pod := range choice.Pods {
 		var why string
 		if _, err = latency.Whole(ctx, env.Client(), pod.Pod); errors.Is(err, latency.ErrGone) {
-			return fmt.Sprintf("pod %s/%s is gone, and its delay with it", pod.Namespace, pod.Name), nil
+			return fmt.Sprintf("pod %s/%s is gone, and so is its delay", pod.Namespace, pod.Name), nil
 		}
 		switch {
 		case err != nil:

@@ -140,25 +140,25 @@ func TestLatencyThatOthersEnd(t *testing.T) {
 		{"it has done its time", change(func(p *corev1.Pod) { clustertest.End(p, now, 0) }), ""},
 		{
 			"it was killed", change(func(p *corev1.Pod) { clustertest.End(p, now, 137) }),
-			"the helper kube-system/" + helper + " does not delay anything any more: it ended with code 137: Error",
+			"helper pod kube-system/" + helper + " no longer delays the pod: it exited with code 137: Error",
 		},
 		{
 			"its node has evicted it", change(func(p *corev1.Pod) {
 				p.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "The node was low on resource: memory."}
 			}),
-			"the helper kube-system/" + helper + " does not delay anything any more: Evicted: The node was low on resource: memory.",
+			"helper pod kube-system/" + helper + " no longer delays the pod: Evicted: The node was low on resource: memory.",
 		},
 		{
 			"it is on its way out", change(func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: now} }),
-			"the helper kube-system/" + helper + " does not delay anything any more: it was deleted",
+			"helper pod kube-system/" + helper + " no longer delays the pod: it was deleted",
 		},
 		{
 			"it is gone", func(c *fake.Clientset) error { return c.Tracker().Delete(pods, "kube-system", helper) },
-			"the helper kube-system/" + helper + " does not delay anything any more: it is gone",
+			"helper pod kube-system/" + helper + " no longer delays the pod: it is gone",
 		},
 		{
 			"its pod is gone", func(c *fake.Clientset) error { return c.Tracker().Delete(pods, "shop", "set-0-0") },
-			"pod shop/set-0-0 is gone, and its delay with it",
+			"pod shop/set-0-0 is gone, and so is its delay",
 		},
 		{
 			"another pod has the name of its pod", func(c *fake.Clientset) error {
@@ -169,7 +169,7 @@ func TestLatencyThatOthersEnd(t *testing.T) {
 				object.(*corev1.Pod).UID = "another"
 				return c.Tracker().Update(pods, object, "shop")
 			},
-			"pod shop/set-0-0 is gone, and its delay with it",
+			"pod shop/set-0-0 is gone, and so is its delay",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

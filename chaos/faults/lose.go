@@ -7,8 +7,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/fault"
 )
 
-// Lose takes away nodes that somebody has chosen, as the choice says: down, or drained with
-// nothing but defaults.
+// Lose removes the nodes of a choice: down, or drained with default settings.
 func Lose(ctx context.Context, env fault.Env, choice *fault.Choice) error {
 	kind := drained
 	if choice.How == assess.Down {

@@ -12,9 +12,10 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/undo"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// The kinds of losses of nodes.
+// The kinds of loss.
 const (
 	drained = "drained"
 	down    = "down"
@@ -23,40 +24,39 @@ const (
 // defaultPatience is how long a drain waits for budgets.
 const defaultPatience = 10 * time.Minute
 
-// Loss are the arguments that the faults of nodes have in common: how nodes are lost, and
-// for how long.
+// Loss are the arguments that the faults of nodes have in common.
 type Loss struct {
-	Kind     field.Text       `json:"kind,omitempty" doc:"drained: cordoned, and their pods evicted within budgets, as by an upgrade; down: lost at once, as by an outage. drained unless given, and of spot down" schema:"enum=drained|down"`
-	Grace    *metav1.Duration `json:"gracePeriod,omitempty" doc:"of drained nodes, the time that pods get to end, in whole seconds: their own unless given"`
-	Patience metav1.Duration  `json:"patience,omitzero" doc:"of drained nodes, how long to wait for budgets: 10m unless given, and of spot the notice"`
-	// IncludeDoNotDisrupt is of drained nodes: for those that are down nobody is asked.
-	IncludeDoNotDisrupt bool            `json:"includeDoNotDisrupt,omitempty" doc:"of drained nodes, those and pods, too, that are marked for every disruptor by the annotations of Karpenter or cluster-autoscaler; of spot always so"`
-	Duration            metav1.Duration `json:"duration,omitzero" doc:"how long it lasts before the nodes come back: until the end of the run unless given"`
+	Kind     field.Text       `json:"kind,omitempty" doc:"drained: cordon the nodes and evict their pods within budgets, like an upgrade; down: lose the nodes at once, like an outage. Default: drained, for spot down" schema:"enum=drained|down"`
+	Grace    *metav1.Duration `json:"gracePeriod,omitempty" doc:"drained nodes: the grace period for pods to terminate, in whole seconds. Default: that of each pod"`
+	Patience metav1.Duration  `json:"patience,omitzero" doc:"drained nodes: how long to wait for budgets. Default: 10m. For spot, it is the notice and cannot be set"`
+	// IncludeDoNotDisrupt applies to drained nodes only, because an outage ignores the marks.
+	IncludeDoNotDisrupt bool            `json:"includeDoNotDisrupt,omitempty" doc:"drained nodes: include nodes and pods that have a do-not-disrupt annotation of Karpenter or Cluster Autoscaler; always set for spot"`
+	Duration            metav1.Duration `json:"duration,omitzero" doc:"how long the nodes are gone. Default: until the end of the run"`
 }
 
-// loss takes nodes away.
+// loss removes nodes.
 type loss struct {
 	kind     string
 	grace    *int64
 	patience time.Duration
 	duration time.Duration
-	// spares leaves nodes and pods alone that are marked not to be disrupted.
+	// spares excludes nodes and pods marked as do-not-disrupt.
 	spares bool
 }
 
-// compile reads the arguments; the first kind is that of arguments which give none.
+// compile parses the arguments. The first kind is the default.
 func (l Loss) compile(kinds ...string) (loss, error) {
 	kind, err1 := oneOf("kind", l.Kind, kinds...)
 	grace, err2 := seconds("gracePeriod", l.Grace)
 	errs := []error{err1, err2}
 	if kind == down && l.Grace != nil {
-		errs = append(errs, field.Errorf("gracePeriod", "means nothing to nodes that are down: give it with kind drained"))
+		errs = append(errs, field.Errorf("gracePeriod", "has no effect on nodes that are down: requires kind drained"))
 	}
 	if kind == down && l.Patience.Duration != 0 {
-		errs = append(errs, field.Errorf("patience", "means nothing to nodes that are down: give it with kind drained"))
+		errs = append(errs, field.Errorf("patience", "has no effect on nodes that are down: requires kind drained"))
 	}
 	if kind == down && l.IncludeDoNotDisrupt {
-		errs = append(errs, field.Errorf("includeDoNotDisrupt", "means nothing to nodes that are down, for nobody is asked: give it with kind drained"))
+		errs = append(errs, field.Errorf("includeDoNotDisrupt", "has no effect on nodes that are down: requires kind drained"))
 	}
 	return loss{
 		kind: kind, grace: grace, patience: l.Patience.Duration, duration: l.Duration.Duration, spares: kind == drained && !l.IncludeDoNotDisrupt,
@@ -102,7 +102,7 @@ func takeDown(ctx context.Context, env fault.Env, nodes []*corev1.Node) error {
 		}
 	}
 	if real > 0 {
-		env.Note("%s cannot be switched off from here: the taint %s has the control plane take the pods away at once, but for those that tolerate every taint, and each still gets its grace period", plural(real, "real node"), undo.DownTaint)
+		env.Note("%s cannot be switched off remotely: because of the taint %s, the control plane evicts the pods at once. Pods that tolerate all taints stay, and each pod gets its grace period", report.Count(real, "real node"), undo.DownTaint)
 	}
 	return env.Undo().Down(ctx, nodes...)
 }

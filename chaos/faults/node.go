@@ -9,14 +9,13 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// Node are the arguments of the fault node. One node is drawn, unless it says how many or
-// names them.
+// Node are the arguments of the fault node. By default, one node is drawn.
 type Node struct {
 	target.Nodes
 	Loss
 }
 
-// nodes loses nodes out of a selection.
+// nodes drains nodes of a selection, or takes them down.
 type nodes struct {
 	loss
 	selection  *target.NodeSelection

@@ -10,14 +10,14 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// Zone are the arguments of the fault zone. A zone is drawn, unless it is named.
+// Zone are the arguments of the fault zone. By default, the zone is drawn.
 type Zone struct {
-	Zone                field.Text `json:"zone,omitempty" doc:"the zone, by the label topology.kubernetes.io/zone: drawn unless given"`
-	IncludeControlPlane bool       `json:"includeControlPlane,omitempty" doc:"nodes of the control plane, too"`
+	Zone                field.Text `json:"zone,omitempty" doc:"the zone, as in the label topology.kubernetes.io/zone. Default: random"`
+	IncludeControlPlane bool       `json:"includeControlPlane,omitempty" doc:"include control plane nodes"`
 	Loss
 }
 
-// zone loses all nodes of a zone.
+// zone drains all nodes of a zone, or takes them down.
 type zone struct {
 	loss
 	args       Zone
@@ -39,10 +39,10 @@ func (z Zone) fault(recognizer preemptible.Recognizer) (fault.Fault, error) {
 	return checked(f, err1, err2)
 }
 
-// Check implements fault.Checked: without zones there is nothing to lose, ever.
+// Check implements fault.Checked. It is an error if no node has a zone.
 func (z *zone) Check(picture *target.Picture) error {
 	if len(target.Zones(picture)) == 0 {
-		return errors.New("no node has the label topology.kubernetes.io/zone, so there is no zone to lose")
+		return errors.New("no zone found: no node has the label topology.kubernetes.io/zone")
 	}
 	if z.args.Zone == "" {
 		return nil
@@ -51,7 +51,7 @@ func (z *zone) Check(picture *target.Picture) error {
 	return err
 }
 
-// Choose implements fault.Fault. A zone of which nothing may be lost is not drawn.
+// Choose implements fault.Fault. A zone without candidates is not drawn.
 func (z *zone) Choose(picture *target.Picture, seed draw.Seed) (*fault.Choice, error) {
 	zones := []string{string(z.args.Zone)}
 	if z.args.Zone == "" {

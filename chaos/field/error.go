@@ -9,18 +9,18 @@ import (
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
-// Error is what is wrong with a field.
+// Error is an error in a field.
 type Error struct {
-	// Field is its name, or path, in a scenario, such as excludedWeekdays.
+	// Field is its name or path in a scenario, such as excludedWeekdays.
 	Field string
-	// Flag is the name of the flag, where that is not the field's own with dashes.
+	// Flag is the name of the flag, if it is not the name of the field with dashes.
 	Flag string
 	Err  error
 }
 
 func (e *Error) Error() string { return e.Field + ": " + e.Err.Error() }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the underlying error.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Errorf returns an Error with a message.
@@ -28,8 +28,8 @@ func Errorf(field, format string, args ...any) error {
 	return &Error{Field: field, Err: fmt.Errorf(format, args...)}
 }
 
-// AsFlags returns the error, or the errors joined in it, with the names of flags in place
-// of those of fields: --excluded-weekdays for excludedWeekdays.
+// AsFlags returns the error, or the joined errors, with names of flags instead of fields:
+// --excluded-weekdays for excludedWeekdays.
 func AsFlags(err error) error {
 	return each(err, func(e *Error) error {
 		flag := e.Flag
@@ -70,7 +70,7 @@ func mistake(e strict.Error) error {
 	return &Error{Field: e.Path, Err: errors.New(e.Message)}
 }
 
-// Flag returns a field's name as a flag's: excluded-weekdays for excludedWeekdays.
+// Flag converts the name of a field to that of its flag, such as excluded-weekdays.
 func Flag(field string) string {
 	var b strings.Builder
 	for _, r := range field {

@@ -1,7 +1,6 @@
-// Package field holds the types of options that come from flags and from scenarios
-// alike. What is there but says nothing (an empty variable in a shell, a name without a
-// value in YAML) is kept apart from what is not there: a slip must not mean that there is
-// no restriction.
+// Package field contains the types of options that come from flags and scenarios. Empty values,
+// such as an empty shell variable or a YAML key without a value, are distinguished from missing
+// ones: a mistake must not mean that there is no restriction.
 package field
 
 import (
@@ -12,19 +11,19 @@ import (
 	"strings"
 )
 
-// Text is a text that is not given where it is "". One that is given without saying
-// anything is blank, and its Check is an error.
+// Text is a text. "" means that it is not set. A text that is set but empty is blank, and its
+// Check returns an error.
 type Text string
 
 const blank Text = " "
 
 var (
-	errEmpty = errors.New("is empty: leave it out, or give it a value")
-	// YAML takes !production for a tag of no value.
-	errBlank = fmt.Errorf("%w; in YAML, what begins with ! needs quotes", errEmpty)
+	errEmpty = errors.New("is empty: omit it, or set a value")
+	// In YAML, !production is a tag without a value.
+	errBlank = fmt.Errorf("%w; in YAML, a value that starts with ! needs quotes", errEmpty)
 )
 
-// Check says that the text is given without saying anything.
+// Check returns an error if the text is set but empty.
 func (t Text) Check() error {
 	if t != "" && strings.TrimSpace(string(t)) == "" {
 		return errBlank
@@ -32,8 +31,8 @@ func (t Text) Check() error {
 	return nil
 }
 
-// Items returns the items of a comma list without the space around them, nil where the
-// text is not given. An item that says nothing is an error.
+// Items returns the items of a comma-separated list without surrounding spaces; nil if the text
+// is not set. An empty item is an error.
 func (t Text) Items() ([]string, error) {
 	if t == "" {
 		return nil, nil
@@ -48,13 +47,13 @@ func (t Text) Items() ([]string, error) {
 	for i, item := range items {
 		items[i] = strings.TrimSpace(item)
 		if items[i] == "" {
-			return nil, fmt.Errorf("%q has a comma too many: item %d is empty", string(t), i+1)
+			return nil, fmt.Errorf("%q has an extra comma: item %d is empty", string(t), i+1)
 		}
 	}
 	return items, nil
 }
 
-// UnmarshalJSON takes a text as it is, and null or "" for a blank one.
+// UnmarshalJSON accepts a text. null and "" mean blank.
 func (t *Text) UnmarshalJSON(data []byte) error {
 	var s *string
 	if err := json.Unmarshal(data, &s); err != nil {
@@ -88,11 +87,10 @@ func (t *Text) Type() string { return "string" }
 
 var errTwice = errors.New("is given twice")
 
-// List is a list of texts that is not given where it is nil.
+// List is a list of texts. nil means that it is not set.
 type List []string
 
-// Check says that the list, or an item, is given without saying anything, or that an item
-// is there twice.
+// Check returns an error if the list or an item is empty, or if an item is listed twice.
 func (l List) Check() error {
 	if l != nil && len(l) == 0 {
 		return errEmpty
@@ -103,14 +101,14 @@ func (l List) Check() error {
 		case strings.TrimSpace(item) == "":
 			return fmt.Errorf("item %d is empty", i+1)
 		case seen[item]:
-			return fmt.Errorf("%q is in it twice", item)
+			return fmt.Errorf("%q is listed twice", item)
 		}
 		seen[item] = true
 	}
 	return nil
 }
 
-// UnmarshalJSON takes a list as it is, and null for an empty one.
+// UnmarshalJSON accepts a list. null means an empty one.
 func (l *List) UnmarshalJSON(data []byte) error {
 	items := []string{}
 	if err := json.Unmarshal(data, &items); err != nil {
@@ -139,10 +137,10 @@ func (l *List) Set(s string) error {
 // Type names the type in a flag's usage.
 func (l *List) Type() string { return "strings" }
 
-// Number is a whole number from 1 that is not given where it is 0.
+// Number is a whole number, 1 or more. 0 means that it is not set.
 type Number int
 
-// Check says that the number is less than 1, or more than the most that it may be.
+// Check returns an error if the number is less than 1 or more than the maximum.
 func (n Number) Check(most int) error {
 	switch {
 	case n == 0 || 1 <= n && int(n) <= most:
@@ -153,9 +151,9 @@ func (n Number) Check(most int) error {
 	return fmt.Errorf("is %d: it must be a whole number from 1 to %d", n, most)
 }
 
-var errNumber = errors.New("must be a whole number from 1")
+var errNumber = errors.New("must be a whole number, 1 or more")
 
-// UnmarshalJSON takes a number as it is, and null or 0 for one that Check refuses.
+// UnmarshalJSON accepts a number. null and 0 mean a number that Check refuses.
 func (n *Number) UnmarshalJSON(data []byte) error {
 	var i *int
 	if err := json.Unmarshal(data, &i); err != nil {
@@ -192,7 +190,7 @@ func (n *Number) Set(s string) error {
 // Type names the type in a flag's usage.
 func (n *Number) Type() string { return "int" }
 
-// Bool is Yes, No, or not given where it is "".
+// Bool is Yes or No. "" means that it is not set.
 type Bool string
 
 // The values of a Bool that is given.

@@ -3,12 +3,12 @@ package journal
 // memorySize is how many records a Memory keeps: of 10,000 evictions, and 100 MiB or so.
 const memorySize = 300_000
 
-// Memory keeps the records of a run, for a report at its end: all of them or, of a run that
-// goes on for weeks, the first and the latest.
+// Memory keeps the records of a run for the report at its end. For a very long run, it keeps the
+// first and the latest records.
 type Memory struct {
 	records []Record
 	most    int
-	// left counts those that were left out.
+	// left counts the dropped records.
 	left int
 }
 
@@ -26,8 +26,8 @@ func (m *Memory) Add(r Record) {
 	m.records = append(m.records, r)
 }
 
-// Left returns how many records were left out.
+// Left returns the number of dropped records.
 func (m *Memory) Left() int { return m.left }
 
-// Run folds what is kept.
+// Run folds the records.
 func (m *Memory) Run() *Run { return NewRun(&Contents{Records: m.records}) }

@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// Contents is what a journal holds.
+// Contents are the records of a journal.
 type Contents struct {
-	// Records are in the order in which they were written, a Start first.
+	// Records are in the order in which they were written. The first is a Start.
 	Records []Record
-	// Truncated says that the last line is torn, as a crash leaves it. It is not among the
-	// records.
+	// Truncated means that the last line is incomplete, for example after a crash. It is not
+	// among the records.
 	Truncated bool
 }
 
@@ -36,8 +36,8 @@ func ReadFile(path string) (*Contents, error) {
 	return contents, nil
 }
 
-// Read reads a journal strictly: a line that is no record of this version is an error,
-// which names the line. Only a last line without its end may be torn.
+// Read reads a journal strictly: a line that is not a record of this version is an error that
+// names the line. Only the last line may be incomplete.
 func Read(r io.Reader) (*Contents, error) {
 	contents := &Contents{}
 	lines := bufio.NewReader(r)
@@ -56,7 +56,7 @@ func Read(r io.Reader) (*Contents, error) {
 			break
 		}
 		if err == nil && (record.Start != nil) != (len(contents.Records) == 0) {
-			err = errors.New("a journal begins with its only start record, so this is no journal, or several in one file")
+			err = errors.New("not a journal, or several in one file: the first record, and only that, must be a start record")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -67,7 +67,7 @@ func Read(r io.Reader) (*Contents, error) {
 		}
 	}
 	if len(contents.Records) == 0 {
-		return nil, errors.New("there is no record in it: the run had not begun")
+		return nil, errors.New("the journal has no records: the run had not started")
 	}
 	return contents, nil
 }
@@ -90,7 +90,7 @@ func decode(line []byte) (Record, error) {
 		return Record{}, errors.New("the record has no time")
 	}
 	if kinds := record.kinds(); len(kinds) != 1 {
-		return Record{}, fmt.Errorf("a record is one of %s; this one is %d of them", strings.Join(allKinds, ", "), len(kinds))
+		return Record{}, fmt.Errorf("a record must have exactly one of %s, not %d", strings.Join(allKinds, ", "), len(kinds))
 	}
 	return record, nil
 }

@@ -32,15 +32,15 @@ func TestRead(t *testing.T) {
 		{name: "a torn line in the middle is an error", text: startLine + note[:20] + "\n" + note + "\n", err: "line 2: invalid character"},
 		{name: "an unknown field is an error", text: startLine + `{"time":"2026-07-30T12:00:01Z","note":{"massage":"x"}}` + "\n", err: `line 2: json: unknown field "massage"`},
 		{name: "an unknown kind of record is an error", text: startLine + note + "\n" + `{"time":"2026-07-30T12:00:01Z","nota":{}}` + "\n", err: `line 3: json: unknown field "nota"`},
-		{name: "a record of nothing", text: startLine + `{"time":"2026-07-30T12:00:01Z"}` + "\n", err: "this one is 0 of them"},
-		{name: "a record of two things", text: startLine + `{"time":"2026-07-30T12:00:01Z","note":{"message":""},"end":{"verdict":"held"}}` + "\n", err: "this one is 2 of them"},
+		{name: "a record of nothing", text: startLine + `{"time":"2026-07-30T12:00:01Z"}` + "\n", err: "line 2: a record must have exactly one of " + strings.Join(allKinds, ", ") + ", not 0"},
+		{name: "a record of two things", text: startLine + `{"time":"2026-07-30T12:00:01Z","note":{"message":""},"end":{"verdict":"held"}}` + "\n", err: "line 2: a record must have exactly one of " + strings.Join(allKinds, ", ") + ", not 2"},
 		{name: "two records in a line", text: startLine + note + note + "\n", err: "line 2: there is more than one record in the line"},
 		{name: "a record without a time", text: startLine + `{"note":{"message":""}}` + "\n", err: "line 2: the record has no time"},
 		{name: "an empty line", text: startLine + "\n" + note + "\n", err: "line 2: the line is empty"},
-		{name: "no start", text: note + "\n", err: "line 1: a journal begins with its only start record"},
-		{name: "two journals in one", text: startLine + startLine, err: "line 2: a journal begins with its only start record"},
-		{name: "nothing", text: "", err: "the run had not begun"},
-		{name: "a torn start", text: startLine[:30], err: "the run had not begun"},
+		{name: "no start", text: note + "\n", err: "line 1: not a journal, or several in one file"},
+		{name: "two journals in one", text: startLine + startLine, err: "line 2: not a journal, or several in one file"},
+		{name: "nothing", text: "", err: "the run had not started"},
+		{name: "a torn start", text: startLine[:30], err: "the run had not started"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			contents, err := Read(strings.NewReader(tt.text))
@@ -168,14 +168,14 @@ func TestSame(t *testing.T) {
 		{name: "the same owners and ranks under other names", a: []Choice{evict(victim("web", 1, "x"))}, b: []Choice{evict(victim("web", 1, "y"))}},
 		{name: "other numbers of candidates", a: []Choice{{Candidates: 1}}, b: []Choice{{Candidates: 2}}},
 		{name: "another rank", a: []Choice{evict(), evict(victim("web", 1, "x"))}, b: []Choice{evict(), evict(victim("web", 2, "x"))},
-			want: "choice 2: victim 1 is Deployment default/web #1 against Deployment default/web #2"},
+			want: "draw 2: victim 1: Deployment default/web #1 vs. Deployment default/web #2"},
 		{name: "another order", a: []Choice{evict(victim("a", 0, ""), victim("b", 0, ""))}, b: []Choice{evict(victim("b", 0, ""), victim("a", 0, ""))},
-			want: "choice 1: victim 1 is Deployment default/a #0 against Deployment default/b #0"},
-		{name: "one victim more", a: []Choice{evict(victim("a", 0, ""))}, b: []Choice{evict(victim("a", 0, ""), victim("b", 0, ""))}, want: "choice 1: 1 victim against 2"},
-		{name: "another node", a: []Choice{node("n1")}, b: []Choice{node("n2")}, want: "choice 1: node 1 is n1 against n2"},
-		{name: "one node less", a: []Choice{node("n1", "n2")}, b: []Choice{node("n1")}, want: "choice 1: 2 nodes against 1"},
-		{name: "another fault", a: []Choice{node("n1")}, b: []Choice{evict()}, want: "choice 1: node by down against evict by evict"},
-		{name: "a run that ended early", a: []Choice{evict()}, b: nil, want: "one run has 1 choice, the other 0"},
+			want: "draw 1: victim 1: Deployment default/a #0 vs. Deployment default/b #0"},
+		{name: "one victim more", a: []Choice{evict(victim("a", 0, ""))}, b: []Choice{evict(victim("a", 0, ""), victim("b", 0, ""))}, want: "draw 1: 1 victim vs. 2"},
+		{name: "another node", a: []Choice{node("n1")}, b: []Choice{node("n2")}, want: "draw 1: node 1: n1 vs. n2"},
+		{name: "one node less", a: []Choice{node("n1", "n2")}, b: []Choice{node("n1")}, want: "draw 1: 2 nodes vs. 1"},
+		{name: "another fault", a: []Choice{node("n1")}, b: []Choice{evict()}, want: "draw 1: node by down vs. evict by evict"},
+		{name: "a run that ended early", a: []Choice{evict()}, b: nil, want: "one run has 1 draw, the other has 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			identical, difference := Same(tt.a, tt.b)

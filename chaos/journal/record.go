@@ -1,5 +1,5 @@
-// Package journal keeps what a run of chaos did, as JSON lines: enough to report on it, to
-// replay it, and to put back what it changed.
+// Package journal stores the records of a chaos run as JSON lines, to report on the run, to
+// replay it, and to restore what it changed.
 package journal
 
 import (
@@ -15,7 +15,8 @@ import (
 // Record is one line. Exactly one of the pointers is set.
 type Record struct {
 	Time time.Time `json:"time"`
-	// Step and Tick say what part of the run it belongs to, from 1; 0 is the run as a whole.
+	// Step and Tick are the part of the run that the record belongs to, from 1; 0 is the run as a
+	// whole.
 	Step int `json:"step,omitempty"`
 	Tick int `json:"tick,omitempty"`
 
@@ -39,24 +40,24 @@ type Record struct {
 
 // Start is the first record.
 type Start struct {
-	// ID is the run's, which is also on everything that it changes.
+	// ID is the ID of the run, which is also on every object that it changes.
 	ID      string `json:"id"`
 	Version string `json:"version"`
-	// Arguments are those of the command line, but for the program's name.
+	// Arguments are the command line without the name of the program.
 	Arguments []string `json:"arguments"`
 	Seed      string   `json:"seed"`
 	Cluster   string   `json:"cluster"`
 	DryRun    bool     `json:"dryRun"`
-	// FakeNodes says that nodes are fake, so that times cover control plane and scheduling only.
+	// FakeNodes means that all nodes are fake, so times cover only control plane and scheduling.
 	FakeNodes bool `json:"fakeNodes"`
-	// Scenario is the run's, as JSON: a command's too, which is a scenario of one step.
+	// Scenario is the scenario as JSON. A command is a scenario with one step.
 	Scenario json.RawMessage `json:"scenario"`
 }
 
-// StepBegin is the beginning of a step.
+// StepBegin is the start of a step.
 type StepBegin struct {
 	Name string `json:"name"`
-	// Kind is what it does: the name of a fault, or wait, probe, scale.
+	// Kind is the kind of the step: the name of a fault, or wait, probe, scale or awaitRecovery.
 	Kind string `json:"kind"`
 }
 
@@ -66,8 +67,8 @@ type Victim struct {
 	Pod       string `json:"pod"`
 	UID       string `json:"uid"`
 	Node      string `json:"node,omitempty"`
-	// Workload and Rank are those of target.Pod: what a replay goes by. The rank of a pod
-	// that was not drawn is not known, and -1.
+	// Workload and Rank are those of target.Pod, which a replay compares. For a pod that was not
+	// drawn, the rank is unknown, and -1.
 	Workload string `json:"workload"`
 	Rank     int    `json:"rank"`
 }
@@ -80,13 +81,12 @@ func VictimOf(pod target.Pod) Victim {
 	}
 }
 
-// Choice is what a fault drew.
+// Choice is a draw of a fault.
 type Choice struct {
 	Fault string `json:"fault"`
-	// How is empty of a fault that takes nothing away.
+	// How is empty for faults that remove nothing.
 	How assess.How `json:"how"`
-	// Candidates is how many there were to choose from, and Excluded how many were not
-	// among them, by why.
+	// Candidates is the number of candidates. Excluded counts the others by reason.
 	Candidates int            `json:"candidates"`
 	Excluded   map[string]int `json:"excluded,omitempty"`
 	Victims    []Victim       `json:"victims,omitempty"`
@@ -96,7 +96,7 @@ type Choice struct {
 // Empty says whether nothing was drawn.
 func (c *Choice) Empty() bool { return len(c.Victims)+len(c.Nodes) == 0 }
 
-// Title names what happens: how victims go, or the fault itself where it takes none away.
+// Title returns how victims are removed, or the name of a fault that removes nothing.
 func (c *Choice) Title() string { return cmp.Or(string(c.How), c.Fault) }
 
 // Request is written before a pod is evicted or deleted, and Answer after.
@@ -105,7 +105,7 @@ type Request struct {
 	How    assess.How `json:"how"`
 }
 
-// Answer is what came of a Request.
+// Answer is the result of a Request.
 type Answer struct {
 	Victim  Victim             `json:"victim"`
 	Outcome disruption.Outcome `json:"outcome"`
@@ -113,54 +113,54 @@ type Answer struct {
 	Error   string             `json:"error,omitempty"`
 }
 
-// Change is a change of an object that is to be put back. It is written before the change
-// is made, so it may not have been made. As Restored it says that all changes of the
-// object were put back, and how.
+// Change is a change of an object that has to be restored. It is written before the change is
+// made, so the change may not have happened. As Restored, it means that all changes of the object
+// were restored, and says how.
 type Change struct {
 	// Object is kind, namespace and name, such as "Node worker-1".
 	Object string `json:"object"`
-	// What was changed, in a few words: cordoned, tainted, silenced, scaled, created.
+	// What describes the change, such as cordoned, tainted, silenced, scaled or created.
 	What string `json:"what"`
 }
 
-// Lost is a pod that is no longer ready, or gone, since the run began: drawn or not. The
-// record's time is that of the loss.
+// Lost is a pod that is gone or no longer ready, drawn or not. The time of the record is the time
+// of the loss.
 type Lost struct {
 	Victim Victim `json:"victim"`
-	// Drawn says that the run chose it.
+	// Drawn means that the run drew the pod.
 	Drawn bool `json:"drawn"`
-	// Budgets names the PodDisruptionBudgets, of the pod's namespace, that select it.
+	// Budgets are the names of the PodDisruptionBudgets that select the pod.
 	Budgets []string `json:"budgets,omitempty"`
 }
 
-// Recovered says that a replacement of a lost pod is ready.
+// Recovered means that the replacement of a lost pod is ready.
 type Recovered struct {
 	Victim Victim `json:"victim"`
-	// LostAt is when the eviction was accepted or, of a pod that was not drawn, when it was
-	// seen to be lost.
+	// LostAt is when the eviction was accepted, or, for a pod that was not drawn, when the loss
+	// was observed.
 	LostAt      time.Time `json:"lostAt"`
 	Seconds     float64   `json:"seconds"`
 	Replacement string    `json:"replacement"`
-	// ReplacementUID tells a replacement of the same name from the pod itself, which may
+	// ReplacementUID distinguishes a replacement of the same name from the pod itself, which may
 	// have become ready again.
 	ReplacementUID string `json:"replacementUID"`
 	Node           string `json:"node"`
 }
 
-// Unneeded says that a lost pod is not waited for any more, since nothing is to replace it.
+// Unneeded means that a lost pod needs no replacement.
 type Unneeded struct {
 	Victim Victim `json:"victim"`
 	Reason string `json:"reason"`
 }
 
-// Availability is how many pods of a workload are ready, whenever that changes.
+// Availability is the number of ready pods of a workload, written on every change.
 type Availability struct {
 	Workload string `json:"workload"`
 	Desired  int    `json:"desired"`
 	Ready    int    `json:"ready"`
 }
 
-// Budget is what a PodDisruptionBudget says, whenever that changes.
+// Budget is the status of a PodDisruptionBudget, written on every change.
 type Budget struct {
 	Namespace string `json:"namespace"`
 	Budget    string `json:"budget"`
@@ -169,7 +169,7 @@ type Budget struct {
 	Allowed   int    `json:"allowed"`
 }
 
-// Check is a look at the steady state.
+// Check is a check of the steady state.
 type Check struct {
 	Probe string `json:"probe"`
 	// Phase is before, during or after.
@@ -178,15 +178,15 @@ type Check struct {
 	Message string `json:"message"`
 }
 
-// Note is something that a reader should know.
+// Note is a message for the reader.
 type Note struct {
 	Message string `json:"message"`
 }
 
-// Verdict is how a run came out.
+// Verdict is the result of a run.
 type Verdict string
 
-// The verdicts; the exit codes of the command line are in this order, from 0.
+// The verdicts, in the order of the exit codes of the command line, from 0.
 const (
 	Held         Verdict = "held"
 	Failed       Verdict = "error"
@@ -199,6 +199,6 @@ const (
 type End struct {
 	Verdict Verdict  `json:"verdict"`
 	Reasons []string `json:"reasons,omitempty"`
-	// NotRestored says that not everything could be put back, or that nobody could look.
+	// NotRestored means that not everything was restored, or that this is unknown.
 	NotRestored bool `json:"notRestored,omitempty"`
 }

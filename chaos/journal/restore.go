@@ -2,8 +2,8 @@ package journal
 
 import "strings"
 
-// RestoreCommand is the command that puts back what a run has left, or all runs by --all, on
-// the cluster that the arguments of the run's own command name.
+// RestoreCommand returns the command that restores a run, or all runs with --all, on the cluster
+// that the arguments name.
 func RestoreCommand(run string, arguments []string) string {
 	command := []string{"stowage-chaos", "restore", run}
 	for i, arg := range arguments {

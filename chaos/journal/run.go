@@ -7,15 +7,14 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/assess"
 )
 
-// Entry is something that a journal says, with when it was and what part of the run it
-// belongs to.
+// Entry is a record of a journal, with its time and the part of the run it belongs to.
 type Entry[T any] struct {
 	Time       time.Time
 	Step, Tick int
 	What       T
 }
 
-// All returns what the entries say, which is never nil.
+// All returns the contents of the entries. It is never nil.
 func All[T any](entries []Entry[T]) []T {
 	all := make([]T, len(entries))
 	for i, e := range entries {
@@ -24,7 +23,7 @@ func All[T any](entries []Entry[T]) []T {
 	return all
 }
 
-// Run is what a journal comes to. All lists are in the order of time.
+// Run is a journal folded by kind of record. All lists are ordered by time.
 type Run struct {
 	Start Start
 	// Began and Ended are the times of the first record and of the latest.
@@ -36,11 +35,10 @@ type Run struct {
 	Answers     []Entry[Answer]
 	// Unanswered are the requests without an answer: their pods may be gone.
 	Unanswered []Entry[Request]
-	// Open are the changes, each of an object once, after which the journal does not say
-	// that the object was put back. They may not have been made, or be gone by themselves:
-	// where a run ended well, nothing is left of them.
+	// Open are the changes, one per object, that the journal does not show as restored. They may
+	// not have been made, or may be gone. If a run ended well, none of them is left.
 	Open []Entry[Change]
-	// Restored are what was put back.
+	// Restored are the changes that were restored.
 	Restored  []Entry[Change]
 	Lost      []Entry[Lost]
 	Recovered []Entry[Recovered]
@@ -50,9 +48,9 @@ type Run struct {
 	Budgets      map[string][]Entry[Budget]
 	Checks       []Entry[Check]
 	Notes        []Entry[Note]
-	// End is nil where the run was cut off, or is not over.
+	// End is nil if the run crashed, or is still in progress.
 	End *End
-	// Truncated says that the last line was torn.
+	// Truncated means that the last line was incomplete.
 	Truncated bool
 }
 

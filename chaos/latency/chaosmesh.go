@@ -19,7 +19,7 @@ const (
 	networkChaosResource  = "networkchaos"
 )
 
-// HasChaosMesh says whether the cluster has NetworkChaos objects.
+// HasChaosMesh says whether the cluster has the NetworkChaos resource.
 func HasChaosMesh(client kubernetes.Interface) (bool, error) {
 	list, err := client.Discovery().ServerResourcesForGroupVersion(chaosMeshGroupVersion)
 	if apierrors.IsNotFound(err) {
@@ -36,7 +36,7 @@ func HasChaosMesh(client kubernetes.Interface) (bool, error) {
 	return false, nil
 }
 
-// NetworkChaos returns the object that has Chaos Mesh delay the network of a victim.
+// NetworkChaos returns the object that makes Chaos Mesh delay the network of a victim.
 func NetworkChaos(spec Spec, victim *corev1.Pod) (*unstructured.Unstructured, error) {
 	if err := spec.Check(); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func NetworkChaos(spec Spec, victim *corev1.Pod) (*unstructured.Unstructured, er
 	}}, nil
 }
 
-// CreateNetworkChaos creates the object. Chaos Mesh takes it from there.
+// CreateNetworkChaos creates the object. Chaos Mesh does the rest.
 func CreateNetworkChaos(ctx context.Context, client kubernetes.Interface, object *unstructured.Unstructured) error {
 	body, err := json.Marshal(object)
 	if err == nil {
@@ -72,7 +72,7 @@ func CreateNetworkChaos(ctx context.Context, client kubernetes.Interface, object
 	return nil
 }
 
-// NetworkChaosLapsed is HelperLapsed of a NetworkChaos object.
+// NetworkChaosLapsed is like HelperLapsed, for a NetworkChaos object.
 func NetworkChaosLapsed(ctx context.Context, client kubernetes.Interface, victim *corev1.Pod) (string, error) {
 	var object metav1.PartialObjectMetadata
 	name := victim.Namespace + "/" + nameFor(victim)

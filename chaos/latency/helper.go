@@ -36,7 +36,7 @@ const (
 //go:embed helper.sh
 var script string
 
-// Helper is a pod that delays the network of another from its node.
+// Helper is a pod that delays the network of another pod on its node.
 type Helper struct {
 	// Image has sh, nsenter and tc.
 	Image string
@@ -47,14 +47,14 @@ type Helper struct {
 // imageName is what names of images are made of.
 var imageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
 
-// Check says what is wrong. Its errors are of type field.Error, joined.
+// Check returns the mistakes, as joined errors of type field.Error.
 func (h Helper) Check() error {
 	var all []error
 	if !imageName.MatchString(h.Image) {
-		all = append(all, field.Errorf("helperImage", "%q is no image such as %s", h.Image, DefaultImage))
+		all = append(all, field.Errorf("helperImage", "%q is not an image such as %s", h.Image, DefaultImage))
 	}
 	if len(validation.IsDNS1123Label(h.Namespace)) > 0 {
-		all = append(all, field.Errorf("helperNamespace", "%q is no namespace's name", h.Namespace))
+		all = append(all, field.Errorf("helperNamespace", "%q is not a namespace name", h.Namespace))
 	}
 	return errors.Join(all...)
 }
@@ -69,7 +69,7 @@ func containerOf(pod *corev1.Pod) (string, error) {
 			return parts[1], nil
 		}
 	}
-	return "", fmt.Errorf("pod %s/%s: no container of it runs whose id is known", pod.Namespace, pod.Name)
+	return "", fmt.Errorf("pod %s/%s has no running container with a known ID", pod.Namespace, pod.Name)
 }
 
 // nameFor names what delays a pod.
@@ -85,7 +85,7 @@ func (h Helper) Pod(spec Spec, victim *corev1.Pod) (*corev1.Pod, error) {
 		return nil, err
 	}
 	if victim.Spec.HostNetwork {
-		return nil, fmt.Errorf("pod %s/%s has the network of its node: a delay would be the node's", victim.Namespace, victim.Name)
+		return nil, fmt.Errorf("pod %s/%s uses the host network: the delay would affect the whole node", victim.Namespace, victim.Name)
 	}
 	id, err := containerOf(victim)
 	if err != nil {

@@ -101,10 +101,10 @@ func TestSpecsThatMakeNoSense(t *testing.T) {
 		{"a delay finer than tc reads", func(s *Spec) { s.Delay = 100*time.Millisecond + 1 }, "in whole microseconds"},
 		{"more jitter than delay", func(s *Spec) { s.Jitter = time.Second }, "jitter: 1s must be from 0 to the delay of 100ms"},
 		{"negative jitter", func(s *Spec) { s.Jitter = -1 }, "jitter: -1ns must be from 0"},
-		{"no end", func(s *Spec) { s.TTL = 0 }, "duration: 0s must be from 1s to 24h0m0s, in whole seconds: the delay must end by itself"},
+		{"no end", func(s *Spec) { s.TTL = 0 }, "duration: 0s must be from 1s to 24h0m0s, in whole seconds, so that the delay ends on its own"},
 		{"an end that is too far", func(s *Spec) { s.TTL = 25 * time.Hour }, "duration: 25h0m0s must be"},
 		{"part of a second", func(s *Spec) { s.TTL = 1500 * time.Millisecond }, "duration: 1.5s must be"},
-		{"no interface", func(s *Spec) { s.Interface = "" }, `interface: "" is no name of a network interface such as eth0`},
+		{"no interface", func(s *Spec) { s.Interface = "" }, `interface: "" is not the name of a network interface such as eth0`},
 		{"an option for an interface", func(s *Spec) { s.Interface = "-batch" }, "interface:"},
 		{"a command for an interface", func(s *Spec) { s.Interface = "eth0;reboot" }, "interface:"},
 		{"an interface over two lines", func(s *Spec) { s.Interface = "eth0\nx" }, "interface:"},
@@ -135,11 +135,11 @@ func TestVictimsThatHaveNoHelper(t *testing.T) {
 		alter func(*corev1.Pod, *Helper)
 		want  string
 	}{
-		{"on the node's network", func(p *corev1.Pod, _ *Helper) { p.Spec.HostNetwork = true }, "pod shop/web-7d4b9c-x2x9z has the network of its node"},
-		{"nothing runs", func(p *corev1.Pod, _ *Helper) { p.Status.ContainerStatuses = p.Status.ContainerStatuses[:1] }, "no container of it runs whose id is known"},
-		{"an id that is a pattern", func(p *corev1.Pod, _ *Helper) { p.Status.ContainerStatuses[1].ContainerID = "containerd://.*" }, "no container of it runs whose id is known"},
-		{"an image that is an option", func(_ *corev1.Pod, h *Helper) { h.Image = "--privileged" }, `helperImage: "--privileged" is no image`},
-		{"a namespace that is none", func(_ *corev1.Pod, h *Helper) { h.Namespace = "Kube System" }, `helperNamespace: "Kube System" is no namespace's name`},
+		{"on the node's network", func(p *corev1.Pod, _ *Helper) { p.Spec.HostNetwork = true }, "pod shop/web-7d4b9c-x2x9z uses the host network"},
+		{"nothing runs", func(p *corev1.Pod, _ *Helper) { p.Status.ContainerStatuses = p.Status.ContainerStatuses[:1] }, "has no running container with a known ID"},
+		{"an id that is a pattern", func(p *corev1.Pod, _ *Helper) { p.Status.ContainerStatuses[1].ContainerID = "containerd://.*" }, "has no running container with a known ID"},
+		{"an image that is an option", func(_ *corev1.Pod, h *Helper) { h.Image = "--privileged" }, `helperImage: "--privileged" is not an image`},
+		{"a namespace that is none", func(_ *corev1.Pod, h *Helper) { h.Namespace = "Kube System" }, `helperNamespace: "Kube System" is not a namespace name`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, h := victim(), helper
@@ -258,14 +258,14 @@ func TestCreateHelper(t *testing.T) {
 		{"in force", corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}, ""},
 		{"it says why not", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 			ExitCode: 1, Message: "no process on this node belongs to container x\n",
-		}}}}}, "the helper kube-system/stowage-latency-web-7d4b9c-x2x9z-0f0e0d0c has not delayed anything: it ended with code 1: no process on this node belongs to container x"},
+		}}}}}, "helper pod kube-system/stowage-latency-web-7d4b9c-x2x9z-0f0e0d0c did not start the delay: it exited with code 1: no process on this node belongs to container x"},
 		{"over before anybody looked", corev1.PodStatus{Phase: corev1.PodSucceeded, ContainerStatuses: []corev1.ContainerStatus{{
 			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}},
 		}}}, ""},
 		{"killed without a word", corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{{
 			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}},
-		}}}, "has not delayed anything: it ended with code 137: OOMKilled"},
-		{"refused by the kubelet", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu", Message: "no room"}, "has not delayed anything: OutOfcpu: no room"},
+		}}}, "did not start the delay: it exited with code 137: OOMKilled"},
+		{"refused by the kubelet", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu", Message: "no room"}, "did not start the delay: OutOfcpu: no room"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			pod, err := helper.Pod(spec, victim())
@@ -286,7 +286,7 @@ func TestCreateHelper(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
 	time.AfterFunc(time.Second, cancel)
-	if err := CreateHelper(ctx, fake.NewClientset(), pod); err == nil || !strings.HasSuffix(err.Error(), "it waits: ErrImagePull") {
+	if err := CreateHelper(ctx, fake.NewClientset(), pod); err == nil || !strings.HasSuffix(err.Error(), "it is waiting: ErrImagePull") {
 		t.Errorf("an image that is not there: %v", err)
 	}
 }

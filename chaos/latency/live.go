@@ -16,11 +16,10 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// ErrGone says that there is no such pod any more.
+// ErrGone means that the pod no longer exists.
 var ErrGone = errors.New("the pod is gone")
 
-// Whole returns a pod as the API server has it: one of a picture lacks the ids of its
-// containers.
+// Whole returns the complete pod from the API server. Pods of a picture have no container IDs.
 func Whole(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod) (*corev1.Pod, error) {
 	whole, err := client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) || err == nil && whole.UID != pod.UID {
@@ -32,16 +31,16 @@ func Whole(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod) (*
 	return whole, nil
 }
 
-// CreateHelper creates the helper, and waits until the delay is in force.
+// CreateHelper creates the helper, and waits until the delay is active.
 func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *corev1.Pod) error {
 	created, err := client.CoreV1().Pods(helper.Namespace).Create(ctx, helper, metav1.CreateOptions{})
 	if apierrors.IsForbidden(err) {
-		err = fmt.Errorf("%w (it takes the right to create pods in namespace %s, which must admit privileged ones: helperNamespace names another)", err, helper.Namespace)
+		err = fmt.Errorf("%w (this requires permission to create pods in namespace %s, which must allow privileged pods; to use another namespace, set helperNamespace)", err, helper.Namespace)
 	}
 	if err != nil {
-		return fmt.Errorf("creating the helper for the delay: %w", err)
+		return fmt.Errorf("creating the helper pod: %w", err)
 	}
-	state := "it has not begun"
+	state := "it has not started"
 	err = wait.PollUntilContextTimeout(ctx, helperPoll, helperPatience, true, func(ctx context.Context) (bool, error) {
 		pod, err := client.CoreV1().Pods(created.Namespace).Get(ctx, created.Name, metav1.GetOptions{})
 		switch {
@@ -57,7 +56,7 @@ func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *core
 		}
 		for _, status := range pod.Status.ContainerStatuses {
 			if status.State.Waiting != nil {
-				state = "it waits: " + status.State.Waiting.Reason
+				state = "it is waiting: " + status.State.Waiting.Reason
 			}
 		}
 		// A short delay may be over before anybody has seen it in force.
@@ -67,7 +66,7 @@ func CreateHelper(ctx context.Context, client kubernetes.Interface, helper *core
 		err = fmt.Errorf("%w; %s", err, state)
 	}
 	if err != nil {
-		return fmt.Errorf("the helper %s/%s has not delayed anything: %w", created.Namespace, created.Name, err)
+		return fmt.Errorf("helper pod %s/%s did not start the delay: %w", created.Namespace, created.Name, err)
 	}
 	return nil
 }
@@ -88,7 +87,7 @@ func removed(object metav1.Object, err error) string {
 func failed(helper *corev1.Pod) string {
 	for _, status := range helper.Status.ContainerStatuses {
 		if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
-			return fmt.Sprintf("it ended with code %d: %s", ended.ExitCode, cmp.Or(strings.TrimSpace(ended.Message), ended.Reason))
+			return fmt.Sprintf("it exited with code %d: %s", ended.ExitCode, cmp.Or(strings.TrimSpace(ended.Message), ended.Reason))
 		}
 	}
 	if helper.Status.Phase == corev1.PodFailed {
@@ -97,8 +96,7 @@ func failed(helper *corev1.Pod) string {
 	return ""
 }
 
-// HelperLapsed says why the delay by the helper for a victim has ended before its time;
-// nothing where it has not.
+// HelperLapsed says why the delay of a helper has ended early. It is empty if it has not.
 func HelperLapsed(ctx context.Context, client kubernetes.Interface, namespace string, victim *corev1.Pod) (string, error) {
 	name := nameFor(victim)
 	helper, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
@@ -107,12 +105,12 @@ func HelperLapsed(ctx context.Context, client kubernetes.Interface, namespace st
 	case gone != "":
 		why = "it " + gone
 	case err != nil:
-		return "", fmt.Errorf("reading the helper %s/%s: %w", namespace, name, err)
+		return "", fmt.Errorf("reading helper pod %s/%s: %w", namespace, name, err)
 	default:
 		why = failed(helper)
 	}
 	if why == "" {
 		return "", nil
 	}
-	return fmt.Sprintf("the helper %s/%s does not delay anything any more: %s", namespace, name, why), nil
+	return fmt.Sprintf("helper pod %s/%s no longer delays the pod: %s", namespace, name, why), nil
 }

@@ -1,6 +1,6 @@
-// Package latency plans a delay of a pod's network, and manifests that bring it about: a
-// helper pod on the victim's node, or a NetworkChaos object of Chaos Mesh. README.md says
-// what they do, and what only your nodes can confirm.
+// Package latency adds latency to the network of a pod: with a helper pod on its node, or with a
+// NetworkChaos object of Chaos Mesh. README.md explains how it works, and what only your nodes
+// can confirm.
 package latency
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 )
 
-// ErrFakeNode says that there is no network to delay.
-var ErrFakeNode = errors.New("the pods are on fake nodes, which run nothing: there is no network to delay")
+// ErrFakeNode means that there is no network to delay.
+var ErrFakeNode = errors.New("the pods are on fake nodes, which have no network to delay")
 
 // Limits of a Spec. A delay beyond a minute is an outage, and so is one that nobody ends.
 const (
@@ -24,10 +24,10 @@ const (
 
 // Spec is a delay.
 type Spec struct {
-	// Delay is how long each packet that the pod sends is held back, and Jitter how much
-	// more or less than that, at random: both in whole microseconds.
+	// Delay is the delay of each packet that the pod sends, and Jitter its random variation, plus
+	// or minus. Both are in whole microseconds.
 	Delay, Jitter time.Duration
-	// TTL is the time after which it ends by itself, in whole seconds.
+	// TTL is the duration of the delay, in whole seconds.
 	TTL time.Duration
 	// Interface is the network interface in the pod.
 	Interface string
@@ -37,7 +37,7 @@ type Spec struct {
 // or tc might take for something else.
 var interfaceName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$`)
 
-// Check says what is wrong. Its errors are of type field.Error, joined.
+// Check returns the mistakes, as joined errors of type field.Error.
 func (s Spec) Check() error {
 	var all []error
 	report := func(wrong bool, name, format string, args ...any) {
@@ -47,8 +47,8 @@ func (s Spec) Check() error {
 	}
 	report(s.Delay <= 0 || s.Delay > maxDelay || s.Delay%time.Microsecond != 0, "delay", "%s must be more than 0, up to %s, in whole microseconds", s.Delay, maxDelay)
 	report(s.Jitter < 0 || s.Jitter > s.Delay || s.Jitter%time.Microsecond != 0, "jitter", "%s must be from 0 to the delay of %s, in whole microseconds", s.Jitter, s.Delay)
-	report(s.TTL < time.Second || s.TTL > maxTTL || s.TTL%time.Second != 0, "duration", "%s must be from 1s to %s, in whole seconds: the delay must end by itself", s.TTL, maxTTL)
-	report(!interfaceName.MatchString(s.Interface), "interface", "%q is no name of a network interface such as eth0", s.Interface)
+	report(s.TTL < time.Second || s.TTL > maxTTL || s.TTL%time.Second != 0, "duration", "%s must be from 1s to %s, in whole seconds, so that the delay ends on its own", s.TTL, maxTTL)
+	report(!interfaceName.MatchString(s.Interface), "interface", "%q is not the name of a network interface such as eth0", s.Interface)
 	return errors.Join(all...)
 }
 
@@ -58,8 +58,8 @@ func micros(d time.Duration) string { return strconv.FormatInt(d.Microseconds(),
 // seconds writes a duration as sleep reads it.
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
-// Add returns the command that begins the delay, in the pod's network namespace. It fails
-// where somebody else has set a queueing discipline.
+// Add returns the command that adds the delay in the network namespace of the pod. It fails if
+// the interface already has a queueing discipline.
 func (s Spec) Add() []string {
 	return append([]string{"tc", "qdisc", "add", "dev", s.Interface, "root", "netem"}, s.netem()...)
 }
@@ -72,12 +72,12 @@ func (s Spec) netem() []string {
 	return args
 }
 
-// Remove returns the command that ends it.
+// Remove returns the command that removes the delay.
 func (s Spec) Remove() []string {
 	return []string{"tc", "qdisc", "del", "dev", s.Interface, "root", "netem"}
 }
 
-// String says what it does.
+// String describes the delay.
 func (s Spec) String() string {
 	return fmt.Sprintf("%s ± %s on %s for %s", s.Delay, s.Jitter, s.Interface, s.TTL)
 }

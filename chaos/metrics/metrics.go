@@ -1,5 +1,4 @@
-// Package metrics counts what chaos does and how workloads do meanwhile, for Prometheus, out
-// of the records of a run.
+// Package metrics exposes Prometheus metrics of a run, from its records.
 package metrics
 
 import (
@@ -17,7 +16,7 @@ const (
 	subsystem = "chaos"
 )
 
-// Recorder records runs. Its Record may be called by one goroutine at a time.
+// Recorder records runs. Record must not be called concurrently.
 type Recorder struct {
 	telemetry.Registry
 
@@ -28,29 +27,28 @@ type Recorder struct {
 	lastRun                                     *metrics.GaugeVec
 }
 
-// NewRecorder returns a recorder with a registry of its own. The version is that of the
-// program.
+// NewRecorder returns a recorder with its own registry. The version is that of the program.
 func NewRecorder(version string) *Recorder {
 	r := &Recorder{
 		Registry:   telemetry.NewRegistry(),
-		draws:      counters("draws_total", "Draws of victims, by fault; and whether there was anything to take away.", "fault", "empty"),
-		candidates: gauges("candidates", "Pods or nodes that the latest draw could choose from, by fault.", "fault"),
-		answers:    counters("evictions_total", "Evictions and deletions, by their outcome: Evicted, Deleted, RefusedByBudget, NotAsked (the budgets would not have allowed it) and so on.", "namespace", "outcome"),
-		lost:       counters("lost_pods_total", "Pods that were lost during runs, by whether the run chose them.", "namespace", "drawn"),
+		draws:      counters("draws_total", "Number of draws, by fault and by whether the draw was empty.", "fault", "empty"),
+		candidates: gauges("candidates", "Number of candidates, pods or nodes, of the latest draw, by fault.", "fault"),
+		answers:    counters("evictions_total", "Number of evictions and deletions, by namespace and outcome, such as Evicted, Deleted, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).", "namespace", "outcome"),
+		lost:       counters("lost_pods_total", "Number of pods lost during runs, by namespace and by whether the run drew them.", "namespace", "drawn"),
 		recovery: metrics.NewHistogram(&metrics.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "recovery_seconds", StabilityLevel: metrics.ALPHA,
-			Help:    "Time from the loss of a pod until its replacement was ready. Those that never were do not count.",
+			Help:    "Time from the loss of a pod until its replacement is ready. Pods that were not replaced are not included.",
 			Buckets: []float64{0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800},
 		}),
-		ready:   gauges("workload_ready_pods", "Ready pods of workloads that were touched, as of the latest change.", "workload"),
-		desired: gauges("workload_desired_pods", "Pods that workloads want that were touched, as of the latest change.", "workload"),
-		allowed: gauges("budget_allowed_disruptions", "What PodDisruptionBudgets allow that changed during the run.", "namespace", "budget"),
-		steady:  gauges("probe_ok", "1 where the latest look of a probe was OK, else 0.", "probe"),
-		changes: gauges("changes", "Changes of objects that the run has made, and that it has put back.", "state"),
-		runs:    counters("runs_total", "Runs, by their verdict.", "verdict"),
-		lastRun: gauges("last_run_timestamp_seconds", "When the latest run ended, by its verdict.", "verdict"),
+		ready:   gauges("workload_ready_pods", "Number of ready pods of workloads that lost pods or changed during the run.", "workload"),
+		desired: gauges("workload_desired_pods", "Number of desired pods of workloads that lost pods or changed during the run.", "workload"),
+		allowed: gauges("budget_allowed_disruptions", "Number of disruptions that a PodDisruptionBudget allows, if it changed during the run.", "namespace", "budget"),
+		steady:  gauges("probe_ok", "1 if the latest check of a probe succeeded, else 0.", "probe"),
+		changes: gauges("changes", "Number of changes to objects, by state: made by the run, or restored.", "state"),
+		runs:    counters("runs_total", "Number of runs, by verdict.", "verdict"),
+		lastRun: gauges("last_run_timestamp_seconds", "Unix time at which the latest run ended, by verdict.", "verdict"),
 	}
-	build := gauges("build_info", "Always 1. What was built with what.", "version", "kubernetes_version", "go_version")
+	build := gauges("build_info", "Always 1. The versions of the build.", "version", "kubernetes_version", "go_version")
 	r.Registry.MustRegister(build, r.draws, r.candidates, r.answers, r.lost, r.recovery, r.ready, r.desired, r.allowed, r.steady, r.changes, r.runs, r.lastRun)
 	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
 	// These are there from the start, so that alerts see them rise from 0.
@@ -60,7 +58,7 @@ func NewRecorder(version string) *Recorder {
 	return r
 }
 
-// Record is an observer of a run's records.
+// Record receives the records of a run.
 func (r *Recorder) Record(record journal.Record) {
 	switch {
 	case record.Choice != nil:

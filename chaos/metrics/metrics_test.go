@@ -75,7 +75,7 @@ func aRun() []journal.Record {
 		{Change: &journal.Change{Object: "Node n-1", What: "silenced"}}, {Change: &journal.Change{Object: "Node n-2", What: "silenced"}},
 		check("checkout", false),
 		{Note: &journal.Note{Message: "m"}},
-		{Restored: &journal.Change{Object: "Node n-1", What: "no longer silent"}},
+		{Restored: &journal.Change{Object: "Node n-1", What: "heartbeat restored"}},
 		end(journal.Broken),
 	}
 }
@@ -142,7 +142,7 @@ func writeGolden(t *testing.T, r *Recorder, golden string) {
 }
 
 func TestBuildInfo(t *testing.T) {
-	want := `# HELP stowage_chaos_build_info [ALPHA] Always 1. What was built with what.
+	want := `# HELP stowage_chaos_build_info [ALPHA] Always 1. The versions of the build.
 # TYPE stowage_chaos_build_info gauge
 stowage_chaos_build_info{go_version="` + runtime.Version() + `",kubernetes_version="` + kubernetes.Get().GitVersion + `",version="v1.2.3"} 1
 `
@@ -153,7 +153,7 @@ stowage_chaos_build_info{go_version="` + runtime.Version() + `",kubernetes_versi
 
 // TestFromTheStart checks what alerts need before there was a run.
 func TestFromTheStart(t *testing.T) {
-	const want = `# HELP stowage_chaos_runs_total [ALPHA] Runs, by their verdict.
+	const want = `# HELP stowage_chaos_runs_total [ALPHA] Number of runs, by verdict.
 # TYPE stowage_chaos_runs_total counter
 stowage_chaos_runs_total{verdict="broken"} 0
 stowage_chaos_runs_total{verdict="error"} 0
@@ -172,32 +172,32 @@ func TestSecondRun(t *testing.T) {
 		journal.Record{Choice: &journal.Choice{Fault: "evict", Candidates: 7, Victims: []journal.Victim{victim("shop", "a")}}},
 		answer("shop", disruption.Deleted), answer("shop", disruption.Evicted),
 		availability("Deployment shop/web", 10, 10), check("checkout", true), end(journal.Held))...)
-	const want = `# HELP stowage_chaos_candidates [ALPHA] Pods or nodes that the latest draw could choose from, by fault.
+	const want = `# HELP stowage_chaos_candidates [ALPHA] Number of candidates, pods or nodes, of the latest draw, by fault.
 # TYPE stowage_chaos_candidates gauge
 stowage_chaos_candidates{fault="evict"} 7
 stowage_chaos_candidates{fault="zone"} 2
-# HELP stowage_chaos_draws_total [ALPHA] Draws of victims, by fault; and whether there was anything to take away.
+# HELP stowage_chaos_draws_total [ALPHA] Number of draws, by fault and by whether the draw was empty.
 # TYPE stowage_chaos_draws_total counter
 stowage_chaos_draws_total{empty="false",fault="evict"} 2
 stowage_chaos_draws_total{empty="true",fault="evict"} 1
 stowage_chaos_draws_total{empty="false",fault="zone"} 1
-# HELP stowage_chaos_evictions_total [ALPHA] Evictions and deletions, by their outcome: Evicted, Deleted, RefusedByBudget, NotAsked (the budgets would not have allowed it) and so on.
+# HELP stowage_chaos_evictions_total [ALPHA] Number of evictions and deletions, by namespace and outcome, such as Evicted, Deleted, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).
 # TYPE stowage_chaos_evictions_total counter
 stowage_chaos_evictions_total{namespace="blog",outcome="RefusedByBudget"} 1
 stowage_chaos_evictions_total{namespace="shop",outcome="Deleted"} 1
 stowage_chaos_evictions_total{namespace="shop",outcome="Evicted"} 3
 stowage_chaos_evictions_total{namespace="shop",outcome="NotAsked"} 1
-# HELP stowage_chaos_probe_ok [ALPHA] 1 where the latest look of a probe was OK, else 0.
+# HELP stowage_chaos_probe_ok [ALPHA] 1 if the latest check of a probe succeeded, else 0.
 # TYPE stowage_chaos_probe_ok gauge
 stowage_chaos_probe_ok{probe="checkout"} 1
-# HELP stowage_chaos_runs_total [ALPHA] Runs, by their verdict.
+# HELP stowage_chaos_runs_total [ALPHA] Number of runs, by verdict.
 # TYPE stowage_chaos_runs_total counter
 stowage_chaos_runs_total{verdict="broken"} 1
 stowage_chaos_runs_total{verdict="error"} 0
 stowage_chaos_runs_total{verdict="held"} 1
 stowage_chaos_runs_total{verdict="inconclusive"} 0
 stowage_chaos_runs_total{verdict="refused"} 0
-# HELP stowage_chaos_workload_ready_pods [ALPHA] Ready pods of workloads that were touched, as of the latest change.
+# HELP stowage_chaos_workload_ready_pods [ALPHA] Number of ready pods of workloads that lost pods or changed during the run.
 # TYPE stowage_chaos_workload_ready_pods gauge
 stowage_chaos_workload_ready_pods{workload="Deployment shop/web"} 10
 `

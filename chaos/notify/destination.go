@@ -60,7 +60,7 @@ func (d *destination) post(ctx context.Context, events []Event) error {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url.String(), bytes.NewReader(data))
 	if err != nil {
-		return errors.New("the URL cannot be used")
+		return errors.New("invalid URL")
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "stowage-chaos")
@@ -74,7 +74,7 @@ func (d *destination) post(ctx context.Context, events []Event) error {
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // so that the connection can be used again
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return fmt.Errorf("it answers %s", response.Status)
+		return fmt.Errorf("it responds with %s", response.Status)
 	}
 	return nil
 }

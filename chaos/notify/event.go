@@ -1,6 +1,5 @@
-// Package notify tells people elsewhere what a run of chaos does: by a webhook that gets
-// JSON, and in the format that Slack's incoming webhooks take, and others as well. It never
-// holds a run up.
+// Package notify sends notifications about a chaos run: to a webhook as JSON, and in the format
+// of Slack's incoming webhooks. It never blocks a run.
 package notify
 
 import (
@@ -9,24 +8,25 @@ import (
 	"time"
 )
 
-// Kind is what happened.
+// Kind is the kind of an event.
 type Kind string
 
 // The kinds of events.
 const (
-	// Start is the beginning of a run.
+	// Start is the start of a run.
 	Start Kind = "start"
-	// Victim is a pod or node that is taken away.
+	// Victim is a pod or node that is removed.
 	Victim Kind = "victim"
-	// Broken says that the steady state is broken and the run is aborted.
+	// Broken means that the steady state is broken and the run is aborted.
 	Broken Kind = "broken"
 	// End is the end of a run, with its verdict.
 	End Kind = "end"
 )
 
-// Event is what webhooks get, as JSON.
+// Event is the JSON body of a webhook.
 type Event struct {
-	// Run is the run's ID, Cluster the name of its context, Scenario that of what it does.
+	// Run is the ID of the run, Cluster the name of its context, and Scenario the name of the
+	// scenario.
 	Run      string `json:"run"`
 	Cluster  string `json:"cluster"`
 	Scenario string `json:"scenario,omitempty"`
@@ -34,11 +34,11 @@ type Event struct {
 
 	Event Kind      `json:"event"`
 	Time  time.Time `json:"time"`
-	// Message says it in words.
+	// Message is a readable description.
 	Message string `json:"message"`
-	// Object is what is taken away, such as "Pod default/web-1" or "Node worker-1".
+	// Object is the removed object, such as "Pod default/web-1" or "Node worker-1".
 	Object string `json:"object,omitempty"`
-	// Verdict is that of the end.
+	// Verdict is the verdict at the end.
 	Verdict string `json:"verdict,omitempty"`
 }
 

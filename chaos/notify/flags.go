@@ -12,8 +12,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Flags say whom to tell. Whoever knows the URLs can post there, so they can also be in
-// files and in the environment, where nobody else sees them.
+// Flags are the destinations of notifications. Anybody who knows the URLs can post there, so they
+// can also be read from files and the environment.
 type Flags struct {
 	Webhook, WebhookFile string
 	Slack, SlackFile     string
@@ -27,14 +27,14 @@ const (
 
 // Add adds the flags.
 func (f *Flags) Add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Webhook, "notify-webhook", "", "the `URL` that gets a POST with JSON when the run starts and ends, for each victim, and when the steady state is broken; or $"+WebhookVariable)
-	fs.StringVar(&f.WebhookFile, "notify-webhook-file", "", "a `file` with the URL for --notify-webhook")
-	fs.StringVar(&f.Slack, "notify-slack", "", "the `URL` of an incoming webhook of Slack, or of anything that takes its format; or $"+SlackVariable)
-	fs.StringVar(&f.SlackFile, "notify-slack-file", "", "a `file` with the URL for --notify-slack")
+	fs.StringVar(&f.Webhook, "notify-webhook", "", "the `URL` to POST JSON events to: start and end of a run, each victim, and a broken steady state (default $"+WebhookVariable+")")
+	fs.StringVar(&f.WebhookFile, "notify-webhook-file", "", "the `file` that contains the URL for --notify-webhook")
+	fs.StringVar(&f.Slack, "notify-slack", "", "the `URL` of an incoming webhook of Slack or a compatible service (default $"+SlackVariable+")")
+	fs.StringVar(&f.SlackFile, "notify-slack-file", "", "the `file` that contains the URL for --notify-slack")
 }
 
-// New returns what tells whoever the flags name; nil where they name nobody. The errors
-// name the flag, and never show a URL. Logging goes to the context's logger.
+// New returns the notifier for the flags; nil without a destination. Errors name the flag, and
+// never show a URL. It logs to the logger of the context.
 func (f *Flags) New(ctx context.Context, getenv func(string) string) (*Notifier, error) {
 	webhook, webhookErr := address("notify-webhook", f.Webhook, f.WebhookFile, WebhookVariable, getenv)
 	slack, slackErr := address("notify-slack", f.Slack, f.SlackFile, SlackVariable, getenv)
@@ -59,7 +59,7 @@ func address(flag, value, file, variable string, getenv func(string) string) (*u
 	source := "--" + flag
 	switch {
 	case value != "" && file != "":
-		return nil, fmt.Errorf("--%s and --%s-file exclude each other", flag, flag)
+		return nil, fmt.Errorf("--%s cannot be combined with --%s-file", flag, flag)
 	case file != "":
 		source = "--" + flag + "-file"
 		data, err := os.ReadFile(file)

@@ -18,7 +18,7 @@ const (
 	flushPatience = 2 * time.Second
 )
 
-// Notifier tells of events. It is safe for concurrent use. A nil Notifier tells nobody.
+// Notifier sends events. It is safe for concurrent use. A nil Notifier sends nothing.
 type Notifier struct {
 	clock  clock.Clock
 	to     []*destination
@@ -37,8 +37,8 @@ func start(ctx context.Context, c clock.Clock, to ...*destination) *Notifier {
 	return n
 }
 
-// Send tells of the event, some time later, and returns at once. Without a time it has the
-// time it is.
+// Send sends the event in the background, and returns at once. An event without a time gets the
+// current one.
 func (n *Notifier) Send(e Event) {
 	if n == nil {
 		return
@@ -51,7 +51,7 @@ func (n *Notifier) Send(e Event) {
 	}
 }
 
-// Close sends what is left, for two seconds at most. Nothing may be sent after.
+// Close sends the remaining events, for at most two seconds. Send must not be called afterwards.
 func (n *Notifier) Close() {
 	if n == nil {
 		return
@@ -86,12 +86,12 @@ func (d *destination) run(ctx context.Context) {
 		}
 		if err := d.post(ctx, events); err != nil {
 			failed += len(events)
-			logger.Error(err, "Cannot notify", "events", len(events))
+			logger.Error(err, "Failed to send notifications", "events", len(events))
 		}
 	}
 	waiting := d.queue.length()
 	if failed+leftOut+waiting > 0 {
-		logger.Info("Not all events were told", "failed", failed, "tooMany", leftOut, "tooLate", waiting)
+		logger.Info("Not all notifications were sent", "failed", failed, "tooMany", leftOut, "tooLate", waiting)
 	}
 }
 

@@ -188,7 +188,7 @@ func TestWhoDoesNotAnswerHoldsNothingUp(t *testing.T) {
 	}
 	<-arrived
 	n.Close() // returns, though there is no answer
-	if got := log(); !strings.Contains(got, "Cannot notify") || !strings.Contains(got, `"tooLate"=2`) || strings.Contains(got, "secret") {
+	if got := log(); !strings.Contains(got, "Failed to send notifications") || !strings.Contains(got, `"tooLate"=2`) || strings.Contains(got, "secret") {
 		t.Errorf("it logs %s", got)
 	}
 	n.Send(event(End, "nobody hears this"))
@@ -207,8 +207,8 @@ func TestFailuresAreLoggedWithoutTheSecret(t *testing.T) {
 		want string
 	}{
 		{"nobody is there", gone, "connection refused"},
-		{"it is refused", refusing, "it answers 403 Forbidden"},
-		{"it is elsewhere", moved, "it answers 307 Temporary Redirect"},
+		{"it is refused", refusing, "it responds with 403 Forbidden"},
+		{"it is elsewhere", moved, "it responds with 307 Temporary Redirect"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -267,7 +267,7 @@ func TestFlags(t *testing.T) {
 		{"from a file", Flags{SlackFile: file("url", "https://b/y\n")}, nil, "slack at b"},
 		{"from the environment", Flags{}, map[string]string{SlackVariable: "https://b/y", WebhookVariable: "http://a"}, "webhook at a, slack at b"},
 		{"a flag goes before the environment", Flags{Slack: "https://c"}, map[string]string{SlackVariable: "https://b/y"}, "slack at c"},
-		{"a flag and a file", Flags{Slack: "https://c", SlackFile: "x"}, nil, "--notify-slack and --notify-slack-file exclude each other"},
+		{"a flag and a file", Flags{Slack: "https://c", SlackFile: "x"}, nil, "--notify-slack cannot be combined with --notify-slack-file"},
 		{"no scheme, twice", Flags{Webhook: "hooks/secret", Slack: "ftp://secret"}, nil, "--notify-webhook" + bad + "\n--notify-slack" + bad},
 		{"a file with something else", Flags{WebhookFile: file("bad", "secret")}, nil, "--notify-webhook-file" + bad},
 		{"an empty file", Flags{WebhookFile: file("empty", "\n")}, nil, "--notify-webhook-file: the file is empty"},

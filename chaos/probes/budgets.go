@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 type budgetsArgs struct{ inNamespaces }
@@ -34,7 +35,7 @@ func newBudgets(args budgetsArgs, fail failure) steady.Probe {
 func (b *budgets) Check(_ context.Context, env steady.Env) (steady.Observation, error) {
 	picture := env.Picture()
 	if missing := b.missing(picture.Snapshot); missing != nil {
-		return nothing("there is no namespace %s", strings.Join(missing, ", ")), nil
+		return nothing("no namespace %s", strings.Join(missing, ", ")), nil
 	}
 	counted := 0
 	var short []string
@@ -45,16 +46,16 @@ func (b *budgets) Check(_ context.Context, env steady.Env) (steady.Observation, 
 		}
 		counted++
 		if demand := b.demand(pdb); pdb.Status.CurrentHealthy < demand {
-			short = append(short, fmt.Sprintf("%s/%s has %d healthy pods, and must have %d", pdb.Namespace, pdb.Name, pdb.Status.CurrentHealthy, demand))
+			short = append(short, fmt.Sprintf("%s/%s has %s, but needs %d", pdb.Namespace, pdb.Name, report.Count(int(pdb.Status.CurrentHealthy), "healthy pod"), demand))
 		}
 	}
 	switch {
 	case len(short) > 0:
 		return steady.Observation{Message: "budget " + summary(short)}, nil
 	case counted == 0:
-		return nothing("there is no PodDisruptionBudget to look at"), nil
+		return nothing("there is no PodDisruptionBudget to check"), nil
 	}
-	return steady.Observation{OK: true, Message: fmt.Sprintf("all %d budgets have the healthy pods that they demand", counted)}, nil
+	return steady.Observation{OK: true, Message: fmt.Sprintf("%[1]d of %[1]d budgets have enough healthy pods", counted)}, nil
 }
 
 // demand returns how many healthy pods the budget has to have now.

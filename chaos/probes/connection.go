@@ -13,14 +13,14 @@ import (
 
 // connection are arguments of how to reach something.
 type connection struct {
-	BearerTokenFile    string `json:"bearerTokenFile,omitempty" doc:"a file with a token to send, read at each look"`
-	CAFile             string `json:"caFile,omitempty" doc:"a file with the certificates, in PEM, that the server's must be signed by"`
-	InsecureSkipVerify bool   `json:"insecureSkipVerify,omitempty" doc:"takes any certificate of the server"`
+	BearerTokenFile    string `json:"bearerTokenFile,omitempty" doc:"a file with a bearer token, read at each check"`
+	CAFile             string `json:"caFile,omitempty" doc:"a PEM file with the CA certificates that the server's certificate is verified against"`
+	InsecureSkipVerify bool   `json:"insecureSkipVerify,omitempty" doc:"do not verify the server's certificate"`
 }
 
 func (c connection) validate(fail failure) {
 	if c.CAFile != "" && c.InsecureSkipVerify {
-		fail("caFile", "has no effect beside insecureSkipVerify")
+		fail("caFile", "has no effect with insecureSkipVerify")
 	}
 }
 
@@ -36,7 +36,7 @@ func (c connection) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("caFile %s has no certificate in PEM", c.CAFile)
+			return nil, fmt.Errorf("caFile %s has no PEM certificate", c.CAFile)
 		}
 	}
 	if c.BearerTokenFile != "" {

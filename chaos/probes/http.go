@@ -22,12 +22,12 @@ const maxBody = 1 << 20
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 type httpArgs struct {
-	URL         string            `json:"url" doc:"the address to ask" schema:"required,pattern=^https?://."`
-	Method      string            `json:"method,omitempty" doc:"GET unless given" schema:"enum=GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"`
-	Headers     map[string]string `json:"headers,omitempty" doc:"headers to send; the journal keeps them, so put no secret here"`
+	URL         string            `json:"url" doc:"the URL to request" schema:"required,pattern=^https?://."`
+	Method      string            `json:"method,omitempty" doc:"the HTTP method. Default: GET" schema:"enum=GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"`
+	Headers     map[string]string `json:"headers,omitempty" doc:"headers to send. The journal contains them, so do not put secrets here"`
 	Body        string            `json:"body,omitempty" doc:"the body to send"`
-	Status      statuses          `json:"status,omitempty" doc:"the answers that are well: codes and ranges of codes, 200-399 unless given. Redirects are not followed"`
-	BodyMatches string            `json:"bodyMatches,omitempty" doc:"a regular expression that the first MiB of the answer must match"`
+	Status      statuses          `json:"status,omitempty" doc:"the expected status codes, as codes and ranges. Default: 200-399. Redirects are not followed"`
+	BodyMatches string            `json:"bodyMatches,omitempty" doc:"a regular expression that the first MiB of the response body must match"`
 	connection
 }
 
@@ -50,7 +50,7 @@ func newHTTP(args httpArgs, fail failure) steady.Probe {
 	if p.Status == nil {
 		p.Status = statuses{{200, 399}}
 	} else if len(p.Status) == 0 {
-		fail("status", "allows no answer; leave it out for 200-399")
+		fail("status", "is empty: omit it for 200-399")
 	}
 	if p.BodyMatches != "" {
 		body, err := regexp.Compile(p.BodyMatches)
@@ -60,7 +60,7 @@ func newHTTP(args httpArgs, fail failure) steady.Probe {
 		p.body = body
 	}
 	if p.BearerTokenFile != "" && p.header("Authorization") {
-		fail("headers", "has Authorization beside bearerTokenFile")
+		fail("headers", "must not contain Authorization if bearerTokenFile is set")
 	}
 	p.connection.validate(fail)
 	p.client = &http.Client{
@@ -103,18 +103,18 @@ func (p *httpProbe) Check(ctx context.Context, _ steady.Env) (steady.Observation
 	}
 	defer response.Body.Close()
 	if !p.Status.have(response.StatusCode) {
-		return steady.Observation{Message: fmt.Sprintf("%s: the answer is %s, and must be %s", asked, response.Status, p.Status)}, nil
+		return steady.Observation{Message: fmt.Sprintf("%s: status %s, expected %s", asked, response.Status, p.Status)}, nil
 	}
 	if p.body != nil {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 		if err != nil {
-			return steady.Observation{Message: fmt.Sprintf("%s: the answer ends early: %v", asked, err)}, nil
+			return steady.Observation{Message: fmt.Sprintf("%s: response ended early: %v", asked, err)}, nil
 		}
 		if !p.body.Match(body) {
-			return steady.Observation{Message: fmt.Sprintf("%s: the answer does not match %s", asked, p.body)}, nil
+			return steady.Observation{Message: fmt.Sprintf("%s: the response does not match %s", asked, p.body)}, nil
 		}
 	}
-	return steady.Observation{OK: true, Message: fmt.Sprintf("%s: the answer is %s", asked, response.Status)}, nil
+	return steady.Observation{OK: true, Message: fmt.Sprintf("%s: status %s", asked, response.Status)}, nil
 }
 
 // statuses are the codes of answers that are well.
@@ -135,7 +135,7 @@ func (s *status) UnmarshalJSON(data []byte) error {
 	}
 	parts := statusPattern.FindStringSubmatch(text)
 	if parts == nil {
-		return fmt.Errorf("codes are from 100 to 599")
+		return fmt.Errorf("status codes must be from 100 to 599")
 	}
 	s.from, _ = strconv.Atoi(parts[1]) // the pattern lets nothing else through
 	s.to = s.from
@@ -143,7 +143,7 @@ func (s *status) UnmarshalJSON(data []byte) error {
 		s.to, _ = strconv.Atoi(parts[2])
 	}
 	if s.to < s.from {
-		return fmt.Errorf("the range ends before it begins")
+		return fmt.Errorf("the range ends before it starts")
 	}
 	return nil
 }

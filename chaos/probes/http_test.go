@@ -54,14 +54,14 @@ func TestHTTP(t *testing.T) {
 		more       map[string]any
 		want       steady.Observation
 	}{
-		{"it answers", "/?secret=1", nil, steady.Observation{OK: true, Message: "GET " + host + "/: the answer is 200 OK"}},
-		{"it answers badly", "/broken", nil, steady.Observation{Message: "GET " + host + "/broken: the answer is 503 Service Unavailable, and must be 200-399"}},
-		{"that answer is well", "/broken", map[string]any{"status": []any{204, "500-599"}}, steady.Observation{OK: true, Message: "GET " + host + "/broken: the answer is 503 Service Unavailable"}},
-		{"another answer is well", "/", map[string]any{"status": []any{204, "500-599"}}, steady.Observation{Message: "GET " + host + "/: the answer is 200 OK, and must be 204 or 500-599"}},
-		{"a redirect is not followed", "/moved", nil, steady.Observation{OK: true, Message: "GET " + host + "/moved: the answer is 302 Found"}},
+		{"it answers", "/?secret=1", nil, steady.Observation{OK: true, Message: "GET " + host + "/: status 200 OK"}},
+		{"it responds with badly", "/broken", nil, steady.Observation{Message: "GET " + host + "/broken: status 503 Service Unavailable, expected 200-399"}},
+		{"that answer is well", "/broken", map[string]any{"status": []any{204, "500-599"}}, steady.Observation{OK: true, Message: "GET " + host + "/broken: status 503 Service Unavailable"}},
+		{"another answer is well", "/", map[string]any{"status": []any{204, "500-599"}}, steady.Observation{Message: "GET " + host + "/: status 200 OK, expected 204 or 500-599"}},
+		{"a redirect is not followed", "/moved", nil, steady.Observation{OK: true, Message: "GET " + host + "/moved: status 302 Found"}},
 		{"all is sent", "/", map[string]any{"method": "POST", "body": "x", "headers": map[string]string{"X-Test": "y", "Host": "web"}, "bodyMatches": `^POST web "x" y$`},
-			steady.Observation{OK: true, Message: "POST " + host + "/: the answer is 200 OK"}},
-		{"the answer says something else", "/", map[string]any{"bodyMatches": "^ok$"}, steady.Observation{Message: "GET " + host + "/: the answer does not match ^ok$"}},
+			steady.Observation{OK: true, Message: "POST " + host + "/: status 200 OK"}},
+		{"the answer says something else", "/", map[string]any{"bodyMatches": "^ok$"}, steady.Observation{Message: "GET " + host + "/: the response does not match ^ok$"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,12 +9,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stowage-k8s/stowage/chaos/steady"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 type pendingPodsArgs struct {
 	inNamespaces
-	Max       int             `json:"max,omitempty" doc:"the most pods that may be pending, 0 unless given" schema:"minimum=0"`
-	OlderThan metav1.Duration `json:"olderThan" doc:"leaves out pods that were created a shorter time ago"`
+	Max       int             `json:"max,omitempty" doc:"the maximum number of pending pods. Default: 0" schema:"minimum=0"`
+	OlderThan metav1.Duration `json:"olderThan" doc:"ignore pods that are younger than this"`
 }
 
 // pendingPods looks whether too many pods are pending: have no node, or run no container.
@@ -32,7 +33,7 @@ func newPendingPods(args pendingPodsArgs, fail failure) steady.Probe {
 func (p pendingPods) Check(_ context.Context, env steady.Env) (steady.Observation, error) {
 	picture := env.Picture()
 	if missing := p.missing(picture.Snapshot); missing != nil {
-		return nothing("there is no namespace %s", strings.Join(missing, ", ")), nil
+		return nothing("no namespace %s", strings.Join(missing, ", ")), nil
 	}
 	selected := 0
 	var pending []string
@@ -47,9 +48,9 @@ func (p pendingPods) Check(_ context.Context, env steady.Env) (steady.Observatio
 	}
 	switch {
 	case selected == 0:
-		return nothing("there is no pod to look at"), nil
+		return nothing("there is no pod to check"), nil
 	case len(pending) > p.Max:
-		return steady.Observation{Message: fmt.Sprintf("%d pods are pending, and at most %d may: %s", len(pending), p.Max, summary(pending))}, nil
+		return steady.Observation{Message: fmt.Sprintf("%s pending, at most %d allowed: %s", report.Count(len(pending), "pod"), p.Max, summary(pending))}, nil
 	}
-	return steady.Observation{OK: true, Message: fmt.Sprintf("%d of %d pods are pending, and at most %d may", len(pending), selected, p.Max)}, nil
+	return steady.Observation{OK: true, Message: fmt.Sprintf("%d of %d pods pending, at most %d allowed", len(pending), selected, p.Max)}, nil
 }

@@ -1,6 +1,5 @@
-// Package probes is what scenarios can ask a steady state to be: the availability of
-// workloads, answers over HTTP, answers of Prometheus, no pods that wait, no budget that is
-// short.
+// Package probes contains the built-in probes: the availability of workloads, HTTP endpoints,
+// Prometheus queries, pending pods, and PodDisruptionBudgets.
 package probes
 
 import (
@@ -18,14 +17,14 @@ import (
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
-// All returns all probes that come with the program.
+// All returns all built-in probes.
 func All() []steady.Plugin {
 	return []steady.Plugin{
 		plugin("workloads", "every selected workload has enough ready pods", newWorkloads),
-		plugin("http", "an address answers as it should", newHTTP),
-		plugin("promql", "every result of a query of Prometheus compares as it should", newPromQL),
-		plugin("pendingPods", "not too many pods are pending", newPendingPods),
-		plugin("budgets", "no PodDisruptionBudget has fewer healthy pods than it demands", newBudgets),
+		plugin("http", "a URL returns the expected response", newHTTP),
+		plugin("promql", "every result of a Prometheus query meets a condition", newPromQL),
+		plugin("pendingPods", "the number of pending pods is within a limit", newPendingPods),
+		plugin("budgets", "every PodDisruptionBudget has enough healthy pods", newBudgets),
 	}
 }
 
@@ -65,16 +64,16 @@ func schemaOf[A any]() json.RawMessage {
 
 // inNamespaces are arguments that select namespaces by name.
 type inNamespaces struct {
-	Namespaces []string `json:"namespaces,omitempty" doc:"the namespaces to look at, all that there are unless given" schema:"minItems=1"`
+	Namespaces []string `json:"namespaces,omitempty" doc:"the namespaces to check. Default: all" schema:"minItems=1"`
 }
 
 func (in inNamespaces) validate(fail failure) {
 	if in.Namespaces != nil && len(in.Namespaces) == 0 {
-		fail("namespaces", "names no namespace; leave it out for all")
+		fail("namespaces", "is empty: omit it for all namespaces")
 	}
 	for i, name := range in.Namespaces {
 		for _, problem := range validation.IsDNS1123Label(name) {
-			fail(strict.Index("namespaces", i), "%q is no name of a namespace: %s", name, problem)
+			fail(strict.Index("namespaces", i), "%q is not a namespace name: %s", name, problem)
 		}
 	}
 }
@@ -134,7 +133,7 @@ func address(text, field, example string, fail failure) *url.URL {
 		// The text is not shown: a URL may hold a secret.
 		fail(field, "must be a URL with http or https, such as %s", example)
 	case u.User != nil:
-		fail(field, "must have no user and password, since the journal keeps it; use bearerTokenFile")
+		fail(field, "must not contain a user and password, because the journal contains the URL; use bearerTokenFile")
 	}
 	return u
 }

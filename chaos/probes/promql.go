@@ -15,10 +15,10 @@ import (
 )
 
 type promQLArgs struct {
-	URL   string   `json:"url" doc:"the address of the Prometheus server" schema:"required,pattern=^https?://."`
+	URL   string   `json:"url" doc:"the URL of the Prometheus server" schema:"required,pattern=^https?://."`
 	Query string   `json:"query" doc:"a query that returns a scalar or an instant vector" schema:"required,minLength=1"`
-	Op    string   `json:"op" doc:"how every result must compare to the value" schema:"required,enum=>|>=|<|<=|==|!="`
-	Value *float64 `json:"value" doc:"what every result is compared to" schema:"required"`
+	Op    string   `json:"op" doc:"the comparison of every result with the value" schema:"required,enum=>|>=|<|<=|==|!="`
+	Value *float64 `json:"value" doc:"the value that every result is compared with" schema:"required"`
 	connection
 }
 
@@ -44,13 +44,13 @@ func newPromQL(args promQLArgs, fail failure) steady.Probe {
 	p.connection.validate(fail)
 	server := address(p.URL, "url", "http://prometheus.monitoring:9090", fail)
 	if p.Query == "" {
-		fail("query", "is required: what to ask Prometheus for")
+		fail("query", "is required: the Prometheus query")
 	}
 	if p.holds == nil {
 		fail("op", "must be one of >, >=, <, <=, ==, !=, not %q", p.Op)
 	}
 	if p.Value == nil {
-		fail("value", "is required: what every result is compared to")
+		fail("value", "is required: the value that every result is compared with")
 	}
 	if server == nil {
 		return nil
@@ -69,7 +69,7 @@ func (p *promQL) Check(ctx context.Context, _ steady.Env) (steady.Observation, e
 	// No time means the server's now: clocks differ.
 	answer, _, err := p.api.Query(ctx, p.Query, time.Time{})
 	if err != nil {
-		return steady.Observation{}, fmt.Errorf("asking Prometheus for %q: %w", p.Query, withoutURL(err))
+		return steady.Observation{}, fmt.Errorf("querying Prometheus for %q: %w", p.Query, withoutURL(err))
 	}
 	switch answer := answer.(type) {
 	case *model.Scalar:
@@ -77,12 +77,12 @@ func (p *promQL) Check(ctx context.Context, _ steady.Env) (steady.Observation, e
 	case model.Vector:
 		return p.compare(answer), nil
 	}
-	return steady.Observation{}, fmt.Errorf("asking Prometheus for %q: it returns a %s, and must return a scalar or an instant vector", p.Query, answer.Type())
+	return steady.Observation{}, fmt.Errorf("querying Prometheus for %q: returned a %s, must be a scalar or an instant vector", p.Query, answer.Type())
 }
 
 func (p *promQL) compare(results model.Vector) steady.Observation {
 	if len(results) == 0 {
-		return nothing("%q returns nothing", p.Query)
+		return nothing("%q returns no results", p.Query)
 	}
 	var wrong []string
 	for _, r := range results {
@@ -96,7 +96,7 @@ func (p *promQL) compare(results model.Vector) steady.Observation {
 	}
 	must := p.Op + " " + strconv.FormatFloat(*p.Value, 'g', -1, 64)
 	if len(wrong) > 0 {
-		return steady.Observation{Message: fmt.Sprintf("%q must be %s, and is %s", p.Query, must, summary(wrong))}
+		return steady.Observation{Message: fmt.Sprintf("%q must be %s, but is %s", p.Query, must, summary(wrong))}
 	}
-	return steady.Observation{OK: true, Message: fmt.Sprintf("%q is %s, as it must be, in all %d results", p.Query, must, len(results))}
+	return steady.Observation{OK: true, Message: fmt.Sprintf("%[1]q is %[2]s in %[3]d of %[3]d results", p.Query, must, len(results))}
 }

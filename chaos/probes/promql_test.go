@@ -25,15 +25,15 @@ func TestPromQL(t *testing.T) {
 		value            float64
 		want             steady.Observation
 	}{
-		{"all series hold", vector(sample("a", "2"), sample("b", "1")), ">=", 1, steady.Observation{OK: true, Message: `"q" is >= 1, as it must be, in all 2 results`}},
-		{"one series does not", vector(sample("a", "2"), sample("b", "0.5")), ">=", 1, steady.Observation{Message: `"q" must be >= 1, and is 0.5 of {pod="b"}`}},
-		{"a scalar", scalar, "==", 0.5, steady.Observation{OK: true, Message: `"q" is == 0.5, as it must be, in all 1 results`}},
-		{"a scalar that does not hold", scalar, ">", 0.5, steady.Observation{Message: `"q" must be > 0.5, and is 0.5`}},
-		{"not equal", scalar, "!=", 0.5, steady.Observation{Message: `"q" must be != 0.5, and is 0.5`}},
-		{"below", scalar, "<", 0.5, steady.Observation{Message: `"q" must be < 0.5, and is 0.5`}},
-		{"at most", scalar, "<=", 0.5, steady.Observation{OK: true, Message: `"q" is <= 0.5, as it must be, in all 1 results`}},
-		{"a share of nothing holds for nothing", vector(sample("a", "NaN")), "<", 1, steady.Observation{Message: `"q" must be < 1, and is NaN of {pod="a"}`}},
-		{"nothing is no pass", vector(), "<", 1, steady.Observation{Nothing: true, Message: `"q" returns nothing`}},
+		{"all series hold", vector(sample("a", "2"), sample("b", "1")), ">=", 1, steady.Observation{OK: true, Message: `"q" is >= 1 in 2 of 2 results`}},
+		{"one series does not", vector(sample("a", "2"), sample("b", "0.5")), ">=", 1, steady.Observation{Message: `"q" must be >= 1, but is 0.5 of {pod="b"}`}},
+		{"a scalar", scalar, "==", 0.5, steady.Observation{OK: true, Message: `"q" is == 0.5 in 1 of 1 results`}},
+		{"a scalar that does not hold", scalar, ">", 0.5, steady.Observation{Message: `"q" must be > 0.5, but is 0.5`}},
+		{"not equal", scalar, "!=", 0.5, steady.Observation{Message: `"q" must be != 0.5, but is 0.5`}},
+		{"below", scalar, "<", 0.5, steady.Observation{Message: `"q" must be < 0.5, but is 0.5`}},
+		{"at most", scalar, "<=", 0.5, steady.Observation{OK: true, Message: `"q" is <= 0.5 in 1 of 1 results`}},
+		{"a share of nothing holds for nothing", vector(sample("a", "NaN")), "<", 1, steady.Observation{Message: `"q" must be < 1, but is NaN of {pod="a"}`}},
+		{"nothing is no pass", vector(), "<", 1, steady.Observation{Nothing: true, Message: `"q" returns no results`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,9 +71,9 @@ func TestPromQLThatCannotBeCompared(t *testing.T) {
 		want   string
 	}{
 		{"a range", http.StatusOK, `{"status": "success", "data": {"resultType": "matrix", "result": []}}`,
-			`asking Prometheus for "q": it returns a matrix, and must return a scalar or an instant vector`},
+			`querying Prometheus for "q": returned a matrix, must be a scalar or an instant vector`},
 		{"a query that is none", http.StatusBadRequest, `{"status": "error", "errorType": "bad_data", "error": "parse error"}`,
-			`asking Prometheus for "q": bad_data: parse error`},
+			`querying Prometheus for "q": bad_data: parse error`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

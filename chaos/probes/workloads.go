@@ -32,10 +32,10 @@ var wellKnownKinds = append([]string{"DaemonSet", "Job"}, servingKinds...)
 
 type workloadsArgs struct {
 	inNamespaces
-	Kinds        []string           `json:"kinds,omitempty" doc:"the kinds of workloads: Deployment, ReplicaSet, ReplicationController and StatefulSet unless given. Of kinds that do not say how many pods they want, all that there are count as desired" schema:"minItems=1"`
+	Kinds        []string           `json:"kinds,omitempty" doc:"the kinds of workloads. Default: Deployment, ReplicaSet, ReplicationController and StatefulSet. For kinds without a number of replicas, all existing pods count as desired" schema:"minItems=1"`
 	Names        []string           `json:"names,omitempty" doc:"the names of workloads" schema:"minItems=1"`
 	Labels       string             `json:"labels,omitempty" doc:"a selector for the labels of the workloads' pods, such as app=web,tier!=test" schema:"minLength=1"`
-	MinAvailable intstr.IntOrString `json:"minAvailable" doc:"how many pods of each workload must be ready: a number, or a percentage of the desired ones, rounded up" schema:"required"`
+	MinAvailable intstr.IntOrString `json:"minAvailable" doc:"the minimum number of ready pods of each workload: a number, or a percentage of its desired pods, rounded up" schema:"required"`
 }
 
 // workloads looks whether every selected workload has enough ready pods.
@@ -50,15 +50,15 @@ func newWorkloads(args workloadsArgs, fail failure) steady.Probe {
 	if w.Kinds == nil {
 		w.Kinds = servingKinds
 	} else if len(w.Kinds) == 0 {
-		fail("kinds", "names no kind; leave it out for %s", strict.OneOf(servingKinds))
+		fail("kinds", "is empty: omit it for %s", strict.OneOf(servingKinds))
 	}
 	for i, kind := range w.Kinds {
 		if remark := spelling.DidYouMean(kind, wellKnownKinds); remark != "" && !slices.Contains(wellKnownKinds, kind) {
-			fail(strict.Index("kinds", i), "%q is no kind of workload%s", kind, remark)
+			fail(strict.Index("kinds", i), "%q is not a kind of workload%s", kind, remark)
 		}
 	}
 	if w.Names != nil && len(w.Names) == 0 {
-		fail("names", "names no workload; leave it out for all")
+		fail("names", "is empty: omit it for all workloads")
 	}
 	if w.Labels != "" {
 		selector, err := labels.Parse(w.Labels)
@@ -68,7 +68,7 @@ func newWorkloads(args workloadsArgs, fail failure) steady.Probe {
 		w.selector = selector
 	}
 	if w.MinAvailable == (intstr.IntOrString{}) {
-		fail("minAvailable", "is required: how many pods of each workload must be ready, 1 or more, or a percentage such as \"80%%\"")
+		fail("minAvailable", "is required: the minimum number of ready pods of each workload, 1 or more, or a percentage such as \"80%%\"")
 	} else if err := field.CheckShare(w.MinAvailable, 1); err != nil {
 		fail("minAvailable", "%v", err)
 	}
@@ -85,7 +85,7 @@ type count struct {
 func (w *workloads) Check(_ context.Context, env steady.Env) (steady.Observation, error) {
 	counts := w.count(env.Picture())
 	if missing := w.missing(counts); missing != "" {
-		return nothing("no workload to look at is %s", missing), nil
+		return nothing("no workload to check is %s", missing), nil
 	}
 	demanded := 0
 	var short []string
@@ -102,16 +102,16 @@ func (w *workloads) Check(_ context.Context, env steady.Env) (steady.Observation
 			demanded++
 		}
 		if c.ready < need {
-			short = append(short, fmt.Sprintf("%s has %d of %d pods ready, and must have %d", c.Workload, c.ready, desired, need))
+			short = append(short, fmt.Sprintf("%s has %d of %d pods ready, but needs %d", c.Workload, c.ready, desired, need))
 		}
 	}
 	switch {
 	case len(short) > 0:
 		return steady.Observation{Message: summary(short)}, nil
 	case demanded == 0:
-		return nothing("of the %d selected workloads none asks for a pod", len(counts)), nil
+		return nothing("%[1]d of %[1]d selected workloads have 0 desired pods", len(counts)), nil
 	}
-	return steady.Observation{OK: true, Message: fmt.Sprintf("all %d workloads have at least %s of their pods ready", demanded, w.MinAvailable.String())}, nil
+	return steady.Observation{OK: true, Message: fmt.Sprintf("%[1]d of %[1]d workloads have at least %[2]s of their pods ready", demanded, w.MinAvailable.String())}, nil
 }
 
 // missing says what is selected by name and not there; nothing where all is.

@@ -29,15 +29,14 @@ func worseBudget(a, b journal.Budget) bool {
 	return a.Allowed < b.Allowed
 }
 
-// BudgetGone is told of a PodDisruptionBudget that is no more.
+// BudgetGone handles the deletion of a PodDisruptionBudget.
 func (o *Observer) BudgetGone(was *policyv1.PodDisruptionBudget) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.budgets[was.Namespace], was.Name)
 }
 
-// Budget is told of a PodDisruptionBudget as it is. A status that is behind the spec says
-// nothing.
+// Budget handles a new or changed PodDisruptionBudget. An outdated status is ignored.
 func (o *Observer) Budget(is *policyv1.PodDisruptionBudget, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -251,6 +251,6 @@ func (o *Observer) refresh(l *load, at time.Time) {
 		return
 	}
 	for excess := len(l.missing.all) - max(0, l.desired-l.ready); excess > 0; excess-- {
-		o.unneeded(l.missing.leastMissed(), fmt.Sprintf("%s wants %d and has %d ready, so not all that went are to be replaced", l.key, l.desired, l.ready), at)
+		o.unneeded(l.missing.leastMissed(), fmt.Sprintf("%s has %d desired pods and %d ready ones, so not all lost pods are replaced", l.key, l.desired, l.ready), at)
 	}
 }

@@ -2,9 +2,8 @@ package recovery
 
 import "time"
 
-// Namespace is told whether a namespace is being deleted. Nothing in one that is wants pods
-// any more: those that go, one after the other as their grace periods end, are not missed,
-// and budgets have nobody to keep them.
+// Namespace sets whether a namespace is being deleted. In such a namespace no pods are desired:
+// lost pods need no replacement, and budgets are not broken.
 func (o *Observer) Namespace(name string, deleted bool, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

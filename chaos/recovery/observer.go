@@ -1,6 +1,6 @@
-// Package recovery watches how workloads do while pods are taken from them: which pods
-// are lost, which new ones stand in for them and when, and how many are ready meanwhile.
-// It makes no request: it is told what happens, and writes it into the journal.
+// Package recovery observes workloads while pods are removed: which pods are lost, which new pods
+// replace them and when, and how many are ready meanwhile. It makes no requests: events are
+// passed to it, and it writes the journal.
 package recovery
 
 import (
@@ -16,17 +16,16 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Options say how to observe.
+// Options are the options of an Observer.
 type Options struct {
-	// Workload returns the workload of a pod as far as it is known now, as
-	// cluster.Owners.Of does. It is called with a lock held, so it must not call the
-	// Observer.
+	// Workload returns the workload of a pod as far as it is known, like cluster.Owners.Of. It is
+	// called with a lock held, so it must not call the Observer.
 	Workload func(*corev1.Pod) *cluster.Workload
-	// Sink takes the records, with their times, one after another. It must not call the
+	// Sink receives the records with their times, one after another. It must not call the
 	// Observer either.
 	Sink func(journal.Record)
-	// Every is how long what changes is held back: a workload, and a budget, has at most
-	// two records in that time, its worst moment and the last. 0 writes every change.
+	// Every is how long changes are held back: in this time, a workload or a budget gets at most
+	// two records, its worst moment and the last one. 0 writes every change.
 	Every time.Duration
 }
 
@@ -67,13 +66,13 @@ type Observer struct {
 	closed  bool
 }
 
-// Summary counts what was observed since Begin.
+// Summary are the counts since Begin.
 type Summary struct {
-	// Drawn are the lost pods that the run chose, and Others those that it did not.
+	// Drawn are the lost pods that the run drew, and Others the other ones.
 	Drawn  int `json:"drawn"`
 	Others int `json:"others"`
-	// Recovered have been replaced, Unneeded need not be, and Waiting are neither. They add
-	// up to all that were lost.
+	// Recovered have been replaced, Unneeded need no replacement, and Waiting are neither. They
+	// add up to all lost pods.
 	Recovered int `json:"recovered"`
 	Unneeded  int `json:"unneeded"`
 	Waiting   int `json:"waiting"`
@@ -95,8 +94,8 @@ func New(options Options) *Observer {
 	}
 }
 
-// Begin says that all there is has been told, and that the run begins: what comes is
-// written. Of workloads and budgets that never change nothing is.
+// Begin starts the run, after the initial state has been passed: changes are written from now on.
+// Nothing is written about workloads and budgets that never change.
 func (o *Observer) Begin(at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -112,9 +111,9 @@ func (o *Observer) Begin(at time.Time) {
 	}
 }
 
-// Pod is told of a pod as it was and as it is: nil where it was not yet or is no more.
-// Before Begin, all pods of a picture may be told while events come in already: those that
-// an event has told of are older in the picture.
+// Pod handles a change of a pod. Was is nil for a new pod, and is is nil for a deleted one.
+// Before Begin, all pods of a picture may be passed while events arrive already: pods of earlier
+// events are older in the picture.
 func (o *Observer) Pod(was, is *corev1.Pod, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -128,17 +127,17 @@ func (o *Observer) Pod(was, is *corev1.Pod, at time.Time) {
 	o.writeDue(at)
 }
 
-// Drawn says that the run is about to take the pod away: its loss from now on is the
-// run's. It is to be called before the request. The loss counts from since, such as when
-// the pod's node was taken down, or for the zero time from when it is seen or Evicted says so.
+// Drawn means that the run is about to remove the pod, so that its loss from now on counts as the
+// run's. It must be called before the request. The loss counts from since, such as when the node
+// was taken down, or, if that is zero, from when it is observed or Evicted is called.
 func (o *Observer) Drawn(p target.Pod, since time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.drawn[p.UID] = drawing{victim: journal.VictimOf(p), since: since}
 }
 
-// Evicted says that the eviction, or deletion, of the pod was accepted: from now on it is
-// lost, if it was not seen to be before.
+// Evicted means that the eviction or deletion of the pod was accepted: the pod counts as lost
+// from now on, unless the loss was observed before.
 func (o *Observer) Evicted(p target.Pod, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -153,16 +152,15 @@ func (o *Observer) Evicted(p target.Pod, at time.Time) {
 	o.writeDue(at)
 }
 
-// Returns says that the pod's node is about to go, and the pod with it, which is part of its
-// node: nothing is to take its place until the node is back.
+// Returns means that the pod belongs to a node that is about to go: it is not replaced until the
+// node is back.
 func (o *Observer) Returns(uid types.UID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.returning[uid] = true
 }
 
-// Kept says that the pod stays after all: a budget, or anything else, refused to let it go, or
-// its node is back.
+// Kept means that the pod stays after all, because its eviction was refused or its node is back.
 func (o *Observer) Kept(uid types.UID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -170,8 +168,8 @@ func (o *Observer) Kept(uid types.UID) {
 	delete(o.returning, uid)
 }
 
-// Desired says how many pods a workload, as target.WorkloadKey names it, wants. Where
-// that is less than before, the pods that go are not missed.
+// Desired sets the number of desired pods of a workload, by target.WorkloadKey. If it is lower
+// than before, surplus pods count as unneeded.
 func (o *Observer) Desired(workload string, desired int, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -180,9 +178,9 @@ func (o *Observer) Desired(workload string, desired int, at time.Time) {
 	}
 }
 
-// Refresh asks for every workload anew, since how many pods it wants may have changed,
-// and gives up waiting for more replacements than it misses pods. It is to be called
-// now and then, and after the picture that Options.Workload looks at was taken anew.
+// Refresh updates the number of desired pods of every workload, and stops waiting for more
+// replacements than a workload misses pods. It must be called regularly, after the picture that
+// Options.Workload uses was updated.
 func (o *Observer) Refresh(at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -195,14 +193,14 @@ func (o *Observer) Refresh(at time.Time) {
 	o.forgetOver(at)
 }
 
-// Flush writes what is held back.
+// Flush writes the records that are held back.
 func (o *Observer) Flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.writeAll()
 }
 
-// Close writes what is held back, and nothing any more from then on.
+// Close writes the records that are held back, and nothing afterwards.
 func (o *Observer) Close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -210,16 +208,15 @@ func (o *Observer) Close() {
 	o.closed = true
 }
 
-// Awaited returns how many of the lost pods that the run chose still wait for a
-// replacement. What others do in the cluster is nothing to wait for.
+// Awaited returns the number of drawn lost pods that still wait for a replacement.
 func (o *Observer) Awaited() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.awaited
 }
 
-// Missing returns the workloads, as target.WorkloadKey names them, that wait for the
-// replacement of pods that the run chose, each with the name of one of these.
+// Missing returns the workloads, by target.WorkloadKey, that wait for a replacement of a drawn
+// pod, each with the name of such a pod.
 func (o *Observer) Missing() map[string]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -236,9 +233,8 @@ func (o *Observer) Missing() map[string]string {
 	return waiting
 }
 
-// Availability returns how many pods of the workload, as target.WorkloadKey names it, are
-// ready now, and at its worst moment since Begin: that with the smallest part of what was
-// desired then.
+// Availability returns the number of ready pods of the workload, by target.WorkloadKey, now and
+// at its worst moment since Begin, which is the one with the smallest share of the desired pods.
 func (o *Observer) Availability(workload string) (now, floor journal.Availability, known bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -253,7 +249,7 @@ func (o *Observer) Availability(workload string) (now, floor journal.Availabilit
 	return now, floor, true
 }
 
-// Summary returns the counts as they are now.
+// Summary returns the current counts.
 func (o *Observer) Summary() Summary {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -134,7 +134,7 @@ func (o *Observer) leave(p *pod, at time.Time) {
 	case p.lost == nil && (wasReady || drawn):
 		o.lose(p, at)
 		if v := p.lost; v != nil && !p.was {
-			o.unneeded(v, "it was not ready yet when it was taken", at)
+			o.unneeded(v, "it was not ready yet when it was removed", at)
 		}
 	}
 	if v := p.standsFor; v != nil {
@@ -171,7 +171,7 @@ func (o *Observer) lose(p *pod, at time.Time) {
 	o.write(v.lostAt, journal.Record{Lost: &journal.Lost{Victim: v.Victim, Drawn: v.drawn, Budgets: o.covering(p.Pod)}})
 	switch {
 	case p.load.kind == bare:
-		o.unneeded(v, "nothing replaces a pod that has no workload", at)
+		o.unneeded(v, "a pod without a workload is not replaced", at)
 	case o.returning[p.UID]:
 		o.unneeded(v, "it comes back with its node", at)
 	}

@@ -7,35 +7,35 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 )
 
-// By is who broke a budget.
+// By is the cause of a broken budget.
 type By string
 
 const (
-	// ByRun: with the pods that the run chose, and that had no replacement yet, it would
-	// have held.
+	// ByRun: the budget would have held without the victims that had no replacement yet.
 	ByRun By = "run"
-	// ByOthers: it would not have held with them either, or there were none.
+	// ByOthers: the budget would not have held without them either, or there were none.
 	ByOthers By = "others"
 )
 
-// Budget is how a PodDisruptionBudget did, by its status.
+// Budget is the status of a PodDisruptionBudget during the run.
 type Budget struct {
 	Budget string `json:"budget"`
-	// Healthy and Desired are those of the worst moment, and Allowed is the least
-	// disruptions that it allowed at any.
+	// Healthy and Desired are those of the worst moment. Allowed is the minimum of allowed
+	// disruptions.
 	Healthy int `json:"healthy"`
 	Desired int `json:"desired"`
 	Allowed int `json:"allowed"`
-	// Broken says that fewer pods were healthy than it demands, for how long in all, and
-	// By whom: the run if it broke it once, as far as the journal tells.
+	// Broken means that there were fewer healthy pods than required. BrokenSeconds is for how
+	// long in total, and By the cause: the run if it caused one violation, as far as the journal
+	// shows.
 	Broken        bool    `json:"broken"`
 	BrokenSeconds float64 `json:"brokenSeconds"`
 	By            By      `json:"by,omitempty"`
-	// Moments is what its status said as it changed.
+	// Moments is the status on every change.
 	Moments []BudgetMoment `json:"moments"`
 }
 
-// BudgetMoment is what a budget's status says from then on.
+// BudgetMoment is the status of a budget from a moment on.
 type BudgetMoment struct {
 	Seconds float64 `json:"seconds"`
 	Healthy int     `json:"healthy"`

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/stowage-k8s/stowage/internal/page"
+	layout "github.com/stowage-k8s/stowage/internal/report"
 )
 
 // mostDrawn is how many workloads, and budgets, are drawn: the worst.
@@ -64,24 +65,24 @@ func (r *Report) timeline() []page.Chart {
 			replaced = append(replaced, l.end.Sub(r.Run.Began).Seconds())
 		}
 	}
-	lines := &page.Lines{X: r.over(), Y: page.Axis{Label: "pods so far"}, Step: true}
+	lines := &page.Lines{X: r.over(), Y: page.Axis{Label: "total pods"}, Step: true}
 	for _, s := range []struct {
 		name   string
 		colour page.Colour
 		at     []float64
-	}{{"lost, chosen by the run", page.Own, drawn}, {"lost besides", page.Muted, others}, {"replaced", page.Good, replaced}} {
+	}{{"lost, drawn by the run", page.Own, drawn}, {"other losses", page.Muted, others}, {"replaced", page.Good, replaced}} {
 		if len(s.at) > 0 {
 			lines.Series = append(lines.Series, page.Line{Name: s.name, Colour: s.colour, Points: r.soFar(s.at)})
 		}
 	}
 	if len(r.Steps) > 0 {
-		steps := page.Events{Name: "a step begins", Colour: page.Quiet}
+		steps := page.Events{Name: "start of a step", Colour: page.Quiet}
 		for _, s := range r.Steps[:min(len(r.Steps), mostDrawn)] {
 			steps.At = append(steps.At, s.Seconds)
 		}
 		lines.Events = append(lines.Events, steps)
 	}
-	about := fmt.Sprintf("%d lost that the run chose, %d besides, %d replaced", r.Totals.Drawn, r.Totals.Others, r.Totals.Losses.Recovered)
+	about := listed(tally{r.Totals.Drawn, "drawn by the run"}, tally{r.Totals.Others, "lost otherwise"}, tally{r.Totals.Losses.Recovered, "replaced"})
 	return append([]page.Chart{{Title: "Losses and replacements", About: about, Lines: lines}}, r.histogram()...)
 }
 
@@ -116,7 +117,7 @@ func (r *Report) histogram() []page.Chart {
 		used = max(used, class+1)
 	}
 	b := &page.Bars{Upright: true, Stacked: true}
-	ready, never := page.BarSeries{Name: "replaced", Colour: page.Good}, page.BarSeries{Name: "not by the end of the run", Colour: page.Alarm}
+	ready, never := page.BarSeries{Name: "replaced", Colour: page.Good}, page.BarSeries{Name: "not replaced", Colour: page.Alarm}
 	add := func(category string, n, not float64) {
 		b.Categories = append(b.Categories, category)
 		ready.Values, never.Values = append(ready.Values, page.Exactly(n)), append(never.Values, page.Exactly(not))
@@ -129,8 +130,8 @@ func (r *Report) histogram() []page.Chart {
 		add("never", 0, float64(all.Unrecovered))
 		b.Series = []page.BarSeries{ready, never}
 	}
-	about := fmt.Sprintf("%s replaced, %d not by the end of the run", count(all.N, "pod"), all.Unrecovered)
-	return []page.Chart{{Title: "How long until a replacement was ready", About: about, Bars: b}}
+	about := "lost pods: " + listed(tally{all.N, "replaced"}, tally{all.Unrecovered, "not replaced"})
+	return []page.Chart{{Title: "Time until a replacement was ready", About: about, Bars: b}}
 }
 
 // nice returns the next of 1, 2, 5, 10 … times a power of ten that is not smaller.
@@ -176,7 +177,7 @@ func (r *Report) availability() []page.Chart {
 func (r *Report) allowances() []page.Chart {
 	var list []page.Chart
 	for _, b := range r.Budgets[:min(len(r.Budgets), mostDrawn)] {
-		about := fmt.Sprintf("at least %s allowed", count(b.Allowed, "disruption"))
+		about := fmt.Sprintf("at least %s allowed", layout.Count(b.Allowed, "disruption"))
 		if b.Broken {
 			about += fmt.Sprintf("; broken for %s by %s", seconds(b.BrokenSeconds), b.By)
 		}
@@ -192,7 +193,7 @@ func (r *Report) allowances() []page.Chart {
 			if i+1 < len(b.Moments) {
 				until = b.Moments[i+1].Seconds
 			}
-			lines.Windows = append(lines.Windows, page.Window{Name: "fewer healthy pods than demanded", From: m.Seconds, To: until})
+			lines.Windows = append(lines.Windows, page.Window{Name: "fewer healthy pods than required", From: m.Seconds, To: until})
 		}
 		lines.Y = page.Axis{Label: "allowed", To: float64(most)}
 		lines.Series = []page.Line{{Name: "disruptions allowed", Colour: page.Own, Points: thinned(points, r.Run.Seconds)}}

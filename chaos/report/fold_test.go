@@ -25,7 +25,7 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{name: "nothing is demanded and all is replaced", objectives: "null", want: journal.Held,
 			tell: func(s *story) { s.chosen(1, a); s.lost(1, a, true); s.recovered(1, 2, a); s.end(3, journal.Held) }},
-		{name: "nothing was taken away", objectives: `{"minAvailability":1}`, want: journal.Inconclusive, reason: "nothing was taken away",
+		{name: "nothing was taken away", objectives: `{"minAvailability":1}`, want: journal.Inconclusive, reason: "nothing was removed",
 			tell: func(s *story) { s.end(3, journal.Held) }},
 		{name: "a pod is missing in the end and nothing is demanded", objectives: "null", want: journal.Inconclusive, reason: "1 lost pod had no ready replacement",
 			tell: func(s *story) { s.chosen(1, a); s.lost(1, a, true); s.end(3, journal.Held) }},
@@ -48,7 +48,7 @@ func TestVerdicts(t *testing.T) {
 				s.ready(2, web, 5, 5)
 				s.end(3, journal.Held)
 			}},
-		{name: "percentages are rounded up", objectives: `{"minAvailability":"61%"}`, want: journal.Broken, reason: "3 of 5 pods (60.0 %) ready after 1.00 s, where 61% demands 4",
+		{name: "percentages are rounded up", objectives: `{"minAvailability":"61%"}`, want: journal.Broken, reason: "3 of 5 pods (60.0 %) ready after 1.00 s, but 61% requires 4",
 			tell: func(s *story) {
 				s.chosen(1, a)
 				s.ready(0, web, 5, 5)
@@ -58,7 +58,7 @@ func TestVerdicts(t *testing.T) {
 			}},
 		{name: "no more is demanded than is desired", objectives: `{"minAvailability":3}`, want: journal.Held,
 			tell: func(s *story) { s.chosen(1, a); s.ready(0, web, 2, 2); s.end(3, journal.Held) }},
-		{name: "a number is a number of pods", objectives: `{"minAvailability":3}`, want: journal.Broken, reason: "demands 3",
+		{name: "a number is a number of pods", objectives: `{"minAvailability":3}`, want: journal.Broken, reason: "requires 3",
 			tell: func(s *story) { s.chosen(1, a); s.ready(0, web, 2, 4); s.end(3, journal.Held) }},
 		{name: "half of the pods were replaced in time", objectives: `{"maxRecovery":"2s","recoveryPercentile":50}`, want: journal.Held,
 			tell: func(s *story) {
@@ -68,7 +68,7 @@ func TestVerdicts(t *testing.T) {
 				s.recovered(1, 3, a)
 				s.end(9, journal.Held)
 			}},
-		{name: "all must be, and one was not replaced", objectives: `{"maxRecovery":"2s"}`, want: journal.Broken, reason: "100 % of 2 lost pods to be replaced within 2s: 1 pod had no ready replacement",
+		{name: "all must be, and one was not replaced", objectives: `{"maxRecovery":"2s"}`, want: journal.Broken, reason: "100 % of 2 lost pods must be replaced within 2s: 1 pod had no ready replacement",
 			tell: func(s *story) {
 				s.chosen(1, a, b)
 				s.lost(1, a, true)
@@ -80,7 +80,7 @@ func TestVerdicts(t *testing.T) {
 			tell: func(s *story) { s.chosen(1, a); s.lost(1, a, true); s.recovered(1, 3.5, a); s.end(9, journal.Held) }},
 		{name: "what the run says counts where it is worse", objectives: "null", want: journal.Refused, reason: "no right to evict",
 			tell: func(s *story) { s.end(0, journal.Refused, "no right to evict") }},
-		{name: "a run without an end has failed", objectives: "null", want: journal.Failed, reason: "cut off",
+		{name: "a run without an end has failed", objectives: "null", want: journal.Failed, reason: "the run crashed",
 			tell: func(s *story) { s.chosen(1, a) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Format is a way to show a report. It is a flag's value too.
+// Format is a format of a report. It is also a flag value.
 type Format string
 
 // The formats.
 const (
-	// Table is for terminals, with at most 50 rows a table, and Wide is all of it.
+	// Table is for terminals, with at most 50 rows per table. Wide shows everything.
 	Table Format = "table"
 	Wide  Format = "wide"
 	// JSON and YAML are for programs: a Report.
@@ -22,14 +22,14 @@ const (
 	JUnit Format = "junit"
 	// Markdown is for issues and pages.
 	Markdown Format = "markdown"
-	// HTML is a page by itself, which loads nothing, with pictures.
+	// HTML is a self-contained page with charts that loads nothing.
 	HTML Format = "html"
 )
 
 // Formats are all formats.
 var Formats = []Format{Table, Wide, JSON, YAML, JUnit, Markdown, HTML}
 
-// Set takes a format by its name.
+// Set sets the format by name.
 func (f *Format) Set(name string) error {
 	if !slices.Contains(Formats, Format(name)) {
 		return unknown(Format(name))
@@ -48,10 +48,10 @@ func unknown(f Format) error {
 	for i, known := range Formats {
 		names[i] = string(known)
 	}
-	return fmt.Errorf("no such format: %q (there are %s)", string(f), strings.Join(names, ", "))
+	return fmt.Errorf("unknown format %q: must be one of %s", string(f), strings.Join(names, ", "))
 }
 
-// Write writes the report. An error is the writer's, or says that there is no such format.
+// Write writes the report. The error is that of the writer, or for an unknown format.
 func (r *Report) Write(w io.Writer, format Format) error {
 	render := map[Format]func() (string, error){
 		Table:    func() (string, error) { return r.text(false), nil },

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stowage-k8s/stowage/internal/page"
+	layout "github.com/stowage-k8s/stowage/internal/report"
 )
 
 // longestOnPage is the most rows of a table of a page but for that of the workloads, which
@@ -21,11 +22,11 @@ func (r *Report) html() (string, error) {
 			p.Sections = append(p.Sections, page.Section{Title: title, Charts: charts, Text: text})
 		}
 	}
-	add("When", r.timeline())
+	add("Timeline", r.timeline())
 	availability := r.availability()
 	var left []string
 	if drawn := len(availability); drawn < len(r.Workloads) {
-		left = append(left, fmt.Sprintf("The %d with the lowest floor of %d are drawn; all are in the table.", drawn, len(r.Workloads)))
+		left = append(left, fmt.Sprintf("The charts show %d of %d workloads, those with the lowest floor. The table has all.", drawn, len(r.Workloads)))
 	}
 	add("Ready pods", availability, left...)
 	add("Disruptions that budgets allow", r.allowances())
@@ -62,16 +63,16 @@ func (r *Report) cards() []page.Headline {
 		return nil
 	}
 	list := []page.Headline{{
-		Value: count(t.Drawn+t.Others, "pod"), What: fmt.Sprintf("lost: %d that the run chose, and %d besides", t.Drawn, t.Others),
+		Value: layout.Count(t.Drawn+t.Others, "pod"), What: "lost: " + listed(tally{t.Drawn, "drawn by the run"}, tally{t.Others, "not drawn"}),
 	}}
 	if t.Recovery.P50 != nil {
 		list = append(list, page.Headline{
-			Value: seconds(*t.Recovery.P50), What: "until half of them had a ready replacement", Noise: "99 of 100: " + t.Recovery.write(t.Recovery.P99),
+			Value: seconds(*t.Recovery.P50), What: "until half of them had a ready replacement", Noise: "99 %: " + t.Recovery.write(t.Recovery.P99),
 		})
 	}
 	if len(r.Workloads) > 0 && r.Workloads[0].Floor != nil {
 		w := r.Workloads[0]
-		list = append(list, page.Headline{Value: percent(w.Floor.Percent), What: "of its pods were ready at the worst moment of " + w.Workload, Noise: fmt.Sprintf("after %s", seconds(w.Floor.Seconds))})
+		list = append(list, page.Headline{Value: percent(w.Floor.Percent), What: "of the pods of " + w.Workload + " were ready at the worst moment", Noise: fmt.Sprintf("after %s", seconds(w.Floor.Seconds))})
 	}
 	broken := 0
 	for _, b := range r.Budgets {
@@ -80,10 +81,10 @@ func (r *Report) cards() []page.Headline {
 		}
 	}
 	if len(r.Budgets) > 0 {
-		list = append(list, page.Headline{Value: fmt.Sprint(broken), What: fmt.Sprintf("of %s that changed were broken", count(len(r.Budgets), "budget"))})
+		list = append(list, page.Headline{Value: fmt.Sprint(broken), What: fmt.Sprintf("of %s that changed were broken", layout.Count(len(r.Budgets), "budget"))})
 	}
 	if p := r.Prediction; p != nil {
-		list = append(list, page.Headline{Value: percent(p.Percent), What: fmt.Sprintf("of what was predicted came true: %d of %s", p.Right, count(p.Statements, "statement"))})
+		list = append(list, page.Headline{Value: percent(p.Percent), What: fmt.Sprintf("of the prediction was correct: %d of %s", p.Right, layout.Count(p.Statements, "statement"))})
 	}
 	return list
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	layout "github.com/stowage-k8s/stowage/internal/report"
 )
 
 // json returns the report as JSON. Arrows and brackets stay legible.
@@ -75,7 +77,7 @@ func (r *Report) junit() (string, error) {
 		}
 	}
 	for _, p := range r.Probes {
-		c := junitCase{Class: "steadyState", Name: p.Probe, Output: fmt.Sprintf("%d of %s failed; at last: %s", p.Failed, count(p.Looks, "look"), p.Message)}
+		c := junitCase{Class: "steadyState", Name: p.Probe, Output: fmt.Sprintf("%d of %s failed; last result: %s", p.Failed, layout.Count(p.Looks, "check"), p.Message)}
 		suite.Cases = append(suite.Cases, failing(c, !p.OK || p.Failed > 0 && r.Verdict == journal.Broken, p.FirstFailure))
 	}
 	for _, w := range r.Workloads {
@@ -111,14 +113,14 @@ func (r *Report) verdictCase() junitCase {
 // workloadCase fails where the workload did not meet its objective, or lost pods for good
 // in a run that did not hold.
 func (r *Report) workloadCase(w Workload) junitCase {
-	c := junitCase{Class: "workloads", Name: w.Workload, Output: fmt.Sprintf("%d lost, %d replaced", w.Drawn+w.Others, w.Losses.Recovered)}
+	c := junitCase{Class: "workloads", Name: w.Workload, Output: cmp.Or(listed(tally{w.Drawn + w.Others, "lost"}, tally{w.Losses.Recovered, "replaced"}), "no pods lost")}
 	if w.Recovery.Max != nil {
 		c.Time = decimal(*w.Recovery.Max)
 	}
 	if w.Floor != nil {
 		c.Output += "; at the worst moment " + ready(*w.Floor)
 	}
-	c = failing(c, w.Unrecovered > 0 && r.Verdict != journal.Held, fmt.Sprintf("%s had no ready replacement at the end", count(w.Unrecovered, "pod")))
+	c = failing(c, w.Unrecovered > 0 && r.Verdict != journal.Held, fmt.Sprintf("%s had no ready replacement at the end", layout.Count(w.Unrecovered, "pod")))
 	for _, f := range r.Findings {
 		if f.Workload == w.Workload && !f.Met {
 			c = failing(c, true, f.Message)

@@ -8,12 +8,12 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 )
 
-// Moment is how many pods of a workload are ready from then on.
+// Moment is the number of ready pods of a workload from a moment on.
 type Moment struct {
 	Seconds float64 `json:"seconds"`
 	Ready   int     `json:"ready"`
 	Desired int     `json:"desired"`
-	// Percent is ready ÷ desired, 100 at most, and where nothing is desired.
+	// Percent is ready ÷ desired, at most 100. It is 100 if no pods are desired.
 	Percent float64 `json:"percent"`
 }
 
@@ -67,18 +67,17 @@ func mean(list []Moment, end float64) *float64 {
 	return &value
 }
 
-// Recovery is how long it took from the loss of pods to a ready replacement of each, in
-// seconds. Pods that were not to be replaced do not count.
+// Recovery is the time from the loss of pods to a ready replacement, in seconds. Pods that need
+// no replacement do not count.
 //
-// Percentiles are by the method of the nearest rank: the p-th is the ⌈p/100 · n⌉-th
-// shortest of n times. Pods without a replacement by the end of the run count as those
-// that took longest, so a percentile that falls on one of them, and then Max, is not known:
-// nil.
+// Percentiles use the nearest-rank method: the p-th is the ⌈p/100 · n⌉-th shortest of n times.
+// Pods without a replacement at the end of the run count as the longest times, so a percentile
+// that is one of them is unknown: nil. The same applies to Max.
 type Recovery struct {
-	// N is how many times there are, and Unrecovered how many are missing.
+	// N is the number of times, and Unrecovered the number of pods without one.
 	N           int `json:"n"`
 	Unrecovered int `json:"unrecovered"`
-	// Mean is that of the times that there are.
+	// Mean is the mean of these times.
 	Mean *float64 `json:"meanSeconds,omitempty"`
 	P50  *float64 `json:"p50Seconds,omitempty"`
 	P90  *float64 `json:"p90Seconds,omitempty"`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	layout "github.com/stowage-k8s/stowage/internal/report"
 )
 
 // The objectives, by their names in a scenario.
@@ -19,16 +20,16 @@ const (
 	maxUnrecovered  = "maxUnrecovered"
 )
 
-// Finding is whether an objective was met, by a workload or by the run as a whole.
+// Finding is the result of an objective, for a workload or the whole run.
 type Finding struct {
 	Objective string `json:"objective"`
 	Workload  string `json:"workload,omitempty"`
 	Met       bool   `json:"met"`
-	// Message says what was demanded and what came.
+	// Message says what was required, and what happened.
 	Message string `json:"message"`
 }
 
-// find holds the run against its objectives. A dry run has nothing to be held against them.
+// find checks the run against its objectives. A dry run has no findings.
 func (r *Report) find() []Finding {
 	o := r.Objectives
 	if o == nil || r.Run.DryRun {
@@ -49,7 +50,7 @@ func (r *Report) find() []Finding {
 	if o.MaxUnrecovered != nil {
 		list = append(list, Finding{
 			Objective: maxUnrecovered, Met: all.Unrecovered <= *o.MaxUnrecovered,
-			Message: fmt.Sprintf("%s without a ready replacement at the end, at most %d allowed", count(all.Unrecovered, "pod"), *o.MaxUnrecovered),
+			Message: fmt.Sprintf("%s without a ready replacement at the end, at most %d allowed", layout.Count(all.Unrecovered, "pod"), *o.MaxUnrecovered),
 		})
 	}
 	return list
@@ -63,7 +64,7 @@ func available(w Workload, demanded intstr.IntOrString) Finding {
 	for _, m := range w.Availability {
 		need, err := field.Demanded(demanded, m.Desired)
 		if err != nil {
-			f.Met, f.Message = false, fmt.Sprintf("%s cannot be read: %v", minAvailability, err)
+			f.Met, f.Message = false, fmt.Sprintf("%s is invalid: %v", minAvailability, err)
 			return f
 		}
 		if m.Ready < need && f.Met {
@@ -71,9 +72,9 @@ func available(w Workload, demanded intstr.IntOrString) Finding {
 		}
 	}
 	if f.Met {
-		f.Message = fmt.Sprintf("%s at the worst moment, %s demanded", ready(worst), demanded.String())
+		f.Message = fmt.Sprintf("%s at the worst moment, %s required", ready(worst), demanded.String())
 	} else {
-		f.Message = fmt.Sprintf("%s after %s, where %s demands %d", ready(worst), seconds(worst.Seconds), demanded.String(), least)
+		f.Message = fmt.Sprintf("%s after %s, but %s requires %d", ready(worst), seconds(worst.Seconds), demanded.String(), least)
 	}
 	return f
 }
@@ -83,17 +84,16 @@ func recoveredIn(all Recovery, longest time.Duration, percentile float64) Findin
 	f := Finding{Objective: maxRecovery}
 	took := all.percentile(percentile)
 	f.Met = took != nil && *took <= longest.Seconds()
-	came := fmt.Sprintf("%s had no ready replacement at the end", count(all.Unrecovered, "pod"))
+	came := fmt.Sprintf("%s had no ready replacement at the end", layout.Count(all.Unrecovered, "pod"))
 	if took != nil {
 		came = "it took " + seconds(*took)
 	}
-	f.Message = fmt.Sprintf("%g %% of %s to be replaced within %s: %s", percentile, count(all.N+all.Unrecovered, "lost pod"), longest, came)
+	f.Message = fmt.Sprintf("%g %% of %s must be replaced within %s: %s", percentile, layout.Count(all.N+all.Unrecovered, "lost pod"), longest, came)
 	return f
 }
 
-// Judge says how a run came out by what it took away, its objectives and what recovered.
-// It is for a run that was neither aborted nor refused, and does not look at the steady
-// state, which would have aborted it.
+// Judge returns the verdict by what was removed, the objectives and the recovery. It is for runs
+// that were neither aborted nor refused, and does not check the steady state.
 func Judge(run *journal.Run) journal.End { return From(run).judge() }
 
 func (r *Report) judge() journal.End {
@@ -101,16 +101,16 @@ func (r *Report) judge() journal.End {
 		return journal.End{Verdict: journal.Broken, Reasons: missed}
 	}
 	if r.Totals.Pods+r.Totals.Nodes == 0 {
-		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"nothing was taken away, so nothing was shown"}}
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"nothing was removed"}}
 	}
 	demanded := r.Objectives != nil && (r.Objectives.MaxRecovery != nil || r.Objectives.MaxUnrecovered != nil)
 	if n := r.drawnUnrecovered(); n > 0 && !demanded {
-		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("%s had no ready replacement when the run ended", count(n, "lost pod"))}}
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("%s had no ready replacement when the run ended", layout.Count(n, "lost pod"))}}
 	}
 	return journal.End{Verdict: journal.Held}
 }
 
-// drawnUnrecovered counts the pods that the run chose and that nobody had replaced.
+// drawnUnrecovered counts the drawn pods that were not replaced.
 func (r *Report) drawnUnrecovered() (n int) {
 	for _, l := range r.losses {
 		if l.Drawn && l.recovered == nil && !l.unneeded {
@@ -120,7 +120,7 @@ func (r *Report) drawnUnrecovered() (n int) {
 	return n
 }
 
-// missed says in words which objectives were not met.
+// missed lists the objectives that were not met.
 func (r *Report) missed() []string {
 	var list []string
 	for _, f := range r.Findings {
@@ -138,11 +138,11 @@ func (f Finding) sentence() string {
 	return f.Objective + " of " + f.Workload + ": " + f.Message
 }
 
-// settle sets the verdict: the run's own, unless it held by its own account alone.
+// settle sets the verdict: that of the run, or, if the run held, that of the objectives.
 func (r *Report) settle(end *journal.End) {
 	switch {
 	case end == nil:
-		r.Verdict, r.Reasons = journal.Failed, []string{"the journal has no end: the run was cut off, or is not over"}
+		r.Verdict, r.Reasons = journal.Failed, []string{"the journal has no end: the run crashed, or is still in progress"}
 		return
 	case end.Verdict == journal.Held && !r.Run.DryRun:
 		own := r.judge()

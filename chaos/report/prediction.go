@@ -10,16 +10,16 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 )
 
-// Prediction is how right the predictions of the run were; see assess.Compare.
+// Prediction is the accuracy of the predictions of the run; see assess.Compare.
 type Prediction struct {
 	assess.Accuracy
 	Percent float64 `json:"percent"`
 }
 
-// prediction holds each prediction against what came until the next one, or until the loss
-// was put back, as far as the journal tells. Of a workload that waited for a replacement when a prediction was made,
-// or still does when the next is, its numbers are not looked at: neither is about the
-// loss alone. A replacement that is not ready in the end counts as pending.
+// prediction compares each prediction with what happened until the next one, or until the loss
+// was restored, as far as the journal shows. The numbers of a workload are not compared if it
+// waited for a replacement when the prediction or the next one was made, because they are not
+// about this loss alone. A replacement that is not ready at the end counts as pending.
 func prediction(run *journal.Run, all []loss) *Prediction {
 	if run.Start.DryRun {
 		return nil
@@ -56,7 +56,7 @@ func prediction(run *journal.Run, all []loss) *Prediction {
 	return &p
 }
 
-// aborted says that a broken steady state has ended the run.
+// aborted says whether a broken steady state ended the run.
 func aborted(run *journal.Run) bool {
 	return slices.ContainsFunc(run.Checks, func(c journal.Entry[journal.Check]) bool { return c.What.Phase == "during" && !c.What.OK })
 }

@@ -8,14 +8,13 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 )
 
-// Probe is what a probe of the steady state saw.
+// Probe is the result of a probe of the steady state.
 type Probe struct {
 	Probe string `json:"probe"`
-	// Looks is how often it looked, and Failed how often it was not OK.
+	// Looks is the number of results in the journal, and Failed the number of failures.
 	Looks  int `json:"looks"`
 	Failed int `json:"failed"`
-	// OK says that it was at its last look, Message what it said then, and FirstFailure
-	// what it said when it first was not.
+	// OK and Message are the last result. FirstFailure is the first one that failed.
 	OK           bool   `json:"ok"`
 	Message      string `json:"message"`
 	FirstFailure string `json:"firstFailure,omitempty"`

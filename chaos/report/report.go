@@ -1,4 +1,4 @@
-// Package report shows people and programs how a run of chaos came out, from its journal.
+// Package report builds the report of a chaos run from its journal, for people and programs.
 package report
 
 import (
@@ -18,37 +18,37 @@ const (
 	Kind       = "ChaosReport"
 )
 
-// Report is how a run came out: what the formats json and yaml have. Times are in seconds,
-// those of moments since the beginning of the run; parts are in percent.
+// Report is the report of a run, as in the formats json and yaml. Times are in seconds, moments
+// relative to the start of the run, shares in percent.
 type Report struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Run        Run    `json:"run"`
-	// Verdict is the worst of what the run said in the end and what the objectives say.
+	// Verdict is the verdict of the run, or of its objectives if that is worse.
 	Verdict    journal.Verdict      `json:"verdict"`
 	Reasons    []string             `json:"reasons"`
 	Objectives *scenario.Objectives `json:"objectives,omitempty"`
 	Findings   []Finding            `json:"findings"`
 	Totals     Totals               `json:"totals"`
-	// Workloads are those that lost pods or were ready in varying numbers, those with the
-	// lowest floor first.
+	// Workloads are those that lost pods or whose number of ready pods changed, lowest floor
+	// first.
 	Workloads []Workload `json:"workloads"`
-	// Budgets are those that varied, first those that were broken and those with least to
+	// Budgets are those that changed, first those that were broken, then those with the least to
 	// spare.
 	Budgets []Budget `json:"budgets"`
-	// Prediction is nil where there is none to hold against what came.
+	// Prediction is nil if there is none to compare.
 	Prediction *Prediction `json:"prediction,omitempty"`
 	Probes     []Probe     `json:"probes"`
 	Steps      []Step      `json:"steps"`
-	// NotRestored are the changes that a run may have left behind which was cut off, or could
-	// not put everything back.
+	// NotRestored are changes that may not be restored, because the run crashed or could not
+	// restore everything.
 	NotRestored []journal.Change `json:"notRestored"`
 	Notes       []string         `json:"notes"`
 
 	losses []loss
 }
 
-// Run says what run it was.
+// Run describes the run.
 type Run struct {
 	ID        string    `json:"id"`
 	Version   string    `json:"version"`
@@ -59,14 +59,14 @@ type Run struct {
 	FakeNodes bool      `json:"fakeNodes"`
 	Began     time.Time `json:"began"`
 	Seconds   float64   `json:"seconds"`
-	// Ended says that the journal has an end, and Truncated that its last line is torn.
+	// Ended means that the journal has an end, and Truncated that its last line is incomplete.
 	Ended     bool `json:"ended"`
 	Truncated bool `json:"truncated"`
 }
 
-// Totals count over the whole run.
+// Totals are the counts of the whole run.
 type Totals struct {
-	// Choices is how many times victims were drawn, and Pods and Nodes how many were.
+	// Choices is the number of draws, and Pods and Nodes the number of victims.
 	Choices int `json:"choices"`
 	Pods    int `json:"pods"`
 	Nodes   int `json:"nodes"`
@@ -80,26 +80,26 @@ type Totals struct {
 
 // Losses count lost pods.
 type Losses struct {
-	// Drawn are those that the run chose, and Others those that went besides.
+	// Drawn are the lost pods that the run drew, and Others the other lost pods.
 	Drawn  int `json:"drawn"`
 	Others int `json:"others"`
-	// Recovered, Unneeded and Unrecovered add up to both: replaced by a ready pod, not to
-	// be replaced, and neither by the end of the run.
+	// Recovered, Unneeded and Unrecovered add up to both: replaced by a ready pod, not in need of
+	// a replacement, and neither at the end of the run.
 	Recovered   int `json:"recovered"`
 	Unneeded    int `json:"unneeded"`
 	Unrecovered int `json:"unrecovered"`
 }
 
-// Workload is how a workload did.
+// Workload is the availability of a workload during the run.
 type Workload struct {
 	Workload string `json:"workload"`
 	Losses
-	// Floor is the worst moment, and Mean the mean availability, weighed by time, in
-	// percent. Nil where nothing was observed.
+	// Floor is the worst moment, and Mean the mean availability in percent, weighted by time. Nil
+	// if nothing was observed.
 	Floor    *Moment  `json:"floor,omitempty"`
 	Mean     *float64 `json:"meanPercent,omitempty"`
 	Recovery Recovery `json:"recovery"`
-	// Availability is the number of ready pods as it changed; each holds until the next.
+	// Availability is the number of ready pods on every change.
 	Availability []Moment `json:"availability"`
 }
 
@@ -111,7 +111,7 @@ type Step struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// loss is a lost pod with what became of it.
+// loss is a lost pod with its outcome.
 type loss struct {
 	journal.Lost
 	at time.Time
@@ -162,8 +162,7 @@ func about(run *journal.Run) Run {
 	}
 }
 
-// objectives returns those of the scenario, nil where it has none. The rest of the
-// scenario is none of the report's business.
+// objectives returns the objectives of the scenario, or nil.
 func objectives(text json.RawMessage) *scenario.Objectives {
 	var s struct {
 		Spec struct {

@@ -160,7 +160,7 @@ func stories() map[string]story {
 	dry := begun("null")
 	dry[0].Start.DryRun, dry[0].Start.FakeNodes = true, false
 	dry.chosen(1, victim(web, "web-a"))
-	dry.end(1, journal.Held, "a dry run: nothing was done")
+	dry.end(1, journal.Held, "dry run: nothing was changed")
 	spared := begun(`{"maxUnrecovered":1}`)
 	spared.chosen(1, victim(web, "web-a"))
 	spared.lost(1, victim(web, "web-a"), true)
@@ -319,7 +319,7 @@ func TestTheEngineIsSaidOnce(t *testing.T) {
 	for range 2 {
 		s.add(3, journal.Record{Prediction: &assess.Prediction{Simulated: "simulated with the 1.37 engine; the cluster runs 1.35"}})
 	}
-	const want = "Where replacements go is simulated with the 1.37 engine; the cluster runs 1.35."
+	const want = "Scheduling is simulated with the 1.37 engine; the cluster runs 1.35."
 	if n := strings.Count(write(t, s.report(), Table), want); n != 1 {
 		t.Errorf("it is said %d times, want once", n)
 	}
@@ -335,7 +335,7 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s to a full disk: %v", format, err)
 		}
 	}
-	const want = `no such format: "xml" (there are table, wide, json, yaml, junit, markdown, html)`
+	const want = `unknown format "xml": must be one of table, wide, json, yaml, junit, markdown, html`
 	f := Table
 	if err := f.Set("xml"); err == nil || err.Error() != want || f != Table {
 		t.Errorf("a flag of an unknown format: %v and %s, want %s", err, f, want)

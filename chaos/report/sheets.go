@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	layout "github.com/stowage-k8s/stowage/internal/report"
 )
 
 // sheet is a table with its title and header, for terminals and pages.
@@ -89,9 +90,9 @@ var workloadColumns = []column[Workload]{
 
 var budgetColumns = []column[Budget]{
 	{title: "BUDGET", cell: func(b Budget) string { return b.Budget }},
-	{title: "LEAST ALLOWED", cell: func(b Budget) string { return strconv.Itoa(b.Allowed) }},
-	{title: "HEALTHY AT WORST", cell: func(b Budget) string { return strconv.Itoa(b.Healthy) }},
-	{title: "DEMANDED", cell: func(b Budget) string { return strconv.Itoa(b.Desired) }},
+	{title: "MIN ALLOWED", cell: func(b Budget) string { return strconv.Itoa(b.Allowed) }},
+	{title: "MIN HEALTHY", cell: func(b Budget) string { return strconv.Itoa(b.Healthy) }},
+	{title: "REQUIRED", cell: func(b Budget) string { return strconv.Itoa(b.Desired) }},
 	{title: "BROKEN FOR", cell: func(b Budget) string {
 		if !b.Broken {
 			return "not broken"
@@ -105,14 +106,14 @@ var findingColumns = []column[Finding]{
 	{title: "OBJECTIVE", cell: func(f Finding) string { return f.Objective }},
 	{title: "WORKLOAD", cell: func(f Finding) string { return f.Workload }},
 	{title: "MET", cell: func(f Finding) string { return yes(f.Met) }},
-	{title: "WHAT CAME", cell: func(f Finding) string { return f.Message }},
+	{title: "RESULT", cell: func(f Finding) string { return f.Message }},
 }
 
 var probeColumns = []column[Probe]{
 	{title: "PROBE", cell: func(p Probe) string { return p.Probe }},
-	{title: "LOOKS", cell: func(p Probe) string { return strconv.Itoa(p.Looks) }},
+	{title: "CHECKS", cell: func(p Probe) string { return strconv.Itoa(p.Looks) }},
 	{title: "FAILED", cell: func(p Probe) string { return strconv.Itoa(p.Failed) }},
-	{title: "OK AT LAST", cell: func(p Probe) string { return yes(p.OK) }},
+	{title: "OK AT END", cell: func(p Probe) string { return yes(p.OK) }},
 	{title: "FIRST FAILURE", cell: func(p Probe) string { return p.FirstFailure }},
 }
 
@@ -133,8 +134,8 @@ func yes(is bool) string {
 // workloadSheet is the place of the workloads among the sheets.
 const workloadSheet = 2
 
-// sheets are the tables of the report, in their order. Where it is not wide, objectives
-// that workloads met are left out: one line says how many did.
+// sheets are the tables of the report, in order. If it is not wide, objectives that workloads met
+// are summarized in one line.
 func (r *Report) sheets(wide bool) []sheet {
 	findings := r.Findings
 	if !wide {
@@ -143,7 +144,7 @@ func (r *Report) sheets(wide bool) []sheet {
 	list := []sheet{
 		sheetOf("Objectives", wide, findingColumns, findings),
 		sheetOf("Steady state", wide, probeColumns, r.Probes),
-		sheetOf("Workloads, those with the lowest floor first: pods lost, availability, and times to recover", wide, workloadColumns, r.Workloads),
+		sheetOf("Workloads, lowest floor first: lost pods, availability and recovery times", wide, workloadColumns, r.Workloads),
 		sheetOf("Budgets", wide, budgetColumns, r.Budgets),
 		sheetOf("Steps", wide, stepColumns, r.Steps),
 	}
@@ -153,7 +154,7 @@ func (r *Report) sheets(wide bool) []sheet {
 	return list
 }
 
-// remarks are what is said in sentences.
+// remarks are the sentences of the report.
 func (r *Report) remarks() []string {
 	list := slices.Clone(r.Reasons)
 	met := 0
@@ -163,13 +164,13 @@ func (r *Report) remarks() []string {
 		}
 	}
 	if met > 0 {
-		list = append(list, fmt.Sprintf("%s: %s met it", minAvailability, count(met, "workload")))
+		list = append(list, fmt.Sprintf("%s: met by %s", minAvailability, layout.Count(met, "workload")))
 	}
 	if p := r.Prediction; p != nil {
-		list = append(list, fmt.Sprintf("prediction: %d of %d statements were right (%s)", p.Right, p.Statements, percent(p.Percent)))
+		list = append(list, fmt.Sprintf("prediction: %d of %s correct (%s)", p.Right, layout.Count(p.Statements, "statement"), percent(p.Percent)))
 	}
 	for _, c := range r.NotRestored {
-		list = append(list, fmt.Sprintf("perhaps not put back: %s, %s; run `%s`", c.Object, c.What, journal.RestoreCommand(r.Run.ID, r.Run.Arguments)))
+		list = append(list, fmt.Sprintf("may not be restored: %s, %s; run `%s`", c.Object, c.What, journal.RestoreCommand(r.Run.ID, r.Run.Arguments)))
 	}
 	for i, note := range r.Notes {
 		if i == mostNotes {
@@ -184,5 +185,5 @@ func (r *Report) remarks() []string {
 	return list
 }
 
-// mostNotes is how many notes are shown to people.
+// mostNotes is the maximum number of notes in reports for people.
 const mostNotes = 20

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	layout "github.com/stowage-k8s/stowage/internal/report"
 )
 
-// none stands in for what there is not, as in kubectl.
+// none is shown for a missing value, like in kubectl.
 const none = "<none>"
 
-// seconds writes a time with three figures, or in minutes.
+// seconds formats a time with three digits, or in minutes.
 func seconds(s float64) string {
 	switch {
 	case s >= 100:
@@ -23,7 +25,7 @@ func seconds(s float64) string {
 	return fmt.Sprintf("%.2f s", s)
 }
 
-// percent writes a percentage, rounded down: 99.99 % are not all.
+// percent formats a percentage, rounded down: 99.99 % is not 100 %.
 func percent(p float64) string {
 	return strconv.FormatFloat(math.Floor(p*10+1e-9)/10, 'f', 1, 64) + " %"
 }
@@ -32,14 +34,24 @@ func ready(m Moment) string {
 	return fmt.Sprintf("%d of %d pods (%s) ready", m.Ready, m.Desired, percent(m.Percent))
 }
 
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
+// tally is a number and what it counts.
+type tally struct {
+	n    int
+	what string
 }
 
-// write writes a time to recover, of which it may not be known.
+// listed lists the numbers that are not 0.
+func listed(tallies ...tally) string {
+	var parts []string
+	for _, t := range tallies {
+		if t.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", t.n, t.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// write formats a time to recover, which may be unknown.
 func (r Recovery) write(value *float64) string {
 	switch {
 	case value != nil:
@@ -50,27 +62,35 @@ func (r Recovery) write(value *float64) string {
 	return none
 }
 
-// headline says in a line how the run came out.
+// headline summarizes the run in one line.
 func (r *Report) headline() string {
 	t := r.Totals
-	what := fmt.Sprintf("%s chosen", count(t.Pods, "pod"))
-	if t.Nodes > 0 {
-		what = fmt.Sprintf("%s and %s", count(t.Nodes, "node"), what)
+	what := "nothing chosen"
+	switch {
+	case t.Nodes > 0 && t.Pods > 0:
+		what = fmt.Sprintf("%s and %s chosen", layout.Count(t.Nodes, "node"), layout.Count(t.Pods, "pod"))
+	case t.Nodes > 0:
+		what = layout.Count(t.Nodes, "node") + " chosen"
+	case t.Pods > 0:
+		what = layout.Count(t.Pods, "pod") + " chosen"
 	}
 	if r.Run.DryRun {
-		return fmt.Sprintf("%s: a dry run, %s", r.Verdict, what)
+		return fmt.Sprintf("%s: dry run, %s", r.Verdict, what)
 	}
-	line := fmt.Sprintf("%s: %s, %d lost, %d replaced", r.Verdict, what, t.Drawn+t.Others, t.Recovered)
+	parts := []string{what}
+	if counts := listed(tally{t.Drawn + t.Others, "lost"}, tally{t.Losses.Recovered, "replaced"}); counts != "" {
+		parts = append(parts, counts)
+	}
 	if t.Recovery.P50 != nil {
-		line += fmt.Sprintf(", half of them within %s", seconds(*t.Recovery.P50))
+		parts = append(parts, "half of them within "+seconds(*t.Recovery.P50))
 	}
 	if t.Unrecovered > 0 {
-		line += fmt.Sprintf(", %d not", t.Unrecovered)
+		parts = append(parts, fmt.Sprintf("%d not replaced", t.Unrecovered))
 	}
-	return line
+	return fmt.Sprintf("%s: %s", r.Verdict, strings.Join(parts, ", "))
 }
 
-// facts say what run it was.
+// facts identify the run.
 func (r *Report) facts() string {
 	run := r.Run
 	list := []string{"run " + run.ID}
@@ -81,12 +101,13 @@ func (r *Report) facts() string {
 	}
 	add("cluster "+run.Cluster, run.Cluster != "")
 	list = append(list, "seed "+run.Seed, run.Began.UTC().Format("2006-01-02 15:04:05 UTC"), "took "+seconds(run.Seconds))
-	add("the last line of the journal is torn", run.Truncated)
+	add("the last line of the journal is incomplete", run.Truncated)
 	add(run.Version, run.Version != "")
 	return strings.Join(list, ", ")
 }
 
-// clean keeps what came with a pod or an error from moving a terminal's cursor.
+// clean removes control characters, which could move the cursor of a terminal, from text of pods
+// and errors.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // request is an eviction that the API server did not do, and may when it is asked again.
@@ -82,7 +83,7 @@ func (e *engine) giveUp(pods []target.Pod, after time.Duration) {
 	if len(pods) == 0 {
 		return
 	}
-	e.doubt("after %s %d pods had not left whose evictions are put off: %s", after, len(pods), e.keeping(pods))
+	e.doubt("after %s, the evictions of %s were still deferred: %s", after, report.Count(len(pods), "pod"), e.keeping(pods))
 	e.forget(pods)
 }
 

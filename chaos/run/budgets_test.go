@@ -30,7 +30,7 @@ func TestRecoveryEndsWhenTheBudgetsHaveCounted(t *testing.T) {
 		notes  []string
 	}{
 		"a moment later":                        {counts: true, took: time.Second},
-		"a controller that does not count them": {took: controllerPatience, notes: []string{"after 15s the disruption controller had not counted what replaces pod shop/web-0, for one"}},
+		"a controller that does not count them": {took: controllerPatience, notes: []string{"after 15s, the PodDisruptionBudgets had not counted the replacements of 1 lost pod, for example pod shop/web-0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

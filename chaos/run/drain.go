@@ -15,6 +15,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // drainPause is how long a drain waits before it looks again what budgets allow.
@@ -36,11 +37,11 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 		pods, left := draining(picture, names, how.IncludeDoNotDisrupt)
 		if time.Since(told) >= drainTold && len(pods) > 0 {
 			told = time.Now()
-			e.note("%d pods have not left their nodes after %s: %s", len(pods), time.Since(begin).Round(time.Second), e.keeping(pods))
+			e.note("%s still on the nodes after %s: %s", report.Count(len(pods), "pod"), time.Since(begin).Round(time.Second), e.keeping(pods))
 		}
 		if first {
 			for _, why := range slices.Sorted(maps.Keys(left)) {
-				e.note("%d pods stay on their nodes: %s", left[why], why)
+				e.note("%s left on the nodes: %s", report.Count(left[why], "pod"), why)
 			}
 		}
 		if first && picture.Own != nil && names[picture.Own.Spec.NodeName] {
@@ -59,7 +60,7 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 		case limited.Err() != nil:
 			picture = e.Picture()
 			pods, _ = draining(picture, unreplaced(picture, nodes), how.IncludeDoNotDisrupt)
-			left := fmt.Sprintf("after %s %d pods had not left their nodes: %s", how.Patience, len(pods), e.keeping(pods))
+			left := fmt.Sprintf("after %s, %s still on the nodes: %s", how.Patience, report.Count(len(pods), "pod"), e.keeping(pods))
 			e.note("%s", left)
 			if len(pods) > 0 {
 				e.doubts = append(e.doubts, left)
@@ -97,9 +98,9 @@ func draining(picture *target.Picture, nodes map[string]bool, includeDoNotDisrup
 		switch {
 		case !nodes[pod.Spec.NodeName] || !cluster.Holds(pod) || cluster.BelongsToNode(pod) || picture.IsOwn(pod):
 		case metav1.GetControllerOfNoCopy(pod) == nil:
-			left["nothing would replace them"]++
+			left["no controller would replace them"]++
 		case marked && !includeDoNotDisrupt:
-			left["they are marked "+mark.Annotation]++
+			left["annotation "+mark.Annotation]++
 		default:
 			pods = append(pods, target.Pod{Pod: pod, Workload: picture.Owners.Of(pod), Rank: -1})
 		}
@@ -110,11 +111,11 @@ func draining(picture *target.Picture, nodes map[string]bool, includeDoNotDisrup
 // keeping says what keeps the first of the pods.
 func (e *engine) keeping(pods []target.Pod) string {
 	if len(pods) == 0 {
-		return "the last were just leaving"
+		return "the last ones are terminating"
 	}
 	why := e.ledger.May(pods[0].Pod).Reason
 	if r := e.requests[pods[0].UID]; r != nil {
 		why = r.why
 	}
-	return fmt.Sprintf("pod %s/%s, for one: %s", pods[0].Namespace, pods[0].Name, why)
+	return fmt.Sprintf("for example pod %s/%s: %s", pods[0].Namespace, pods[0].Name, why)
 }

@@ -38,9 +38,9 @@ func TestDraining(t *testing.T) {
 	}{
 		{
 			name: "pods that are marked not to be disrupted stay", want: []string{"web"},
-			left: map[string]int{"nothing would replace them": 1, "they are marked karpenter.sh/do-not-disrupt": 1, "they are marked cluster-autoscaler.kubernetes.io/safe-to-evict": 1},
+			left: map[string]int{"no controller would replace them": 1, "annotation karpenter.sh/do-not-disrupt": 1, "annotation cluster-autoscaler.kubernetes.io/safe-to-evict": 1},
 		},
-		{name: "unless they are asked for", include: true, want: []string{"web", "marked", "not-safe"}, left: map[string]int{"nothing would replace them": 1}},
+		{name: "unless they are asked for", include: true, want: []string{"web", "marked", "not-safe"}, left: map[string]int{"no controller would replace them": 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			pods, left := draining(picture, map[string]bool{"a": true}, tt.include)

@@ -21,26 +21,27 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// Options say what to run and how.
+// Options are the options of a run.
 type Options struct {
-	// ID is the run's: it is on everything that the run changes.
+	// ID is the ID of the run, which is also on every object that it changes.
 	ID       string
 	Scenario *scenario.Scenario
 	Seed     draw.Seed
-	// DryRun draws and predicts, and does nothing.
+	// DryRun draws and predicts, but changes nothing.
 	DryRun bool
-	// Replayed are the turns of a run that is done again: in a tick whose time was excluded
-	// then nothing happens now either, and what had no end goes as far as it went then.
+	// Replayed are the turns of the run that is repeated: ticks that were skipped in it because
+	// of an excluded time are skipped again, and an endless fault ends where it ended.
 	Replayed []journal.Turn
-	// Assessor predicts; nil predicts nothing.
+	// Assessor predicts; nil means no predictions.
 	Assessor *assess.Assessor
-	// Journal takes the records, besides those of Observers; nil keeps none.
+	// Journal receives the records, like Observers. It may be nil.
 	Journal *journal.Writer
-	// Memory takes the records, too, to judge the run by.
+	// Memory also receives the records, for the verdict.
 	Memory *journal.Memory
-	// Observers hear of each record, one after the other.
+	// Observers receive each record, one after the other.
 	Observers []func(journal.Record)
 	// RecoveryPatience is how long the workloads may take to recover at the end.
 	RecoveryPatience time.Duration
@@ -52,10 +53,10 @@ type Options struct {
 // recoveryPause is how long to wait before looking again who has recovered.
 const recoveryPause = 100 * time.Millisecond
 
-// errOver ends a run whose time is over.
-var errOver = errors.New("the run's time is over")
+// errOver ends a run at its timeout.
+var errOver = errors.New("the run timed out")
 
-// engine is a run that is under way.
+// engine is a run in progress.
 type engine struct {
 	Options
 	live     *Live
@@ -98,16 +99,16 @@ func (e *engine) picture() *target.Picture {
 	return p
 }
 
-// Session is a run that is under way, for whoever says what is to be done in it.
+// Session is a run in progress, for the function that runs in it.
 type Session struct{ *engine }
 
-// Steps does what the scenario's steps say.
+// Steps runs the steps of the scenario.
 func Steps(ctx context.Context, s *Session) error { return s.steps(ctx) }
 
 // Run calls the function, such as Steps, within a run: the steady state of the scenario is
-// looked at before, meanwhile and after. It returns what came of it. Whatever happens, what
-// the run has changed is put back before it returns. The error is that it could not go on,
-// or not put everything back; a broken steady state is none.
+// checked before, during and after. It returns the verdict. In any case, changes are restored
+// before it returns. The error is that the run could not continue, or that not everything was
+// restored; a broken steady state is not an error.
 func Run(ctx context.Context, live *Live, opts Options, do func(context.Context, *Session) error) (journal.End, error) {
 	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil, nil), down: map[string]bool{}, requests: map[types.UID]*request{}}
 	var err error
@@ -140,19 +141,19 @@ func Run(ctx context.Context, live *Live, opts Options, do func(context.Context,
 	return end, errors.Join(err, e.journalError())
 }
 
-// RefusedError says why a run was not begun.
+// RefusedError means that a run was not started.
 type RefusedError struct {
-	// Step is the name of the step that cannot be meant.
+	// Step is the name of the invalid step.
 	Step string
 	Err  error
 }
 
 func (e *RefusedError) Error() string { return fmt.Sprintf("step %s: %v", e.Step, e.Err) }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the underlying error.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// check looks whether what the steps name is there.
+// check checks that the objects that the steps refer to exist.
 func (e *engine) check() error {
 	picture := e.picture()
 	for _, step := range e.Scenario.Steps {
@@ -246,7 +247,7 @@ func (e *engine) steps(ctx context.Context) error {
 			}
 		}
 		if turn.Skipped {
-			e.note("step %s was not drawn, at a probability of %g", turn.Name, turn.Probability)
+			e.note("step %s skipped (probability %g)", turn.Name, turn.Probability)
 			continue
 		}
 		e.turns++
@@ -276,7 +277,7 @@ func (e *engine) awaitRecovery(ctx context.Context, patience time.Duration) erro
 		if time.Now().After(deadline) {
 			e.giveUp(leaving, patience)
 			if awaited > 0 {
-				e.note("after %s %d pods that were lost had not been replaced", patience, awaited)
+				e.note("after %s, %s not replaced", patience, report.Count(awaited, "lost pod"))
 			}
 			return nil
 		}
@@ -303,7 +304,7 @@ func (e *engine) awaitBudgets(ctx context.Context) error {
 			break
 		}
 		if time.Now().After(deadline) {
-			e.note("after %s the disruption controller had not counted what replaces pod %s/%s, for one", controllerPatience, lost[0].Namespace, lost[0].Name)
+			e.note("after %s, the PodDisruptionBudgets had not counted the replacements of %s, for example pod %s/%s", controllerPatience, report.Count(len(lost), "lost pod"), lost[0].Namespace, lost[0].Name)
 			break
 		}
 		if err := e.sleep(ctx, recoveryPause); err != nil {

@@ -54,12 +54,12 @@ func (l losing) Down(ctx context.Context, nodes ...*corev1.Node) error {
 	var there []*corev1.Node
 	for _, node := range nodes {
 		if !names[node.Name] {
-			l.engine.note("node %s has come back as another machine since it was drawn, and is left alone", node.Name)
+			l.engine.note("node %s was replaced by another machine after it was drawn, and is skipped", node.Name)
 			continue
 		}
 		there = append(there, node)
 		if picture.OwnNode(node.Name) {
-			l.engine.note("this program runs on node %s, and may be taken away with it: `%s` puts back what is left then", node.Name, journal.RestoreCommand(l.engine.ID, l.engine.Arguments))
+			l.engine.note("this program runs on node %s and may be lost with it: in that case, run `%s`", node.Name, journal.RestoreCommand(l.engine.ID, l.engine.Arguments))
 		}
 	}
 	pods := l.engine.lose(picture, there)

@@ -1,7 +1,6 @@
-// Package run carries out what a scenario says on a live cluster: it looks at the steady
-// state, draws victims, predicts, takes them away within budgets, watches the recovery and
-// puts everything back. All that happens becomes records of the journal, which is also how
-// others hear of it.
+// Package run runs scenarios on a live cluster: it checks the steady state, draws victims,
+// predicts, removes them within budgets, watches the recovery, and restores everything.
+// Everything that happens is written as records of the journal, which observers receive too.
 package run
 
 import (
@@ -34,10 +33,10 @@ const ownersAge = 200 * time.Millisecond
 // record for each pod.
 const coalesce = 250 * time.Millisecond
 
-// Live is a cluster that is followed, and whose workloads' recovery is observed.
+// Live is a watched cluster, whose workloads are observed.
 type Live struct {
 	Client kubernetes.Interface
-	// Name is what the cluster is called, and Kubernetes the version of its API server.
+	// Name is the name of the cluster, and Kubernetes the version of its API server.
 	Name, Kubernetes string
 
 	// own is the pod that this program runs in.
@@ -50,9 +49,9 @@ type Live struct {
 	ownersAt time.Time
 }
 
-// Open follows a cluster until the context ends, and waits until every budget has been
-// counted by the disruption controller. The version is the API server's, and the function is
-// told what is waited for, if it takes long, and of nil when that is over.
+// Open watches a cluster until the context ends, and waits until the disruption controller has
+// counted every budget. If that takes long, waiting is called with what it waits for, and with
+// nil when it is done.
 func Open(ctx context.Context, client kubernetes.Interface, name, version string, waiting func(error)) (*Live, error) {
 	l := &Live{Client: client, Name: name, Kubernetes: version, own: connect.OwnPod()}
 	var err error
@@ -65,8 +64,8 @@ func Open(ctx context.Context, client kubernetes.Interface, name, version string
 	return l, nil
 }
 
-// Picture returns the cluster as it is now, without the pods that runs have created: these
-// are tools, and nobody's workload.
+// Picture returns the current cluster without pods that runs have created, because they are tools
+// and belong to no workload.
 func (l *Live) Picture() *target.Picture {
 	s := l.follower.Snapshot()
 	s.Kubernetes, s.Pods = l.Kubernetes, slices.DeleteFunc(s.Pods, undo.IsCreated)
@@ -85,21 +84,21 @@ func (l *Live) isOwn(pod *corev1.Pod) bool {
 	return l.own.Name != "" && pod.Name == l.own.Name && pod.Namespace == l.own.Namespace
 }
 
-// unobserved says whether a pod is none that is lost or replaced: what runs create goes by
-// itself, and the program's own pod with the run.
+// unobserved says whether a pod is never counted as lost or replaced: pods that runs create, and
+// the pod of this program.
 func (l *Live) unobserved(pod *corev1.Pod) bool { return l.isOwn(pod) || undo.IsCreated(pod) }
 
-// Changed receives when anything has changed since the last time.
+// Changed receives when anything has changed since the last receive.
 func (l *Live) Changed() <-chan struct{} { return l.follower.Changed() }
 
-// Missing returns the kinds that the cluster does not have or does not let us read.
+// Missing returns the kinds that the cluster does not have, or that may not be read.
 func (l *Live) Missing() []string { return l.follower.Missing() }
 
 // Fake says whether all nodes are fake.
 func (l *Live) Fake() bool { return undo.AllFake(l.follower.Snapshot().Nodes) }
 
-// workloadOf returns what a pod belongs to, by what is known. A pod may be there before
-// the ReplicaSet that made it.
+// workloadOf returns the workload of a pod, as far as it is known. A pod may be seen before the
+// ReplicaSet that created it.
 func (l *Live) workloadOf(pod *corev1.Pod) *cluster.Workload {
 	l.mu.Lock()
 	owners, age := l.owners, time.Since(l.ownersAt)
@@ -149,7 +148,7 @@ func (l *Live) observe(was, is runtime.Object) {
 func (l *Live) watch(sink func(journal.Record)) (o *recovery.Observer, stop func(), err error) {
 	o = recovery.New(recovery.Options{Workload: l.workloadOf, Sink: sink, Every: coalesce})
 	if !l.observer.CompareAndSwap(nil, o) {
-		return nil, nil, fmt.Errorf("another run is under way on %s", l.Name)
+		return nil, nil, fmt.Errorf("another run is in progress on %s", l.Name)
 	}
 	picture := l.Picture() // after what comes from now on is heard
 	for name := range picture.DeletedNamespaces() {

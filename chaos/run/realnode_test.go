@@ -149,8 +149,8 @@ func TestLatencyByAHelper(t *testing.T) {
 		after(time.Millisecond, func(h helper) error { return errors.Join(remove(h), fail(h)) })(h)
 	}
 	const (
-		why  = "the helper kube-system/stowage-latency-web-0-uid-of-p does not delay anything any more: "
-		over = "it was over after 4s of 12s: " + why
+		why  = "helper pod kube-system/stowage-latency-web-0-uid-of-p no longer delays the pod: "
+		over = "it ended after 4s of 12s: " + why
 	)
 	for _, tt := range []struct {
 		name string
@@ -161,9 +161,9 @@ func TestLatencyByAHelper(t *testing.T) {
 		{name: "it does its time", do: after(11500*time.Millisecond, done), want: journal.End{Verdict: journal.Held}},
 		{name: "it is deleted", do: after(3500*time.Millisecond, remove), want: journal.End{Verdict: journal.Inconclusive, Reasons: []string{over + "it was deleted"}}},
 		{name: "it is deleted before its delay was seen", do: unseen, want: journal.End{
-			Verdict: journal.Inconclusive, Reasons: []string{"it was over after 1s of 12s: " + why + "it is gone"},
+			Verdict: journal.Inconclusive, Reasons: []string{"it ended after 1s of 12s: " + why + "it is gone"},
 		}},
-		{name: "it is killed", do: after(3500*time.Millisecond, fail), want: journal.End{Verdict: journal.Inconclusive, Reasons: []string{over + "it ended with code 137: Error"}}},
+		{name: "it is killed", do: after(3500*time.Millisecond, fail), want: journal.End{Verdict: journal.Inconclusive, Reasons: []string{over + "it exited with code 137: Error"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -197,12 +197,12 @@ func TestLatencyThatIsRefused(t *testing.T) {
 			return true, nil, apierrors.NewForbidden(podResource.GroupResource(), "helper", errors.New(`violates PodSecurity "restricted:latest"`))
 		})
 		got := runOn(t, k, latencyScenario(t), Steps)
-		const want = `violates PodSecurity "restricted:latest" (it takes the right to create pods in namespace kube-system, which must admit privileged ones: helperNamespace names another)`
+		const want = `violates PodSecurity "restricted:latest" (this requires permission to create pods in namespace kube-system, which must allow privileged pods; to use another namespace, set helperNamespace)`
 		if got.err == nil || !strings.Contains(got.err.Error(), want) || got.End.Verdict != journal.Failed {
 			t.Errorf("verdict %s, error %v, want one that says %s", got.End.Verdict, got.err, want)
 		}
 		if left := got.Report.NotRestored; len(left) > 0 || got.End.NotRestored {
-			t.Errorf("perhaps not put back: %v", left)
+			t.Errorf("may not be restored: %v", left)
 		}
 	})
 }
@@ -220,7 +220,7 @@ func TestLatencyThatIsNotPutBack(t *testing.T) {
 		if err := got.Write(&text, report.Table); err != nil {
 			t.Fatal(err)
 		}
-		const want = "perhaps not put back: Pod kube-system/stowage-latency-web-0-uid-of-p, created; run `stowage-chaos restore r1 --context staging`"
+		const want = "may not be restored: Pod kube-system/stowage-latency-web-0-uid-of-p, created; run `stowage-chaos restore r1 --context staging`"
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("it does not say %q: %s", want, &text)
 		}
@@ -245,7 +245,7 @@ func TestTheProgramsOwnPodIsNoLoss(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			return context.Canceled // as it is told to end
 		})
-		if want := fmt.Sprint(journal.End{Verdict: journal.Inconclusive, Reasons: []string{"it was told to end before it was done"}}); fmt.Sprint(got.End) != want {
+		if want := fmt.Sprint(journal.End{Verdict: journal.Inconclusive, Reasons: []string{"the run was interrupted"}}); fmt.Sprint(got.End) != want {
 			t.Errorf("end %v, want %s", got.End, want)
 		}
 		if len(got.Workloads) > 0 || got.Totals.Others > 0 {

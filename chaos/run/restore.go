@@ -45,7 +45,7 @@ func (e *engine) hold() {
 		defer cancel()
 		release, err := undo.Hold(ctx, e.live.Client, e.ID, clock.RealClock{})
 		if err != nil {
-			e.note("no lease says that this run is under way, so `stowage-chaos restore --all` would end it: %v", err)
+			e.note("this run has no lease, so `stowage-chaos restore --all` would not skip it: %v", err)
 			return
 		}
 		e.release = release
@@ -89,7 +89,7 @@ func (e *engine) outlast(ctx context.Context, env env, lasting fault.Lasting, ch
 		}
 		var lapsed string
 		if lapsed, unknown = watched.Lapsed(ctx, env, choice); lapsed != "" {
-			e.doubt("it was over after %s of %s: %s", time.Since(begin).Round(time.Second), d, lapsed)
+			e.doubt("it ended after %s of %s: %s", time.Since(begin).Round(time.Second), d, lapsed)
 			return nil
 		}
 	}
@@ -97,7 +97,7 @@ func (e *engine) outlast(ctx context.Context, env env, lasting fault.Lasting, ch
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case unknown != nil:
-		e.doubt("whether it lasted for %s is not known: %v", d, unknown)
+		e.doubt("cannot tell whether it lasted %s: %v", d, unknown)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (e *engine) restore(ctx context.Context, id string) error {
 		e.doomed = nil
 	}
 	if err != nil {
-		return fmt.Errorf("not everything could be put back, so run `%s`: %w", journal.RestoreCommand(e.ID, e.Arguments), err)
+		return fmt.Errorf("not everything could be restored: run `%s`: %w", journal.RestoreCommand(e.ID, e.Arguments), err)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (e *engine) restore(ctx context.Context, id string) error {
 // patience lasts, which counts from the last call of progress.
 func impatient(ctx context.Context, patience time.Duration) (_ context.Context, progress func(), cancel context.CancelFunc) {
 	ctx, end := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(patience, func() { end(fmt.Errorf("there was no progress for %s", patience)) })
+	timer := time.AfterFunc(patience, func() { end(fmt.Errorf("no progress for %s", patience)) })
 	return ctx, func() { timer.Reset(patience) }, func() {
 		timer.Stop()
 		end(nil)

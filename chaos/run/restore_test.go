@@ -24,7 +24,7 @@ func TestImpatient(t *testing.T) {
 		if took := time.Since(begin); took != time.Minute {
 			t.Errorf("it gave up %s after the last progress, want a minute", took)
 		}
-		if got, want := context.Cause(ctx).Error(), "there was no progress for 1m0s"; got != want {
+		if got, want := context.Cause(ctx).Error(), "no progress for 1m0s"; got != want {
 			t.Errorf("cause %q, want %q", got, want)
 		}
 	})

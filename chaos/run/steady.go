@@ -52,7 +52,7 @@ func (e *engine) look(ctx context.Context, phase string, checks ...steady.Check)
 // steadyBefore looks whether there is a steady state to break.
 func (e *engine) steadyBefore(ctx context.Context) error {
 	if err := e.look(ctx, "before"); err != nil {
-		return fmt.Errorf("before anything was done: %w", err)
+		return fmt.Errorf("before the first step: %w", err)
 	}
 	if len(e.doubts) > 0 {
 		return errDoubtful

@@ -37,7 +37,7 @@ func (e *engine) do(ctx context.Context, step *scenario.Turn) error {
 	case step.Kind == scenario.KindAwaitRecovery:
 		return e.awaitRecovery(ctx, step.AwaitRecovery)
 	}
-	return errors.New("it says nothing to do")
+	return errors.New("it has no action")
 }
 
 func (e *engine) probe(ctx context.Context, step *scenario.Turn) error {
@@ -86,7 +86,7 @@ func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 		}
 		excluded, why := repeated.Excluded(picture.Now)
 		if before != nil && before.Rested(tick) {
-			excluded, why = true, "its time was excluded in the run that is replayed"
+			excluded, why = true, "the time was excluded in the original run"
 		}
 		switch {
 		case !excluded:
@@ -96,7 +96,7 @@ func (e *engine) strike(ctx context.Context, step *scenario.Turn) error {
 			}
 		case !resting:
 			resting = true
-			e.note("nothing happens now: %s", why)
+			e.note("skipped: %s", why)
 		}
 		if tick == times || e.DryRun {
 			continue
@@ -169,7 +169,7 @@ func (e *engine) announce(ctx context.Context, kind string, picture *target.Pict
 	return !e.DryRun, e.journalError()
 }
 
-// Take takes away the pods that somebody else has drawn, and returns how many went.
+// Take removes the pods of a choice, and returns how many were removed.
 func (s *Session) Take(ctx context.Context, kind string, picture *target.Picture, choice *fault.Choice) (gone int, kept []target.Pod, err error) {
 	goes, err := s.announce(ctx, kind, picture, choice)
 	if err != nil || !goes {
@@ -178,10 +178,10 @@ func (s *Session) Take(ctx context.Context, kind string, picture *target.Picture
 	return env{s.engine, s.undo}.Remove(ctx, choice.Pods, choice.How, nil)
 }
 
-// Injector has something happen to what was chosen, as fault.Fault.Inject does.
+// Injector injects a fault for a choice, like fault.Fault.Inject.
 type Injector func(ctx context.Context, env fault.Env, choice *fault.Choice) error
 
-// Inject has something happen to what somebody else has chosen.
+// Inject injects a fault for a given choice.
 func (s *Session) Inject(ctx context.Context, kind string, do Injector, picture *target.Picture, choice *fault.Choice) error {
 	goes, err := s.announce(ctx, kind, picture, choice)
 	if err != nil || !goes {
@@ -190,15 +190,15 @@ func (s *Session) Inject(ctx context.Context, kind string, do Injector, picture 
 	return s.inject(ctx, s.undo, do, choice)
 }
 
-// AwaitRecovery waits until every pod that was lost has been replaced, or the time is over.
+// AwaitRecovery waits until every lost pod is replaced, or until the patience is over.
 func (s *Session) AwaitRecovery(ctx context.Context, patience time.Duration) error {
 	return s.awaitRecovery(ctx, patience)
 }
 
-// Picture returns the cluster as it is now, and for what the run waits.
+// Picture returns the current cluster, with the workloads that the run waits for.
 func (s *Session) Picture() *target.Picture { return s.picture() }
 
-// Note tells the user something, and the journal.
+// Note writes a message to the user and the journal.
 func (s *Session) Note(format string, args ...any) { s.note(format, args...) }
 
 func (e *engine) predict(ctx context.Context, picture *target.Picture, choice *fault.Choice) error {
@@ -207,7 +207,7 @@ func (e *engine) predict(ctx context.Context, picture *target.Picture, choice *f
 	}
 	prediction, err := e.Assessor.Predict(ctx, picture, choice.Loss())
 	if err != nil {
-		return fmt.Errorf("predicting what it would do: %w", err)
+		return fmt.Errorf("predicting the effect: %w", err)
 	}
 	e.write(journal.Record{Prediction: prediction})
 	return nil

@@ -31,23 +31,23 @@ func (e *engine) judge(err error) (journal.End, error) {
 	case errors.Is(err, context.Canceled) && e.endless(), errors.Is(err, errOver) && e.endless():
 		err = nil // that is how it ends
 	case errors.Is(err, context.Canceled):
-		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"it was told to end before it was done"}}, nil
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{"the run was interrupted"}}, nil
 	case errors.Is(err, errOver):
-		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("it was not done after %s", e.Scenario.Timeout)}}, nil
+		return journal.End{Verdict: journal.Inconclusive, Reasons: []string{fmt.Sprintf("the run timed out after %s", e.Scenario.Timeout)}}, nil
 	}
 	if err != nil {
 		return journal.End{Verdict: journal.Failed, Reasons: []string{err.Error()}}, err
 	}
 	if !e.drawn {
-		e.doubts = append(e.doubts, "nothing was there to be taken away")
+		e.doubts = append(e.doubts, "there was nothing to remove")
 	} else if !e.taken && !e.DryRun {
-		e.doubts = append(e.doubts, "nothing was taken away: budgets kept all that was drawn, it was gone by then, or there was nothing on the nodes")
+		e.doubts = append(e.doubts, "nothing was removed: budgets kept all victims, they were already gone, or the nodes were empty")
 	}
 	if len(e.doubts) > 0 {
 		return journal.End{Verdict: journal.Inconclusive, Reasons: e.doubts}, nil
 	}
 	if e.DryRun {
-		return journal.End{Verdict: journal.Held, Reasons: []string{"a dry run: nothing was done"}}, nil
+		return journal.End{Verdict: journal.Held, Reasons: []string{"dry run: nothing was changed"}}, nil
 	}
 	return report.Judge(e.Memory.Run()), nil
 }

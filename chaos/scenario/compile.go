@@ -25,11 +25,11 @@ var scalable = []string{"Deployment", "ReplicaSet", "StatefulSet"}
 
 func (l *loader) name(name string) {
 	if name == "" {
-		l.fail("metadata.name", "is required: what to call the scenario")
+		l.fail("metadata.name", "is required: the name of the scenario")
 		return
 	}
 	for _, problem := range validation.IsDNS1123Label(name) {
-		l.fail("metadata.name", "%q cannot be used: %s", name, problem)
+		l.fail("metadata.name", "%q is invalid: %s", name, problem)
 	}
 }
 
@@ -42,7 +42,7 @@ func (l *loader) repeat(path string, r *Repeat) Repeat {
 		l.fail(strict.Child(path, "times"), "must be 1 or more, not %d", r.Times)
 	}
 	if r.MaxPause.Duration > 0 && r.MaxPause.Duration < r.MinPause.Duration {
-		l.fail(strict.Child(path, "maxPause"), "must not be below minPause, which is %v", r.MinPause.Duration)
+		l.fail(strict.Child(path, "maxPause"), "must be at least minPause, %v", r.MinPause.Duration)
 	}
 	return *r
 }
@@ -51,18 +51,18 @@ func (l *loader) objectives(o *Objectives) {
 	const path = "spec.objectives."
 	if m := o.MinAvailability; m != nil {
 		if err := field.CheckShare(*m, 1); err != nil {
-			l.fail(path+"minAvailability", "%v; leave it out for no objective", err)
+			l.fail(path+"minAvailability", "%v; omit it for no objective", err)
 		}
 	}
 	if o.MaxRecovery != nil && o.MaxRecovery.Duration <= 0 {
-		l.fail(path+"maxRecovery", "must be above 0; leave it out for no objective")
+		l.fail(path+"maxRecovery", "must be more than 0; omit it for no objective")
 	}
 	given := l.root.Get("spec").Get("objectives").Has("recoveryPercentile")
 	switch {
 	case !given && o.MaxRecovery != nil:
 		o.RecoveryPercentile = 100
 	case given && (o.RecoveryPercentile <= 0 || o.RecoveryPercentile > 100):
-		l.fail(path+"recoveryPercentile", "must be above 0 and up to 100")
+		l.fail(path+"recoveryPercentile", "must be more than 0 and at most 100")
 	case given && o.MaxRecovery == nil:
 		l.fail(path+"recoveryPercentile", "has no effect without maxRecovery")
 	}
@@ -80,7 +80,7 @@ func (l *loader) steadyState(s *SteadyState, from *steadyState) {
 		}
 	}
 	if len(from.Probes) == 0 {
-		l.fail(path, "at least one probe is required; leave steadyState out for none")
+		l.fail(path, "at least one probe is required; omit steadyState for none")
 	}
 	names := map[string]string{}
 	for i, n := range from.Probes {
@@ -135,7 +135,7 @@ func (l *loader) step(path string, i int, n *strict.Node) Step {
 	if fields.Probability != nil {
 		step.Probability = *fields.Probability
 		if step.Probability <= 0 || step.Probability > 1 {
-			l.fail(strict.Child(path, "probability"), "must be above 0 and up to 1, not %v", step.Probability)
+			l.fail(strict.Child(path, "probability"), "must be more than 0 and at most 1, not %v", step.Probability)
 		}
 	}
 	e := l.only(path, n, rest, known, l.actions, "action")
@@ -161,7 +161,7 @@ func (l *loader) action(path string, e *strict.Entry, step *Step) {
 		l.d.Decode(path, e.Value, &wait)
 		step.Wait = wait.Duration
 		if step.Wait <= 0 {
-			l.fail(path, "must be above 0, not %v", step.Wait)
+			l.fail(path, "must be more than 0, not %v", step.Wait)
 		}
 	case KindProbe:
 		var fields probeStepFields

@@ -16,8 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
-// Load reads a scenario's file. The error has a line for each mistake, with file, line and
-// field.
+// Load reads a scenario file. The error has a line for each mistake, with file, line and field.
 func Load(path string, faults []fault.Plugin, probes []steady.Plugin) (*Scenario, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -33,7 +32,7 @@ func Load(path string, faults []fault.Plugin, probes []steady.Plugin) (*Scenario
 	return s, nil
 }
 
-// Parse reads a scenario, in YAML or JSON. Mistakes in it are strict.Errors.
+// Parse parses a scenario in YAML or JSON. Mistakes are strict.Errors.
 func Parse(data []byte, faults []fault.Plugin, probes []steady.Plugin) (*Scenario, error) {
 	l, err := newLoader(faults, probes)
 	if err != nil {
@@ -41,7 +40,7 @@ func Parse(data []byte, faults []fault.Plugin, probes []steady.Plugin) (*Scenari
 	}
 	root, err := strict.Parse(data, strict.Plain)
 	if root == nil {
-		return nil, fmt.Errorf("no scenario, which starts with apiVersion: %s: %w", APIVersion, err)
+		return nil, fmt.Errorf("not a scenario, which starts with apiVersion: %s: %w", APIVersion, err)
 	}
 	if errs, is := errors.AsType[strict.Errors](err); is {
 		l.d.Errors = errs
@@ -75,7 +74,7 @@ func newLoader(faults []fault.Plugin, probes []steady.Plugin) (*loader, error) {
 	taken := sets.New("name", "probability", "repeat").Insert(l.actions...)
 	for _, plugin := range faults {
 		if taken.Has(plugin.Name) {
-			return nil, fmt.Errorf("a fault cannot be named %q: that is taken", plugin.Name)
+			return nil, fmt.Errorf("a fault cannot be named %q: the name is already in use", plugin.Name)
 		}
 		taken.Insert(plugin.Name)
 		l.faults[plugin.Name] = plugin
@@ -84,7 +83,7 @@ func newLoader(faults []fault.Plugin, probes []steady.Plugin) (*loader, error) {
 	taken = sets.New("name", "failureThreshold", "timeout", "within")
 	for _, plugin := range probes {
 		if taken.Has(plugin.Name) {
-			return nil, fmt.Errorf("a probe cannot be named %q: that is taken", plugin.Name)
+			return nil, fmt.Errorf("a probe cannot be named %q: the name is already in use", plugin.Name)
 		}
 		taken.Insert(plugin.Name)
 		l.probes[plugin.Name] = plugin
@@ -148,7 +147,7 @@ func (l *loader) fail(path, format string, args ...any) {
 // unique records a name that something else has.
 func (l *loader) unique(path, name string, names map[string]string) {
 	if before, taken := names[name]; taken {
-		l.fail(strict.Child(path, "name"), "%q is the name of %s too", name, before)
+		l.fail(strict.Child(path, "name"), "%q is also the name of %s", name, before)
 		return
 	}
 	names[name] = path
@@ -178,7 +177,7 @@ func (l *loader) only(path string, n *strict.Node, rest []strict.Entry, known, n
 		}
 		l.d.Fail(path, n.Line, "has %s; exactly one %s is allowed", strings.Join(keys, " and "), what)
 	} else if len(rest) == 0 {
-		l.d.Fail(path, n.Line, "has no %s: exactly one of %s", what, strict.OneOf(names))
+		l.d.Fail(path, n.Line, "has no %s: exactly one of %s is required", what, strict.OneOf(names))
 	}
 	return nil
 }
@@ -186,7 +185,7 @@ func (l *loader) only(path string, n *strict.Node, rest []strict.Entry, known, n
 // arguments returns the arguments of a plugin as JSON.
 func (l *loader) arguments(path string, e *strict.Entry) (data []byte, given bool) {
 	if e.Value.Kind != strict.Map {
-		l.d.Fail(path, e.Line, "must be a map of arguments, {} for none, not %s", e.Value.Kind)
+		l.d.Fail(path, e.Line, "must be a map of arguments, or {} for none, not %s", e.Value.Kind)
 		return nil, false
 	}
 	return e.Value.JSON(), true

@@ -130,14 +130,14 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 		name, file string
 		want       []string // lines, without the file's name
 	}{
-		{"nothing", "", []string{" no scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it is empty"}},
-		{"no YAML", "a: [", []string{" no scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: not valid YAML: yaml: line 1: did not find expected node content"}},
-		{"two scenarios", in(oneStep) + "---\n" + in(oneStep), []string{" no scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it has 2 documents; only one is read"}},
+		{"nothing", "", []string{" not a scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it is empty"}},
+		{"no YAML", "a: [", []string{" not a scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: not valid YAML: yaml: line 1: did not find expected node content"}},
+		{"two scenarios", in(oneStep) + "---\n" + in(oneStep), []string{" not a scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it has 2 documents; only one is read"}},
 		{"another kind of file", "apiVersion: v1\nkind: Pod\nspec: {containers: []}\n", []string{
 			`1: apiVersion: must be chaos.stowage.dev/v1alpha1, not "v1"`, `2: kind: must be Scenario, not "Pod"`,
 		}},
 		{"no name and no steps", "apiVersion: chaos.stowage.dev/v1alpha1\nkind: Scenario\nspec: {}\n", []string{
-			"1: metadata.name: is required: what to call the scenario", "3: spec.steps: at least one step is required",
+			"1: metadata.name: is required: the name of the scenario", "3: spec.steps: at least one step is required",
 		}},
 		{"misspelled fields", in("timeOut: 1m\nsteps:\n- wait: 1s\n  probabilty: 0.5\nsteadystate: {}"), []string{
 			`5: spec.timeOut: unknown field (did you mean "timeout"?); there are description, objectives, repeat, seed, steadyState, steps, timeout`,
@@ -160,27 +160,27 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 			`10: spec.steadyState.probes[0].workloads.minAvailable: must be a whole number or a percentage from "1%" to "100%", not "0%"`,
 		}},
 		{"steps that do nothing, or too much", in("steps:\n- name: a\n- evict: {}\n  wait: 1s\n- {}\n- wait"), []string{
-			"6: spec.steps[0]: has no action: exactly one of " + actions,
+			"6: spec.steps[0]: has no action: exactly one of " + actions + " is required",
 			"7: spec.steps[1]: has evict and wait; exactly one action is allowed",
-			"9: spec.steps[2]: has no action: exactly one of " + actions,
+			"9: spec.steps[2]: has no action: exactly one of " + actions + " is required",
 			"10: spec.steps[3]: must be a map of fields, not text",
 		}},
 		{"probes that look at nothing, or too much", in("steps:\n- probe: {within: 1m}\nsteadyState:\n  probes:\n  - {name: a}\n  - {budgets: {}, pendingPods: {}}"), []string{
-			"6: spec.steps[0].probe: has no probe: exactly one of " + looks,
-			"9: spec.steadyState.probes[0]: has no probe: exactly one of " + looks,
+			"6: spec.steps[0].probe: has no probe: exactly one of " + looks + " is required",
+			"9: spec.steadyState.probes[0]: has no probe: exactly one of " + looks + " is required",
 			"10: spec.steadyState.probes[1]: has budgets and pendingPods; exactly one probe is allowed",
 		}},
 		{"arguments left out", in("steps:\n- evict:\n- wait:\n- zone: down"), []string{
-			"6: spec.steps[0].evict: must be a map of arguments, {} for none, not nothing",
+			"6: spec.steps[0].evict: must be a map of arguments, or {} for none, not nothing",
 			"7: spec.steps[1].wait: has no value",
-			"8: spec.steps[2].zone: must be a map of arguments, {} for none, not text",
+			"8: spec.steps[2].zone: must be a map of arguments, or {} for none, not text",
 		}},
 		{"names that are taken", in("steps:\n- {name: a, wait: 1s}\n- {name: a, wait: 1s}\nsteadyState:\n  probes: [{budgets: {}}, {name: budgets, pendingPods: {}}]"), []string{
-			`7: spec.steps[1].name: "a" is the name of spec.steps[0] too`,
-			`9: spec.steadyState.probes[1].name: "budgets" is the name of spec.steadyState.probes[0] too`,
+			`7: spec.steps[1].name: "a" is also the name of spec.steps[0]`,
+			`9: spec.steadyState.probes[1].name: "budgets" is also the name of spec.steadyState.probes[0]`,
 		}},
 		{"a name that a report cannot have", strings.Replace(in(oneStep), "test", "Big_Test", 1), []string{
-			`3: metadata.name: "Big_Test" cannot be used: a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+			`3: metadata.name: "Big_Test" is invalid: a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
 		}},
 		{"values of another type", in("timeout: 5\nseed: -1\nrepeat: {times: many}\nsteps:\n- wait: {seconds: 5}\n- wait: 1s\n  probability: often\n- scale: {replicas: three}\n  name: 3"), []string{
 			"5: spec.timeout: must be a duration such as 30s, 5m or 1h30m, not 5",
@@ -199,14 +199,14 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 			"steadyState:\n  interval: 1ms\n  probes:\n  - {failureThreshold: 0, timeout: -1s, budgets: {}}"), []string{
 			`5: spec.timeout: must be a duration such as 30s, 5m or 1h30m, not "-1m"`,
 			"6: spec.repeat.times: must be 1 or more, not 0",
-			`7: spec.objectives.minAvailability: must be a whole number or a percentage from "1%" to "100%", not "120%"; leave it out for no objective`,
-			"7: spec.objectives.maxRecovery: must be above 0; leave it out for no objective",
-			"7: spec.objectives.recoveryPercentile: must be above 0 and up to 100",
+			`7: spec.objectives.minAvailability: must be a whole number or a percentage from "1%" to "100%", not "120%"; omit it for no objective`,
+			"7: spec.objectives.maxRecovery: must be more than 0; omit it for no objective",
+			"7: spec.objectives.recoveryPercentile: must be more than 0 and at most 100",
 			"7: spec.objectives.maxUnrecovered: must be 0 or more, not -1",
-			"9: spec.steps[0].wait: must be above 0, not 0s",
-			"11: spec.steps[1].probability: must be above 0 and up to 1, not 0",
-			"13: spec.steps[2].repeat.maxPause: must not be below minPause, which is 2m0s",
-			"14: spec.steps[3].awaitRecovery.timeout: \"0s\" says nothing: leave it out, or give it a value",
+			"9: spec.steps[0].wait: must be more than 0, not 0s",
+			"11: spec.steps[1].probability: must be more than 0 and at most 1, not 0",
+			"13: spec.steps[2].repeat.maxPause: must be at least minPause, 2m0s",
+			"14: spec.steps[3].awaitRecovery.timeout: \"0s\" has no effect: omit it, or set a value",
 			`15: spec.steps[4].scale.kind: must be one of Deployment, ReplicaSet, StatefulSet, not "Deployments" (did you mean "Deployment"?)`,
 			"15: spec.steps[4].scale.replicas: must be 0 or more, not -1",
 			"17: spec.steadyState.interval: must be 100ms or more, not 1ms",
@@ -217,14 +217,14 @@ func TestSaysAllThatIsWrong(t *testing.T) {
 			"6: spec.objectives.recoveryPercentile: has no effect without maxRecovery",
 		}},
 		{"a steady state of nothing", in(oneStep + "steadyState: {probes: []}"), []string{
-			"6: spec.steadyState.probes: at least one probe is required; leave steadyState out for none",
+			"6: spec.steadyState.probes: at least one probe is required; omit steadyState for none",
 		}},
 		{"fields given twice, and a map that is merged", in("timeout: 1m\ntimeout: 2m\nsteps:\n- evict: {maxKill: 1, maxKill: 2}\n- <<: {wait: 1s}\n  wait: 1s"), []string{
 			"6: spec.timeout: the field is given twice", "8: spec.steps[0].evict.maxKill: the field is given twice",
 			"9: spec.steps[1].<<: maps cannot be merged here; write the fields out",
 		}},
 		{"aliases that expand without end", "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n", []string{
-			" no scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it is nested too deeply, has too many values, or its aliases expand to too much",
+			" not a scenario, which starts with apiVersion: chaos.stowage.dev/v1alpha1: it is nested too deeply, has too many values, or its aliases expand to too much",
 		}},
 		{"numbers that are none", in("steps:\n- wait: 1s\n  probability: .nan"), []string{
 			"7: spec.steps[0].probability: .nan is no number that can be used",
@@ -276,13 +276,13 @@ func TestPluginsDoNotHideFields(t *testing.T) {
 	for _, name := range []string{"wait", "probability", "evict"} {
 		hiding := plugins[4]
 		hiding.Name = name
-		if _, err := scenario.Parse([]byte(in(oneStep)), append(plugins, hiding), allProbes); err == nil || !strings.Contains(err.Error(), "that is taken") {
+		if _, err := scenario.Parse([]byte(in(oneStep)), append(plugins, hiding), allProbes); err == nil || !strings.Contains(err.Error(), "the name is already in use") {
 			t.Errorf("a fault named %s: %v", name, err)
 		}
 	}
 	hiding := allProbes[0]
 	hiding.Name = "timeout"
-	if _, err := scenario.Parse([]byte(in(oneStep)), plugins, append(allProbes[:5:5], hiding)); err == nil || !strings.Contains(err.Error(), "that is taken") {
+	if _, err := scenario.Parse([]byte(in(oneStep)), plugins, append(allProbes[:5:5], hiding)); err == nil || !strings.Contains(err.Error(), "the name is already in use") {
 		t.Errorf("a probe named timeout: %v", err)
 	}
 }

@@ -48,21 +48,21 @@ const (
 	KindAwaitRecovery = "awaitRecovery"
 )
 
-// DefaultRecoveryTimeout is how long awaitRecovery waits unless it is told otherwise.
+// DefaultRecoveryTimeout is the default timeout of awaitRecovery.
 const DefaultRecoveryTimeout = 10 * time.Minute
 
-// Scenario is what a run does.
+// Scenario describes a run.
 type Scenario struct {
 	Name        string
 	Description string
-	// Seed is where its draws come from; nil where the file leaves it open.
+	// Seed is the seed of its draws; nil if the file does not set it.
 	Seed *draw.Seed
-	// Timeout is how long a run may take; 0 is no limit.
+	// Timeout is the maximum duration of a run; 0 means no limit.
 	Timeout time.Duration
-	// SteadyState is what the run must not break; it has no checks where the file has none.
+	// SteadyState is what the run must not break. It may have no checks.
 	SteadyState SteadyState
 	Objectives  Objectives
-	// Repeat is how often the steps are gone through.
+	// Repeat is how often the steps are repeated.
 	Repeat Repeat
 	Steps  []Step
 
@@ -74,61 +74,60 @@ func (s *Scenario) JSON() json.RawMessage { return s.json }
 
 // SteadyState is what a run must not break.
 type SteadyState struct {
-	// Interval is the time from one look to the next.
+	// Interval is the time between checks.
 	Interval time.Duration
 	Checks   []steady.Check
 }
 
-// Step is one thing that a run does. Of the pointers and interfaces at its end, the one
-// that its Kind asks for is set, and Wait for a wait.
+// Step is one action of a run. Of the last fields, the one for its Kind is set.
 type Step struct {
-	// Name is its own; that of the kind after its number where the file has none.
+	// Name is the name of the step. By default, it is its number and kind.
 	Name string
 	// Kind is the name of a fault, or one of the constants.
 	Kind string
-	// Probability is that of the step being done at all, each time: above 0, up to 1.
+	// Probability is the probability that the step is run, each time: more than 0, at most 1.
 	Probability float64
 	Repeat      Repeat
-	// Arguments are those of the kind as they stand in the file.
+	// Arguments are the arguments as in the file.
 	Arguments json.RawMessage
 
 	Fault fault.Fault
 	// Wait is how long to wait.
 	Wait time.Duration
-	// Probe must be OK for the run to go on. It is tried again for as long as Within, with the
-	// pauses of the steady state; with 0 it looks once.
+	// Probe must succeed for the run to continue. It is repeated for Within, at the interval of
+	// the steady state; with 0 it is checked once.
 	Probe  *steady.Check
 	Within time.Duration
 	Scale  *Scale
-	// AwaitRecovery is how long to wait at most until every lost pod has a ready replacement.
+	// AwaitRecovery is how long to wait until every lost pod has a ready replacement.
 	AwaitRecovery time.Duration
 }
 
-// Scale sets how many pods a workload wants, until the run is put back.
+// Scale sets the replicas of a workload until the run is restored.
 type Scale struct {
 	Kind, Namespace, Name string
 	Replicas              int32
 }
 
-// Repeat is how often something is done, and with what pauses between.
+// Repeat is a number of repetitions, with pauses between them.
 type Repeat struct {
-	Times    int             `json:"times" doc:"how many times, 1 or more" schema:"required,minimum=1"`
-	MinPause metav1.Duration `json:"minPause" doc:"the time from the end of one to the start of the next, or the least of it"`
-	MaxPause metav1.Duration `json:"maxPause,omitzero" doc:"the most of that time, which is drawn between the two"`
+	Times    int             `json:"times" doc:"the number of repetitions, 1 or more" schema:"required,minimum=1"`
+	MinPause metav1.Duration `json:"minPause" doc:"the pause between repetitions, or its minimum"`
+	MaxPause metav1.Duration `json:"maxPause,omitzero" doc:"the maximum pause. The pause is drawn between minPause and maxPause"`
 }
 
-// Objectives are what a run is measured by. What is nil, or 0, is no objective. That a run
-// has had no target at all is never a pass, whatever they say.
+// Objectives are the objectives of a run. Nil and 0 mean no objective. A run without a victim
+// never succeeds, whatever the objectives are.
 type Objectives struct {
-	// MinAvailability is how many of its desired pods every workload must have ready all the
-	// time: a number, or a percentage, rounded up.
-	MinAvailability *intstr.IntOrString `json:"minAvailability,omitempty" doc:"how many of its desired pods every workload must have ready all the time: a number, or a percentage, rounded up"`
-	// MaxRecovery is how long it may take from a pod's loss until its replacement is ready,
+	// MinAvailability is the minimum number of ready pods of every workload during the run: a number, or
+	// a percentage of its desired pods, rounded up.
+	MinAvailability *intstr.IntOrString `json:"minAvailability,omitempty" doc:"the minimum number of ready pods of every workload during the run: a number, or a percentage of its desired pods, rounded up"`
+	// MaxRecovery is the maximum time from the loss of a pod until its replacement is ready,
 	// for RecoveryPercentile of the pods, by the method of the nearest rank: 100, which is all, unless given.
-	MaxRecovery        *metav1.Duration `json:"maxRecovery,omitempty" doc:"how long it may take from a pod's loss until its replacement is ready"`
-	RecoveryPercentile float64          `json:"recoveryPercentile,omitempty" doc:"the percentage of the lost pods for which maxRecovery holds, 100 unless given" schema:"exclusiveMinimum=0,maximum=100"`
-	// MaxUnrecovered is how many lost pods may be without a ready replacement at the end.
-	MaxUnrecovered *int `json:"maxUnrecovered,omitempty" doc:"how many lost pods may be without a ready replacement when the run ends" schema:"minimum=0"`
+	MaxRecovery        *metav1.Duration `json:"maxRecovery,omitempty" doc:"the maximum time from the loss of a pod until its replacement is ready"`
+	RecoveryPercentile float64          `json:"recoveryPercentile,omitempty" doc:"the percentage of the lost pods that must meet maxRecovery. Default: 100" schema:"exclusiveMinimum=0,maximum=100"`
+	// MaxUnrecovered is the maximum number of lost pods without a ready replacement at the end.
+	MaxUnrecovered *int `json:"maxUnrecovered,omitempty" doc:"the maximum number of lost pods without a ready replacement at the end of the run" schema:"minimum=0"`
 }
 
 // metadata is that of a file.
@@ -151,11 +150,11 @@ type spec struct {
 }
 
 type specFields struct {
-	Description string          `json:"description,omitempty" doc:"what the scenario is there to show"`
-	Seed        *seed           `json:"seed,omitempty" doc:"where all draws come from: the same seed draws the same victims out of the same cluster"`
-	Timeout     metav1.Duration `json:"timeout,omitzero" doc:"how long a run may take; it is aborted then"`
-	Objectives  Objectives      `json:"objectives,omitzero" doc:"what the run is measured by"`
-	Repeat      *Repeat         `json:"repeat,omitempty" doc:"how often the steps are gone through, once unless given"`
+	Description string          `json:"description,omitempty" doc:"the purpose of the scenario"`
+	Seed        *seed           `json:"seed,omitempty" doc:"the seed of all draws: the same seed draws the same victims in the same cluster"`
+	Timeout     metav1.Duration `json:"timeout,omitzero" doc:"the maximum duration of a run, after which it is aborted"`
+	Objectives  Objectives      `json:"objectives,omitzero" doc:"the objectives of the run"`
+	Repeat      *Repeat         `json:"repeat,omitempty" doc:"how often the steps are repeated. Default: once"`
 }
 
 type steadyState struct {
@@ -164,36 +163,36 @@ type steadyState struct {
 }
 
 type steadyStateFields struct {
-	Interval metav1.Duration `json:"interval,omitzero" doc:"the time from one look to the next, 500ms unless given"`
+	Interval metav1.Duration `json:"interval,omitzero" doc:"the time between checks. Default: 500ms"`
 }
 
 // stepFields and probeFields are what steps and probes have beside what they do or look at.
 type stepFields struct {
-	Name        string   `json:"name,omitempty" doc:"what reports call the step"`
-	Probability *float64 `json:"probability,omitempty" doc:"how likely the step is done, each time, 1 unless given" schema:"exclusiveMinimum=0,maximum=1"`
-	Repeat      *Repeat  `json:"repeat,omitempty" doc:"how often the step is done, once unless given"`
+	Name        string   `json:"name,omitempty" doc:"the name of the step in reports"`
+	Probability *float64 `json:"probability,omitempty" doc:"the probability that the step is run, each time. Default: 1" schema:"exclusiveMinimum=0,maximum=1"`
+	Repeat      *Repeat  `json:"repeat,omitempty" doc:"how often the step is run. Default: once"`
 }
 
 type probeFields struct {
-	Name             string          `json:"name,omitempty" doc:"what reports call the probe, its kind unless given"`
-	FailureThreshold *int            `json:"failureThreshold,omitempty" doc:"how many looks in a row must fail before the steady state counts as broken, 1 unless given" schema:"minimum=1"`
-	Timeout          metav1.Duration `json:"timeout,omitzero" doc:"how long a look may take, 500ms unless given"`
+	Name             string          `json:"name,omitempty" doc:"the name of the probe in reports. Default: its kind"`
+	FailureThreshold *int            `json:"failureThreshold,omitempty" doc:"the number of consecutive failures after which the steady state is broken. Default: 1" schema:"minimum=1"`
+	Timeout          metav1.Duration `json:"timeout,omitzero" doc:"the maximum duration of a check. Default: 500ms"`
 }
 
 type probeStepFields struct {
-	Timeout metav1.Duration `json:"timeout,omitzero" doc:"how long a look may take, 500ms unless given"`
-	Within  metav1.Duration `json:"within" doc:"for how long it is tried again, a single look unless given"`
+	Timeout metav1.Duration `json:"timeout,omitzero" doc:"the maximum duration of a check. Default: 500ms"`
+	Within  metav1.Duration `json:"within" doc:"how long to repeat the check until it succeeds. Default: check once"`
 }
 
 type scaleFields struct {
 	Kind      string `json:"kind" doc:"the kind of the workload" schema:"required,enum=Deployment|ReplicaSet|StatefulSet"`
 	Namespace string `json:"namespace" schema:"required,minLength=1"`
 	Name      string `json:"name" schema:"required,minLength=1"`
-	Replicas  *int32 `json:"replicas" doc:"how many pods it is to have, until the end of the run" schema:"required,minimum=0"`
+	Replicas  *int32 `json:"replicas" doc:"the number of replicas until the end of the run" schema:"required,minimum=0"`
 }
 
 type awaitRecoveryFields struct {
-	Timeout metav1.Duration `json:"timeout,omitzero" doc:"how long to wait, 10m unless given"`
+	Timeout metav1.Duration `json:"timeout,omitzero" doc:"how long to wait. Default: 10m"`
 }
 
 // seed is a seed in a file.

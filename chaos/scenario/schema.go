@@ -119,9 +119,9 @@ func (b *builder) actions(faults []fault.Plugin) map[string]schema.Object {
 		return s
 	}
 	actions := map[string]schema.Object{
-		KindWait:          described(b.of(metav1.Duration{}), "waits for that long"),
-		KindProbe:         described(ref("stepProbe"), "looks, and ends the run where it sees what it should not"),
-		KindScale:         described(b.of(scaleFields{}), "sets how many pods a workload wants"),
+		KindWait:          described(b.of(metav1.Duration{}), "waits for a duration"),
+		KindProbe:         described(ref("stepProbe"), "checks a probe, and ends the run if it fails"),
+		KindScale:         described(b.of(scaleFields{}), "sets the replicas of a workload"),
 		KindAwaitRecovery: described(b.of(awaitRecoveryFields{}), "waits until every lost pod has a ready replacement"),
 	}
 	for _, f := range faults {
@@ -140,9 +140,9 @@ func (b *builder) spec() schema.Object {
 	if looks, is := steadyState["properties"].(schema.Object); is {
 		looks["probes"] = schema.Object{"type": "array", "minItems": 1, "items": ref("probe")}
 	}
-	steadyState["description"], steadyState["required"] = "what must hold before, during and after the run", []string{"probes"}
+	steadyState["description"], steadyState["required"] = "the conditions that must hold before, during and after the run", []string{"probes"}
 	properties["steadyState"] = steadyState
-	properties["steps"] = schema.Object{"description": "what the run does, one after another", "type": "array", "minItems": 1, "items": ref("step")}
+	properties["steps"] = schema.Object{"description": "the steps of the run, in this order", "type": "array", "minItems": 1, "items": ref("step")}
 	s["required"] = []string{"steps"}
 	return s
 }

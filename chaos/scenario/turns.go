@@ -8,21 +8,21 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 )
 
-// Turn is one time that a run comes to a step.
+// Turn is one execution of a step.
 type Turn struct {
 	Step
-	// Number is the step's place in the scenario; Round and Time count the repetitions of the
-	// scenario and of the step. All are from 1.
+	// Number is the position of the step in the scenario. Round and Time count the repetitions of
+	// the scenario and of the step. All start at 1.
 	Number, Round, Time int
 	// Pause is how long to wait before it.
 	Pause time.Duration
-	// Skipped says that the step's probability has left it out this time.
+	// Skipped means that the step is skipped this time because of its probability.
 	Skipped bool
-	// Seed is where what it draws comes from. It depends on the step's name, not on its place.
+	// Seed is the seed of its draws. It depends on the name of the step, not on its position.
 	Seed draw.Seed
 }
 
-// Turns yields what a run does, in order. The same seed gives the same turns.
+// Turns yields the executions of steps in order. The same seed gives the same turns.
 func (s *Scenario) Turns(seed draw.Seed) iter.Seq[Turn] {
 	return func(yield func(Turn) bool) {
 		for round := range s.Repeat.Times {

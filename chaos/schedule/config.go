@@ -1,8 +1,7 @@
-// Package schedule draws the kills of a day for workloads that have opted in, as kube-monkey
-// and Netflix's Chaos Monkey do: on run days, at random moments between two hours of a time
-// zone, so often that the mean time between kills is what each workload asks for. A day's
-// plan follows from the seed, the date, the workload and its last kill, and from nothing
-// else. Only Store makes requests.
+// Package schedule draws the kills of a day for workloads that opt in, like kube-monkey and
+// Netflix's Chaos Monkey: on run days, at random times between two hours of a time zone, so that
+// the mean time between kills is as each workload requests. The plan of a day depends only on the
+// seed, the date, the workload and its last kill. Only Store makes requests.
 package schedule
 
 import (
@@ -17,27 +16,28 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 )
 
-// Config says when kills may happen, and in which namespaces.
+// Config defines when kills may happen, and in which namespaces.
 type Config struct {
-	// RunHour is the hour, from 0 to 23, when a day's plan is drawn. It is not after StartHour.
+	// RunHour is the hour at which the schedule of a day is drawn, from 0 to 23. It must not be
+	// after StartHour.
 	RunHour int `json:"runHour"`
-	// StartHour, from 0 to 23, and EndHour, from 1 to 24, are the window that kills fall into:
-	// the first included, the last not.
+	// StartHour, from 0 to 23, and EndHour, from 1 to 24, are the window of kills. It includes
+	// the start hour, but not the end hour.
 	StartHour int `json:"startHour"`
 	EndHour   int `json:"endHour"`
-	// TimeZone is the zone of the hours, by its name in the IANA database.
+	// TimeZone is the time zone of the hours, as an IANA name.
 	TimeZone string `json:"timeZone"`
 	// RunDays are the days of the week with kills, of Mon, Tue, Wed, Thu, Fri, Sat, Sun.
 	RunDays []string `json:"runDays"`
-	// Namespaces, where there are any, are those that kills are limited to, and
-	// ExcludedNamespaces those without kills, whatever Namespaces says. Both take names, and
-	// patterns with * and ? as path.Match reads them.
+	// Namespaces, if set, limits kills to these namespaces. ExcludedNamespaces never have kills,
+	// even if Namespaces lists them. Both accept names, and patterns with * and ? like
+	// path.Match.
 	Namespaces         []string `json:"namespaces,omitempty"`
 	ExcludedNamespaces []string `json:"excludedNamespaces,omitempty"`
-	// MinWorkdays is the least number of workdays from a kill of a workload to the next, where
-	// the workload says nothing itself; 0 is no limit.
+	// MinWorkdays is the minimum number of workdays between kills of a workload that does not set
+	// its own; 0 means no limit.
 	MinWorkdays int `json:"minWorkdays,omitempty"`
-	// LatenessSeconds is by how much a kill may be late, from 1 to 3600. One that is later is missed.
+	// LatenessSeconds is how late a kill may be, from 1 to 3600. A later kill is missed.
 	LatenessSeconds int `json:"latenessSeconds"`
 }
 
@@ -47,7 +47,7 @@ const (
 	maxLateness = 3600
 )
 
-// DefaultConfig returns kube-monkey's defaults, but for the time zone, which is UTC.
+// DefaultConfig returns the defaults of kube-monkey, but with the time zone UTC.
 func DefaultConfig() Config {
 	return Config{
 		RunHour: 8, StartHour: 10, EndHour: 16, TimeZone: "UTC",
@@ -60,7 +60,7 @@ func DefaultConfig() Config {
 // weekdays are the names of the days, by time.Weekday.
 var weekdays = []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 
-// Rules are a Config that has been found to make sense.
+// Rules are a valid Config.
 type Rules struct {
 	config   Config
 	zone     *time.Location
@@ -85,10 +85,10 @@ func NewRules(c Config, excluded func(time.Time) (bool, string)) (*Rules, error)
 		r.setRunDays(c.RunDays),
 	}
 	if c.StartHour >= c.EndHour {
-		errs = append(errs, field.Errorf("startHour", "%d is not before the end hour, %d; a window over midnight takes two configurations", c.StartHour, c.EndHour))
+		errs = append(errs, field.Errorf("startHour", "%d must be before the end hour, %d; a window across midnight requires two configurations", c.StartHour, c.EndHour))
 	}
 	if c.RunHour > c.StartHour {
-		errs = append(errs, field.Errorf("runHour", "%d is after the start hour, %d; the plan is drawn before the window opens", c.RunHour, c.StartHour))
+		errs = append(errs, field.Errorf("runHour", "%d must not be after the start hour, %d, because the schedule is drawn before the window opens", c.RunHour, c.StartHour))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -98,14 +98,14 @@ func NewRules(c Config, excluded func(time.Time) (bool, string)) (*Rules, error)
 
 func inRange(name string, value, least, most int) error {
 	if value < least || value > most {
-		return field.Errorf(name, "%d is not from %d to %d", value, least, most)
+		return field.Errorf(name, "%d must be from %d to %d", value, least, most)
 	}
 	return nil
 }
 
 func lateness(seconds int) error {
 	if seconds < 1 || seconds > maxLateness {
-		return &field.Error{Field: "latenessSeconds", Flag: "lateness", Err: fmt.Errorf("%d is not from 1 to %d seconds", seconds, maxLateness)}
+		return &field.Error{Field: "latenessSeconds", Flag: "lateness", Err: fmt.Errorf("%d must be from 1 to %d seconds", seconds, maxLateness)}
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func lateness(seconds int) error {
 func patterns(name string, all []string) error {
 	for _, pattern := range all {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.ContainsAny(pattern, ", /") {
-			return field.Errorf(name, "%q is neither the name of a namespace nor a pattern such as team-*; leave it out for none", pattern)
+			return field.Errorf(name, "%q is neither a namespace name nor a pattern such as team-*; omit it for none", pattern)
 		}
 	}
 	return nil
@@ -130,12 +130,12 @@ func (r *Rules) setZone(name string) error {
 
 func (r *Rules) setRunDays(days []string) error {
 	if len(days) == 0 {
-		return field.Errorf("runDays", "names no day, so nothing would ever happen; allowed are %s", strings.Join(weekdays, ", "))
+		return field.Errorf("runDays", "is empty, so nothing would ever happen: must be from %s", strings.Join(weekdays, ", "))
 	}
 	for _, day := range days {
 		i := slices.Index(weekdays, day)
 		if i < 0 {
-			return field.Errorf("runDays", "%q is not a day of the week%s; allowed are %s", day, didYouMean(day, weekdays), strings.Join(weekdays, ", "))
+			return field.Errorf("runDays", "%q is not a weekday%s: must be one of %s", day, didYouMean(day, weekdays), strings.Join(weekdays, ", "))
 		}
 		r.runDays[i] = true
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Date is a day of the calendar in the rules' time zone, such as 2026-02-28.
+// Date is a day in the time zone of the rules, such as 2026-02-28.
 type Date string
 
 const dateLayout = "2006-01-02"
@@ -13,7 +13,7 @@ const dateLayout = "2006-01-02"
 // dateOf returns the day of a time in the time's own zone.
 func dateOf(t time.Time) Date { return Date(t.Format(dateLayout)) }
 
-// ParseDate reads a date such as 2026-02-28.
+// ParseDate parses a date such as 2026-02-28.
 func ParseDate(text string) (Date, error) {
 	if _, err := time.Parse(dateLayout, text); err != nil {
 		return "", fmt.Errorf("%q is not a date such as 2026-02-28", text)
@@ -76,7 +76,7 @@ func (r *Rules) whole(d Date) (whole span, why string) {
 	}
 	whole = span{d.clock(r.config.StartHour, r.zone), d.clock(r.config.EndHour, r.zone)}
 	if !whole.begin.Before(whole.end) {
-		return span{}, fmt.Sprintf("there is no time from %d:00 to %d:00 that day, since clocks are put forward", r.config.StartHour, r.config.EndHour)
+		return span{}, fmt.Sprintf("the time from %d:00 to %d:00 does not exist on that day, because clocks are set forward", r.config.StartHour, r.config.EndHour)
 	}
 	return whole, ""
 }

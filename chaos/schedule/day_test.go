@@ -35,11 +35,11 @@ func TestWindowsOnDaysWhenClocksChange(t *testing.T) {
 		{"a start hour that is skipped is the moment at which it is", "Europe/Berlin", "2026-03-29", 2, 5, times{Begin: "2026-03-29 01:00", End: "2026-03-29 03:00"}},
 		{"an end hour that is skipped is the moment at which it is", "America/New_York", "2026-03-08", 0, 2, times{Begin: "2026-03-08 05:00", End: "2026-03-08 07:00"}},
 		{"a window that is skipped is none", "America/New_York", "2026-03-08", 2, 3,
-			times{Why: "there is no time from 2:00 to 3:00 that day, since clocks are put forward"}},
+			times{Why: "the time from 2:00 to 3:00 does not exist on that day, because clocks are set forward"}},
 		{"an hour that comes twice begins with the first", "Europe/Berlin", "2026-10-25", 2, 3, times{Begin: "2026-10-25 00:00", End: "2026-10-25 02:00"}},
 		{"and ends a window with the first", "America/New_York", "2026-11-01", 0, 1, times{Begin: "2026-11-01 04:00", End: "2026-11-01 05:00"}},
 		{"midnight is skipped", "Africa/Cairo", "2026-04-24", 0, 2, times{Begin: "2026-04-23 22:00", End: "2026-04-23 23:00"}},
-		{"the whole day is skipped", "Pacific/Apia", "2011-12-30", 10, 16, times{Why: "there is no time from 10:00 to 16:00 that day, since clocks are put forward"}},
+		{"the whole day is skipped", "Pacific/Apia", "2011-12-30", 10, 16, times{Why: "the time from 10:00 to 16:00 does not exist on that day, because clocks are set forward"}},
 		{"a zone of quarters of an hour", "Asia/Kathmandu", "2026-07-01", 10, 16, times{Begin: "2026-07-01 04:15", End: "2026-07-01 10:15"}},
 	}
 	for _, tt := range tests {

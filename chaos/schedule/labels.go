@@ -81,7 +81,7 @@ func (r *reader) get(name string) (value string, there bool) {
 	label, labelled := r.labels[r.prefix+name]
 	annotation, annotated := r.annotations[r.prefix+name]
 	if labelled && annotated && label != annotation {
-		r.problem(fmt.Sprintf("label %s is %q, and the annotation %q", r.prefix+name, label, annotation), "one of them")
+		r.problem(fmt.Sprintf("label %s is %q, but the annotation is %q", r.prefix+name, label, annotation), "the same value in both, or only one of them")
 	}
 	if labelled {
 		return label, true
@@ -108,7 +108,7 @@ func (r *reader) optedIn() bool {
 		case slices.Contains(yes, value):
 			return true
 		case !slices.Contains(no, value):
-			r.wrong(enabledName, value, "says neither yes nor no"+didYouMean(value, allowed), strings.Join(allowed, ", "))
+			r.wrong(enabledName, value, "is not a valid value"+didYouMean(value, allowed), strings.Join(allowed, ", "))
 		}
 		return false
 	}
@@ -121,7 +121,7 @@ func (r *reader) findMixed() {
 		_, labelled := r.labels[key]
 		_, annotated := r.annotations[key]
 		if labelled || annotated {
-			r.problem(fmt.Sprintf("%s is set without %s, beside %s", key, EnabledKey, kubeMonkeyPrefix+enabledName), "names with one of the prefixes only")
+			r.problem(fmt.Sprintf("%s is set without %s, but with %s", key, EnabledKey, kubeMonkeyPrefix+enabledName), "keys with one of the prefixes only")
 		}
 	}
 }
@@ -136,7 +136,7 @@ func (r *reader) findSlips(what string, all map[string]string) {
 		if strings.Contains(key, "stowage") {
 			allowed = ourKeys
 		}
-		r.problem(fmt.Sprintf("%s %s is not known%s", what, key, didYouMean(key, knownKeys)), strings.Join(allowed, ", "))
+		r.problem(fmt.Sprintf("unknown %s %s%s", what, key, didYouMean(key, knownKeys)), strings.Join(allowed, ", "))
 	}
 }
 

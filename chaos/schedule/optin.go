@@ -13,43 +13,43 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Workload is one that has opted in.
+// Workload is a workload that has opted in.
 type Workload struct {
-	// Key names it as target.WorkloadKey does.
+	// Key is that of target.WorkloadKey.
 	Key string
-	// Identifier is what it calls itself.
+	// Identifier is the name that the workload sets for itself.
 	Identifier string
-	// Mean is the mean time between kills. A day or more counts workdays, of 24 hours; less
-	// counts the time that the window is open.
+	// Mean is the mean time between kills. From a day on it counts workdays of 24 hours, below it
+	// the time within the window.
 	Mean time.Duration
-	// MinWorkdays is the least number of workdays from a kill to the next, at most Mean; 0 is no
-	// limit, and the only one where Mean is less than a day.
+	// MinWorkdays is the minimum number of workdays between kills, at most Mean. 0 means no
+	// limit, and is the only value if Mean is less than a day.
 	MinWorkdays int
-	// Mode and Value are how many pods a kill takes: Value is a number from 1 for Fixed, and
-	// a percentage from 0 to 100.
+	// Mode and Value define the number of pods per kill: Value is a number from 1 for Fixed, and
+	// a percentage from 0 to 100 otherwise.
 	Mode  Mode
 	Value int
 }
 
-// Problem is an opt-in that makes no sense. Its workload is left alone.
+// Problem is an invalid opt-in. Its workload is skipped.
 type Problem struct {
 	Workload string `json:"workload"`
-	// What is wrong, and where.
+	// What describes the problem.
 	What string `json:"what"`
-	// Allowed is what may stand there instead.
+	// Allowed are the allowed values.
 	Allowed string `json:"allowed"`
 }
 
 func (p Problem) String() string {
-	return fmt.Sprintf("%s: %s; allowed is %s", p.Workload, p.What, p.Allowed)
+	return fmt.Sprintf("%s: %s; allowed: %s", p.Workload, p.What, p.Allowed)
 }
 
-// OptIns is what the workloads of a cluster say.
+// OptIns are the opt-ins of a cluster.
 type OptIns struct {
-	// Workloads are those that have opted in and may be touched.
+	// Workloads are those that have opted in and are allowed.
 	Workloads []Workload
 	Problems  []Problem
-	// Excluded are those that have opted in within a namespace that the rules exclude.
+	// Excluded are those that have opted in, but are in an excluded namespace.
 	Excluded []string
 }
 
@@ -79,7 +79,8 @@ func (r *Rules) ReadOptIns(s *cluster.Snapshot, daemonSets []*appsv1.DaemonSet) 
 	return all
 }
 
-// Current returns a kill of a plan as the workload asks for it now, or why it is not to happen.
+// Current returns a planned kill with the current settings of the workload, or why it must not
+// happen.
 func (o OptIns) Current(kill Kill) (current Kill, why string) {
 	for i := range o.Workloads {
 		if w := &o.Workloads[i]; w.Key == kill.Workload {
@@ -122,7 +123,7 @@ func (r *reader) workload(name string, minWorkdays int) Workload {
 	if identifier, there := r.get(identifierName); there {
 		w.Identifier = identifier
 	} else if r.prefix == kubeMonkeyPrefix {
-		r.problem(r.name(identifierName)+" is missing, without which kube-monkey passes a workload over", "any name, such as the workload's")
+		r.problem(r.name(identifierName)+" is missing: without it, kube-monkey skips a workload", "any name, such as the workload's")
 	}
 	if text, there := r.get(mtbfName); there {
 		w.Mean = r.mean(text)
@@ -147,7 +148,7 @@ func (r *reader) mean(text string) time.Duration {
 	if d, err := time.ParseDuration(text); err == nil && time.Minute <= d && d <= maxDays*day {
 		return d
 	}
-	r.wrong(mtbfName, text, "is no mean time between kills", allowedMeans)
+	r.wrong(mtbfName, text, "is not a mean time between kills", allowedMeans)
 	return 0
 }
 
@@ -165,19 +166,19 @@ func (r *reader) mode() (Mode, int) {
 	least, most, known := mode.values()
 	switch {
 	case !known:
-		r.wrong(killModeName, text, "is no mode"+didYouMean(text, modes), strings.Join(modes, ", "))
+		r.wrong(killModeName, text, "is not a mode"+didYouMean(text, modes), strings.Join(modes, ", "))
 		return "", 0
 	case mode == KillAll:
 		return KillAll, 0 // as kube-monkey does, whatever the value
 	}
 	allowed := fmt.Sprintf("a whole number from %d to %d, without %%", least, most)
 	if !valued {
-		r.problem(fmt.Sprintf("%s is missing, which %s takes", r.name(killValueName), text), allowed)
+		r.problem(fmt.Sprintf("%s is missing, but required by %s", r.name(killValueName), text), allowed)
 		return "", 0
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < least || n > most {
-		r.wrong(killValueName, value, "is no value of "+text, allowed)
+		r.wrong(killValueName, value, "is not a value for "+text, allowed)
 	}
 	return mode, n
 }
@@ -188,7 +189,7 @@ func (r *reader) minWorkdays(configured int, mean time.Duration) int {
 	if text, there := r.get(minWorkdaysName); there {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil || n < 0 || n > maxWorkdays {
-			r.wrong(minWorkdaysName, text, "is no number of workdays", fmt.Sprintf("a whole number from 0 to %d", maxWorkdays))
+			r.wrong(minWorkdaysName, text, "is not a number of workdays", fmt.Sprintf("a whole number from 0 to %d", maxWorkdays))
 			return 0
 		}
 		source = r.name(minWorkdaysName)
@@ -196,9 +197,9 @@ func (r *reader) minWorkdays(configured int, mean time.Duration) int {
 	switch {
 	case n == 0 || mean == 0:
 	case mean < day:
-		r.problem(fmt.Sprintf("%s, %s, is less than a day, and %s asks for %d workdays between kills", r.name(mtbfName), mean, source, n), "a minimum of 0, or a mean of days")
+		r.problem(fmt.Sprintf("%s is %s, less than a day, but %s requires %d workdays between kills", r.name(mtbfName), mean, source, n), "a minimum of 0, or a mean of days")
 	case mean < time.Duration(n)*day:
-		r.problem(fmt.Sprintf("%s, %s, is below the %d workdays that %s asks for", r.name(mtbfName), mean, n, source), "a mean that is not below the minimum")
+		r.problem(fmt.Sprintf("%s is %s, less than the %d workdays that %s requires", r.name(mtbfName), mean, n, source), "a mean that is not below the minimum")
 	}
 	return n
 }

@@ -65,7 +65,7 @@ func TestOptIns(t *testing.T) {
 		{name: "a minimum of the configuration", labels: km + "kube-monkey/mtbf=5", configured: 5,
 			want: result{Workload: &Workload{Key: "Deployment default/web", Identifier: "victim", Mean: 5 * day, MinWorkdays: 5, Mode: Fixed, Value: 1}}},
 
-		{name: "yes is not how to opt in", labels: "kube-monkey/enabled=true", want: wrong(`label kube-monkey/enabled: "true" says neither`, "enabled, disabled, false")},
+		{name: "yes is not how to opt in", labels: "kube-monkey/enabled=true", want: wrong(`label kube-monkey/enabled: "true" is not a valid value`, "enabled, disabled, false")},
 		{name: "a slip in the value that opts in", annotations: "chaos.stowage.dev/enabled=enable", want: wrong(`annotation chaos.stowage.dev/enabled: "enable"`, `did you mean "enabled"?`, "enabled, true, disabled, false")},
 		{name: "no mean", labels: km, want: wrong("kube-monkey/mtbf is missing", "3 or 3d")},
 		{name: "no identifier", labels: "kube-monkey/enabled=enabled kube-monkey/mtbf=2", want: wrong("kube-monkey/identifier is missing")},
@@ -81,19 +81,19 @@ func TestOptIns(t *testing.T) {
 		{name: "a number of none", labels: km + "kube-monkey/mtbf=2 kube-monkey/kill-mode=fixed kube-monkey/kill-value=0", want: wrong(`kill-value: "0"`, "from 1 to")},
 		{name: "a percentage with its sign", labels: km + "kube-monkey/mtbf=2 kube-monkey/kill-mode=fixed-percent kube-monkey/kill-value=50%", want: wrong(`"50%"`, "from 0 to 100")},
 		{name: "more than all", labels: km + "kube-monkey/mtbf=2 kube-monkey/kill-mode=random-max-percent kube-monkey/kill-value=101", want: wrong(`"101"`, "from 0 to 100")},
-		{name: "label and annotation contradict each other", labels: ours + "chaos.stowage.dev/mtbf=3d", annotations: "chaos.stowage.dev/mtbf=4d", want: wrong(`label chaos.stowage.dev/mtbf is "3d", and the annotation "4d"`)},
-		{name: "a slip in a label of kube-monkey's", labels: km + "kube-monkey/mtbf=2 kube-monkey/kill-mod=kill-all", want: wrong("label kube-monkey/kill-mod is not known", `did you mean "kube-monkey/kill-mode"?`)},
-		{name: "a slip in the label that opts in", labels: "kube-monkey/enable=enabled", want: wrong("kube-monkey/enable is not known")},
-		{name: "a slip in kube-monkey's prefix", labels: "kubemonkey/enabled=enabled", want: wrong("kubemonkey/enabled is not known", `did you mean "kube-monkey/enabled"?`)},
-		{name: "anything else with kube-monkey's prefix", annotations: "kube-monkey/schedule=x", want: wrong("annotation kube-monkey/schedule is not known", "kube-monkey/mtbf")},
-		{name: "a slip in an annotation of ours", annotations: ours + "chaos.stowage.dev/mtbf=2 chaos.stowage.dev/min-workday=5", want: wrong("chaos.stowage.dev/min-workday is not known", "min-workdays")},
-		{name: "a slip in our prefix", labels: "caos.stowage.dev/enabled=true", want: wrong("caos.stowage.dev/enabled is not known")},
-		{name: "capitals", labels: "Kube-Monkey/schedule=x", want: wrong("Kube-Monkey/schedule is not known")},
+		{name: "label and annotation contradict each other", labels: ours + "chaos.stowage.dev/mtbf=3d", annotations: "chaos.stowage.dev/mtbf=4d", want: wrong(`label chaos.stowage.dev/mtbf is "3d", but the annotation is "4d"`)},
+		{name: "a slip in a label of kube-monkey's", labels: km + "kube-monkey/mtbf=2 kube-monkey/kill-mod=kill-all", want: wrong("label kube-monkey/kill-mod", `did you mean "kube-monkey/kill-mode"?`)},
+		{name: "a slip in the label that opts in", labels: "kube-monkey/enable=enabled", want: wrong("kube-monkey/enable")},
+		{name: "a slip in kube-monkey's prefix", labels: "kubemonkey/enabled=enabled", want: wrong("kubemonkey/enabled", `did you mean "kube-monkey/enabled"?`)},
+		{name: "anything else with kube-monkey's prefix", annotations: "kube-monkey/schedule=x", want: wrong("annotation kube-monkey/schedule", "kube-monkey/mtbf")},
+		{name: "a slip in an annotation of ours", annotations: ours + "chaos.stowage.dev/mtbf=2 chaos.stowage.dev/min-workday=5", want: wrong("chaos.stowage.dev/min-workday", "min-workdays")},
+		{name: "a slip in our prefix", labels: "caos.stowage.dev/enabled=true", want: wrong("caos.stowage.dev/enabled")},
+		{name: "capitals", labels: "Kube-Monkey/schedule=x", want: wrong("Kube-Monkey/schedule")},
 		{name: "ours beside kube-monkey's", labels: km + "kube-monkey/mtbf=2 chaos.stowage.dev/kill-value=1", want: wrong("chaos.stowage.dev/kill-value is set without chaos.stowage.dev/enabled")},
-		{name: "a mean below the minimum", labels: ours + "chaos.stowage.dev/mtbf=2 chaos.stowage.dev/min-workdays=3", want: wrong("is below the 3 workdays that label chaos.stowage.dev/min-workdays asks for")},
+		{name: "a mean below the minimum", labels: ours + "chaos.stowage.dev/mtbf=2 chaos.stowage.dev/min-workdays=3", want: wrong("less than the 3 workdays that label chaos.stowage.dev/min-workdays requires")},
 		{name: "a mean below the minimum of the configuration", labels: km + "kube-monkey/mtbf=2", configured: 3, want: wrong("minWorkdays of the configuration")},
 		{name: "a mean of hours and a minimum", labels: km + "kube-monkey/mtbf=2h", configured: 1, want: wrong("less than a day")},
-		{name: "a minimum that is no number", labels: ours + "chaos.stowage.dev/mtbf=2 chaos.stowage.dev/min-workdays=2d", want: wrong(`"2d" is no number of workdays`)},
+		{name: "a minimum that is no number", labels: ours + "chaos.stowage.dev/mtbf=2 chaos.stowage.dev/min-workdays=2d", want: wrong(`"2d" is not a number of workdays`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestKillsAreWhatTheWorkloadAsksForNow(t *testing.T) {
 		name, workload, why string
 	}{
 		{"its mode has changed", "Deployment default/web", ""},
-		{"it has a problem since", "Deployment default/broken", "Deployment default/broken: x; allowed is y"},
+		{"it has a problem since", "Deployment default/broken", "Deployment default/broken: x; allowed: y"},
 		{"its namespace is excluded since", "Deployment kube-system/dns", "its namespace is excluded"},
 		{"it is gone", "Deployment default/gone", "it is gone, or has opted out"},
 	}

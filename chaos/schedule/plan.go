@@ -9,28 +9,28 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 )
 
-// Kill is something that is to happen to the pods of a workload.
+// Kill is a planned kill of pods of a workload.
 type Kill struct {
-	// At is when, to the second.
+	// At is the time, in whole seconds.
 	At time.Time `json:"at"`
-	// Workload is whose pods, as target.WorkloadKey names it, and Number tells the kills of a
-	// workload on one day apart, from 1.
+	// Workload is the workload, see target.WorkloadKey. Number counts the kills of a workload on
+	// one day, from 1.
 	Workload string `json:"workload"`
 	Number   int    `json:"number"`
-	// Identifier is what the workload calls itself.
+	// Identifier is the name that the workload sets for itself.
 	Identifier string `json:"identifier"`
-	// Mode and Value say how many pods.
+	// Mode and Value define the number of pods.
 	Mode  Mode `json:"mode"`
 	Value int  `json:"value,omitempty"`
 }
 
-// Plan is the kills of a day.
+// Plan is the schedule of a day.
 type Plan struct {
 	Date Date      `json:"date"`
 	Seed draw.Seed `json:"seed"`
-	// End is when nothing may happen any more.
+	// End is the end of the window.
 	End time.Time `json:"end,omitzero"`
-	// Why says, of a day that is no workday, why not.
+	// Why says why a day is not a workday.
 	Why string `json:"why,omitempty"`
 	// Kills are in the order of their times.
 	Kills []Kill `json:"kills,omitempty"`

@@ -9,19 +9,19 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 )
 
-// Runner keeps to the schedule: it draws plans, and has each kill done once, at its time.
+// Runner runs a schedule: it draws plans, and runs each kill once, at its time.
 type Runner struct {
 	Scheduler *Scheduler
-	// Store keeps the state; nil, as for a dry run, keeps it nowhere.
+	// Store stores the state; nil, as in a dry run, stores nothing.
 	Store *Store
 	Clock clock.Clock
-	// OptIns reads what workloads say now: when a plan is drawn, and again before each kill.
+	// OptIns reads the current opt-ins: when a plan is drawn, and before each kill.
 	OptIns func() (OptIns, error)
-	// Kill does it, and says what came of it: Killed as soon as one pod went, Kept or Failed. The
-	// workload asks for it still. The seed is for Victims.
+	// Kill runs a kill, and returns its outcome: Killed if at least one pod was removed, else
+	// Kept or Failed. The workload still opts in. The seed is for Victims.
 	Kill func(ctx context.Context, seed draw.Seed, kill Kill) (outcome Outcome, message string)
-	// Drawn and Over, which may be nil, are told of plans and of kills that are over, whatever
-	// their outcome.
+	// Drawn and Over, which may be nil, are called with plans, and with kills that are done,
+	// whatever their outcome.
 	Drawn func(Plan, OptIns)
 	Over  func(Done)
 }
@@ -33,8 +33,8 @@ const nap = time.Minute
 // patience is how long keeping the outcome of a kill may take.
 const patience = 10 * time.Second
 
-// Run keeps to the schedule until the context ends, which is no error. The errors are that
-// opt-ins cannot be read, or that the state cannot be kept: without it, kills might be repeated.
+// Run runs the schedule until the context ends, which is not an error. It fails if opt-ins cannot
+// be read or the state cannot be stored, because kills might then be repeated.
 func (r *Runner) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var read OptIns

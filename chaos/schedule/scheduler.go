@@ -8,8 +8,8 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/draw"
 )
 
-// Scheduler says what is to happen when. It makes no request and has no clock. It is not safe
-// for concurrent use.
+// Scheduler decides what happens when. It makes no requests and has no clock. It is not safe for
+// concurrent use.
 type Scheduler struct {
 	rules *Rules
 	seed  draw.Seed
@@ -18,8 +18,8 @@ type Scheduler struct {
 	untold []Done
 }
 
-// NewScheduler returns a scheduler that goes on from a state, which may be the zero value. The
-// seed is for plans that are still to be drawn.
+// NewScheduler returns a scheduler that continues from a state, which may be the zero value. The
+// seed is for plans that are drawn later.
 func NewScheduler(rules *Rules, seed draw.Seed, state State) *Scheduler {
 	state.Done, state.LastKill = slices.Clone(state.Done), maps.Clone(state.LastKill)
 	s := &Scheduler{rules: rules, seed: seed, state: state}
@@ -33,31 +33,32 @@ func NewScheduler(rules *Rules, seed draw.Seed, state State) *Scheduler {
 	return s
 }
 
-// State returns what has to survive a restart. It is good until the next call of a method.
+// State returns the state that must survive a restart. It is valid until the next call of a
+// method.
 func (s *Scheduler) State() State { return s.state }
 
-// Plan returns the plan of the last day for which one was drawn. Victims are drawn by its seed.
+// Plan returns the latest plan. Victims are drawn with its seed.
 func (s *Scheduler) Plan() Plan { return s.state.Plan }
 
-// Step is what a look at the clock has come to.
+// Step is the result of a Tick.
 type Step struct {
-	// Drawn says that a new day's plan was drawn.
+	// Drawn means that a plan was drawn for a new day.
 	Drawn bool
-	// Due are the kills for which it is time, in order. They stay due until Begin, or until
-	// they are too late.
+	// Due are the kills that are due, in order. They stay due until Begin, or until they are too
+	// late.
 	Due []Kill
-	// Over are kills that were found to be missed or interrupted, once.
+	// Over are kills that were missed or interrupted. Each is reported once.
 	Over []Done
-	// Next is when to look again, at the latest.
+	// Next is the latest time for the next Tick.
 	Next time.Time
 }
 
-// Changed says whether the state is to be kept.
+// Changed says whether the state must be stored.
 func (s Step) Changed() bool { return s.Drawn || len(s.Over) > 0 }
 
-// Tick looks at the clock. On a new day, from the run hour on, it draws the day's plan for the
-// workloads that read returns; where that is late, the kills whose time has passed are
-// missed. Nothing is due after the window has closed, nor at a time that is excluded.
+// Tick advances to the time. On a new day, from the run hour on, it draws the plan of the day for
+// the workloads that read returns. If that is late, kills in the past are missed. Nothing is due
+// after the window, or at an excluded time.
 func (s *Scheduler) Tick(now time.Time, read func() ([]Workload, error)) (Step, error) {
 	now = now.In(s.rules.zone)
 	step := Step{Over: slices.Concat(s.untold, s.miss(now, s.rules.lateness()))}
@@ -99,7 +100,7 @@ func (s *Scheduler) miss(now time.Time, lateness time.Duration) []Done {
 		}
 		missed = append(missed, Done{
 			Workload: kill.Workload, Number: kill.Number, Time: now, Outcome: Missed,
-			Message: "it was for " + kill.At.In(s.rules.zone).Format(time.DateTime),
+			Message: "it was planned for " + kill.At.In(s.rules.zone).Format(time.DateTime),
 		})
 	}
 	s.state.Done = append(s.state.Done, missed...)
@@ -149,8 +150,8 @@ func (r *Rules) nextRun(now time.Time) time.Time {
 	}
 }
 
-// NextPlan returns when the next plan is drawn that may have kills: the run hour of the next
-// workday after now, and false where there is none within a year.
+// NextPlan returns when the next plan with possible kills is drawn: the run hour of the next
+// workday. It returns false if there is none within a year.
 func (r *Rules) NextPlan(now time.Time) (time.Time, bool) {
 	run := now
 	for range 366 {
@@ -162,13 +163,13 @@ func (r *Rules) NextPlan(now time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// Begin marks a kill as begun. The state is to be kept before anything is done, so that a crash
-// cannot make it happen twice.
+// Begin marks a kill as started. The state must be stored before the kill, so that it does not
+// happen twice after a crash.
 func (s *Scheduler) Begin(kill Kill, now time.Time) {
 	s.state.Done = append(s.state.Done, Done{Workload: kill.Workload, Number: kill.Number, Time: now.In(s.rules.zone), Outcome: Begun})
 }
 
-// Finish says what became of a kill that was begun, and returns it as it is kept.
+// Finish records the outcome of a started kill, and returns the record.
 func (s *Scheduler) Finish(kill Kill, now time.Time, outcome Outcome, message string) Done {
 	done := s.state.done()[kill.id()]
 	if done == nil {

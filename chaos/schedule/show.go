@@ -3,10 +3,11 @@ package schedule
 import (
 	"fmt"
 	"time"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// Rows returns the plan as a table with a head: each kill's time, workload, what it takes, and
-// what became of it.
+// Rows returns the plan as a table with a header: time, workload, pods and outcome of each kill.
 func (s State) Rows(zone *time.Location) [][]string {
 	rows := [][]string{{"AT", "WORKLOAD", "TAKES", "STATUS"}}
 	done := s.done()
@@ -29,8 +30,6 @@ func (k Kill) takes() string {
 		return fmt.Sprintf("up to %d %% of the pods", k.Value)
 	case k.Mode == FixedPercent:
 		return fmt.Sprintf("%d %% of the pods", k.Value)
-	case k.Value == 1:
-		return "1 pod"
 	}
-	return fmt.Sprintf("%d pods", k.Value)
+	return report.Count(k.Value, "pod")
 }

@@ -19,30 +19,30 @@ type State struct {
 type Outcome string
 
 const (
-	// Begun: the kill is about to happen, or has.
+	// Begun: the kill has been started.
 	Begun Outcome = "begun"
-	// Killed: at least one pod went.
+	// Killed: at least one pod was removed.
 	Killed Outcome = "killed"
-	// Kept: no pod went, since budgets kept them or the mode came to none.
+	// Kept: no pod was removed, because of budgets, or because the mode selected none.
 	Kept Outcome = "kept"
-	// Failed: it went wrong.
+	// Failed: an error occurred.
 	Failed Outcome = "failed"
 	// Withdrawn: the workload is gone, or has opted out since the plan was drawn.
 	Withdrawn Outcome = "withdrawn"
-	// Missed: nobody was there in time.
+	// Missed: the schedule was not running in time.
 	Missed Outcome = "missed"
-	// Interrupted: the program ended between the begin and the end of the kill, so that it may
-	// have happened or not. It is not repeated, and counts as a kill.
+	// Interrupted: the program ended during the kill, which may or may not have happened. It is
+	// not repeated, and counts as a kill.
 	Interrupted Outcome = "interrupted"
 )
 
-// Done is a kill that is over, or has begun.
+// Done is a kill that was started or is done.
 type Done struct {
 	Workload string    `json:"workload"`
 	Number   int       `json:"number"`
 	Time     time.Time `json:"time"`
 	Outcome  Outcome   `json:"outcome"`
-	// Message says more, in a line.
+	// Message has details in one line.
 	Message string `json:"message,omitempty"`
 }
 
@@ -77,11 +77,11 @@ func (s *State) check() error {
 		least, most, known := kill.Mode.values()
 		switch {
 		case kill.Workload == "" || kill.Number < 1 || kill.At.IsZero() || planned[kill.id()]:
-			return fmt.Errorf("plan.kills[%d] has no workload, number and time of its own", i)
+			return fmt.Errorf("plan.kills[%d] must have a unique workload, number and time", i)
 		case !known:
-			return fmt.Errorf("plan.kills[%d].mode: %q is none of %v", i, kill.Mode, modes)
+			return fmt.Errorf("plan.kills[%d].mode: %q must be one of %v", i, kill.Mode, modes)
 		case kill.Value < least || kill.Value > most:
-			return fmt.Errorf("plan.kills[%d].value: %d is not from %d to %d, as %s takes", i, kill.Value, least, most, kill.Mode)
+			return fmt.Errorf("plan.kills[%d].value: %d must be from %d to %d for %s", i, kill.Value, least, most, kill.Mode)
 		}
 		planned[kill.id()] = true
 	}

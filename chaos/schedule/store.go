@@ -32,7 +32,7 @@ const (
 
 // ErrOvertaken says that somebody else has written the state since it was read. Whoever gets it
 // does not know what has been done any more, and must not kill.
-var ErrOvertaken = errors.New("somebody else has changed it since it was read: does another schedule use the same ConfigMap?")
+var ErrOvertaken = errors.New("somebody else has changed it: does another schedule use the same ConfigMap?")
 
 // Store keeps the state in a ConfigMap. It takes the rights to get, create and update it.
 type Store struct {
@@ -48,8 +48,8 @@ func NewStore(client kubernetes.Interface, namespace, name string) *Store {
 
 func (s *Store) String() string { return fmt.Sprintf("ConfigMap %s/%s", s.namespace, s.name) }
 
-// Load reads the state; the zero value where there is none. A state that cannot be read is an
-// error: to begin anew would repeat what has been done today.
+// Load reads the state; the zero value if there is none. An invalid state is an error, because
+// starting again would repeat what was done today.
 func (s *Store) Load(ctx context.Context) (State, error) {
 	configMap, err := s.client.CoreV1().ConfigMaps(s.namespace).Get(ctx, s.name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -69,7 +69,7 @@ func (s *Store) Load(ctx context.Context) (State, error) {
 	}
 	state, err := parse(data)
 	if err != nil {
-		return State{}, fmt.Errorf("%s: %w; to forget what was done today and when workloads had their last kill, delete it: kubectl -n %s delete configmap %s", s, err, s.namespace, s.name)
+		return State{}, fmt.Errorf("%s: %w; to reset today's schedule and the times of the last kills, delete it: kubectl -n %s delete configmap %s", s, err, s.namespace, s.name)
 	}
 	return state, nil
 }
@@ -94,7 +94,7 @@ func unpack(configMap *corev1.ConfigMap) ([]byte, error) {
 		return data, nil
 	}
 	keys := slices.Concat(slices.Sorted(maps.Keys(configMap.Data)), slices.Sorted(maps.Keys(configMap.BinaryData)))
-	return nil, fmt.Errorf("has no %s, but %s: it is not the state of a schedule, give another name", plainKey, strings.Join(keys, ", "))
+	return nil, fmt.Errorf("has no %s, but %s: it is not the state of a schedule, use another name", plainKey, strings.Join(keys, ", "))
 }
 
 func parse(data []byte) (State, error) {
@@ -102,13 +102,13 @@ func parse(data []byte) (State, error) {
 	decoder.DisallowUnknownFields()
 	var state State
 	if err := decoder.Decode(&state); err != nil {
-		return State{}, fmt.Errorf("the state cannot be read: %w", err)
+		return State{}, fmt.Errorf("the state is invalid: %w", err)
 	}
 	if decoder.More() {
-		return State{}, errors.New("the state cannot be read: something follows it")
+		return State{}, errors.New("the state is invalid: unexpected data after it")
 	}
 	if err := state.check(); err != nil {
-		return State{}, fmt.Errorf("the state cannot be read: %w", err)
+		return State{}, fmt.Errorf("the state is invalid: %w", err)
 	}
 	return state, nil
 }
@@ -156,7 +156,7 @@ func (s *Store) filled(state State) (*corev1.ConfigMap, error) {
 		return nil, err
 	}
 	if packed.Len() > maxPacked {
-		return nil, fmt.Errorf("%d kills in a day are too many for %s: ask for longer times between kills, or limit the namespaces", len(state.Plan.Kills), s)
+		return nil, fmt.Errorf("%d kills in a day are too many for %s: increase the time between kills, or limit the namespaces", len(state.Plan.Kills), s)
 	}
 	configMap.Data, configMap.BinaryData = nil, map[string][]byte{packedKey: packed.Bytes()}
 	return configMap, nil
@@ -167,7 +167,7 @@ func (s *Store) explain(verb string, err error) error {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err) && s.configMap != nil:
 		return fmt.Errorf("%s: %w (%w)", s, ErrOvertaken, err)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("no right to %s %s, where the schedule is kept: give the ServiceAccount a Role with the verbs get, create and update on configmaps in namespace %s: %w", verb, s, s.namespace, err)
+		return fmt.Errorf("no permission to %s %s, which stores the schedule: the ServiceAccount requires a Role with the verbs get, create and update on configmaps in namespace %s: %w", verb, s, s.namespace, err)
 	}
-	return fmt.Errorf("cannot %s %s, where the schedule is kept: %w", verb, s, err)
+	return fmt.Errorf("cannot %s %s, which stores the schedule: %w", verb, s, err)
 }

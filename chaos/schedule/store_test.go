@@ -166,9 +166,9 @@ func TestStatesThatCannotBeReadAreErrors(t *testing.T) {
 		{"it is fine", map[string]string{plainKey: plan(kill)}, ""},
 		{"an empty ConfigMap is none", nil, ""},
 		{"another ConfigMap", map[string]string{"moves.yaml": "x"}, "has no schedule.json, but moves.yaml"},
-		{"no JSON", map[string]string{plainKey: "x"}, "cannot be read"},
-		{"nothing", map[string]string{plainKey: ""}, "cannot be read"},
-		{"something behind it", map[string]string{plainKey: plan(kill) + plan(kill)}, "something follows it"},
+		{"no JSON", map[string]string{plainKey: "x"}, "the state is invalid: invalid character"},
+		{"nothing", map[string]string{plainKey: ""}, "the state is invalid: EOF"},
+		{"something behind it", map[string]string{plainKey: plan(kill) + plan(kill)}, "the state is invalid: unexpected data after it"},
 		{"a field that is not known", map[string]string{plainKey: `{"plan":{"date":"2026-06-01","seed":"0x1"},"dones":[]}`}, `unknown field "dones"`},
 		{"a seed that is none", map[string]string{plainKey: `{"plan":{"date":"2026-06-01","seed":"x"}}`}, "a seed is"},
 		{"a date that is none", map[string]string{plainKey: `{"plan":{"date":"2026-06-31","seed":"0x1"}}`}, "plan.date"},
@@ -200,7 +200,7 @@ func TestMissingRightsAreNamed(t *testing.T) {
 		if verb == "create" {
 			err = s.Save(context.Background(), State{})
 		}
-		if want := "no right to " + verb + " ConfigMap stowage/chaos-schedule"; err == nil || !strings.Contains(err.Error(), want) {
+		if want := "no permission to " + verb + " ConfigMap stowage/chaos-schedule"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)
 		}
 	}

@@ -19,9 +19,9 @@ type Mode string
 const (
 	// KillAll takes all pods, running or not.
 	KillAll Mode = "kill-all"
-	// Fixed takes so many running pods, or all where there are fewer.
+	// Fixed takes a number of running pods, or all if there are fewer.
 	Fixed Mode = "fixed"
-	// RandomMaxPercent takes a percentage of the running pods, drawn from 0 to so much, both
+	// RandomMaxPercent takes a percentage of the running pods, drawn from 0 to the value, both
 	// included.
 	RandomMaxPercent Mode = "random-max-percent"
 	// FixedPercent takes a percentage of the running pods.
@@ -43,8 +43,8 @@ func (m Mode) values() (least, most int, known bool) {
 	return 0, 0, false
 }
 
-// Victims draws the pods that the kill takes, of all pods of the workload; the seed is that of
-// the plan. Pods that have come to their end or are being deleted are not among them.
+// Victims draws the pods of a kill from all pods of the workload, with the seed of the plan.
+// Completed and terminating pods are not drawn.
 func Victims(seed draw.Seed, kill Kill, pods []target.Pod) []target.Pod {
 	seed = seed.For("victims", strconv.FormatInt(kill.At.Unix(), 10), kill.Workload, strconv.Itoa(kill.Number))
 	var there []target.Pod

@@ -13,36 +13,36 @@ import (
 )
 
 const (
-	// DefaultInterval is how often probes look unless they are told otherwise.
+	// DefaultInterval is the default time between checks.
 	DefaultInterval = 500 * time.Millisecond
-	// DefaultTimeout is how long one look may take: together with the interval, a probe
-	// that gets no answer any more is known within a second.
+	// DefaultTimeout is the default timeout of a check. With the default interval, a probe
+	// without an answer is noticed within a second.
 	DefaultTimeout = 500 * time.Millisecond
 )
 
-// Check is a probe as a run uses it.
+// Check is a probe with its settings in a run.
 type Check struct {
 	Name string
 	Probe
-	// Timeout is how long one look may take; 0 is DefaultTimeout.
+	// Timeout is the timeout of one check; 0 is DefaultTimeout.
 	Timeout time.Duration
-	// FailureThreshold is how many looks in a row must fail before the steady state counts
-	// as broken; 0 is 1.
+	// FailureThreshold is the number of consecutive failures after which the steady state is
+	// broken; 0 is 1.
 	FailureThreshold int
 }
 
-// Result is what came of a look.
+// Result is the result of one check.
 type Result struct {
 	// Probe is the name of the Check.
 	Probe string
 	Observation
-	// Failures is how many looks in a row were not OK, this one included.
+	// Failures is the number of consecutive failures, including this one.
 	Failures int
-	// Broken says that they are as many as the threshold.
+	// Broken means that the threshold is reached.
 	Broken bool
 }
 
-// BrokenError says that the steady state is broken, or cannot be seen.
+// BrokenError means that the steady state is broken, or cannot be checked.
 type BrokenError struct{ Result }
 
 func (e *BrokenError) Error() string { return fmt.Sprintf("probe %s: %s", e.Probe, e.Message) }
@@ -51,17 +51,16 @@ func (e *BrokenError) Error() string { return fmt.Sprintf("probe %s: %s", e.Prob
 type Monitor struct {
 	Env    Env
 	Checks []Check
-	// Interval is the time from one look to the next; 0 is DefaultInterval.
+	// Interval is the time between checks; 0 is DefaultInterval.
 	Interval time.Duration
 	Clock    clock.WithTicker
-	// Changed, if set, is told of each probe's first result and of every one that differs
-	// in whether it is OK, found nothing, or is broken. It is called by the goroutine that called
-	// Run or Once.
+	// Changed, if set, is called with the first result of each probe, and whenever OK, Nothing
+	// or Broken changes. It is called in the goroutine that called Run or Once.
 	Changed func(Result)
 }
 
-// Once looks once with each probe, side by side, and returns what they saw in their order.
-// No threshold applies: a look that is not OK is Broken.
+// Once runs each probe once, in parallel, and returns the results in the order of Checks.
+// Thresholds do not apply: a result that is not OK is Broken.
 func (m *Monitor) Once(ctx context.Context) []Result {
 	env := m.round()
 	results := make([]Result, len(m.Checks))
@@ -84,9 +83,9 @@ func (m *Monitor) Once(ctx context.Context) []Result {
 	return results
 }
 
-// Run looks at every interval, until the context ends, which is no error, or the first
-// probe is broken, which is a BrokenError, returned at once. A probe that is still looking
-// is not asked again.
+// Run checks at every interval until the context ends, or until the first probe is broken. It
+// then returns a BrokenError at once. It returns nil when the context ends. A probe whose check
+// is still running is not started again.
 func (m *Monitor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // those that are still looking
@@ -160,9 +159,9 @@ func (c Check) look(ctx context.Context, env Env) Observation {
 	case err == nil:
 		return seen
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return Observation{Message: fmt.Sprintf("no answer within %v, which timeout can extend: %v", timeout, err)}
+		return Observation{Message: fmt.Sprintf("no answer within the timeout of %v: %v", timeout, err)}
 	}
-	return Observation{Message: fmt.Sprintf("cannot look: %v", err)}
+	return Observation{Message: fmt.Sprintf("the check could not be made: %v", err)}
 }
 
 // follow returns the result of a look after the last one, which is nil for the first.

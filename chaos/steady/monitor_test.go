@@ -73,14 +73,14 @@ func TestMonitorEndsWithTheFirstBrokenProbe(t *testing.T) {
 		},
 		{
 			"a probe that cannot look is no pass",
-			[]Check{{Name: "a", Probe: &scripted{script: "oe"}}}, "500ms probe a: cannot look: no rights",
-			[]string{"0s a good", "500ms a cannot look: no rights 1 broken"},
+			[]Check{{Name: "a", Probe: &scripted{script: "oe"}}}, "500ms probe a: the check could not be made: no rights",
+			[]string{"0s a good", "500ms a the check could not be made: no rights 1 broken"},
 		},
 		{
 			"no answer is known within a second, and another probe goes on meanwhile",
 			[]Check{{Name: "a", Probe: &scripted{script: "oh"}}, {Name: "b", Probe: &scripted{script: "ox"}, FailureThreshold: 9}},
-			"1s probe a: no answer within 500ms, which timeout can extend: context deadline exceeded",
-			[]string{"0s a good", "0s b good", "500ms b bad 1", "1s a no answer within 500ms, which timeout can extend: context deadline exceeded 1 broken"},
+			"1s probe a: no answer within the timeout of 500ms: context deadline exceeded",
+			[]string{"0s a good", "0s b good", "500ms b bad 1", "1s a no answer within the timeout of 500ms: context deadline exceeded 1 broken"},
 		},
 		{
 			"a slow probe does not hold up another",
@@ -143,8 +143,8 @@ func TestOnceLooksWithEveryProbe(t *testing.T) {
 		got := m.Once(t.Context())
 		want := []Result{
 			{Probe: "a", Observation: Observation{OK: true, Message: "good"}},
-			{Probe: "b", Observation: Observation{Message: "no answer within 500ms, which timeout can extend: context deadline exceeded"}, Failures: 1, Broken: true},
-			{Probe: "c", Observation: Observation{Message: "no answer within 1s, which timeout can extend: context deadline exceeded"}, Failures: 1, Broken: true},
+			{Probe: "b", Observation: Observation{Message: "no answer within the timeout of 500ms: context deadline exceeded"}, Failures: 1, Broken: true},
+			{Probe: "c", Observation: Observation{Message: "no answer within the timeout of 1s: context deadline exceeded"}, Failures: 1, Broken: true},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("other results (-want, +got):\n%s", diff)

@@ -1,5 +1,5 @@
-// Package steady says whether a cluster is in its steady state: what a run must not break.
-// Probes are pluggable.
+// Package steady checks the steady state of a cluster: the conditions that a run must not
+// break. Probes are pluggable.
 package steady
 
 import (
@@ -11,37 +11,37 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 )
 
-// Env is what probes look at.
+// Env is what probes work with.
 type Env struct {
 	Client kubernetes.Interface
 	// Picture returns the cluster as it is now.
 	Picture func() *target.Picture
 }
 
-// Observation is what a probe saw.
+// Observation is the result of a check.
 type Observation struct {
 	OK bool
-	// Nothing says that there was nothing to look at, which proves nothing: it is not OK,
-	// and not a broken steady state either.
+	// Nothing means that there was nothing to check. The result is then neither OK nor a broken
+	// steady state.
 	Nothing bool
-	// Message says what it saw, and what it should have seen.
+	// Message says what the probe found, and what it expected.
 	Message string
 }
 
 // Probe is one condition of the steady state.
 type Probe interface {
-	// Check looks once. An error says that it could not look, which is not OK either. It
-	// returns when the context ends.
+	// Check checks once. An error means that the check could not be made, which counts as a
+	// failure. Check returns when the context ends.
 	Check(ctx context.Context, env Env) (Observation, error)
 }
 
 // Plugin is a probe that scenarios can name.
 type Plugin struct {
 	Name string
-	// Short says in a line what it looks at.
+	// Short describes it in one line.
 	Short string
-	// New reads the probe's arguments, a JSON object, strictly.
+	// New parses the arguments of the probe, a JSON object, strictly.
 	New func(arguments []byte) (Probe, error)
-	// Schema is a JSON schema of the arguments; any object where there is none.
+	// Schema is a JSON schema of the arguments. Without one, editors accept any object.
 	Schema json.RawMessage
 }

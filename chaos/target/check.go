@@ -12,9 +12,9 @@ import (
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
-// Check says which namespaces and kinds that the selection names are not in the picture,
-// with what is: to exclude what is misspelt would be no restriction. It is for the
-// beginning of a run: namespaces may come and go later.
+// Check returns an error for selected namespaces and kinds that do not exist in the picture,
+// because excluding a misspelled name would restrict nothing. It is called at the start of a run:
+// namespaces may come and go later.
 func (s *Selection) Check(p *Picture) error {
 	if err := s.checkNamespaces(p); err != nil {
 		return err
@@ -38,7 +38,7 @@ func (s *Selection) Check(p *Picture) error {
 	kinds := slices.Sorted(maps.Keys(there))
 	for _, kind := range s.kinds.names() {
 		if !there[kind] {
-			return field.Errorf("kinds", "no pod has an owner of the kind %s%s: there are %s", kind, spelling.DidYouMean(kind, kinds), strings.Join(kinds, ", "))
+			return field.Errorf("kinds", "no pod has an owner of kind %s%s: available are %s", kind, spelling.DidYouMean(kind, kinds), strings.Join(kinds, ", "))
 		}
 	}
 	return nil
@@ -55,7 +55,7 @@ func (s *Selection) checkNamespaces(p *Picture) error {
 	check := func(name string, namespaces ...string) error {
 		for _, namespace := range namespaces {
 			if !there[namespace] {
-				return field.Errorf(name, "there is no namespace %s%s", namespace, spelling.DidYouMean(namespace, slices.Sorted(maps.Keys(there))))
+				return field.Errorf(name, "no namespace %s%s", namespace, spelling.DidYouMean(namespace, slices.Sorted(maps.Keys(there))))
 			}
 		}
 		return nil

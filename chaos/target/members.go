@@ -14,11 +14,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
-// members are names that are asked for, and names that are not to be there.
+// members are included and excluded names.
 type members struct{ in, out map[string]bool }
 
-// has says whether any of the names is asked for, and none of them is not to be there.
-// Where none is asked for, all are. Nil has all.
+// has says whether any of the names is included, and none is excluded. If none are included
+// explicitly, all are. Nil includes all.
 func (m *members) has(names ...string) bool {
 	if m == nil {
 		return true
@@ -33,7 +33,7 @@ func (m *members) has(names ...string) bool {
 	return included
 }
 
-// parseMembers reads a comma list of names, with ! before those that are not to be there.
+// parseMembers parses a comma-separated list of names. ! in front excludes a name.
 func parseMembers(text string, name func(string) (string, error)) (*members, error) {
 	items, err := field.Text(text).Items()
 	if err != nil {
@@ -52,7 +52,7 @@ func parseMembers(text string, name func(string) (string, error)) (*members, err
 			m.in[known] = true
 		}
 		if m.in[known] && m.out[known] {
-			return nil, fmt.Errorf("%s is asked for, and excluded", known)
+			return nil, fmt.Errorf("%s is both included and excluded", known)
 		}
 	}
 	return m, nil
@@ -62,21 +62,21 @@ func parseNamespaces(text string) (*members, error) { return parseMembers(text, 
 
 func parseNamespace(text string) (string, error) {
 	if len(validation.IsDNS1123Label(text)) > 0 {
-		return "", fmt.Errorf("%q is no namespace's name: that is up to 63 lower case letters, digits and dashes, and in a list ! before it excludes it", text)
+		return "", fmt.Errorf("%q is not a namespace name: must be up to 63 lower case letters, digits and dashes, with ! in front to exclude the namespace", text)
 	}
 	return text, nil
 }
 
-// The kinds of owners that Kubernetes has itself; bare pods count as Pod.
+// The built-in kinds of owners. Bare pods count as Pod.
 var knownKinds = []string{"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController", "Pod", "Node"}
 
-// otherKind is how kinds that others have defined are spelt.
+// otherKind matches the names of other kinds.
 var otherKind = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 
 func parseKinds(text string) (*members, error) { return parseMembers(text, parseKind) }
 
-// parseKind takes the known kinds in any case, and other names only where they are spelt
-// as a kind is, and are not near to a known one.
+// parseKind accepts the built-in kinds in any case, and other names only if they look like a kind
+// and do not resemble a built-in one.
 func parseKind(text string) (string, error) {
 	for _, known := range knownKinds {
 		if strings.EqualFold(text, known) {
@@ -85,25 +85,25 @@ func parseKind(text string) (string, error) {
 	}
 	near := spelling.DidYouMean(text, knownKinds)
 	if near != "" || !otherKind.MatchString(text) {
-		return "", fmt.Errorf("%q is no kind of owner%s: allowed are %s, others spelt exactly as in owner references, such as Rollout, and ! before each to exclude it",
+		return "", fmt.Errorf("%q is not a kind of owner%s: must be %s, or another kind exactly as in owner references, such as Rollout, with ! in front to exclude the kind",
 			text, near, strings.Join(knownKinds, ", "))
 	}
 	return text, nil
 }
 
-// parseSelector reads a label selector that says something.
+// parseSelector parses a label selector that is not empty.
 func parseSelector(text string) (labels.Selector, error) {
 	if strings.Trim(text, ", \t\r\n") == "" {
-		return nil, fmt.Errorf("%q would match everything: leave it out, or give it a selector such as app=web,stage!=production", text)
+		return nil, fmt.Errorf("%q matches everything: omit it, or use a selector such as app=web,stage!=production", text)
 	}
 	selector, err := labels.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no selector such as app=web,stage!=production,tier in (a,b),!legacy: %w", text, err)
+		return nil, fmt.Errorf("%q is not a selector such as app=web,stage!=production,tier in (a,b),!legacy: %w", text, err)
 	}
 	requirements, _ := selector.Requirements()
 	for _, r := range requirements {
 		if op := r.Operator(); (op == selection.NotEquals || op == selection.NotIn) && r.ValuesUnsorted()[0] == "" && len(r.ValuesUnsorted()) == 1 {
-			return nil, fmt.Errorf("%q excludes no value of %s: name the value, or use %s or !%s for whether it is there", text, r.Key(), r.Key(), r.Key())
+			return nil, fmt.Errorf("%q excludes no value of %s: set a value, or use %s or !%s to test whether the label exists", text, r.Key(), r.Key(), r.Key())
 		}
 	}
 	return selector, nil

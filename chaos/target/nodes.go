@@ -18,47 +18,47 @@ import (
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
-// Nodes is what users select nodes by. Everything that is given must hold. Nodes of the
-// control plane are protected unless asked for.
+// Nodes selects nodes. A node must match all fields that are set. Control plane nodes are
+// protected unless included.
 type Nodes struct {
-	// Names are names of nodes, which must be there.
+	// Names are names of existing nodes.
 	Names field.List `json:"names,omitempty" doc:"only these nodes" schema:"minItems=1"`
 	// Labels is a label selector.
 	Labels field.Text `json:"labels,omitempty" doc:"only nodes whose labels this selector matches, such as pool=batch,arch!=arm64" schema:"minLength=1"`
 	// Zone is a value of the label topology.kubernetes.io/zone.
 	Zone field.Text `json:"zone,omitempty" doc:"only nodes in this zone" schema:"minLength=1"`
-	// Preemptible is true for nodes that the platform may take back, false for all others.
-	Preemptible field.Bool `json:"preemptible,omitempty" doc:"true: only nodes that the platform may take back at short notice; false: only others"`
-	// Count is how many are drawn at most. Percent is how many of a hundred are, rounded
-	// down, but one at least. Without either all are.
-	Count   field.Number `json:"count,omitempty" doc:"draw this number of nodes at most" schema:"minimum=1"`
-	Percent field.Number `json:"percent,omitempty" doc:"draw this part of the nodes, of a hundred: rounded down, but one at least" schema:"minimum=1,maximum=100"`
+	// Preemptible selects preemptible nodes, or, if false, all others.
+	Preemptible field.Bool `json:"preemptible,omitempty" doc:"true: only preemptible nodes; false: only other nodes"`
+	// Count is the maximum number of nodes to draw. Percent is the percentage, rounded down to at
+	// least one node. Without either, all nodes are drawn.
+	Count   field.Number `json:"count,omitempty" doc:"the maximum number of nodes to draw" schema:"minimum=1"`
+	Percent field.Number `json:"percent,omitempty" doc:"the percentage of the nodes to draw, from 1 to 100, rounded down to at least one node" schema:"minimum=1,maximum=100"`
 
-	IncludeControlPlane bool `json:"includeControlPlane,omitempty" doc:"nodes of the control plane, too"`
-	// SpareMarked leaves out nodes that somebody has marked for every disruptor. The fault
-	// says so, for one that takes them on purpose rather than as an outage would.
+	IncludeControlPlane bool `json:"includeControlPlane,omitempty" doc:"include control plane nodes"`
+	// SpareMarked excludes nodes marked as do-not-disrupt. The fault sets it if it removes nodes
+	// on purpose, and not like an outage.
 	SpareMarked bool `json:"-"`
-	// TakeLeaving takes nodes, too, that somebody takes away already. The fault says so, for
-	// an outage that hits all there is.
+	// TakeLeaving includes nodes that are already being removed. The fault sets it for an outage
+	// that hits all nodes.
 	TakeLeaving bool `json:"-"`
-	// All is needed for a selection that would otherwise be empty.
-	All bool `json:"all,omitempty" doc:"all nodes that nothing else leaves out: needed where nothing else selects or limits"`
+	// All is required for a selection that would otherwise be empty.
+	All bool `json:"all,omitempty" doc:"select every node. Required if no other selector and no limit is set"`
 }
 
-// The flags that are not called as their fields are.
+// The flags whose names differ from those of their fields.
 var nodeFlags = map[string]string{"names": "nodes", "labels": "node-labels", "all": "all-nodes"}
 
 // Add adds the flags that set the fields.
 func (n *Nodes) Add(fs *pflag.FlagSet) {
-	fs.Var(&n.Names, "nodes", "only these nodes: `names`, with commas between them")
+	fs.Var(&n.Names, "nodes", "only these nodes: `names`, separated by commas")
 	fs.Var(&n.Labels, "node-labels", "only nodes whose labels this `selector` matches, such as pool=batch,arch!=arm64")
 	fs.Var(&n.Zone, "zone", "only nodes in this `zone`")
-	fs.Var(&n.Preemptible, "preemptible", "only nodes that the platform may take back at short notice; with =false, only others")
+	fs.Var(&n.Preemptible, "preemptible", "only preemptible nodes; with =false, only other nodes")
 	fs.Lookup("preemptible").NoOptDefVal = string(field.Yes)
-	fs.Var(&n.Count, "count", "draw this `number` of nodes at most")
-	fs.Var(&n.Percent, "percent", "draw this part of the nodes, a `number` from 1 to 100: rounded down, but one at least")
-	fs.BoolVar(&n.IncludeControlPlane, "include-control-plane", n.IncludeControlPlane, "nodes of the control plane, too")
-	fs.BoolVar(&n.All, "all-nodes", n.All, "all nodes that nothing else leaves out: needed where nothing else selects or limits")
+	fs.Var(&n.Count, "count", "the maximum `number` of nodes to draw")
+	fs.Var(&n.Percent, "percent", "the percentage of the nodes to draw, a `number` from 1 to 100, rounded down to at least one node")
+	fs.BoolVar(&n.IncludeControlPlane, "include-control-plane", n.IncludeControlPlane, "include control plane nodes")
+	fs.BoolVar(&n.All, "all-nodes", n.All, "select every node. Required if no other selector and no limit is set")
 }
 
 // NodeSelection selects nodes.
@@ -67,9 +67,9 @@ type NodeSelection struct {
 	labels labels.Selector // nil where nothing was said
 }
 
-// Compile reads the fields. Its errors are of type field.Error, joined where there are
-// several, and say what is allowed. A selection that would match every node is refused
-// unless All says so, or Count or Percent limits it.
+// Compile parses the fields. Its errors are of type field.Error, joined if there are several, and
+// name the allowed values. A selection that matches every node is refused unless All, Count or
+// Percent is set.
 func (n Nodes) Compile() (*NodeSelection, error) {
 	s := &NodeSelection{nodes: n}
 	var all []error
@@ -85,11 +85,11 @@ func (n Nodes) Compile() (*NodeSelection, error) {
 	report("count", n.Count.Check(maxCount))
 	report("percent", n.Percent.Check(100))
 	if n.Count != 0 && n.Percent != 0 {
-		report("count", errors.New("is given, and so is a percentage: one of them is enough"))
+		report("count", errors.New("cannot be combined with percent"))
 	}
 	limited := n.Count != 0 || n.Percent != 0 && n.Percent != 100
 	if n.Names == nil && n.Labels == "" && n.Zone == "" && n.Preemptible == "" && !limited && !n.All {
-		report("all", errors.New("an empty selection would match every node, and is refused without this: select by names, labels, zone or preemptible, or draw a number or a percentage"))
+		report("all", errors.New("no selector given: select nodes by names, labels, zone or preemptible, limit them by count or percent, or set all to select every node"))
 	}
 	if len(all) > 0 {
 		return nil, errors.Join(all...)
@@ -104,27 +104,25 @@ func nodeError(name string, err error) error {
 	return &field.Error{Field: name, Flag: nodeFlags[name], Err: err}
 }
 
-// SelectedNodes are the nodes to draw from, in the picture's order, and how many there
-// are besides, by why they are not among them.
+// SelectedNodes are the candidates, in the order of the picture, and the number of the others by
+// reason.
 type SelectedNodes struct {
 	Nodes    []*corev1.Node
 	Excluded map[string]int
 }
 
-// Why nodes are not selected, besides other names and labels. Of several reasons the
-// first counts.
+// Reasons why nodes are not selected. The first one that applies counts.
 const (
 	whyZone         = "in another zone"
 	whyPreemptible  = "preemptible"
 	whyOnDemand     = "not preemptible"
 	whyControlPlane = "of the control plane"
-	whyLeaving      = "on its way out"
+	whyLeaving      = "being removed"
 )
 
-// Nodes selects out of the picture. Names and a zone that are not in it are an error, and
-// so is a node that is named but protected, and not asked for. The recognizer tells
-// preemptible nodes. The node that this program runs on is selected by its name only, and
-// so are those that somebody takes away: what is lost there is lost anyway.
+// Nodes selects nodes from the picture. It is an error if a named node or zone does not exist, or
+// if a named node is protected and not included. The node that this program runs on and nodes
+// that are being removed are selected only by name.
 func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNodes, error) {
 	if err := s.check(p); err != nil {
 		return SelectedNodes{}, err
@@ -156,7 +154,7 @@ func (s *NodeSelection) Nodes(p *Picture, r preemptible.Recognizer) (SelectedNod
 	return selected, nil
 }
 
-// why says why a node is not selected, whatever its name; nothing where it is.
+// why returns why a node is not selected, apart from its name. It is empty for a selected node.
 func (s *NodeSelection) why(node *corev1.Node, r preemptible.Recognizer) string {
 	switch {
 	case s.labels != nil && !s.labels.Matches(labels.Set(node.Labels)):
@@ -176,7 +174,7 @@ func (s *NodeSelection) why(node *corev1.Node, r preemptible.Recognizer) string 
 	return ""
 }
 
-// check says what the selection names that is not in the picture, or protected.
+// check returns an error for names that do not exist or are protected.
 func (s *NodeSelection) check(p *Picture) error {
 	nodes := map[string]*corev1.Node{}
 	for _, node := range p.Snapshot.Nodes {
@@ -185,28 +183,28 @@ func (s *NodeSelection) check(p *Picture) error {
 	for _, name := range s.nodes.Names {
 		node, there := nodes[name]
 		if !there {
-			return nodeError("names", fmt.Errorf("there is no node %s%s", name, spelling.DidYouMean(name, slices.Sorted(maps.Keys(nodes)))))
+			return nodeError("names", fmt.Errorf("no node %s%s", name, spelling.DidYouMean(name, slices.Sorted(maps.Keys(nodes)))))
 		}
 		if controlPlane(node) && !s.nodes.IncludeControlPlane {
-			return nodeError("includeControlPlane", fmt.Errorf("node %s is asked for, and protected without this: it is of the control plane", name))
+			return nodeError("includeControlPlane", fmt.Errorf("is required, because node %s is a control plane node", name))
 		}
 		if mark, marked := cluster.NodeDoNotDisrupt(node); marked && s.nodes.SpareMarked {
-			return nodeError("includeDoNotDisrupt", fmt.Errorf("node %s is asked for, and protected without this: it has the annotation %s", name, mark))
+			return nodeError("includeDoNotDisrupt", fmt.Errorf("is required, because node %s has the annotation %s", name, mark))
 		}
 	}
 	zones := Zones(p)
 	if zone := string(s.nodes.Zone); zone != "" && !slices.Contains(zones, zone) {
 		there := strings.Join(zones, ", ")
 		if there == "" {
-			there = "none: no node has the label " + corev1.LabelTopologyZone
+			there = "none, because no node has the label " + corev1.LabelTopologyZone
 		}
-		return nodeError("zone", fmt.Errorf("there is no zone %s%s: there are %s", zone, spelling.DidYouMean(zone, zones), there))
+		return nodeError("zone", fmt.Errorf("no zone %s%s: available are %s", zone, spelling.DidYouMean(zone, zones), there))
 	}
 	return nil
 }
 
-// Draw draws as many of the nodes as are to be: a random sample that stays the same, as
-// far as it can, when nodes come or go.
+// Draw draws the requested number of nodes: a random sample that changes as little as possible
+// when nodes are added or removed.
 func (s *NodeSelection) Draw(seed draw.Seed, nodes []*corev1.Node) []*corev1.Node {
 	drawn := slices.Clone(nodes)
 	draw.Sort(seed, drawn, func(node *corev1.Node) string { return node.Name })
@@ -220,7 +218,7 @@ func (s *NodeSelection) Draw(seed draw.Seed, nodes []*corev1.Node) []*corev1.Nod
 	return drawn[:most]
 }
 
-// ZoneOf returns the zone of a node; nothing where it has none.
+// ZoneOf returns the zone of a node, or nothing.
 func ZoneOf(node *corev1.Node) string { return node.Labels[corev1.LabelTopologyZone] }
 
 // Zones returns the zones of the picture's nodes, by name.
@@ -234,8 +232,7 @@ func Zones(p *Picture) []string {
 	return slices.Sorted(maps.Keys(zones))
 }
 
-// controlPlane says whether a node is of the control plane; the second label is how older
-// clusters say so.
+// controlPlane says whether a node is a control plane node. Older clusters use the second label.
 func controlPlane(node *corev1.Node) bool {
 	_, is := node.Labels["node-role.kubernetes.io/control-plane"]
 	_, was := node.Labels["node-role.kubernetes.io/master"]

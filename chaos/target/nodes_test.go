@@ -144,7 +144,7 @@ func TestNodes(t *testing.T) {
 }
 
 func TestNodesRefused(t *testing.T) {
-	const empty = "--all-nodes: an empty selection would match every node, and is refused without this: select by names, labels, zone or preemptible, or draw a number or a percentage"
+	const empty = "--all-nodes: no selector given: select nodes by names, labels, zone or preemptible, limit them by count or percent, or set all to select every node"
 	for _, tc := range []struct {
 		name  string
 		nodes Nodes
@@ -153,17 +153,17 @@ func TestNodesRefused(t *testing.T) {
 		{name: "nothing at all, which would be everything", nodes: Nodes{}, want: empty},
 		{name: "all of a hundred", nodes: Nodes{Percent: 100}, want: empty},
 		{name: "the control plane, which does not select", nodes: Nodes{IncludeControlPlane: true}, want: empty},
-		{name: "no names", nodes: Nodes{Names: field.List{}}, want: "--nodes: is empty: leave it out, or give it a value"},
-		{name: "labels that are blank", nodes: Nodes{Labels: " "}, want: "--node-labels: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes"},
-		{name: "a zone that is blank", nodes: Nodes{Zone: " "}, want: "--zone: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes"},
+		{name: "no names", nodes: Nodes{Names: field.List{}}, want: "--nodes: is empty: omit it, or set a value"},
+		{name: "labels that are blank", nodes: Nodes{Labels: " "}, want: "--node-labels: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes"},
+		{name: "a zone that is blank", nodes: Nodes{Zone: " "}, want: "--zone: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes"},
 		{name: "what is neither true nor false", nodes: Nodes{Preemptible: "maybe"}, want: "--preemptible: must be true or false"},
-		{name: "a number below 1", nodes: Nodes{Count: -1}, want: "--count: must be a whole number from 1"},
+		{name: "a number below 1", nodes: Nodes{Count: -1}, want: "--count: must be a whole number, 1 or more"},
 		{name: "more than a hundred of a hundred", nodes: Nodes{Percent: 101}, want: "--percent: is 101: it must be a whole number from 1 to 100"},
-		{name: "a number and a percentage", nodes: Nodes{Count: 1, Percent: 1}, want: "--count: is given, and so is a percentage: one of them is enough"},
-		{name: "a node that is misspelt", nodes: Nodes{Names: field.List{"worker-1", "worker1"}}, want: `--nodes: there is no node worker1 (did you mean "worker-1"?)`},
-		{name: "a node that is nothing like any", nodes: Nodes{Names: field.List{"x"}}, want: `--nodes: there is no node x`},
-		{name: "a node of the control plane", nodes: Nodes{Names: field.List{"old-master-1"}}, want: `--include-control-plane: node old-master-1 is asked for, and protected without this: it is of the control plane`},
-		{name: "a zone that is misspelt", nodes: Nodes{Zone: "zonea"}, want: `--zone: there is no zone zonea (did you mean "zone-a"?): there are zone-a, zone-b`},
+		{name: "a number and a percentage", nodes: Nodes{Count: 1, Percent: 1}, want: "--count: cannot be combined with percent"},
+		{name: "a node that is misspelt", nodes: Nodes{Names: field.List{"worker-1", "worker1"}}, want: `--nodes: no node worker1 (did you mean "worker-1"?)`},
+		{name: "a node that is nothing like any", nodes: Nodes{Names: field.List{"x"}}, want: `--nodes: no node x`},
+		{name: "a node of the control plane", nodes: Nodes{Names: field.List{"old-master-1"}}, want: `--include-control-plane: is required, because node old-master-1 is a control plane node`},
+		{name: "a zone that is misspelt", nodes: Nodes{Zone: "zonea"}, want: `--zone: no zone zonea (did you mean "zone-a"?): available are zone-a, zone-b`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, err := tc.nodes.Compile()

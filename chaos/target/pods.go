@@ -14,35 +14,36 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 )
 
-// Pods is what users select pods by. Everything that is given must hold. What a pod is
-// protected by unless asked for (system namespaces, DaemonSets, no controller, being a
-// mirror, marks for disruptors, gangs) protects it whatever else is given.
+// Pods selects pods. A pod must match all fields that are set. Protected pods (in system
+// namespaces, of DaemonSets, without a controller, static, marked as do-not-disrupt, of gangs)
+// must be included explicitly, whatever else is set.
 type Pods struct {
 	// Labels and Annotations are label selectors, such as "app=web,stage!=production".
 	Labels      field.Text `json:"labels,omitempty" doc:"only pods whose labels this selector matches, such as app=web,stage!=production" schema:"minLength=1"`
 	Annotations field.Text `json:"annotations,omitempty" doc:"only pods whose annotations this selector matches" schema:"minLength=1"`
-	// Kinds are kinds of owners: of any in the chain from the pod's controller up, such as
-	// "Deployment,StatefulSet" or "!Job". Pod is the kind of bare pods, Node of mirrors.
-	Kinds field.Text `json:"kinds,omitempty" doc:"only pods with such an owner, or with ! none such, through the whole chain of owners: a comma list such as Deployment,!Job" schema:"minLength=1"`
+	// Kinds are kinds of owners, at any level from the controller of the pod up, such as
+	// "Deployment,StatefulSet" or "!Job". Bare pods have the kind Pod, static pods the kind Node.
+	Kinds field.Text `json:"kinds,omitempty" doc:"only pods with an owner of these kinds, at any level, such as Deployment,StatefulSet; ! excludes a kind, such as !Job" schema:"minLength=1"`
 	// Namespaces are names, such as "shop,blog" or "!production".
-	Namespaces field.Text `json:"namespaces,omitempty" doc:"only pods in these namespaces, or with ! not in them: a comma list such as shop,blog or !production" schema:"minLength=1"`
+	Namespaces field.Text `json:"namespaces,omitempty" doc:"only pods in these namespaces, such as shop,blog; ! excludes a namespace, such as !production" schema:"minLength=1"`
 	// NamespaceLabels is a label selector for namespaces.
 	NamespaceLabels field.Text `json:"namespaceLabels,omitempty" doc:"only pods in namespaces whose labels this selector matches" schema:"minLength=1"`
-	// IncludedPodNames and ExcludedPodNames are regular expressions, found anywhere in a name.
-	IncludedPodNames field.Text `json:"includedPodNames,omitempty" doc:"only pods in whose name this regular expression is found" schema:"minLength=1"`
-	ExcludedPodNames field.Text `json:"excludedPodNames,omitempty" doc:"no pods in whose name this regular expression is found" schema:"minLength=1"`
-	// MinimumAge is a duration since the pod was created, such as "1h30m".
-	MinimumAge field.Text `json:"minimumAge,omitempty" doc:"only pods that were created this long ago, such as 1h30m, or earlier" schema:"minLength=1"`
-	// ClientNamespaceScope is one namespace that nothing outside of is selected.
+	// IncludedPodNames and ExcludedPodNames are regular expressions that match anywhere in a
+	// name.
+	IncludedPodNames field.Text `json:"includedPodNames,omitempty" doc:"only pods whose names match this regular expression" schema:"minLength=1"`
+	ExcludedPodNames field.Text `json:"excludedPodNames,omitempty" doc:"no pods whose names match this regular expression" schema:"minLength=1"`
+	// MinimumAge is the minimum age of the pod, such as "1h30m".
+	MinimumAge field.Text `json:"minimumAge,omitempty" doc:"only pods that are at least this old, such as 1h30m" schema:"minLength=1"`
+	// ClientNamespaceScope limits the selection to one namespace.
 	ClientNamespaceScope field.Text `json:"clientNamespaceScope,omitempty" doc:"only pods in this one namespace" schema:"minLength=1"`
 
-	// All is needed for a selection that would otherwise be empty.
-	All bool `json:"all,omitempty" doc:"all pods that nothing else leaves out: needed where nothing else selects"`
+	// All is required for a selection that would otherwise be empty.
+	All bool `json:"all,omitempty" doc:"select every pod. Required if no other selector is set"`
 
-	IncludeSystem     bool `json:"includeSystem,omitempty" doc:"pods in kube-system, kube-public and kube-node-lease, too"`
-	IncludeDaemonSets bool `json:"includeDaemonsets,omitempty" doc:"pods of DaemonSets, too"`
-	IncludeBarePods   bool `json:"includeBarePods,omitempty" doc:"pods that nothing would replace, too"`
-	IncludeStatic     bool `json:"includeStatic,omitempty" doc:"static pods, which their node runs by itself, too"`
+	IncludeSystem     bool `json:"includeSystem,omitempty" doc:"include pods in kube-system, kube-public and kube-node-lease"`
+	IncludeDaemonSets bool `json:"includeDaemonsets,omitempty" doc:"include pods of DaemonSets"`
+	IncludeBarePods   bool `json:"includeBarePods,omitempty" doc:"include pods without a controller, which nothing would replace"`
+	IncludeStatic     bool `json:"includeStatic,omitempty" doc:"include static pods"`
 	Protections
 }
 
@@ -50,18 +51,18 @@ type Pods struct {
 func (p *Pods) Add(fs *pflag.FlagSet) {
 	fs.Var(&p.Labels, "labels", "only pods whose labels this `selector` matches, such as app=web,stage!=production")
 	fs.Var(&p.Annotations, "annotations", "only pods whose annotations this `selector` matches")
-	fs.Var(&p.Kinds, "kinds", "only pods with such an owner, or with ! none such, through the whole chain of owners: `kinds` such as Deployment,!Job")
-	fs.Var(&p.Namespaces, "namespaces", "only pods in these `namespaces`, or with ! not in them, such as shop,blog or !production")
+	fs.Var(&p.Kinds, "kinds", "only pods with an owner of these `kinds`, at any level, such as Deployment,StatefulSet; ! excludes a kind, such as !Job")
+	fs.Var(&p.Namespaces, "namespaces", "only pods in these `namespaces`, such as shop,blog; ! excludes a namespace, such as !production")
 	fs.Var(&p.NamespaceLabels, "namespace-labels", "only pods in namespaces whose labels this `selector` matches")
-	fs.Var(&p.IncludedPodNames, "included-pod-names", "only pods in whose name this regular `expression` is found")
-	fs.Var(&p.ExcludedPodNames, "excluded-pod-names", "no pods in whose name this regular `expression` is found")
-	fs.Var(&p.MinimumAge, "minimum-age", "only pods that were created this `duration` ago, such as 1h30m, or earlier")
+	fs.Var(&p.IncludedPodNames, "included-pod-names", "only pods whose names match this regular `expression`")
+	fs.Var(&p.ExcludedPodNames, "excluded-pod-names", "no pods whose names match this regular `expression`")
+	fs.Var(&p.MinimumAge, "minimum-age", "only pods that are at least this old: a `duration` such as 1h30m")
 	fs.Var(&p.ClientNamespaceScope, "client-namespace-scope", "only pods in this one `namespace`")
-	fs.BoolVar(&p.All, "all", p.All, "all pods that nothing else leaves out: needed where nothing else selects")
-	fs.BoolVar(&p.IncludeSystem, "include-system", p.IncludeSystem, "pods in kube-system, kube-public and kube-node-lease, too")
-	fs.BoolVar(&p.IncludeDaemonSets, "include-daemonsets", p.IncludeDaemonSets, "pods of DaemonSets, too")
-	fs.BoolVar(&p.IncludeBarePods, "include-bare-pods", p.IncludeBarePods, "pods that nothing would replace, too")
-	fs.BoolVar(&p.IncludeStatic, "include-static", p.IncludeStatic, "static pods, which their node runs by itself, too")
+	fs.BoolVar(&p.All, "all", p.All, "select every pod. Required if no other selector is set")
+	fs.BoolVar(&p.IncludeSystem, "include-system", p.IncludeSystem, "include pods in kube-system, kube-public and kube-node-lease")
+	fs.BoolVar(&p.IncludeDaemonSets, "include-daemonsets", p.IncludeDaemonSets, "include pods of DaemonSets")
+	fs.BoolVar(&p.IncludeBarePods, "include-bare-pods", p.IncludeBarePods, "include pods without a controller, which nothing would replace")
+	fs.BoolVar(&p.IncludeStatic, "include-static", p.IncludeStatic, "include static pods")
 	p.Protections.Add(fs)
 }
 
@@ -74,9 +75,8 @@ type Selection struct {
 	minimumAge                           time.Duration
 }
 
-// Compile reads the fields. Its errors are of type field.Error, joined where there are
-// several, and say what is allowed. A selection that would match every pod is refused
-// unless All says so.
+// Compile parses the fields. Its errors are of type field.Error, joined if there are several, and
+// name the allowed values. A selection that matches every pod is refused unless All is set.
 func (p Pods) Compile() (*Selection, error) {
 	s := &Selection{pods: p}
 	var all []error
@@ -107,15 +107,15 @@ func (p Pods) Compile() (*Selection, error) {
 	return s, nil
 }
 
-// contradictions returns what cannot be meant, though each field by itself makes sense.
+// contradictions returns errors for fields that contradict each other.
 func (s *Selection) contradictions() (all []error) {
 	empty := s.labels == nil && s.annotations == nil && s.kinds == nil && s.namespaces == nil && s.namespaceLabels == nil && s.includedNames == nil && s.excludedNames == nil
 	if empty && !s.pods.All {
-		all = append(all, field.Errorf("all", "an empty selection would match every pod, and is refused without this: select by labels, annotations, kinds, namespaces, namespace labels or pod names"))
+		all = append(all, field.Errorf("all", "no selector given: select pods by labels, annotations, kinds, namespaces, namespace labels or pod names, or set all to select every pod"))
 	}
 	scope := string(s.pods.ClientNamespaceScope)
 	if scope != "" && !s.namespaces.has(scope) {
-		all = append(all, field.Errorf("clientNamespaceScope", "%s is not among the namespaces that are selected", scope))
+		all = append(all, field.Errorf("clientNamespaceScope", "%s is not one of the selected namespaces", scope))
 	}
 	for _, protected := range []struct {
 		members *members
@@ -132,13 +132,13 @@ func (s *Selection) contradictions() (all []error) {
 	} {
 		named := protected.members != nil && protected.members.in[protected.name] || scope == protected.name
 		if named && !protected.asked {
-			all = append(all, field.Errorf(protected.opt, "pods of %s are asked for, and protected without this", protected.name))
+			all = append(all, field.Errorf(protected.opt, "is required, because pods of %s are protected", protected.name))
 		}
 	}
 	return all
 }
 
-// parse reads a text, if it is given, into what it is for.
+// parse parses a text, if it is set.
 func parse[T any](into *T, text field.Text, read func(string) (T, error)) error {
 	if text == "" {
 		return nil
@@ -156,23 +156,23 @@ func parse[T any](into *T, text field.Text, read func(string) (T, error)) error 
 func parseNames(text string) (*regexp.Regexp, error) {
 	re, err := regexp.Compile(text)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no regular expression such as ^web-|^shop-: %w", text, err)
+		return nil, fmt.Errorf("%q is not a regular expression such as ^web-|^shop-: %w", text, err)
 	}
 	return re, nil
 }
 
-// extremes are names of which none but an expression for every name is found in all.
+// extremes are names that only an expression for every name matches all.
 var extremes = []string{"a", "0", "\x00", strings.Repeat("x", 253)}
 
-// parseIncluded refuses, besides what is none, an expression that is found in every name,
-// such as "web|": it would be no restriction.
+// parseIncluded refuses invalid expressions, and those that match every name, such as "web|",
+// because they restrict nothing.
 func parseIncluded(text string) (*regexp.Regexp, error) {
 	re, err := parseNames(text)
 	if err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(extremes, func(name string) bool { return !re.MatchString(name) }) {
-		return nil, fmt.Errorf("%q is found in every name: leave it out, or say which names", text)
+		return nil, fmt.Errorf("%q matches every name: omit it, or restrict it", text)
 	}
 	return re, nil
 }
@@ -180,7 +180,7 @@ func parseIncluded(text string) (*regexp.Regexp, error) {
 func parseAge(text string) (time.Duration, error) {
 	age, err := time.ParseDuration(text)
 	if err != nil || age < 0 {
-		return 0, fmt.Errorf("%q is no duration from 0 such as 1h30m or 90s", text)
+		return 0, fmt.Errorf("%q is not a duration such as 1h30m or 90s, from 0", text)
 	}
 	return age, nil
 }

@@ -15,9 +15,9 @@ import (
 
 func TestRefused(t *testing.T) {
 	const (
-		kinds    = `allowed are Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob, ReplicationController, Pod, Node, others spelt exactly as in owner references, such as Rollout, and ! before each to exclude it`
-		noRights = `that is up to 63 lower case letters, digits and dashes, and in a list ! before it excludes it`
-		empty    = `all: an empty selection would match every pod, and is refused without this: select by labels, annotations, kinds, namespaces, namespace labels or pod names`
+		kinds    = `must be Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob, ReplicationController, Pod, Node, or another kind exactly as in owner references, such as Rollout, with ! in front to exclude the kind`
+		noRights = `must be up to 63 lower case letters, digits and dashes, with ! in front to exclude the namespace`
+		empty    = `all: no selector given: select pods by labels, annotations, kinds, namespaces, namespace labels or pod names, or set all to select every pod`
 	)
 	for _, tc := range []struct {
 		name string
@@ -28,41 +28,41 @@ func TestRefused(t *testing.T) {
 		{name: "an age alone, which does not select", pods: Pods{MinimumAge: "1h"}, want: empty},
 		{name: "a scope alone, which limits where to look", pods: Pods{ClientNamespaceScope: "shop"}, want: empty},
 		{name: "what is protected by default does not select", pods: Pods{IncludeSystem: true}, want: empty},
-		{name: "labels that are blank", pods: Pods{Labels: " ", Namespaces: "shop"}, want: "labels: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes"},
-		{name: "labels that are separators only", pods: Pods{Labels: " , "}, want: `labels: " , " would match everything: leave it out, or give it a selector such as app=web,stage!=production`},
+		{name: "labels that are blank", pods: Pods{Labels: " ", Namespaces: "shop"}, want: "labels: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes"},
+		{name: "labels that are separators only", pods: Pods{Labels: " , "}, want: `labels: " , " matches everything: omit it, or use a selector such as app=web,stage!=production`},
 		{
 			name: "labels that are no selector", pods: Pods{Labels: "app=web,"},
-			want: `labels: "app=web," is no selector such as app=web,stage!=production,tier in (a,b),!legacy: found '', expected: identifier after ','`,
+			want: `labels: "app=web," is not a selector such as app=web,stage!=production,tier in (a,b),!legacy: found '', expected: identifier after ','`,
 		},
 		{
 			name: "labels of which one excludes nothing, as where a variable is not set", pods: Pods{Labels: "app=web,stage!="},
-			want: `labels: "app=web,stage!=" excludes no value of stage: name the value, or use stage or !stage for whether it is there`,
+			want: `labels: "app=web,stage!=" excludes no value of stage: set a value, or use stage or !stage to test whether the label exists`,
 		},
-		{name: "annotations that are blank", pods: Pods{Annotations: "\t"}, want: "annotations: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes"},
-		{name: "labels of namespaces that are separators only", pods: Pods{NamespaceLabels: ","}, want: `namespaceLabels: "," would match everything: leave it out, or give it a selector such as app=web,stage!=production`},
-		{name: "kinds that are separators only", pods: Pods{Kinds: ",,"}, want: "kinds: is empty: leave it out, or give it a value"},
-		{name: "a kind that is misspelt", pods: Pods{Kinds: "Deploymnet"}, want: `kinds: "Deploymnet" is no kind of owner (did you mean "Deployment"?): ` + kinds},
-		{name: "the plural of a kind, where it is excluded", pods: Pods{Kinds: "!daemonsets"}, want: `kinds: "daemonsets" is no kind of owner (did you mean "DaemonSet"?): ` + kinds},
-		{name: "another kind in small letters", pods: Pods{Kinds: "rollout"}, want: `kinds: "rollout" is no kind of owner: ` + kinds},
-		{name: "nothing that is excluded", pods: Pods{Kinds: "!"}, want: `kinds: "" is no kind of owner: ` + kinds},
-		{name: "a kind that is asked for and excluded", pods: Pods{Kinds: "Job,!job"}, want: `kinds: Job is asked for, and excluded`},
-		{name: "a namespace with letters that none has", pods: Pods{Namespaces: "Shop"}, want: `namespaces: "Shop" is no namespace's name: ` + noRights},
-		{name: "a namespace with an operator", pods: Pods{Namespaces: "shop=blog"}, want: `namespaces: "shop=blog" is no namespace's name: ` + noRights},
-		{name: "namespaces with a comma too many", pods: Pods{Namespaces: "shop,"}, want: `namespaces: "shop," has a comma too many: item 2 is empty`},
-		{name: "two scopes", pods: Pods{All: true, ClientNamespaceScope: "shop,blog"}, want: `clientNamespaceScope: "shop,blog" is no namespace's name: ` + noRights},
-		{name: "a scope that is excluded", pods: Pods{Namespaces: "!shop", ClientNamespaceScope: "shop"}, want: "clientNamespaceScope: shop is not among the namespaces that are selected"},
-		{name: "names that are no expression", pods: Pods{IncludedPodNames: "web("}, want: "includedPodNames: \"web(\" is no regular expression such as ^web-|^shop-: error parsing regexp: missing closing ): `web(`"},
-		{name: "names that are every name", pods: Pods{IncludedPodNames: "web|"}, want: `includedPodNames: "web|" is found in every name: leave it out, or say which names`},
-		{name: "names of at least a letter, which are every name too", pods: Pods{IncludedPodNames: ".+"}, want: `includedPodNames: ".+" is found in every name: leave it out, or say which names`},
-		{name: "an exclusion that is no expression", pods: Pods{ExcludedPodNames: "*web"}, want: "excludedPodNames: \"*web\" is no regular expression such as ^web-|^shop-: error parsing regexp: missing argument to repetition operator: `*`"},
-		{name: "an age without a unit", pods: Pods{All: true, MinimumAge: "10"}, want: `minimumAge: "10" is no duration from 0 such as 1h30m or 90s`},
-		{name: "an age before now", pods: Pods{All: true, MinimumAge: "-1h"}, want: `minimumAge: "-1h" is no duration from 0 such as 1h30m or 90s`},
-		{name: "a protected namespace", pods: Pods{Namespaces: "kube-system"}, want: "includeSystem: pods of kube-system are asked for, and protected without this"},
-		{name: "a protected scope", pods: Pods{All: true, ClientNamespaceScope: "kube-public"}, want: "includeSystem: pods of kube-public are asked for, and protected without this"},
-		{name: "a protected kind", pods: Pods{Kinds: "Deployment,DaemonSet"}, want: "includeDaemonsets: pods of DaemonSet are asked for, and protected without this"},
-		{name: "bare pods", pods: Pods{Kinds: "Pod"}, want: "includeBarePods: pods of Pod are asked for, and protected without this"},
-		{name: "mirrors", pods: Pods{Kinds: "Node"}, want: "includeStatic: pods of Node are asked for, and protected without this"},
-		{name: "several mistakes, of which all are told", pods: Pods{Labels: " ", MinimumAge: " "}, want: "labels: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes\nminimumAge: is empty: leave it out, or give it a value; in YAML, what begins with ! needs quotes"},
+		{name: "annotations that are blank", pods: Pods{Annotations: "\t"}, want: "annotations: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes"},
+		{name: "labels of namespaces that are separators only", pods: Pods{NamespaceLabels: ","}, want: `namespaceLabels: "," matches everything: omit it, or use a selector such as app=web,stage!=production`},
+		{name: "kinds that are separators only", pods: Pods{Kinds: ",,"}, want: "kinds: is empty: omit it, or set a value"},
+		{name: "a kind that is misspelt", pods: Pods{Kinds: "Deploymnet"}, want: `kinds: "Deploymnet" is not a kind of owner (did you mean "Deployment"?): ` + kinds},
+		{name: "the plural of a kind, where it is excluded", pods: Pods{Kinds: "!daemonsets"}, want: `kinds: "daemonsets" is not a kind of owner (did you mean "DaemonSet"?): ` + kinds},
+		{name: "another kind in small letters", pods: Pods{Kinds: "rollout"}, want: `kinds: "rollout" is not a kind of owner: ` + kinds},
+		{name: "nothing that is excluded", pods: Pods{Kinds: "!"}, want: `kinds: "" is not a kind of owner: ` + kinds},
+		{name: "a kind that is asked for and excluded", pods: Pods{Kinds: "Job,!job"}, want: `kinds: Job is both included and excluded`},
+		{name: "a namespace with letters that none has", pods: Pods{Namespaces: "Shop"}, want: `namespaces: "Shop" is not a namespace name: ` + noRights},
+		{name: "a namespace with an operator", pods: Pods{Namespaces: "shop=blog"}, want: `namespaces: "shop=blog" is not a namespace name: ` + noRights},
+		{name: "namespaces with a comma too many", pods: Pods{Namespaces: "shop,"}, want: `namespaces: "shop," has an extra comma: item 2 is empty`},
+		{name: "two scopes", pods: Pods{All: true, ClientNamespaceScope: "shop,blog"}, want: `clientNamespaceScope: "shop,blog" is not a namespace name: ` + noRights},
+		{name: "a scope that is excluded", pods: Pods{Namespaces: "!shop", ClientNamespaceScope: "shop"}, want: "clientNamespaceScope: shop is not one of the selected namespaces"},
+		{name: "names that are no expression", pods: Pods{IncludedPodNames: "web("}, want: "includedPodNames: \"web(\" is not a regular expression such as ^web-|^shop-: error parsing regexp: missing closing ): `web(`"},
+		{name: "names that are every name", pods: Pods{IncludedPodNames: "web|"}, want: `includedPodNames: "web|" matches every name: omit it, or restrict it`},
+		{name: "names of at least a letter, which are every name too", pods: Pods{IncludedPodNames: ".+"}, want: `includedPodNames: ".+" matches every name: omit it, or restrict it`},
+		{name: "an exclusion that is no expression", pods: Pods{ExcludedPodNames: "*web"}, want: "excludedPodNames: \"*web\" is not a regular expression such as ^web-|^shop-: error parsing regexp: missing argument to repetition operator: `*`"},
+		{name: "an age without a unit", pods: Pods{All: true, MinimumAge: "10"}, want: `minimumAge: "10" is not a duration such as 1h30m or 90s, from 0`},
+		{name: "an age before now", pods: Pods{All: true, MinimumAge: "-1h"}, want: `minimumAge: "-1h" is not a duration such as 1h30m or 90s, from 0`},
+		{name: "a protected namespace", pods: Pods{Namespaces: "kube-system"}, want: "includeSystem: is required, because pods of kube-system are protected"},
+		{name: "a protected scope", pods: Pods{All: true, ClientNamespaceScope: "kube-public"}, want: "includeSystem: is required, because pods of kube-public are protected"},
+		{name: "a protected kind", pods: Pods{Kinds: "Deployment,DaemonSet"}, want: "includeDaemonsets: is required, because pods of DaemonSet are protected"},
+		{name: "bare pods", pods: Pods{Kinds: "Pod"}, want: "includeBarePods: is required, because pods of Pod are protected"},
+		{name: "mirrors", pods: Pods{Kinds: "Node"}, want: "includeStatic: is required, because pods of Node are protected"},
+		{name: "several mistakes, of which all are told", pods: Pods{Labels: " ", MinimumAge: " "}, want: "labels: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes\nminimumAge: is empty: omit it, or set a value; in YAML, a value that starts with ! needs quotes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := tc.pods.Compile()

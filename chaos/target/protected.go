@@ -7,8 +7,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// protected says what protects the pod unless it is asked for; nothing asks for this
-// program's own.
+// protected returns why the pod is protected, unless it is included. The pod of this program
+// cannot be included.
 func (l *look) protected(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	switch {

@@ -7,20 +7,21 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Protections say which pods are drawn although somebody has asked for them to be left
-// alone, or others stop working without them. None are by default.
+// Protections are protected pods to include: those marked as do-not-disrupt, and those whose loss
+// stops other pods.
 type Protections struct {
-	IncludeDoNotDisrupt bool `json:"includeDoNotDisrupt,omitempty" doc:"pods that are marked for every disruptor, by karpenter.sh/do-not-disrupt or cluster-autoscaler.kubernetes.io/safe-to-evict, too"`
-	IncludeGangs        bool `json:"includeGangs,omitempty" doc:"pods of gangs, which stop as a whole where one is lost, too"`
+	IncludeDoNotDisrupt bool `json:"includeDoNotDisrupt,omitempty" doc:"include pods marked as do-not-disrupt, by karpenter.sh/do-not-disrupt or cluster-autoscaler.kubernetes.io/safe-to-evict"`
+	IncludeGangs        bool `json:"includeGangs,omitempty" doc:"include pods of gangs, which stop as a whole if one pod is lost"`
 }
 
 // Add adds the flags that set the fields.
 func (s *Protections) Add(fs *pflag.FlagSet) {
-	fs.BoolVar(&s.IncludeDoNotDisrupt, "include-do-not-disrupt", s.IncludeDoNotDisrupt, "pods that are marked for every disruptor, by karpenter.sh/do-not-disrupt or cluster-autoscaler.kubernetes.io/safe-to-evict, too")
-	fs.BoolVar(&s.IncludeGangs, "include-gangs", s.IncludeGangs, "pods of gangs, which stop as a whole where one is lost, too")
+	fs.BoolVar(&s.IncludeDoNotDisrupt, "include-do-not-disrupt", s.IncludeDoNotDisrupt, "include pods marked as do-not-disrupt, by karpenter.sh/do-not-disrupt or cluster-autoscaler.kubernetes.io/safe-to-evict")
+	fs.BoolVar(&s.IncludeGangs, "include-gangs", s.IncludeGangs, "include pods of gangs, which stop as a whole if one pod is lost")
 }
 
-// In returns what says why a pod of the picture is left alone; nothing for one that is not.
+// In returns a function that says why a pod of the picture is protected. It returns nothing for
+// other pods.
 func (s Protections) In(p *Picture) func(*corev1.Pod) string {
 	var gangs cluster.Gangs
 	if !s.IncludeGangs {

@@ -13,8 +13,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// All returns all pods of the picture that have not come to their end, in its order, with
-// workload and rank.
+// All returns all pods of the picture that have not completed, in order, with workload and rank.
 func All(p *Picture) []Pod {
 	var all []Pod
 	type key struct{ kind, namespace, name string }
@@ -68,10 +67,9 @@ func rankByOrdinal(all []Pod, members []int, set string) bool {
 	return true
 }
 
-// Draw draws pods out of those to choose from: at most one of each workload, where a bare
-// pod is one by itself, and no more than most, which is not negative. Every pod is as
-// likely to be the first as any other. What is drawn depends on keys only: it stays the
-// same when pods that are not drawn come or go.
+// Draw draws at most this number of candidates, at most one per workload. Bare pods count as a
+// workload each. All pods are equally likely to be first. The draw depends only on keys: it does
+// not change when pods that are not drawn are added or removed.
 func Draw(seed draw.Seed, pods []Pod, most int) []Pod {
 	pods = slices.Clone(pods)
 	draw.Sort(seed, pods, Pod.Key)

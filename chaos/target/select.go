@@ -9,16 +9,16 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Selected are the pods to choose from, in the picture's order, and how many there are
-// besides, by why they are not among them. Both together are all pods of the picture.
+// Selected are the candidates, in the order of the picture, and the number of the others by
+// reason. Together they are all pods of the picture.
 type Selected struct {
 	Pods     []Pod
 	Excluded map[string]int
 }
 
-// Why pods and nodes are not selected. Of several reasons the first counts.
+// Reasons why pods and nodes are not selected. The first one that applies counts.
 const (
-	whyEnded           = "has come to its end"
+	whyEnded           = "completed"
 	whyNamespace       = "in another namespace"
 	whyNamespaceLabels = "in a namespace with other labels"
 	whyLabels          = "other labels"
@@ -29,21 +29,20 @@ const (
 	whyStatic          = "static pod"
 	whyDaemonSet       = "of a DaemonSet"
 	whyBare            = "without a controller"
-	whyGang            = "one of a gang"
+	whyGang            = "part of a gang"
 	whyTerminating     = "terminating"
 	whyPending         = "without a node"
 	whyNotRunning      = "not running"
 	whyYoung           = "too young"
 )
 
-// WhyOwn is why the program's own pod and node are not selected.
+// WhyOwn is the reason for the pod and the node of this program.
 const WhyOwn = "this program's own"
 
-// WhyNodeLeaves is why pods are not selected of nodes that somebody takes away: they are lost
-// anyway.
-const WhyNodeLeaves = "on a node that is on its way out"
+// WhyNodeLeaves is the reason for pods on nodes that are being removed: they are lost anyway.
+const WhyNodeLeaves = "on a node that is being removed"
 
-// Pods selects out of the picture.
+// Pods selects pods from the picture.
 func (s *Selection) Pods(p *Picture) Selected {
 	l := s.look(p)
 	selected := Selected{Excluded: map[string]int{}}
@@ -62,7 +61,7 @@ func (s *Selection) Pods(p *Picture) Selected {
 	return selected
 }
 
-// look is a selection that looks at one picture.
+// look is a selection applied to one picture.
 type look struct {
 	*Selection
 	picture *Picture
@@ -71,9 +70,9 @@ type look struct {
 	// chain of owners from a pod's controller up does.
 	byNamespace  map[string]bool
 	byController map[types.UID]bool
-	// leftAlone says why a pod is left alone though it is selected.
+	// leftAlone returns why a selected pod is protected, if it is.
 	leftAlone func(*corev1.Pod) string
-	// leaving are the nodes that somebody takes away.
+	// leaving are the nodes that are being removed.
 	leaving map[string]bool
 }
 
@@ -90,7 +89,7 @@ func (s *Selection) look(p *Picture) *look {
 	return l
 }
 
-// why says why a pod that has not come to its end is not selected; nothing where it is.
+// why returns why a pod is not selected. It is empty for a selected pod.
 func (l *look) why(pod *corev1.Pod) string {
 	if why := l.unasked(pod); why != "" {
 		return why
@@ -113,7 +112,7 @@ func (l *look) why(pod *corev1.Pod) string {
 	return ""
 }
 
-// unasked says what of the selection the pod does not meet.
+// unasked returns which part of the selection the pod does not match.
 func (l *look) unasked(pod *corev1.Pod) string {
 	scope := string(l.pods.ClientNamespaceScope)
 	switch {

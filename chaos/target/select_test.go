@@ -241,12 +241,12 @@ func TestCheck(t *testing.T) {
 		want string
 	}{
 		{name: "what is there is right", pods: Pods{Namespaces: "shop,!blog", Kinds: "Rollout,!Job,ReplicationController", ClientNamespaceScope: "shop"}},
-		{name: "a namespace that is misspelt where it is excluded, which would be no restriction", pods: Pods{Namespaces: "!shopp"}, want: `namespaces: there is no namespace shopp (did you mean "shop"?)`},
-		{name: "a namespace that is not there", pods: Pods{Namespaces: "elsewhere"}, want: `namespaces: there is no namespace elsewhere`},
-		{name: "a scope that is misspelt", pods: Pods{ClientNamespaceScope: "blug", All: true}, want: `clientNamespaceScope: there is no namespace blug (did you mean "blog"?)`},
+		{name: "a namespace that is misspelt where it is excluded, which would be no restriction", pods: Pods{Namespaces: "!shopp"}, want: `namespaces: no namespace shopp (did you mean "shop"?)`},
+		{name: "a namespace that is not there", pods: Pods{Namespaces: "elsewhere"}, want: `namespaces: no namespace elsewhere`},
+		{name: "a scope that is misspelt", pods: Pods{ClientNamespaceScope: "blug", All: true}, want: `clientNamespaceScope: no namespace blug (did you mean "blog"?)`},
 		{
 			name: "a kind that is misspelt where it is excluded", pods: Pods{Kinds: "!Rolout"},
-			want: `kinds: no pod has an owner of the kind Rolout (did you mean "Rollout"?): there are CronJob, DaemonSet, Deployment, Job, Node, Pod, ReplicaSet, ReplicationController, Rollout, StatefulSet`,
+			want: `kinds: no pod has an owner of kind Rolout (did you mean "Rollout"?): available are CronJob, DaemonSet, Deployment, Job, Node, Pod, ReplicaSet, ReplicationController, Rollout, StatefulSet`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -7,12 +7,12 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// whyLast is why the last ready pod of a workload of several is not taken.
-const whyLast = "the last ready of their workload"
+// whyLast is the reason for the last ready pod of a workload with several.
+const whyLast = "the last ready pod of its workload"
 
-// Spare says which pods their workloads can do without. Budgets say so themselves of the
-// pods that they cover, where they are asked. Of a workload without one, at most one pod is
-// missing by this run, and the last ready pod of several is not taken.
+// Spare says which pods their workloads can lose. For pods with a budget that is respected, the
+// budget decides. A workload without a budget loses at most one pod at a time, and never the last
+// ready one of several.
 type Spare struct {
 	picture *Picture
 	// budgets knows which pods budgets cover; nil where they are not asked.
@@ -49,8 +49,8 @@ func (s *Spare) waits(pod Pod) string {
 	return ""
 }
 
-// Last says whether the pod is the last ready one of several that its workload is to have.
-// Those of Jobs come to an end by themselves.
+// Last says whether the pod is the last ready one of a workload with several desired pods. Pods
+// of Jobs are exempt, because they finish on their own.
 func (s *Spare) Last(pod Pod) bool {
 	if pod.Workload == nil || pod.Workload.Kind == "Job" || !disruption.Ready(pod.Pod) {
 		return false
@@ -67,9 +67,8 @@ func (s *Spare) covered(pod *corev1.Pod) bool {
 	return s.budgets != nil && len(s.budgets.Covering(pod)) > 0
 }
 
-// Of leaves of what was selected the pods that can be spared, and counts the others among
-// those that are not selected. Where several pods of a workload are to be taken, by somebody
-// who says so, the last ready one may be among them.
+// Of returns the selected pods that can be lost, and counts the others as excluded. If the user
+// asks for several pods of a workload, the last ready one may be among them.
 func (s *Spare) Of(selected Selected, several bool) Selected {
 	spared := Selected{Excluded: selected.Excluded}
 	waiting, lost := 0, map[string]bool{}

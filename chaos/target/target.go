@@ -1,5 +1,4 @@
-// Package target selects what chaos may take away: pods by everything that users select
-// by, and nodes.
+// Package target selects the pods and nodes that chaos may remove.
 package target
 
 import (
@@ -11,15 +10,15 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Picture is a cluster at one moment, to choose from.
+// Picture is the state of a cluster at one moment.
 type Picture struct {
 	*cluster.Snapshot
 	Owners *cluster.Owners
 	Now    time.Time
-	// Own is the pod that this program runs in; nil where it runs in none, or none is known.
+	// Own is the pod that this program runs in; nil if it runs in none, or if the pod is unknown.
 	Own *corev1.Pod
-	// Waiting are the workloads of which the run has taken a pod whose replacement is not
-	// ready yet, by WorkloadKey, each with the name of such a pod.
+	// Waiting are the workloads that wait for a replacement of a pod that the run has removed, by
+	// WorkloadKey, each with the name of such a pod.
 	Waiting map[string]string
 }
 
@@ -29,7 +28,7 @@ func (p *Picture) OwnNode(name string) bool { return p.Own != nil && p.Own.Spec.
 // IsOwn says whether this program runs in the pod.
 func (p *Picture) IsOwn(pod *corev1.Pod) bool { return p.Own != nil && p.Own.UID == pod.UID }
 
-// NodesLeaving names the nodes that somebody takes away.
+// NodesLeaving returns the names of nodes that are being removed.
 func (p *Picture) NodesLeaving() map[string]bool {
 	leaving := map[string]bool{}
 	for _, node := range p.Snapshot.Nodes {
@@ -45,24 +44,25 @@ func NewPicture(s *cluster.Snapshot, now time.Time) *Picture {
 	return &Picture{Snapshot: s, Owners: cluster.NewOwners(s), Now: now}
 }
 
-// Pod is a pod that may be taken away.
+// Pod is a pod that may be removed.
 type Pod struct {
 	*corev1.Pod
-	// Workload is what it belongs to; nil for a bare pod.
+	// Workload is the workload of the pod; nil for a bare pod.
 	Workload *cluster.Workload
-	// Rank is its place among the pods of its workload that have not come to their end, from
-	// 0, by age and then by name, first of those that stay; of a StatefulSet's pod, its ordinal.
-	// Names change from run to run, ranks do not.
+	// Rank is the position among the pods of its workload that have not completed, from 0: by age
+	// and name, with terminating pods last. For a StatefulSet it is the ordinal. Pod names change
+	// with every replacement, ranks do not.
 	Rank int
 }
 
-// Key names the pod by owner and rank, such as "Deployment default/web #3", for draws that can be replayed.
+// Key identifies the pod by workload and rank, such as "Deployment default/web #3", so that draws
+// can be replayed.
 func (p Pod) Key() string { return fmt.Sprintf("%s #%d", p.WorkloadKey(), p.Rank) }
 
-// WorkloadKey names the workload, such as "Deployment default/web", or a bare pod.
+// WorkloadKey identifies the workload, such as "Deployment default/web", or the bare pod.
 func (p Pod) WorkloadKey() string { return WorkloadKey(p.Workload, p.Pod) }
 
-// WorkloadKey names the pod's workload, or the pod itself where it has none.
+// WorkloadKey identifies the workload of the pod, or the pod itself if it has none.
 func WorkloadKey(w *cluster.Workload, pod *corev1.Pod) string {
 	if w == nil {
 		return fmt.Sprintf("Pod %s/%s", pod.Namespace, pod.Name)

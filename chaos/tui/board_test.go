@@ -60,8 +60,8 @@ func TestVerdictsInWords(t *testing.T) {
 		return inShort(v)
 	}
 	want := map[disruption.Rule]string{
-		disruption.NoBudget: "yes, no budget", disruption.Terminal: "yes, it has ended", disruption.AlreadyUnavailable: "yes, it is down",
-		disruption.WithinBudget: "yes, by web", disruption.Terminating: "is leaving", disruption.SeveralBudgets: "no, several budgets",
+		disruption.NoBudget: "yes, no budget", disruption.Terminal: "yes, completed", disruption.AlreadyUnavailable: "yes, not ready",
+		disruption.WithinBudget: "yes, by web", disruption.Terminating: "terminating", disruption.SeveralBudgets: "no, several budgets",
 		disruption.StaleStatus: "not yet, web", disruption.BudgetSpent: "no, by web", disruption.BudgetShort: "no, by web", disruption.UnknownPolicy: "no, by web",
 	}
 	got := map[disruption.Rule]string{}
@@ -78,7 +78,7 @@ func TestSeveralBudgets(t *testing.T) {
 	w.budget("shop", "web", 1, 3, 2, 1)
 	b := w.board()
 	web := b.rows[workloadTab][2].(*workloadRow)
-	if got := web.budget(b).text; got != "several: none may go" {
+	if got := web.budget(b).text; got != "several: blocked" {
 		t.Errorf("its budget says %q", got)
 	}
 }

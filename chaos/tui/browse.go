@@ -51,7 +51,7 @@ func (m *model) browse(name string) tea.Cmd {
 		m.back()
 	case "w":
 		if m.watch == nil {
-			m.notice = "Nothing has been done yet."
+			m.notice = "No operation has been started yet."
 			return nil
 		}
 		m.screen = watching
@@ -130,7 +130,7 @@ func (m *model) take(name string) tea.Cmd {
 		m.notice = refusal(r, how)
 		return nil
 	case m.busy():
-		m.notice = "Something is under way: w shows it, a aborts it."
+		m.notice = "An operation is in progress: w shows it, a aborts it."
 		return nil
 	}
 	m.preview = &preview{victim: victim, behind: m.screen}
@@ -155,7 +155,7 @@ func (m *model) pointed() row {
 func refusal(r row, how assess.How) string {
 	takesPods := how == assess.Evict || how == assess.Delete
 	if _, is := r.(*zoneRow); is && !takesPods {
-		return "Nodes without a zone have nothing in common: take them one by one."
+		return "These nodes have no zone: select them one by one."
 	}
 	if takesPods {
 		return fmt.Sprintf("Pods and workloads can be %s; nodes and zones are drained (D) or taken down (K).", past[how])

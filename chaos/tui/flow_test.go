@@ -19,10 +19,10 @@ func TestBrowsePickPreviewDoRecovered(t *testing.T) {
 	u.sees("> default/api-5d8f-a")
 	u.after(u.press("e"))
 	u.sees("Evict pod default/api-5d8f-a?")
-	u.sees("fits node-4, or 1 more")
+	u.sees("to node-4, or 1 more")
 
 	waiting := u.press("enter")
-	u.sees("Under way. No workload is short of pods.")
+	u.sees("In progress. All workloads have as many ready pods as before.")
 	u.now.SetTime(noon.Add(2 * time.Second))
 	u.Update(boardMsg{small().without("api-5d8f-a").board()})
 	u.sees("SHORT for 0s")
@@ -32,7 +32,7 @@ func TestBrowsePickPreviewDoRecovered(t *testing.T) {
 	u.now.SetTime(noon.Add(8 * time.Second))
 	u.actions.finish <- nil
 	next := u.step(waiting)
-	u.sees("Putting back what was changed…")
+	u.sees("Restoring…")
 	u.after(next)
 	u.sees("Recovered after 8s.")
 	if want, got := "preview evict pod pod default/api-5d8f-a; do evict pod pod default/api-5d8f-a; restore", u.actions.said(); got != want {
@@ -81,7 +81,7 @@ func TestADryRunNeverDoes(t *testing.T) {
 		before := strings.Fields(keys)
 		u.after(u.press(strings.Join(before[:2], " ")))
 		u.press(strings.Join(before[2:], " "))
-		u.sees("Dry run: nothing was done.")
+		u.sees("Dry run: nothing was changed.")
 		u.write("down")
 		u.write("delete")
 		u.press("enter")
@@ -95,12 +95,12 @@ func TestWhatAsksNoBudgetIsConfirmedByAWord(t *testing.T) {
 	for keys, word := range map[string]string{"4 x": "delete", "3 K": "down", "2 end K": "down"} {
 		u := newUser(t, small(), false)
 		u.after(u.press(keys))
-		u.sees("No budget is asked")
+		u.sees("Budgets are ignored")
 		for _, typed := range []string{"", "yes", word[1:], word + "x"} {
 			u.press("enter")
 			u.write(typed)
 			u.press("enter")
-			u.sees("Nothing was done")
+			u.sees("Nothing was changed")
 		}
 		u.press("enter")
 		u.write(word)
@@ -168,9 +168,9 @@ func TestQuitting(t *testing.T) {
 			if quits(u.press("q")) {
 				t.Error("it quits without a question")
 			}
-			u.sees("Abort it, put back what it changed, and quit?")
+			u.sees("Abort it, restore what it changed, and quit?")
 			u.press(no)
-			u.sees("Under way.")
+			u.sees("In progress.")
 		}
 		u.press("q")
 		if quits(u.press("y")) {
@@ -208,12 +208,12 @@ func TestQuitting(t *testing.T) {
 		u.press("ctrl+c")
 		for _, k := range []string{"esc", "q", "enter", "?"} {
 			u.press(k)
-			u.sees("Ctrl-C again leaves it as it is")
+			u.sees("Ctrl-C again quits without restoring")
 		}
 		if !quits(u.press("ctrl+c")) {
 			t.Error("it waits")
 		}
-		if err := u.settle(); err == nil || !strings.Contains(err.Error(), "run `stowage-chaos restore --all --context kind-test` to put it back") {
+		if err := u.settle(); err == nil || !strings.Contains(err.Error(), "run `stowage-chaos restore --all --context kind-test` to restore it") {
 			t.Errorf("error %v, want one that says how to restore", err)
 		}
 	})
@@ -248,7 +248,7 @@ func TestFailures(t *testing.T) {
 		waiting := begun(u)
 		u.actions.finish <- nil
 		u.after(waiting)
-		u.sees("Recovered after 0s. NOT everything was put back (run `stowage-chaos restore")
+		u.sees("Recovered after 0s. NOT everything was restored (run `stowage-chaos restore")
 		if err := u.settle(); err == nil || !strings.Contains(err.Error(), "conflict") {
 			t.Errorf("error %v", err)
 		}
@@ -258,10 +258,10 @@ func TestFailures(t *testing.T) {
 		u.actions.previewErr = errors.New("no profile")
 		u.after(u.press("4 e"))
 		u.press("enter")
-		u.sees("There is no prediction to agree to.")
+		u.sees("There is no prediction to confirm yet.")
 		u.actions.previewErr = nil
 		u.after(u.press("r"))
-		u.sees("fits node-4")
+		u.sees("to node-4")
 	})
 }
 
@@ -283,9 +283,9 @@ func TestOneThingAtATime(t *testing.T) {
 	u := newUser(t, small(), false)
 	waiting := begun(u)
 	u.press("esc 3 D")
-	u.sees("Something is under way")
+	u.sees("An operation is in progress")
 	u.press("w")
-	u.sees("Under way.")
+	u.sees("In progress.")
 	u.actions.finish <- nil
 	u.after(waiting)
 	u.press("enter")
@@ -307,7 +307,7 @@ func TestVictims(t *testing.T) {
 	}
 	for keys, want := range map[string]string{
 		"1 e": "Pods and workloads can be evicted", "3 x": "Pods and workloads can be deleted", "5 D": "Nodes and zones can be drained",
-		"2 K": "Nodes without a zone", "4 K": "Nodes and zones can be taken down", "6 e": "Pods and workloads can be evicted",
+		"2 K": "These nodes have no zone", "4 K": "Nodes and zones can be taken down", "6 e": "Pods and workloads can be evicted",
 	} {
 		u := newUser(t, small(), false)
 		u.press(keys)

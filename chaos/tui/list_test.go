@@ -27,7 +27,7 @@ func TestTheCursorStaysWithItsRow(t *testing.T) {
 	u.Update(boardMsg{crowd("a", "b", "d")})
 	u.sees("> default/d") // the row is gone, and the list is shorter
 	u.Update(boardMsg{crowd()})
-	u.sees("There is nothing here.")
+	u.sees("No entries.")
 	u.press("j k G g enter e pgdown")
 	u.Update(boardMsg{crowd("z")})
 	u.sees("> default/z")
@@ -38,7 +38,7 @@ func TestFilters(t *testing.T) {
 	u.press("5 /")
 	u.write("SHOP node-2")
 	u.press("enter")
-	u.sees("Pods  1 of 7  filter: SHOP node-2 (esc drops it)")
+	u.sees("Pods  1 of 7  filter: SHOP node-2 (esc clears it)")
 	u.sees("> shop/web-5d8f-b")
 	u.press("esc")
 	u.sees("Pods  7\n")

@@ -64,12 +64,12 @@ func (m *model) settle() error {
 		<-o.over
 	}
 	if m.gaveUp && !o.finished() {
-		return fmt.Errorf("left before everything was put back: %s", m.howToRestore())
+		return fmt.Errorf("quit before everything was restored: %s", m.howToRestore())
 	}
 	if o.restoreErr != nil {
-		return fmt.Errorf("not everything was put back (%s): %w", m.howToRestore(), o.restoreErr)
+		return fmt.Errorf("not everything was restored (%s): %w", m.howToRestore(), o.restoreErr)
 	}
 	return nil
 }
 
-func (m *model) howToRestore() string { return fmt.Sprintf("run `%s` to put it back", m.opts.Restore) }
+func (m *model) howToRestore() string { return fmt.Sprintf("run `%s` to restore it", m.opts.Restore) }

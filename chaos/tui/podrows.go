@@ -43,14 +43,14 @@ func (w *workloadRow) budget(b *board) cell {
 	verdict := b.ledger.May(w.sample)
 	switch {
 	case verdict.Rule == disruption.SeveralBudgets:
-		return cell{"several: none may go", true}
+		return cell{"several: blocked", true}
 	case verdict.Budget.Name == "" && verdict.Rule == disruption.NoBudget:
 		return plain("none")
 	case verdict.Budget.Name == "":
 		return cell{}
 	}
 	allowed := b.ledger.Allowed(verdict.Budget)
-	return badIf(allowed == 0, "%d may go of %d", allowed, w.ready)
+	return badIf(allowed == 0, "allows %d of %d", allowed, w.ready)
 }
 
 func (w *workloadRow) detail(b *board) string {
@@ -143,13 +143,13 @@ func inShort(v disruption.Verdict) string {
 	case disruption.NoBudget:
 		return "yes, no budget"
 	case disruption.Terminal:
-		return "yes, it has ended"
+		return "yes, completed"
 	case disruption.AlreadyUnavailable:
-		return "yes, it is down"
+		return "yes, not ready"
 	case disruption.WithinBudget:
 		return "yes, by " + v.Budget.Name
 	case disruption.Terminating:
-		return "is leaving"
+		return "terminating"
 	case disruption.SeveralBudgets:
 		return "no, several budgets"
 	case disruption.StaleStatus:
@@ -165,13 +165,13 @@ func sentence(v disruption.Verdict) string {
 	}
 	switch v.Rule {
 	case disruption.NoBudget:
-		return "No budget selects it: it may go."
+		return "No budget selects it: it can be evicted."
 	case disruption.Terminal:
-		return "It has come to its end: it may go."
+		return "It has completed: it can be evicted."
 	case disruption.AlreadyUnavailable:
-		return fmt.Sprintf("It is not ready, so budget %s loses nothing: it may go.", v.Budget)
+		return fmt.Sprintf("It is not ready, so budget %s already counts it as unavailable: it can be evicted.", v.Budget)
 	}
-	return fmt.Sprintf("Budget %s has room for one more disruption.", v.Budget)
+	return fmt.Sprintf("Budget %s allows one more disruption.", v.Budget)
 }
 
 // budgetRow is a PodDisruptionBudget.
@@ -207,7 +207,7 @@ func (p *budgetRow) cells(b *board, _ time.Time) []cell {
 }
 
 func (p *budgetRow) detail(*board) string {
-	said := "It says neither minAvailable nor maxUnavailable"
+	said := "Neither minAvailable nor maxUnavailable is set"
 	switch {
 	case p.Spec.MaxUnavailable != nil:
 		said = "maxUnavailable " + p.Spec.MaxUnavailable.String()

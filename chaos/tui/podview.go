@@ -33,7 +33,7 @@ func (m *model) drawPod() []string {
 	say("Age", duration.HumanDuration(m.clock.Now().Sub(pod.CreationTimestamp.Time)))
 	say("State", r.state())
 	say("Requests", m.board.requests[pod].String())
-	say("May it go?", sentence(m.board.ledger.May(pod)))
+	say("Evictable", sentence(m.board.ledger.May(pod)))
 	var labels []string
 	for _, key := range slices.Sorted(maps.Keys(pod.Labels)) {
 		labels = append(labels, key+"="+pod.Labels[key])

@@ -30,9 +30,9 @@ func (e entry) draw(width int) string {
 
 // The tables of a prediction: 78 wide each.
 var (
-	workloadFates = []column{{"WORKLOAD", 30, 1, false}, {"NOW", 15, 0, false}, {"FLOOR", 7, 0, true}, {"IN THE END", 11, 0, true}}
-	budgetFates   = []column{{"BUDGET", 30, 1, false}, {"ALLOWS", 7, 0, true}, {"TAKEN", 7, 0, true}, {"", 20, 0, false}}
-	podFates      = []column{{"POD", 24, 1, false}, {"FROM", 12, 1, false}, {"WAVE", 4, 0, true}, {"WHAT BECOMES OF IT", fateWidth, 2, false}}
+	workloadFates = []column{{"WORKLOAD", 30, 1, false}, {"NOW", 15, 0, false}, {"FLOOR", 7, 0, true}, {"AT THE END", 11, 0, true}}
+	budgetFates   = []column{{"BUDGET", 30, 1, false}, {"ALLOWS", 7, 0, true}, {"USED", 7, 0, true}, {"", 20, 0, false}}
+	podFates      = []column{{"POD", 24, 1, false}, {"FROM", 12, 1, false}, {"WAVE", 4, 0, true}, {"OUTCOME", fateWidth, 2, false}}
 )
 
 // fateWidth is what a fate has on a terminal of 80 columns. A reason that makes it longer
@@ -114,11 +114,11 @@ func fate(f assess.PodFate) cell {
 		if n := len(f.Possible) - 1; n > 0 {
 			others = fmt.Sprintf(", or %d more", n)
 		}
-		return plain("fits %s%s", f.Node, others)
+		return plain("to %s%s", f.Node, others)
 	case assess.Pending:
 		return cell{"PENDING", true}
 	case assess.Unknown:
-		return plain("not known")
+		return plain("unknown")
 	case assess.Unreplaced:
 		return cell{"not replaced", true}
 	case assess.Kept:

@@ -119,9 +119,9 @@ func (m *model) agree() tea.Cmd {
 	p := m.preview
 	switch {
 	case !p.possible():
-		m.notice = "There is no prediction to agree to."
+		m.notice = "There is no prediction to confirm yet."
 	case m.opts.DryRun:
-		m.notice = "Dry run: nothing was done."
+		m.notice = "Dry run: nothing was changed."
 	case p.word() != "":
 		p.typed, m.screen = "", confirming
 	default:
@@ -143,7 +143,7 @@ func (m *model) confirm(name, text string) tea.Cmd {
 		if p.typed == p.word() {
 			return m.do()
 		}
-		m.screen, m.notice = previewing, fmt.Sprintf("Nothing was done: the word is %q.", p.word())
+		m.screen, m.notice = previewing, fmt.Sprintf("Nothing was changed: the word is %q.", p.word())
 	default:
 		p.typed += text
 	}
@@ -163,20 +163,20 @@ func (m *model) do() tea.Cmd {
 func summary(p *assess.Prediction) string {
 	said := count(len(p.Pods), "pod", "pods") + "."
 	if i := slices.IndexFunc(p.Workloads, func(w assess.WorkloadFate) bool { return w.Desired > 1 && w.Ready > 0 && w.Floor == 0 }); i >= 0 {
-		said += fmt.Sprintf(" None of %s stays ready.", p.Workloads[i].Workload)
+		said += fmt.Sprintf(" No pod of %s stays ready.", p.Workloads[i].Workload)
 	}
 	for _, part := range []struct {
 		says string
 		fate assess.Fate
 	}{
-		{"Fit again", assess.Fits}, {"Pending", assess.Pending}, {"Not known", assess.Unknown}, {"Not replaced", assess.Unreplaced}, {"Kept", assess.Kept}, {"Stay", assess.Stays},
+		{"Rescheduled", assess.Fits}, {"Pending", assess.Pending}, {"Unknown", assess.Unknown}, {"Not replaced", assess.Unreplaced}, {"Kept", assess.Kept}, {"Unaffected", assess.Stays},
 	} {
 		if n := p.Count(part.fate); n > 0 {
 			said += fmt.Sprintf(" %s: %d.", part.says, n)
 		}
 	}
 	if p.Waves > 1 {
-		said += fmt.Sprintf(" Budgets cut it into %d waves.", p.Waves)
+		said += fmt.Sprintf(" In %d waves.", p.Waves)
 	}
 	return "Predicted: " + said
 }

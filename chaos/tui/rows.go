@@ -41,7 +41,7 @@ var columns = [tabs][]column{
 	zoneTab:      {{"ZONE", 20, 1, false}, {"NODES", 6, 0, true}, {"READY", 6, 0, true}, {"PODS", 7, 0, true}, {"CPU", 10, 0, false}, {"MEMORY", 10, 0, false}},
 	nodeTab:      {{"NODE", 16, 2, false}, {"STATE", 9, 0, false}, {"ZONE", 10, 1, false}, {"PODS", 5, 0, true}, {"CPU", 10, 0, false}, {"MEMORY", 10, 0, false}},
 	workloadTab:  {{"WORKLOAD", 20, 2, false}, {"KIND", 11, 0, false}, {"READY", 15, 0, false}, {"BUDGET", 20, 1, false}},
-	podTab:       {{"POD", 23, 2, false}, {"NODE", 12, 1, false}, {"AGE", 5, 0, true}, {"STATE", 9, 0, false}, {"MAY GO", 22, 1, false}},
+	podTab:       {{"POD", 23, 2, false}, {"NODE", 12, 1, false}, {"AGE", 5, 0, true}, {"STATE", 9, 0, false}, {"EVICTABLE", 22, 1, false}},
 	budgetTab:    {{"BUDGET", 24, 1, false}, {"PODS", 6, 0, true}, {"HEALTHY", 8, 0, true}, {"DESIRED", 8, 0, true}, {"ALLOWS", 20, 0, false}},
 }
 
@@ -108,9 +108,9 @@ func (n *namespaceRow) cells(*board, time.Time) []cell {
 
 func (n *namespaceRow) detail(*board) string {
 	if n.short == 0 {
-		return "Every workload has all the pods that it wants."
+		return "All workloads have their desired number of ready pods."
 	}
-	return fmt.Sprintf("Workloads with fewer pods ready than they want: %d of %d.", n.short, n.workloads)
+	return fmt.Sprintf("Workloads with fewer ready pods than desired: %d of %d.", n.short, n.workloads)
 }
 
 func (n *namespaceRow) open() (tab, scope, bool) {
@@ -142,7 +142,7 @@ func (z *zoneRow) detail(*board) string {
 	if z.zone == "" {
 		return fmt.Sprintf("Nodes without the label %s.", corev1.LabelTopologyZone)
 	}
-	return fmt.Sprintf("%s requested of %s.", z.requested, z.allocatable)
+	return fmt.Sprintf("Requested: %s of %s.", z.requested, z.allocatable)
 }
 
 // victim refuses the nodes without a zone: they have nothing in common.
@@ -189,7 +189,7 @@ func (n *nodeRow) cells(*board, time.Time) []cell {
 }
 
 func (n *nodeRow) detail(*board) string {
-	said := fmt.Sprintf("%s requested of %s.", n.requested, n.allocatable)
+	said := fmt.Sprintf("Requested: %s of %s.", n.requested, n.allocatable)
 	for i, taint := range n.node.Spec.Taints {
 		if i == 0 {
 			said += " Taints:"

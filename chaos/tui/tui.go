@@ -1,9 +1,9 @@
-// Package tui is chaos in a terminal: browse namespaces, zones, nodes, workloads, pods and
-// budgets, pick a victim, see what its loss would do, do it, and watch the recovery. What
-// it knows and does goes through two interfaces; it makes no request itself.
+// Package tui is the terminal UI of chaos: browse namespaces, zones, nodes, workloads, pods and
+// budgets, pick a victim, preview its loss, act, and watch the recovery. It uses the cluster only
+// through two interfaces, and makes no requests itself.
 //
-// All state is in a model that changes by messages alone, and lists are made out of a
-// picture beside it, so that keys are answered at once however large the cluster is.
+// All state is in a model that only messages change. Lists are built from a picture in the
+// background, so that keys work at once in clusters of any size.
 package tui
 
 import (
@@ -20,33 +20,33 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/target"
 )
 
-// Source is where the cluster is seen.
+// Source provides the cluster.
 type Source interface {
-	// Picture returns the cluster as it is now.
+	// Picture returns the current cluster.
 	Picture() *target.Picture
-	// Changed receives when anything has changed since the last time, as that of a
-	// cluster.Follower does.
+	// Changed receives when anything has changed since the last receive, like that of
+	// cluster.Follower.
 	Changed() <-chan struct{}
 }
 
-// Actions are what can be done. Preview is called by any goroutine, and so is Abort; Do and
+// Actions are the possible actions. Preview and Abort may be called in any goroutine. Do and
 // Restore never run at the same time.
 type Actions interface {
-	// Preview predicts what the loss of the victim would do. It changes nothing.
+	// Preview predicts the loss of the victim. It changes nothing.
 	Preview(ctx context.Context, victim Victim) (*assess.Prediction, error)
-	// Do takes the victim away, and returns when what was lost has recovered, when Abort
-	// was called or when the context has ended: then at once, with what it changed left as
-	// it is. A dry run never calls it.
+	// Do removes the victim, and returns when lost pods have recovered, when Abort is called, or
+	// when the context ends. In the last case it returns at once and restores nothing. A dry run
+	// never calls it.
 	Do(ctx context.Context, victim Victim) error
-	// Abort ends Do, and never Restore. It returns at once; where nothing is under way it
-	// does nothing.
+	// Abort ends Do, but never Restore. It returns at once, and does nothing if no operation is
+	// in progress.
 	Abort()
-	// Restore puts back all that Do has changed so far. It is called after each Do, whatever
-	// came of it, and has nothing to do where nothing was changed.
+	// Restore restores all changes of Do so far. It is called after each Do in any case, and does
+	// nothing if nothing was changed.
 	Restore(ctx context.Context) error
 }
 
-// Kind is what a victim is.
+// Kind is the kind of a victim.
 type Kind string
 
 // The kinds of victims.
@@ -57,14 +57,15 @@ const (
 	Zone     Kind = "zone"
 )
 
-// Victim is what is taken away, and how.
+// Victim is what is removed, and how.
 type Victim struct {
 	Kind Kind
-	// Owner is the Kubernetes kind of a workload, such as Deployment; empty for all else.
+	// Owner is the Kubernetes kind of a workload, such as Deployment; empty otherwise.
 	Owner string
 	// Namespace is empty for nodes and zones.
 	Namespace, Name string
-	// UID is the object's, so that no other of its name is taken; empty for a zone.
+	// UID is that of the object, so that no other object of its name is removed; empty for a
+	// zone.
 	UID types.UID
 	// How is evict or delete for pods and workloads, drain or down for nodes and zones.
 	How assess.How
@@ -92,14 +93,14 @@ type Options struct {
 	Title string
 	// DryRun shows predictions and does nothing.
 	DryRun bool
-	// Restore is the command that puts back what a run has left.
+	// Restore is the command that restores what a run has left.
 	Restore string
 }
 
-// Run shows the terminal UI until the user quits or the context ends. Either way what is
-// under way is aborted and put back first. The error is the context's cause, that of the
-// terminal, or that something could not be put back. While it runs nothing else may write
-// to the terminal. The terminal's signals are the caller's to turn into the context's end.
+// Run shows the terminal UI until the user quits or the context ends. In both cases, an operation
+// in progress is aborted and restored first. The error is the cause of the context, a failure of
+// the terminal, or that something could not be restored. Nothing else may write to the terminal
+// meanwhile. The caller must turn signals into the end of the context.
 func Run(ctx context.Context, opts Options) error {
 	m := newModel(ctx, opts, clock.RealClock{})
 	program := tea.NewProgram(m, tea.WithInput(opts.In), tea.WithOutput(opts.Out), tea.WithoutSignalHandler())

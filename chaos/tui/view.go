@@ -27,7 +27,7 @@ func (m *model) View() tea.View {
 // draw returns the lines of the screen, none longer and no more of them than it has.
 func (m *model) draw() []string {
 	if m.width < leastWidth || m.height < leastHeight {
-		return wrap(fmt.Sprintf("The terminal is too small: %dx%d at least.", leastWidth, leastHeight), max(1, m.width), max(1, m.height))
+		return wrap(fmt.Sprintf("The terminal is too small: at least %dx%d is required.", leastWidth, leastHeight), max(1, m.width), max(1, m.height))
 	}
 	lines := append([]string{m.titleLine()}, m.body()...)
 	for len(lines) < m.height {
@@ -70,26 +70,26 @@ func (m *model) titleLine() string {
 func (m *model) keys() string {
 	switch m.screen {
 	case helping:
-		return "any key goes back"
+		return "press any key to go back"
 	case leaving:
-		return "y aborts and quits   n goes on"
+		return "y abort and quit   n continue"
 	case filtering:
-		return "type words to look for   enter keeps them   esc drops them"
+		return "type words to filter by   enter apply   esc clear"
 	case previewing:
 		if !m.preview.possible() {
 			return "r predict again   esc back   q quit"
 		}
 		return "enter do it   r predict again   ↑↓ scroll   esc back   q quit"
 	case confirming:
-		return "enter confirms   esc back"
+		return "enter confirm   esc back"
 	case looking:
 		return "e evict   x delete   esc back   ? help   q quit"
 	case watching:
 		switch {
 		case m.quitting:
-			return "Ctrl-C again leaves it as it is"
+			return "Ctrl-C again quits without restoring"
 		case m.busy():
-			return "a abort and put back   esc lists   ↑↓ scroll   ? help   q quit"
+			return "a abort and restore   esc lists   ↑↓ scroll   ? help   q quit"
 		}
 		return "enter lists   ↑↓ scroll   q quit"
 	}
@@ -152,7 +152,7 @@ func (m *model) scopeLine() string {
 	case m.screen == filtering:
 		said += "  filter: " + l.filter + "_"
 	case l.filter != "":
-		said += "  filter: " + l.filter + " (esc drops it)"
+		said += "  filter: " + l.filter + " (esc clears it)"
 	}
 	return said
 }
@@ -164,7 +164,7 @@ func (m *model) detailLines() []string {
 	case m.notice != "":
 		lines = wrap(m.notice, m.width, 2)
 	case r == nil:
-		lines = []string{"There is nothing here."}
+		lines = []string{"No entries."}
 	default:
 		lines = wrap(r.detail(m.board), m.width, 2)
 	}
@@ -176,14 +176,14 @@ func (m *model) detailLines() []string {
 
 // underWay says what is under way, from the lists.
 func (m *model) underWay() string {
-	return heading.Styled(fmt.Sprintf("Under way for %s: %s %s. w shows it, a aborts it.", m.elapsed(), strings.ToLower(verb[m.watch.victim.How]), m.watch.victim))
+	return heading.Styled(fmt.Sprintf("In progress for %s: %s %s. w shows it, a aborts it.", m.elapsed(), strings.ToLower(verb[m.watch.victim.How]), m.watch.victim))
 }
 
 func (m *model) elapsed() time.Duration { return m.watch.elapsed(m.clock.Now()).Truncate(time.Second) }
 
 // question asks before quitting.
 func (m *model) question() []string {
-	return []string{"", "Something is under way:", fmt.Sprintf("  %s %s, for %s.", verb[m.watch.victim.How], m.watch.victim, m.elapsed()), "", "Abort it, put back what it changed, and quit?"}
+	return []string{"", "An operation is in progress:", fmt.Sprintf("  %s %s, for %s.", verb[m.watch.victim.How], m.watch.victim, m.elapsed()), "", "Abort it, restore what it changed, and quit?"}
 }
 
 // drawPreview draws a prediction.
@@ -217,15 +217,15 @@ func (m *model) promptLine() string {
 	p := m.preview
 	switch {
 	case m.screen == confirming:
-		return heading.Styled(fmt.Sprintf("No budget is asked. Type %q to do it: %s_", p.word(), p.typed))
+		return heading.Styled(fmt.Sprintf("Budgets are ignored. Type %q to confirm: %s_", p.word(), p.typed))
 	case m.notice != "":
 		return m.notice
 	case !p.possible():
 		return ""
 	case m.opts.DryRun:
-		return "Dry run: enter does nothing."
+		return "Dry run: enter changes nothing."
 	case p.word() != "":
-		return fmt.Sprintf("No budget is asked: enter asks for the word %q first.", p.word())
+		return fmt.Sprintf("Budgets are ignored: enter asks for the word %q first.", p.word())
 	}
-	return "Enter does it, within budgets."
+	return "Press enter to do it, within budgets."
 }

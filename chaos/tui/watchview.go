@@ -38,17 +38,17 @@ func (m *model) drawWatch() []string {
 func (m *model) status() string {
 	w := m.watch
 	short := w.short()
-	state := fmt.Sprintf("%s short of pods that were ready before.", count(short, "workload is", "workloads are"))
+	state := fmt.Sprintf("%s fewer ready pods than before.", count(short, "workload has", "workloads have"))
 	if short == 0 {
-		state = "No workload is short of pods."
+		state = "All workloads have as many ready pods as before."
 	}
 	switch w.stage {
 	case aborting:
 		return "Aborting… " + state
 	case restoring:
-		return "Putting back what was changed… " + state
+		return "Restoring… " + state
 	case doing:
-		return "Under way. " + state
+		return "In progress. " + state
 	}
 	return m.outcome(state)
 }
@@ -66,7 +66,7 @@ func (m *model) outcome(state string) string {
 		said, state = fmt.Sprintf("Recovered after %s. ", m.elapsed()), ""
 	}
 	if w.restoreErr != nil {
-		return fmt.Sprintf("%sNOT everything was put back (%s): %v", said, m.howToRestore(), w.restoreErr)
+		return fmt.Sprintf("%sNOT everything was restored (%s): %v", said, m.howToRestore(), w.restoreErr)
 	}
 	return strings.TrimSpace(said + state)
 }

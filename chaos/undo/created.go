@@ -28,7 +28,7 @@ func (c creatable) object(meta metav1.ObjectMeta) string {
 	return fmt.Sprintf("%s %s/%s", c.name, meta.Namespace, meta.Name)
 }
 
-// IsCreated says whether a run has created the pod.
+// IsCreated says whether the pod was created by a run.
 func IsCreated(pod *corev1.Pod) bool {
 	_, created := pod.Labels[CreatedLabel]
 	return created

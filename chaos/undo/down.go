@@ -18,6 +18,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // unreadyRounds is how many times to look for pods of a silent node that are ready: KWOK may
@@ -30,13 +31,13 @@ var readiness = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5, Step
 
 // Down takes the nodes down.
 //
-// A fake node falls silent. The control plane would find out after its grace period, of
-// 50 s or more; so what it would write then is written at once: the node's conditions are
-// Unknown, and its pods are not ready. From there on all is the control plane's own doing:
-// it taints the nodes, and takes away the pods when they no longer tolerate it.
+// A fake node stops its heartbeat. The control plane would notice only after its grace period of
+// 50 s or more, so its changes are made at once: the node's conditions become Unknown, and its
+// pods not ready. The control plane does the rest: it taints the nodes, and deletes the pods when
+// they no longer tolerate it.
 //
-// The kubelet of a real node cannot be stopped from here. It gets a taint that lets no pod
-// stay which does not tolerate it, and the control plane takes them away at once.
+// The kubelet of a real node cannot be stopped remotely. The node gets a NoExecute taint, and the
+// control plane evicts the pods that do not tolerate it at once.
 func (u *Undo) Down(ctx context.Context, nodes ...*corev1.Node) error {
 	var fake, others []*corev1.Node
 	for _, node := range nodes {
@@ -183,9 +184,9 @@ func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) (version 
 	return version, nil
 }
 
-// AwaitReady waits until the nodes are Ready and without the taints of those that are not,
-// as far as they still exist and are to stay. Progress is called when there are fewer to wait for than
-// before. The error says why it gave up, and names a node that is not Ready.
+// AwaitReady waits until the nodes are Ready and without the taints of nodes that are not, if
+// they still exist and are not being removed. Progress is called whenever fewer nodes are left.
+// The error says why it gave up, and names a node that is not Ready.
 func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes []string, progress func()) error {
 	wanted := sets.New(nodes...)
 	var waiting []string
@@ -211,7 +212,7 @@ func AwaitReady(ctx context.Context, client kubernetes.Interface, nodes []string
 		err = context.Cause(ctx) // says more than that it has ended
 	}
 	if err != nil && len(waiting) > 0 {
-		return errors.Join(err, fmt.Errorf("%d nodes are not Ready again, such as %s", len(waiting), waiting[0]))
+		return errors.Join(err, fmt.Errorf("%s not Ready again, such as %s", report.Count(len(waiting), "node"), waiting[0]))
 	}
 	return err
 }

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// LeaseNamespace is where runs have their leases: every cluster has it, also where a run
-	// comes from a desk and nothing is installed.
+	// LeaseNamespace is the namespace of the leases of runs. Every cluster has it, even if
+	// nothing is installed.
 	LeaseNamespace = metav1.NamespaceDefault
 	// leaseFor is how long a lease says that a run is under way, unless it is renewed, and
 	// renewEvery how often it is.
@@ -27,17 +27,17 @@ const (
 	renewEvery = 10 * time.Second
 )
 
-// Lease says that a run is under way, or was until it crashed.
+// Lease means that a run is in progress, or has crashed recently.
 type Lease struct {
 	Run, Holder string
-	// Renewed is when it was renewed last, and Until when it runs out.
+	// Renewed is the time of the last renewal, and Until when the lease expires.
 	Renewed, Until time.Time
 }
 
 func leaseName(run string) string { return "stowage-chaos-" + run }
 
-// Hold has a lease say that the run is under way, and renews it until release is called,
-// which deletes it. It takes the rights to create, patch and delete leases in LeaseNamespace.
+// Hold creates a lease for the run, and renews it until release is called, which deletes it. It
+// requires permission to create, patch and delete leases in LeaseNamespace.
 func Hold(ctx context.Context, client kubernetes.Interface, run string, clock clock.WithTicker) (release func(), err error) {
 	holder, _ := os.Hostname()
 	now := metav1.NewMicroTime(clock.Now())
@@ -98,7 +98,7 @@ func Release(ctx context.Context, client kubernetes.Interface, run string) error
 	return err
 }
 
-// Leases returns the leases of runs that are under way, or have crashed.
+// Leases returns the leases of runs that are in progress or have crashed.
 func Leases(ctx context.Context, client kubernetes.Interface) ([]Lease, error) {
 	list, err := client.CoordinationV1().Leases(LeaseNamespace).List(ctx, ofRuns)
 	if err != nil {

@@ -34,13 +34,12 @@ func markOf(node *corev1.Node) (*mark, error) {
 	}
 	m := &mark{}
 	if err := json.Unmarshal([]byte(text), m); err != nil || m.Run == "" {
-		return nil, fmt.Errorf("node %s: annotation %s cannot be read: put the node back by hand and remove it and the label %s", node.Name, Annotation, RunLabel)
+		return nil, fmt.Errorf("node %s: annotation %s is invalid: restore the node by hand, and remove the annotation and the label %s", node.Name, Annotation, RunLabel)
 	}
 	return m, nil
 }
 
-// Cordon makes nodes unschedulable. Those that are stay as they are, also when the run is
-// put back.
+// Cordon makes nodes unschedulable. Nodes that already are stay so when the run is restored.
 func (u *Undo) Cordon(ctx context.Context, nodes ...*corev1.Node) error {
 	return u.change(ctx, nodes, "cordoned", func(node *corev1.Node, m *mark) bool {
 		if node.Spec.Unschedulable {
@@ -51,7 +50,7 @@ func (u *Undo) Cordon(ctx context.Context, nodes ...*corev1.Node) error {
 	})
 }
 
-// Taint adds a taint to the nodes that have none of its key and effect.
+// Taint adds a taint to nodes without a taint of this key and effect.
 func (u *Undo) Taint(ctx context.Context, taint corev1.Taint, nodes ...*corev1.Node) error {
 	return u.change(ctx, nodes, fmt.Sprintf("tainted %s", taint.ToString()), func(node *corev1.Node, m *mark) bool {
 		return addTaint(node, m, taint)

@@ -15,19 +15,18 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 )
 
-// Restore puts back what a run has changed, or all runs where it is empty, and returns how
-// many objects that were. Report, unless nil, is told of each when it has been put back. It
-// goes on after an error, may be repeated at any time, and needs neither the journal nor the
-// process that made the changes. What is gone meanwhile is put back.
+// Restore restores what a run has changed, or all runs if run is empty, and returns the number of
+// restored objects. Report, unless nil, is called for each restored object. Restore continues
+// after an error, may be repeated at any time, and requires neither the journal nor the process
+// that made the changes. Objects that no longer exist count as restored.
 //
-// It takes the rights to list, get and patch nodes, deployments, statefulsets and
-// replicasets, and to list and delete pods and, where the cluster has Chaos Mesh, networkchaos, in the whole cluster.
+// It requires permission to list, get and patch nodes, deployments, statefulsets and replicasets,
+// and to list and delete pods and, with Chaos Mesh, networkchaos, in the whole cluster.
 func Restore(ctx context.Context, client kubernetes.Interface, run string, report func(journal.Change)) (restored int, err error) {
 	return (&restorer{client: client, run: run, report: report}).restore(ctx)
 }
 
-// RestoreAll puts back what all runs have changed, as Restore does, but for the runs that are
-// to be left alone.
+// RestoreAll restores what all runs have changed, like Restore, except the given runs.
 func RestoreAll(ctx context.Context, client kubernetes.Interface, alone []string, report func(journal.Change)) (restored int, err error) {
 	return (&restorer{client: client, alone: alone, report: report}).restore(ctx)
 }
@@ -41,7 +40,7 @@ func (r *restorer) restore(ctx context.Context) (restored int, err error) {
 type restorer struct {
 	client kubernetes.Interface
 	run    string
-	// alone are the runs that are left alone where all are put back.
+	// alone are the runs that are skipped when all are restored.
 	alone []string
 
 	mu       sync.Mutex
@@ -49,7 +48,7 @@ type restorer struct {
 	restored int
 }
 
-// done takes note that an object is as it was.
+// done records that an object is restored.
 func (r *restorer) done(object, what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,7 +81,7 @@ func (r *restorer) nodes(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("listing nodes to put back: %w", err)
+		return fmt.Errorf("listing nodes to restore: %w", err)
 	}
 	var changed []*corev1.Node
 	for i := range list.Items {
@@ -93,7 +92,7 @@ func (r *restorer) nodes(ctx context.Context) error {
 	return each(ctx, changed, func(node *corev1.Node) error { return r.node(ctx, node) })
 }
 
-// has says whether the node has something to put back.
+// has says whether the node has something to restore.
 func (r *restorer) has(node *corev1.Node) bool {
 	m, err := markOf(node)
 	run, has := node.Labels[RunLabel]
@@ -133,7 +132,7 @@ func (r *restorer) node(ctx context.Context, listed *corev1.Node) error {
 	case apierrors.IsNotFound(err):
 		return nil
 	case err != nil:
-		return fmt.Errorf("node %s could not be put back: %w", name, err)
+		return fmt.Errorf("node %s could not be restored: %w", name, err)
 	case len(what) > 0:
 		r.done("Node "+name, strings.Join(what, ", "))
 	}
@@ -161,7 +160,7 @@ func putBack(node *corev1.Node, m *mark) []string {
 	}
 	if _, silent := node.Labels[SilentLabel]; silent && m.Silent {
 		delete(node.Labels, SilentLabel)
-		what = append(what, "no longer silent")
+		what = append(what, "heartbeat restored")
 	}
 	delete(node.Labels, RunLabel)
 	delete(node.Annotations, Annotation)
@@ -180,7 +179,7 @@ func (r *restorer) workloads(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			failed = append(failed, fmt.Errorf("listing objects of kind %s to put back: %w", s.kind, err))
+			failed = append(failed, fmt.Errorf("listing objects of kind %s to restore: %w", s.kind, err))
 			continue
 		}
 		changed = slices.DeleteFunc(changed, func(w workload) bool { return !r.mine(w.Labels[RunLabel]) })
@@ -190,7 +189,7 @@ func (r *restorer) workloads(ctx context.Context) error {
 			case apierrors.IsNotFound(err):
 				return nil
 			case err != nil:
-				return fmt.Errorf("%s could not be put back: %w", s.object(w), err)
+				return fmt.Errorf("%s could not be restored: %w", s.object(w), err)
 			}
 			r.done(s.object(w), what)
 			return nil
@@ -217,8 +216,8 @@ func marksOf(node *corev1.Node) []string {
 	return marks
 }
 
-// Leftovers returns the objects that still have the marks of a run, and which. What is on its
-// way out, as after Restore has deleted it, is not left.
+// Leftovers returns the objects that still have marks of a run, with the marks. Objects that are
+// being deleted are not included.
 func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, error) {
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // Labels of a workload that a run has scaled. They are no annotations: the Deployment
@@ -172,11 +173,11 @@ func (s scalable) unscale(ctx context.Context, w workload) (string, error) {
 			return err
 		}
 		replicas := w.replicas
-		what = fmt.Sprintf("left at %d replicas, as others have scaled it", replicas)
+		what = fmt.Sprintf("left at %s, because somebody else has scaled it", report.Count(int(replicas), "replica"))
 		if w.Labels[replicasSetLabel] == strconv.Itoa(int(replicas)) {
 			were, err := strconv.ParseInt(w.Labels[replicasWereLabel], 10, 32)
 			if err != nil {
-				return fmt.Errorf("label %s cannot be read: scale it by hand and remove the labels %s, %s and %s", replicasWereLabel, RunLabel, replicasWereLabel, replicasSetLabel)
+				return fmt.Errorf("label %s is invalid: scale the object by hand, and remove the labels %s, %s and %s", replicasWereLabel, RunLabel, replicasWereLabel, replicasSetLabel)
 			}
 			replicas = int32(were)
 			what = fmt.Sprintf("scaled back to %d", replicas)

@@ -1,10 +1,10 @@
-// Package undo changes objects of a cluster in such a way that they can be put back, and
-// puts them back. What it takes stands on the object itself, written in the same request as
-// the change: a crash at any moment, a lost journal or another machine is no obstacle.
+// Package undo changes objects of a cluster so that they can be restored, and restores them. The
+// information for restoring is stored on the object itself, in the same request as the change, so
+// a crash, a lost journal or another machine is no problem.
 //
-// A changed node has the label chaos.stowage.dev/run with the run's id, and the annotation
-// chaos.stowage.dev/undo with what the run has changed, and nothing that it has found. What
-// others change meanwhile is kept.
+// A changed node has the label chaos.stowage.dev/run with the ID of the run, and the annotation
+// chaos.stowage.dev/undo with the changes of the run. Only these are reverted: changes by others
+// are kept.
 package undo
 
 import (
@@ -31,31 +31,32 @@ import (
 )
 
 const (
-	// PartSeparator is between a run's id and what makes it that of a part of the run, which
-	// can be put back by itself, and is with the run.
+	// PartSeparator separates the ID of a run from that of a part of it. A part can be restored
+	// separately, and is restored with the run.
 	PartSeparator = "."
 	// RunLabel names the run that has changed or created an object.
 	RunLabel = "chaos.stowage.dev/run"
-	// CreatedLabel is on objects that a run has created, which go when it is put back.
+	// CreatedLabel is the label of objects that a run has created. They are deleted when it is
+	// restored.
 	CreatedLabel = "chaos.stowage.dev/created"
-	// SilentLabel makes a fake node fall silent: whoever keeps it alive lets go of it.
+	// SilentLabel stops the heartbeat of a fake node: KWOK no longer manages the node.
 	SilentLabel = "chaos.stowage.dev/silent"
-	// Annotation says on a node what is to be put back.
+	// Annotation stores on a node what has to be restored.
 	Annotation = "chaos.stowage.dev/undo"
-	// DownTaint is the key of the taint that lets no pod stay on a real node.
+	// DownTaint is the key of the NoExecute taint for real nodes.
 	DownTaint = assess.DownTaint
 
 	// fakeNodeAnnotation is on the nodes that KWOK fakes.
 	fakeNodeAnnotation = "kwok.x-k8s.io/node"
 
-	// lanes is how many objects are changed side by side.
+	// lanes is how many objects are changed in parallel.
 	lanes = 10
-	// mostErrors is how many errors are told one by one.
+	// mostErrors is how many errors are listed.
 	mostErrors = 5
 )
 
-// persistence is how a request is repeated that somebody else's change, or a moment's
-// weakness of the API server, was in the way of: 3 s in all.
+// persistence is the backoff of requests that failed because of a concurrent change or a short
+// outage of the API server: 3 s in total.
 var persistence = wait.Backoff{Steps: 9, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.2}
 
 // Undo makes the changes of one run. It is safe for concurrent use.
@@ -79,13 +80,13 @@ var _ fault.Undo = &Undo{}
 // told of each change before it is made, and keeps it from being made by an error.
 func New(client kubernetes.Interface, run string, record func(journal.Change) error, clock clock.PassiveClock) (*Undo, error) {
 	if reasons := validation.IsValidLabelValue(run); run == "" || len(reasons) > 0 {
-		return nil, fmt.Errorf("run id %q: must not be empty and be fit for a label: %s", run, strings.Join(reasons, "; "))
+		return nil, fmt.Errorf("run ID %q: must be a valid label value and not empty: %s", run, strings.Join(reasons, "; "))
 	}
 	return &Undo{client: client, run: run, record: record, clock: clock}, nil
 }
 
-// Created returns the labels that an object must be created with, and takes note of it:
-// objects with them are deleted when the run is put back.
+// Created records that an object will be created, and returns the labels that it must have.
+// Objects with these labels are deleted when the run is restored.
 func (u *Undo) Created(object string) (map[string]string, error) {
 	if err := u.record(journal.Change{Object: object, What: "created"}); err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ type RunError struct {
 }
 
 func (e *RunError) Error() string {
-	return fmt.Sprintf("%s was changed by run %s, which has not been put back: wait for its end, or run `%s`", e.Object, e.Run, journal.RestoreCommand(e.Run, e.arguments))
+	return fmt.Sprintf("%s was changed by run %s, which is not restored yet: wait until it ends, or run `%s`", e.Object, e.Run, journal.RestoreCommand(e.Run, e.arguments))
 }
 
 // finishPatience is how long a change that was asked for may take once the run is to end.

@@ -139,7 +139,7 @@ func TestANodeOfAnotherRun(t *testing.T) {
 	for _, b := range []*corev1.Node{get(t, client, "b"), stale} {
 		var other *RunError
 		err := second.Down(t.Context(), b)
-		if !errors.As(err, &other) || other.Run != "r1" || !strings.Contains(err.Error(), "Node b was changed by run r1, which has not been put back: wait for its end, or run `stowage-chaos restore r1`") {
+		if !errors.As(err, &other) || other.Run != "r1" || !strings.Contains(err.Error(), "Node b was changed by run r1, which is not restored yet: wait until it ends, or run `stowage-chaos restore r1`") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -227,7 +227,7 @@ func TestRestoreGoesOnAfterErrors(t *testing.T) {
 		return true, nil, errors.New("no right")
 	})
 	n, err := Restore(t.Context(), client, "r1", nil)
-	if n != 10 || err == nil || !strings.Contains(err.Error(), "node n-9 could not be put back: no luck") || !strings.Contains(err.Error(), "listing objects of kind StatefulSet to put back: no right") {
+	if n != 10 || err == nil || !strings.Contains(err.Error(), "node n-9 could not be restored: no luck") || !strings.Contains(err.Error(), "listing objects of kind StatefulSet to restore: no right") {
 		t.Errorf("%d objects are put back, want 9 nodes and a pod; error %v", n, err)
 	}
 }
@@ -236,7 +236,7 @@ func TestUnreadableMark(t *testing.T) {
 	n := realNode("a")
 	n.Labels[RunLabel], n.Annotations = "r1", map[string]string{Annotation: "{"}
 	client := fake.NewClientset(n)
-	const want = "node a: annotation chaos.stowage.dev/undo cannot be read: put the node back by hand and remove it and the label chaos.stowage.dev/run"
+	const want = "node a: annotation chaos.stowage.dev/undo is invalid: restore the node by hand, and remove the annotation and the label chaos.stowage.dev/run"
 	if _, err := Restore(t.Context(), client, "r1", nil); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
@@ -419,7 +419,7 @@ func TestScale(t *testing.T) {
 	if _, err := Restore(t.Context(), client, "", func(c journal.Change) { restored = append(restored, c.Object+" "+c.What) }); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"Deployment shop/web scaled back to 3", "StatefulSet shop/db left at 7 replicas, as others have scaled it"}, restored); diff != "" {
+	if diff := cmp.Diff([]string{"Deployment shop/web scaled back to 3", "StatefulSet shop/db left at 7 replicas, because somebody else has scaled it"}, restored); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
 	d, err := client.AppsV1().Deployments("shop").Get(t.Context(), "web", metav1.GetOptions{})
@@ -600,11 +600,11 @@ func TestAwaitsReadyNodes(t *testing.T) {
 		{name: "one is taken away meanwhile", nodes: []string{"a", "taken"}, wants: []string{"a", "taken"}, progress: 2},
 		{
 			name: "one has the taint of a run still", nodes: []string{"a", "tainted"}, wants: []string{"a", "tainted"}, progress: 1,
-			err: "stuck\n1 nodes are not Ready again, such as tainted",
+			err: "stuck\n1 node not Ready again, such as tainted",
 		},
 		{
 			name: "one does not come back", nodes: []string{"a", "never"}, wants: []string{"a", "never"}, progress: 1,
-			err: "stuck\n1 nodes are not Ready again, such as never",
+			err: "stuck\n1 node not Ready again, such as never",
 		},
 	}
 	for _, tt := range tests {
@@ -652,11 +652,11 @@ func TestRestoreSaysWhyItGaveUp(t *testing.T) {
 	ctx, end := context.WithCancelCause(t.Context())
 	client := fake.NewClientset(node)
 	client.PrependReactor("list", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
-		end(errors.New("there was no progress for 1m0s"))
+		end(errors.New("no progress for 1m0s"))
 		return false, nil, nil
 	})
 	_, err := Restore(ctx, client, "r1", func(journal.Change) {})
-	if err == nil || !strings.Contains(err.Error(), "there was no progress for 1m0s") || strings.Contains(err.Error(), context.Canceled.Error()) {
+	if err == nil || !strings.Contains(err.Error(), "no progress for 1m0s") || strings.Contains(err.Error(), context.Canceled.Error()) {
 		t.Errorf("error %v", err)
 	}
 }

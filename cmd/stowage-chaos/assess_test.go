@@ -21,6 +21,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/process"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // dumped records the cluster, as the descheduler does.
@@ -91,7 +92,7 @@ func TestAssess(t *testing.T) {
 				}
 				for j, answer := range answers[i] {
 					table.shows(t, answer.Question)
-					if dumped := i == 1; dumped != (answer.Clock == "as the dump says") || dumped == answer.AsOf.IsZero() {
+					if dumped := i == 1; dumped != (answer.Clock == "from the dump") || dumped == answer.AsOf.IsZero() {
 						t.Errorf("ages are as of %s, %q", answer.AsOf, answer.Clock)
 					}
 					answers[i][j].AsOf, answers[i][j].Clock = time.Time{}, ""
@@ -104,18 +105,18 @@ func TestAssess(t *testing.T) {
 	}
 	t.Run("how many go with a node", func(t *testing.T) {
 		e := run(t, slices.Concat([]string{"assess", "node", node}, api.flags)...)
-		e.shows(t, fmt.Sprintf("%d of %[1]d pods go: %[1]d fit again, 0 stay pending", there))
+		e.shows(t, fmt.Sprintf("%d of %s removed, %[1]d rescheduled\n", there, report.Count(there, "pod")))
 	})
 	for name, tt := range map[string]struct {
 		args []string
 		code int
 		want string
 	}{
-		"a zone that is not there":     {[]string{"assess", "zone", "zone-x"}, 4, `"zone-x", only in zone-a, zone-b, zone-c`},
-		"a node that is not there":     {[]string{"assess", "node", "nowhere"}, 4, "there is no node nowhere"},
-		"a format that it has not":     {[]string{"assess", "-o=html"}, 4, "this has table, wide, json and yaml"},
-		"pods without a selection":     {[]string{"assess", "pods"}, 4, "--all: an empty selection"},
-		"pods of which there are none": {[]string{"assess", "pods", "--labels=app=nothing"}, 3, "there are none"},
+		"a zone that is not there":     {[]string{"assess", "zone", "zone-x"}, 4, `"zone-x": available zones are zone-a, zone-b, zone-c`},
+		"a node that is not there":     {[]string{"assess", "node", "nowhere"}, 4, "no node nowhere"},
+		"a format that it has not":     {[]string{"assess", "-o=html"}, 4, "must be table, wide, json or yaml"},
+		"pods without a selection":     {[]string{"assess", "pods"}, 4, "--all: no selector given"},
+		"pods of which there are none": {[]string{"assess", "pods", "--labels=app=nothing"}, 3, "no pod is selected"},
 	} {
 		t.Run(name, func(t *testing.T) { run(t, append(tt.args, api.flags...)...).want(t, tt.code, tt.want) })
 	}
@@ -155,7 +156,7 @@ func TestAudit(t *testing.T) {
 			t.Errorf("of a dump, rule %s finds nothing", rule)
 		}
 	}
-	run(t, slices.Concat([]string{"audit", "--fail-on=low"}, api.flags)...).want(t, 2, "there are findings of severity low or worse")
+	run(t, slices.Concat([]string{"audit", "--fail-on=low"}, api.flags)...).want(t, 2, "found problems of severity low or higher")
 	run(t, slices.Concat([]string{"audit", "--fail-on=low", "--rules=single-replica"}, api.flags)...).want(t, 0)
 	api.wantNoChange(t)
 
@@ -200,7 +201,7 @@ func TestAuditAsTheClusterCounts(t *testing.T) {
 	api := newRecorder(t)
 	run(t, append([]string{"audit", "-o=wide"}, api.flags...)...).shows(t,
 		fmt.Sprintf("PodDisruptionBudget %s/%s: %s", s.namespace, web, uncounted),
-		fmt.Sprintf("Deployment %s/%s: HorizontalPodAutoscaler %[2]s may leave it one replica", s.namespace, web))
+		fmt.Sprintf("Deployment %s/%s: HorizontalPodAutoscaler %[2]s may scale it to one replica", s.namespace, web))
 	run(t, "audit", "-o=wide", "--from-dump", dumped(t)).shows(t, uncounted)
 	api.wantNoChange(t)
 }

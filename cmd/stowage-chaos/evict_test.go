@@ -80,7 +80,7 @@ func TestDryRuns(t *testing.T) {
 			args := slices.Concat(tt.args, api.flags, []string{"--seed=7"})
 			table := run(t, args...)
 			table.want(t, 0)
-			table.shows(t, "A dry run: nothing was done.", "--seed 0x7")
+			table.shows(t, "Dry run: nothing was changed.", "--seed 0x7")
 			asJSON, asYAML := run(t, append(args, "-o=json")...), run(t, append(args, "-o=yaml")...)
 			asJSON.want(t, 0)
 			p := asJSON.preview(t)
@@ -99,11 +99,11 @@ func TestDryRuns(t *testing.T) {
 	t.Run("a prediction of what goes", func(t *testing.T) {
 		e := run(t, slices.Concat([]string{"evict", ofShop, "-o=wide"}, api.flags)...)
 		e.want(t, 0)
-		e.shows(t, "1 of 1 pods go: 1 fit again", "Deployment "+s.namespace+"/web", s.namespace+"/web", "runs out", "fits")
+		e.shows(t, "1 of 1 pod removed, 1 rescheduled", "Deployment "+s.namespace+"/web", s.namespace+"/web", "runs out", "fits")
 	})
 	t.Run("nothing to take away proves nothing", func(t *testing.T) {
 		e := run(t, slices.Concat([]string{"evict", ofShop, "--labels=app=nothing"}, api.flags)...)
-		e.want(t, 3, "nothing was there to be taken away")
+		e.want(t, 3, "there was nothing to remove")
 	})
 	t.Run("no pod of the system, of a DaemonSet or without a controller", func(t *testing.T) {
 		e := run(t, slices.Concat([]string{"evict", "--all", "--max-kill=1000", "-o=json"}, api.flags)...)
@@ -133,7 +133,7 @@ func TestEvict(t *testing.T) {
 	least := s.lowest(t)
 	e := run(t, slices.Concat(evict, forReal(path), []string{"--min-availability=80%", "--max-recovery=1m", "--metrics-textfile", textfile})...)
 	e.want(t, 0, "journal: "+path)
-	e.shows(t, "held: ", "minAvailability: 1 workload met it", "The nodes are fake")
+	e.shows(t, "held: ", "minAvailability: met by 1 workload", "The nodes are fake")
 	if n := least(); n != replicas-mayLack {
 		t.Errorf("%d replicas were left, and %d may be missing", n, mayLack)
 	}
@@ -167,7 +167,7 @@ func TestEvict(t *testing.T) {
 		s.settle(t)
 		again := filepath.Join(dir, "again.jsonl")
 		e := run(t, append([]string{"replay", path}, forReal(again)...)...)
-		e.want(t, 0, "the same victims were drawn as in "+path+": 4 draws")
+		e.want(t, 0, "the same victims as in "+path+" were drawn: 4 draws")
 		replayed, err := journal.OpenRun(again)
 		if err != nil {
 			t.Fatal(err)
@@ -181,7 +181,7 @@ func TestEvict(t *testing.T) {
 		rested := filepath.Join(dir, "rested.jsonl")
 		withoutDraw(t, path, rested, 2)
 		e := run(t, "replay", rested, "--kubeconfig", play.Kubeconfig)
-		e.want(t, 0, "nothing happens now: its time was excluded in the run that is replayed", "the same victims were drawn as in "+rested+": 3 draws")
+		e.want(t, 0, "skipped: the time was excluded in the original run", "the same victims as in "+rested+" were drawn: 3 draws")
 	})
 	t.Run("a replay elsewhere says where it differs", func(t *testing.T) {
 		s.settle(t)
@@ -190,7 +190,7 @@ func TestEvict(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "one replica is left", func(context.Context) (bool, string) { return len(s.pods(t)) == 1, fmt.Sprint(s.pods(t)) })
-		run(t, "replay", path, "--kubeconfig", play.Kubeconfig).want(t, 3, "other victims were drawn than in "+path)
+		run(t, "replay", path, "--kubeconfig", play.Kubeconfig).want(t, 3, "other victims than in "+path+" were drawn")
 	})
 }
 
@@ -283,7 +283,7 @@ func TestDelete(t *testing.T) {
 	args := slices.Concat([]string{"evict", "--namespaces", s.namespace, "--min-availability=100%"}, forReal("-"))
 
 	kept := run(t, args...)
-	kept.want(t, 3, "inconclusive: nothing was taken away: budgets kept all that was drawn")
+	kept.want(t, 3, "inconclusive: nothing was removed: budgets kept all victims")
 	if n := least(); n != replicas {
 		t.Errorf("with evict %d replicas were left", n)
 	}
@@ -311,7 +311,7 @@ func TestNoSecondPodUntilTheFirstIsReplaced(t *testing.T) {
 	t.Cleanup(func() { cordon(false) })
 	least := s.lowest(t)
 	args := slices.Concat([]string{"evict", "--namespaces", s.namespace, "--mode=delete", "--interval=200ms", "--times=4", "--recovery-timeout=1s"}, forReal("-"))
-	run(t, args...).want(t, 3, "left out: 4 whose workload still waits for the replacement of "+s.namespace+"/web-")
+	run(t, args...).want(t, 3, "excluded: 4 whose workload still waits for the replacement of "+s.namespace+"/web-")
 	if n := least(); n != replicas-1 {
 		t.Errorf("%d of %d replicas were left", n, replicas)
 	}
@@ -334,7 +334,7 @@ func TestOwnPod(t *testing.T) {
 		}
 	}
 	for _, fate := range run(t, append([]string{"node", "--nodes=" + node, "-o=json"}, cluster...)...).preview(t).Predictions[0].Pods {
-		if is := fate.Fate == assess.Kept && fate.Reason == "this program runs in it, and leaves itself"; is != (fate.Pod == own) {
+		if is := fate.Fate == assess.Kept && fate.Reason == "this program runs in it"; is != (fate.Pod == own) {
 			t.Errorf("%s %s: %s", fate.Pod, fate.Fate, fate.Reason)
 		}
 	}
@@ -345,7 +345,7 @@ func TestExcludedTime(t *testing.T) {
 	s := newShop(t)
 	before := s.pods(t)
 	e := run(t, slices.Concat([]string{"evict", "--namespaces", s.namespace, "--excluded-weekdays=Mon,Tue,Wed,Thu,Fri,Sat,Sun", "--times=2", "--interval=10ms"}, forReal("-"))...)
-	e.want(t, 3, "nothing happens now: ")
+	e.want(t, 3, "skipped: ")
 	if diff := cmp.Diff(before, s.pods(t)); diff != "" {
 		t.Errorf("pods (-before +after):\n%s", diff)
 	}

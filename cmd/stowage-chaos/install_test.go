@@ -143,14 +143,14 @@ func TestInstalledCronJob(t *testing.T) {
 	pod, _ := installedPods(t)
 	args := outside(t, pod)
 	before := s.pods(t)
-	run(t, args...).want(t, 3, "nothing was there to be taken away")
+	run(t, args...).want(t, 3, "there was nothing to remove")
 	label := []byte(`{"metadata": {"labels": {"chaos.stowage.dev/evict": "allowed"}}}`)
 	if _, err := client.CoreV1().Namespaces().Patch(t.Context(), s.namespace, types.MergePatchType, label, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	dry := run(t, args...)
 	dry.want(t, 0)
-	dry.shows(t, "Deployment "+s.namespace+"/web", "A dry run: nothing was done.")
+	dry.shows(t, "Deployment "+s.namespace+"/web", "Dry run: nothing was changed.")
 	if diff := cmp.Diff(before, s.pods(t)); diff != "" {
 		t.Errorf("pods (-before +after):\n%s", diff)
 	}

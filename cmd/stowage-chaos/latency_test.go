@@ -49,17 +49,17 @@ func TestLatencyTakesItsComponent(t *testing.T) {
 	args := []string{"latency", "--namespaces", namespace, "--include-bare-pods", "--via=helper", "--duration=1s"}
 	dry := run(t, append(args, asInstalled(t)[:4]...)...)
 	dry.want(t, 0)
-	dry.shows(t, "latency: pod "+namespace+"/web on "+node.Name, "A dry run: nothing was done.")
+	dry.shows(t, "latency: pod "+namespace+"/web on "+node.Name, "Dry run: nothing was changed.")
 	refused := auditLog.Expect(program, "create", "", "pods")
 	e := run(t, append(args, asInstalled(t)...)...)
 	refused()
-	e.want(t, 1, "latency: pod "+namespace+"/web on "+node.Name, `cannot create resource "pods" in API group "" in the namespace "kube-system"`, "it takes the right to create pods in namespace kube-system")
-	if strings.Contains(e.out, "not put back") || strings.Contains(e.log, "not put back") {
+	e.want(t, 1, "latency: pod "+namespace+"/web on "+node.Name, `cannot create resource "pods" in API group "" in the namespace "kube-system"`, "this requires permission to create pods in namespace kube-system")
+	if strings.Contains(e.out, "be restored") || strings.Contains(e.log, "be restored") {
 		t.Errorf("nothing was created, and it says what may be left: %s%s", e.out, e.log)
 	}
 	restored := run(t, append([]string{"restore", "--all"}, asInstalled(t)[:4]...)...)
 	restored.want(t, 0)
-	restored.shows(t, "there is nothing to put back\n") // the label is ours
+	restored.shows(t, "nothing to restore\n") // the label is ours
 
 	grant(t, "latency")
 	if err := playgroundtest.AwaitAllowed(t.Context(), client, systemNamespace, program,

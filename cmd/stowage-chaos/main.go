@@ -1,5 +1,5 @@
-// Command stowage-chaos takes away pods, nodes, zones and preemptible capacity, within
-// disruption budgets, and measures how the workloads recover.
+// Command stowage-chaos removes pods, nodes, zones and preemptible capacity within disruption
+// budgets, and measures how the workloads recover.
 package main
 
 import (
@@ -23,12 +23,12 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
-// impatience is how long after the first signal another one counts: before, it is the
-// same, told to the process and to its group, or a key that was pressed twice.
+// impatience is the time after the first signal before another one counts. Earlier, it is the
+// same signal, sent to the process and to its group, or a key that was pressed twice.
 const impatience = 2 * time.Second
 
-// untilSignal returns a context that ends with the first signal, so that everything is put
-// back. A later one ends the program at once.
+// untilSignal returns a context that ends with the first signal, so that changes are restored.
+// A later signal ends the program at once.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -41,7 +41,7 @@ func untilSignal() context.Context {
 		cancel()
 		for first := time.Now(); ; {
 			if <-signals; time.Since(first) > impatience {
-				fmt.Fprintf(os.Stderr, "Error: ended at once: `%s` puts back what was changed\n", journal.RestoreCommand("--all", os.Args[1:]))
+				fmt.Fprintf(os.Stderr, "Error: stopped at once, changes were not restored: run `%s`\n", journal.RestoreCommand("--all", os.Args[1:]))
 				os.Exit(1)
 			}
 		}

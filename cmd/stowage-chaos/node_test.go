@@ -129,7 +129,7 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, p)
-	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "it was told to end before it was done") {
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "the run was interrupted") {
 		t.Errorf("it ended with %v", err)
 	}
 	wantAsBefore(t, before)
@@ -151,7 +151,7 @@ func TestKilled(t *testing.T) {
 	}
 	report := run(t, "report", path)
 	report.want(t, 0)
-	report.shows(t, "the journal has no end", "perhaps not put back: Node node-00000", "perhaps not put back: Node node-00003")
+	report.shows(t, "the journal has no end", "may not be restored: Node node-00000", "may not be restored: Node node-00003")
 
 	cluster := []string{"--kubeconfig", play.Kubeconfig, "--context", play.Info.Context}
 	t.Run("another run does not touch the nodes", func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestKilled(t *testing.T) {
 		e.want(t, 1, "Node node-00000 was changed by run "+of.Start.ID, "stowage-chaos restore "+of.Start.ID)
 	})
 	t.Run("another run's id puts nothing back", func(t *testing.T) {
-		run(t, append([]string{"restore", "another"}, cluster...)...).shows(t, "other runs have changed 2")
+		run(t, append([]string{"restore", "another"}, cluster...)...).shows(t, "still changed by other runs: 2")
 	})
 	again := start(t, append([]string{"spot", "--nodes=spot-00001", "--notice=1h"}, forReal("-")...)...)
 	awaitChanged(t, 3)
@@ -167,11 +167,11 @@ func TestKilled(t *testing.T) {
 
 	byJournal := run(t, append([]string{"restore", path}, cluster...)...)
 	byJournal.want(t, 0)
-	byJournal.shows(t, "Node node-00000: no longer silent\n", "Node node-00003: no longer silent\n", "2 objects are as they were; other runs have changed 1")
+	byJournal.shows(t, "Node node-00000: heartbeat restored\n", "Node node-00003: heartbeat restored\n", "2 objects restored; still changed by other runs: 1")
 	t.Run("all but what is under way", func(t *testing.T) {
 		e := run(t, append([]string{"restore", "--all"}, cluster...)...)
-		e.want(t, 3, "left alone, as they are under way: ")
-		e.shows(t, "its lease was renewed ", "there is nothing to put back; other runs have changed 1")
+		e.want(t, 3, "skipped runs in progress: ")
+		e.shows(t, "lease renewed ", "nothing to restore; still changed by other runs: 1")
 	})
 	all := run(t, append([]string{"restore", "--all", "--force"}, cluster...)...)
 	all.want(t, 0)
@@ -181,7 +181,7 @@ func TestKilled(t *testing.T) {
 		api := newRecorder(t)
 		e := run(t, slices.Concat([]string{"restore", "--all", "--context=recorded"}, api.flags)...)
 		e.want(t, 0)
-		e.shows(t, "there is nothing to put back\n")
+		e.shows(t, "nothing to restore\n")
 		api.wantNoChange(t)
 	})
 }

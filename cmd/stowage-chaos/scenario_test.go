@@ -72,7 +72,7 @@ func TestScenario(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "run.jsonl")
 		file := s.scenario(t, "100%", fmt.Sprintf("  - node: {kind: down, names: [%s], duration: 1h}\n", s.node(t))+evict)
 		e := run(t, append([]string{"scenario", "run", file}, forReal(path)...)...)
-		e.want(t, 2, "broken: probe the shop: Deployment "+s.namespace+"/web has ", " of 5 pods ready, and must have 5")
+		e.want(t, 2, "broken: probe the shop: Deployment "+s.namespace+"/web has ", " of 5 pods ready, but needs 5")
 		e.shows(t, "broken: ")
 		of, err := journal.OpenRun(path)
 		if err != nil {
@@ -87,7 +87,7 @@ func TestScenario(t *testing.T) {
 	t.Run("nothing to take away proves nothing", func(t *testing.T) {
 		file := s.scenario(t, "60%", fmt.Sprintf("  - evict: {namespaces: %s, labels: app=nothing}\n", s.namespace))
 		pods := s.pods(t)
-		run(t, append([]string{"scenario", "run", file}, forReal("-")...)...).want(t, 3, "inconclusive: nothing was there to be taken away")
+		run(t, append([]string{"scenario", "run", file}, forReal("-")...)...).want(t, 3, "inconclusive: there was nothing to remove")
 		if diff := cmp.Diff(pods, s.pods(t)); diff != "" {
 			t.Errorf("pods (-before +after):\n%s", diff)
 		}
@@ -95,7 +95,7 @@ func TestScenario(t *testing.T) {
 	t.Run("no steady state to begin with", func(t *testing.T) {
 		file := s.scenario(t, "60%", "  - probe: {workloads: {namespaces: ["+s.namespace+"], minAvailable: 6}}\n"+evict)
 		pods := s.pods(t)
-		run(t, append([]string{"scenario", "run", file}, forReal("-")...)...).want(t, 2, "must have 6")
+		run(t, append([]string{"scenario", "run", file}, forReal("-")...)...).want(t, 2, "needs 6")
 		if diff := cmp.Diff(pods, s.pods(t)); diff != "" {
 			t.Errorf("pods (-before +after):\n%s", diff)
 		}

@@ -89,7 +89,7 @@ func TestSchedule(t *testing.T) {
 	}
 	dry = run(t, args...)
 	dry.want(t, 0)
-	dry.shows(t, "Deployment "+s.namespace+"/web", "A dry run: nothing was done.")
+	dry.shows(t, "Deployment "+s.namespace+"/web", "Dry run: nothing was changed.")
 	if state, err := kept(t.Context()); err != nil || state.Plan.Date != "" {
 		t.Errorf("a dry run keeps %+v, error %v", state, err)
 	}

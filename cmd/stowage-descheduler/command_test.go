@@ -40,7 +40,7 @@ func TestBadInput(t *testing.T) {
 		code int
 		want string
 	}{
-		{"no policy", []string{"--kubeconfig", kubeconfig}, 3, "--policy-config-file: name the policy to deschedule by"},
+		{"no policy", []string{"--kubeconfig", kubeconfig}, 3, "--policy-config-file is required (a DeschedulerPolicy file)"},
 		{"a policy that is not there", []string{"--policy-config-file", "nowhere.yaml"}, 3, "open nowhere.yaml: no such file"},
 		{"an unknown field of the policy", []string{"--policy-config-file", unknownField}, 3, unknownField + ":10: maxNoOfPodsToEvict: unknown field (did you mean "},
 		{"an unknown field, with a cluster", []string{"--policy-config-file", unknownField, "--kubeconfig", kubeconfig}, 3, "maxNoOfPodsToEvict: unknown field"},
@@ -50,10 +50,10 @@ func TestBadInput(t *testing.T) {
 		{"an unknown flag", []string{"--policy", shippedPolicy}, 1, "unknown flag: --policy (see stowage-descheduler --help)"},
 		{"an unknown subcommand", []string{"evict"}, 1, `unknown command "evict" for "stowage-descheduler" (see stowage-descheduler --help)`},
 		{"a misspelled subcommand", []string{"plna"}, 1, `unknown command "plna" for "stowage-descheduler" (did you mean "plan"?) (see stowage-descheduler --help)`},
-		{"a context that a shell left empty", []string{"run", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--context", ""}, 1, "--context is empty: leave it out, or give it a value"},
-		{"the same without a subcommand", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", "", "--context", ""}, 1, "--kubeconfig is empty: leave it out, or give it a value"},
-		{"a dump that a shell left empty", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--from-dump", ""}, 1, "--from-dump is empty: leave it out, or give it a value"},
-		{"a file that a shell left empty", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--output-file="}, 1, "--output-file is empty: leave it out, or give it a value"},
+		{"a context that a shell left empty", []string{"run", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--context", ""}, 1, "--context is empty: omit it, or set a value"},
+		{"the same without a subcommand", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", "", "--context", ""}, 1, "--kubeconfig is empty: omit it, or set a value"},
+		{"a dump that a shell left empty", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--from-dump", ""}, 1, "--from-dump is empty: omit it, or set a value"},
+		{"a file that a shell left empty", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--output-file="}, 1, "--output-file is empty: omit it, or set a value"},
 		{"two policies", []string{"validate", "--policy-config-file", shippedPolicy, "--policy-config-file", unknownField}, 1, "--policy-config-file is given twice"},
 		{"two clusters, by two names of a flag", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--client-connection-kubeconfig", unreachable}, 1, "--kubeconfig is given twice"},
 		{"an unknown format", []string{"plan", "-o", "xml"}, 1, "json"},
@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 		{"an unknown context", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--context", "other"}, 1, `"other"`},
 		{"no cluster", []string{"--policy-config-file", shippedPolicy, "--secure-port", "0"}, 1, "no cluster is named: give --kubeconfig, or run in a cluster"},
 		{"an API server that does not answer", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", unreachable}, 1, "cannot use the API server at https://127.0.0.1:1/"},
-		{"an election in a Job", []string{"--policy-config-file", shippedPolicy, "--leader-elect"}, 1, "--leader-elect: it is for --descheduling-interval"},
+		{"an election in a Job", []string{"--policy-config-file", shippedPolicy, "--leader-elect"}, 1, "--leader-elect requires --descheduling-interval"},
 		{"no requests at all", []string{"--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--client-connection-qps", "0"}, 1, "--client-connection-qps and --client-connection-burst must be above 0, not 0 and 400"},
 		{"no time for a wave", []string{"--policy-config-file", shippedPolicy, "--wave-timeout", "0s"}, 1, "--wave-timeout=0s: must be more than 0"},
 		{"no pod in a wave", []string{"--policy-config-file", shippedPolicy, "--wave-size", "0"}, 1, "--wave-size=0: must be 1 or more"},
@@ -69,10 +69,10 @@ func TestBadInput(t *testing.T) {
 		{"metrics where nobody reads them", []string{"--policy-config-file", shippedPolicy, "--metrics-textfile", "metrics.txt"}, 1, "--metrics-textfile=metrics.txt: must end in .prom"},
 		{"a dump that is not there", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "nowhere"}, 1, "open nowhere: no such file"},
 		{"a dump that is none", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", written(t, "x.dump", "hello")}, 1, "x.dump"},
-		{"an empty time", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "nowhere", "--now="}, 1, "--now is empty: leave it out, or give it a value"},
-		{"an unknown feature gate", []string{"--policy-config-file", shippedPolicy, "--feature-gates", "EvictionsInBackgroud=true"}, 1, `unknown feature gate "EvictionsInBackgroud": there are AllAlpha, AllBeta, EvictionsInBackground`},
-		{"a time and a live cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--now", "2026-03-02T12:00:00Z"}, 1, "--now: it is for --from-dump"},
-		{"a dump and a cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "x", "--kubeconfig", kubeconfig}, 1, "--from-dump: it needs no cluster"},
+		{"an empty time", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "nowhere", "--now="}, 1, "--now is empty: omit it, or set a value"},
+		{"an unknown feature gate", []string{"--policy-config-file", shippedPolicy, "--feature-gates", "EvictionsInBackgroud=true"}, 1, `unknown feature gate "EvictionsInBackgroud": must be one of AllAlpha, AllBeta, EvictionsInBackground`},
+		{"a time and a live cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--kubeconfig", kubeconfig, "--now", "2026-03-02T12:00:00Z"}, 1, "--now requires --from-dump"},
+		{"a dump and a cluster", []string{"plan", "--policy-config-file", shippedPolicy, "--from-dump", "x", "--kubeconfig", kubeconfig}, 1, "--from-dump cannot be combined with --kubeconfig, --context or --dump"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -187,7 +187,7 @@ func TestNeedsWhatItReads(t *testing.T) {
 	for resource, rights := range toPlan {
 		t.Run(resource, func(t *testing.T) {
 			e := run(t, append(args, accountWithout(t, rights...))...)
-			e.want(t, 1, "following "+resource, "the rights to list and watch them in the whole cluster", fmt.Sprintf("cannot list resource %q", resource))
+			e.want(t, 1, "watching "+resource, "permission to list and watch them in the whole cluster", fmt.Sprintf("cannot list resource %q", resource))
 		})
 	}
 	t.Run("all others", func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestNeedsWhatItReads(t *testing.T) {
 		for _, other := range toPlanWell {
 			kinds = append(kinds, strings.TrimSuffix(other.resource+"."+other.group, "."))
 		}
-		run(t, append(args, accountWithout(t, toPlanWell...))...).want(t, 0, append(kinds, "gives no right to list and watch")...)
+		run(t, append(args, accountWithout(t, toPlanWell...))...).want(t, 0, append(kinds, "Planning without kinds that the cluster does not have or that this account may not list and watch")...)
 	})
 }
 
@@ -204,7 +204,7 @@ func TestNeedsWhatItDoes(t *testing.T) {
 	args := []string{"--policy-config-file", shippedPolicy, "-o", "json", "--kubeconfig"}
 
 	t.Run("knowing what was moved", func(t *testing.T) {
-		run(t, append(args, accountWithout(t, toRecall))...).want(t, 1, "no right to get ConfigMap stowage-system/stowage-descheduler", "a Role with the verb get on configmaps")
+		run(t, append(args, accountWithout(t, toRecall))...).want(t, 1, "no permission to get ConfigMap stowage-system/stowage-descheduler", "the verb get on configmaps in namespace stowage-system")
 	})
 	t.Run("evicting", func(t *testing.T) {
 		ns := crowd(t, "")
@@ -228,7 +228,7 @@ func TestNeedsWhatItDoes(t *testing.T) {
 		forget(t)
 		ns := crowd(t, "")
 		before := pods(t, ns)
-		run(t, append(args, accountWithout(t, toRemember))...).want(t, 1, "no right to create ConfigMap", "a Role with the verb create on configmaps")
+		run(t, append(args, accountWithout(t, toRemember))...).want(t, 1, "no permission to create ConfigMap stowage-system/stowage-descheduler", "the verb create on configmaps in namespace stowage-system")
 		if len(before) != len(pods(t, ns)) {
 			t.Error("it has evicted")
 		}
@@ -236,7 +236,7 @@ func TestNeedsWhatItDoes(t *testing.T) {
 	t.Run("remembering more", func(t *testing.T) {
 		kubectl(t, "create", "configmap", program, "-n", systemNamespace)
 		crowd(t, "")
-		run(t, append(args, accountWithout(t, toRememberMore))...).want(t, 1, "no right to update ConfigMap", "a Role with the verb update on configmaps")
+		run(t, append(args, accountWithout(t, toRememberMore))...).want(t, 1, "no permission to update ConfigMap stowage-system/stowage-descheduler", "the verb update on configmaps in namespace stowage-system")
 	})
 }
 

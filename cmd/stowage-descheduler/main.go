@@ -1,5 +1,4 @@
-// Command stowage-descheduler moves pods to where the scheduler would put them today,
-// within disruption budgets.
+// Command stowage-descheduler moves pods to better nodes, within disruption budgets.
 package main
 
 import (

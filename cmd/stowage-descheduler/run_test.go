@@ -189,7 +189,7 @@ func wantEvents(t *testing.T, ns string, evictions []plan.Eviction) {
 			}
 		}
 		for _, e := range evictions {
-			if !strings.HasPrefix(about[e.Move.Pod.Name], "evicted from node "+crowdedNode) {
+			if !strings.HasPrefix(about[e.Move.Pod.Name], "Evicted from node "+crowdedNode) {
 				return false, fmt.Sprint(about)
 			}
 		}
@@ -230,7 +230,7 @@ func TestStopsForSafety(t *testing.T) {
 	ns := crowd(t, nobody)
 	args := append(installedArgs(t), "--kubeconfig", kubeconfig, "--scheduler-config", nobodysConfig(t), "--wave-timeout", "10s", "-o", "json")
 	e := run(t, args...)
-	e.want(t, 2, "stopped for safety: ", "still waits for pod "+ns+"/", "no node: scheduler nobody has not said why")
+	e.want(t, 2, "stopped for safety: ", "is still waiting for pod "+ns+"/", "not scheduled: scheduler nobody has reported no reason")
 	if r := e.report(t).Result; r == nil || r.Cause != plan.PodsPending || r.Counts.Evicted != mayLack || r.Waves != 1 {
 		t.Errorf("the result is %+v", r)
 	}

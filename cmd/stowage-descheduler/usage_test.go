@@ -52,7 +52,7 @@ profiles:
 // TestReadsActualUsage plans by what nodes use, which takes rights to metrics.
 func TestReadsActualUsage(t *testing.T) {
 	args := []string{"plan", "--policy-config-file", written(t, "policy.yaml", usagePolicy), "-o", "json", "--kubeconfig"}
-	run(t, append(args, kubeconfig)...).want(t, 1, "the API server knows no metrics.k8s.io: install the metrics server")
+	run(t, append(args, kubeconfig)...).want(t, 1, "the API server does not serve metrics.k8s.io: install the metrics server")
 
 	api := written(t, "api.yaml", fmt.Sprintf(usageAPI, "nodes", "NodeMetrics", "Cluster")+fmt.Sprintf(usageAPI, "pods", "PodMetrics", "Namespaced"))
 	kubectl(t, "apply", "-f", api)
@@ -79,7 +79,7 @@ func TestReadsActualUsage(t *testing.T) {
 	run(t, append(args, kubeconfig)...).want(t, 0)
 	for _, need := range []right{toMeasureNodes, toMeasurePods} {
 		run(t, append(args, accountWithout(t, need))...).
-			want(t, 1, "the service account may not list "+need.resource+" of the group metrics.k8s.io: its ClusterRole has to allow it")
+			want(t, 1, "the service account may not list "+need.resource+" of the group metrics.k8s.io: grant it in its ClusterRole")
 	}
 }
 

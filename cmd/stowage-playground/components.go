@@ -26,9 +26,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/supervisor"
 )
 
-// components are the programs that this binary runs itself as, each in a process
-// of its own because their global state does not mix. They read os.Args and return
-// an exit code.
+// components are the programs that this binary can run itself as. Each needs its own process,
+// because their global state conflicts. They read os.Args and return an exit code.
 var components = map[string]func() int{
 	"etcd": func() int { etcdmain.Main(os.Args); return 0 },
 	"kube-apiserver": func() int {
@@ -47,8 +46,7 @@ var components = map[string]func() int{
 	supervisor.RealNode: runRealNode,
 }
 
-// runRealNode is the first process of a real node, of which the argument is the
-// configuration.
+// runRealNode is the first process of a real node. Its argument is the configuration.
 func runRealNode() int {
 	self, err := os.Executable()
 	if err == nil {
@@ -58,8 +56,8 @@ func runRealNode() int {
 	return 1
 }
 
-// runKwok does what KWOK's main does: its configuration files are read before its
-// command is made.
+// runKwok does the same as KWOK's main: it reads the configuration files before it creates
+// the command.
 func runKwok() int {
 	dropGlobalFlags()
 	flags := pflag.NewFlagSet("kwok", pflag.ContinueOnError)
@@ -80,20 +78,20 @@ func runKwok() int {
 	return 0
 }
 
-// dropGlobalFlags forgets the flags that Kubernetes' packages register globally:
-// cobra would add them, --version among them, to commands that are not theirs.
+// dropGlobalFlags discards the flags that Kubernetes' packages register globally. Otherwise
+// cobra would add them, including --version, to unrelated commands.
 func dropGlobalFlags() {
 	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ContinueOnError)
 }
 
-// runComponent becomes one of the components, which ends with whoever has started it.
+// runComponent runs this process as one of the components. It ends with its parent process.
 func runComponent(name string, args []string) (int, error) {
 	run, ok := components[name]
 	if !ok {
-		return 1, fmt.Errorf("no component %q: there are %v", name, slices.Sorted(maps.Keys(components)))
+		return 1, fmt.Errorf("unknown component %q: must be one of %v", name, slices.Sorted(maps.Keys(components)))
 	}
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return 1, fmt.Errorf("asking the kernel for an end with the parent: %w", err)
+		return 1, fmt.Errorf("setting the parent death signal: %w", err)
 	}
 	os.Args = append([]string{name}, args...)
 	return run(), nil

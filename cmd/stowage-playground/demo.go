@@ -14,18 +14,20 @@ func newDemoCommand() *cobra.Command {
 	keep, reportDir := false, ""
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show Stowage at work on a playground of its own",
-		Long: `Starts a playground, runs the workloads of config/demo on it, once placed by the
-default scheduler alone and once with stowage-scheduler beside it, and compares. Then
-preemptible nodes go and come back; and a zone does, after which stowage-descheduler
-brings the balance back within disruption budgets. At last stowage-chaos evicts at random
-and takes a zone down, and reports what the workloads made of it.
+		Short: "Run a demo of Stowage on a new playground",
+		Long: `Starts a playground and runs the workloads in config/demo on it twice: first with the
+default scheduler alone, then with stowage-scheduler as well. It compares the results.
+Next, preemptible nodes are removed and return, and a zone fails and returns;
+stowage-descheduler then restores the balance within disruption budgets. Finally,
+stowage-chaos evicts random pods and takes a zone down, and reports how the workloads
+recovered.
 
-The exit code is 0 only if every pod that fits is running, and no budget was broken.`,
+The exit code is 0 only if every pod that fits is running and no disruption budget was
+violated.`,
 		Example: `  stowage-playground demo
   stowage-playground demo --nodes 100
   stowage-playground demo --report-dir out/demo
-  stowage-playground demo --keep    # and look around with kubectl`,
+  stowage-playground demo --keep    # then look around with kubectl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts, err := flags.options(cmd.Context())
@@ -36,13 +38,13 @@ The exit code is 0 only if every pod that fits is running, and no budget was bro
 			if err := demo.Run(cmd.Context(), demo.Options{Playground: opts, Keep: keep, ReportDir: reportDir}, live); err != nil {
 				return interrupted(err)
 			}
-			live.Println("\nstopped: nothing is left behind")
+			live.Println("\nstopped and cleaned up")
 			return nil
 		},
 	}
 	flags.addTo(cmd)
-	cmd.Flags().BoolVar(&keep, "keep", false, "leave everything up at the end, until Ctrl-C")
-	cmd.Flags().StringVar(&reportDir, "report-dir", "", "folder to write a report to, as HTML: index.html, and those of stowage-chaos")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep everything running at the end, until Ctrl-C")
+	cmd.Flags().StringVar(&reportDir, "report-dir", "", "directory for an HTML report: index.html and the reports of stowage-chaos")
 	_ = cmd.MarkFlagDirname("report-dir")
 	return cmd
 }

@@ -17,15 +17,15 @@ func newDownCommand() *cobra.Command {
 	all := false
 	cmd := &cobra.Command{
 		Use:   "down [NAME]",
-		Short: "Stop a playground that runs in another terminal",
-		Example: `  stowage-playground down          # the one that is running
+		Short: "Stop a running playground",
+		Example: `  stowage-playground down          # the only running playground
   stowage-playground down other    # one of several
   stowage-playground down --all`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all && len(args) > 0 {
-				return errors.New("give a name or --all, not both")
+				return errors.New("specify a name or --all, not both")
 			}
 			names := runningNames()
 			if !all {
@@ -46,7 +46,7 @@ func newDownCommand() *cobra.Command {
 			return errors.Join(errs...)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "stop all of them")
+	cmd.Flags().BoolVar(&all, "all", false, "stop all running playgrounds")
 	return cmd
 }
 
@@ -54,7 +54,7 @@ func newListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
-		Short:   "List the playgrounds that are running",
+		Short:   "List running playgrounds",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
@@ -74,8 +74,8 @@ func newListCommand() *cobra.Command {
 func newKubeconfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "kubeconfig [NAME]",
-		Short:             "Print the path of a running playground's kubeconfig",
-		Example:           `  KUBECONFIG=$(stowage-playground kubeconfig) && export KUBECONFIG`, // stops where there is none
+		Short:             "Print the path to the kubeconfig of a running playground",
+		Example:           `  KUBECONFIG=$(stowage-playground kubeconfig) && export KUBECONFIG`, // stops if there is none
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,7 +98,7 @@ func newKubeconfigCommand() *cobra.Command {
 	}
 }
 
-// oneName returns the name that is given, or that of the only playground there is.
+// oneName returns the name in args, or that of the only running playground.
 func oneName(args []string) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil
@@ -109,7 +109,7 @@ func oneName(args []string) (string, error) {
 	case 1:
 		return names[0], nil
 	default:
-		return "", fmt.Errorf("several playgrounds are running: name one of %s", strings.Join(names, ", "))
+		return "", fmt.Errorf("several playgrounds are running: specify one of %s", strings.Join(names, ", "))
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	// Components have flags of their own, and know nothing of the command below.
+	// Components have their own flags, which the command below does not know.
 	if len(os.Args) > 2 && os.Args[1] == "component" {
 		code, err := runComponent(os.Args[2], os.Args[3:])
 		if err != nil {
@@ -28,8 +28,8 @@ func main() {
 		os.Exit(code)
 	}
 	dropGlobalFlags()
-	// What client libraries log while a server comes and goes is not for users:
-	// what concerns them is returned as an error.
+	// Log messages of client libraries, for example while a server starts or stops, are not
+	// for users. Relevant problems are returned as errors.
 	klog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newCommand().ExecuteContext(ctx)
@@ -43,13 +43,13 @@ func main() {
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stowage-playground",
-		Short: "A real Kubernetes control plane with fake nodes on this machine",
+		Short: "Run a real Kubernetes control plane with fake nodes on this machine",
 		Long: `stowage-playground runs etcd, kube-apiserver, kube-controller-manager,
-kube-scheduler and KWOK as processes on this machine. Everything is real but the
-nodes: they run nothing, and report pods as running at once.
+kube-scheduler and KWOK as processes on this machine. Only the nodes are fake: they
+run no containers, and report pods as running immediately.
 
-It listens on 127.0.0.1 only, keeps its files in $TMPDIR (/tmp by default), and
-leaves no process, port or file behind.`,
+It listens only on 127.0.0.1 and stores its files in $TMPDIR (/tmp by default). When
+it stops, no process, port or file remains.`,
 		Version:       version.Line(playground.BinaryName),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -63,7 +63,7 @@ leaves no process, port or file behind.`,
 func newSuperviseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "supervise DIR",
-		Short:  "Run the playground of a folder for the program that started this one",
+		Short:  "Run the playground in DIR for the parent process",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,7 +72,7 @@ func newSuperviseCommand() *cobra.Command {
 				return err
 			}
 			if supervisor.Run(cmd.Context(), args[0], self, os.Stdin) != nil {
-				os.Exit(1) // the error has gone to whoever started it
+				os.Exit(1) // the error was reported to the parent process
 			}
 			return nil
 		},

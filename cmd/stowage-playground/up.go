@@ -17,7 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// statusInterval is how often the live status of `up` changes.
+// statusInterval is the interval at which `up` updates its status.
 const statusInterval = time.Second
 
 // startFlags are the flags of the commands that start a playground.
@@ -29,25 +29,25 @@ type startFlags struct {
 
 func (f *startFlags) addTo(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&f.opts.Name, "name", "", "name of the playground (default: the first free of playground, playground-2, ...)")
-	fs.StringVar(&f.poolFile, "pool", "", "YAML file of the fake nodes (default: the built-in pool of 500 nodes, config/pools/default.yaml)")
-	fs.IntVar(&f.nodes, "nodes", 0, "number of nodes in all, in the pool's proportions (default: as the pool says)")
-	fs.StringVar(&f.opts.Kubernetes, "kubernetes", playground.LinkedVersion, "version of Kubernetes: "+strings.Join(playground.Versions, ", ")+"; any but the default is built first, once, which takes minutes")
-	fs.IntVar(&f.opts.Port, "port", 0, "port of the API server on 127.0.0.1 (default: a free one)")
-	fs.Float32Var(&f.opts.ClientQPS, "kube-api-qps", playground.DefaultClientQPS, "requests per second that each client of the control plane may make")
-	fs.IntVar(&f.opts.ClientBurst, "kube-api-burst", playground.DefaultClientBurst, "requests that each client may make at once")
-	fs.StringVar(&f.opts.LogDir, "log-dir", "", "folder that keeps the logs of the control plane (default: they go with the playground)")
+	fs.StringVar(&f.opts.Name, "name", "", "name of the playground (default: the first unused name of playground, playground-2, ...)")
+	fs.StringVar(&f.poolFile, "pool", "", "YAML file that describes the fake nodes (default: the built-in pool of 500 nodes, config/pools/default.yaml)")
+	fs.IntVar(&f.nodes, "nodes", 0, "total number of fake nodes, in the proportions of the pool (default: the number in the pool)")
+	fs.StringVar(&f.opts.Kubernetes, "kubernetes", playground.LinkedVersion, "Kubernetes version: "+strings.Join(playground.Versions, ", ")+". Versions other than the default are built on first use, which takes minutes")
+	fs.IntVar(&f.opts.Port, "port", 0, "port of the API server on 127.0.0.1 (default: a free port)")
+	fs.Float32Var(&f.opts.ClientQPS, "kube-api-qps", playground.DefaultClientQPS, "maximum requests per second of each control plane client")
+	fs.IntVar(&f.opts.ClientBurst, "kube-api-burst", playground.DefaultClientBurst, "maximum burst of requests of each control plane client")
+	fs.StringVar(&f.opts.LogDir, "log-dir", "", "directory for the logs of the control plane (default: logs are deleted with the playground)")
 	_ = cmd.RegisterFlagCompletionFunc("kubernetes", cobra.FixedCompletions(playground.Versions, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagFilename("pool", "yaml", "yml")
 	_ = cmd.MarkFlagDirname("log-dir")
 }
 
-// options returns the options that the flags ask for, or says what is wrong with them. What
-// they ask for is there then.
+// options validates the flags and returns the options for a playground. It builds the control
+// plane if necessary.
 func (f *startFlags) options(ctx context.Context) (playground.Options, error) {
 	opts := f.opts
 	if f.nodes < 0 {
-		return opts, fmt.Errorf("--nodes=%d: must be 1 or more, or 0 for as many as the pool has", f.nodes)
+		return opts, fmt.Errorf("--nodes=%d: must be 1 or more, or 0 for the number in the pool", f.nodes)
 	}
 	var err error
 	if f.poolFile != "" {
@@ -60,7 +60,7 @@ func (f *startFlags) options(ctx context.Context) (playground.Options, error) {
 	}
 	if f.nodes > 0 {
 		if opts.Pool.Size() == 0 {
-			return opts, fmt.Errorf("--nodes=%d: pool file %s has no nodes to take the proportions from", f.nodes, f.poolFile)
+			return opts, fmt.Errorf("--nodes=%d: pool file %s has no nodes to scale", f.nodes, f.poolFile)
 		}
 		opts.Pool = opts.Pool.Scale(f.nodes)
 	}
@@ -77,23 +77,23 @@ func newUpCommand() *cobra.Command {
 	flags := startFlags{}
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Start a playground, and stay up with live status until Ctrl-C",
-		Example: `  # 500 nodes, and kubectl in another terminal
+		Short: "Start a playground and show its status until Ctrl-C",
+		Example: `  # Start a playground with 500 nodes, then use kubectl in another terminal
   stowage-playground up
   KUBECONFIG=$(stowage-playground kubeconfig) && export KUBECONFIG
   kubectl --context stowage-playground-playground get nodes
 
-  # 5,000 nodes, or any other number of them
+  # Start 5,000 nodes, or any other number
   stowage-playground up --pool config/pools/large.yaml
   stowage-playground up --nodes 50
 
-  # two real nodes, on which containers really run, beside 20 fake ones
+  # Add two real nodes, which run containers, to 20 fake nodes
   sudo stowage-playground up --real-nodes 2 --nodes 20
 
-  # the control plane of an older version of Kubernetes
+  # Run the control plane of an older Kubernetes version
   stowage-playground up --kubernetes 1.34
 
-  # a second playground beside the first
+  # Start a second playground
   stowage-playground up --name other --pool config/pools/small.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -105,10 +105,10 @@ func newUpCommand() *cobra.Command {
 		},
 	}
 	flags.addTo(cmd)
-	cmd.Flags().IntVar(&flags.opts.RealNodes, "real-nodes", 0, "number of real nodes beside the fake ones: a kubelet and a containerd each (needs root, containerd, runc and CNI plugins)")
-	cmd.Flags().StringSliceVar(&flags.opts.Images, "image", nil, "archive of images, as make images or docker save writes it, for the real nodes, which have those of the project's programs anyway")
+	cmd.Flags().IntVar(&flags.opts.RealNodes, "real-nodes", 0, "number of real nodes in addition to the fake ones, each with a kubelet and a containerd (requires root, containerd, runc and CNI plugins)")
+	cmd.Flags().StringSliceVar(&flags.opts.Images, "image", nil, "image archive to import on real nodes, in the format of docker save; images of Stowage's programs are always imported")
 	_ = cmd.MarkFlagFilename("image", "tar")
-	cmd.Flags().BoolVar(&flags.opts.NoKubeScheduler, "no-kube-scheduler", false, "leave the stock kube-scheduler out: pods that ask for no other stay pending")
+	cmd.Flags().BoolVar(&flags.opts.NoKubeScheduler, "no-kube-scheduler", false, "do not start kube-scheduler: pods that name no other scheduler stay Pending")
 	return cmd
 }
 
@@ -121,7 +121,7 @@ func up(ctx context.Context, opts playground.Options) error {
 		return interrupted(err)
 	}
 	defer p.Stop()
-	live.Println(fmt.Sprintf("\n  export KUBECONFIG=%s\n\nCtrl-C, or `stowage-playground down %s`, ends it.\n", p.Kubeconfig, p.Name))
+	live.Println(fmt.Sprintf("\n  export KUBECONFIG=%s\n\nPress Ctrl-C or run `stowage-playground down %s` to stop it.\n", p.Kubeconfig, p.Name))
 	ctx, cancel := p.Context(ctx)
 	defer cancel(nil)
 	if err := showStatus(ctx, p, live); err != nil && ctx.Err() == nil {
@@ -131,11 +131,11 @@ func up(ctx context.Context, opts playground.Options) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
-	live.Println("stopped: nothing is left behind")
+	live.Println("stopped and cleaned up")
 	return nil
 }
 
-// showStatus shows how the cluster is until ctx ends.
+// showStatus shows the state of the cluster until ctx ends.
 func showStatus(ctx context.Context, p *playground.Playground, live *report.Live) error {
 	client, err := p.Client()
 	if err != nil {
@@ -160,15 +160,15 @@ func showStatus(ctx context.Context, p *playground.Playground, live *report.Live
 	}
 }
 
-// interrupted says so plainly when an error just means that the user wanted the end.
+// interrupted replaces the error of a run that the user interrupted.
 func interrupted(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted: nothing is left behind")
+		return errors.New("interrupted and cleaned up")
 	}
 	return err
 }
 
-// statusLine says how the cluster is, and how many pods got a node per second.
+// statusLine describes the state of the cluster, and how many pods were bound per second.
 func statusLine(before, now observe.Counts, interval time.Duration) string {
 	var pods []string
 	for _, state := range observe.States {

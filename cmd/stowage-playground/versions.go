@@ -16,8 +16,8 @@ import (
 // buildScript builds the control plane of a version, from the root of a checkout.
 const buildScript = "hack/control-plane.sh"
 
-// buildControlPlane builds the programs of the version of Kubernetes, unless this binary runs
-// as them itself or they are built.
+// buildControlPlane builds the programs of a Kubernetes version, unless they are built or
+// this binary contains them.
 func buildControlPlane(ctx context.Context, opts playground.Options) error {
 	if opts.Kubernetes == playground.LinkedVersion {
 		return nil
@@ -25,11 +25,11 @@ func buildControlPlane(ctx context.Context, opts playground.Options) error {
 	root := playground.Checkout(opts.Binary)
 	script := filepath.Join(root, buildScript)
 	if _, err := os.Stat(script); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("a control plane of Kubernetes %s takes a checkout of the project: run bin/%s there, %s is in none", opts.Kubernetes, playground.BinaryName, opts.Binary)
+		return fmt.Errorf("building the control plane of Kubernetes %s requires a checkout of the project: run bin/%s in a checkout, not %s", opts.Kubernetes, playground.BinaryName, opts.Binary)
 	}
 	cmd := exec.CommandContext(ctx, script, opts.Kubernetes)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	// With what it has started, the compilers among them.
+	// Kill the whole process group, including compilers.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	err := cmd.Run()

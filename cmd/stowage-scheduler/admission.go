@@ -12,18 +12,20 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
 
-// admissionCommand writes the policies of admission that go with a configuration.
+// admissionCommand prints the admission policies for a configuration.
 func admissionCommand() *cobra.Command {
 	path, asWebhook := "", false
 	cmd := &cobra.Command{
 		Use:   "admission",
-		Short: "Write the admission policies that autoscalers need to see limits on preemptible nodes",
-		Long: `Writes the MutatingAdmissionPolicies by which limits on preemptible nodes come to
-stand in pods, where autoscalers see them; with --webhook, the configuration by which
-API servers before Kubernetes 1.36 ask the command webhook instead. Those for the
-built-in configuration are in config/scheduler/autoscaler; a configuration with other
-labels of nodes, other scheduler names or enforcement: Hard needs its own.`,
-		Example: `  # write those for a configuration of one's own, and apply them
+		Short: "Print the admission policies that make limits on preemptible nodes visible to autoscalers",
+		Long: `Prints MutatingAdmissionPolicies that write limits on preemptible nodes into new pods,
+where autoscalers see them. With --webhook, it prints the MutatingWebhookConfiguration
+for the command webhook, which replaces the policies before Kubernetes 1.36.
+
+The policies for the built-in configuration are in config/scheduler/autoscaler. Generate
+your own if your configuration has other node labels, other scheduler names or
+enforcement: Hard.`,
+		Example: `  # Generate the policies for your own configuration, and apply them
   stowage-scheduler admission --config my-profiles.yaml | kubectl apply -f -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,13 +39,13 @@ labels of nodes, other scheduler names or enforcement: Hard needs its own.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asWebhook, "webhook", false, "write the MutatingWebhookConfiguration for the policies in their place")
-	cmd.Flags().StringVar(&path, "config", "", "the KubeSchedulerConfiguration that the scheduler runs with; the built-in one unless given")
+	cmd.Flags().BoolVar(&asWebhook, "webhook", false, "print the MutatingWebhookConfiguration instead of the policies")
+	cmd.Flags().StringVar(&path, "config", "", "KubeSchedulerConfiguration of the scheduler (default: the built-in configuration)")
 	return cmd
 }
 
-// writeAdmission writes the policies for the profiles of a configuration as YAML, or how a webhook is
-// asked for the same.
+// writeAdmission writes the policies for the profiles of a configuration as YAML, or the
+// equivalent webhook configuration.
 func writeAdmission(w io.Writer, configuration []byte, asWebhook bool) error {
 	cfg, err := startup.Configuration(configuration)
 	if err != nil {
@@ -56,7 +58,7 @@ func writeAdmission(w io.Writer, configuration []byte, asWebhook bool) error {
 		}
 	}
 	if len(options) == 0 {
-		return fmt.Errorf("no profile enables the plugin %s: there are no limits to write policies for", preemptiblenodes.Name)
+		return fmt.Errorf("no profile enables the plugin %s: there are no limits, so no policies are needed", preemptiblenodes.Name)
 	}
 	policies, bindings := preemptible.Admission(options)
 	if asWebhook {

@@ -15,20 +15,20 @@ import (
 	"github.com/stowage-k8s/stowage/plugins"
 )
 
-// allPlugins stands for every plugin where plugins are disabled.
+// allPlugins matches all plugins in a list of disabled plugins.
 const allPlugins = "*"
 
 // kubeSchedulerLease is the lease of the cluster's own scheduler, which is also
 // the engine's default.
 var kubeSchedulerLease = lease{elect: true, namespace: "kube-system", name: "kube-scheduler"}
 
-// lease says by which lease replicas elect their leader, if they do.
+// lease is the configuration of leader election.
 type lease struct {
 	elect           bool
 	namespace, name string
 }
 
-// leaseOf returns the lease that a configuration names.
+// leaseOf returns the lease in a configuration.
 func leaseOf(doc map[string]any) lease {
 	elect, given, _ := unstructured.NestedBool(doc, "leaderElection", "leaderElect")
 	namespace, _, _ := unstructured.NestedString(doc, "leaderElection", "resourceNamespace")
@@ -40,8 +40,8 @@ func leaseOf(doc map[string]any) lease {
 	}
 }
 
-// check finds what the engine lets pass though nobody can have meant it. What is
-// wrong otherwise, fields of the wrong type included, the engine says itself.
+// check rejects configurations that the engine accepts but that are certainly mistakes. Other
+// errors, including fields of the wrong type, are reported by the engine.
 func check(doc map[string]any) error {
 	var errs field.ErrorList
 	known := knownPlugins()
@@ -72,7 +72,7 @@ func checkPoint(point any, at *field.Path, known sets.Set[string]) field.ErrorLi
 	return append(errs, checkPlugins(sides["disabled"], at.Child("disabled"), known.Union(sets.New(allPlugins)))...)
 }
 
-// checkPlugins checks a list of plugins: names, and weights where there are any.
+// checkPlugins checks the names in a list of plugins, and their weights if set.
 func checkPlugins(list any, at *field.Path, known sets.Set[string]) field.ErrorList {
 	var errs field.ErrorList
 	entries, _ := list.([]any)
@@ -88,16 +88,16 @@ func checkPlugins(list any, at *field.Path, known sets.Set[string]) field.ErrorL
 	return errs
 }
 
-// checkLease keeps the scheduler out of kube-scheduler's way, unless it takes its
-// place: then they have to share the lease, so that only one of them is at work.
+// checkLease requires a lease other than kube-scheduler's, unless this scheduler replaces it:
+// then both must use the same lease, so that only one is active.
 func checkLease(l lease, takesPlace bool) field.ErrorList {
 	at := field.NewPath("leaderElection", "resourceName")
 	switch {
 	case takesPlace && l.elect && l != kubeSchedulerLease:
-		return field.ErrorList{field.Invalid(at, l.name, fmt.Sprintf("a profile has the name of kube-scheduler's, %s, and both would place the same pods: "+
-			"give it another, or share the lease %s of %s", corev1.DefaultSchedulerName, kubeSchedulerLease.name, kubeSchedulerLease.namespace))}
+		return field.ErrorList{field.Invalid(at, l.name, fmt.Sprintf("a profile is named %s, so both kube-scheduler and this scheduler would place the same pods: "+
+			"rename the profile, or use the lease %s in namespace %s", corev1.DefaultSchedulerName, kubeSchedulerLease.name, kubeSchedulerLease.namespace))}
 	case !takesPlace && l == kubeSchedulerLease:
-		return field.ErrorList{field.Invalid(at, l.name, "is kube-scheduler's lease, so that only one of the two schedulers would be at work: choose another resourceName or resourceNamespace")}
+		return field.ErrorList{field.Invalid(at, l.name, "is kube-scheduler's lease, so only one of the two schedulers would be active: choose another resourceName or resourceNamespace")}
 	}
 	return nil
 }

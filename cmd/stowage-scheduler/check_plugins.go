@@ -22,21 +22,21 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
 
-// standIns are the plugins that decide what one of the engine's does.
+// standIns maps plugins to the plugin of the engine that they replace.
 var standIns = map[string]string{
 	indexedinterpodaffinity.Name:  names.InterPodAffinity,
 	indexedpodtopologyspread.Name: names.PodTopologySpread,
 }
 
-// checkStandIns finds plugins that decide what another one, which is enabled as well,
-// decides, and arguments that were left with that one: nobody would read them.
+// checkStandIns rejects a plugin if the one that it replaces is also enabled, and arguments
+// for a plugin that has been replaced.
 func checkStandIns(profile, points map[string]any, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	disabled := namesIn(points, "multiPoint", "disabled").Union(namesIn(points, "score", "disabled"))
 	enabled := namesIn(points, "multiPoint", "enabled")
 	for _, name := range slices.Sorted(maps.Keys(standIns)) {
 		if other := standIns[name]; enabled.Has(name) && !disabled.HasAny(other, allPlugins) {
-			errs = append(errs, field.Required(at.Child("plugins", "multiPoint", "disabled"), fmt.Sprintf("%s stands in for %s, which has to be disabled: both would count in the score", name, other)))
+			errs = append(errs, field.Required(at.Child("plugins", "multiPoint", "disabled"), fmt.Sprintf("%s replaces %s, which must be disabled: otherwise both count in the score", name, other)))
 		}
 	}
 	entries, _ := profile["pluginConfig"].([]any)
@@ -44,15 +44,15 @@ func checkStandIns(profile, points map[string]any, at *field.Path) field.ErrorLi
 		entry, _ := e.(map[string]any)
 		for name, other := range standIns {
 			if entry["name"] == other && enabled.Has(name) && disabled.HasAny(other, allPlugins) {
-				errs = append(errs, field.Invalid(at.Child("pluginConfig").Index(i).Child("name"), other, fmt.Sprintf("is disabled: the arguments have to be those of %s, which stands in for it", name)))
+				errs = append(errs, field.Invalid(at.Child("pluginConfig").Index(i).Child("name"), other, fmt.Sprintf("is disabled: specify the arguments for %s, which replaces it", name)))
 			}
 		}
 	}
 	return errs
 }
 
-// checkCandidates finds CandidateNodes where it does nothing: it needs to come after
-// the plugins that it goes by, and before what preempts.
+// checkCandidates rejects CandidateNodes in positions where it has no effect: it must come
+// after the plugins whose results it uses, and before preemption.
 func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 	everywhere := slices.Index(listIn(points, "multiPoint", "enabled"), candidatenodes.Name)
 	afterwards := slices.Index(listIn(points, "postFilter", "enabled"), candidatenodes.Name)
@@ -61,7 +61,7 @@ func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 	case everywhere < 0:
 		return nil
 	case afterwards < 0:
-		return field.ErrorList{field.Required(at.Child("postFilter", "enabled"), candidatenodes.Name+" has to be enabled here too, so that it comes before "+names.DefaultPreemption)}
+		return field.ErrorList{field.Required(at.Child("postFilter", "enabled"), candidatenodes.Name+" must also be enabled here, before "+names.DefaultPreemption)}
 	case preemption >= 0 && preemption < afterwards:
 		return field.ErrorList{field.Invalid(at.Child("postFilter", "enabled").Index(afterwards), candidatenodes.Name, "must come before "+names.DefaultPreemption)}
 	}
@@ -73,8 +73,9 @@ func checkCandidates(points map[string]any, at *field.Path) field.ErrorList {
 	return nil
 }
 
-// checkScaleDownOrder finds ScaleDownOrder after DefaultBinder, which binds all pods. The engine puts
-// that before plugins that are enabled at bind, unless it is disabled there.
+// checkScaleDownOrder rejects ScaleDownOrder after DefaultBinder, which binds all pods. The
+// engine places DefaultBinder before all plugins that are enabled at bind, unless it is
+// disabled there.
 func checkScaleDownOrder(points map[string]any, at *field.Path) field.ErrorList {
 	binders := listIn(points, "bind", "enabled")
 	own, last := slices.Index(binders, scaledownorder.Name), slices.Index(binders, names.DefaultBinder)
@@ -82,20 +83,21 @@ func checkScaleDownOrder(points map[string]any, at *field.Path) field.ErrorList 
 	case own < 0 && !namesIn(points, "multiPoint", "enabled").Has(scaledownorder.Name):
 		return nil
 	case own < 0:
-		return field.ErrorList{field.Required(at.Child("bind", "enabled"), scaledownorder.Name+" has to be enabled here, so that it comes before "+names.DefaultBinder)}
+		return field.ErrorList{field.Required(at.Child("bind", "enabled"), scaledownorder.Name+" must be enabled here, before "+names.DefaultBinder)}
 	case !namesIn(points, "bind", "disabled").HasAny(names.DefaultBinder, allPlugins):
-		return field.ErrorList{field.Required(at.Child("bind", "disabled"), fmt.Sprintf("%s has to be disabled here and enabled after %s, or it comes first and binds all pods", names.DefaultBinder, scaledownorder.Name))}
+		return field.ErrorList{field.Required(at.Child("bind", "disabled"), fmt.Sprintf("%s must be disabled here and enabled after %s: otherwise it runs first and binds all pods", names.DefaultBinder, scaledownorder.Name))}
 	case last < own:
-		return field.ErrorList{field.Required(at.Child("bind", "enabled"), fmt.Sprintf("%s has to be enabled after %s, which leaves some pods to it", names.DefaultBinder, scaledownorder.Name))}
+		return field.ErrorList{field.Required(at.Child("bind", "enabled"), fmt.Sprintf("%s must be enabled after %s, which does not bind all pods", names.DefaultBinder, scaledownorder.Name))}
 	}
 	return nil
 }
 
-// heard are the plugins that tell those of other profiles which pods their own places.
+// heard are the plugins that tell the plugins of other profiles which pods their profile
+// places.
 var heard = sets.New(binpacking.Name, candidatenodes.Name, indexedinterpodaffinity.Name, indexedpodtopologyspread.Name, plannednodes.Name, preemptiblenodes.Name, sharednodes.Name)
 
-// checkHeard finds profiles whose pods the plugins of others would learn of only when
-// they are bound: until then, limits and affinity would not hold.
+// checkHeard rejects profiles whose pods the plugins of other profiles see only when they are
+// bound. Until then, limits and affinity would not be enforced.
 func checkHeard(profiles []any) field.ErrorList {
 	var errs field.ErrorList
 	someone := false
@@ -107,7 +109,7 @@ func checkHeard(profiles []any) field.ErrorList {
 			continue
 		}
 		errs = append(errs, field.Required(field.NewPath("profiles").Index(i).Child("plugins", "multiPoint", "enabled"),
-			fmt.Sprintf("one of %s has to be enabled in each profile if one is in any, or the others learn too late of the pods that this profile places; %s does in any profile", strings.Join(sets.List(heard), ", "), candidatenodes.Name)))
+			fmt.Sprintf("at least one of %s must be enabled, because another profile enables one: otherwise the plugins of that profile learn too late which pods this profile places; %s can be enabled in any profile", strings.Join(sets.List(heard), ", "), candidatenodes.Name)))
 	}
 	if !someone {
 		return nil
@@ -115,12 +117,13 @@ func checkHeard(profiles []any) field.ErrorList {
 	return errs
 }
 
-// namesIn returns the names of the plugins on one side of an extension point.
+// namesIn returns the names of the plugins that are enabled or disabled at an extension
+// point.
 func namesIn(points map[string]any, point, side string) sets.Set[string] {
 	return sets.New(listIn(points, point, side)...)
 }
 
-// listIn returns the same in their order.
+// listIn returns the same names in order.
 func listIn(points map[string]any, point, side string) []string {
 	var found []string
 	list, _, _ := unstructured.NestedSlice(points, point, side)

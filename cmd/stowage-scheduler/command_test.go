@@ -64,12 +64,12 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no API server named", nil, "no API server is named: give --kubeconfig, or run in a cluster"},
+		{"no API server named", nil, "no API server specified: set --kubeconfig, or run in a cluster"},
 		{"a kubeconfig that is missing", []string{"--kubeconfig", "/does/not/exist"}, `reading the kubeconfig \"/does/not/exist\": stat /does/not/exist: no such file or directory`},
 		{"a server that does not answer", []string{"--master", "http://127.0.0.1:1"}, "cannot use the API server at http://127.0.0.1:1:"},
 		{"credentials that are refused", []string{"--master", play.Server}, "cannot use the API server at " + play.Server},
 		{"a configuration that is missing", []string{"--config", "/does/not/exist"}, "reading the configuration: open /does/not/exist: no such file or directory"},
-		{"a configuration that is empty", []string{"--config", "/dev/null", "--kubeconfig", "/does/not/exist"}, "/dev/null is empty: want a KubeSchedulerConfiguration"},
+		{"a configuration that is empty", []string{"--config", "/dev/null", "--kubeconfig", "/does/not/exist"}, "/dev/null is empty: must be a KubeSchedulerConfiguration"},
 		{"a port in use", []string{"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", port}, "address already in use"},
 		{"a flag that does not exist", []string{"--kubeconfigg", "x"}, "unknown flag: --kubeconfigg (see stowage-scheduler --help)"},
 		{"an argument that is no flag", []string{"run"}, `"stowage-scheduler" does not take any arguments, got ["run"]`},
@@ -106,22 +106,22 @@ func TestBadInput(t *testing.T) {
 		{
 			"a plugin beside the one that it stands in for",
 			[]string{"--config", writeConfig(t, "      disabled:\n      - name: InterPodAffinity\n", "      disabled:\n")},
-			"profiles[0].plugins.multiPoint.disabled: Required value: IndexedInterPodAffinity stands in for InterPodAffinity, which has to be disabled: both would count in the score",
+			"profiles[0].plugins.multiPoint.disabled: Required value: IndexedInterPodAffinity replaces InterPodAffinity, which must be disabled: otherwise both count in the score",
 		},
 		{
 			"a profile that the plugins of others do not hear of",
 			[]string{"--config", writeConfig(t, "profiles:\n", "profiles:\n- schedulerName: plain\n")},
-			"profiles[0].plugins.multiPoint.enabled: Required value: one of BinPacking, CandidateNodes, IndexedInterPodAffinity, IndexedPodTopologySpread, PlannedNodes, PreemptibleNodes, SharedNodes has to be enabled in each profile",
+			"profiles[0].plugins.multiPoint.enabled: Required value: at least one of BinPacking, CandidateNodes, IndexedInterPodAffinity, IndexedPodTopologySpread, PlannedNodes, PreemptibleNodes, SharedNodes must be enabled, because another profile enables one",
 		},
 		{
 			"arguments of a plugin that another stands in for",
 			[]string{"--config", writeConfig(t, "- name: IndexedPodTopologySpread\n    args", "- name: PodTopologySpread\n    args")},
-			`profiles[0].pluginConfig[2].name: Invalid value: \"PodTopologySpread\": is disabled: the arguments have to be those of IndexedPodTopologySpread`,
+			`profiles[0].pluginConfig[2].name: Invalid value: \"PodTopologySpread\": is disabled: specify the arguments for IndexedPodTopologySpread`,
 		},
 		{
 			"CandidateNodes without postFilter",
 			[]string{"--config", writeConfig(t, "- name: CandidateNodes # before preemption", "- name: DefaultPreemption")},
-			"profiles[0].plugins.postFilter.enabled: Required value: CandidateNodes has to be enabled here too, so that it comes before DefaultPreemption",
+			"profiles[0].plugins.postFilter.enabled: Required value: CandidateNodes must also be enabled here, before DefaultPreemption",
 		},
 		{
 			"CandidateNodes before what it goes by",
@@ -130,23 +130,23 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			"ScaleDownOrder behind DefaultBinder, where the engine puts it",
-			[]string{"--config", writeConfig(t, "    bind:\n      disabled:\n      - name: DefaultBinder # to come after\n", "    bind:\n")},
-			"profiles[0].plugins.bind.disabled: Required value: DefaultBinder has to be disabled here and enabled after ScaleDownOrder, or it comes first and binds all pods",
+			[]string{"--config", writeConfig(t, "    bind:\n      disabled:\n      - name: DefaultBinder # enabled again below\n", "    bind:\n")},
+			"profiles[0].plugins.bind.disabled: Required value: DefaultBinder must be disabled here and enabled after ScaleDownOrder: otherwise it runs first and binds all pods",
 		},
 		{
 			"ScaleDownOrder alone",
-			[]string{"--config", writeConfig(t, "newest nodes\n      - name: DefaultBinder\n", "newest nodes\n")},
-			"profiles[0].plugins.bind.enabled: Required value: DefaultBinder has to be enabled after ScaleDownOrder, which leaves some pods to it",
+			[]string{"--config", writeConfig(t, "nodes first\n      - name: DefaultBinder\n", "nodes first\n")},
+			"profiles[0].plugins.bind.enabled: Required value: DefaultBinder must be enabled after ScaleDownOrder, which does not bind all pods",
 		},
 		{
 			"ScaleDownOrder at all extension points",
-			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight: 1", "- name: ScaleDownOrder\n      - name: BinPacking\n        weight: 1", "- name: ScaleDownOrder # has scale-downs empty the newest nodes\n", "")},
-			"profiles[0].plugins.bind.enabled: Required value: ScaleDownOrder has to be enabled here, so that it comes before DefaultBinder",
+			[]string{"--config", writeConfig(t, "- name: BinPacking\n        weight: 1", "- name: ScaleDownOrder\n      - name: BinPacking\n        weight: 1", "- name: ScaleDownOrder # scale-downs remove pods from the newest nodes first\n", "")},
+			"profiles[0].plugins.bind.enabled: Required value: ScaleDownOrder must be enabled here, before DefaultBinder",
 		},
 		{
 			"the name of the cluster's own scheduler",
 			[]string{"--config", writeConfig(t, "schedulerName: stowage", "schedulerName: default-scheduler")},
-			`leaderElection.resourceName: Invalid value: \"stowage-scheduler\": a profile has the name of kube-scheduler's, default-scheduler, and both would place the same pods`,
+			`leaderElection.resourceName: Invalid value: \"stowage-scheduler\": a profile is named default-scheduler, so both kube-scheduler and this scheduler would place the same pods`,
 		},
 		{
 			"the lease of the cluster's own scheduler",
@@ -156,7 +156,7 @@ func TestBadInput(t *testing.T) {
 		{
 			"a lease in a namespace that does not exist",
 			[]string{"--kubeconfig", kubeconfig, "--leader-elect-resource-namespace", "nowhere"},
-			`the cluster has no namespace \"nowhere\", where the lease is kept: apply config/scheduler/rbac.yaml first`,
+			`the cluster has no namespace \"nowhere\" for the leader election lease: apply config/scheduler/rbac.yaml first`,
 		},
 		{
 			"an unknown field of the configuration",

@@ -22,11 +22,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/compat"
 )
 
-// reachTimeout is how long the API server may take to answer the first request.
+// reachTimeout limits how long the API server may take to answer the first request.
 const reachTimeout = 10 * time.Second
 
-// overrides maps flags to fields of the configuration. The engine ignores the
-// first four when it is given a configuration; here all of them override it.
+// overrides maps flags to fields of the configuration. The engine ignores the first four if
+// it has a configuration; here, all of them override it.
 var overrides = map[string][]string{
 	"kubeconfig":                      {"clientConnection", "kubeconfig"},
 	"kube-api-content-type":           {"clientConnection", "contentType"},
@@ -41,21 +41,20 @@ var overrides = map[string][]string{
 	"leader-elect-resource-namespace": {"leaderElection", "resourceNamespace"},
 }
 
-// describeOverrides makes the help say what the flags do here.
+// describeOverrides changes the help of the flags to what they do here.
 func describeOverrides(flags *pflag.FlagSet) {
 	for name, path := range overrides {
 		flag := flags.Lookup(name)
-		flag.Usage = fmt.Sprintf("overrides %s of the configuration", strings.Join(path, "."))
-		flag.DefValue = zeroValues[flag.Value.Type()] // the default is up to the configuration
+		flag.Usage = fmt.Sprintf("overrides %s in the configuration", strings.Join(path, "."))
+		flag.DefValue = zeroValues[flag.Value.Type()] // the configuration determines the default
 	}
 }
 
-// zeroValues are the values, by type of flag, that the help does not mention.
+// zeroValues are the default values that the help omits, by type of flag.
 var zeroValues = map[string]string{"bool": "false", "duration": "0s", "float32": "0", "int32": "0"}
 
-// prepareConfig hands the engine the configuration to run with: the built-in one
-// unless --config names another, with the flags that override it. It then makes
-// sure that there is a cluster that it can run in.
+// prepareConfig passes the configuration to the engine: the built-in one, or that of
+// --config, with the flags that override it. It also checks that the cluster can be used.
 func (s *start) prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 	source, data, err := readConfig(flags.Lookup("config").Value.String())
 	if err != nil {
@@ -66,7 +65,7 @@ func (s *start) prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	if doc == nil {
-		return fmt.Errorf("%s is empty: want a KubeSchedulerConfiguration", source)
+		return fmt.Errorf("%s is empty: must be a KubeSchedulerConfiguration", source)
 	}
 	if err := override(doc, flags); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
@@ -83,8 +82,8 @@ func (s *start) prepareConfig(ctx context.Context, flags *pflag.FlagSet) error {
 	return handOver(flags, s.configuration)
 }
 
-// readConfig returns the configuration in the file, the built-in one where none is named, and
-// what to call it.
+// readConfig returns the configuration in the file, or the built-in one if path is empty, and
+// its name for messages.
 func readConfig(path string) (source string, data []byte, err error) {
 	if path == "" {
 		return "the built-in configuration", config.Scheduler, nil
@@ -95,7 +94,7 @@ func readConfig(path string) (source string, data []byte, err error) {
 	return path, data, nil
 }
 
-// override sets the fields for which flags are given.
+// override sets the fields whose flags are set.
 func override(doc map[string]any, flags *pflag.FlagSet) error {
 	for name, path := range overrides {
 		if !flags.Changed(name) {
@@ -112,14 +111,14 @@ func override(doc map[string]any, flags *pflag.FlagSet) error {
 	return nil
 }
 
-// handOver passes the configuration to the engine, which takes it from a file
-// only, through a pipe: a container's file system may well be read-only.
+// handOver passes the configuration to the engine through a pipe, because the engine only
+// reads files and a container's file system may be read-only.
 func handOver(flags *pflag.FlagSet, data []byte) error {
-	// Not os.Pipe: the engine knows the reading end by its number only, and the
-	// garbage collector closes files that nobody refers to.
+	// Not os.Pipe: the engine knows the reading end only by its number, and the garbage
+	// collector closes files that are not referenced.
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return fmt.Errorf("making a pipe: %w", err)
+		return fmt.Errorf("creating a pipe: %w", err)
 	}
 	write := os.NewFile(uintptr(ends[1]), "configuration")
 	go func() {
@@ -130,8 +129,8 @@ func handOver(flags *pflag.FlagSet, data []byte) error {
 	return flags.Set("config", fmt.Sprintf("/dev/fd/%d", ends[0]))
 }
 
-// prepareClient makes sure that there is a cluster to work in, and fills in the
-// flags that follow from how it is reached.
+// prepareClient checks that the cluster can be used, and sets the flags that depend on the
+// connection.
 func (s *start) prepareClient(ctx context.Context, doc map[string]any, flags *pflag.FlagSet) error {
 	kubeconfig, _, err := unstructured.NestedString(doc, "clientConnection", "kubeconfig")
 	if err != nil {
@@ -139,7 +138,8 @@ func (s *start) prepareClient(ctx context.Context, doc map[string]any, flags *pf
 	}
 	cfg, err := clientConfig(flags.Lookup("master").Value.String(), kubeconfig)
 	if flags.Changed("write-config-to") {
-		// Only looks at the configuration: what is missing of a server, nobody calls.
+		// --write-config-to only reads the configuration: any server will do, because it is
+		// not called.
 		if err != nil {
 			return flags.Set("master", "http://127.0.0.1:0")
 		}
@@ -153,7 +153,7 @@ func (s *start) prepareClient(ctx context.Context, doc map[string]any, flags *pf
 	if err := s.checkCluster(ctx, cfg, l); err != nil {
 		return err
 	}
-	// Who may read the metrics is for the same API server to say.
+	// The same API server authorizes requests for metrics.
 	for _, name := range []string{"authentication-kubeconfig", "authorization-kubeconfig"} {
 		if kubeconfig != "" && !flags.Changed(name) {
 			if err := flags.Set(name, kubeconfig); err != nil {
@@ -164,11 +164,11 @@ func (s *start) prepareClient(ctx context.Context, doc map[string]any, flags *pf
 	return nil
 }
 
-// checkCluster says what is wrong when the API server cannot be used at the start.
-// Later on the engine keeps trying, as it should.
+// checkCluster returns an error if the API server cannot be used at startup. Later, the
+// engine retries.
 func (s *start) checkCluster(ctx context.Context, cfg *rest.Config, l lease) error {
 	cfg.Timeout = reachTimeout
-	cfg.QPS = -1 // some fifty small requests at once, and no more
+	cfg.QPS = -1 // about fifty small requests at once
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return err
@@ -181,17 +181,17 @@ func (s *start) checkCluster(ctx context.Context, cfg *rest.Config, l lease) err
 		return nil
 	}
 	if _, err := client.CoreV1().Namespaces().Get(ctx, l.namespace, metav1.GetOptions{}); apierrors.IsNotFound(err) {
-		return fmt.Errorf("the cluster has no namespace %q, where the lease is kept: apply config/scheduler/rbac.yaml first, or name another with --leader-elect-resource-namespace", l.namespace)
+		return fmt.Errorf("the cluster has no namespace %q for the leader election lease: apply config/scheduler/rbac.yaml first, or set --leader-elect-resource-namespace", l.namespace)
 	}
-	return nil // whoever may not look at namespaces may well use the lease
+	return nil // an account without access to namespaces may still be able to use the lease
 }
 
-// clientConfig returns how to reach the API server.
+// clientConfig returns the client configuration for the API server.
 func clientConfig(master, kubeconfig string) (*rest.Config, error) {
 	if master == "" && kubeconfig == "" {
 		cfg, err := rest.InClusterConfig()
 		if errors.Is(err, rest.ErrNotInCluster) {
-			return nil, errors.New("no API server is named: give --kubeconfig, or run in a cluster")
+			return nil, errors.New("no API server specified: set --kubeconfig, or run in a cluster")
 		}
 		return cfg, err
 	}

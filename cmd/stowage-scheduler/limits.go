@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// leaderMetric is 1 of the lease that the engine holds. The engine has no other way to tell:
-	// its plugins are there before it leads, and pods with gates do not get to them.
+	// leaderMetric is 1 for the lease that this replica holds. There is no other way to find
+	// out: plugins exist before the replica leads, and gated pods do not reach them.
 	leaderMetric = "leader_election_master_status"
-	// leaderPeriod is how often it is looked at while there are pods to be told.
+	// leaderPeriod is the interval at which the metric is read while gated pods exist.
 	leaderPeriod = 500 * time.Millisecond
 )
 
-// withGatekeeper returns the registry with a PreemptibleNodes whose profiles' pods are told their
-// side of a limit, where admission asks for it.
+// withGatekeeper returns the registry with a PreemptibleNodes that also removes the
+// scheduling gates of its profiles' pods.
 func (s *start) withGatekeeper(registry frameworkruntime.Registry) frameworkruntime.Registry {
 	var once sync.Once
 	var gatekeeper *preemptiblenodes.Gatekeeper
@@ -47,7 +47,7 @@ func (s *start) withGatekeeper(registry frameworkruntime.Registry) frameworkrunt
 	return registry
 }
 
-// keepGates has the gatekeeper at work from when this replica leads: it ends when it does no more.
+// keepGates runs the gatekeeper while this replica leads.
 func (s *start) keepGates(ctx context.Context, gatekeeper *preemptiblenodes.Gatekeeper) {
 	select {
 	case <-ctx.Done():
@@ -57,13 +57,13 @@ func (s *start) keepGates(ctx context.Context, gatekeeper *preemptiblenodes.Gate
 	if s.elects {
 		err := wait.PollUntilContextCancel(ctx, leaderPeriod, true, func(context.Context) (bool, error) { return leads(), nil })
 		if err != nil {
-			return // it is over
+			return // the context has ended
 		}
 	}
 	gatekeeper.Run(ctx)
 }
 
-// leads says whether this replica holds the lease.
+// leads reports whether this replica holds the lease.
 func leads() bool {
 	families, err := legacyregistry.DefaultGatherer.Gather()
 	if err != nil {

@@ -34,24 +34,24 @@ func newCommand() *cobra.Command {
 	cmd := app.NewSchedulerCommand(options...)
 	cmd.Use = program
 	cmd.Long = `stowage-scheduler is kube-scheduler's engine with Stowage's plugins. It runs as a
-secondary scheduler: it places the pods whose spec.schedulerName is that of one
-of its profiles, "stowage" unless configured otherwise, and leaves the others to
-the cluster's own scheduler.
+secondary scheduler: it places pods whose spec.schedulerName names one of its
+profiles ("stowage" by default), and leaves all other pods to the cluster's own
+scheduler.
 
-Without --config it runs with the configuration that is shipped as
-config/scheduler/config.yaml. --kubeconfig, the --kube-api and the --leader-elect
-flags override the configuration.
+Without --config it uses the built-in configuration, which is identical to
+config/scheduler/config.yaml. --kubeconfig, --kube-api-* and --leader-elect* flags
+override the configuration.
 
 Examples:
-  # against a cluster, from outside
+  # Connect to a cluster from outside
   stowage-scheduler --kubeconfig ~/.kube/config
 
-  # with a configuration of one's own, and logs as JSON
+  # Use your own configuration, and log in JSON
   stowage-scheduler --config my-profiles.yaml --logging-format json
 
-  # check a configuration, without a cluster, and see every default filled in
+  # Validate a configuration without a cluster, and print it with all defaults
   stowage-scheduler --config my-profiles.yaml --write-config-to /dev/stdout`
-	// A slip in a flag gets one line, not some hundred of usage.
+	// Print one line for a wrong flag, not hundreds of lines of usage.
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
@@ -61,7 +61,7 @@ Examples:
 	setFeatureGates := cmd.PersistentPreRunE
 	cmd.PersistentPreRunE = func(running *cobra.Command, args []string) error {
 		if running != cmd {
-			return nil // cobra's own, for shell completion
+			return nil // cobra's own commands, for shell completion
 		}
 		if cmd.Flags().Lookup("version").Value.String() == "true" {
 			fmt.Println(version.Line(program))
@@ -77,7 +77,7 @@ Examples:
 	}
 	plain := &cobra.Command{}
 	for _, sub := range []*cobra.Command{admissionCommand(), webhookCommand(), version.Command(program)} {
-		// Not the engine's, which tells of its own flags.
+		// Not the engine's functions, which print its flags.
 		sub.SetUsageFunc(plain.UsageFunc())
 		sub.SetHelpFunc(plain.HelpFunc())
 		cmd.AddCommand(sub)

@@ -325,7 +325,7 @@ func TestRefusedByACapComesBack(t *testing.T) {
 			return waiting == pods, fmt.Sprintf("%d wait, the last because: %s", waiting, last)
 		})
 	}
-	const byCap = "had all the replicas on such nodes that its policy allows"
+	const byCap = "already had its maximum of replicas on preemptible nodes"
 
 	t.Run("when a sibling goes", func(t *testing.T) {
 		ns := namespace(t)
@@ -384,7 +384,7 @@ func TestRefusedByACapComesBack(t *testing.T) {
 			}
 			t.Cleanup(func() { deleteNode(t, node.Name) })
 			if preemptible {
-				waits(t, ns, "app", 1, "which the pod's policy rules out")
+				waits(t, ns, "app", 1, "which the pod's policy does not allow")
 			}
 		}
 		seen.await(t, "app", 1)
@@ -414,7 +414,7 @@ func TestSaysWhatIsWrongWithAnAnnotation(t *testing.T) {
 	pod := newPod("typo", schedulerName, "10m")
 	pod.Annotations = map[string]string{"stowage.dev/preemtible-max": "1"}
 	pod = createPod(t, ns, pod)
-	want := `annotation stowage.dev/preemtible-max: "1" belongs to no annotation of Stowage's`
+	want := `annotation stowage.dev/preemtible-max: "1" belongs to an unknown annotation: its name must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min`
 	eventually(t, "an event says what is wrong", func(ctx context.Context) (bool, string) {
 		notes := eventNotes(ctx, pod, "FailedScheduling")
 		return len(notes[schedulerName]) == 1 && strings.Contains(notes[schedulerName][0], want), fmt.Sprint(notes)
@@ -453,7 +453,7 @@ func TestWarnsOfPreemptibleCapacity(t *testing.T) {
 		}
 		for _, e := range events.Items {
 			if e.Reason == "MostlyPreemptible" && e.Regarding.Kind == "Node" && e.Type == corev1.EventTypeWarning {
-				return strings.Contains(e.Note, "are on preemptible nodes: more than two thirds"), e.Note
+				return strings.Contains(e.Note, "are on preemptible nodes, which is more than two thirds"), e.Note
 			}
 		}
 		return false, fmt.Sprintf("%d events", len(events.Items))

@@ -54,7 +54,7 @@ func TestTellsOfRefusedPods(t *testing.T) {
 				got = append(got, fmt.Sprint(e.ReportingController, " of ", e.Regarding.Kind, " ", e.Regarding.UID, ": ", short))
 			}
 		}
-		want := []string{fmt.Sprint("stowage of ReplicaSet ", set.UID, ": Node ", bound.Spec.NodeName, " refused pod ", bound.Name)}
+		want := []string{fmt.Sprint("stowage of ReplicaSet ", set.UID, ": Node ", bound.Spec.NodeName, " rejected pod ", bound.Name)}
 		diff := cmp.Diff(want, got)
 		return diff == "", diff
 	})

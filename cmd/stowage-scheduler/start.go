@@ -15,25 +15,25 @@ import (
 	"github.com/stowage-k8s/stowage/plugins"
 )
 
-// start is what is known before the engine starts.
+// start is the state before the engine starts.
 type start struct {
 	configuration []byte
-	// client is nil where only the configuration is looked at.
+	// client is nil if only the configuration is read.
 	client kubernetes.Interface
 	server compat.Server
-	// elects says that replicas elect a leader.
+	// elects reports whether leader election is enabled.
 	elects  bool
 	notices []startup.Notice
 }
 
-// emulatedVersion is the engine's flag for the version of Kubernetes whose features it has.
+// emulatedVersion is the engine's flag for the Kubernetes version to emulate.
 const emulatedVersion = "emulated-version"
 
-// emulate gives the engine the features of an API server that is older. Those that came later may
-// wait for an API that it lacks, or write fields that it drops, and the engine's own kube-scheduler
-// must not be newer than its API server, but for this: by its feature gates, those of its client
-// among them, and by the CEL of device selectors, it is then one of that version. So it decides as
-// the cluster's own kube-scheduler does. What the user says goes before it.
+// emulate makes the engine emulate the version of an older API server. Newer features may
+// wait for an API that the server lacks, or write fields that it drops, and kube-scheduler
+// must not be newer than its API server. With the feature gates of that version, including
+// those of the client and of CEL in device selectors, the engine decides as the cluster's own
+// kube-scheduler does. The flag takes precedence.
 func (s *start) emulate(flags *pflag.FlagSet) error {
 	if s.client == nil {
 		return nil
@@ -46,23 +46,23 @@ func (s *start) emulate(flags *pflag.FlagSet) error {
 		return nil
 	}
 	s.notices = append(s.notices, startup.Notice{
-		Text:    "The API server is older than the engine, which has the features of the older version until it is started again, unless --" + emulatedVersion + " names another",
+		Text:    "The API server is older than the scheduler, which emulates the older version until it restarts; --" + emulatedVersion + " overrides this",
 		Details: []any{"apiServer", s.server.String(), "engine", compat.Engine(), "emulated", emulated},
 	})
 	return flags.Set(emulatedVersion, emulated)
 }
 
-// explain adds to what is wrong with feature gates why they are those of another version.
+// explain adds the emulated version to an error about feature gates.
 func (s *start) explain(err error) error {
 	if err == nil || s.client == nil || s.server.Emulated() == "" {
 		return err
 	}
-	return fmt.Errorf("%w (the API server is of Kubernetes %s: see --%s)", err, s.server, emulatedVersion)
+	return fmt.Errorf("%w (the API server runs Kubernetes %s: see --%s)", err, s.server, emulatedVersion)
 }
 
-// fit says what there is to say of the cluster, and makes sure that the engine does not wait for
-// what it lacks. The engine calls it as one of its options: when logging, metrics and feature gates
-// are set up, and before anything goes by these.
+// fit logs notices about the cluster, and makes sure that the engine does not wait for kinds
+// that the cluster lacks. The engine calls it as an option, after logging, metrics and
+// feature gates are set up and before they are used.
 func (s *start) fit(frameworkruntime.Registry) error {
 	if s.client == nil {
 		return nil
@@ -78,7 +78,7 @@ func (s *start) fit(frameworkruntime.Registry) error {
 		notice.Log(klog.Background())
 	}
 	if err != nil {
-		return fmt.Errorf("%w (the ClusterRole stowage-scheduler of config/scheduler/rbac.yaml has all rights)", err)
+		return fmt.Errorf("%w (the ClusterRole stowage-scheduler in config/scheduler/rbac.yaml grants the required permissions)", err)
 	}
 	return nil
 }

@@ -25,9 +25,9 @@ func emulates(t *testing.T) bool {
 
 // TestStartsWithoutWhatAFeatureGateNeeds has a role as it was for an older Kubernetes.
 func TestStartsWithoutWhatAFeatureGateNeeds(t *testing.T) {
-	want := "Feature gates are turned off: the engine would wait for ever for a kind that it has no right to list"
+	want := "Disabled feature gates: the scheduler would wait forever for a kind that the scheduler is not allowed to list"
 	if emulates(t) {
-		want = "The API server is older than the engine"
+		want = "The API server is older than the scheduler"
 	}
 	readTaintRules.without(t, func() {
 		scheduler := startScheduler(t, "scheduler", "-v", "0")
@@ -49,12 +49,12 @@ func TestSaysWhatItCannotStartWithout(t *testing.T) {
 		want    string
 	}{
 		{
-			"a right without which the engine would wait for ever", readDrivers, nil,
-			"the engine would wait for ever for csidrivers.v1.storage.k8s.io, which it has no right to list (the ClusterRole stowage-scheduler of config/scheduler/rbac.yaml has all rights)",
+			"a right without which the engine would wait forever", readDrivers, nil,
+			"the scheduler would wait forever for csidrivers.v1.storage.k8s.io, which the scheduler is not allowed to list (the ClusterRole stowage-scheduler in config/scheduler/rbac.yaml grants the required permissions)",
 		},
 		{
 			"a right for a feature that the user wants", readTaintRules, []string{"--emulated-version", compat.Engine(), "--feature-gates", "DRADeviceTaintRules=true"},
-			"--feature-gates turns DRADeviceTaintRules on",
+			"--feature-gates enables DRADeviceTaintRules, directly or through a group of gates: disable it",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestSaysWhatItCannotStartWithout(t *testing.T) {
 func TestReadsWhatItWaitsFor(t *testing.T) {
 	scheduler := startScheduler(t, "scheduler", "-v", "0")
 	awaitLeader(t, "")
-	if log := scheduler.LogTail(1000); strings.Contains(log, "Feature gates are turned off") || strings.Contains(log, "older than the engine") != emulates(t) {
+	if log := scheduler.LogTail(1000); strings.Contains(log, "Disabled feature gates") || strings.Contains(log, "older than the scheduler") != emulates(t) {
 		t.Errorf("the log says of what it does without: %s", log)
 	}
 }

@@ -23,9 +23,10 @@ import (
 )
 
 const (
-	// webhookPort is that of kubelets too, which firewalls let API servers reach.
+	// webhookPort is also the port of kubelets, to which firewalls allow connections from API
+	// servers.
 	webhookPort = 10250
-	// webhookDrain is how long requests may take when it has been told to end.
+	// webhookDrain limits how long requests may take during shutdown.
 	webhookDrain = 5 * time.Second
 )
 
@@ -38,41 +39,43 @@ type webhookFlags struct {
 	logging  *logsapi.LoggingConfiguration
 }
 
-// webhookCommand serves the policies of admission to API servers that do not evaluate them themselves.
+// webhookCommand serves the admission policies for API servers that do not evaluate them.
 func webhookCommand() *cobra.Command {
 	f := webhookFlags{serving: apiserveroptions.NewSecureServingOptions(), logging: logsapi.NewLoggingConfiguration()}
 	cmd := &cobra.Command{
 		Use:   "webhook",
 		Short: "Serve the admission policies as a webhook, for Kubernetes before 1.36",
-		Long: `Serves as a webhook what the command admission writes as MutatingAdmissionPolicies:
-pods get the same. config/scheduler/autoscaler/webhook installs it.
+		Long: `Serves the policies that the command admission prints as a webhook. Pods get the same
+changes. config/scheduler/autoscaler/webhook installs it.
 
-Without --tls-cert-file it makes a certificate, keeps it in a Secret of its namespace,
-has a MutatingWebhookConfiguration trust it, and renews it when a third of its year is
-left. With it, as with cert-manager's, it asks nothing of the API server, and reads the
-files again when they change.`,
-		Example: `  # with a certificate of its own
+Without --tls-cert-file, it creates a certificate for one year, stores it in a Secret in
+its own namespace, and writes the CA into a MutatingWebhookConfiguration. It renews the
+certificate when a third of its lifetime is left.
+
+With --tls-cert-file, for example with a certificate of cert-manager, it sends no requests
+to the API server. It reloads the files when they change.`,
+		Example: `  # Create and renew the certificate
   stowage-scheduler webhook --policies policies.yaml
 
-  # with that of cert-manager
+  # Use a certificate of cert-manager
   stowage-scheduler webhook --policies policies.yaml --tls-cert-file tls.crt --tls-private-key-file tls.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.policies, "policies", "", "the `file` with the policies, as the command admission writes it")
-	fs.StringVar(&f.name, "name", preemptible.WebhookName, "what the Secret and the MutatingWebhookConfiguration are called")
+	fs.StringVar(&f.policies, "policies", "", "`file` with the policies, as printed by the command admission")
+	fs.StringVar(&f.name, "name", preemptible.WebhookName, "name of the Secret and the MutatingWebhookConfiguration")
 	f.client.Add(fs)
 	f.serving.BindPort, f.serving.Required = webhookPort, true
 	f.serving.AddFlags(fs)
 	for name, usage := range map[string]string{
-		"secure-port":          "the port to serve on",
-		"tls-cert-file":        "the certificate to serve with, and those of its CAs; without it, one that is kept in a Secret",
-		"tls-private-key-file": "the key of --tls-cert-file",
+		"secure-port":          "port to serve on",
+		"tls-cert-file":        "certificate to serve with, followed by the certificates of its CAs (default: a certificate that the webhook creates)",
+		"tls-private-key-file": "private key for --tls-cert-file",
 	} {
 		fs.Lookup(name).Usage = usage
 	}
-	fs.Lookup("cert-dir").Hidden = true // certificates of its own are in no files
+	fs.Lookup("cert-dir").Hidden = true // the webhook does not store its own certificate in files
 	logsapi.AddFlags(f.logging, fs)
 	return cmd
 }
@@ -116,10 +119,10 @@ func (f *webhookFlags) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// handler returns what serves the policies.
+// handler returns the handler that evaluates the policies.
 func (f *webhookFlags) handler() (*http.ServeMux, error) {
 	if f.policies == "" {
-		return nil, errors.New("--policies is missing: it names the file that `stowage-scheduler admission` writes")
+		return nil, errors.New("--policies is required: specify a file with the output of `stowage-scheduler admission`")
 	}
 	data, err := os.ReadFile(f.policies)
 	if err != nil {
@@ -132,11 +135,11 @@ func (f *webhookFlags) handler() (*http.ServeMux, error) {
 	return mux, nil
 }
 
-// keeper returns what keeps a certificate of its own, or nothing where there are files.
+// keeper returns the keeper of the webhook's own certificate, or nil if files are used.
 func (f *webhookFlags) keeper(ctx context.Context) (*webhook.Keeper, error) {
 	switch files := f.serving.ServerCert.CertKey; {
 	case (files.CertFile == "") != (files.KeyFile == ""):
-		return nil, errors.New("--tls-cert-file and --tls-private-key-file go together: give both, or none")
+		return nil, errors.New("--tls-cert-file and --tls-private-key-file must be set together")
 	case files.CertFile != "":
 		return nil, nil
 	}

@@ -182,7 +182,7 @@ func TestWebhookIsAway(t *testing.T) {
 	stop()
 	for _, p := range []*process.Process{first, second} {
 		p.Stop(t.Context(), time.Minute)
-		if log := p.LogTail(1000); p.Err() != nil || strings.Contains(log, "forbidden") || strings.Contains(log, "not kept up to date") {
+		if log := p.LogTail(1000); p.Err() != nil || strings.Contains(log, "forbidden") || strings.Contains(log, "Failed to update the certificate") {
 			t.Errorf("it ended with %v: %s", p.Err(), log)
 		}
 	}

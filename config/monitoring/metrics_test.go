@@ -18,15 +18,15 @@ import (
 
 // upstream are the metrics of others that queries ask for, by what they are about.
 var upstream = map[string]string{
-	"leader_election_master_status":                        "1 of the replica that holds the lease",
+	"leader_election_master_status":                        "1 if the replica holds the lease",
 	"process_cpu_seconds_total":                            "CPU time of the process",
 	"process_resident_memory_bytes":                        "memory of the process",
-	"rest_client_requests_total":                           "requests to the API server, by the code of the answer",
+	"rest_client_requests_total":                           "requests to the API server, by response code",
 	"scheduler_pending_pods":                               "pods in the scheduler's queues",
-	"scheduler_pod_scheduling_sli_duration_seconds_bucket": "time from the queue to the node, all attempts and waits included",
+	"scheduler_pod_scheduling_sli_duration_seconds_bucket": "time from entering the queue until a node is assigned, including all attempts and waits",
 	"scheduler_schedule_attempts_total":                    "attempts to place a pod, by result",
-	"scheduler_scheduling_attempt_duration_seconds_bucket": "time of an attempt, binding included",
-	"scheduler_unschedulable_pods":                         "pods that no node takes, by the plugins that refused nodes",
+	"scheduler_scheduling_attempt_duration_seconds_bucket": "duration of an attempt, including binding",
+	"scheduler_unschedulable_pods":                         "unschedulable pods, by the plugins that rejected nodes",
 }
 
 // metric is one that a program of ours registers.
@@ -221,17 +221,16 @@ func TestReference(t *testing.T) {
 	var page bytes.Buffer
 	page.WriteString(`# Metrics
 
-Made of the sources: ` + "`go test ./config/monitoring -run TestReference -update`" + `. Each program serves its own at
-` + "`/metrics`" + `, and beside them those of the Go runtime, of the process and of its requests to the API server, as every Kubernetes
-component does. [Monitoring](../config/monitoring/README.md) says how to have them scraped, and has dashboards and alerts.
-All are alpha by Kubernetes' [terms](https://kubernetes.io/docs/concepts/cluster-administration/system-metrics/): a release may
-rename them.
+Generated from the sources: ` + "`go test ./config/monitoring -run TestReference -update`" + `. Each program serves its metrics at
+` + "`/metrics`" + `, together with metrics of the Go runtime, the process and its requests to the API server. To scrape them, and for
+dashboards and alerts, see [monitoring](../config/monitoring/README.md). All metrics have the
+[stability level](https://kubernetes.io/docs/concepts/cluster-administration/system-metrics/) alpha: a release may rename them.
 `)
 	program := ""
 	for _, m := range registered(t) {
 		if m.Program != program {
 			program = m.Program
-			fmt.Fprintf(&page, "\n## %s\n\n| metric | type | labels | what it is |\n|---|---|---|---|\n", program)
+			fmt.Fprintf(&page, "\n## %s\n\n| metric | type | labels | description |\n|---|---|---|---|\n", program)
 		}
 		var labels []string
 		for _, label := range m.Labels {
@@ -239,7 +238,7 @@ rename them.
 		}
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, strings.Join(labels, ", "), m.Help)
 	}
-	page.WriteString("\n## Of Kubernetes and Go\n\nWhat dashboards and rules ask for beside these. Kubernetes' [reference](https://kubernetes.io/docs/reference/instrumentation/metrics/)\nhas all of its metrics.\n\n| metric | what it is |\n|---|---|\n")
+	page.WriteString("\n## Kubernetes and Go\n\nThe dashboards and rules also use these metrics. Kubernetes documents all of its metrics in a\n[reference](https://kubernetes.io/docs/reference/instrumentation/metrics/).\n\n| metric | description |\n|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(upstream)) {
 		fmt.Fprintf(&page, "| `%s` | %s |\n", strings.TrimSuffix(name, "_bucket"), upstream[name])
 	}

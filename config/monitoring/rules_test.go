@@ -128,7 +128,7 @@ func TestEveryAlertIsTested(t *testing.T) {
 // TestPrometheusRules: prometheusrules.yaml has the rules as the operator wants them.
 func TestPrometheusRules(t *testing.T) {
 	var want bytes.Buffer
-	want.WriteString("# Made of rules/: go test ./config/monitoring -run TestPrometheusRules -update\n")
+	want.WriteString("# Generated from rules/: go test ./config/monitoring -run TestPrometheusRules -update\n")
 	for _, file := range files(t, "rules/*.yaml") {
 		fmt.Fprintf(&want, "---\napiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: stowage-%s\n  namespace: stowage-system\n  labels:\n    app.kubernetes.io/part-of: stowage\nspec:\n",
 			strings.TrimSuffix(filepath.Base(file), ".yaml"))

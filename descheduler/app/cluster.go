@@ -22,7 +22,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/connect"
 )
 
-// electionDefaults are those of the known descheduler, but for the name of the lease.
+// electionDefaults are those of the upstream descheduler, except for the name of the lease.
 func electionDefaults() componentbaseconfig.LeaderElectionConfiguration {
 	return componentbaseconfig.LeaderElectionConfiguration{
 		LeaseDuration:     metav1.Duration{Duration: 137 * time.Second},
@@ -34,8 +34,8 @@ func electionDefaults() componentbaseconfig.LeaderElectionConfiguration {
 	}
 }
 
-// elected calls the function when this replica leads, with a context that ends when it
-// does no more; without an election, at once.
+// elected calls the function while this replica is the leader. The function's context ends
+// when it no longer is. Without leader election it calls the function immediately.
 func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Context)) error {
 	if !f.election.LeaderElect {
 		lead(ctx)
@@ -43,14 +43,14 @@ func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Conte
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		return fmt.Errorf("finding a name for the election: %w", err)
+		return fmt.Errorf("getting the host name for leader election: %w", err)
 	}
 	lock, err := resourcelock.New(f.election.ResourceLock, f.election.ResourceNamespace, f.election.ResourceName,
 		s.cluster.CoreV1(), s.cluster.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())})
 	if err != nil {
 		return fmt.Errorf("--leader-elect: %w", err)
 	}
-	// The lease is held until leading has ended, not just until it is told to.
+	// The lease is held until lead has returned, not just until its context has ended.
 	holding, release := context.WithCancel(context.WithoutCancel(ctx))
 	defer release()
 	var leads atomic.Bool
@@ -93,17 +93,17 @@ func (f *runFlags) elected(ctx context.Context, s *live, lead func(context.Conte
 	release()
 	select {
 	case <-over:
-	case <-time.After(lastWords): // the lease runs out by itself
+	case <-time.After(lastWords): // the lease expires
 	}
 	return nil
 }
 
 var errLeaseLost = errors.New("the lease was lost: another replica leads")
 
-// ignoreOthers takes the known descheduler's flags that have no meaning here, so that its
-// manifests work as they are.
+// ignoreOthers accepts flags of the upstream descheduler that have no effect here, so that
+// its manifests work unchanged.
 func ignoreOthers(fs *pflag.FlagSet) {
-	const why = "it has no effect: there is no tracing here"
+	const why = "it has no effect: tracing is not supported"
 	for _, name := range []string{"otel-collector-endpoint", "otel-transport-ca-cert", "otel-service-name", "otel-trace-namespace"} {
 		fs.String(name, "", "")
 		_ = fs.MarkDeprecated(name, why)
@@ -115,11 +115,10 @@ func ignoreOthers(fs *pflag.FlagSet) {
 	fs.Bool("enable-http2", false, "")
 	_ = fs.MarkDeprecated("enable-http2", "it has no effect")
 	fs.Var(othersGates{}, "feature-gates", "")
-	_ = fs.MarkDeprecated("feature-gates", "it has no effect: evictions that go on in the background are always known")
+	_ = fs.MarkDeprecated("feature-gates", "it has no effect: evictions in the background are always supported")
 }
 
-// othersGates takes values of the known descheduler's feature gates, and refuses gates that it
-// does not have: a typo is told.
+// othersGates accepts the feature gates of the upstream descheduler, and refuses all others.
 type othersGates struct{}
 
 // Set implements pflag.Value.
@@ -131,7 +130,7 @@ func (othersGates) Set(value string) error {
 			continue
 		}
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("unknown feature gate %q: there are %s", name, strings.Join(known, ", "))
+			return fmt.Errorf("unknown feature gate %q: must be one of %s", name, strings.Join(known, ", "))
 		}
 		if _, err := strconv.ParseBool(strings.TrimSpace(on)); err != nil {
 			return fmt.Errorf("feature gate %s=%s: must be true or false", name, on)

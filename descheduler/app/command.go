@@ -1,5 +1,5 @@
-// Package app is the descheduler as a command line. A program with strategies of its
-// own is a main that passes them to NewCommand; descheduler/README.md shows one.
+// Package app is the command line of the descheduler. A program with its own strategies
+// is a main that passes them to NewCommand; descheduler/README.md shows one.
 package app
 
 import (
@@ -24,7 +24,7 @@ type Option func(*options)
 // options are what the program is built with.
 type options struct {
 	strategies []strategy.Plugin
-	// configurations are those of the schedulers that are known without --scheduler-config.
+	// configurations are those of the schedulers that are simulated without --scheduler-config.
 	configurations [][]byte
 	registry       frameworkruntime.Registry
 	preemptible    func(*schedulerconfig.KubeSchedulerProfile) (preemptible.Options, bool)
@@ -35,9 +35,9 @@ func WithStrategy(plugin strategy.Plugin) Option {
 	return func(o *options) { o.strategies = append(o.strategies, plugin) }
 }
 
-// WithScheduler adds a KubeSchedulerConfiguration, whose profiles place the pods that name
-// them unless a --scheduler-config says otherwise, and the plugins that it or others may
-// use beside the engine's own.
+// WithScheduler adds a KubeSchedulerConfiguration and a registry of plugins. The profiles
+// of the configuration place the pods that name them, unless --scheduler-config replaces
+// them. All configurations may use the plugins.
 func WithScheduler(configuration []byte, registry frameworkruntime.Registry) Option {
 	return func(o *options) {
 		o.configurations = append(o.configurations, configuration)
@@ -45,8 +45,8 @@ func WithScheduler(configuration []byte, registry frameworkruntime.Registry) Opt
 	}
 }
 
-// WithPreemptible says what a scheduler's profile knows of preemptible nodes, if anything:
-// what RestorePreemptible goes by.
+// WithPreemptible sets the function that returns what a scheduler's profile says about
+// preemptible nodes, if anything. RestorePreemptible uses it.
 func WithPreemptible(of func(*schedulerconfig.KubeSchedulerProfile) (preemptible.Options, bool)) Option {
 	return func(o *options) { o.preemptible = of }
 }
@@ -65,19 +65,19 @@ func NewCommand(opts ...Option) *cobra.Command {
 	run := newRunCommand(built)
 	cmd := &cobra.Command{
 		Use:   program,
-		Short: "Moves pods to where the scheduler would put them today, within disruption budgets",
-		Long: `stowage-descheduler evicts pods that would be better off elsewhere: from nodes that
-are too full, that they should not be on, or that can be emptied. It plans every move
-with the scheduler's own filters and scores before anything is evicted, and evicts
-nothing that would not improve; it stays within every PodDisruptionBudget, and stops by
-itself when the cluster does not do as planned.
+		Short: "Move pods to better nodes, within disruption budgets",
+		Long: `stowage-descheduler evicts pods that should run on another node, because their node is
+overutilized, violates one of their rules, or can be emptied. It simulates every move
+with the scheduler's own filters and scores before anything is evicted, and evicts a pod
+only if its replacement lands on a better node. Evictions respect every
+PodDisruptionBudget. A run stops if the cluster does not behave as planned.
 
-It reads policies of the Kubernetes descheduler (apiVersion: descheduler/v1alpha2).
-Without a subcommand it is "run", so that it can take that one's place in a CronJob.
+It reads the policies of the upstream descheduler (apiVersion: descheduler/v1alpha2), and
+can replace it in a CronJob: without a subcommand it executes "run".
 
 Exit codes: 0 done, or nothing to do; 1 an error; 2 stopped for safety; 3 an invalid
 policy or scheduler configuration.`,
-		Example:           run.Example + "\n\n  # what a run would do\n  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml",
+		Example:           run.Example + "\n\n  # show what a run would do\n  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml",
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return cli.CheckGiven(cmd.Flags()) },
 		Args:              cobra.NoArgs,
 		RunE:              run.RunE,

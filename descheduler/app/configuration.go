@@ -14,25 +14,25 @@ import (
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
-// configurationFlags name the files that say what to do.
+// configurationFlags are the flags for policy and scheduler configurations.
 type configurationFlags struct {
 	policy     string
 	schedulers []string
 }
 
 func (f *configurationFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
-	fs.StringVar(&f.policy, "policy-config-file", "", "the policy, a file with apiVersion: descheduler/v1alpha2 (required)")
-	fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "a KubeSchedulerConfiguration as one of the cluster's schedulers runs with; may be given several times. "+
-		"Known without: default-scheduler as it is by default, and the profiles that are shipped for stowage-scheduler")
+	fs.StringVar(&f.policy, "policy-config-file", "", "the DeschedulerPolicy file (apiVersion: descheduler/v1alpha2, required)")
+	fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "the KubeSchedulerConfiguration file of one of the cluster's schedulers; may be repeated. "+
+		"By default, default-scheduler with the defaults of Kubernetes and the shipped profiles of stowage-scheduler are simulated")
 	for _, name := range []string{"policy-config-file", "scheduler-config"} {
 		_ = cmd.MarkFlagFilename(name, "yaml", "yml", "json")
 	}
 }
 
-// loadPolicy reads the policy, and shows its warnings.
+// loadPolicy reads the policy and prints its warnings.
 func (f *configurationFlags) loadPolicy(built *options) (*policy.Policy, error) {
 	if f.policy == "" {
-		return nil, invalid(errors.New("--policy-config-file: name the policy to deschedule by"))
+		return nil, invalid(errors.New("--policy-config-file is required (a DeschedulerPolicy file)"))
 	}
 	var own []policy.Plugin
 	for _, plugin := range built.strategies {
@@ -50,7 +50,8 @@ func (f *configurationFlags) loadPolicy(built *options) (*policy.Policy, error) 
 	return p, nil
 }
 
-// loadProfiles returns the profiles of all schedulers that are known, which can be set up.
+// loadProfiles returns the profiles of all schedulers that are simulated. It has set up each
+// of them once.
 func (f *configurationFlags) loadProfiles(built *options) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	profiles, err := simulation.Load(simulation.Configurations{BuiltIn: built.configurations, Files: f.schedulers, Registry: built.registry})
 	if err != nil {

@@ -30,7 +30,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/version"
 )
 
-// planningFlags are those that plan and run share.
+// planningFlags are the flags for planning, of plan and run.
 type planningFlags struct {
 	cooldown time.Duration
 	memory   string
@@ -38,9 +38,9 @@ type planningFlags struct {
 }
 
 func (f *planningFlags) add(fs *pflag.FlagSet) {
-	fs.DurationVar(&f.cooldown, "cooldown", 15*time.Minute, "how long a workload is left alone in later runs after a pod of it was moved; 0 remembers nothing")
-	fs.StringVar(&f.memory, "cooldown-config-map", connect.OwnNamespace()+"/"+program, "where later runs find what was moved, as NAMESPACE/NAME")
-	fs.IntVar(&f.waveSize, "wave-size", 100, "the most pods that are evicted before their replacements are waited for")
+	fs.DurationVar(&f.cooldown, "cooldown", 15*time.Minute, "how long later runs do not move a workload after one of its pods was moved; 0 turns cooldowns off")
+	fs.StringVar(&f.memory, "cooldown-config-map", connect.OwnNamespace()+"/"+program, "the ConfigMap that stores cooldowns, as NAMESPACE/NAME")
+	fs.IntVar(&f.waveSize, "wave-size", 100, "the maximum number of pods per wave; the next wave starts when their replacements are ready")
 }
 
 func (f *planningFlags) validate() error {
@@ -56,13 +56,13 @@ func (f *planningFlags) validate() error {
 	return nil
 }
 
-// live is a cluster that is followed.
+// live is a cluster that is watched.
 type live struct {
 	cluster  *connect.Cluster
 	follower *cluster.Follower
 }
 
-// open follows the cluster until ctx ends.
+// open watches the cluster until ctx ends.
 func open(ctx context.Context, flags *connect.Flags) (*live, error) {
 	found, err := flags.Connect(ctx, program)
 	if err != nil {
@@ -77,19 +77,19 @@ func open(ctx context.Context, flags *connect.Flags) (*live, error) {
 		return nil, err
 	}
 	if missing := follower.Missing(); len(missing) > 0 {
-		logger.Info("Planned without what the cluster does not have, or gives no right to list and watch: where pods need it, plans may be wrong", "kinds", missing)
+		logger.Info("Planning without kinds that the cluster does not have or that this account may not list and watch. Plans may be wrong for pods that need them", "kinds", missing)
 	}
 	return &live{cluster: found, follower: follower}, nil
 }
 
-// logWaiting returns what logs what a start that takes long waits for.
+// logWaiting returns a function that logs what a slow startup is waiting for.
 func logWaiting(logger klog.Logger) func(error) {
 	return func(problem error) {
 		if problem == nil {
-			logger.Info("The wait is over")
+			logger.Info("Startup continues")
 			return
 		}
-		logger.Info("The start takes long", "problem", problem)
+		logger.Info("Startup is taking long", "problem", problem)
 	}
 }
 
@@ -105,7 +105,7 @@ func (l *live) record(path string) error {
 	return report.WriteFile(path, func(w io.Writer) error { return cluster.WriteDump(w, l.picture()) })
 }
 
-// descheduler is what plan and run have in common: everything that files and flags say.
+// descheduler is what plan and run have in common: everything from files and flags.
 type descheduler struct {
 	built    *options
 	files    *configurationFlags
@@ -114,16 +114,16 @@ type descheduler struct {
 	profiles []*schedulerconfig.KubeSchedulerProfile
 	recorder *metrics.Recorder
 	progress *progress
-	// now is the time to judge ages by: of a dump its own.
+	// now returns the time by which ages are calculated. For a dump, that is its own time.
 	now func() time.Time
 
-	// What follows is of the cluster, and nil without one.
+	// The following fields belong to the cluster, and are empty without one.
 	live  *live
 	own   types.NamespacedName
 	usage func(context.Context, *policy.MetricsUtilization) (strategy.Usage, error)
 }
 
-// newDescheduler checks all that can be checked without a cluster.
+// newDescheduler checks everything that can be checked without a cluster.
 func newDescheduler(built *options, files *configurationFlags, flags *planningFlags) (*descheduler, error) {
 	if err := flags.validate(); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func newDescheduler(built *options, files *configurationFlags, flags *planningFl
 	}, nil
 }
 
-// use has it work on a live cluster.
+// use sets it up for a live cluster.
 func (d *descheduler) use(ctx context.Context, s *live) error {
 	d.live, d.own = s, connect.OwnPod()
 	source, err := usage.New(d.policy.MetricsProviders, usage.Options{Config: s.cluster.Config})
@@ -165,7 +165,7 @@ func (d *descheduler) loadMemory(ctx context.Context) (*memory.Memory, error) {
 	return memory.Load(ctx, d.live.cluster, namespace, name, d.flags.cooldown)
 }
 
-// newPlanner returns a planner that lets rest what earlier runs have moved.
+// newPlanner returns a planner that observes the cooldowns of earlier runs.
 func (d *descheduler) newPlanner(ctx context.Context) (*planner.Planner, error) {
 	rests, err := d.loadMemory(ctx)
 	if err != nil {
@@ -189,7 +189,7 @@ func (d *descheduler) newPlanner(ctx context.Context) (*planner.Planner, error) 
 	})
 }
 
-// plan makes a plan and what shows it, and returns the planner for carrying it out.
+// plan makes a plan. It returns the document to show, and the planner for executing the plan.
 func (d *descheduler) plan(ctx context.Context, picture *cluster.Snapshot) (explain.Document, *planner.Planner, error) {
 	doc := explain.Document{Run: explain.Run{
 		Time: d.now(), Policy: d.files.policy, DryRun: true, Version: version.Stowage(),

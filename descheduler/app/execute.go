@@ -17,17 +17,16 @@ import (
 	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
 
-// evictionsAtOnce is how many evictions are requested side by side, of different budgets.
+// evictionsAtOnce is how many evictions are requested in parallel, for pods of different budgets.
 const evictionsAtOnce = 10
 
-// settle is how long budgets and rollouts are waited for when nothing else can go.
+// settle is how long a run waits for budgets and rollouts when nothing else can be evicted.
 const settle = time.Minute
 
-// apiPatience is how long the API server may stay away in the middle of a run.
+// apiPatience is how long the API server may be unavailable during a run.
 const apiPatience = time.Minute
 
-// lastWords is how long each of the last requests of a program that was told to end may
-// take.
+// lastWords is the timeout of each of the last requests after SIGTERM.
 const lastWords = 500 * time.Millisecond
 
 // execute carries a plan out.
@@ -53,8 +52,8 @@ func (f *runFlags) execute(ctx context.Context, d *descheduler, made *plan.Plan,
 	return result, errors.Join(err, keeping.end(ctx))
 }
 
-// keeper writes down what is moved as it happens, beside the run: if it is killed, the next
-// one knows.
+// keeper stores cooldowns in the background while pods are moved. The next run finds them
+// even if this one is killed.
 type keeper struct {
 	memory *memory.Memory
 	news   chan struct{}
@@ -67,7 +66,7 @@ func keep(ctx context.Context, m *memory.Memory) *keeper {
 		defer close(k.done)
 		for range k.news {
 			if err := m.Save(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				klog.FromContext(ctx).Error(err, "What was moved could not be kept for later runs, and is tried again")
+				klog.FromContext(ctx).Error(err, "Failed to store cooldowns, will retry")
 			}
 		}
 	}()
@@ -78,11 +77,11 @@ func (k *keeper) moved(w *cluster.Workload) {
 	k.memory.Moved(w, time.Now())
 	select {
 	case k.news <- struct{}{}:
-	default: // it will be written with what is waiting already
+	default: // the write that is already pending includes it
 	}
 }
 
-// end writes what is left. Whatever ends the run, what it moved is to be known to the next.
+// end writes the rest, whatever ended the run.
 func (k *keeper) end(ctx context.Context) error {
 	close(k.news)
 	<-k.done

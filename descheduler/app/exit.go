@@ -11,5 +11,5 @@ const (
 // invalid marks an error in what the user has configured.
 func invalid(err error) error { return exit.With(err, exitInvalid) }
 
-// ExitCode returns the exit code for what the command returned.
+// ExitCode returns the exit code for the error that the command returned.
 func ExitCode(err error) int { return exit.Code(err) }

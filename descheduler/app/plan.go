@@ -14,7 +14,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// outputFlags say how and where to show what came of it.
+// outputFlags are format and destination of plan and result.
 type outputFlags struct {
 	format explain.Format
 	file   report.OutputFile
@@ -22,7 +22,7 @@ type outputFlags struct {
 
 func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.format = explain.Table
-	fs.VarP(&f.format, "output", "o", "how to show plan and result: table, wide, json, yaml or html")
+	fs.VarP(&f.format, "output", "o", "the format of plan and result: table, wide, json, yaml or html")
 	f.file.Add(fs)
 	var names []string
 	for _, format := range explain.Formats {
@@ -31,7 +31,7 @@ func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// write shows the document. A file is there as a whole or not at all.
+// write shows the document. A file is written completely or not at all.
 func (f *outputFlags) write(out io.Writer, doc explain.Document) error {
 	return f.file.Write(out, func(w io.Writer) error { return explain.Write(w, f.format, doc) })
 }
@@ -50,15 +50,17 @@ func newPlanCommand(built *options) *cobra.Command {
 	flags := &planFlags{}
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what a run would do, of a cluster or of a recorded one",
-		Long: `Makes a plan and shows it: every move with where the scheduler would put the
-replacement and what that improves, and why other candidates stay. Nothing is evicted.
+		Short: "Show what a run would do, for a live or recorded cluster",
+		Long: `Makes a plan and shows it: for each move, the node that the scheduler would choose and
+the improvement; for all other candidates, the reason why they are not moved. Nothing is
+evicted.
 
-With --from-dump it needs no cluster: a dump is what --dump writes, or a list as kubectl
-gives it. Ages are those of its time. No workload rests, and actual usage is not known.`,
+With --from-dump it needs no cluster. A dump is a file that --dump has written, or a list
+from "kubectl get -o json". Ages are calculated at the time of the dump. A dump has no
+cooldowns and no actual usage.`,
 		Example: `  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml -o wide
 
-  # record the cluster, and plan on the record
+  # record the cluster, and make a plan for the recorded one
   stowage-descheduler plan --kubeconfig ~/.kube/config --dump cluster.dump
   stowage-descheduler plan --from-dump cluster.dump --policy-config-file policy.yaml -o html --output-file plan.html`,
 		Args: cobra.NoArgs,
@@ -71,7 +73,7 @@ gives it. Ages are those of its time. No workload rests, and actual usage is not
 	flags.output.add(cmd, fs)
 	flags.source.Add(fs)
 	flags.source.AddNow(fs)
-	fs.StringVar(&flags.dump, "dump", "", "record the cluster in this file; without --policy-config-file, do nothing else")
+	fs.StringVar(&flags.dump, "dump", "", "record the cluster in this file; without --policy-config-file, make no plan")
 	return cmd
 }
 
@@ -80,7 +82,7 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 		return err
 	}
 	if f.source.Path != "" && (f.client.Kubeconfig != "" || f.client.Context != "" || f.dump != "") {
-		return errors.New("--from-dump: it needs no cluster, so leave out --kubeconfig, --context and --dump")
+		return errors.New("--from-dump cannot be combined with --kubeconfig, --context or --dump")
 	}
 	if f.dump != "" && f.files.policy == "" {
 		s, err := open(cmd.Context(), &f.client)
@@ -108,20 +110,20 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 	return f.output.write(cmd.OutOrStdout(), doc)
 }
 
-// offline plans on a recorded cluster.
+// offline makes a plan for a recorded cluster.
 func (f *planFlags) offline(ctx context.Context, d *descheduler) (explain.Document, error) {
 	picture, clock, err := f.source.Read()
 	if err != nil {
 		return explain.Document{}, err
 	}
 	d.now = func() time.Time { return clock.Now }
-	d.progress.say("planning on %d nodes with %d pods", len(picture.Nodes), len(picture.Pods))
+	d.progress.say("planning for %s with %s", report.Count(len(picture.Nodes), "node"), report.Count(len(picture.Pods), "pod"))
 	doc, _, err := d.plan(ctx, picture)
 	doc.Run.Dump, doc.Run.Clock = f.source.Path, clock.From
 	return doc, err
 }
 
-// live plans on a cluster.
+// live makes a plan for a live cluster.
 func (f *planFlags) live(ctx context.Context, d *descheduler) (explain.Document, error) {
 	s, err := open(ctx, &f.client)
 	if err != nil {

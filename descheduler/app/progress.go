@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// patience is how long something may take before it shows how far it is.
+	// patience is how long a step may take before its progress is shown.
 	patience = 2 * time.Second
-	// refresh is how often that changes at most.
+	// refresh is the minimum time between two updates.
 	refresh = 200 * time.Millisecond
 )
 
-// progress shows how far a run has come, once it has taken a while.
+// progress shows the progress of a run that takes longer than patience.
 type progress struct {
 	live        *report.Live
 	begin, last time.Time
@@ -31,7 +31,7 @@ func (p *progress) say(format string, args ...any) {
 	}
 }
 
-// end leaves what was shown last, if anything was.
+// end keeps the last line that was shown, if any.
 func (p *progress) end() {
 	if !p.last.IsZero() {
 		p.live.Keep()
@@ -40,7 +40,7 @@ func (p *progress) end() {
 }
 
 func (p *progress) planning(now planner.Progress) {
-	p.say("planning: %s, %d pods proposed, %d moves", now.Strategy, now.Proposed, now.Kept)
+	p.say("planning: %s, %s proposed, %s", now.Strategy, report.Count(now.Proposed, "pod"), report.Count(now.Kept, "move"))
 }
 
 func (p *progress) executing(now executor.Progress) {
@@ -48,5 +48,6 @@ func (p *progress) executing(now executor.Progress) {
 	if now.Waiting != "" {
 		waiting = ", waiting for " + now.Waiting
 	}
-	p.say("wave %d: %d of %d pods evicted, %d replacements ready, %d moves left%s", now.Wave, now.Evicted, now.Planned, now.Ready, now.Left, waiting)
+	p.say("wave %d: %d of %s evicted, %s ready, %s left%s", now.Wave, now.Evicted, report.Count(now.Planned, "pod"),
+		report.Count(now.Ready, "replacement"), report.Count(now.Left, "move"), waiting)
 }

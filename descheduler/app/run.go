@@ -25,10 +25,10 @@ import (
 	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
 
-// servingPort is the known descheduler's, so that probes and scrapes find it.
+// servingPort is the port of the upstream descheduler, so that probes and scrapes find it.
 const servingPort = 10258
 
-// exportTimeout is how long the end of a run may take to be told of.
+// exportTimeout is how long exporting metrics and storing cooldowns may take.
 const exportTimeout = 10 * time.Second
 
 // runFlags are those of run.
@@ -47,7 +47,7 @@ type runFlags struct {
 	pushgateway string
 }
 
-// addClient adds the flags for the cluster, with the known descheduler's name for one of them.
+// addClient adds the flags for the cluster. One has the name of the upstream descheduler, too.
 func addClient(fs *pflag.FlagSet, client *connect.Flags) {
 	client.Add(fs)
 	fs.StringVar(&client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
@@ -57,21 +57,21 @@ func newRunCommand(built *options) *cobra.Command {
 	flags := &runFlags{logging: logsapi.NewLoggingConfiguration()}
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Plan, and carry the plan out within disruption budgets",
-		Long: `Makes a plan and carries it out in waves: each is planned anew on the cluster as it
-is by then, stays within every PodDisruptionBudget, and is waited for before the next.
-It stops by itself, with exit code 2, when replacements stay pending, nodes go away,
-evictions are refused, or what was to improve does not. SIGTERM ends it within seconds.
+		Short: "Make a plan and execute it, within disruption budgets",
+		Long: `Makes a plan and executes it in waves. Each wave is planned again on the current
+cluster, respects every PodDisruptionBudget, and ends when its replacements are ready. The
+run stops with exit code 2 if replacements stay pending, nodes become unready, evictions
+are refused, or replacements land where they are no better. SIGTERM ends it within seconds.
 
-Without --descheduling-interval it runs once, for a Job or CronJob; with it, again and
-again, and with --leader-elect only in one of several replicas.`,
-		Example: `  # once
+Without --descheduling-interval it runs once, for a Job or CronJob. With it, it runs
+repeatedly; with --leader-elect, only one of several replicas does.`,
+		Example: `  # run once
   stowage-descheduler run --kubeconfig ~/.kube/config --policy-config-file policy.yaml
 
-  # every five minutes, one of several replicas
+  # run every five minutes, in one of several replicas
   stowage-descheduler run --policy-config-file policy.yaml --descheduling-interval 5m --leader-elect
 
-  # only show what it would do
+  # only show what a run would do
   stowage-descheduler run --policy-config-file policy.yaml --dry-run -o wide`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd, built) },
@@ -82,11 +82,11 @@ again, and with --leader-elect only in one of several replicas.`,
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)
 	flags.serving.Add(fs, program, servingPort)
-	fs.BoolVar(&flags.dryRun, "dry-run", false, "show what would be done, and do nothing")
-	fs.DurationVar(&flags.interval, "descheduling-interval", 0, "run again and again, this long from start to start; 0 runs once")
-	fs.DurationVar(&flags.waveTimeout, "wave-timeout", 5*time.Minute, "how long the replacements of a wave may take to be ready, beyond their grace period")
-	fs.StringVar(&flags.textfile, "metrics-textfile", "", "a file to write the metrics to at the end of each run, for the node exporter's textfile collector: must end in .prom")
-	fs.StringVar(&flags.pushgateway, "pushgateway", "", "a Prometheus Pushgateway to push the metrics to at the end of each run, such as http://pushgateway.monitoring:9091")
+	fs.BoolVar(&flags.dryRun, "dry-run", false, "only show what would be done; evict nothing")
+	fs.DurationVar(&flags.interval, "descheduling-interval", 0, "run repeatedly, with this time from start to start; 0 runs once")
+	fs.DurationVar(&flags.waveTimeout, "wave-timeout", 5*time.Minute, "how long the replacements of a wave may take to become ready, in addition to the grace period of the pods")
+	fs.StringVar(&flags.textfile, "metrics-textfile", "", "the file to write metrics to at the end of each run, for the node exporter's textfile collector; must end in .prom")
+	fs.StringVar(&flags.pushgateway, "pushgateway", "", "the URL of the Prometheus Pushgateway to push metrics to at the end of each run, such as http://pushgateway.monitoring:9091")
 	flags.election = electionDefaults()
 	componentbaseoptions.BindLeaderElectionFlags(&flags.election, fs)
 	logsapi.AddFlags(flags.logging, fs)
@@ -144,20 +144,20 @@ func (f *runFlags) validate() error {
 	case f.waveTimeout <= 0:
 		return fmt.Errorf("--wave-timeout=%s: must be more than 0", f.waveTimeout)
 	case f.textfile != "" && filepath.Ext(f.textfile) != ".prom":
-		return fmt.Errorf("--metrics-textfile=%s: must end in .prom, for the node exporter reads no others", f.textfile)
+		return fmt.Errorf("--metrics-textfile=%s: must end in .prom, because the node exporter reads no other files", f.textfile)
 	case f.election.LeaderElect && f.interval == 0:
-		return errors.New("--leader-elect: it is for --descheduling-interval; a Job runs alone")
+		return errors.New("--leader-elect requires --descheduling-interval")
 	}
 	return nil
 }
 
-// serves says whether health and metrics are to be served: wherever somebody may probe
-// it, which is not on a desk.
+// serves says whether to serve health and metrics: in a cluster, in a loop, or if the port
+// is set.
 func (f *runFlags) serves(cmd *cobra.Command) bool {
 	return f.interval > 0 || f.client.Kubeconfig == "" && f.client.Context == "" || cmd.Flags().Changed("secure-port")
 }
 
-// loop runs again and again until ctx ends. What fails is logged, and tried again.
+// loop runs repeatedly until ctx ends. An error ends one run and is logged.
 func (f *runFlags) loop(ctx context.Context, d *descheduler, out io.Writer) {
 	ticker := time.NewTicker(f.interval)
 	defer ticker.Stop()
@@ -173,7 +173,7 @@ func (f *runFlags) loop(ctx context.Context, d *descheduler, out io.Writer) {
 	}
 }
 
-// once makes a plan, carries it out and says what came of it.
+// once makes a plan, executes it and reports the result.
 func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) error {
 	begin := time.Now()
 	doc, err := f.deschedule(ctx, d)
@@ -188,7 +188,7 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 	}
 	d.recorder.ObserveRun(end, time.Now(), time.Since(begin))
 	if failed := f.export(ctx, d.recorder); failed != nil {
-		klog.FromContext(ctx).Error(failed, "The metrics of this run were not handed on")
+		klog.FromContext(ctx).Error(failed, "Failed to export the metrics of this run")
 	}
 	if doc.Plan != nil {
 		err = errors.Join(err, f.output.write(out, doc))
@@ -202,16 +202,16 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 	return err
 }
 
-// deschedule makes a plan and carries it out, unless this is a dry run. The document has
-// what there was by the time of an error.
+// deschedule makes a plan and executes it, unless this is a dry run. If there is an error,
+// the document contains what was done before.
 func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Document, error) {
 	doc, p, err := d.plan(ctx, d.live.picture())
 	doc.Run.Cluster, doc.Run.DryRun = d.live.cluster.Name, f.dryRun
 	if err != nil || f.dryRun || len(doc.Plan.Moves) == 0 {
 		return doc, err
 	}
-	// The planner asks a memory of earlier runs. This one takes what the run does: its own
-	// waves need not rest.
+	// The planner reads the cooldowns of earlier runs. This memory stores those of this run,
+	// which must not apply to its own waves.
 	moved, err := d.loadMemory(ctx)
 	if err != nil {
 		return doc, err
@@ -224,8 +224,8 @@ func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Docu
 	return doc, err
 }
 
-// export hands the metrics on, where that was asked for. That they are not to be had is no
-// reason to do the run again.
+// export exports the metrics to where the flags say. Its failure does not fail the run,
+// because a Job would then run again.
 func (f *runFlags) export(ctx context.Context, recorder *metrics.Recorder) error {
 	var errs []error
 	if f.textfile != "" {

@@ -13,23 +13,23 @@ func newValidateCommand(built *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check a policy and scheduler configurations, without a cluster",
-		Long: `Checks a policy as strictly as a run does, and the scheduler configurations with
-it. With -o yaml it prints the policy with every default filled in. An invalid file
-ends with exit code 3, and a line for each mistake.`,
+		Long: `Checks a policy and scheduler configurations as strictly as a run does. Each mistake is
+printed on its own line, and the exit code is 3. With -o yaml, prints the policy with all
+defaults.`,
 		Example: `  stowage-descheduler validate --policy-config-file policy.yaml
   stowage-descheduler validate --policy-config-file policy.yaml --scheduler-config scheduler.yaml -o yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return validate(cmd, built, &files, output) },
 	}
 	files.add(cmd, cmd.Flags())
-	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml: print the policy with every default filled in")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml prints the policy with all defaults")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 func validate(cmd *cobra.Command, built *options, files *configurationFlags, output string) error {
 	if !slices.Contains([]string{"", "yaml"}, output) {
-		return fmt.Errorf("--output=%s: must be yaml, or left out", output)
+		return fmt.Errorf("--output=%s: must be yaml, or omitted", output)
 	}
 	p, err := files.loadPolicy(built)
 	_, profilesErr := files.loadProfiles(built)

@@ -35,7 +35,7 @@ func newDeviceCheck(picture *cluster.Snapshot) check {
 			for _, name := range slices.Sorted(maps.Keys(container.Resources.Requests)) {
 				asked, own := container.Resources.Requests[name], node.Status.Allocatable[name]
 				if classes[name] && !asked.IsZero() && own.IsZero() {
-					return "it has devices by the extended resource " + string(name)
+					return "it has devices of the extended resource " + string(name)
 				}
 			}
 		}

@@ -1,23 +1,21 @@
-// Package evictable says which pods may be evicted at all, by the arguments of a
-// profile's DefaultEvictor and the annotations of the pods. It knows nothing of budgets,
-// limits and rollouts.
+// Package evictable says which pods may be evicted, by the arguments of a profile's
+// DefaultEvictor and the annotations of the pods. It does not consider budgets, limits and
+// rollouts.
 //
-// Some things are not as in the known descheduler:
-//   - Annotations count by their value, not by being there. Evict with any value but
-//     "true" keeps the pod, prefer-no-eviction with any value but "false" asks for it to be
-//     kept: a slip protects.
-//   - Evict does not make mirror, static and terminating pods evictable, nor those of a node
-//     that somebody else empties: evicting them moves nothing. As there, it overrides all other protections but the namespace's
-//     labels.
-//   - A pod is on its way out by the annotation eviction-in-progress alone: request-evict-only need
-//     not be there.
-//   - A pod whose owners do not control it counts as one without a controller: nobody
-//     replaces it.
-//   - MinReplicas is about what the top workload asks for, not about the pods that its
-//     ReplicaSet has at the moment.
+// Some things differ from the upstream descheduler:
+//   - Annotations count by their value, not by their presence. Evict with any value other than
+//     "true" protects the pod, prefer-no-eviction with any value other than "false" asks for
+//     protection: a typo protects.
+//   - Evict does not make mirror, static and terminating pods evictable, nor pods of a node that
+//     an autoscaler drains: evicting them moves nothing. As in upstream, it overrides all other
+//     protections except the namespace's labels.
+//   - The annotation eviction-in-progress alone marks a pod as leaving. It does not need
+//     request-evict-only.
+//   - A pod whose owners do not control it has no controller: nobody replaces it.
+//   - MinReplicas refers to the desired replicas of the top-level workload, not to the current
+//     pods of its ReplicaSet.
 //
-// NodeFit and its nodeSelector have no meaning here: a move is planned with the node
-// that the pod will go to, or not at all.
+// NodeFit and its nodeSelector have no effect: a move is only planned with a destination.
 package evictable
 
 import (
@@ -31,25 +29,25 @@ import (
 
 // Annotations of pods.
 const (
-	// EvictAnnotation makes a pod evictable with "true", and keeps it with any other value.
+	// EvictAnnotation makes a pod evictable with "true", and protects it with any other value.
 	EvictAnnotation = "descheduler.alpha.kubernetes.io/evict"
-	// NoEvictionAnnotation asks for other pods to be evicted first, or for this one never
-	// to be, as the policy has it. Only "false" does not.
+	// NoEvictionAnnotation has other pods evicted first, or protects this one, depending on the
+	// policy. The value "false" has no effect.
 	NoEvictionAnnotation = "descheduler.alpha.kubernetes.io/prefer-no-eviction"
 )
 
-// check returns why a pod is kept, or nothing.
+// check returns why a pod is protected, or nothing.
 type check func(*corev1.Pod) string
 
 // Filter says which pods may be evicted.
 type Filter struct {
-	// always hold for every pod, protections only for those not annotated to be evicted.
+	// always apply to every pod, protections only to pods without the evict annotation.
 	always, protections []check
 }
 
-// New returns the filter of arguments that were loaded with a policy. It finds namespaces
-// and budgets in the picture, and PriorityClasses, PersistentVolumeClaims and DeviceClasses
-// in its Others. Errors are selectors that cannot be read and a PriorityClass that is not there.
+// New returns the filter for the arguments of a policy. It finds namespaces and budgets in the
+// snapshot, and PriorityClasses, PersistentVolumeClaims and DeviceClasses in its Others. Invalid
+// selectors and a PriorityClass that does not exist are errors.
 func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *cluster.Owners, now time.Time) (*Filter, error) {
 	f := &Filter{always: []check{isMirror, isStatic, isTerminating, isAnnotated, newDrainCheck(picture.Nodes)}}
 	if args.NamespaceLabelSelector != nil {
@@ -109,8 +107,7 @@ func New(args *policy.DefaultEvictorArgs, picture *cluster.Snapshot, owners *clu
 
 func (f *Filter) protect(c check) { f.protections = append(f.protections, c) }
 
-// Check returns why the pod may not be evicted, for people: the first reason that holds.
-// It is empty where the pod may be.
+// Check returns the first reason why the pod may not be evicted. It is empty if the pod may be.
 func (f *Filter) Check(pod *corev1.Pod) string {
 	if reason := first(f.always, pod); reason != "" {
 		return reason

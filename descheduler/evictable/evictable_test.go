@@ -38,7 +38,7 @@ func TestProtectionsOnAndOff(t *testing.T) {
 		{name: "a failed pod without a controller goes if the protection is off", args: disabled(policy.FailedBarePods), pod: newPod(bare, phase(corev1.PodFailed))},
 		{name: "a running pod without a controller is kept all the same", args: disabled(policy.FailedBarePods), pod: newPod(bare), want: "it has no controller that would replace it, and has not failed"},
 
-		{name: "a DaemonSet's pod is kept", pod: newPod(controlled("DaemonSet", "agent")), want: "it is a DaemonSet's"},
+		{name: "a DaemonSet's pod is kept", pod: newPod(controlled("DaemonSet", "agent")), want: "it belongs to a DaemonSet"},
 		{name: "a DaemonSet's pod goes if the protection is off", args: disabled(policy.DaemonSetPods), pod: newPod(controlled("DaemonSet", "agent"))},
 
 		{name: "a pod of system critical priority is kept", pod: newPod(priority(2_000_000_000)), want: "its priority 2000000000 is not below 2000000000 (system-cluster-critical)"},
@@ -58,14 +58,14 @@ func TestProtectionsOnAndOff(t *testing.T) {
 		{name: "a pod with a volume claim is kept if asked for", args: extra(policy.PodsWithPVC), pod: newPod(volume("token", secret), claiming("missing")), want: "it has a volume claim (missing)"},
 		{name: "a pod without a volume claim goes", args: extra(policy.PodsWithPVC), pod: newPod(volume("token", secret))},
 		{name: "an empty list of storage classes protects all", args: storage(), pod: newPod(claiming("slow")), want: "it has a volume claim (slow)"},
-		{name: "a claim of a protected storage class is kept", args: storage("gold", "fast"), pod: newPod(claiming("slow"), claiming("fast")), want: "its volume claim fast is of the protected storage class fast"},
+		{name: "a claim of a protected storage class is kept", args: storage("gold", "fast"), pod: newPod(claiming("slow"), claiming("fast")), want: "its volume claim fast has the protected storage class fast"},
 		{name: "a claim of another storage class goes", args: storage("fast"), pod: newPod(claiming("slow"))},
-		{name: "a claim without a storage class is kept", args: storage("fast"), pod: newPod(claiming("classless")), want: "the storage class of its volume claim classless is not known"},
-		{name: "a claim of a volume made by hand is kept", args: storage("fast"), pod: newPod(claiming("static")), want: "the storage class of its volume claim static is not known"},
-		{name: "a claim that is not in the picture is kept", args: storage("fast"), pod: newPod(claiming("missing")), want: "the storage class of its volume claim missing is not known"},
-		{name: "a claim of that name in the other namespace is another", args: storage("fast"), pod: newPod(claiming("elsewhere")), want: "the storage class of its volume claim elsewhere is not known"},
+		{name: "a claim without a storage class is kept", args: storage("fast"), pod: newPod(claiming("classless")), want: "the storage class of its volume claim classless is unknown"},
+		{name: "a claim of a volume made by hand is kept", args: storage("fast"), pod: newPod(claiming("static")), want: "the storage class of its volume claim static is unknown"},
+		{name: "a claim that is not in the picture is kept", args: storage("fast"), pod: newPod(claiming("missing")), want: "the storage class of its volume claim missing is unknown"},
+		{name: "a claim of that name in the other namespace is another", args: storage("fast"), pod: newPod(claiming("elsewhere")), want: "the storage class of its volume claim elsewhere is unknown"},
 		{name: "a claim is looked for in the pod's own namespace", args: storage("fast"), pod: newPod(inNamespace("other"), claiming("elsewhere"))},
-		{name: "a claim of that name in another namespace is another", args: storage("fast"), pod: newPod(inNamespace("other"), claiming("slow")), want: "the storage class of its volume claim slow is not known"},
+		{name: "a claim of that name in another namespace is another", args: storage("fast"), pod: newPod(inNamespace("other"), claiming("slow")), want: "the storage class of its volume claim slow is unknown"},
 
 		{name: "a pod without a budget goes by default", pod: newPod(labelled("app", "lonely"))},
 		{name: "a pod without a budget is kept if asked for", args: extra(policy.PodsWithoutPDB), pod: newPod(labelled("app", "lonely")), want: "no PodDisruptionBudget covers it"},
@@ -76,40 +76,40 @@ func TestProtectionsOnAndOff(t *testing.T) {
 		{name: "a pod with resource claims is kept if asked for", args: extra(policy.PodsWithResourceClaims), pod: newPod(resourceClaim), want: "it has resource claims (gpu)"},
 		{name: "a pod with a claim for extended resources is kept if asked for", args: extra(policy.PodsWithResourceClaims), pod: newPod(extendedClaim), want: "it has a resource claim for extended resources (web-extended-resources)"},
 		{name: "and goes by default", pod: newPod(extendedClaim)},
-		{name: "a pod is kept for an extended resource that a class names and its node lacks", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking("example.com/gpu")), want: "it has devices by the extended resource example.com/gpu"},
-		{name: "or that is a class's own", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking(resourcev1.ResourceDeviceClassPrefix + "gpu")), want: "it has devices by the extended resource deviceclass.resource.kubernetes.io/gpu"},
+		{name: "a pod is kept for an extended resource that a class names and its node lacks", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking("example.com/gpu")), want: "it has devices of the extended resource example.com/gpu"},
+		{name: "or that is a class's own", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking(resourcev1.ResourceDeviceClassPrefix + "gpu")), want: "it has devices of the extended resource deviceclass.resource.kubernetes.io/gpu"},
 		{name: "one goes for an extended resource that its node has", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking("example.com/nic"))},
 		{name: "and for one that no class names", args: extra(policy.PodsWithResourceClaims), pod: newPod(asking("example.com/fpga"))},
 		{name: "a pod without resource claims goes", args: extra(policy.PodsWithResourceClaims), pod: newPod()},
 
-		{name: "a pod that the selector does not select is kept", args: &args{LabelSelector: selecting("app", "db")}, pod: newPod(), want: "labelSelector does not select it"},
+		{name: "a pod that the selector does not select is kept", args: &args{LabelSelector: selecting("app", "db")}, pod: newPod(), want: "it does not match labelSelector"},
 		{name: "a pod that the selector selects goes", args: &args{LabelSelector: selecting("app", "web")}, pod: newPod()},
-		{name: "a pod in a namespace that is not selected is kept", args: &args{NamespaceLabelSelector: selecting("team", "a")}, pod: newPod(inNamespace("other")), want: "namespaceLabelSelector does not select namespace other"},
+		{name: "a pod in a namespace that is not selected is kept", args: &args{NamespaceLabelSelector: selecting("team", "a")}, pod: newPod(inNamespace("other")), want: "namespaceLabelSelector does not match namespace other"},
 		{name: "a pod in a namespace that is selected goes", args: &args{NamespaceLabelSelector: selecting("team", "a")}, pod: newPod()},
-		{name: "a pod in a namespace that is not in the picture is kept", args: &args{NamespaceLabelSelector: &metav1.LabelSelector{}}, pod: newPod(inNamespace("new")), want: "the labels of namespace new are not known, and there is a namespaceLabelSelector"},
+		{name: "a pod in a namespace that is not in the picture is kept", args: &args{NamespaceLabelSelector: &metav1.LabelSelector{}}, pod: newPod(inNamespace("new")), want: "the labels of namespace new are unknown, and namespaceLabelSelector is set"},
 
 		{name: "a young pod goes by default", pod: newPod(started(0))},
 		{name: "a pod that is too young is kept", args: &args{MinPodAge: &metav1.Duration{Duration: 5 * time.Minute}}, pod: newPod(started(5*time.Minute - time.Second)), want: "it started less than 5m0s ago (minPodAge)"},
 		{name: "a pod that is just old enough goes", args: &args{MinPodAge: &metav1.Duration{Duration: 5 * time.Minute}}, pod: newPod(started(5 * time.Minute))},
 		{name: "a pod that has not started goes by default", pod: newPod(unstarted)},
-		{name: "a pod that has not started is too young", args: &args{MinPodAge: &metav1.Duration{}}, pod: newPod(unstarted), want: "it has not started, and so is younger than minPodAge"},
+		{name: "a pod that has not started is too young", args: &args{MinPodAge: &metav1.Duration{}}, pod: newPod(unstarted), want: "it has not started, so it is younger than minPodAge"},
 
-		{name: "a pod that autoscalers are asked to leave is kept, whichever asks", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "true")), want: `it is not to be disrupted (annotation karpenter.sh/do-not-disrupt: "true")`},
-		{name: "a pod that is not safe to evict is kept", pod: newPod(annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")), want: `it is not to be disrupted (annotation cluster-autoscaler.kubernetes.io/safe-to-evict: "false")`},
-		{name: "a pod that is to be left for a while is kept for that while", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "2h")), want: `it is not to be disrupted (annotation karpenter.sh/do-not-disrupt: "2h")`},
+		{name: "a pod that autoscalers are asked to leave is kept, whichever asks", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "true")), want: `it must not be disrupted (annotation karpenter.sh/do-not-disrupt: "true")`},
+		{name: "a pod that is not safe to evict is kept", pod: newPod(annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")), want: `it must not be disrupted (annotation cluster-autoscaler.kubernetes.io/safe-to-evict: "false")`},
+		{name: "a pod that is to be left for a while is kept for that while", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "2h")), want: `it must not be disrupted (annotation karpenter.sh/do-not-disrupt: "2h")`},
 		{name: "a pod that was to be left for a while goes when that is over", pod: newPod(annotated("karpenter.sh/do-not-disrupt", "30m"))},
 		{name: "a pod that autoscalers are asked to leave goes if the protection is off", args: disabled(policy.PodsMarkedDoNotDisrupt), pod: newPod(annotated("karpenter.sh/do-not-disrupt", "true"))},
 		{name: "a failed pod goes whatever autoscalers were asked", pod: newPod(phase(corev1.PodFailed), annotated("karpenter.sh/do-not-disrupt", "true"))},
 
-		{name: "a pod of a gang is kept", pod: newPod(grouped), others: []*corev1.Pod{newPod(named("web-2"), grouped), newPod(named("web-3"), grouped)}, want: "it is one of the 3 pods of scheduling group default/ring, which work as one"},
+		{name: "a pod of a gang is kept", pod: newPod(grouped), others: []*corev1.Pod{newPod(named("web-2"), grouped), newPod(named("web-3"), grouped)}, want: "it is one of 3 pods of a gang: scheduling group default/ring"},
 		{name: "a pod that is alone in its gang goes", pod: newPod(grouped), others: []*corev1.Pod{newPod(named("web-2"))}},
 		{name: "a pod of a gang goes if the protection is off", args: disabled(policy.PodsOfGangs), pod: newPod(grouped), others: []*corev1.Pod{newPod(named("web-2"), grouped)}},
 
-		{name: "a mirror pod is kept", pod: newPod(annotated(corev1.MirrorPodAnnotationKey, "x")), want: "it is a mirror pod: its node runs it by itself"},
-		{name: "a static pod is kept", pod: newPod(annotated(sourceAnnotation, "file")), want: "it is a static pod: its node runs it by itself"},
+		{name: "a mirror pod is kept", pod: newPod(annotated(corev1.MirrorPodAnnotationKey, "x")), want: "it is a mirror pod, which only the kubelet manages"},
+		{name: "a static pod is kept", pod: newPod(annotated(sourceAnnotation, "file")), want: "it is a static pod, which only the kubelet manages"},
 		{name: "a pod from the API server goes", pod: newPod(annotated(sourceAnnotation, "api"))},
 		{name: "a terminating pod is kept", pod: newPod(terminating), want: "it is terminating"},
-		{name: "a pod of a node that somebody else empties is kept", pod: newPod(onNode("emptied")), want: "its node has the taint ToBeDeletedByClusterAutoscaler: whoever empties it moves its pods"},
+		{name: "a pod of a node that somebody else empties is kept", pod: newPod(onNode("emptied")), want: "its node has the taint ToBeDeletedByClusterAutoscaler: the autoscaler or platform that drains it moves its pods"},
 		{name: "a pod of a node that will be gone and that nobody empties goes", pod: newPod(onNode("announced"))},
 	}
 	for _, tt := range tests {
@@ -126,7 +126,7 @@ func TestProtectionsOnAndOff(t *testing.T) {
 
 func TestAnnotations(t *testing.T) {
 	const mandatory = policy.MandatoryNoEviction
-	mandatoryReason := "its annotation descheduler.alpha.kubernetes.io/prefer-no-eviction holds, for noEvictionPolicy is Mandatory"
+	mandatoryReason := "its annotation descheduler.alpha.kubernetes.io/prefer-no-eviction protects it, because noEvictionPolicy is Mandatory"
 	tests := []struct {
 		name          string
 		args          *args
@@ -135,9 +135,9 @@ func TestAnnotations(t *testing.T) {
 		wantReluctant bool
 	}{
 		{name: "evict with the value false keeps the pod", pod: newPod(annotated(EvictAnnotation, "false")), want: `its annotation descheduler.alpha.kubernetes.io/evict is "false"`},
-		{name: "evict with a slip for a value keeps the pod and says so", pod: newPod(annotated(EvictAnnotation, "flase")), want: `its annotation descheduler.alpha.kubernetes.io/evict is "flase", taken for "false": it must be "true" or "false"`},
-		{name: "evict without a value keeps the pod and says so", pod: newPod(annotated(EvictAnnotation, "")), want: `its annotation descheduler.alpha.kubernetes.io/evict is "", taken for "false": it must be "true" or "false"`},
-		{name: "a long value of evict is cut short", pod: newPod(annotated(EvictAnnotation, strings.Repeat("x", 1000))), want: `its annotation descheduler.alpha.kubernetes.io/evict is "xxxxxxxxxxxxxxxxxxxx", taken for "false": it must be "true" or "false"`},
+		{name: "evict with a slip for a value keeps the pod and says so", pod: newPod(annotated(EvictAnnotation, "flase")), want: `its annotation descheduler.alpha.kubernetes.io/evict is "flase", which counts as "false": must be "true" or "false"`},
+		{name: "evict without a value keeps the pod and says so", pod: newPod(annotated(EvictAnnotation, "")), want: `its annotation descheduler.alpha.kubernetes.io/evict is "", which counts as "false": must be "true" or "false"`},
+		{name: "a long value of evict is cut short", pod: newPod(annotated(EvictAnnotation, strings.Repeat("x", 1000))), want: `its annotation descheduler.alpha.kubernetes.io/evict is "xxxxxxxxxxxxxxxxxxxx", which counts as "false": must be "true" or "false"`},
 
 		{name: "evict overrides Mandatory", args: &args{NoEvictionPolicy: mandatory}, pod: newPod(annotated(EvictAnnotation, "true"), annotated(NoEvictionAnnotation, "true")), wantReluctant: true},
 		{name: "evict overrides that there is no controller", pod: newPod(annotated(EvictAnnotation, "true"), bare)},
@@ -151,15 +151,15 @@ func TestAnnotations(t *testing.T) {
 		{name: "evict overrides minReplicas", args: &args{MinReplicas: 5}, pod: newPod(annotated(EvictAnnotation, "true"))},
 		{name: "evict overrides minPodAge", args: &args{MinPodAge: &metav1.Duration{Duration: time.Hour}}, pod: newPod(annotated(EvictAnnotation, "true"), unstarted)},
 
-		{name: "evict does not override a mirror pod", pod: newPod(annotated(EvictAnnotation, "true"), annotated(corev1.MirrorPodAnnotationKey, "x")), want: "it is a mirror pod: its node runs it by itself"},
-		{name: "evict does not override a static pod", pod: newPod(annotated(EvictAnnotation, "true"), annotated(sourceAnnotation, "http")), want: "it is a static pod: its node runs it by itself"},
+		{name: "evict does not override a mirror pod", pod: newPod(annotated(EvictAnnotation, "true"), annotated(corev1.MirrorPodAnnotationKey, "x")), want: "it is a mirror pod, which only the kubelet manages"},
+		{name: "evict does not override a static pod", pod: newPod(annotated(EvictAnnotation, "true"), annotated(sourceAnnotation, "http")), want: "it is a static pod, which only the kubelet manages"},
 		{
 			name: "nor that its eviction goes on in the background", pod: newPod(annotated(EvictAnnotation, "true"), annotated(cluster.EvictionInProgressAnnotation, "")),
-			want: "its eviction goes on in the background (annotation descheduler.alpha.kubernetes.io/eviction-in-progress)",
+			want: "it is already being evicted in the background (annotation descheduler.alpha.kubernetes.io/eviction-in-progress)",
 		},
 		{name: "evict does not override that it terminates", pod: newPod(annotated(EvictAnnotation, "true"), terminating), want: "it is terminating"},
-		{name: "evict does not override that somebody empties its node", pod: newPod(annotated(EvictAnnotation, "true"), onNode("emptied")), want: "its node has the taint ToBeDeletedByClusterAutoscaler: whoever empties it moves its pods"},
-		{name: "evict does not override namespaceLabelSelector", args: &args{NamespaceLabelSelector: selecting("team", "b")}, pod: newPod(annotated(EvictAnnotation, "true")), want: "namespaceLabelSelector does not select namespace default"},
+		{name: "evict does not override that somebody empties its node", pod: newPod(annotated(EvictAnnotation, "true"), onNode("emptied")), want: "its node has the taint ToBeDeletedByClusterAutoscaler: the autoscaler or platform that drains it moves its pods"},
+		{name: "evict does not override namespaceLabelSelector", args: &args{NamespaceLabelSelector: selecting("team", "b")}, pod: newPod(annotated(EvictAnnotation, "true")), want: "namespaceLabelSelector does not match namespace default"},
 
 		{name: "prefer-no-eviction makes the pod reluctant", args: &args{NoEvictionPolicy: policy.PreferredNoEviction}, pod: newPod(annotated(NoEvictionAnnotation, "true")), wantReluctant: true},
 		{name: "prefer-no-eviction without a value makes the pod reluctant", pod: newPod(annotated(NoEvictionAnnotation, "")), wantReluctant: true},
@@ -201,14 +201,14 @@ func TestMinReplicas(t *testing.T) {
 		{name: "what a known workload asks for counts, however many pods it has", least: 4, owner: controlled("ReplicaSet", "web"), others: []*corev1.Pod{
 			newPod(named("2")), newPod(named("3")), newPod(named("4")),
 		}, want: "ReplicaSet default/web has 3 replicas, fewer than minReplicas 4"},
-		{name: "of a kind that is not known, its pods are counted", least: 2, owner: controlled("CloneSet", "game"), want: "CloneSet default/game has 1 replicas, fewer than minReplicas 2"},
+		{name: "of a kind that is not known, its pods are counted", least: 2, owner: controlled("CloneSet", "game"), want: "CloneSet default/game has 1 replica, fewer than minReplicas 2"},
 		{name: "enough pods are enough", least: 2, owner: controlled("CloneSet", "game"), others: []*corev1.Pod{newPod(controlled("CloneSet", "game"), named("2"))}},
 		{name: "pods of others, finished and terminating ones do not count", least: 2, owner: controlled("CloneSet", "game"), others: []*corev1.Pod{
 			newPod(controlled("CloneSet", "chess"), named("2")),
 			newPod(controlled("CloneSet", "game"), named("3"), phase(corev1.PodFailed)),
 			newPod(controlled("CloneSet", "game"), named("4"), phase(corev1.PodSucceeded)),
 			newPod(controlled("CloneSet", "game"), named("5"), terminating),
-		}, want: "CloneSet default/game has 1 replicas, fewer than minReplicas 2"},
+		}, want: "CloneSet default/game has 1 replica, fewer than minReplicas 2"},
 		{name: "one replica is always enough for 1", least: 1, owner: controlled("CloneSet", "game")},
 		{name: "0 protects none", least: 0, owner: controlled("CloneSet", "game")},
 	}
@@ -247,14 +247,14 @@ func TestOrder(t *testing.T) {
 		{"namespaceLabelSelector", func() { pod.Namespace = "default" }},
 		{"its annotation " + NoEvictionAnnotation, func() { delete(pod.Annotations, NoEvictionAnnotation) }},
 		{"it has no controller", func() { controlled("DaemonSet", "agent")(pod) }},
-		{"it is a DaemonSet's", func() { controlled("CloneSet", "game")(pod) }},
+		{"it belongs to a DaemonSet", func() { controlled("CloneSet", "game")(pod) }},
 		{"its priority", func() { pod.Spec.Priority = nil }},
 		{"it has local storage", func() { pod.Spec.Volumes = pod.Spec.Volumes[:1] }},
 		{"it has a volume claim", func() { pod.Spec.Volumes = nil }},
 		{"no PodDisruptionBudget", func() { labelled("app", "web")(pod); a.LabelSelector = selecting("app", "db") }},
 		{"it has resource claims", func() { pod.Spec.ResourceClaims = nil }},
-		{"labelSelector", func() { a.LabelSelector = selecting("app", "web") }},
-		{"CloneSet default/game has 1 replicas", func() { a.MinReplicas = 1 }},
+		{"it does not match labelSelector", func() { a.LabelSelector = selecting("app", "web") }},
+		{"CloneSet default/game has 1 replica, fewer than minReplicas 2", func() { a.MinReplicas = 1 }},
 		{"it has not started", func() { started(time.Hour)(pod) }},
 	}
 	for _, step := range steps {
@@ -309,9 +309,9 @@ func TestArgumentsThatCannotHold(t *testing.T) {
 	}{
 		{"a label selector", &args{LabelSelector: unreadable}, newPicture(), `DefaultEvictor: labelSelector: "Is" is not a valid label selector operator`},
 		{"a selector of namespaces", &args{NamespaceLabelSelector: unreadable}, newPicture(), `DefaultEvictor: namespaceLabelSelector: "Is" is not a valid label selector operator`},
-		{"a PriorityClass that is not there", &args{PriorityThreshold: &policy.PriorityThreshold{Name: "hihg"}}, newPicture(), "DefaultEvictor: priorityThreshold.name: no PriorityClass hihg: there are above, high, low"},
-		{"a picture without PriorityClasses", &args{PriorityThreshold: &policy.PriorityThreshold{Name: "high"}}, &cluster.Snapshot{}, "DefaultEvictor: priorityThreshold.name: no PriorityClass high, nor any other: give priorityThreshold.value instead, or take the dump with PriorityClasses"},
-		{"a PriorityClass above system-cluster-critical", &args{PriorityThreshold: &policy.PriorityThreshold{Name: "above"}}, newPicture(), "DefaultEvictor: priorityThreshold.name: PriorityClass above has the value 2000000001, above 2000000000 of system-cluster-critical: pods from there on are always protected"},
+		{"a PriorityClass that is not there", &args{PriorityThreshold: &policy.PriorityThreshold{Name: "hihg"}}, newPicture(), "DefaultEvictor: priorityThreshold.name: PriorityClass hihg does not exist: must be one of above, high, low"},
+		{"a picture without PriorityClasses", &args{PriorityThreshold: &policy.PriorityThreshold{Name: "high"}}, &cluster.Snapshot{}, "DefaultEvictor: priorityThreshold.name: PriorityClass high does not exist, and neither does any other: use priorityThreshold.value instead, or a dump with PriorityClasses"},
+		{"a PriorityClass above system-cluster-critical", &args{PriorityThreshold: &policy.PriorityThreshold{Name: "above"}}, newPicture(), "DefaultEvictor: priorityThreshold.name: PriorityClass above has the value 2000000001: must be at most 2000000000 (system-cluster-critical)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

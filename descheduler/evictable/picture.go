@@ -13,17 +13,18 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // systemCritical is the priority of system-cluster-critical.
 const systemCritical = 2_000_000_000
 
-// newDrainCheck keeps pods of nodes that are being emptied: whoever does that moves them.
+// newDrainCheck protects pods of nodes that are being drained: whoever drains them moves the pods.
 func newDrainCheck(nodes []*corev1.Node) check {
 	reasons := map[string]string{}
 	for _, node := range nodes {
 		if drained := cluster.NodeDrained(node); drained != "" {
-			reasons[node.Name] = fmt.Sprintf("its node %s: whoever empties it moves its pods", drained)
+			reasons[node.Name] = fmt.Sprintf("its node %s: the autoscaler or platform that drains it moves its pods", drained)
 		}
 	}
 	return func(pod *corev1.Pod) string { return reasons[pod.Spec.NodeName] }
@@ -38,7 +39,7 @@ func newLabelCheck(selector *metav1.LabelSelector) (check, error) {
 		if s.Matches(labels.Set(pod.Labels)) {
 			return ""
 		}
-		return "labelSelector does not select it"
+		return "it does not match labelSelector"
 	}, nil
 }
 
@@ -51,13 +52,13 @@ func newNamespaceCheck(selector *metav1.LabelSelector, namespaces []*corev1.Name
 	for _, namespace := range namespaces {
 		reasons[namespace.Name] = ""
 		if !s.Matches(labels.Set(namespace.Labels)) {
-			reasons[namespace.Name] = "namespaceLabelSelector does not select namespace " + namespace.Name
+			reasons[namespace.Name] = "namespaceLabelSelector does not match namespace " + namespace.Name
 		}
 	}
 	return func(pod *corev1.Pod) string {
 		reason, known := reasons[pod.Namespace]
 		if !known {
-			return "the labels of namespace " + pod.Namespace + " are not known, and there is a namespaceLabelSelector"
+			return "the labels of namespace " + pod.Namespace + " are unknown, and namespaceLabelSelector is set"
 		}
 		return reason
 	}, nil
@@ -93,20 +94,20 @@ func priorityOf(name string, picture *cluster.Snapshot) (int32, error) {
 		case class.Name != name:
 			names = append(names, class.Name)
 		case class.Value > systemCritical:
-			return 0, fmt.Errorf("PriorityClass %s has the value %d, above %d of system-cluster-critical: pods from there on are always protected", name, class.Value, systemCritical)
+			return 0, fmt.Errorf("PriorityClass %s has the value %d: must be at most %d (system-cluster-critical)", name, class.Value, systemCritical)
 		default:
 			return class.Value, nil
 		}
 	}
 	if len(names) == 0 {
-		return 0, fmt.Errorf("no PriorityClass %s, nor any other: give priorityThreshold.value instead, or take the dump with PriorityClasses", name)
+		return 0, fmt.Errorf("PriorityClass %s does not exist, and neither does any other: use priorityThreshold.value instead, or a dump with PriorityClasses", name)
 	}
 	slices.Sort(names)
-	return 0, fmt.Errorf("no PriorityClass %s: there are %s", name, strings.Join(names, ", "))
+	return 0, fmt.Errorf("PriorityClass %s does not exist: must be one of %s", name, strings.Join(names, ", "))
 }
 
-// newClaimCheck protects pods with volume claims: those of the storage classes in the
-// config, or all where there are none. A claim whose class cannot be told is protected.
+// newClaimCheck protects pods with volume claims: those of the storage classes in the config, or
+// all if it has none. A claim with an unknown class is protected.
 func newClaimCheck(config *policy.PodProtectionsConfig, picture *cluster.Snapshot) check {
 	if config == nil || config.PodsWithPVC == nil || len(config.PodsWithPVC.ProtectedStorageClasses) == 0 {
 		return func(pod *corev1.Pod) string {
@@ -128,9 +129,9 @@ func newClaimCheck(config *policy.PodProtectionsConfig, picture *cluster.Snapsho
 			class := classes[types.NamespacedName{Namespace: pod.Namespace, Name: claim}]
 			switch {
 			case class == "":
-				return "the storage class of its volume claim " + claim + " is not known"
+				return "the storage class of its volume claim " + claim + " is unknown"
 			case protected[class]:
-				return "its volume claim " + claim + " is of the protected storage class " + class
+				return "its volume claim " + claim + " has the protected storage class " + class
 			}
 			return ""
 		})
@@ -168,6 +169,6 @@ func newReplicasCheck(least uint, pods []*corev1.Pod, owners *cluster.Owners) ch
 		if uint(replicas) >= least {
 			return ""
 		}
-		return fmt.Sprintf("%s has %d replicas, fewer than minReplicas %d", w, replicas, least)
+		return fmt.Sprintf("%s has %s, fewer than minReplicas %d", w, report.Count(replicas, "replica"), least)
 	}
 }

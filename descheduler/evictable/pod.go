@@ -11,19 +11,19 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// sourceAnnotation is where the kubelet says what it has a pod from.
+// sourceAnnotation is where the kubelet says where a pod comes from.
 const sourceAnnotation = "kubernetes.io/config.source"
 
 func isMirror(pod *corev1.Pod) string {
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
-		return "it is a mirror pod: its node runs it by itself"
+		return "it is a mirror pod, which only the kubelet manages"
 	}
 	return ""
 }
 
 func isStatic(pod *corev1.Pod) string {
 	if source, known := pod.Annotations[sourceAnnotation]; known && source != "api" {
-		return "it is a static pod: its node runs it by itself"
+		return "it is a static pod, which only the kubelet manages"
 	}
 	return ""
 }
@@ -33,7 +33,7 @@ func isTerminating(pod *corev1.Pod) string {
 	case pod.DeletionTimestamp != nil:
 		return "it is terminating"
 	case cluster.Leaving(pod):
-		return "its eviction goes on in the background (annotation " + cluster.EvictionInProgressAnnotation + ")"
+		return "it is already being evicted in the background (annotation " + cluster.EvictionInProgressAnnotation + ")"
 	}
 	return ""
 }
@@ -45,7 +45,7 @@ func isAnnotated(pod *corev1.Pod) string {
 	case value == "false":
 		return "its annotation " + EvictAnnotation + ` is "false"`
 	default:
-		return fmt.Sprintf(`its annotation %s is %.20q, taken for "false": it must be "true" or "false"`, EvictAnnotation, value)
+		return fmt.Sprintf(`its annotation %s is %.20q, which counts as "false": must be "true" or "false"`, EvictAnnotation, value)
 	}
 }
 
@@ -57,27 +57,27 @@ func PrefersNoEviction(pod *corev1.Pod) bool {
 
 func wantsNoEviction(pod *corev1.Pod) string {
 	if PrefersNoEviction(pod) {
-		return "its annotation " + NoEvictionAnnotation + " holds, for noEvictionPolicy is Mandatory"
+		return "its annotation " + NoEvictionAnnotation + " protects it, because noEvictionPolicy is Mandatory"
 	}
 	return ""
 }
 
-// newMarkCheck protects pods that somebody has marked for every disruptor.
+// newMarkCheck protects pods that are marked as not to be disrupted by any tool.
 func newMarkCheck(now time.Time) check {
 	return func(pod *corev1.Pod) string {
 		if mark, marked := cluster.DoNotDisrupt(pod, now); marked {
-			return "it is not to be disrupted (annotation " + mark.String() + ")"
+			return "it must not be disrupted (annotation " + mark.String() + ")"
 		}
 		return ""
 	}
 }
 
-// newGangCheck protects pods of gangs: to take one is to stop the others.
+// newGangCheck protects pods of gangs: evicting one stops the others.
 func newGangCheck(pods []*corev1.Pod) check {
 	gangs := cluster.NewGangs(pods)
 	return func(pod *corev1.Pod) string {
 		if gang, is := gangs.Of(pod); is {
-			return fmt.Sprintf("it is one of the %d pods of %s, which work as one", gangs[gang], gang)
+			return fmt.Sprintf("it is one of %d pods of a gang: %s", gangs[gang], gang)
 		}
 		return ""
 	}
@@ -99,7 +99,7 @@ func newBareCheck(protectFailed bool) check {
 
 func isDaemons(pod *corev1.Pod) string {
 	if slices.ContainsFunc(pod.OwnerReferences, func(owner metav1.OwnerReference) bool { return cluster.OwnerKind(&owner) == cluster.DaemonSetKind }) {
-		return "it is a DaemonSet's"
+		return "it belongs to a DaemonSet"
 	}
 	return ""
 }
@@ -118,7 +118,7 @@ func newAgeCheck(least time.Duration, now time.Time) check {
 	return func(pod *corev1.Pod) string {
 		switch start := pod.Status.StartTime; {
 		case start == nil:
-			return "it has not started, and so is younger than minPodAge"
+			return "it has not started, so it is younger than minPodAge"
 		case now.Sub(start.Time) < least:
 			return young
 		}

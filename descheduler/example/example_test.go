@@ -187,7 +187,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("refused (-want +got):\n%s", diff)
 			}
 			for _, m := range made.Plan.Moves {
-				if want := "node old retires on " + today.AddDate(0, 0, 10).Format(time.DateOnly); m.Reason != want || m.Improves != "on a node that stays" {
+				if want := "node old retires on " + today.AddDate(0, 0, 10).Format(time.DateOnly); m.Reason != want || m.Improves != "on a node that is not retiring" {
 					t.Errorf("%s moves because %q to be %q", m.Pod.Name, m.Reason, m.Improves)
 				}
 			}

@@ -61,19 +61,18 @@ const name = "LeaveRetiringNodes"
 
 // args are the strategy's arguments in a policy.
 type args struct {
-	// NodeLabel is the label that has the day on which a node is taken away, such as
-	// 2027-03-31.
+	// NodeLabel is the label with the day on which a node is removed, such as 2027-03-31.
 	NodeLabel string `json:"nodeLabel"`
-	// Within is how long before that day pods leave.
+	// Within is how long before that day pods are moved.
 	Within metav1.Duration `json:"within"`
 }
 
-// newArgs returns the defaults.
+// newArgs returns the default arguments.
 func newArgs() policy.Args {
 	return &args{NodeLabel: "example.com/retires", Within: metav1.Duration{Duration: 7 * 24 * time.Hour}}
 }
 
-// Validate says what is wrong with them.
+// Validate returns the errors in the arguments.
 func (a *args) Validate(path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, wrong := range validation.IsQualifiedName(a.NodeLabel) {
@@ -85,10 +84,10 @@ func (a *args) Validate(path *field.Path) field.ErrorList {
 	return errs
 }
 
-// leaveRetiringNodes moves pods off nodes that are taken away soon.
+// leaveRetiringNodes moves pods off nodes that will be removed soon.
 type leaveRetiringNodes struct {
 	label string
-	// soon is the end of what is soon.
+	// soon is the day before which a node must retire for its pods to be moved now.
 	soon time.Time
 }
 
@@ -120,7 +119,7 @@ func (s *leaveRetiringNodes) Deschedule(ctx context.Context, session strategy.Se
 	return nil
 }
 
-// Gain makes the strategy its own objective: any node that stays is better.
+// Gain makes the strategy its own objective: any node that is not retiring is better.
 func (s *leaveRetiringNodes) Gain(state *strategy.State, _ *corev1.Pod, to string) float64 {
 	if node := state.Node(to); node == nil || s.retiring(node) {
 		return 0
@@ -128,9 +127,9 @@ func (s *leaveRetiringNodes) Gain(state *strategy.State, _ *corev1.Pod, to strin
 	return 1
 }
 
-// Describe says what a gain is.
+// Describe describes a gain.
 func (s *leaveRetiringNodes) Describe(float64) string {
-	return "on a node that stays"
+	return "on a node that is not retiring"
 }
 
 func (s *leaveRetiringNodes) retiring(node *strategy.Node) bool {

@@ -15,8 +15,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// await waits until all that was evicted has been replaced, or is gone where nothing
-// replaces it.
+// await waits until all evicted pods are replaced, or gone if nothing replaces them.
 func (r *run) await(ctx context.Context, w *wave) error {
 	r.pursue(ctx, w, r.Cluster.Snapshot())
 	if len(w.evictions) == 0 {
@@ -41,7 +40,7 @@ func (r *run) await(ctx context.Context, w *wave) error {
 			continue
 		}
 		if over {
-			return &stop{plan.PodsPending, fmt.Sprintf("%v after its evictions wave %d still waits for %s", limit, w.number, some(lacking, "; "))}
+			return &stop{plan.PodsPending, fmt.Sprintf("%v after its evictions, wave %d is still waiting for %s", limit, w.number, some(lacking, "; "))}
 		}
 		if err := r.wait(ctx, changed, w.nextAsked(deadline)); err != nil {
 			return err
@@ -49,7 +48,7 @@ func (r *run) await(ctx context.Context, w *wave) error {
 	}
 }
 
-// look looks at the cluster as it is now, and says what is still lacking.
+// look checks the current cluster, and returns what is still missing.
 func (w *wave) look(picture *cluster.Snapshot, now time.Time) (lacking []string) {
 	pods, owners := podsOf(picture), cluster.NewOwners(picture)
 	mine := byWorkload(picture, owners, w.namespaces)
@@ -73,8 +72,8 @@ func (w *wave) look(picture *cluster.Snapshot, now time.Time) (lacking []string)
 	return lacking
 }
 
-// look says what the workload lacks of what it had. It may have been scaled down since: a
-// desired number of pods of 0 or more is enough.
+// look returns what the workload is missing compared to before the wave. It may have been
+// scaled down since: if desired is 0 or more, that many pods are enough.
 func (l *workload) look(pods map[types.UID]*corev1.Pod, mine []*corev1.Pod, desired int, now time.Time) (lacking []string) {
 	for _, e := range l.evictions {
 		if pod := pods[e.move.Pod.UID]; pod != nil && pod.DeletionTimestamp == nil {
@@ -130,8 +129,8 @@ func (l *workload) look(pods map[types.UID]*corev1.Pod, mine []*corev1.Pod, desi
 	return lacking
 }
 
-// desired returns how many pods the workload is to have: -1 where that is not known, 0
-// where the pods' controller was there when the wave began and is not any more.
+// desired returns how many pods the workload should have: -1 if that is unknown, 0 if the
+// pods' controller has been deleted since the wave began.
 func (l *workload) desired(picture *cluster.Snapshot, owners *cluster.Owners) int {
 	pod := l.evictions[0].move.Object
 	if l.known && !controllerIn(picture, pod) {
@@ -157,27 +156,27 @@ func stays(pod *corev1.Pod) bool {
 }
 
 func (e *eviction) stillThere(pod *corev1.Pod) string {
-	state := "still there"
+	state := "not deleted yet"
 	switch {
 	case pod.DeletionTimestamp != nil:
 		state = "being deleted"
 	case e.deferred != nil:
-		state = "an admission webhook puts its eviction off"
+		state = "an admission webhook defers its eviction"
 	}
 	return fmt.Sprintf("pod %s/%s (%s)", pod.Namespace, pod.Name, state)
 }
 
-// notReady says what keeps a pod from being ready: what the scheduler says of one without
-// a node.
+// notReady says why a pod is not ready. For a pod without a node, that is the scheduler's
+// message.
 func notReady(pod *corev1.Pod) string {
 	state, kind := "not ready on node "+pod.Spec.NodeName, corev1.PodReady
 	if pod.Spec.NodeName == "" {
-		state, kind = "no node", corev1.PodScheduled
+		state, kind = "not scheduled", corev1.PodScheduled
 	}
 	if c := condition(pod, kind); c != nil && c.Message != "" {
 		state += ": " + c.Message
 	} else if pod.Spec.NodeName == "" {
-		state += fmt.Sprintf(": scheduler %s has not said why", pod.Spec.SchedulerName)
+		state += fmt.Sprintf(": scheduler %s has reported no reason", pod.Spec.SchedulerName)
 	}
 	return fmt.Sprintf("pod %s/%s (%s)", pod.Namespace, pod.Name, state)
 }

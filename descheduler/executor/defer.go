@@ -12,15 +12,15 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// deferral is what is known of an eviction that an admission webhook puts off: some deny it
-// and move the pod themselves, so it may leave at any moment.
+// deferral describes an eviction that an admission webhook defers: some deny it and move the
+// pod themselves, so it may leave at any time.
 type deferral struct {
 	answers int
-	// due is when to ask again.
+	// due is when to retry.
 	due time.Time
 }
 
-// putOff notes that the eviction was not done, and when to ask again.
+// putOff records that the eviction was deferred, and when to retry.
 func (e *eviction) putOff(answer disruption.Result, now time.Time) {
 	if e.deferred == nil {
 		e.deferred = &deferral{}
@@ -29,8 +29,8 @@ func (e *eviction) putOff(answer disruption.Result, now time.Time) {
 	e.deferred.due = now.Add(answer.AskAgain(e.deferred.answers))
 }
 
-// pursue asks again for the evictions that were put off, each when it is due. They are done when
-// the pod is on its way, whoever has deleted it.
+// pursue retries the deferred evictions when they are due. They are done when the pod is
+// leaving, whoever has deleted it.
 func (r *run) pursue(ctx context.Context, w *wave, picture *cluster.Snapshot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,8 +60,8 @@ func (r *run) pursue(ctx context.Context, w *wave, picture *cluster.Snapshot) {
 	}
 }
 
-// leftAfterAll takes up those of the wave's pods that a webhook has denied and that are on their way
-// all the same: it may have had them moved in the background, whatever it answered.
+// leftAfterAll adds those of the wave's pods that a webhook has denied but that are leaving
+// anyway: whatever it returned, it may have had them moved in the background.
 func (r *run) leftAfterAll(w *wave, pods map[types.UID]*corev1.Pod) {
 	if r.Evictor.Mode() != disruption.ForReal {
 		return
@@ -81,8 +81,7 @@ func (r *run) leftAfterAll(w *wave, pods map[types.UID]*corev1.Pod) {
 	}
 }
 
-// nextAsked returns when the first of the evictions that were put off is due, if that is before
-// the deadline.
+// nextAsked returns when the first deferred eviction is due, if that is before the deadline.
 func (w *wave) nextAsked(deadline time.Time) time.Time {
 	for _, e := range w.evictions {
 		if e.deferred != nil && e.deferred.due.Before(deadline) {
@@ -92,8 +91,8 @@ func (w *wave) nextAsked(deadline time.Time) time.Time {
 	return deadline
 }
 
-// leaveDeferred leaves the evictions that are still put off to those who do: they may take as
-// long as they like, and nothing of what the run did is wrong. It says whether there are any.
+// leaveDeferred stops waiting for the evictions that are still deferred: they may take any
+// time, and the run has done nothing wrong. It says whether there are any.
 func (w *wave) leaveDeferred() bool {
 	put := func(e *eviction) bool { return e.deferred != nil }
 	if !slices.ContainsFunc(w.evictions, put) {

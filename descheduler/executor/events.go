@@ -10,17 +10,17 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// What events of evictions are called.
+// The reasons and the action of events.
 const (
 	ReasonDescheduled = "Descheduled"
 	ReasonFailed      = "DeschedulingFailed"
 	action            = "Evict"
 )
 
-// maxNote is the longest note that the API server takes, in bytes.
+// maxNote is the maximum length of a note that the API server accepts, in bytes.
 const maxNote = 1024
 
-// announce makes an event of an eviction.
+// announce emits an event about an eviction.
 func (r *run) announce(e *plan.Eviction) {
 	if r.Events == nil {
 		return
@@ -31,11 +31,11 @@ func (r *run) announce(e *plan.Eviction) {
 	case e.Outcome == disruption.Evicted:
 		to := ""
 		if m.To != "" {
-			to = ", its replacement is expected on node " + m.To
+			to = ", replacement expected on node " + m.To
 		}
-		r.emit(m.Object, corev1.EventTypeNormal, ReasonDescheduled, fmt.Sprintf("evicted from node %s%s, %s", m.From, to, why))
+		r.emit(m.Object, corev1.EventTypeNormal, ReasonDescheduled, fmt.Sprintf("Evicted from node %s%s; selected %s", m.From, to, why))
 	case r.FailureEvents && !disrupts(e.Outcome):
-		r.emit(m.Object, corev1.EventTypeWarning, ReasonFailed, fmt.Sprintf("not evicted from node %s: %s; chosen %s", m.From, e.Error, why))
+		r.emit(m.Object, corev1.EventTypeWarning, ReasonFailed, fmt.Sprintf("Not evicted from node %s: %s; selected %s", m.From, e.Error, why))
 	}
 }
 
@@ -43,7 +43,7 @@ func (r *run) emit(pod *corev1.Pod, kind, reason, note string) {
 	r.Events.Eventf(pod, nil, kind, reason, action, "%s", strings.ToValidUTF8(note[:min(len(note), maxNote)], ""))
 }
 
-// remember tells whose pod is moved, the first time.
+// remember reports a workload when the first of its pods is moved.
 func (r *run) remember(w *workload) {
 	if w == nil || r.remembered[w.UID] {
 		return

@@ -17,19 +17,19 @@ import (
 )
 
 const (
-	// askAgainAfter is how long to wait where the API server does not say.
+	// askAgainAfter is how long to wait if the API server does not say.
 	askAgainAfter = time.Second
-	// askTimeout bounds the question what became of a pod.
+	// askTimeout is the timeout for looking up a pod.
 	askTimeout = 5 * time.Second
 )
 
-// disrupts says whether the pod is gone by the outcome, or may be.
+// disrupts says whether the pod is gone with this outcome, or may be.
 func disrupts(o disruption.Outcome) bool {
 	return o == disruption.Evicted || o == disruption.Unanswered
 }
 
-// evict evicts the wave's pods, those of different budgets side by side. A unit of which
-// the first pod cannot be evicted is dropped.
+// evict evicts the wave's pods, those of different budgets in parallel. A unit is dropped if
+// its first pod cannot be evicted.
 func (r *run) evict(ctx context.Context, w *wave, units []unit) error {
 	r.refusals.wave = 0
 	begin := len(r.result.Evictions)
@@ -43,7 +43,7 @@ func (r *run) evict(ctx context.Context, w *wave, units []unit) error {
 				r.mu.Lock()
 				for _, u := range lane {
 					if stopped != nil || w.outage {
-						r.drop(u, strategy.Outdated, "the run or the wave ended before it")
+						r.drop(u, strategy.Outdated, "the run or the wave ended before its eviction")
 						continue
 					}
 					// Another lane may have stopped the run while this one asked.
@@ -99,14 +99,14 @@ func (r *run) evictUnit(ctx context.Context, w *wave, u unit) error {
 		}
 		r.outdated = r.outdated || len(u) > 1
 		if i == 0 {
-			r.drop(u[1:], strategy.OverBudget, fmt.Sprintf("it only makes sense together with pod %s/%s, which could not be evicted", u[0].Pod.Namespace, u[0].Pod.Name))
+			r.drop(u[1:], strategy.OverBudget, fmt.Sprintf("it is part of a swap with pod %s/%s, which could not be evicted", u[0].Pod.Namespace, u[0].Pod.Name))
 			return nil
 		}
 	}
 	return nil
 }
 
-// evictOne evicts one pod and notes what came of it.
+// evictOne evicts one pod and records the result.
 func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool, err error) {
 	verdict := r.ledger.May(m.Object)
 	if !verdict.Allowed {
@@ -168,7 +168,7 @@ func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool
 	return false, err
 }
 
-// ask requests the eviction, and once more if the API server has too much to do.
+// ask requests the eviction, and retries once if the API server is overloaded.
 func (r *run) ask(ctx context.Context, w *wave, m *plan.Move, rule disruption.Rule) (disruption.Result, error) {
 	answer := r.request(ctx, m)
 	err := r.refusals.add(answer, rule, w.number, w.planned)
@@ -187,7 +187,7 @@ func (r *run) ask(ctx context.Context, w *wave, m *plan.Move, rule disruption.Ru
 	return answer, r.refusals.add(answer, rule, w.number, w.planned)
 }
 
-// request makes the one request, during which others may be made.
+// request makes one request. Others may be made in parallel.
 func (r *run) request(ctx context.Context, m *plan.Move) disruption.Result {
 	ctx, cancel := context.WithTimeout(ctx, r.Patience)
 	defer cancel()
@@ -196,9 +196,9 @@ func (r *run) request(ctx context.Context, m *plan.Move) disruption.Result {
 	return r.Evictor.Evict(ctx, disruption.TargetOf(m.Object))
 }
 
-// fate asks the API server what became of a pod whose eviction got no answer, until it
-// says: Evicted, Failed for a pod that is still there, or Unanswered where it said
-// nothing. It ends the wave in any case, since the cluster may be another one by then.
+// fate looks up a pod whose eviction got no response, until the API server responds. It
+// returns Evicted, Failed if the pod still exists, or Unanswered if there was no response. It
+// ends the wave in any case, because the cluster may have changed meanwhile.
 func (r *run) fate(ctx context.Context, w *wave, m *plan.Move) (disruption.Outcome, error) {
 	w.outage, r.outdated = true, true
 	deadline := r.Clock.Now().Add(r.Patience)
@@ -213,8 +213,8 @@ func (r *run) fate(ctx context.Context, w *wave, m *plan.Move) (disruption.Outco
 		case apierrors.IsNotFound(err) || err == nil && (pod.UID != m.Pod.UID || pod.DeletionTimestamp != nil):
 			return disruption.Evicted, nil
 		case err == nil:
-			// Nothing was taken from its budget either. What the cluster is like now is known
-			// when something of it arrives.
+			// Nothing was taken from its budget either. The watches show the current cluster once
+			// they deliver something.
 			r.ledger = disruption.NewLedger(nil, nil, nil)
 			select {
 			case <-changed: // by something from before
@@ -222,9 +222,9 @@ func (r *run) fate(ctx context.Context, w *wave, m *plan.Move) (disruption.Outco
 			}
 			return disruption.Failed, r.wait(ctx, changed, r.Clock.Now().Add(r.Settle))
 		case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
-			return disruption.Unanswered, &stop{plan.Failed, fmt.Sprintf("an eviction got no answer, and what became of the pod cannot be asked (it takes the right to get pods): %v", err)}
+			return disruption.Unanswered, &stop{plan.Failed, fmt.Sprintf("an eviction got no response, and the pod cannot be looked up (this requires permission to get pods): %v", err)}
 		case !r.Clock.Now().Before(deadline):
-			return disruption.Unanswered, &stop{plan.Failed, fmt.Sprintf("the API server has not answered for %v: %v", r.Patience, err)}
+			return disruption.Unanswered, &stop{plan.Failed, fmt.Sprintf("the API server has not responded for %v: %v", r.Patience, err)}
 		}
 		r.tell(w.progress("the API server"))
 		if err := r.sleep(ctx, askAgainAfter); err != nil {

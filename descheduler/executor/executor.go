@@ -1,6 +1,6 @@
-// Package executor carries a plan out on a live cluster: wave by wave, each justified
-// anew on the cluster as it is, and each waited for before the next. It stops by itself
-// where going on could do harm.
+// Package executor executes a plan on a live cluster, wave by wave. Each wave is checked
+// against the current cluster, and must finish before the next one starts. The run stops if
+// continuing could do harm.
 package executor
 
 import (
@@ -24,9 +24,9 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// Cluster is a cluster that is being followed.
+// Cluster is a cluster that is being watched.
 type Cluster interface {
-	// Snapshot returns the cluster as it is now.
+	// Snapshot returns the current cluster.
 	Snapshot() *cluster.Snapshot
 	// Changed returns a channel that can be received from when the cluster has changed
 	// since the call.
@@ -35,86 +35,84 @@ type Cluster interface {
 
 // Planner makes plans. Its methods return soon after the context has ended.
 type Planner interface {
-	// Check plans the moves anew on a picture: which are still justified, with where they
-	// would go now, and why the others are not.
+	// Check plans the moves again on a snapshot. It returns those that are still justified,
+	// with their new destinations, and why the others are not.
 	Check(ctx context.Context, picture *cluster.Snapshot, moves []plan.Move, done plan.Done) (kept []plan.Move, dropped []plan.Refusal, err error)
 	// Plan makes a whole new plan.
 	Plan(ctx context.Context, picture *cluster.Snapshot, done plan.Done) (*plan.Plan, error)
 }
 
-// Options say how to carry plans out. All of Cluster, Planner, Evictor, Pods, Clock and
-// the durations are needed.
+// Options are the options of a run. Cluster, Planner, Evictor, Pods, Clock and the durations
+// are required.
 type Options struct {
 	Cluster Cluster
 	Planner Planner
-	// Evictor evicts. With disruption.ServerDryRun the API server is asked about each
-	// move and nothing is waited for.
+	// Evictor evicts. With disruption.ServerDryRun, each move is a dry-run request, and
+	// nothing is waited for.
 	Evictor *disruption.Evictor
-	// Pods is asked what became of a pod whose eviction got no answer. It takes the
-	// right to get pods.
+	// Pods is used to look up a pod whose eviction got no response. This requires permission
+	// to get pods.
 	Pods  typedcorev1.PodsGetter
 	Clock clock.Clock
-	// Limits bound each wave, beside the budgets: Total is its size. OnePer is the
-	// executor's own: of a workload without a budget at most one pod goes at a time.
+	// Limits limit each wave, in addition to the budgets: Total is its size. OnePer is set by
+	// the executor: a workload without a budget loses at most one pod at a time.
 	Limits disruption.Limits
-	// AtOnce is how many evictions are requested side by side, at least 1. Each takes the
-	// API server some time: 100 ms where nothing else changes.
+	// AtOnce is how many evictions are requested in parallel, at least 1. Each takes the API
+	// server some time: 100 ms if nothing else changes.
 	AtOnce int
-	// WaveTimeout is how long the replacements of a wave may take to be ready, beyond the
-	// longest grace period of its pods.
+	// WaveTimeout is how long the replacements of a wave may take to become ready, in addition
+	// to the longest grace period of its pods.
 	WaveTimeout time.Duration
 	// GracePeriodSeconds is the Evictor's; nil leaves it to the pods.
 	GracePeriodSeconds *int64
-	// Settle is how long budgets and rollouts are waited for when nothing else can go.
+	// Settle is how long to wait for budgets and rollouts if nothing else can be evicted.
 	Settle time.Duration
-	// Patience is how long the API server may stay away.
+	// Patience is how long the API server may be unavailable.
 	Patience time.Duration
-	// Events, where given, gets an event about every pod that is evicted; with
-	// FailureEvents about every one that could not be, too.
+	// Events, if set, gets an event about each evicted pod, and with FailureEvents also about
+	// each pod that could not be evicted.
 	Events        events.EventRecorder
 	FailureEvents bool
-	// Remember, where given, is called with every workload of which a pod is moved, once
-	// in a run.
+	// Remember, if set, is called once per run with each workload that has a pod moved.
 	Remember func(*cluster.Workload)
-	// Progress, where given, is called when something has come about.
+	// Progress, if set, is called when there is progress.
 	Progress func(Progress)
 }
 
-// Progress is how far a run has come.
+// Progress is the progress of a run.
 type Progress struct {
-	// Wave counts from 1. Planned is how many moves it has, Evicted how many of their
-	// pods were evicted, Ready how many replacements are ready or not to be expected.
+	// Wave counts from 1. Planned is the number of its moves, Evicted how many of their pods
+	// were evicted, Ready how many replacements are ready or not expected.
 	Wave, Planned, Evicted, Ready int
-	// Left counts the moves that the plan has after this wave.
+	// Left counts the moves of the plan after this wave.
 	Left int
-	// Waiting says what is waited for; empty where nothing is.
+	// Waiting says what the run is waiting for, if anything.
 	Waiting string
 }
 
-// maxVain is how many new plans a run makes in a row without a pod between them that got
-// to a better place.
+// maxVain is how many new plans a run makes in a row without moving a pod to a better node.
 const maxVain = 5
 
-// run is a plan that is being carried out.
+// run is a plan that is being executed.
 type run struct {
 	Options
 	result *plan.Result
-	// queue holds the plan's waves, with what is still to be done of them.
+	// queue contains the plan's waves, with their remaining moves.
 	queue [][]plan.Move
 	done  plan.Done
-	// outdated says that the plan is not worth going on with. differs says that something
-	// came out otherwise than planned, as it does where a scheduler draws lots: each wave is
-	// planned anew in any case, but at the end there may be more to do. That holds also where
-	// all landed on nodes that were possible: the plan goes by one of them.
+	// outdated says that the plan must be replaced. differs says that something went differently
+	// than planned, for example because a scheduler picks at random. Each wave is planned again
+	// in any case, but at the end there may be more to do. That is so even if all replacements
+	// landed on possible nodes, because the plan assumes one of them.
 	outdated, differs bool
 	vain              int
 
-	// mu guards everything while evictions are requested side by side.
+	// mu guards everything while evictions are requested in parallel.
 	mu sync.Mutex
 
 	ledger *disruption.Ledger
-	// wereReady are the nodes that were ready at some time of the run, and were to stay, by
-	// name: machines that come back may have the name of one that is gone.
+	// wereReady are the nodes that were ready at some time during the run and were not being
+	// removed, with their UIDs: a new machine may have the name of an old one.
 	wereReady  map[string]types.UID
 	refusals   refusals
 	landings   landings
@@ -122,10 +120,10 @@ type run struct {
 	told       Progress
 }
 
-// Run carries the plan out. The error is the planner's; whatever else ends a run early is
-// in the result, which there always is. When ctx ends, no other eviction is requested and
-// replacements are no longer waited for. Result.Counts are those of the Evictor, so each
-// run should have its own, and Result.After is left to the caller.
+// Run executes the plan. An error is the planner's. Everything else that ends a run early is in
+// the result, which is never nil. When ctx ends, no further eviction is requested and
+// replacements are no longer awaited. Result.Counts are those of the Evictor, so each run
+// should have its own. Result.After is left to the caller.
 func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) {
 	r := &run{
 		Options:    opts,
@@ -154,7 +152,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 	return r.result, nil
 }
 
-// enqueue makes a plan what is to be done.
+// enqueue replaces the queue by the waves of a plan.
 func (r *run) enqueue(p *plan.Plan) {
 	r.queue = nil
 	for _, wave := range p.Waves {
@@ -166,8 +164,8 @@ func (r *run) enqueue(p *plan.Plan) {
 	}
 }
 
-// loop does one wave after the other until nothing is left. An error that is a *stop is
-// not one of the program.
+// loop executes one wave after the other until none is left. A *stop is not an error of the
+// program.
 func (r *run) loop(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -204,7 +202,7 @@ func (r *run) loop(ctx context.Context) error {
 // replan replaces the plan by a new one.
 func (r *run) replan(ctx context.Context) error {
 	if r.vain++; r.vain > maxVain {
-		return &stop{plan.NoProgress, fmt.Sprintf("the cluster keeps moving: %d new plans in a row moved no pod to a better place; run again when it is quieter", maxVain)}
+		return &stop{plan.NoProgress, fmt.Sprintf("%d new plans in a row moved no pod to a better node, because the cluster keeps changing: run again later", maxVain)}
 	}
 	p, err := r.planSettled(ctx)
 	if err != nil {
@@ -216,12 +214,12 @@ func (r *run) replan(ctx context.Context) error {
 	return nil
 }
 
-// lag is how long statuses of budgets may be behind the pods they are about.
+// lag is how long statuses of budgets may lag behind their pods.
 const lag = 10 * time.Second
 
-// planSettled makes a new plan on a cluster that shows what the run has done: statuses of
-// workloads and budgets lag behind the pods. An empty plan that is so for these alone is
-// made again when they have changed.
+// planSettled makes a new plan on a cluster that shows what the run has done. Statuses of
+// workloads and budgets lag behind the pods. If the plan may be empty only because of them, it
+// is made again when they have changed.
 func (r *run) planSettled(ctx context.Context) (*plan.Plan, error) {
 	begin := r.Clock.Now()
 	for {
@@ -248,7 +246,7 @@ func (r *run) planSettled(ctx context.Context) (*plan.Plan, error) {
 	}
 }
 
-// unsettled names a workload of this run that is still being brought to what it should be.
+// unsettled names a workload of this run whose rollout is still in progress.
 func (r *run) unsettled(picture *cluster.Snapshot) string {
 	owners := cluster.NewOwners(picture)
 	for _, pod := range picture.Pods {
@@ -259,8 +257,8 @@ func (r *run) unsettled(picture *cluster.Snapshot) string {
 	return ""
 }
 
-// keptByItself says whether the plan refuses pods of workloads of this run for what the
-// run itself may have brought about.
+// keptByItself says whether the plan refuses pods of workloads of this run for reasons that
+// the run itself may have caused.
 func (r *run) keptByItself(p *plan.Plan) bool {
 	moved := map[string]bool{}
 	for i := range r.done.Moves {
@@ -271,8 +269,7 @@ func (r *run) keptByItself(p *plan.Plan) bool {
 	})
 }
 
-// carryOut evicts a wave and waits for its replacements. What it evicted is waited for
-// even where evicting had to stop.
+// carryOut evicts a wave and waits for its replacements, even if evicting had to stop.
 func (r *run) carryOut(ctx context.Context, picture *cluster.Snapshot, units []unit) error {
 	r.result.Waves++
 	begin := r.Clock.Now()
@@ -289,7 +286,7 @@ func (r *run) carryOut(ctx context.Context, picture *cluster.Snapshot, units []u
 	return err
 }
 
-// tell reports progress, where there is any.
+// tell reports progress, if it has changed.
 func (r *run) tell(p Progress) {
 	for _, moves := range r.queue {
 		p.Left += len(moves)
@@ -300,7 +297,7 @@ func (r *run) tell(p Progress) {
 	}
 }
 
-// lookAgainAfter keeps a cluster in which much changes from being looked at all the time.
+// lookAgainAfter is the minimum time between two looks at a cluster that changes a lot.
 const lookAgainAfter = 100 * time.Millisecond
 
 // wait returns when there may be something new: the channel can be received from, or the

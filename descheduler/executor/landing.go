@@ -16,7 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// conclude notes where the wave's replacements landed and what that is good for.
+// conclude records where the wave's replacements landed, and whether that is an improvement.
 func (r *run) conclude(w *wave) error {
 	if len(w.evictions) == 0 {
 		return nil
@@ -52,8 +52,8 @@ func (r *run) conclude(w *wave) error {
 	return err
 }
 
-// complete notes which of a Job's evicted pods have completed: so many of those without a
-// replacement as have succeeded since the picture from before the wave.
+// complete records which of a Job's evicted pods have completed: as many of those without a
+// replacement as have succeeded since before the wave.
 func (r *run) complete(l *workload, before, now *cluster.Snapshot) {
 	succeeded := func(picture *cluster.Snapshot) int32 {
 		if i := slices.IndexFunc(picture.Jobs, func(job *batchv1.Job) bool { return job.UID == l.UID }); i >= 0 {
@@ -84,8 +84,8 @@ func expected(m *plan.Move, node string) bool {
 	return node == m.To || slices.Contains(m.Possible, node)
 }
 
-// match tells which of the workload's new pods came for which eviction. They are all
-// alike, so each eviction gets one as it was planned, if there is one.
+// match assigns the workload's new pods to its evictions. The pods are all alike, so each
+// eviction gets one that landed as planned, if there is one.
 func (l *workload) match(pods []*corev1.Pod) {
 	var came []*corev1.Pod
 	for _, pod := range pods {
@@ -114,9 +114,8 @@ func (l *workload) match(pods []*corev1.Pod) {
 	}
 }
 
-// judge asks the moves' objectives what the landings are good for. It goes through them as
-// the planner did: each supposes those before it. Of nodes that are gone since nothing can
-// be said.
+// judge evaluates the landings by the moves' objectives, in the planner's order: each assumes
+// that those before it are done. Landings on nodes that no longer exist are not evaluated.
 func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) error {
 	picture = withoutLeaving(picture)
 	state := strategy.NewState(picture, labels.Everything())
@@ -130,8 +129,8 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 			state.Add(e.move.Object)
 		}
 	}
-	// A landing may be good beside all others of the wave: these need not have come in the
-	// order of the plan. That is seldom asked.
+	// A landing may be an improvement together with all others of the wave, which need not have
+	// happened in the order of the plan. This is rarely needed.
 	end := sync.OnceValue(func() *strategy.State { return strategy.NewState(picture, labels.Everything()) })
 	of := landings{}
 	var useless []*eviction
@@ -168,25 +167,25 @@ func (r *run) judge(w *wave, picture *cluster.Snapshot, landed []*eviction) erro
 	return r.landings.check("in this run")
 }
 
-// withoutLeaving returns the picture without pods on their way out. The plan supposes that what
-// it moves is gone, and some of it is by now, while the rest takes its grace period.
+// withoutLeaving returns the snapshot without pods that are leaving. The plan assumes that the
+// pods it moves are gone. Some are by now, others still use their grace period.
 func withoutLeaving(picture *cluster.Snapshot) *cluster.Snapshot {
 	stay := *picture
 	stay.Pods = slices.DeleteFunc(slices.Clone(picture.Pods), cluster.Leaving)
 	return &stay
 }
 
-// gainsBesideAll says whether the landing is any good in a state that has all landings.
+// gainsBesideAll says whether the landing is an improvement in a state with all landings.
 func (e *eviction) gainsBesideAll(state *strategy.State) bool {
 	state.Remove(e.replacement)
 	defer state.Add(e.replacement)
 	return e.move.Objective.Gain(state, e.move.Object, e.replacement.Spec.NodeName) > 0
 }
 
-// trade exchanges the replacement with that of another pod of the workload, if both are any
-// good then, and returns that pod's eviction. As replacements of a workload are all alike,
-// nobody knows which came for which pod: the strategies of a policy may move several at
-// once, each for a reason of its own, and the scheduler does not keep to their order.
+// trade exchanges the replacement with that of another pod of the workload, if both are then
+// improvements, and returns that pod's eviction. Replacements of a workload are all alike, so
+// it is unknown which one replaces which pod: the strategies of a policy may move several at
+// once, each for its own reason, and the scheduler may place them in any order.
 func (e *eviction) trade(landed []*eviction, state *strategy.State) *eviction {
 	for _, other := range landed {
 		if e.traded || other == e || other.workload != e.workload {

@@ -13,19 +13,19 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// held is a unit that cannot go yet, and why.
+// held is a unit that cannot be evicted yet, with the reason.
 type held struct {
 	unit
 	rule   strategy.Rule
 	reason string
-	// soon says that only a status keeps it, which the pods are ahead of.
+	// soon says that only a status prevents it, which lags behind the pods.
 	soon bool
 }
 
-// next returns what of the queue's first wave goes now, and takes it from the queue. It
-// waits while nothing can go, but not for ever: then it drops what is left of the wave. It
-// waits also, for a moment, for what could go at once but for a status that lags behind the
-// pods: without that, it would take a wave of its own.
+// next returns the units of the queue's first wave that can be evicted now, and removes them
+// from the queue. If there are none, it waits, but not forever: then it drops the rest of the
+// wave. It also waits briefly for units that only a lagging status prevents, so that they do
+// not need another wave.
 func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
 	begin := r.Clock.Now()
 	deadline := begin.Add(r.Settle)
@@ -60,8 +60,8 @@ func (r *run) next(ctx context.Context) (*cluster.Snapshot, []unit, error) {
 	}
 }
 
-// sift returns what of the queue's first wave goes now, and what has to wait. It drops what
-// is no longer as it was planned with.
+// sift returns the units of the queue's first wave that can be evicted now, and those that must
+// wait. It drops those whose pods have changed since they were planned.
 func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
 	pods, owners := podsOf(picture), cluster.NewOwners(picture)
 	standing := standingOf(picture, owners)
@@ -87,14 +87,14 @@ func (r *run) sift(picture *cluster.Snapshot) (going []unit, waiting []held) {
 		return going, waiting
 	}
 	for _, u := range free {
-		reason := fmt.Sprintf("its %d pods only make sense together, and the budgets and the limits of a wave do not let all go at once", len(u))
+		reason := fmt.Sprintf("the %d pods of its swap must be evicted together, which the budgets or the limits of a wave do not allow", len(u))
 		waiting = append(waiting, held{unit: u, rule: strategy.OverBudget, reason: reason})
 	}
 	return nil, waiting
 }
 
-// lags says whether the pods of a workload or a budget that keeps the unit are all there and
-// ready as they should be, and only its status does not say so yet.
+// lags says whether the pods of the workload or budget that prevents the unit are all ready,
+// and only its status does not show that yet.
 func (r *run) lags(u unit, owners *cluster.Owners, standing map[types.UID]standing) bool {
 	for i := range u {
 		pod := u[i].Object
@@ -112,8 +112,8 @@ func (r *run) lags(u unit, owners *cluster.Owners, standing map[types.UID]standi
 	return false
 }
 
-// hindrance says why the unit has to wait: for a budget, or for a workload that has fewer
-// pods than it should.
+// hindrance says why the unit must wait: for a budget, or for a workload with fewer pods than
+// desired.
 func (r *run) hindrance(u unit, owners *cluster.Owners, standing map[types.UID]standing) (strategy.Rule, string) {
 	for i := range u {
 		pod := u[i].Object
@@ -127,7 +127,7 @@ func (r *run) hindrance(u unit, owners *cluster.Owners, standing map[types.UID]s
 		case owners.Keeps(pod) != "":
 			return strategy.Rollout, fmt.Sprintf("%s (%s)", w, owners.Keeps(pod))
 		case verdict.Rule == disruption.NoBudget && up(pod) && standing[w.UID].ready == 1 && standing[w.UID].desired(w) > 1:
-			return strategy.Rollout, fmt.Sprintf("%s (no pod but this one is ready, and no budget protects it)", w)
+			return strategy.Rollout, fmt.Sprintf("%s (this is its only ready pod, and no budget protects it)", w)
 		}
 	}
 	return "", ""
@@ -136,8 +136,8 @@ func (r *run) hindrance(u unit, owners *cluster.Owners, standing map[types.UID]s
 // standing counts a workload's pods, and those of them that are ready.
 type standing struct{ pods, ready int }
 
-// desired returns how many pods the workload should have: of a kind that only its
-// controller knows, those that it has and that stay.
+// desired returns how many pods the workload should have. If its kind is unknown, these are
+// the pods that it has, except those that are leaving.
 func (s standing) desired(w *cluster.Workload) int {
 	if w.Desired >= 0 {
 		return w.Desired
@@ -165,8 +165,8 @@ func standingOf(picture *cluster.Snapshot, owners *cluster.Owners) map[types.UID
 	return all
 }
 
-// check has the planner justify the units on the picture, and returns those that it still
-// does, with where they would go now.
+// check has the planner check the units on the snapshot, and returns those that are still
+// justified, with their new destinations.
 func (r *run) check(ctx context.Context, picture *cluster.Snapshot, units []unit) ([]unit, error) {
 	moves := slices.Concat(units...)
 	if len(moves) == 0 {
@@ -193,7 +193,7 @@ func (r *run) check(ctx context.Context, picture *cluster.Snapshot, units []unit
 		if len(still) == len(u) {
 			justified = append(justified, still)
 		} else {
-			r.drop(still, strategy.NoImprovement, "it only makes sense together with a move that is no longer justified")
+			r.drop(still, strategy.NoImprovement, "it is part of a swap, and the other move is no longer justified")
 		}
 	}
 	return justified, nil
@@ -208,7 +208,7 @@ func (r *run) take(units []unit) {
 	r.queue[0] = slices.DeleteFunc(r.queue[0], func(m plan.Move) bool { return taken[m.Pod.UID] })
 }
 
-// drop notes moves that are not tried.
+// drop records moves that are not tried.
 func (r *run) drop(moves []plan.Move, rule strategy.Rule, reason string) {
 	for i := range moves {
 		m := &moves[i]

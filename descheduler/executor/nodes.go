@@ -9,14 +9,14 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// checkNodes stops the run when a node is lost that was ready at some time of it: the
-// cluster is in trouble, or the plan is wrong. Nodes that never were ready do not matter,
-// since those that join a cluster begin so. Nor do nodes that somebody takes away on
-// purpose: those on their way out, and those that the run has emptied, as long as nothing
-// is to go there. One whose object is gone was taken away too, since machines that fail leave
-// it behind: it matters only with replacements on it or under way to it, for moves to come are
-// planned anew. One that has come back as another, under the same name, is gone. The moves are
-// those whose replacements are awaited now.
+// checkNodes stops the run if a node is lost that was ready at some time during the run: the
+// cluster has a problem, or the plan is wrong. Nodes that were never ready do not count, because
+// new nodes start that way. Neither do nodes that are removed on purpose: nodes that are being
+// removed, and nodes that the run has emptied, unless a replacement is expected there. A node
+// whose object is deleted was removed, too, because a failed machine leaves its object behind.
+// It counts only if replacements are on it or expected there; later moves are planned again
+// anyway. A node with a new UID under the same name is a new node, and the old one is gone.
+// awaited are the evictions whose replacements are expected now.
 func (r *run) checkNodes(picture *cluster.Snapshot, awaited []*eviction) error {
 	there := map[string]bool{}
 	var silent, gone []string
@@ -57,10 +57,10 @@ func (r *run) checkNodes(picture *cluster.Snapshot, awaited []*eviction) error {
 		return nil
 	}
 	slices.Sort(lost)
-	return &stop{plan.NodesNotReady, "during the run these nodes ceased to be Ready or to exist: " + some(lost, ", ")}
+	return &stop{plan.NodesNotReady, "these nodes became NotReady or were deleted during the run: " + some(lost, ", ")}
 }
 
-// used returns the nodes that replacements are on, or that those awaited are to go to.
+// used returns the nodes that replacements are on, or expected on.
 func (r *run) used(picture *cluster.Snapshot, awaited []*eviction) map[string]bool {
 	nodes := map[string]bool{}
 	for _, e := range awaited {
@@ -74,7 +74,7 @@ func (r *run) used(picture *cluster.Snapshot, awaited []*eviction) map[string]bo
 	return nodes
 }
 
-// planned returns the nodes that the moves to come are to go to.
+// planned returns the destinations of the remaining moves.
 func (r *run) planned() map[string]bool {
 	nodes := map[string]bool{}
 	for _, moves := range r.queue {
@@ -85,8 +85,8 @@ func (r *run) planned() map[string]bool {
 	return nodes
 }
 
-// emptied returns the nodes that the run has evicted pods from, and that have none left
-// but their own.
+// emptied returns the nodes that the run has evicted pods from, and that have only their own
+// pods left.
 func (r *run) emptied(picture *cluster.Snapshot) map[string]bool {
 	nodes := map[string]bool{}
 	for i := range r.done.Moves {
@@ -100,7 +100,7 @@ func (r *run) emptied(picture *cluster.Snapshot) map[string]bool {
 	return nodes
 }
 
-// stayingOnNode says whether the pod would be lost with its node, and would not be without.
+// stayingOnNode says whether the pod would be lost only with its node.
 func stayingOnNode(pod *corev1.Pod) bool {
 	return pod.Spec.NodeName != "" && cluster.Holds(pod) && pod.DeletionTimestamp == nil && !cluster.BelongsToNode(pod)
 }

@@ -234,7 +234,7 @@ func TestSchedulerThatNeverBinds(t *testing.T) {
 	p, opts := l.prepare()
 	opts.WaveTimeout = 10 * time.Second // for the replacement to be made
 	result := l.run(p, opts)
-	if result.Cause != plan.PodsPending || !result.Safety || !strings.Contains(result.Stopped, "(no node: scheduler nobody has not said why)") {
+	if result.Cause != plan.PodsPending || !result.Safety || !strings.Contains(result.Stopped, "(not scheduled: scheduler nobody has reported no reason)") {
 		t.Errorf("cause %s, safety %t, stopped: %s", result.Cause, result.Safety, result.Stopped)
 	}
 	if got := l.proxy.requests(); got != 1 {

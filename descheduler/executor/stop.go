@@ -7,6 +7,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // stop is an early end of a run.
@@ -17,7 +18,7 @@ type stop struct {
 
 func (s *stop) Error() string { return s.reason }
 
-// interrupted says what an interrupted run leaves behind.
+// interrupted says which replacements an interrupted run did not wait for.
 func (r *run) interrupted(cause error) *stop {
 	waited := 0
 	for i := range r.result.Evictions {
@@ -28,12 +29,12 @@ func (r *run) interrupted(cause error) *stop {
 	}
 	reason := fmt.Sprintf("interrupted: %v", cause)
 	if waited > 0 {
-		reason += fmt.Sprintf("; %d replacements of wave %d were not waited for to the end", waited, r.result.Waves)
+		reason += fmt.Sprintf("; %s of wave %d not ready yet", report.Count(waited, "replacement"), r.result.Waves)
 	}
 	return &stop{plan.Interrupted, reason}
 }
 
-// How many refusals and useless landings end a run: so many in a row, or at least so many
+// How many refusals and useless landings end a run: this many in a row, or at least this many
 // if they are more than a fraction of the wave.
 const (
 	refusalsInARow = 3
@@ -46,17 +47,17 @@ const (
 // refusals counts the evictions that were refused: in a row, and of the wave.
 type refusals struct{ row, wave int }
 
-// add counts an answer about a pod that the rule let go, and stops the run where too many were
+// add counts a response about a pod that the rule allowed, and stops the run after too many
 // refusals.
 func (c *refusals) add(answer disruption.Result, rule disruption.Rule, wave, planned int) error {
 	cause := plan.Refused
 	switch answer.Outcome {
 	case disruption.RefusedByBudget:
 		if rule == disruption.OnRequest {
-			return nil // as is to be expected where no webhook steps in
+			return nil // this is expected if no webhook intervenes
 		}
-	case disruption.Gone, disruption.Unanswered, // say nothing of what is allowed
-		disruption.Deferred, disruption.Denied: // a webhook's word on one pod
+	case disruption.Gone, disruption.Unanswered, // nothing was decided
+		disruption.Deferred, disruption.Denied: // a webhook decides about a single pod
 		return nil
 	case disruption.Evicted, disruption.WouldEvict:
 		c.row = 0
@@ -70,20 +71,19 @@ func (c *refusals) add(answer disruption.Result, rule disruption.Rule, wave, pla
 	case c.row >= refusalsInARow:
 		return &stop{cause, fmt.Sprintf("%d evictions in a row were refused, the last one: %v", c.row, answer.Err)}
 	case c.wave >= refusalsLeast && c.wave*refusalsPart > planned:
-		return &stop{cause, fmt.Sprintf("in wave %d, of %d pods, %d evictions were refused, the last one: %v", wave, planned, c.wave, answer.Err)}
+		return &stop{cause, fmt.Sprintf("%d of %d evictions in wave %d were refused, the last one: %v", c.wave, planned, wave, answer.Err)}
 	}
 	return nil
 }
 
-// landings counts the replacements that were seen on a node, and those that are no better
-// there.
+// landings counts the replacements that landed on a node, and those that are no better there.
 type landings struct{ seen, useless int }
 
 func (l landings) check(where string) error {
 	if l.useless < uselessLeast || l.useless*uselessPart <= l.seen {
 		return nil
 	}
-	return &stop{plan.NoProgress, fmt.Sprintf("%s %d of %d replacements landed where they are no better: is the schedulers' configuration the one that was planned with?", where, l.useless, l.seen)}
+	return &stop{plan.NoProgress, fmt.Sprintf("%s, %d of %d replacements landed on a node that is no better: check that --scheduler-config matches the configuration of the cluster's schedulers", where, l.useless, l.seen)}
 }
 
 // shown is how many of a long list a message shows.

@@ -46,7 +46,7 @@ func TestStops(t *testing.T) {
 				return many(w, 8)
 			},
 			cause: plan.PodsPending, requests: 7,
-			says: []string{"5m0s after its evictions wave 1 still waits for pod default/w1-new1 (no node: 0/3 nodes are available); pod default/w2-new2", "and 2 more"},
+			says: []string{"5m0s after its evictions, wave 1 is still waiting for pod default/w1-new1 (not scheduled: 0/3 nodes are available); pod default/w2-new2", "and 2 more"},
 		},
 		{
 			name: "replacements that do not become ready",
@@ -86,7 +86,7 @@ func TestStops(t *testing.T) {
 				}
 				return oneWave(w.move("bare-1", "z"))
 			},
-			cause: plan.PodsPending, requests: 1, says: []string{"6m0s after its evictions wave 1 still waits for pod default/bare-1 (being deleted)"},
+			cause: plan.PodsPending, requests: 1, says: []string{"6m0s after its evictions, wave 1 is still waiting for pod default/bare-1 (being deleted)"},
 		},
 		{
 			name: "of an unknown controller, a replacement that is not ready while another pod has become so",
@@ -112,7 +112,7 @@ func TestStops(t *testing.T) {
 				w.place = func(string) string { return "" }
 				return oneWave(w.move("game-1", "z"))
 			},
-			cause: plan.PodsPending, requests: 1, says: []string{"pod default/game-new1 (no node"},
+			cause: plan.PodsPending, requests: 1, says: []string{"pod default/game-new1 (not scheduled"},
 		},
 		{
 			name: "a node that is no longer ready while replacements are waited for",
@@ -121,7 +121,7 @@ func TestStops(t *testing.T) {
 				w.then = func(string) { w.node("z", silent) }
 				return many(w, 1)
 			},
-			cause: plan.NodesNotReady, requests: 1, says: []string{"ceased to be Ready or to exist: z"},
+			cause: plan.NodesNotReady, requests: 1, says: []string{"became NotReady or were deleted during the run: z"},
 		},
 		{
 			name: "a node that is no longer ready between waves",
@@ -130,7 +130,7 @@ func TestStops(t *testing.T) {
 				o.Limits.Total = 1
 				return many(w, 2)
 			},
-			cause: plan.NodesNotReady, requests: 1, says: []string{"ceased to be Ready or to exist: a"},
+			cause: plan.NodesNotReady, requests: 1, says: []string{"became NotReady or were deleted during the run: a"},
 		},
 		{
 			name: "three refusals in a row",
@@ -168,7 +168,7 @@ func TestStops(t *testing.T) {
 				}
 				return many(w, 14)
 			},
-			cause: plan.Refused, requests: 6, says: []string{"in wave 1, of 14 pods, 3 evictions were refused"},
+			cause: plan.Refused, requests: 6, says: []string{"3 of 14 evictions in wave 1 were refused"},
 		},
 		{
 			name: "more than a fifth of a later wave",
@@ -182,7 +182,7 @@ func TestStops(t *testing.T) {
 				o.Limits.Total = 5
 				return many(w, 15)
 			},
-			cause: plan.Refused, requests: 10, says: []string{"in wave 2, of 5 pods, 3 evictions were refused"},
+			cause: plan.Refused, requests: 10, says: []string{"3 of 5 evictions in wave 2 were refused"},
 		},
 		{
 			name: "evictions that are not permitted",
@@ -190,7 +190,7 @@ func TestStops(t *testing.T) {
 				w.answer = always(forbids)
 				return many(w, 5)
 			},
-			cause: plan.Failed, requests: 3, says: []string{"it takes the right to create pods/eviction"},
+			cause: plan.Failed, requests: 3, says: []string{"this requires permission to create pods/eviction"},
 		},
 		{
 			name: "an API server that fails",
@@ -206,7 +206,7 @@ func TestStops(t *testing.T) {
 				w.answer, w.away = always(hangsUp), true
 				return many(w, 5)
 			},
-			cause: plan.Failed, requests: 1, says: []string{"the API server has not answered for 1m0s"},
+			cause: plan.Failed, requests: 1, says: []string{"the API server has not responded for 1m0s"},
 		},
 		{
 			name: "landings that are no better",
@@ -220,7 +220,7 @@ func TestStops(t *testing.T) {
 				o.Limits.Total = 15
 				return many(w, 20)
 			},
-			cause: plan.NoProgress, requests: 15, says: []string{"in wave 1 2 of 15 replacements landed where they are no better"},
+			cause: plan.NoProgress, requests: 15, says: []string{"in wave 1, 2 of 15 replacements landed on a node that is no better"},
 		},
 		{
 			name: "landings that are no better, over waves of one pod",
@@ -233,7 +233,7 @@ func TestStops(t *testing.T) {
 				}
 				return made
 			},
-			cause: plan.NoProgress, requests: 2, says: []string{"in this run 2 of 2"},
+			cause: plan.NoProgress, requests: 2, says: []string{"in this run, 2 of 2 replacements landed on a node that is no better"},
 		},
 		{
 			name: "a cluster that keeps moving",
@@ -243,7 +243,7 @@ func TestStops(t *testing.T) {
 				p.plan = func(*cluster.Snapshot, plan.Done) *plan.Plan { return made }
 				return made
 			},
-			cause: plan.NoProgress, says: []string{"the cluster keeps moving: 5 new plans in a row"}, replans: 5,
+			cause: plan.NoProgress, says: []string{"5 new plans in a row moved no pod to a better node"}, replans: 5,
 		},
 	}
 	for _, tt := range tests {
@@ -351,7 +351,7 @@ func TestInterruptions(t *testing.T) {
 					}
 				}
 			},
-			want: "interrupted: told to; 1 replacements of wave 1 were not waited for to the end", requests: 5,
+			want: "interrupted: told to; 1 replacement of wave 1 not ready yet", requests: 5,
 		},
 		{
 			name: "while the API server has too much to do",
@@ -366,7 +366,7 @@ func TestInterruptions(t *testing.T) {
 				w.answer, w.away = func(string, int) answer { return hangsUp }, true
 				o.Progress = func(Progress) { cancel() }
 			},
-			want: "interrupted: told to; 1 replacements of wave 1 were not waited for to the end", requests: 1,
+			want: "interrupted: told to; 1 replacement of wave 1 not ready yet", requests: 1,
 		},
 		{
 			name: "while a budget is waited for",
@@ -456,10 +456,10 @@ func TestTold(t *testing.T) {
 	for e := range recorder.Events {
 		all = append(all, e)
 	}
-	const note = "evicted from node a, its replacement is expected on node z, by strategy Test of profile default: "
+	const note = "Evicted from node a, replacement expected on node z; selected by strategy Test of profile default: "
 	if diff := cmp.Diff([]string{
 		"Normal Descheduled " + note + "node is hot",
-		"Warning DeschedulingFailed not evicted from node a: " + result.Evictions[1].Error + "; chosen by strategy Test of profile default: node is hot",
+		"Warning DeschedulingFailed Not evicted from node a: " + result.Evictions[1].Error + "; selected by strategy Test of profile default: node is hot",
 		"Normal Descheduled " + note + strings.Repeat("é", (maxNote-len(note))/len("é")),
 	}, all); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

@@ -9,8 +9,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// unit is a move, or several that only make sense together: all of it goes in one wave,
-// or none.
+// unit is a move, or the moves of a swap, which are in the same wave or not done at all.
 type unit []plan.Move
 
 // unitsOf cuts moves into units.
@@ -40,8 +39,7 @@ func (u unit) among(pods map[types.UID]bool) int {
 	return n
 }
 
-// outdated says what has become of a pod that is not as it was planned with; nothing where
-// all are.
+// outdated says how a pod has changed since it was planned. It is empty if none has.
 func (u unit) outdated(pods map[types.UID]*corev1.Pod) string {
 	for i := range u {
 		m := &u[i]
@@ -50,11 +48,11 @@ func (u unit) outdated(pods map[types.UID]*corev1.Pod) string {
 		case pod == nil:
 			return name + " is gone"
 		case cluster.Leaving(pod):
-			return name + " is on its way out"
+			return name + " is already leaving"
 		case pod.Spec.NodeName != m.From:
 			return name + " is on node " + pod.Spec.NodeName
 		case replaced(m) && !cluster.Holds(pod):
-			return name + " has come to its end"
+			return name + " has finished"
 		}
 	}
 	return ""

@@ -14,7 +14,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// wave is a wave that is being carried out.
+// wave is a wave that is being executed.
 type wave struct {
 	number, planned int
 	// picture, owners and pods are of the cluster as it was when the wave began.
@@ -29,29 +29,29 @@ type wave struct {
 	namespaces map[string]bool
 	// grace is the longest grace period of the pods.
 	grace time.Duration
-	// outage says that the API server did not answer.
+	// outage says that the API server did not respond.
 	outage bool
-	// ready is how many evictions had come to their end when that was looked at last.
+	// ready is how many evictions had finished at the last look.
 	ready int
 }
 
-// eviction is one whose end is awaited.
+// eviction is an eviction that is awaited.
 type eviction struct {
 	move *plan.Move
 	// entry is its place in the result.
 	entry int
 	at    time.Time
-	// workload is what replaces the pod; nil where nothing does.
+	// workload replaces the pod. It is nil if nothing does.
 	workload *workload
-	// replacement is the pod that came for it, once that is told; traded says that it was
-	// first thought to have come for another.
+	// replacement is the pod that replaces it, once known. traded says that it was first assigned
+	// to another eviction.
 	replacement *corev1.Pod
 	traded      bool
-	// deferred is there while an admission webhook puts the eviction off.
+	// deferred is set while an admission webhook defers the eviction.
 	deferred *deferral
 }
 
-// workload is what has to replace pods.
+// workload is a workload that has to replace pods.
 type workload struct {
 	*cluster.Workload
 	evictions []*eviction
@@ -158,8 +158,8 @@ func byWorkload(picture *cluster.Snapshot, owners *cluster.Owners, namespaces ma
 	return pods
 }
 
-// up says whether the pod does what it is for: it is ready, or has succeeded. One that has failed
-// may be called ready for a while.
+// up says whether the pod is ready or has succeeded. A failed pod may still be marked as ready for
+// a while.
 func up(pod *corev1.Pod) bool {
 	return stays(pod) && (pod.Status.Phase == corev1.PodSucceeded || disruption.Ready(pod))
 }

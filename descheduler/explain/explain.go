@@ -1,4 +1,4 @@
-// Package explain shows people and programs a plan, and what came of carrying it out.
+// Package explain shows a plan and the result of executing it, to people and programs.
 package explain
 
 import (
@@ -16,51 +16,51 @@ import (
 type Document struct {
 	Run  Run
 	Plan *plan.Plan
-	// Result is nil where the plan was not carried out.
+	// Result is nil if the plan was not executed.
 	Result *plan.Result
 }
 
-// Run says where a plan comes from. What is not known may be left out.
+// Run says where a plan comes from. Unknown fields may be empty.
 type Run struct {
-	// Time is when the picture of the cluster was taken: ages are judged by it. Clock says of
-	// a dump where that is from.
+	// Time is when the snapshot was taken. Ages are calculated by it. For a dump, Clock says
+	// where the time comes from.
 	Time  time.Time `json:"time,omitzero"`
 	Clock string    `json:"clock,omitempty"`
-	// Cluster names the cluster, such as the context of a kubeconfig; Dump is the file
-	// that stood for one.
+	// Cluster names the cluster, such as the context of a kubeconfig. Dump is the file that was
+	// read instead.
 	Cluster string `json:"cluster,omitempty"`
 	Dump    string `json:"dump,omitempty"`
 	// Policy is the file with the policy.
 	Policy string `json:"policy,omitempty"`
 	// DryRun says that nothing is evicted.
 	DryRun bool `json:"dryRun"`
-	// Version is that of this program, Kubernetes that of the API server.
+	// Version is the version of this program, Kubernetes that of the API server.
 	Version    string `json:"version,omitempty"`
 	Kubernetes string `json:"kubernetesVersion,omitempty"`
-	// Simulated says what to know of how the schedulers were simulated, see simulation.Caveat.
+	// Simulated says how the simulation differs from the cluster, see simulation.Caveat.
 	Simulated string `json:"simulated,omitempty"`
 }
 
-// Format is a way to show a document. It is a flag's value too.
+// Format is a format of a document. It is also a flag value.
 type Format string
 
 // The formats.
 const (
-	// Table is for terminals: one line per move, what stays in groups.
+	// Table is for terminals: one line per move, refusals in groups.
 	Table Format = "table"
-	// Wide is Table with everything: more columns, and no row left out.
+	// Wide is Table with all columns and rows.
 	Wide Format = "wide"
 	// JSON and YAML are for programs: see Report.
 	JSON Format = "json"
 	YAML Format = "yaml"
-	// HTML is a page by itself, which loads nothing.
+	// HTML is a self-contained page, which loads nothing.
 	HTML Format = "html"
 )
 
 // Formats are all formats.
 var Formats = []Format{Table, Wide, JSON, YAML, HTML}
 
-// Set takes a format by its name.
+// Set sets the format by its name.
 func (f *Format) Set(name string) error {
 	if !slices.Contains(Formats, Format(name)) {
 		return unknown(Format(name))
@@ -71,7 +71,7 @@ func (f *Format) Set(name string) error {
 
 func (f *Format) String() string { return string(*f) }
 
-// Type is what help calls the value.
+// Type is the name of the value in help texts.
 func (*Format) Type() string { return "format" }
 
 func unknown(f Format) error {
@@ -79,11 +79,11 @@ func unknown(f Format) error {
 	for i, known := range Formats {
 		names[i] = string(known)
 	}
-	return fmt.Errorf("no such format: %q (there are %s)", string(f), strings.Join(names, ", "))
+	return fmt.Errorf("unknown format %q: must be one of %s", string(f), strings.Join(names, ", "))
 }
 
-// Write writes the document. An error is the writer's, or says that there is no such
-// format or no plan.
+// Write writes the document. It returns the writer's error, or an error if the format is
+// unknown or there is no plan.
 func Write(w io.Writer, format Format, doc Document) error {
 	if doc.Plan == nil {
 		return errors.New("there is no plan to show")

@@ -41,12 +41,12 @@ func example() *plan.Plan {
 				Pod: pod("web-7d9f-abcde", "Deployment default/web"), Profile: "prod", Strategy: "LowNodeUtilization",
 				Reason: "node hot-1 is at 93 % of cpu, above the target of 50 %", From: "hot-1", To: "cold-1", Choices: 2,
 				Scheduler: "default-scheduler", Scores: []plan.Score{{Node: "cold-1", Total: 187}, {Node: "hot-1", Total: 61, Plugins: map[string]int64{"NodeResourcesFit": 61}}},
-				Gain: 12, Improves: "12 points of cpu less above the target", Budget: "web",
+				Gain: 12, Improves: "CPU overshoot down 12 percentage points", Budget: "web",
 			},
 			{
-				Pod: pod("db-0", "StatefulSet default/db"), Profile: "prod", Strategy: "RestorePreemptible", Reason: "2 of 3 replicas are above the cap",
+				Pod: pod("db-0", "StatefulSet default/db"), Profile: "prod", Strategy: "RestorePreemptible", Reason: "2 of 3 replicas are above the limit",
 				From: "spot-1", To: "cold-3", Choices: 4, Scheduler: "stowage",
-				Scores: []plan.Score{{Node: "cold-3", Total: 20}}, Gain: 0.3333333, Improves: "1 replica less above the cap", Together: 1,
+				Scores: []plan.Score{{Node: "cold-3", Total: 20}}, Gain: 0.3333333, Improves: "1 fewer replica above the limit", Together: 1,
 			},
 			{Pod: pod("job-x", ""), Profile: "prod", Strategy: "RemoveFailedPods", Reason: "it failed", From: "hot-1", Gain: 1, Improves: "is removed"},
 		},
@@ -149,7 +149,7 @@ func TestBadInput(t *testing.T) {
 	if err := Write(&strings.Builder{}, Table, Document{}); err == nil || err.Error() != "there is no plan to show" {
 		t.Errorf("no plan: %v", err)
 	}
-	const want = `no such format: "xml" (there are table, wide, json, yaml, html)`
+	const want = `unknown format "xml": must be one of table, wide, json, yaml, html`
 	if err := Write(&strings.Builder{}, "xml", Document{Plan: example()}); err == nil || err.Error() != want {
 		t.Errorf("an unknown format: %v, want %s", err, want)
 	}

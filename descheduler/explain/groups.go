@@ -12,25 +12,25 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// Group is candidates that stay for the same reason.
+// Group is a group of candidates that are not moved for the same reason.
 type Group struct {
 	Strategy string        `json:"strategy"`
 	Rule     strategy.Rule `json:"rule"`
-	// Reason has what all of them have in common, and an ellipsis for what differs.
+	// Reason is what all reasons have in common, with an ellipsis for what differs.
 	Reason string `json:"reason"`
 	Count  int    `json:"count"`
 	// Example is the first of them.
 	Example plan.Pod `json:"example"`
 }
 
-// word matches what may be a name or a quantity within a sentence.
+// word matches a name or a quantity in a sentence.
 var word = regexp.MustCompile(`[^\s,;:()"'=]+`)
 
-// differs stands for what is not the same in all reasons of a group.
+// differs replaces what is not the same in all reasons of a group.
 const differs = "…"
 
-// group puts together refusals whose reasons differ in names and quantities only. The
-// largest group comes first.
+// group groups refusals whose reasons differ only in names and quantities. The largest group
+// is first.
 func group(refusals []plan.Refusal) []Group {
 	type key struct {
 		strategy string
@@ -60,8 +60,8 @@ func group(refusals []plan.Refusal) []Group {
 	return groups
 }
 
-// mask returns the reason without what is the refused pod's own: its names, nodes, and
-// every word with a digit in it, which is a quantity or a generated name.
+// mask returns the reason without the names of the refused pod and its workload, names of
+// nodes, and words that contain a digit, which are quantities or generated names.
 func mask(r plan.Refusal, nodes sets.Set[string]) string {
 	own := sets.New(r.Pod.Name, r.Pod.Namespace+"/"+r.Pod.Name)
 	if _, workload, found := strings.Cut(r.Pod.Workload, " "); found {

@@ -7,10 +7,10 @@ import (
 	"github.com/stowage-k8s/stowage/internal/page"
 )
 
-// longestOnPage is the most rows of a table of a page: browsers crawl beyond.
+// longestOnPage is the maximum number of rows in a table of a page: more make browsers slow.
 const longestOnPage = 1000
 
-// viewColours are those of views, by their order.
+// viewColours are the colours of the views, in their order.
 var viewColours = []page.Colour{page.Muted, page.Own, page.Good}
 
 // writeHTML writes the document as a page.
@@ -34,16 +34,16 @@ func writeHTML(w io.Writer, doc Document) error {
 		}
 	}
 	add("Moves", false, moveSheet(list, true, doc.Result != nil))
-	add("What failed", false, errorSheet(list))
+	add(failedTitle, false, errorSheet(list))
 	if doc.Result != nil {
-		add("Planned and then dropped, as the cluster was by then", false, groupSheet(group(doc.Result.Dropped)))
+		add(droppedTitle, false, groupSheet(group(doc.Result.Dropped)))
 	}
-	add("What stays", false, groupSheet(group(staying(doc.Plan))))
-	add("Every refusal", true, refusalSheet(doc.Plan.Refused))
+	add(stayingTitle, false, groupSheet(group(staying(doc.Plan))))
+	add(refusedTitle, true, refusalSheet(doc.Plan.Refused))
 	return p.Write(w)
 }
 
-// table is a table cut where a browser would crawl.
+// table is a table with at most longestOnPage rows.
 func table(title string, folded bool, s sheet) page.Table {
 	t := page.Table{Title: title, Folded: folded, Header: s.Header, Rows: s.Rows}
 	if len(t.Rows) > longestOnPage {
@@ -52,13 +52,12 @@ func table(title string, folded bool, s sheet) page.Table {
 	return t
 }
 
-// utilisation is the section about what is requested of the nodes, with a histogram of each
-// resource.
+// utilisation is the section about the requests on the nodes, with a histogram per resource.
 func utilisation(pictures []view) (page.Section, bool) {
 	rows := statistics(pictures)
 	s := page.Section{
-		Title:  "Requested of each node, in percent of allocatable",
-		Text:   []string{"Nodes, " + titles(pictures) + ": " + nodes(pictures) + "."},
+		Title:  utilizationTitle,
+		Text:   []string{"Nodes in use, " + titles(pictures) + ": " + nodes(pictures) + "."},
 		Tables: []page.Table{{Title: "In percent, " + titles(pictures), Header: rows[0], Rows: rows[1:]}},
 	}
 	for _, r := range resources(pictures) {
@@ -70,7 +69,7 @@ func utilisation(pictures []view) (page.Section, bool) {
 			}
 			b.Series = append(b.Series, bars)
 		}
-		s.Charts = append(s.Charts, page.Chart{Title: string(r.Name), About: "Nodes by how much of their " + string(r.Name) + " is requested", Bars: b})
+		s.Charts = append(s.Charts, page.Chart{Title: string(r.Name), About: "Number of nodes by the share of " + string(r.Name) + " that is requested", Bars: b})
 	}
 	return s, len(s.Charts) > 0
 }

@@ -16,7 +16,7 @@ const (
 	Kind       = "DeschedulingReport"
 )
 
-// Report is a document for programs: what the formats json and yaml have.
+// Report is a document for programs, in the formats json and yaml.
 type Report struct {
 	APIVersion string  `json:"apiVersion"`
 	Kind       string  `json:"kind"`
@@ -77,7 +77,7 @@ func writeYAML(w io.Writer, doc Document) error {
 	return err
 }
 
-// marshal returns the report as JSON. Arrows and brackets stay legible.
+// marshal returns the report as JSON, without escaping arrows and brackets.
 func marshal(doc Document) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -10,13 +10,13 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 )
 
-// view is a picture with a name.
+// view is a snapshot with a name.
 type view struct {
 	Title string
 	plan.Picture
 }
 
-// views are the pictures to compare, in the order of time.
+// views are the snapshots to compare, in order of time.
 func views(doc Document) []view {
 	if len(moves(doc)) == 0 {
 		return []view{{Title: "now", Picture: doc.Plan.Before}}
@@ -66,8 +66,8 @@ func (s series) largest() int {
 	return most
 }
 
-// tells says whether the histogram says more than the statistics: whether nodes are in
-// several classes, or change theirs.
+// tells says whether the histogram shows more than the statistics: whether nodes are in
+// several classes, or change between them.
 func (s series) tells() bool {
 	for _, u := range s.Views {
 		filled := 0
@@ -92,7 +92,7 @@ var classes = func() (names [len(plan.Utilization{}.Histogram)]string) {
 	return names
 }()
 
-// statistics is the table of what the histograms come to, in percent.
+// statistics is a table that summarizes the histograms, in percent.
 func statistics(list []view) [][]string {
 	rows := [][]string{{"RESOURCE", "MEAN", "STD DEV", "MIN", "MAX"}}
 	for _, s := range resources(list) {
@@ -114,11 +114,11 @@ func statistics(list []view) [][]string {
 	return rows
 }
 
-// nodes says how many nodes there are, and how many have pods.
+// nodes says how many nodes have pods, and how many there are.
 func nodes(list []view) string {
 	var used []string
 	for _, v := range list {
-		used = append(used, fmt.Sprintf("%d of %d in use", v.Used, v.Nodes))
+		used = append(used, fmt.Sprintf("%d of %d", v.Used, v.Nodes))
 	}
 	return strings.Join(used, " → ")
 }

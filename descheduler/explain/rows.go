@@ -10,7 +10,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// none stands in for what there is not, as in kubectl.
+// none replaces empty cells, as in kubectl.
 const none = "<none>"
 
 // sheet is a table with its header, for terminals and pages.
@@ -23,11 +23,11 @@ type sheet struct {
 type move struct {
 	plan.Move
 	wave int
-	// eviction is nil where it was not tried.
+	// eviction is nil if it was not tried.
 	eviction *plan.Eviction
 }
 
-// moves returns what was tried and then what was not, or all that is planned where
+// moves returns the moves that were tried and then the others, or all that are planned if
 // there is no result.
 func moves(doc Document) []move {
 	waves := make([]int, len(doc.Plan.Moves))
@@ -56,7 +56,7 @@ func moves(doc Document) []move {
 // column is one of the table of moves.
 type column struct {
 	title string
-	// wide is not for the narrow table, carried only for plans that were carried out.
+	// wide columns are only in the wide table, carried columns only for executed plans.
 	wide, carried bool
 	cell          func(move) string
 }
@@ -110,7 +110,7 @@ func moveSheet(list []move, wide, carried bool) sheet {
 	return s
 }
 
-// add adds a row. Empty cells say so.
+// add adds a row. Empty cells become none.
 func (s *sheet) add(row ...string) {
 	for i, cell := range row {
 		row[i] = cmp.Or(clean(cell), none)
@@ -145,7 +145,7 @@ func readyAfter(m move) string {
 	return m.eviction.ReadyAfter.Round(100 * time.Millisecond).String()
 }
 
-// scores are those of the node that the pod is on and of the one it goes to.
+// scores are the scores of the current and of the new node.
 func scores(m move) string {
 	of := func(node string) string {
 		for _, s := range m.Scores {
@@ -170,7 +170,7 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
-// groupSheet is the table of what stays, in groups.
+// groupSheet is the table of refusals in groups.
 func groupSheet(groups []Group) sheet {
 	s := sheet{Header: []string{"PODS", "STRATEGY", "RULE", "REASON", "EXAMPLE"}}
 	for _, g := range groups {
@@ -179,7 +179,7 @@ func groupSheet(groups []Group) sheet {
 	return s
 }
 
-// refusalSheet is the table of what stays, one by one.
+// refusalSheet is the table of single refusals.
 func refusalSheet(refusals []plan.Refusal) sheet {
 	s := sheet{Header: []string{"POD", "NODE", "STRATEGY", "RULE", "REASON", "WORKLOAD", "PROFILE"}}
 	for _, r := range refusals {
@@ -188,7 +188,7 @@ func refusalSheet(refusals []plan.Refusal) sheet {
 	return s
 }
 
-// errorSheet is the table of why evictions failed, in groups.
+// errorSheet is the table of failed evictions in groups.
 func errorSheet(list []move) sheet {
 	var failed []plan.Refusal
 	for _, m := range list {

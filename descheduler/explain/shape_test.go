@@ -36,10 +36,10 @@ func TestLongTables(t *testing.T) {
 		more   string
 	}{
 		{name: "a table of as many rows as it may have", format: Table, moves: longest, row: "default/pod-", want: longest},
-		{name: "a table of one more", format: Table, moves: longest + 1, row: "default/pod-", want: longest, more: "… and 1 more (-o wide or json shows all)"},
+		{name: "a table of one more", format: Table, moves: longest + 1, row: "default/pod-", want: longest, more: "… and 1 more (-o wide or -o json shows all)"},
 		{name: "a wide table has all", format: Wide, moves: longest + 1, row: "default/pod-", want: longest + 1},
 		{name: "a page of as many rows as it may have", format: HTML, moves: longestOnPage, row: `<th scope="row">default/<wbr>pod-`, want: longestOnPage},
-		{name: "a page of more", format: HTML, moves: longestOnPage + 950, row: `<th scope="row">default/<wbr>pod-`, want: longestOnPage, more: "… and 950 more (-o wide or json shows all)"},
+		{name: "a page of more", format: HTML, moves: longestOnPage + 950, row: `<th scope="row">default/<wbr>pod-`, want: longestOnPage, more: "… and 950 more (-o wide or -o json shows all)"},
 		{name: "a program gets all", format: JSON, moves: longestOnPage + 1, row: `"name": "pod-`, want: longestOnPage + 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

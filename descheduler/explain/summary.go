@@ -3,41 +3,43 @@ package explain
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // Summary is a document in figures.
 type Summary struct {
-	// Headline is the most important of it in a sentence.
+	// Headline is the summary in one sentence.
 	Headline string `json:"headline"`
-	// Moves and Waves are what is planned.
+	// Moves and Waves are the numbers that are planned.
 	Moves int `json:"moves"`
 	Waves int `json:"waves"`
 	// Staying counts the candidates that no strategy moves.
 	Staying int `json:"staying"`
-	// Carried is nil where the plan was not carried out.
+	// Carried is nil if the plan was not executed.
 	Carried *Carried `json:"carried,omitempty"`
 }
 
-// Carried is the result in figures. Pods are counted once, whatever it took.
+// Carried is the result in figures. Each pod counts once, even if it was tried several times.
 type Carried struct {
-	// Pods are all that were to go: those of plans made within the run included.
+	// Pods are all pods to evict, including those of plans made during the run.
 	Pods int `json:"pods"`
-	// Evicted are those that were, or in a dry run would have been.
+	// Evicted are those that were evicted, or in a dry run would have been.
 	Evicted int `json:"evicted"`
-	// AsPlanned landed on the node that was planned, Elsewhere on another one; NotSeen
-	// were awaited and not seen to land.
+	// AsPlanned replacements landed on the planned node, Elsewhere on another one. NotSeen
+	// were expected but not found.
 	AsPlanned int `json:"asPlanned"`
 	Elsewhere int `json:"elsewhere"`
 	NotSeen   int `json:"notSeen"`
-	// Completed are pods of Jobs that ended well when they were told to end.
+	// Completed are pods of Jobs that completed when they were terminated.
 	Completed int `json:"completed,omitempty"`
-	// Useless landed where they are no better, Returned on the node they came from.
+	// Useless replacements landed where they are no better, Returned on the pod's old node.
 	Useless  int `json:"useless"`
 	Returned int `json:"returned"`
 }
@@ -78,7 +80,7 @@ func staying(p *plan.Plan) []plan.Refusal {
 	return refusals
 }
 
-// carry counts what came of evictions, of pods that were to go and of others.
+// carry counts the results of evictions. The pods are those of the plan.
 func carry(pods sets.Set[string], evictions []plan.Eviction) *Carried {
 	c := &Carried{}
 	evicted := sets.New[string]()
@@ -114,33 +116,29 @@ func succeeded(o disruption.Outcome) bool {
 	return o == disruption.Evicted || o == disruption.WouldEvict || o == disruption.Planned
 }
 
-// headline says the most important.
+// headline summarizes the document in one sentence.
 func headline(doc Document, s Summary) string {
 	if s.Moves == 0 && (s.Carried == nil || s.Carried.Pods == 0) {
 		return nothing(doc, s)
 	}
-	parts := []string{count(s.Moves, "move") + " in " + count(s.Waves, "wave")}
+	parts := []string{report.Count(s.Moves, "move") + " in " + report.Count(s.Waves, "wave")}
 	if c := s.Carried; c != nil {
 		verb := "evicted"
 		if doc.Run.DryRun {
 			verb = "would be evicted"
 		}
-		parts = []string{fmt.Sprintf("%d of %s %s in %s", c.Evicted, count(c.Pods, "pod"), verb, count(doc.Result.Waves, "wave"))}
+		parts = []string{fmt.Sprintf("%d of %s %s in %s", c.Evicted, report.Count(c.Pods, "pod"), verb, report.Count(doc.Result.Waves, "wave"))}
 		if c.Useless > 0 {
-			parts = append(parts, fmt.Sprintf("%d landed no better", c.Useless))
+			parts = append(parts, report.Count(c.Useless, "replacement")+" no better than before")
 		}
 	}
-	switch s.Staying {
-	case 0:
-	case 1:
-		parts = append(parts, "1 candidate stays")
-	default:
-		parts = append(parts, fmt.Sprintf("%d candidates stay", s.Staying))
+	if s.Staying > 0 {
+		parts = append(parts, report.Count(s.Staying, "candidate")+" not moved")
 	}
 	return strings.Join(parts, "; ")
 }
 
-// nothing says that there is nothing to do, and the top reason for it.
+// nothing says that there is nothing to do, and the most common reason.
 func nothing(doc Document, s Summary) string {
 	switch {
 	case s.Staying == 0 && len(doc.Plan.Idle) > 0:
@@ -150,17 +148,21 @@ func nothing(doc Document, s Summary) string {
 		}
 		return "Nothing to do: " + strings.Join(reasons, "; ")
 	case s.Staying == 0:
-		return "Nothing to do: no pod is better off elsewhere by this policy"
+		return "Nothing to do: the policy selects no pod to move"
 	}
 	top := group(staying(doc.Plan))[0]
-	if s.Staying == 1 {
-		return fmt.Sprintf("Nothing to do: the one candidate stays by the rule %s: %s", top.Rule, top.Reason)
+	why := fmt.Sprintf("%s: %s", top.Rule, top.Reason)
+	switch {
+	case s.Staying == 1:
+		return fmt.Sprintf("Nothing to do: the only candidate cannot be moved (%s)", why)
+	case top.Count < s.Staying:
+		why = fmt.Sprintf("%d because of %s", top.Count, why)
 	}
-	return fmt.Sprintf("Nothing to do: all %d candidates stay, most of them (%d) by the rule %s: %s", s.Staying, top.Count, top.Rule, top.Reason)
+	return fmt.Sprintf("Nothing to do: none of %d candidates can be moved (%s)", s.Staying, why)
 }
 
-// notes are what else is to know: what the plan notes, and why strategies moved nothing,
-// where the headline does not say so.
+// notes are the notes of the plan, and why strategies moved nothing, unless the headline says
+// so.
 func notes(doc Document, s Summary) []string {
 	all := slices.Clone(doc.Plan.Notes)
 	for _, i := range doc.Plan.Idle {
@@ -171,8 +173,8 @@ func notes(doc Document, s Summary) []string {
 	return all
 }
 
-// landing says how the evictions came out and where the replacements are; nothing
-// where there were none.
+// landing says how many evictions had which outcome, and where the replacements are. It is
+// empty if there were no evictions. Numbers that are 0 are omitted.
 func landing(doc Document, s Summary) string {
 	c := s.Carried
 	if c == nil || len(doc.Result.Evictions) == 0 {
@@ -187,20 +189,35 @@ func landing(doc Document, s Summary) string {
 		}
 	}
 	for _, o := range order {
-		parts = append(parts, fmt.Sprintf("%s %d", o, outcomes[o]))
+		parts = append(parts, fmt.Sprintf("%d %s", outcomes[o], o))
 	}
 	text := "Outcomes: " + strings.Join(parts, ", ")
 	if c.Completed > 0 {
-		text += fmt.Sprintf(". Of Jobs: %s completed when told to end", count(c.Completed, "pod"))
+		text += ". " + report.Count(c.Completed, "Job pod") + " completed on termination"
 	}
-	if c.AsPlanned+c.Elsewhere+c.NotSeen == 0 {
+	landed := nonzero([]int{c.AsPlanned, c.Elsewhere, c.NotSeen}, "on the planned node", "on another node", "not found")
+	if landed == "" {
 		return text
 	}
-	return text + fmt.Sprintf(". Replacements: %d as planned, %d on another node, %d not seen; %d no better than before, %d back where they were",
-		c.AsPlanned, c.Elsewhere, c.NotSeen, c.Useless, c.Returned)
+	text += ". Replacements: " + landed
+	if worse := nonzero([]int{c.Useless, c.Returned}, "no better than before", "back on the old node"); worse != "" {
+		text += "; " + worse
+	}
+	return text
 }
 
-// stopped says why the run ended early; nothing where it did not.
+// nonzero lists the numbers that are not 0, with their names.
+func nonzero(numbers []int, names ...string) string {
+	var parts []string
+	for i, n := range numbers {
+		if n > 0 {
+			parts = append(parts, strconv.Itoa(n)+" "+names[i])
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// stopped says why the run ended early. It is empty if it did not.
 func stopped(doc Document) string {
 	switch r := doc.Result; {
 	case r == nil || r.Stopped == "":
@@ -212,7 +229,7 @@ func stopped(doc Document) string {
 	}
 }
 
-// about names the run, in parts.
+// about describes the run, in parts.
 func about(run Run) []string {
 	var parts []string
 	add := func(format, value string) {
@@ -239,7 +256,7 @@ func about(run Run) []string {
 	return parts
 }
 
-// id tells pods apart: by their UIDs, and by their names where a dump has none.
+// id identifies a pod: by its UID, or by its name if a dump has no UIDs.
 func id(p plan.Pod) string {
 	if p.UID != "" {
 		return string(p.UID)
@@ -248,11 +265,3 @@ func id(p plan.Pod) string {
 }
 
 func fullName(p plan.Pod) string { return p.Namespace + "/" + p.Name }
-
-// count says how many there are of something that takes an s.
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

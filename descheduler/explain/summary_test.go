@@ -15,7 +15,7 @@ func TestHeadline(t *testing.T) {
 	one := plan.Move{Pod: pod("a", ""), From: "n", To: "m"}
 	two := plan.Move{Pod: pod("b", ""), From: "n", To: "m"}
 	refusal := func(name string) plan.Refusal {
-		return plan.Refusal{Pod: pod(name, ""), Strategy: "S", Rule: strategy.Resting, Reason: "it was moved lately"}
+		return plan.Refusal{Pod: pod(name, ""), Strategy: "S", Rule: strategy.Resting, Reason: "it was moved recently"}
 	}
 	tried := func(m plan.Move, outcome disruption.Outcome) plan.Eviction {
 		return plan.Eviction{Move: m, Wave: 1, Outcome: outcome}
@@ -27,23 +27,23 @@ func TestHeadline(t *testing.T) {
 		dryRun bool
 		want   string
 	}{
-		{name: "no candidates", want: "Nothing to do: no pod is better off elsewhere by this policy"},
+		{name: "no candidates", want: "Nothing to do: the policy selects no pod to move"},
 		{
 			name: "strategies that moved nothing and said why",
 			plan: plan.Plan{Idle: []plan.Idle{{Strategy: "HighNodeUtilization", Reason: "every node is underutilized"}, {Strategy: "LowNodeUtilization", Reason: "no node is overutilized"}}},
 			want: "Nothing to do: every node is underutilized (HighNodeUtilization); no node is overutilized (LowNodeUtilization)",
 		},
 		{
-			name: "a candidate that stays", plan: plan.Plan{Refused: []plan.Refusal{refusal("c")}},
-			want: "Nothing to do: the one candidate stays by the rule Resting: it was moved lately",
+			name: "a candidate that is not moved", plan: plan.Plan{Refused: []plan.Refusal{refusal("c")}},
+			want: "Nothing to do: the only candidate cannot be moved (Resting: it was moved recently)",
 		},
 		{
 			name: "a candidate of two strategies is one", plan: plan.Plan{Refused: []plan.Refusal{refusal("c"), refusal("c")}},
-			want: "Nothing to do: the one candidate stays by the rule Resting: it was moved lately",
+			want: "Nothing to do: the only candidate cannot be moved (Resting: it was moved recently)",
 		},
 		{
 			name: "a move, and a candidate", plan: plan.Plan{Moves: []plan.Move{one}, Waves: [][]int{{0}}, Refused: []plan.Refusal{refusal("c")}},
-			want: "1 move in 1 wave; 1 candidate stays",
+			want: "1 move in 1 wave; 1 candidate not moved",
 		},
 		{
 			name: "a pod that one strategy refuses and another moves does not stay",
@@ -73,7 +73,7 @@ func TestHeadline(t *testing.T) {
 		},
 		{
 			name: "nothing planned, and a run that had nothing to do", result: &plan.Result{},
-			want: "Nothing to do: no pod is better off elsewhere by this policy",
+			want: "Nothing to do: the policy selects no pod to move",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,8 +10,17 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
+// The titles of sections.
 const (
-	// longest is the most rows of a table that is not wide.
+	failedTitle      = "Failed evictions"
+	droppedTitle     = "Planned moves that were dropped because the cluster had changed"
+	stayingTitle     = "Not moved"
+	refusedTitle     = "All refused moves"
+	utilizationTitle = "Requests per node, in percent of allocatable"
+)
+
+const (
+	// longest is the maximum number of rows in a table that is not wide.
 	longest = 50
 	// barWidth is the length of the longest bar, in characters.
 	barWidth = 20
@@ -40,17 +49,17 @@ func writeText(w io.Writer, doc Document, wide bool) error {
 	}
 	list := moves(doc)
 	section("", moveSheet(list, wide, doc.Result != nil))
-	section("What failed", errorSheet(list))
+	section(failedTitle, errorSheet(list))
 	if doc.Result != nil {
-		section("Planned and then dropped, as the cluster was by then", groupSheet(group(doc.Result.Dropped)))
+		section(droppedTitle, groupSheet(group(doc.Result.Dropped)))
 	}
-	section("What stays", groupSheet(group(staying(doc.Plan))))
+	section(stayingTitle, groupSheet(group(staying(doc.Plan))))
 	if wide {
-		section("Every refusal", refusalSheet(doc.Plan.Refused))
+		section(refusedTitle, refusalSheet(doc.Plan.Refused))
 	}
 	pictures := views(doc)
 	if all := resources(pictures); len(all) > 0 {
-		fmt.Fprintf(&b, "\nRequested of each node, in percent of allocatable: %s (nodes: %s)\n%s", titles(pictures), nodes(pictures), report.Table(statistics(pictures)))
+		fmt.Fprintf(&b, "\n%s: %s (nodes in use: %s)\n%s", utilizationTitle, titles(pictures), nodes(pictures), report.Table(statistics(pictures)))
 		for _, s := range all {
 			if wide || s.tells() {
 				fmt.Fprint(&b, "\n"+histogram(s, pictures))
@@ -61,7 +70,7 @@ func writeText(w io.Writer, doc Document, wide bool) error {
 	return err
 }
 
-// text lays the table out. What is left out is said.
+// text formats the table, and says how many rows are not shown.
 func (s sheet) text(wide bool) string {
 	rows, more := s.Rows, 0
 	if !wide && len(rows) > longest {
@@ -74,7 +83,7 @@ func (s sheet) text(wide bool) string {
 	return text
 }
 
-// layOut aligns columns to the left, as kubectl does.
+// layOut aligns the columns to the left, as kubectl does.
 func layOut(rows [][]string) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -86,9 +95,11 @@ func layOut(rows [][]string) string {
 }
 
 // left says how many rows are not shown.
-func left(more int) string { return fmt.Sprintf("… and %d more (-o wide or json shows all)", more) }
+func left(more int) string {
+	return fmt.Sprintf("… and %d more (-o wide or -o json shows all)", more)
+}
 
-// clean keeps what came with a pod or an error from moving the terminal's cursor.
+// clean removes control characters from names and errors, so that they cannot move the cursor.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -98,7 +109,7 @@ func clean(s string) string {
 	}, s)
 }
 
-// histogram draws how many nodes are how full, the views side by side.
+// histogram draws the distribution of node utilization, with the views side by side.
 func histogram(s series, list []view) string {
 	rows := [][]string{{string(s.Name)}}
 	for _, v := range list {
@@ -116,7 +127,7 @@ func histogram(s series, list []view) string {
 	return layOut(rows)
 }
 
-// bar is as long as n is of most; what is there can be seen.
+// bar is a bar for n whose length is relative to most. It is empty only for 0.
 func bar(n, most int) string {
 	if n == 0 {
 		return ""

@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// key is where in the ConfigMap the document is.
+	// key is the ConfigMap's key with the document.
 	key = "moves.yaml"
-	// attempts is how often Save tries while others write.
+	// attempts is how often Save tries if others write, too.
 	attempts = 5
 )
 
-// Load reads the memory from a ConfigMap, which need not be there yet. With a cooldown of
-// 0 it makes no request, and nothing is remembered. It takes the right to get the
-// ConfigMap. A ConfigMap that cannot be read is an error: to go on without would move what
-// should rest.
+// Load reads the memory from a ConfigMap, which need not exist yet. With a cooldown of 0 it
+// makes no request, and nothing is stored. It requires permission to get the ConfigMap. A
+// ConfigMap that cannot be read is an error, because ignoring it would move workloads during
+// their cooldown.
 func Load(ctx context.Context, client kubernetes.Interface, namespace, name string, cooldown time.Duration) (*Memory, error) {
 	m := New(cooldown)
 	if m.cooldown == 0 {
@@ -39,11 +39,11 @@ func Load(ctx context.Context, client kubernetes.Interface, namespace, name stri
 	return m, nil
 }
 
-// Save writes the memory to its ConfigMap, without workloads that have rested. What others
-// have written since is kept: the last move of each workload counts. It makes no request
-// if nothing has changed, or if the memory is not in a ConfigMap. Where a document of
-// 2,000 entries or 256 KiB has no room, the oldest are dropped. It takes the rights to get,
-// create and update the ConfigMap. After an error it may be called again.
+// Save writes the memory to its ConfigMap, without cooldowns that are over. It keeps what others
+// have written since: the last move of each workload counts. It makes no request if nothing has
+// changed, or if the memory has no ConfigMap. It drops the oldest entries beyond 2,000 entries or
+// 256 KiB. It requires permission to get, create and update the ConfigMap. After an error it may
+// be called again.
 func (m *Memory) Save(ctx context.Context, now time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -52,7 +52,7 @@ func (m *Memory) Save(ctx context.Context, now time.Time) error {
 		var dropped int
 		m.entries, dropped = bound(prune(m.entries, m.cooldown, now))
 		if dropped > 0 {
-			klog.FromContext(ctx).Info("Too many workloads were moved lately to remember all of them: those moved first do not rest", "dropped", dropped, "kept", len(m.entries))
+			klog.FromContext(ctx).Info("Too many workloads were moved recently to store all cooldowns: the oldest are dropped", "dropped", dropped, "kept", len(m.entries))
 		}
 		if m.client == nil || maps.Equal(m.entries, m.stored) {
 			return nil
@@ -69,11 +69,11 @@ func (m *Memory) Save(ctx context.Context, now time.Time) error {
 		}
 		m.entries = merge(m.entries, m.stored)
 	}
-	return fmt.Errorf("gave up after %d attempts, for others kept writing (does another descheduler use the same ConfigMap?): %w", attempts, err)
+	return fmt.Errorf("gave up after %d conflicting writes (does another descheduler use the same ConfigMap?): %w", attempts, err)
 }
 
-// Prepare writes the memory where there is no ConfigMap yet, or none that was written by
-// it: that it cannot be kept is better known before anything is moved.
+// Prepare writes the memory if the ConfigMap does not exist or is empty, so that an error
+// occurs before anything is moved.
 func (m *Memory) Prepare(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,8 +87,8 @@ func (m *Memory) Prepare(ctx context.Context) error {
 	return err
 }
 
-// overtaken says whether somebody has created, changed or deleted the ConfigMap meanwhile.
-// What is not found when it is created is the namespace.
+// overtaken says whether somebody has created, changed or deleted the ConfigMap meanwhile. A
+// NotFound on creation is about the namespace.
 func (m *Memory) overtaken(err error) bool {
 	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && m.configMap != nil
 }
@@ -107,18 +107,18 @@ func (m *Memory) read(ctx context.Context) error {
 	if !known {
 		m.stored = entries{}
 		if others := slices.Sorted(maps.Keys(configMap.Data)); len(others) > 0 {
-			return fmt.Errorf("%s has no key %s, but %s: it is not a memory of moves, give another name", m, key, strings.Join(others, ", "))
+			return fmt.Errorf("%s has no key %s, but %s, so it does not store cooldowns: set --cooldown-config-map to another name", m, key, strings.Join(others, ", "))
 		}
 		return nil
 	}
 	m.stored, err = parse(data)
 	if err != nil {
-		return fmt.Errorf("%s, key %s: %w; to forget what was moved lately, delete it: kubectl -n %s delete configmap %s", m, key, err, m.namespace, m.name)
+		return fmt.Errorf("%s, key %s: %w; to end all cooldowns, delete it: kubectl -n %s delete configmap %s", m, key, err, m.namespace, m.name)
 	}
 	return nil
 }
 
-// write leaves all else in the ConfigMap alone.
+// write keeps everything else in the ConfigMap.
 func (m *Memory) write(ctx context.Context, data string) error {
 	client := m.client.CoreV1().ConfigMaps(m.namespace)
 	if m.configMap == nil {
@@ -146,10 +146,10 @@ func (m *Memory) write(ctx context.Context, data string) error {
 
 func (m *Memory) explain(verb string, err error) error {
 	if apierrors.IsForbidden(err) {
-		return fmt.Errorf("no right to %s %s, where it is kept what was moved lately: give the descheduler's ServiceAccount a Role with the verb %s on configmaps in namespace %s, or set the cooldown to 0: %w",
+		return fmt.Errorf("no permission to %s %s, which stores cooldowns: grant the descheduler's ServiceAccount the verb %s on configmaps in namespace %s, or set --cooldown=0: %w",
 			verb, m, verb, m.namespace, err)
 	}
-	return fmt.Errorf("cannot %s %s, where it is kept what was moved lately: %w", verb, m, err)
+	return fmt.Errorf("cannot %s %s, which stores cooldowns: %w", verb, m, err)
 }
 
 func (m *Memory) String() string { return fmt.Sprintf("ConfigMap %s/%s", m.namespace, m.name) }

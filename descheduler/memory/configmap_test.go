@@ -113,8 +113,8 @@ func TestLifeOfAMemory(t *testing.T) {
 	if diff := cmp.Diff([]string{"create"}, requests(client)); diff != "" {
 		t.Errorf("first save: requests (-want +got):\n%s", diff)
 	}
-	want := map[string]string{"moves.yaml": `# What stowage-descheduler moved lately. These workloads rest for the cooldown after
-# the time. Delete the ConfigMap to end all rests.
+	want := map[string]string{"moves.yaml": `# Workloads that stowage-descheduler moved recently. The cooldown of each starts at its
+# time. Delete the ConfigMap to end all cooldowns.
 version: v1
 moved:
 - {"time":"2026-07-01T12:00:00Z","kind":"Deployment","namespace":"default","name":"db","uid":"uid-db"}
@@ -231,7 +231,7 @@ func TestTooManyAreDroppedOldestFirst(t *testing.T) {
 		m.Moved(workload(fmt.Sprint(i)), now.Add(-time.Duration(i)*time.Second))
 	}
 	save(t, m)
-	if text := stored(t, client).Data[key]; !strings.Contains(text, "\n# There was no room for 3 more, which had been moved before these.\n") {
+	if text := stored(t, client).Data[key]; !strings.Contains(text, "\n# The document is full. Not listed: 3 older moves.\n") {
 		t.Errorf("it does not say how many were dropped:\n%.400s", text)
 	}
 	m = load(t, client)
@@ -327,7 +327,7 @@ func TestSaveGivesUp(t *testing.T) {
 	m.Moved(workload("web"), now)
 	requests(client)
 	err := m.Save(t.Context(), now)
-	if err == nil || !apierrors.IsConflict(err) || !strings.HasPrefix(err.Error(), "gave up after 5 attempts, for others kept writing") {
+	if err == nil || !apierrors.IsConflict(err) || !strings.HasPrefix(err.Error(), "gave up after 5 conflicting writes") {
 		t.Errorf("got error %v", err)
 	}
 	if got := requests(client); len(got) != 2*attempts {
@@ -344,21 +344,21 @@ func TestSaveGivesUp(t *testing.T) {
 }
 
 func TestConfigMapsThatCannotBeRead(t *testing.T) {
-	const remedy = "; to forget what was moved lately, delete it: kubectl -n stowage delete configmap moves"
+	const remedy = "; to end all cooldowns, delete it: kubectl -n stowage delete configmap moves"
 	tests := []struct {
 		name string
 		data map[string]string
 		want string
 	}{
 		{"no YAML", map[string]string{key: "version: [v1"}, "ConfigMap stowage/moves, key moves.yaml: error converting YAML to JSON: yaml: line 1: did not find expected ',' or ']'" + remedy},
-		{"no version", map[string]string{key: "moved: []"}, `ConfigMap stowage/moves, key moves.yaml: version is "", and only "v1" is known here` + remedy},
-		{"an empty document", map[string]string{key: ""}, `ConfigMap stowage/moves, key moves.yaml: version is "", and only "v1" is known here` + remedy},
-		{"a version to come", map[string]string{key: "version: v2\nmoved: {}"}, `ConfigMap stowage/moves, key moves.yaml: version is "v2", and only "v1" is known here` + remedy},
+		{"no version", map[string]string{key: "moved: []"}, `ConfigMap stowage/moves, key moves.yaml: version is "": must be "v1"` + remedy},
+		{"an empty document", map[string]string{key: ""}, `ConfigMap stowage/moves, key moves.yaml: version is "": must be "v1"` + remedy},
+		{"a version to come", map[string]string{key: "version: v2\nmoved: {}"}, `ConfigMap stowage/moves, key moves.yaml: version is "v2": must be "v1"` + remedy},
 		{"an unknown field", map[string]string{key: "version: v1\nmoves: []"}, `ConfigMap stowage/moves, key moves.yaml: error unmarshaling JSON: while decoding JSON: json: unknown field "moves"` + remedy},
 		{"an entry without a UID", map[string]string{key: `{version: v1, moved: [{time: "2026-07-01T12:00:00Z", uid: a}, {time: "2026-07-01T12:00:00Z"}]}`}, "ConfigMap stowage/moves, key moves.yaml: moved[1] has no uid" + remedy},
 		{"an entry without a time", map[string]string{key: `{version: v1, moved: [{uid: a}]}`}, "ConfigMap stowage/moves, key moves.yaml: moved[0] has no time" + remedy},
 		{"a time that is none", map[string]string{key: `{version: v1, moved: [{uid: a, time: noon}]}`}, `ConfigMap stowage/moves, key moves.yaml: error unmarshaling JSON: while decoding JSON: parsing time "noon" as "2006-01-02T15:04:05Z07:00": cannot parse "noon" as "2006"` + remedy},
-		{"another's ConfigMap", map[string]string{"ca.crt": "x", "b": "y"}, "ConfigMap stowage/moves has no key moves.yaml, but b, ca.crt: it is not a memory of moves, give another name"},
+		{"another's ConfigMap", map[string]string{"ca.crt": "x", "b": "y"}, "ConfigMap stowage/moves has no key moves.yaml, but b, ca.crt, so it does not store cooldowns: set --cooldown-config-map to another name"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -373,8 +373,8 @@ func TestConfigMapsThatCannotBeRead(t *testing.T) {
 func TestMissingRightsAndOtherFailures(t *testing.T) {
 	forbidden := apierrors.NewForbidden(resource, name, fmt.Errorf("no"))
 	right := func(verb string) string {
-		return "no right to " + verb + " ConfigMap stowage/moves, where it is kept what was moved lately: " +
-			"give the descheduler's ServiceAccount a Role with the verb " + verb + " on configmaps in namespace stowage, or set the cooldown to 0: " + forbidden.Error()
+		return "no permission to " + verb + " ConfigMap stowage/moves, which stores cooldowns: " +
+			"grant the descheduler's ServiceAccount the verb " + verb + " on configmaps in namespace stowage, or set --cooldown=0: " + forbidden.Error()
 	}
 	gone := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, namespace)
 	tests := []struct {
@@ -387,8 +387,8 @@ func TestMissingRightsAndOtherFailures(t *testing.T) {
 		{"no right to get", nil, "get", forbidden, right("get")},
 		{"no right to create", nil, "create", forbidden, right("create")},
 		{"no right to update", []runtime.Object{newConfigMap(nil)}, "update", forbidden, right("update")},
-		{"no such namespace", nil, "create", gone, "cannot create ConfigMap stowage/moves, where it is kept what was moved lately: " + gone.Error()},
-		{"no time left", nil, "get", context.DeadlineExceeded, "cannot get ConfigMap stowage/moves, where it is kept what was moved lately: context deadline exceeded"},
+		{"no such namespace", nil, "create", gone, "cannot create ConfigMap stowage/moves, which stores cooldowns: " + gone.Error()},
+		{"no time left", nil, "get", context.DeadlineExceeded, "cannot get ConfigMap stowage/moves, which stores cooldowns: context deadline exceeded"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,27 +6,29 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 const (
 	version = "v1"
-	// maxEntries and maxBytes bound the document: a ConfigMap holds 1 MiB at most.
+	// maxEntries and maxBytes limit the document: a ConfigMap can contain at most 1 MiB.
 	maxEntries = 2000
 	maxBytes   = 256 << 10
-	// headBytes is room for what stands before the entries.
+	// headBytes is the room for the lines before the entries.
 	headBytes = 512
 
-	head = "# What stowage-descheduler moved lately. These workloads rest for the cooldown after\n" +
-		"# the time. Delete the ConfigMap to end all rests.\n"
+	head = "# Workloads that stowage-descheduler moved recently. The cooldown of each starts at its\n" +
+		"# time. Delete the ConfigMap to end all cooldowns.\n"
 )
 
-// document is what a ConfigMap holds.
+// document is the content of the ConfigMap.
 type document struct {
 	Version string  `json:"version"`
 	Moved   []entry `json:"moved"`
 }
 
-// bound returns the newest entries that a document has room for, and how many it has not.
+// bound returns the newest entries that a document has room for, and the number of the others.
 func bound(all entries) (kept entries, dropped int) {
 	kept = entries{}
 	size := headBytes
@@ -49,12 +51,12 @@ func (e entry) line() string {
 	return "- " + string(data) + "\n"
 }
 
-// render returns the document of bounded entries. It is the same for the same entries.
+// render returns the document for bounded entries. It is deterministic.
 func render(all entries, dropped int) string {
 	var b strings.Builder
 	b.WriteString(head)
 	if dropped > 0 {
-		fmt.Fprintf(&b, "# There was no room for %d more, which had been moved before these.\n", dropped)
+		fmt.Fprintf(&b, "# The document is full. Not listed: %s.\n", report.Count(dropped, "older move"))
 	}
 	fmt.Fprintf(&b, "version: %s\n", version)
 	if len(all) == 0 {
@@ -77,7 +79,7 @@ func parse(data string) (entries, error) {
 		return nil, err
 	}
 	if versioned.Version != version {
-		return nil, fmt.Errorf("version is %q, and only %q is known here", versioned.Version, version)
+		return nil, fmt.Errorf("version is %q: must be %q", versioned.Version, version)
 	}
 	var d document
 	if err := yaml.UnmarshalStrict([]byte(data), &d); err != nil {

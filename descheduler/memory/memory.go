@@ -1,12 +1,12 @@
-// Package memory keeps which workloads had a pod moved lately, so that they rest for a
-// while and nothing is moved back and forth. Between runs it is in a ConfigMap of the
-// descheduler's own namespace:
+// Package memory stores which workloads had a pod moved recently, so that they have a cooldown
+// and nothing is moved back and forth. Between runs it is in a ConfigMap in the descheduler's
+// namespace:
 //
 //	version: v1
 //	moved:
 //	- {"time":"2026-07-01T12:00:00Z","kind":"Deployment","namespace":"default","name":"web","uid":"…"}
 //
-// The ConfigMap may be deleted at any time, which ends all rests.
+// The ConfigMap may be deleted at any time, which ends all cooldowns.
 package memory
 
 import (
@@ -23,17 +23,16 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Memory is what was moved lately. It is safe for concurrent use.
+// Memory contains recent moves. It is safe for concurrent use.
 type Memory struct {
 	cooldown time.Duration
 
 	mu      sync.Mutex
 	entries entries
-	// What follows is for a memory in a ConfigMap alone.
+	// The following fields are only used with a ConfigMap.
 	client          kubernetes.Interface
 	namespace, name string
-	// configMap is as it was last read or written, nil if there is none, and stored are
-	// its entries.
+	// configMap is the last version that was read or written, or nil. stored are its entries.
 	configMap *corev1.ConfigMap
 	stored    entries
 }
@@ -49,14 +48,13 @@ type entry struct {
 
 type entries map[types.UID]entry
 
-// New returns a memory that lasts as long as the program. A workload rests for the
-// cooldown after a move; with none nothing is remembered.
+// New returns a memory without a ConfigMap. With a cooldown of 0, nothing is stored.
 func New(cooldown time.Duration) *Memory {
 	return &Memory{cooldown: max(0, cooldown), entries: entries{}}
 }
 
-// Resting says whether the workload rests, and until when. A pod without a workload,
-// which is nil, never does.
+// Resting says whether the workload has a cooldown, and when it ends. A nil workload, of a pod
+// without one, has none.
 func (m *Memory) Resting(workload *cluster.Workload, now time.Time) (until time.Time, resting bool) {
 	if workload == nil {
 		return time.Time{}, false
@@ -74,8 +72,7 @@ func (m *Memory) Resting(workload *cluster.Workload, now time.Time) (until time.
 	return until, true
 }
 
-// Moved records that a pod of the workload is moved now. Of a pod without a workload,
-// which is nil, nothing is remembered.
+// Moved records that a pod of the workload is moved now. A nil workload is ignored.
 func (m *Memory) Moved(workload *cluster.Workload, now time.Time) {
 	if workload == nil || m.cooldown == 0 {
 		return
@@ -88,8 +85,8 @@ func (m *Memory) Moved(workload *cluster.Workload, now time.Time) {
 	})
 }
 
-// rested returns when the rest ends. A time that is still to come is from a clock that is
-// ahead, or a slip of a hand: it counts as now, or the workload could rest for years.
+// rested returns when the cooldown ends. A time in the future, from a wrong clock or a typo,
+// counts as now. Otherwise the cooldown could last for years.
 func (e entry) rested(cooldown time.Duration, now time.Time) time.Time {
 	if e.Time.After(now) {
 		return now.Add(cooldown)
@@ -97,13 +94,13 @@ func (e entry) rested(cooldown time.Duration, now time.Time) time.Time {
 	return e.Time.Add(cooldown)
 }
 
-// compare orders entries by their time, and then by anything that sets them apart.
+// compare orders entries by their time, and then by their other fields.
 func (e entry) compare(other entry) int {
 	return cmp.Or(e.Time.Compare(other.Time), cmp.Compare(e.Namespace, other.Namespace), cmp.Compare(e.Name, other.Name),
 		cmp.Compare(e.Kind, other.Kind), cmp.Compare(e.UID, other.UID))
 }
 
-// add adds a move, unless a later one of its workload is there.
+// add adds a move, unless there is a later one of its workload.
 func (all entries) add(e entry) {
 	if other, known := all[e.UID]; !known || e.compare(other) > 0 {
 		all[e.UID] = e
@@ -119,7 +116,7 @@ func merge(a, b entries) entries {
 	return merged
 }
 
-// prune returns the entries of workloads that still rest. None of their times is to come.
+// prune returns the entries whose cooldown is not over. None of their times is in the future.
 func prune(all entries, cooldown time.Duration, now time.Time) entries {
 	resting := entries{}
 	for uid, e := range all {

@@ -170,7 +170,7 @@ func TestRandomBounds(t *testing.T) {
 			}
 			break // any of those that were dropped will do
 		}
-		if says := strings.Contains(text, fmt.Sprintf("no room for %d more", dropped)); says != (dropped > 0) {
+		if says := strings.Contains(text, fmt.Sprintf("Not listed: %d older", dropped)); says != (dropped > 0) {
 			t.Fatalf("%d were dropped, and the text says so: %t", dropped, says)
 		}
 	})

@@ -1,5 +1,5 @@
-// Package metrics counts what the descheduler plans and does, for Prometheus: served,
-// pushed to a Pushgateway, or written to a file that the node exporter reads.
+// Package metrics has the descheduler's Prometheus metrics. They are served, pushed to a
+// Pushgateway, or written to a file for the node exporter.
 package metrics
 
 import (
@@ -18,16 +18,16 @@ const (
 	subsystem = "descheduler"
 )
 
-// End is how a run came to its end.
+// End is how a run ended.
 type End string
 
 // The ends.
 const (
-	// Done: the plan was carried out, or shown where that was all that was asked.
+	// Done: the plan was executed, or shown in a dry run.
 	Done End = "done"
 	// Idle: there was nothing to do.
 	Idle End = "idle"
-	// Stopped: the run ended early, by itself or since it was told to.
+	// Stopped: the run ended early, for safety or because of SIGTERM.
 	Stopped End = "stopped"
 	// Failed: there was an error.
 	Failed End = "failed"
@@ -49,35 +49,34 @@ type Recorder struct {
 	strategies                    *metrics.HistogramVec
 }
 
-// NewRecorder returns a recorder with a registry of its own. The version is that of the
-// program.
+// NewRecorder returns a recorder with its own registry. The version is the program's.
 func NewRecorder(version string) *Recorder {
 	r := &Recorder{
 		Registry:    telemetry.NewRegistry(),
-		planMoves:   gauges("plan_moves", "Moves of the latest plan, by the strategy that proposed them.", "profile", "strategy"),
-		planRefused: gauges("plan_refused", "Candidates of the latest plan that stay, by the strategy that proposed them and the rule that stopped them. A pod may be a candidate of several strategies.", "profile", "strategy", "rule"),
-		deviation:   gauges("node_utilization_stddev", "How skewed the nodes are: the standard deviation of the requested share of allocatable over the nodes, 0.25 being 25 points. Before the latest run, and after it; where it evicts nothing, as planned.", "resource", "when"),
+		planMoves:   gauges("plan_moves", "Number of moves in the latest plan, by the strategy that proposed them.", "profile", "strategy"),
+		planRefused: gauges("plan_refused", "Number of candidates that the latest plan does not move, by the strategy that proposed them and the rule that refused them. A pod may be a candidate of several strategies.", "profile", "strategy", "rule"),
+		deviation:   gauges("node_utilization_stddev", "Standard deviation of node utilization, by requests: 0.25 is 25 percentage points. Before and after the latest run; after a dry run, as planned.", "resource", "when"),
 		lastRun: metrics.NewGauge(&metrics.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "last_run_timestamp_seconds", StabilityLevel: metrics.ALPHA,
-			Help: "When the latest run ended, however it did.",
+			Help: "Time when the latest run ended, successfully or not.",
 		}),
-		evictions: counters("evictions_total", "Evictions tried, by the strategy that proposed them and their outcome: Evicted, RefusedByBudget and so on; Planned and WouldEvict in dry runs.", "profile", "strategy", "namespace", "outcome"),
-		stopped:   counters("stopped_total", "Runs that ended early, by their cause.", "cause"),
-		runs:      counters("runs_total", "Runs, by how they ended: done, idle (nothing to do), stopped or failed.", "result"),
+		evictions: counters("evictions_total", "Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, and Planned or WouldEvict in a dry run.", "profile", "strategy", "namespace", "outcome"),
+		stopped:   counters("stopped_total", "Number of runs that ended early, by cause.", "cause"),
+		runs:      counters("runs_total", "Number of runs, by result: done, idle (nothing to do), stopped or failed.", "result"),
 		useless: metrics.NewCounter(&metrics.CounterOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "useless_landings_total", StabilityLevel: metrics.ALPHA,
-			Help: "Evicted pods whose replacement landed where it is no better. Each is a plan that did not come true.",
+			Help: "Number of evicted pods whose replacement landed on a node that is no better.",
 		}),
-		planning:   metrics.NewHistogram(histogram("plan_duration_seconds", "How long planning took.", 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)),
-		wave:       metrics.NewHistogram(histogram("wave_duration_seconds", "How long waves took, until their replacements were ready or given up.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
-		ready:      metrics.NewHistogram(histogram("replacement_ready_seconds", "Time from an eviction until the replacement was ready. Those that never were do not count.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
-		runFor:     metrics.NewHistogram(histogram("run_duration_seconds", "How long runs took, from reading the cluster to the end.", 0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)),
-		strategies: metrics.NewHistogramVec(histogram("strategy_duration_seconds", "How long strategies took to propose, with the simulation of what they proposed.", 0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120), []string{"profile", "strategy"}),
+		planning:   metrics.NewHistogram(histogram("plan_duration_seconds", "Duration of planning.", 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)),
+		wave:       metrics.NewHistogram(histogram("wave_duration_seconds", "Duration of a wave, until its replacements were ready or given up.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
+		ready:      metrics.NewHistogram(histogram("replacement_ready_seconds", "Time from an eviction until its replacement was ready. Replacements that never became ready do not count.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
+		runFor:     metrics.NewHistogram(histogram("run_duration_seconds", "Duration of a run, from reading the cluster to the end.", 0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)),
+		strategies: metrics.NewHistogramVec(histogram("strategy_duration_seconds", "Duration of a strategy within a plan, including the simulation of its proposals.", 0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120), []string{"profile", "strategy"}),
 	}
-	build := gauges("build_info", "Always 1. What was built with what.", "version", "kubernetes_version", "go_version")
+	build := gauges("build_info", "Always 1, with the versions of the program, Kubernetes and Go as labels.", "version", "kubernetes_version", "go_version")
 	r.Registry.MustRegister(build, r.planMoves, r.planRefused, r.deviation, r.lastRun, r.evictions, r.stopped, r.runs, r.useless, r.planning, r.wave, r.ready, r.runFor, r.strategies)
 	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
-	// These are there from the start, so that alerts see them rise from 0.
+	// These series exist from the start, so that alerts see them increase from 0.
 	for _, end := range ends {
 		r.runs.WithLabelValues(string(end))
 	}
@@ -87,8 +86,8 @@ func NewRecorder(version string) *Recorder {
 	return r
 }
 
-// ObservePlan records the plan that a run begins with. What it is expected to come to
-// stands as after the run until ObserveResult says what it came to.
+// ObservePlan records the plan that a run starts with. Its expected utilization is reported as
+// that after the run, until ObserveResult records the real one.
 func (r *Recorder) ObservePlan(p *plan.Plan) {
 	type key struct{ profile, strategy, rule string }
 	moves, refused := map[key]int{}, map[key]int{}
@@ -112,7 +111,7 @@ func (r *Recorder) ObservePlan(p *plan.Plan) {
 	r.planning.Observe(p.Took.Seconds())
 }
 
-// ObserveResult records what came of carrying a plan out.
+// ObserveResult records the result of executing a plan.
 func (r *Recorder) ObserveResult(result *plan.Result) {
 	for _, e := range result.Evictions {
 		r.evictions.WithLabelValues(e.Move.Profile, e.Move.Strategy, e.Move.Pod.Namespace, string(e.Outcome)).Inc()

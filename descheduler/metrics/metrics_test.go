@@ -116,7 +116,7 @@ func writeGolden(t *testing.T, r *Recorder, golden string) {
 }
 
 func TestBuildInfo(t *testing.T) {
-	want := `# HELP stowage_descheduler_build_info [ALPHA] Always 1. What was built with what.
+	want := `# HELP stowage_descheduler_build_info [ALPHA] Always 1, with the versions of the program, Kubernetes and Go as labels.
 # TYPE stowage_descheduler_build_info gauge
 stowage_descheduler_build_info{go_version="` + runtime.Version() + `",kubernetes_version="` + kubernetes.Get().GitVersion + `",version="v1.2.3"} 1
 `
@@ -127,13 +127,13 @@ stowage_descheduler_build_info{go_version="` + runtime.Version() + `",kubernetes
 
 // TestFromTheStart checks what alerts need before there was a run.
 func TestFromTheStart(t *testing.T) {
-	const want = `# HELP stowage_descheduler_runs_total [ALPHA] Runs, by how they ended: done, idle (nothing to do), stopped or failed.
+	const want = `# HELP stowage_descheduler_runs_total [ALPHA] Number of runs, by result: done, idle (nothing to do), stopped or failed.
 # TYPE stowage_descheduler_runs_total counter
 stowage_descheduler_runs_total{result="done"} 0
 stowage_descheduler_runs_total{result="failed"} 0
 stowage_descheduler_runs_total{result="idle"} 0
 stowage_descheduler_runs_total{result="stopped"} 0
-# HELP stowage_descheduler_stopped_total [ALPHA] Runs that ended early, by their cause.
+# HELP stowage_descheduler_stopped_total [ALPHA] Number of runs that ended early, by cause.
 # TYPE stowage_descheduler_stopped_total counter
 stowage_descheduler_stopped_total{cause="Failed"} 0
 stowage_descheduler_stopped_total{cause="Interrupted"} 0
@@ -141,7 +141,7 @@ stowage_descheduler_stopped_total{cause="NoProgress"} 0
 stowage_descheduler_stopped_total{cause="NodesNotReady"} 0
 stowage_descheduler_stopped_total{cause="PodsPending"} 0
 stowage_descheduler_stopped_total{cause="Refused"} 0
-# HELP stowage_descheduler_useless_landings_total [ALPHA] Evicted pods whose replacement landed where it is no better. Each is a plan that did not come true.
+# HELP stowage_descheduler_useless_landings_total [ALPHA] Number of evicted pods whose replacement landed on a node that is no better.
 # TYPE stowage_descheduler_useless_landings_total counter
 stowage_descheduler_useless_landings_total 0
 `
@@ -160,19 +160,19 @@ func TestSecondRun(t *testing.T) {
 	r := recorded()
 	r.ObservePlan(&plan.Plan{Moves: []plan.Move{{Profile: "prod", Strategy: "C"}}, Before: cpu(14), After: cpu(10)})
 	r.ObserveResult(&plan.Result{Evictions: []plan.Eviction{eviction("A", "web", disruption.Evicted)}})
-	const want = `# HELP stowage_descheduler_evictions_total [ALPHA] Evictions tried, by the strategy that proposed them and their outcome: Evicted, RefusedByBudget and so on; Planned and WouldEvict in dry runs.
+	const want = `# HELP stowage_descheduler_evictions_total [ALPHA] Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, and Planned or WouldEvict in a dry run.
 # TYPE stowage_descheduler_evictions_total counter
 stowage_descheduler_evictions_total{namespace="db",outcome="Evicted",profile="prod",strategy="B"} 1
 stowage_descheduler_evictions_total{namespace="web",outcome="Evicted",profile="prod",strategy="A"} 3
 stowage_descheduler_evictions_total{namespace="web",outcome="RefusedByBudget",profile="prod",strategy="A"} 1
-# HELP stowage_descheduler_node_utilization_stddev [ALPHA] How skewed the nodes are: the standard deviation of the requested share of allocatable over the nodes, 0.25 being 25 points. Before the latest run, and after it; where it evicts nothing, as planned.
+# HELP stowage_descheduler_node_utilization_stddev [ALPHA] Standard deviation of node utilization, by requests: 0.25 is 25 percentage points. Before and after the latest run; after a dry run, as planned.
 # TYPE stowage_descheduler_node_utilization_stddev gauge
 stowage_descheduler_node_utilization_stddev{resource="cpu",when="after"} 0.1
 stowage_descheduler_node_utilization_stddev{resource="cpu",when="before"} 0.14
-# HELP stowage_descheduler_plan_moves [ALPHA] Moves of the latest plan, by the strategy that proposed them.
+# HELP stowage_descheduler_plan_moves [ALPHA] Number of moves in the latest plan, by the strategy that proposed them.
 # TYPE stowage_descheduler_plan_moves gauge
 stowage_descheduler_plan_moves{profile="prod",strategy="C"} 1
-# HELP stowage_descheduler_stopped_total [ALPHA] Runs that ended early, by their cause.
+# HELP stowage_descheduler_stopped_total [ALPHA] Number of runs that ended early, by cause.
 # TYPE stowage_descheduler_stopped_total counter
 stowage_descheduler_stopped_total{cause="Failed"} 0
 stowage_descheduler_stopped_total{cause="Interrupted"} 0
@@ -293,9 +293,9 @@ func TestBadPush(t *testing.T) {
 		name, address, job, want string
 		ctx                      context.Context
 	}{
-		{name: "an address without a scheme", address: "pushgateway:9091", job: "j", want: "must be like http://"},
-		{name: "an address without a host", address: "http://", job: "j", want: "must be like http://"},
-		{name: "an address that is none, with a password", address: "http://user:secret@%zz", job: "j", want: "must be like http://"},
+		{name: "an address without a scheme", address: "pushgateway:9091", job: "j", want: "must be a URL such as http://"},
+		{name: "an address without a host", address: "http://", job: "j", want: "must be a URL such as http://"},
+		{name: "an address that is none, with a password", address: "http://user:secret@%zz", job: "j", want: "must be a URL such as http://"},
 		{name: "no job", address: failing.URL, want: "job name is empty"},
 		{name: "a Pushgateway that fails, with a password", address: strings.Replace(failing.URL, "//", "//user:secret@", 1), job: "j", want: "unexpected status code 503"},
 		{name: "no Pushgateway there, with a password", address: strings.Replace(gone.URL, "//", "//user:secret@", 1), job: "j", want: "connection refused"},

@@ -1,6 +1,6 @@
-// Package plan is what a descheduling plan consists of: the moves in waves, what was
-// refused and why, and how full the nodes are before and after. It is what planner
-// makes, executor carries out and explain shows.
+// Package plan has the types of a descheduling plan: the moves in waves, what was refused and
+// why, and the utilization of the nodes before and after. The planner makes plans, the executor
+// executes them, and explain shows them.
 package plan
 
 import (
@@ -12,23 +12,23 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// Plan is a list of moves and how it came about.
+// Plan is a list of moves, with the reasons for them.
 type Plan struct {
-	// Moves are the evictions, in the order in which they were planned: each supposes
-	// those before it.
+	// Moves are the evictions, in the order in which they were planned: each assumes that
+	// those before it are done.
 	Moves []Move `json:"moves"`
-	// Waves hold indices of Moves. The pods of a wave may all be gone at once, when those
+	// Waves contain indices of Moves. The pods of a wave may all be evicted at once, when those
 	// of earlier waves have been replaced.
 	Waves [][]int `json:"waves"`
-	// Refused are the candidates that stay, each once per strategy, for the first reason
-	// that stopped it.
+	// Refused are the candidates that are not moved, each once per strategy, with the first
+	// reason.
 	Refused []Refusal `json:"refused"`
-	// Idle are the strategies that moved nothing and said why, beside their refusals.
+	// Idle are the strategies that moved nothing and gave a reason, apart from their refusals.
 	Idle []Idle `json:"idle,omitempty"`
-	// Before and After say how full the nodes are without the plan and with it.
+	// Before and After are the utilization of the nodes without and with the plan.
 	Before Picture `json:"before"`
 	After  Picture `json:"after"`
-	// Notes say what else is to know, such as that a limit was reached.
+	// Notes are other remarks, such as that a limit was reached.
 	Notes []string `json:"notes,omitempty"`
 	// Took is how long planning took.
 	Took time.Duration `json:"tookNanoseconds"`
@@ -37,36 +37,36 @@ type Plan struct {
 // Move is one eviction, and what the scheduler is expected to do then.
 type Move struct {
 	Pod Pod `json:"pod"`
-	// Profile and Strategy are who proposed it, Reason is why.
+	// Profile and Strategy proposed it, Reason says why.
 	Profile  string `json:"profile"`
 	Strategy string `json:"strategy"`
 	Reason   string `json:"reason"`
-	// From is the pod's node, To where its replacement goes: empty where none is looked for.
+	// From is the pod's node, To that of its replacement. To is empty if no node is needed.
 	From string `json:"from"`
 	To   string `json:"to,omitempty"`
-	// Possible are all nodes that the scheduler could choose, by ties or sampling, To
-	// among them; Choices is how many these are.
+	// Possible are all nodes that the scheduler could choose, because of ties or sampling,
+	// including To. Choices is their number.
 	Possible []string `json:"-"`
 	Choices  int      `json:"choices,omitempty"`
 	// Scheduler is the profile that places the replacement.
 	Scheduler string `json:"scheduler,omitempty"`
-	// Scores are those of the best nodes, and of From where it was scored; none where
-	// only one node took the pod.
+	// Scores are the scores of the best nodes, and of From if it was scored. There are none if
+	// the pod fits on only one node.
 	Scores []Score `json:"scores,omitempty"`
-	// Gain is the least that the objective gains on a possible node, Improves says it in
+	// Gain is the smallest gain of the objective on a possible node. Improves describes it in
 	// words.
 	Gain     float64 `json:"gain"`
 	Improves string  `json:"improves"`
-	// Budget is the PodDisruptionBudget that it takes a disruption from; empty where none.
+	// Budget is the PodDisruptionBudget that it takes a disruption from, if any.
 	Budget string `json:"budget,omitempty"`
-	// Note says what had to be guessed of the replacement, such as that its controller is of
-	// a kind that is not known; empty for nothing.
+	// Note says what had to be guessed about the replacement, such as that its controller has
+	// an unknown kind. It is empty if nothing was guessed.
 	Note string `json:"note,omitempty"`
 	// Together is the number of a swap: its moves make room for each other, so the pods
-	// leave in the same wave. 0 for a move by itself.
+	// are evicted in the same wave. It is 0 for a single move.
 	Together int `json:"together,omitempty"`
 
-	// Object is the pod as it was when the plan was made, Objective what the move is for.
+	// Object is the pod at the time of the plan, Objective the objective of the move.
 	Object    *corev1.Pod        `json:"-"`
 	Objective strategy.Objective `json:"-"`
 }
@@ -76,18 +76,18 @@ type Pod struct {
 	Namespace string    `json:"namespace"`
 	Name      string    `json:"name"`
 	UID       types.UID `json:"uid"`
-	// Workload is its top controller: "Deployment default/web"; empty where it has none.
+	// Workload is its top-level controller, if any: "Deployment default/web".
 	Workload string `json:"workload,omitempty"`
 }
 
-// Score is what the scheduler gives a node: the weighed sum, and the plugins' parts of it.
+// Score is the scheduler's score of a node: the weighted sum, and the shares of the plugins.
 type Score struct {
 	Node    string           `json:"node"`
 	Total   int64            `json:"total"`
 	Plugins map[string]int64 `json:"plugins,omitempty"`
 }
 
-// Refusal is a candidate that stays.
+// Refusal is a candidate that is not moved.
 type Refusal struct {
 	Pod      Pod           `json:"pod"`
 	Node     string        `json:"node,omitempty"`
@@ -104,37 +104,37 @@ type Idle struct {
 	Reason   string `json:"reason"`
 }
 
-// Picture says how full nodes are, by requests. Pods on their way out do not count.
+// Picture is the utilization of nodes, by requests. Terminating pods do not count.
 type Picture struct {
-	// Nodes counts the nodes the policy looks at, Used those that have a pod that is not part
-	// of them, as those of DaemonSets and static ones are.
+	// Nodes counts the nodes that the policy selects, Used those with pods other than static
+	// ones and those of DaemonSets.
 	Nodes int `json:"nodes"`
 	Used  int `json:"used"`
 	// Resources are cpu, memory and pods, and others that pods request.
 	Resources []Utilization `json:"resources"`
 }
 
-// Utilization is how one resource is requested over the nodes, in percent of what is
+// Utilization is the share of one resource that is requested on the nodes, in percent of
 // allocatable.
 type Utilization struct {
 	Name corev1.ResourceName `json:"name"`
-	// Histogram counts the nodes from 0 to 10 %, from 10 to 20 % and so on; the eleventh
-	// figure those at 100 % and above.
+	// Histogram counts the nodes from 0 to 10 %, from 10 to 20 % and so on. The eleventh number
+	// counts those at 100 % and above.
 	Histogram [11]int `json:"histogram"`
 	Mean      float64 `json:"mean"`
-	// StdDev is the standard deviation: how skewed the nodes are, in points.
+	// StdDev is the standard deviation, in percentage points.
 	StdDev float64 `json:"stdDev"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 }
 
-// Done is what a run has carried out so far. A new plan within the run counts it
-// against the limits, and moves nothing twice.
+// Done is what a run has done so far. A new plan within the run counts it against the limits,
+// and moves nothing twice.
 type Done struct {
-	// Moves are those whose pods were evicted, or may have been.
+	// Moves are the moves whose pods were evicted, or may have been.
 	Moves []Move
-	// Replacements are the pods that came for them.
+	// Replacements are the replacements of these pods.
 	Replacements map[types.UID]bool
-	// Refused are the pods that may not be evicted, by what the API server said.
+	// Refused are the pods that may not be evicted, with the API server's error.
 	Refused map[types.UID]string
 }

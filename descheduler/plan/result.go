@@ -6,53 +6,52 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// Result is what came of carrying a plan out.
+// Result is the result of executing a plan.
 type Result struct {
-	// Evictions are the moves that were tried, in the order in which they were. A plan
-	// that was made anew within the run adds its moves to them.
+	// Evictions are the moves that were tried, in order. New plans within the run add theirs.
 	Evictions []Eviction `json:"evictions"`
-	// Dropped are planned moves that were not tried, since the cluster as it was then no
+	// Dropped are planned moves that were not tried, because the cluster had changed and no
 	// longer justified them.
 	Dropped []Refusal `json:"dropped,omitempty"`
-	// Waves counts the waves that were begun, Replans the plans that were made after the
+	// Waves counts the waves that were started, Replans the plans that were made after the
 	// first one.
 	Waves   int `json:"waves"`
 	Replans int `json:"replans"`
-	// Stopped says why the run ended early, in a sentence; empty when it did not.
+	// Stopped says in a sentence why the run ended early. It is empty if it did not.
 	Stopped string `json:"stopped,omitempty"`
-	// Cause is Stopped in a word: NotStopped when it is empty.
+	// Cause is Stopped in a word: NotStopped if it is empty.
 	Cause Cause `json:"cause,omitempty"`
-	// Safety says that it ended early since going on could have done harm.
+	// Safety says that it ended early because continuing could have done harm.
 	Safety bool `json:"safety"`
 	// Counts are the evictions by outcome.
 	Counts disruption.Counts `json:"counts"`
-	// After says how full the nodes are at the end of the run.
+	// After is the utilization of the nodes at the end of the run.
 	After Picture `json:"after"`
 	// WavesTook is how long each wave took, from its first eviction until its
 	// replacements were ready or given up.
 	WavesTook []time.Duration `json:"wavesTookNanoseconds,omitempty"`
-	// Took is how long it all took.
+	// Took is how long the run took.
 	Took time.Duration `json:"tookNanoseconds"`
 }
 
-// Eviction is a move that was tried, and what came of it.
+// Eviction is a move that was tried, with its result.
 type Eviction struct {
 	Move Move `json:"move"`
 	// Wave counts the waves of the run, from 1, across plans.
 	Wave    int                `json:"wave"`
 	Outcome disruption.Outcome `json:"outcome"`
-	// Error says why the pod was not evicted; empty where it was.
+	// Error says why the pod was not evicted. It is empty if it was.
 	Error string `json:"error,omitempty"`
-	// LandedOn is the node of the replacement; empty where none was seen to have one.
+	// LandedOn is the node of the replacement, if it was found on one.
 	LandedOn string `json:"landedOn,omitempty"`
-	// ReadyAfter is the time from the eviction until the replacement was ready; 0 where
-	// it was not seen to be.
+	// ReadyAfter is the time from the eviction until the replacement was ready, or 0 if it was
+	// not.
 	ReadyAfter time.Duration `json:"readyAfterNanoseconds,omitempty"`
-	// Completed says that the pod, of a Job, ended well when it was told to end: nothing has to
-	// replace it.
+	// Completed says that the pod of a Job completed when it was terminated, and needs no
+	// replacement.
 	Completed bool `json:"completed,omitempty"`
-	// Useless says that the replacement landed where it is no better by the move's
-	// objective, Returned that it is the very node that the pod was on.
+	// Useless says that the replacement landed on a node that is no better by the move's
+	// objective, Returned that it is the pod's old node.
 	Useless  bool `json:"useless"`
 	Returned bool `json:"returned"`
 }
@@ -62,19 +61,19 @@ type Cause string
 
 // The causes.
 const (
-	// NotStopped: the run came to its end.
+	// NotStopped: the run was complete.
 	NotStopped Cause = ""
-	// Interrupted: it was told to end, or its time was over.
+	// Interrupted: it got SIGTERM, or its time was over.
 	Interrupted Cause = "Interrupted"
 	// PodsPending: replacements were not ready by the deadline of their wave.
 	PodsPending Cause = "PodsPending"
-	// NodesNotReady: nodes went away or were no longer ready.
+	// NodesNotReady: nodes were deleted or became NotReady.
 	NodesNotReady Cause = "NodesNotReady"
-	// Refused: budgets or the API server refused more evictions than they should.
+	// Refused: budgets or the API server refused too many evictions.
 	Refused Cause = "Refused"
-	// NoProgress: replacements landed where they are no better.
+	// NoProgress: replacements landed on nodes that are no better.
 	NoProgress Cause = "NoProgress"
-	// Failed: the API server failed, or evictions are not permitted.
+	// Failed: the API server failed, or evictions are forbidden.
 	Failed Cause = "Failed"
 )
 

@@ -2,7 +2,6 @@ package planner
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,9 +12,9 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Check plans moves anew on a later picture: it returns those that are still justified,
-// with where they would go now, and why the others are not. Moves that make room for each
-// other stay or fall together.
+// Check plans moves again on a later snapshot. It returns those that are still justified, with
+// their new destinations, and why the others are not. The two moves of a swap are kept or
+// dropped together.
 func (p *Planner) Check(ctx context.Context, picture *cluster.Snapshot, moves []plan.Move, done plan.Done) ([]plan.Move, []plan.Refusal, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -43,9 +42,9 @@ func (p *Planner) Check(ctx context.Context, picture *cluster.Snapshot, moves []
 	return kept, r.refused.list, err
 }
 
-// inAnyOrder returns those of the moves, which are a wave's, that are an improvement too
-// as long as no pod of the wave has left its room: where many are evicted at once, some
-// are replaced before others have gone, and nobody knows in what order.
+// inAnyOrder returns those moves of a wave that are also an improvement while the wave's pods
+// still occupy their nodes: if many are evicted at once, some are replaced before others are
+// gone, in an unknown order.
 func (r *run) inAnyOrder(ctx context.Context) ([]plan.Move, error) {
 	if len(r.moves) < 2 {
 		return r.moves, nil
@@ -61,7 +60,7 @@ func (r *run) inAnyOrder(ctx context.Context) ([]plan.Move, error) {
 		}
 		if outcome.Rule != "" && m.Together == 0 {
 			s := &session{run: r, profile: m.Profile, strategy: m.Strategy}
-			outcome.Reason += ", as long as others of the wave are not gone"
+			outcome.Reason += " while other pods of the wave still terminate"
 			s.refuse(m.Object, outcome)
 			continue
 		}
@@ -71,8 +70,7 @@ func (r *run) inAnyOrder(ctx context.Context) ([]plan.Move, error) {
 	return kept, nil
 }
 
-// hold takes all replacements away, and lets the pods that they stand for hold their room,
-// on their way out.
+// hold removes all replacements, and puts the pods that they replace back as terminating.
 func (r *run) hold() error {
 	for i := range r.moves {
 		pod := r.moves[i].Object
@@ -85,7 +83,7 @@ func (r *run) hold() error {
 			return err
 		}
 		if r.state.Owners().ReplacedWhenGone(pod) {
-			continue // it is replaced when it is gone, and no sooner
+			continue // it is replaced only when it is gone
 		}
 		if err := r.sim.AddPod(terminating(pod)); err != nil {
 			return err
@@ -94,8 +92,8 @@ func (r *run) hold() error {
 	return nil
 }
 
-// whileOthersHold puts the replacement of a move where it would go, or says why that is no
-// improvement. It returns which nodes are possible. Where none is, the replacement waits.
+// whileOthersHold places the replacement of a move, or says why that is no improvement. It
+// returns the possible nodes. If there are none, the replacement waits.
 func (r *run) whileOthersHold(ctx context.Context, m plan.Move) (strategy.Outcome, []string, error) {
 	if r.placed[m.Object.UID] == nil {
 		return strategy.Outcome{}, nil, nil
@@ -140,17 +138,17 @@ func (r *run) check(ctx context.Context, group []plan.Move, now map[types.UID]*c
 	return err
 }
 
-// outdated says what has become of a move's pod: nothing, if it is as it was.
+// outdated says how a move's pod has changed. It is empty if it has not.
 func outdated(pod *corev1.Pod, m plan.Move) string {
 	switch {
 	case pod == nil:
 		return "the pod is gone"
 	case cluster.Leaving(pod):
-		return "the pod is on its way out"
+		return "the pod is already leaving"
 	case pod.Spec.NodeName != m.From:
-		return fmt.Sprintf("the pod is on node %s now", pod.Spec.NodeName)
+		return "the pod is now on node " + pod.Spec.NodeName
 	case !cluster.Holds(pod) && cluster.Holds(m.Object):
-		return "the pod has come to its end"
+		return "the pod has finished"
 	}
 	return ""
 }

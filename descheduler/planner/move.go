@@ -16,7 +16,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
-// move adds one move to the attempt, if the scheduler would make an improvement of it.
+// move adds one move to the attempt, if it is an improvement wherever the scheduler puts the
+// replacement.
 func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (strategy.Outcome, error) {
 	if outcome := s.hindrance(p.Pod, s.profile); outcome.Rule != "" {
 		return outcome, nil
@@ -45,13 +46,13 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 	return s.place(ctx, a, p, replacement, terminating[0])
 }
 
-// replaced says whether a controller will make another pod for it that needs a node.
+// replaced says whether a controller will create a replacement that needs a node.
 func replaced(pod *corev1.Pod) bool {
 	return metav1.GetControllerOfNoCopy(pod) != nil && cluster.Holds(pod) && pod.Spec.NodeName != ""
 }
 
-// unplaced says that no scheduler would look at the replacement: it cannot be created, or
-// somebody has to lift the gates of its template first.
+// unplaced returns a refusal if no scheduler would consider the replacement: it cannot be
+// created, or the scheduling gates of its template must be removed first.
 func (s *session) unplaced(replacement *corev1.Pod) strategy.Outcome {
 	if refused := s.state.Owners().Refused(replacement); refused != "" {
 		return strategy.Outcome{Rule: strategy.NoDestination, Reason: refused}
@@ -64,13 +65,13 @@ func (s *session) unplaced(replacement *corev1.Pod) strategy.Outcome {
 }
 
 var (
-	irreplaceable = strategy.Outcome{Rule: strategy.NoDestination, Reason: "nothing would make a replacement of it"}
-	wouldPreempt  = strategy.Outcome{Rule: strategy.NoDestination, Reason: "as long as it is on its way out no node has room for its replacement, which would preempt other pods"}
-	notAtOnce     = strategy.Outcome{Rule: strategy.OverLimit, Reason: "the pods of a swap have to leave at once, which the budgets, a workload without one, or the size of waves do not allow"}
+	irreplaceable = strategy.Outcome{Rule: strategy.NoDestination, Reason: "no controller would replace it"}
+	wouldPreempt  = strategy.Outcome{Rule: strategy.NoDestination, Reason: "while it terminates, no node has room for its replacement, which would preempt other pods"}
+	notAtOnce     = strategy.Outcome{Rule: strategy.OverLimit, Reason: "both pods of a swap must be evicted at once, which a budget, a workload without a budget or --wave-size does not allow"}
 )
 
-// swap adds two moves to the attempt, if the scheduler would make improvements of both
-// in whichever order it comes to them.
+// swap adds two moves to the attempt, if both are improvements in whatever order the scheduler
+// places the replacements.
 func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal) (*corev1.Pod, strategy.Outcome, error) {
 	if pair[0].Pod.UID == pair[1].Pod.UID {
 		return pair[0].Pod, strategy.Outcome{Rule: strategy.AlreadyMoved, Reason: "it is both pods of a swap"}, nil
@@ -121,8 +122,8 @@ func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal
 	return inOrder(a, 0, 1)
 }
 
-// place adds a move of a pod that has left to the attempt. What the scheduler would choose
-// while the pod was terminating is possible too.
+// place adds the move of a pod that has left to the attempt. The nodes that the scheduler could
+// choose while the pod terminates are possible, too.
 func (s *session) place(ctx context.Context, a *attempt, p strategy.Proposal, replacement *corev1.Pod, terminating simulation.Decision) (strategy.Outcome, error) {
 	if terminating.Node == "" && !s.state.Owners().ReplacedWhenGone(p.Pod) && s.preempts(replacement) {
 		return wouldPreempt, nil
@@ -154,7 +155,7 @@ func (s *session) depart(a *attempt, pod *corev1.Pod) error {
 // choose gain.
 func (s *session) settle(a *attempt, p strategy.Proposal, replacement *corev1.Pod, decision simulation.Decision, possible []string) (strategy.Outcome, error) {
 	if decision.Node == "" {
-		reason := "no node would take its replacement"
+		reason := "its replacement fits on no node"
 		if why := decision.Refusals(); why != "" {
 			reason += ": " + why
 		}
@@ -174,9 +175,9 @@ func (s *session) settle(a *attempt, p strategy.Proposal, replacement *corev1.Po
 	return strategy.Outcome{}, nil
 }
 
-// gain returns the least gain over the nodes, or why there is none. On a node that is on its
-// way out there is none, whatever the objective. The node that the pod is on says most
-// about a refusal, so it is named before others.
+// gain returns the smallest gain on the nodes, or why there is none. A node that is being
+// removed has no gain, whatever the objective. If the pod's own node is among those without a
+// gain, the refusal names it, because that explains most.
 func (s *session) gain(p strategy.Proposal, possible []string) (float64, strategy.Outcome) {
 	least, worse, why := 0.0, "", ""
 	for i, node := range possible {
@@ -241,10 +242,10 @@ func scoresOf(scores []fwk.NodePluginScores, own string) []plan.Score {
 	return shown
 }
 
-// asOutcome tells a pod whose scheduler, devices or volumes are not known from a failure.
+// asOutcome turns an error about an unknown scheduler, device or volume into a refusal.
 func asOutcome(err error) (strategy.Outcome, error) {
 	if errors.Is(err, simulation.ErrUnknownScheduler) {
-		return strategy.Outcome{Rule: strategy.UnknownScheduler, Reason: err.Error() + ": give its configuration by --scheduler-config"}, nil
+		return strategy.Outcome{Rule: strategy.UnknownScheduler, Reason: err.Error() + ": pass its configuration with --scheduler-config"}, nil
 	}
 	if errors.Is(err, simulation.ErrIncomplete) {
 		return strategy.Outcome{Rule: strategy.NoDestination, Reason: err.Error()}, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// pictureOf returns how full the nodes are that the policy looks at, by what lasts: pods on
-// their way out may take minutes to go, and have been given up already.
+// pictureOf returns the utilization of the nodes that the policy selects, without pods that are
+// leaving, which may take minutes.
 func pictureOf(state *strategy.State) plan.Picture {
 	p := plan.Picture{}
 	shares := map[corev1.ResourceName][]float64{corev1.ResourceCPU: nil, corev1.ResourceMemory: nil, corev1.ResourcePods: nil}

@@ -1,6 +1,6 @@
-// Package planner makes plans: strategies propose, and of what they propose it keeps
-// the moves that the scheduler, simulated, would turn into an improvement, and that the
-// evictor's arguments, budgets and limits allow.
+// Package planner makes plans. Strategies propose moves. The planner simulates the scheduler
+// and keeps the moves that are an improvement, and that the evictor's arguments, budgets and
+// limits allow.
 package planner
 
 import (
@@ -21,55 +21,55 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// Memory knows what was moved lately.
+// Memory knows the cooldowns of workloads.
 type Memory interface {
-	// Resting says whether a pod of the workload was moved so lately that the workload
-	// is to be left alone, and until when.
+	// Resting says whether the workload has a cooldown, because one of its pods was moved
+	// recently, and when it ends.
 	Resting(workload *cluster.Workload, now time.Time) (time.Time, bool)
 }
 
-// Options say how to plan.
+// Options are the options of a planner.
 type Options struct {
 	Policy *policy.Policy
 	// Strategies are those that the policy may name.
 	Strategies []strategy.Plugin
-	// Profiles are those of all schedulers that replacements may be placed by, Registry
-	// holds the plugins that they use beside the engine's own.
+	// Profiles are the profiles of all schedulers that may place replacements. Registry contains
+	// the plugins that they use in addition to the engine's own.
 	Profiles []*schedulerconfig.KubeSchedulerProfile
 	Registry frameworkruntime.Registry
 	// Usage is Env.Usage.
 	Usage func(context.Context, *policy.MetricsUtilization) (strategy.Usage, error)
-	// Preemptible makes Env.Preemptible of a picture.
+	// Preemptible returns Env.Preemptible for a snapshot.
 	Preemptible func(*cluster.Snapshot) strategy.Preemptible
-	// Memory is asked which workloads rest; nil for none.
+	// Memory knows which workloads have a cooldown; nil means none.
 	Memory Memory
-	// Own is the pod that the program runs in, which is never moved; empty for none.
+	// Own is the pod that the program runs in, if any. It is never moved.
 	Own types.NamespacedName
-	// Now is the clock. Pictures are taken to be of its time.
+	// Now is the clock. Snapshots are assumed to be of its time.
 	Now func() time.Time
-	// Wave bounds the waves, beside the budgets.
+	// Wave limits the waves, in addition to the budgets.
 	Wave disruption.Limits
-	// Progress, where given, is called with every proposal.
+	// Progress, if set, is called with every proposal.
 	Progress func(Progress)
-	// Observe, where given, is told how long each strategy took within a plan.
+	// Observe, if set, is called with the time that each strategy took within a plan.
 	Observe func(profile, strategy string, took time.Duration)
 }
 
-// Progress is how far a plan has come.
+// Progress is the progress of a plan.
 type Progress struct {
 	Profile, Strategy string
 	// Proposed counts the proposals so far, Kept the moves in the plan.
 	Proposed, Kept int
 }
 
-// Planner makes plans by a policy. It is not safe for concurrent use.
+// Planner makes plans according to a policy. It is not safe for concurrent use.
 type Planner struct {
 	opts     Options
 	plugins  map[string]strategy.Plugin
 	selector labels.Selector
 }
 
-// New returns a planner. It fails on a policy that names a strategy that is not there.
+// New returns a planner. It fails if the policy names a strategy that is not compiled in.
 func New(opts Options) (*Planner, error) {
 	p := &Planner{opts: opts, plugins: map[string]strategy.Plugin{}, selector: labels.Everything()}
 	for _, plugin := range opts.Strategies {
@@ -77,7 +77,7 @@ func New(opts Options) (*Planner, error) {
 	}
 	for _, s := range p.steps() {
 		if _, known := p.plugins[s.name]; !known {
-			return nil, fmt.Errorf("profile %q: no strategy %s was built in", s.profile.Name, s.name)
+			return nil, fmt.Errorf("profile %q: strategy %s is not compiled in", s.profile.Name, s.name)
 		}
 	}
 	if s := opts.Policy.NodeSelector; s != nil {
@@ -95,8 +95,8 @@ type step struct {
 	name    string
 }
 
-// steps returns all strategies in the order in which they are run: first what must go
-// from where it is, of all profiles, then what balances.
+// steps returns all strategies in the order in which they run: first those of the extension
+// point deschedule of all profiles, then those of balance.
 func (p *Planner) steps() []step {
 	var deschedule, balance []step
 	for i := range p.opts.Policy.Profiles {
@@ -111,9 +111,8 @@ func (p *Planner) steps() []step {
 	return append(deschedule, balance...)
 }
 
-// Picture says how full the nodes of a cluster are that the policy looks at, as plans count it.
-// Pods that were evicted are left out, also those that the picture does not show to be on their
-// way yet: it may be a moment old.
+// Picture returns the utilization of the nodes that the policy selects. Evicted pods do not
+// count, even if the snapshot does not show yet that they terminate.
 func (p *Planner) Picture(picture *cluster.Snapshot, evictions []plan.Eviction) plan.Picture {
 	state := strategy.NewState(picture, p.selector)
 	for i := range evictions {
@@ -124,11 +123,11 @@ func (p *Planner) Picture(picture *cluster.Snapshot, evictions []plan.Eviction) 
 	return pictureOf(state)
 }
 
-// Plan makes a plan on a picture. What the run has done so far counts against the limits,
+// Plan makes a plan for a snapshot. What the run has done so far counts against the limits,
 // and is not moved again.
 func (p *Planner) Plan(ctx context.Context, picture *cluster.Snapshot, done plan.Done) (*plan.Plan, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends what the simulation runs in the background
+	defer cancel() // ends the simulation's goroutines
 	begin := time.Now()
 	r, err := p.newRun(ctx, picture, done)
 	if err != nil {
@@ -179,6 +178,6 @@ func (p *Planner) propose(ctx context.Context, r *run, s step, env strategy.Env)
 	return nil
 }
 
-// maxRounds bounds how often the strategies take turns. What one moves may make room for
-// what another proposed in vain, or undo some of what it has reached.
+// maxRounds limits how often the strategies take turns. Moves of one may make room for moves
+// that another could not make, or undo some of its improvements.
 const maxRounds = 4

@@ -92,7 +92,7 @@ func TestPlan(t *testing.T) {
 				b.Nodes[0].Spec.Unschedulable = true
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: no node would take its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable"},
+			want: []string{"web-0 NoDestination: its replacement fits on no node: 1 Insufficient cpu, 1 node(s) were unschedulable"},
 		},
 		{
 			name:  "a pod that was made larger is replaced by one that fits",
@@ -120,7 +120,7 @@ func TestPlan(t *testing.T) {
 				b.Others = append(b.Others, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "usual"}})
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: its replacement cannot be created: there is no PriorityClass high, which its template names"},
+			want: []string{"web-0 NoDestination: its replacement cannot be created: PriorityClass high in its template does not exist"},
 		},
 		{
 			name:  "the scheduler that the template names has the say",
@@ -150,7 +150,7 @@ func TestPlan(t *testing.T) {
 				b.pod("web-0").Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: where it would go is not known: the picture has no PersistentVolumeClaim data"},
+			want: []string{"web-0 NoDestination: its node cannot be predicted: the snapshot has no PersistentVolumeClaim data"},
 		},
 		{
 			name:  "a pod that no node would take stays",
@@ -159,13 +159,13 @@ func TestPlan(t *testing.T) {
 				b.Nodes[0].Spec.Unschedulable = true
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: no node would take its replacement: 1 Insufficient cpu, 1 node(s) were unschedulable"},
+			want: []string{"web-0 NoDestination: its replacement fits on no node: 1 Insufficient cpu, 1 node(s) were unschedulable"},
 		},
 		{
 			name:  "a pod of an unknown scheduler stays",
 			build: three().pods("web", "other", "3", "a"),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{`web-0 UnknownScheduler: scheduler "other": no profile is known for it: give its configuration by --scheduler-config`},
+			want:  []string{`web-0 UnknownScheduler: scheduler "other": its profile is unknown: pass its configuration with --scheduler-config`},
 		},
 		{
 			name:  "a pod that nothing replaces is not moved",
@@ -175,7 +175,7 @@ func TestPlan(t *testing.T) {
 				b.pod("web-0").Annotations = map[string]string{evictable.EvictAnnotation: "true"}
 				return each(off("a"), b, "web-0")
 			},
-			want: []string{"web-0 NoDestination: nothing would make a replacement of it"},
+			want: []string{"web-0 NoDestination: no controller would replace it"},
 		},
 		{
 			name:  "but removed where that is the point",
@@ -191,7 +191,7 @@ func TestPlan(t *testing.T) {
 			name:  "a budget that is spent keeps its pods",
 			build: three().pods("web", "emptiest", "3", "a", "a").budget("web", 0),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{"web-0 OverBudget: budget default/web: 2 pods are healthy, 2 must stay; its status allows 0 disruptions, of which this run has used 0"},
+			want:  []string{"web-0 OverBudget: budget default/web needs 2 healthy pods and has 2; its status allows no disruptions"},
 		},
 		{
 			name:  "a limit keeps the pods beyond it",
@@ -209,7 +209,7 @@ func TestPlan(t *testing.T) {
 			change: func(o *Options) {
 				o.Memory = resting{}
 			},
-			want: []string{"web-0 Resting: ReplicaSet default/web was moved lately and rests until 12:01:00"},
+			want: []string{"web-0 Resting: ReplicaSet default/web was moved recently, and its cooldown ends at 12:01:00"},
 		},
 		{
 			name:  "nothing is moved twice",
@@ -226,7 +226,7 @@ func TestPlan(t *testing.T) {
 					return err
 				}
 			},
-			want: []string{"big-0 NoDestination: no node would take its replacement: 3 Insufficient cpu"},
+			want: []string{"big-0 NoDestination: its replacement fits on no node: 3 Insufficient cpu"},
 		},
 		{
 			name:  "pods that make room for each other swap nodes",
@@ -261,7 +261,7 @@ func TestPlan(t *testing.T) {
 				b.pod("large-0").Spec.Priority, b.pod("small-0").Spec.Priority = ptr.To[int32](10), ptr.To[int32](10)
 				return swap(b)
 			},
-			want: []string{"small-0 NoDestination: as long as it is on its way out no node has room for its replacement, which would preempt other pods"},
+			want: []string{"small-0 NoDestination: while it terminates, no node has room for its replacement, which would preempt other pods"},
 		},
 		{
 			name:  "unless the pods never preempt",
@@ -282,7 +282,7 @@ func TestPlan(t *testing.T) {
 				b.pod("small-0").Annotations = map[string]string{evictable.EvictAnnotation: "true"}
 				return swap(b)
 			},
-			want: []string{"small-0 NoDestination: nothing would make a replacement of it"},
+			want: []string{"small-0 NoDestination: no controller would replace it"},
 		},
 		{
 			name:   "nor are two where waves have one pod",
@@ -290,7 +290,7 @@ func TestPlan(t *testing.T) {
 			run:    swap,
 			change: func(o *Options) { o.Wave.Total = 1 },
 			want: []string{
-				"large-0 OverLimit: the pods of a swap have to leave at once, which the budgets, a workload without one, or the size of waves do not allow",
+				"large-0 OverLimit: both pods of a swap must be evicted at once, which a budget, a workload without a budget or --wave-size does not allow",
 			},
 		},
 		{
@@ -298,7 +298,7 @@ func TestPlan(t *testing.T) {
 			build:  three().pods("web", "emptiest", "3", "a", "a"),
 			run:    func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
 			change: func(o *Options) { o.Own = types.NamespacedName{Namespace: "default", Name: "web-0"} },
-			want:   []string{"web-1 a>c of 2, together 0", "web-0 NotEvictable: this program runs in it"},
+			want:   []string{"web-1 a>c of 2, together 0", "web-0 NotEvictable: it is the descheduler's own pod"},
 		},
 		{
 			name: "a pod stays whose namespace is being deleted",
@@ -314,7 +314,7 @@ func TestPlan(t *testing.T) {
 			name:  "a pod whose Job has no failure left stays",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 2),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 failures are used up, and this counts as one"},
+			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 allowed failures are used, and this is another"},
 		},
 		{
 			name: "a pod stays whose Job makes no more, since one of them has succeeded",
@@ -324,7 +324,7 @@ func TestPlan(t *testing.T) {
 				return b
 			}(),
 			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want: []string{"web-0 Rollout: Job default/web: it makes no more pods, since one of them has succeeded, and its spec has no completions"},
+			want: []string{"web-0 Rollout: Job default/web: it creates no more pods, because one has succeeded and spec.completions is not set"},
 		},
 		{
 			name:  "one whose Job has some may go",
@@ -336,7 +336,7 @@ func TestPlan(t *testing.T) {
 			name:  "but no more of its pods than failures are left",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 1),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
-			want:  []string{"web-0 a>b of 2, together 0", "web-1 NotEvictable: its Job would fail: 2 of 2 failures are used up, and this counts as one"},
+			want:  []string{"web-0 a>b of 2, together 0", "web-1 NotEvictable: its Job would fail: 2 of 2 allowed failures are used, and this is another"},
 		},
 		{
 			name: "a pod stays whose Job fails by disruptions, whatever comes after that rule",
@@ -348,7 +348,7 @@ func TestPlan(t *testing.T) {
 				OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget}},
 			}),
 			run:  func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want: []string{"web-0 NotEvictable: its Job would fail: rule 0 of podFailurePolicy makes a disruption FailJob"},
+			want: []string{"web-0 NotEvictable: its Job would fail: podFailurePolicy rule 0 maps a disruption to FailJob"},
 		},
 		{
 			name: "and one whose Job ignores disruptions",
@@ -499,7 +499,7 @@ func TestCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"web-2 a>b of 1, together 0", "web-0 Outdated: the pod is gone", "web-1 Outdated: the pod is on node b now"}
+	want := []string{"web-2 a>b of 1, together 0", "web-0 Outdated: the pod is gone", "web-1 Outdated: the pod is now on node b"}
 	if diff := cmp.Diff(want, shown(&plan.Plan{Moves: kept, Refused: dropped})); diff != "" {
 		t.Errorf("moves and refusals (-want +got):\n%s", diff)
 	}
@@ -517,7 +517,7 @@ profiles:
 		t.Fatal(err)
 	}
 	_, err = New(Options{Policy: loaded})
-	if want := `profile "test": no strategy RemoveDuplicates was built in`; err == nil || err.Error() != want {
+	if want := `profile "test": strategy RemoveDuplicates is not compiled in`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -31,7 +31,7 @@ type run struct {
 
 	moves   []plan.Move
 	refused refusals
-	// idle has what strategies said of why they moved nothing, when they were run last.
+	// idle has the reasons why strategies moved nothing when they last ran.
 	idle  map[idler]string
 	swaps int
 
@@ -71,7 +71,7 @@ func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done pl
 	return r, nil
 }
 
-// count adds an eviction to those that the limits bound, or takes it away.
+// count adds an eviction to those that count against the limits, or removes it.
 func (r *run) count(pod *corev1.Pod, node string, add bool) {
 	one := uint(1)
 	if !add {
@@ -82,8 +82,8 @@ func (r *run) count(pod *corev1.Pod, node string, add bool) {
 	r.evictions.perNamespace[pod.Namespace] += one
 }
 
-// limit says which limit of the policy keeps the pod, if one does, and whether it would
-// keep every other pod as well.
+// limit says which limit of the policy forbids the eviction, if any, and whether it forbids
+// all others, too.
 func (r *run) limit(pod *corev1.Pod) (reason string, full bool) {
 	limits := r.planner.opts.Policy
 	reached := func(count uint, limit *uint) bool { return limit != nil && count >= *limit }
@@ -98,20 +98,20 @@ func (r *run) limit(pod *corev1.Pod) (reason string, full bool) {
 	return "", false
 }
 
-// hindrance says what keeps the pod wherever it would go: nothing for a pod that may be
-// evicted.
+// hindrance says why the pod may not be evicted, whatever its destination. It is empty for a
+// pod that may be.
 func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 	refuse := func(rule strategy.Rule, reason string) strategy.Outcome {
 		return strategy.Outcome{Rule: rule, Reason: reason}
 	}
 	if r.state.Origin(pod) != nil || r.moved[pod.UID] || r.done.Replacements[pod.UID] {
-		return refuse(strategy.AlreadyMoved, "this run moves it already")
+		return refuse(strategy.AlreadyMoved, "this run already moves it")
 	}
 	if reason, refused := r.done.Refused[pod.UID]; refused {
 		return refuse(strategy.Refused, reason)
 	}
 	if own := r.planner.opts.Own; pod.Name == own.Name && pod.Namespace == own.Namespace {
-		return refuse(strategy.NotEvictable, "this program runs in it")
+		return refuse(strategy.NotEvictable, "it is the descheduler's own pod")
 	}
 	if r.deletedNamespaces[pod.Namespace] {
 		return refuse(strategy.NotEvictable, "its namespace is being deleted")
@@ -128,7 +128,7 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 		}
 		if memory := r.planner.opts.Memory; memory != nil {
 			if until, resting := memory.Resting(workload, r.now); resting {
-				return refuse(strategy.Resting, fmt.Sprintf("%s was moved lately and rests until %s", workload, until.UTC().Format(time.TimeOnly)))
+				return refuse(strategy.Resting, fmt.Sprintf("%s was moved recently, and its cooldown ends at %s", workload, until.UTC().Format(time.TimeOnly)))
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 	return strategy.Outcome{}
 }
 
-// refusals are the candidates that stay, each once per strategy.
+// refusals are the refused candidates, each once per strategy.
 type refusals struct {
 	list []plan.Refusal
 	seen map[refusal]bool

@@ -58,8 +58,8 @@ func TestWhatStaysForOthers(t *testing.T) {
 				b.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
 			},
 			want: []string{
-				"web-0 NotEvictable: its node has the taint karpenter.sh/disrupted: whoever empties it moves its pods",
-				"web-1 NotEvictable: its node has the taint karpenter.sh/disrupted: whoever empties it moves its pods",
+				"web-0 NotEvictable: its node has the taint karpenter.sh/disrupted: the autoscaler or platform that drains it moves its pods",
+				"web-1 NotEvictable: its node has the taint karpenter.sh/disrupted: the autoscaler or platform that drains it moves its pods",
 			},
 		},
 		{
@@ -75,7 +75,7 @@ func TestWhatStaysForOthers(t *testing.T) {
 				wantsThree(b)
 				b.pod("web-0").Status.ContainerStatuses = []corev1.ContainerStatus{failing}
 			},
-			want: []string{"web-0 a>c of 1, together 0", "web-1 Rollout: ReplicaSet default/web: being scaled: 2 of 3 replicas there"},
+			want: []string{"web-0 a>c of 1, together 0", "web-1 Rollout: ReplicaSet default/web: being scaled: 2 of 3 replicas exist"},
 		},
 		{
 			name: "pods that could not be created anew stay, broken or not", scheduler: "emptiest", objective: off("a"),
@@ -84,8 +84,8 @@ func TestWhatStaysForOthers(t *testing.T) {
 				b.pod("web-0").Status.ContainerStatuses = []corev1.ContainerStatus{failing}
 			},
 			want: []string{
-				"web-0 Rollout: ReplicaSet default/web: no pod can be created for it: violates PodSecurity",
-				"web-1 Rollout: ReplicaSet default/web: no pod can be created for it: violates PodSecurity",
+				"web-0 Rollout: ReplicaSet default/web: its pods cannot be created: violates PodSecurity",
+				"web-1 Rollout: ReplicaSet default/web: its pods cannot be created: violates PodSecurity",
 			},
 		},
 		{

@@ -7,7 +7,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// limits are those of a wave, beside the budgets.
+// limits are the limits of a wave, in addition to the budgets.
 func (r *run) limits() disruption.Limits {
 	limits := r.planner.opts.Wave
 	limits.OnePer = r.ledger.OneWithoutBudget(r.state.Owners().UIDOf)

@@ -13,8 +13,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
-// world is the cluster as the plan has it so far, for strategies (state) and for the
-// schedulers (sim): both in step.
+// world is the cluster after the moves planned so far, for strategies (state) and for the
+// schedulers (sim). Both are kept in sync.
 type world struct {
 	state *strategy.State
 	sim   *simulation.Simulation
@@ -38,14 +38,13 @@ func newWorld(ctx context.Context, picture *cluster.Snapshot, p *Planner) (*worl
 	return w, nil
 }
 
-// preempts says whether the scheduler might make room for the pod at the cost of others
-// when no node takes it, rather than have it wait. It asks no budget then that would not
-// give way.
+// preempts says whether the scheduler might preempt other pods for the pod if it fits on no
+// node. Preemption ignores budgets if it must.
 func (w *world) preempts(pod *corev1.Pod) bool {
 	return cluster.MayPreempt(pod, w.lowest)
 }
 
-// leave takes the pod from its node and returns what puts it back.
+// leave removes the pod from its node, and returns a function that puts it back.
 func (w *world) leave(pod *corev1.Pod) (back func() error, err error) {
 	w.moved[pod.UID] = true
 	onNode := pod.Spec.NodeName != "" && cluster.Holds(pod)
@@ -65,7 +64,7 @@ func (w *world) leave(pod *corev1.Pod) (back func() error, err error) {
 	}, nil
 }
 
-// arrive puts the replacement of a pod on a node and returns what takes it away again.
+// arrive puts the replacement of a pod on a node, and returns a function that removes it.
 func (w *world) arrive(replacement, origin *corev1.Pod, node string) (back func() error, err error) {
 	placed, err := w.sim.Place(replacement, node)
 	if err != nil {
@@ -80,9 +79,8 @@ func (w *world) arrive(replacement, origin *corev1.Pod, node string) (back func(
 	}, nil
 }
 
-// whileTerminating returns where each replacement would go as long as the pods are on
-// their way out and still hold their room. Nothing is asked for a replacement that comes
-// only when its pod is gone.
+// whileTerminating returns where each replacement would go while the pods terminate and still
+// occupy their nodes. Replacements that are created only when their pod is gone are left out.
 func (w *world) whileTerminating(ctx context.Context, pods, replacements []*corev1.Pod) ([]simulation.Decision, error) {
 	leaving := make([]*corev1.Pod, len(pods))
 	decisions := make([]simulation.Decision, len(pods))
@@ -106,7 +104,7 @@ func (w *world) whileTerminating(ctx context.Context, pods, replacements []*core
 	return decisions, failed
 }
 
-// terminating returns the pod as it is on its way out.
+// terminating returns a terminating copy of the pod.
 func terminating(pod *corev1.Pod) *corev1.Pod {
 	leaving := *pod
 	leaving.DeletionTimestamp = &metav1.Time{Time: pod.CreationTimestamp.Time}

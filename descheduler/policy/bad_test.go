@@ -65,8 +65,8 @@ func TestFilesThatAreNoPolicy(t *testing.T) {
 			`kind: Unsupported value: "Policy": supported values: "DeschedulerPolicy"`,
 		}},
 		{"the old version", "apiVersion: descheduler/v1alpha1\nkind: DeschedulerPolicy\nstrategies: {RemoveDuplicates: {enabled: true}}\n", []string{
-			`apiVersion: Invalid value: "descheduler/v1alpha1": is no longer read, neither here nor by the descheduler; ` +
-				"of each entry of strategies that is enabled, put the name under profiles[0].plugins.deschedule.enabled or balance.enabled, " +
+			`apiVersion: Invalid value: "descheduler/v1alpha1": is no longer supported, neither here nor by the upstream descheduler; ` +
+				"for each enabled entry of strategies, put the name under profiles[0].plugins.deschedule.enabled or balance.enabled, " +
 				"and name and params as args under profiles[0].pluginConfig, with apiVersion: descheduler/v1alpha2",
 		}},
 	})
@@ -131,33 +131,33 @@ const policyFields = "apiVersion, evictionFailureEventNotification, gracePeriodS
 
 func TestBadPoliciesAroundPlugins(t *testing.T) {
 	testBad(t, []badCase{
-		{"no profiles", header, []string{"profiles: Required value: at least one profile; without one nothing is done"}},
+		{"no profiles", header, []string{"profiles: Required value: at least one profile"}},
 		{"profiles without names of their own", header + "profiles: [{name: a}, {}, {name: a}]\n", []string{
-			"profiles[1].name: Required value: the name by which reports tell profiles apart", `profiles[2].name: Duplicate value: "a"`,
+			"profiles[1].name: Required value: the name of the profile in reports", `profiles[2].name: Duplicate value: "a"`,
 		}},
 		{"limits that cannot be", header + idle + "nodeSelector: a b\ngracePeriodSeconds: -1\n", []string{
 			`nodeSelector: Invalid value: "a b": must be a label selector such as pool=spot: unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt`,
 			"gracePeriodSeconds: Invalid value: -1: must be 0 or more",
 		}},
 		{"a selector that a template left empty", header + idle + "nodeSelector: \"\"\n", []string{
-			"nodeSelector: Required value: a label selector such as pool=spot; leave it out for all nodes",
+			"nodeSelector: Required value: a label selector such as pool=spot; omit the field for all nodes",
 		}},
 		{"plugins that there are not", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicate}, {name: \"\"}, {name: NodeUtil}]\n" +
 			"  plugins: {deschedule: {enabled: [PodLifetime], disabled: [TopologySpreadConstraint]}}\n", []string{
-			`profiles[0].pluginConfig[0].name: Invalid value: "RemoveDuplicate": is no plugin (did you mean "RemoveDuplicates"?); there are ` + plugins,
-			"profiles[0].pluginConfig[1].name: Required value: the plugin that the arguments are for",
-			`profiles[0].pluginConfig[2].name: Invalid value: "NodeUtil": is no plugin (did you mean "LowNodeUtilization"?); there are ` + plugins,
-			`profiles[0].plugins.deschedule.enabled[0]: Invalid value: "PodLifetime": is no plugin (did you mean "PodLifeTime"?); there are ` + plugins,
-			`profiles[0].plugins.deschedule.disabled[0]: Invalid value: "TopologySpreadConstraint": is no plugin (did you mean "RemovePodsViolatingTopologySpreadConstraint"?); there are ` + plugins,
+			`profiles[0].pluginConfig[0].name: Invalid value: "RemoveDuplicate": unknown plugin (did you mean "RemoveDuplicates"?); must be one of ` + plugins,
+			"profiles[0].pluginConfig[1].name: Required value: the name of the plugin",
+			`profiles[0].pluginConfig[2].name: Invalid value: "NodeUtil": unknown plugin (did you mean "LowNodeUtilization"?); must be one of ` + plugins,
+			`profiles[0].plugins.deschedule.enabled[0]: Invalid value: "PodLifetime": unknown plugin (did you mean "PodLifeTime"?); must be one of ` + plugins,
+			`profiles[0].plugins.deschedule.disabled[0]: Invalid value: "TopologySpreadConstraint": unknown plugin (did you mean "RemovePodsViolatingTopologySpreadConstraint"?); must be one of ` + plugins,
 		}},
 		{"a plugin that is like none", header + "profiles: [{name: p, plugins: {balance: {enabled: [Defragment]}}}]\n", []string{
-			`profiles[0].plugins.balance.enabled[0]: Invalid value: "Defragment": is no plugin; there are ` + plugins,
+			`profiles[0].plugins.balance.enabled[0]: Invalid value: "Defragment": unknown plugin; must be one of ` + plugins,
 		}},
 		{"plugins where they have nothing to do", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicates}]\n" +
 			"  plugins: {sort: {enabled: [DefaultEvictor]}, deschedule: {enabled: [RemoveDuplicates]}, filter: {enabled: [RemoveDuplicates]}}\n", []string{
-			`profiles[0].plugins.sort.enabled[0]: Invalid value: "DefaultEvictor": has nothing to do there; it belongs under filter, preevictionfilter`,
-			`profiles[0].plugins.deschedule.enabled[0]: Invalid value: "RemoveDuplicates": has nothing to do there; it belongs under balance`,
-			`profiles[0].plugins.filter.enabled[0]: Invalid value: "RemoveDuplicates": has nothing to do there; it belongs under balance`,
+			`profiles[0].plugins.sort.enabled[0]: Invalid value: "DefaultEvictor": is not allowed there; must be under filter, preevictionfilter`,
+			`profiles[0].plugins.deschedule.enabled[0]: Invalid value: "RemoveDuplicates": is not allowed there; must be under balance`,
+			`profiles[0].plugins.filter.enabled[0]: Invalid value: "RemoveDuplicates": is not allowed there; must be under balance`,
 		}},
 		{"plugins twice", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicates}, {name: RemoveDuplicates}]\n" +
 			"  plugins: {balance: {enabled: [RemoveDuplicates, RemoveDuplicates], disabled: [Consolidate, Consolidate]}}\n", []string{
@@ -167,11 +167,11 @@ func TestBadPoliciesAroundPlugins(t *testing.T) {
 		}},
 		{"plugins enabled and disabled", header + "profiles:\n- name: p\n  pluginConfig: [{name: RemoveDuplicates}]\n" +
 			"  plugins: {balance: {enabled: [RemoveDuplicates], disabled: [RemoveDuplicates]}, filter: {disabled: [DefaultEvictor]}}\n", []string{
-			`profiles[0].plugins.balance.disabled[0]: Invalid value: "RemoveDuplicates": is enabled too`,
-			`profiles[0].plugins.filter.disabled[0]: Invalid value: "DefaultEvictor": cannot be disabled; its arguments say what it protects`,
+			`profiles[0].plugins.balance.disabled[0]: Invalid value: "RemoveDuplicates": is also enabled`,
+			`profiles[0].plugins.filter.disabled[0]: Invalid value: "DefaultEvictor": cannot be disabled; use its arguments to change what it protects`,
 		}},
 		{"arguments in another profile", header + "profiles:\n- {name: a, pluginConfig: [{name: RemoveFailedPods}]}\n- {name: b, plugins: {deschedule: {enabled: [RemoveFailedPods]}}}\n", []string{
-			`profiles[1].plugins.deschedule.enabled[0]: Invalid value: "RemoveFailedPods": has no entry in pluginConfig of the profile; add "- name: RemoveFailedPods" there`,
+			`profiles[1].plugins.deschedule.enabled[0]: Invalid value: "RemoveFailedPods": has no entry in the profile's pluginConfig; add "- name: RemoveFailedPods" there`,
 		}},
 		{"plugins that undo each other", header + "profiles:\n" +
 			"- {name: a, pluginConfig: [{name: Consolidate, args: {thresholds: {cpu: 1}}}], plugins: {balance: {enabled: [Consolidate]}}}\n" +
@@ -186,18 +186,18 @@ func TestBadMetricsProviders(t *testing.T) {
 		{"sources", header + idle + "metricsCollector: {enabled: true}\nmetricsProviders: [{source: Datadog}, {}, {source: KubernetesMetrics, prometheus: {}}, {source: Prometheus}, {source: Prometheus, prometheus: {url: \"http://p\"}}]\n", []string{
 			`metricsProviders[0].source: Unsupported value: "Datadog": supported values: "KubernetesMetrics", "Prometheus"`,
 			`metricsProviders[1].source: Unsupported value: "": supported values: "KubernetesMetrics", "Prometheus"`,
-			"metricsProviders[2].source: Forbidden: metricsCollector.enabled, which is deprecated, says it already",
-			"metricsProviders[2].prometheus: Forbidden: only source Prometheus has a use for it",
-			"metricsProviders[3].prometheus: Required value: where the server is",
+			"metricsProviders[2].source: Forbidden: the deprecated metricsCollector.enabled already provides it",
+			"metricsProviders[2].prometheus: Forbidden: may only be set with source: Prometheus",
+			"metricsProviders[3].prometheus: Required value: the Prometheus server to query",
 			`metricsProviders[4].source: Duplicate value: "Prometheus"`,
 		}},
 		{"a server without an address", header + idle + "metricsProviders: [{source: Prometheus, prometheus: {authToken: {}}}]\n", []string{
 			"metricsProviders[0].prometheus.url: Required value: such as http://prometheus.monitoring:9090",
-			"metricsProviders[0].prometheus.authToken.secretReference: Required value: the Secret with the token; leave authToken out to use the service account's",
+			"metricsProviders[0].prometheus.authToken.secretReference: Required value: the Secret with the token; omit authToken to use the service account's token",
 		}},
 		{"a server with half an address", header + idle + "metricsProviders: [{source: Prometheus, prometheus: {url: \"prometheus:9090\", authToken: {secretReference: {}}}}]\n", []string{
 			`metricsProviders[0].prometheus.url: Invalid value: "prometheus:9090": must be a URL with http or https, such as http://prometheus.monitoring:9090`,
-			"metricsProviders[0].prometheus.authToken.secretReference.namespace: Required value: where the Secret is",
+			"metricsProviders[0].prometheus.authToken.secretReference.namespace: Required value: the namespace of the Secret",
 			"metricsProviders[0].prometheus.authToken.secretReference.name: Required value: the name of the Secret",
 		}},
 		{"a source that is not provided", profilePolicy("balance", "LowNodeUtilization", "{thresholds: {cpu: 1}, targetThresholds: {cpu: 2}, metricsUtilization: {metricsServer: true}}"), []string{

@@ -10,7 +10,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
-// parse reads the only document of a file, as the known descheduler takes it.
+// parse reads the only document of a file, as the upstream descheduler does.
 func parse(data []byte) (*strict.Node, strict.Errors, error) {
 	root, err := strict.Parse(data, strict.AsKubernetes)
 	switch {
@@ -38,8 +38,8 @@ func decode(root *strict.Node, known registry, errs strict.Errors) (*Policy, str
 	return p, d.Errors
 }
 
-// decodePluginConfig decodes arguments into the type that the plugin's name asks for. They
-// stay nil if there is no such plugin, which validation reports.
+// decodePluginConfig decodes arguments into the type of the named plugin. They stay nil if there
+// is no such plugin, which validation reports.
 func decodePluginConfig(d *strict.Decoder, known registry, path string, n *strict.Node, config *PluginConfig) {
 	var fields struct {
 		Name string       `json:"name"`
@@ -55,7 +55,7 @@ func decodePluginConfig(d *strict.Decoder, known registry, path string, n *stric
 	}
 }
 
-// located returns what validation says with the lines of the fields.
+// located returns the errors of validation with the lines of the fields.
 func located(list field.ErrorList, root *strict.Node) strict.Errors {
 	var errs strict.Errors
 	for _, err := range list {
@@ -64,8 +64,8 @@ func located(list field.ErrorList, root *strict.Node) strict.Errors {
 	return errs
 }
 
-// consequence says whether an error only tells of one of those found before: of a
-// value that could not be read, or of the whole of which it is a part.
+// consequence says whether an error only follows from an earlier one: about a value that could
+// not be read, or about a parent or child of it.
 func consequence(err *field.Error, before strict.Errors) bool {
 	return slices.ContainsFunc(before, func(b strict.Error) bool {
 		return b.Path != "" && (strict.Within(err.Field, b.Path) || err.Type == field.ErrorTypeRequired && strict.Within(b.Path, err.Field))

@@ -33,8 +33,7 @@ func newTopologySpreadArgs() Args {
 	}
 }
 
-// setDefaults completes a valid policy with what holds if nothing is said, and says in
-// today's fields what deprecated ones said.
+// setDefaults sets the defaults of a valid policy, and replaces deprecated fields by current ones.
 func setDefaults(p *Policy) {
 	p.APIVersion, p.Kind = APIVersion, Kind
 	if p.MetricsCollector != nil && p.MetricsCollector.Enabled {
@@ -83,7 +82,7 @@ func setArgsDefaults(args Args) {
 	}
 }
 
-// deprecatedProtection is a field that says what podProtections say today.
+// deprecatedProtection is a field that podProtections replaces.
 type deprecatedProtection struct {
 	name       string
 	field      *bool

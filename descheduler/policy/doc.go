@@ -1,9 +1,8 @@
-// Package policy reads the policy files of the Kubernetes descheduler, apiVersion
-// descheduler/v1alpha2 and kind DeschedulerPolicy, as they are in its v0.36, and writes
-// them out again with every default filled in.
+// Package policy reads the policy files of the upstream descheduler, apiVersion
+// descheduler/v1alpha2 and kind DeschedulerPolicy, as of its v0.36, and writes them with all
+// defaults.
 //
-// It is stricter than the original: what that lets pass and then does not do, such as
-// a limit whose name is misspelled, is an error here. All errors of a file are
-// reported at once, each with its path in the file. README.md lists the plugins, their
-// arguments and where the two differ.
+// It is stricter than upstream: what upstream accepts and then ignores, such as a misspelled
+// limit, is an error here. All errors of a file are reported at once, each with its path in the
+// file. README.md lists the plugins, their arguments and the differences.
 package policy

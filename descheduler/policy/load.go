@@ -12,11 +12,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
-// LoadFile reads a policy file; Load says how. Mistakes are named with the file and the line.
+// LoadFile reads a policy file, see Load. Errors name the file and the line.
 func LoadFile(path string, more ...Plugin) (*Policy, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the policy: %w", err)
+		return nil, fmt.Errorf("reading the policy: %w", err)
 	}
 	p, err := Load(data, more...)
 	if errs, is := errors.AsType[strict.Errors](err); is {
@@ -28,8 +28,8 @@ func LoadFile(path string, more ...Plugin) (*Policy, error) {
 	return p, nil
 }
 
-// Load reads a policy, which may use the known plugins and more. It returns a valid
-// policy with every default filled in, or an error with a line for each mistake.
+// Load reads a policy, which may use the known plugins and more. It returns a valid policy with
+// all defaults, or an error with a line for each mistake.
 func Load(data []byte, more ...Plugin) (*Policy, error) {
 	root, errs, err := parse(data)
 	if err != nil {
@@ -50,22 +50,22 @@ func Load(data []byte, more ...Plugin) (*Policy, error) {
 	return p, nil
 }
 
-// YAML returns the policy as a file that Load reads as the same policy. What is not
-// limited, and only that, is left out.
+// YAML returns the policy as a file that Load reads as the same policy. It omits only limits
+// that are not set.
 func (p *Policy) YAML() ([]byte, error) {
 	return yaml.Marshal(p)
 }
 
-// checkHeader checks that the file is a policy at all, for otherwise everything else in
-// it would be an error too.
+// checkHeader checks that the file is a policy. If not, everything else in it would be an
+// error, too.
 func checkHeader(root *strict.Node) field.ErrorList {
 	var errs field.ErrorList
 	version, kind := headerText(root, "apiVersion"), headerText(root, "kind")
 	switch version {
 	case APIVersion:
 	case "descheduler/v1alpha1":
-		errs = append(errs, field.Invalid(field.NewPath("apiVersion"), version, "is no longer read, neither here nor by the descheduler; "+
-			"of each entry of strategies that is enabled, put the name under profiles[0].plugins.deschedule.enabled or balance.enabled, "+
+		errs = append(errs, field.Invalid(field.NewPath("apiVersion"), version, "is no longer supported, neither here nor by the upstream descheduler; "+
+			"for each enabled entry of strategies, put the name under profiles[0].plugins.deschedule.enabled or balance.enabled, "+
 			"and name and params as args under profiles[0].pluginConfig, with apiVersion: "+APIVersion))
 	default:
 		errs = append(errs, field.NotSupported(field.NewPath("apiVersion"), version, []string{APIVersion}))

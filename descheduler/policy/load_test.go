@@ -213,7 +213,7 @@ profiles:
 	want := []string{
 		"profiles[0].plugins: enables nothing under deschedule and balance, so the profile does nothing",
 		"profiles[0].pluginConfig[1]: RemoveDuplicates is not enabled in the profile, so its arguments have no effect",
-		"profiles[1].pluginConfig: the arguments of DefaultEvictor in other profiles do not hold for this one",
+		"profiles[1].pluginConfig: the arguments of DefaultEvictor in other profiles do not apply to this one",
 	}
 	if diff := cmp.Diff(want, load(idle)); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

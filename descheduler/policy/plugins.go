@@ -10,7 +10,7 @@ import (
 // ExtensionPoint is where a plugin is run, as policy files spell it.
 type ExtensionPoint string
 
-// The extension points. No plugin has anything to do in the first two.
+// The extension points. No plugin uses the first two.
 const (
 	PreSortPoint           ExtensionPoint = "presort"
 	SortPoint              ExtensionPoint = "sort"
@@ -59,13 +59,12 @@ const (
 	RestorePreemptible = "RestorePreemptible"
 )
 
-// Plugin is what a policy has to know of a plugin.
+// Plugin is what a policy needs to know about a plugin.
 type Plugin struct {
 	Name string
-	// Points are the extension points that it has something to do in.
+	// Points are the extension points that it uses.
 	Points []ExtensionPoint
-	// NewArgs returns arguments with every default filled in. A file's are decoded
-	// over them.
+	// NewArgs returns the default arguments. Those of a file are decoded into them.
 	NewArgs func() Args
 }
 
@@ -100,12 +99,12 @@ func (r registry) find(name string) (Plugin, bool) {
 	return r[i], true
 }
 
-// unknown says what is wrong with the name of a plugin that there is not.
+// unknown returns the error message for the name of an unknown plugin.
 func (r registry) unknown(name string) string {
 	var names []string
 	for _, plugin := range r {
 		names = append(names, plugin.Name)
 	}
 	slices.Sort(names)
-	return "is no plugin" + spelling.DidYouMean(name, names) + "; there are " + strings.Join(names, ", ")
+	return "unknown plugin" + spelling.DidYouMean(name, names) + "; must be one of " + strings.Join(names, ", ")
 }

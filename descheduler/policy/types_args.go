@@ -108,13 +108,13 @@ type RemovePodsViolatingTopologySpreadConstraintArgs struct {
 }
 
 // RemovePodsViolatingInterPodAntiAffinityArgs are the arguments of the plugin that
-// removes pods that others may not be beside.
+// removes pods that violate required anti-affinity.
 type RemovePodsViolatingInterPodAntiAffinityArgs struct {
 	PodSelection `json:",inline"`
 }
 
-// RemovePodsViolatingNodeAffinityArgs are the arguments of the plugin that removes pods
-// from nodes that they may not be on, or that there are better ones than.
+// RemovePodsViolatingNodeAffinityArgs are the arguments of the plugin that moves pods off nodes
+// that do not match their node affinity, or to nodes that they prefer.
 type RemovePodsViolatingNodeAffinityArgs struct {
 	PodSelection `json:",inline"`
 
@@ -171,7 +171,7 @@ type RemoveFailedPodsArgs struct {
 }
 
 // PodLifeTimeArgs are the arguments of the plugin that removes old pods, and those in
-// given states. A pod goes if it matches all that is given.
+// given states. It removes a pod that matches all arguments that are set.
 type PodLifeTimeArgs struct {
 	PodSelection `json:",inline"`
 
@@ -181,7 +181,7 @@ type PodLifeTimeArgs struct {
 	MaxPodLifeTimeSeconds *uint `json:"maxPodLifeTimeSeconds,omitempty"`
 	// States are phases, reasons of pods, or reasons of containers.
 	States []string `json:"states,omitempty"`
-	// Conditions are conditions of which pods have to have one.
+	// Conditions are conditions; a pod must have one of them.
 	Conditions []PodCondition `json:"conditions,omitempty"`
 	// ExitCodes are those of containers.
 	ExitCodes []int32 `json:"exitCodes,omitempty"`
@@ -197,12 +197,12 @@ type OwnerKinds struct {
 	Exclude []string `json:"exclude,omitempty"`
 }
 
-// PodCondition is what a condition of a pod has to be, in all that is given.
+// PodCondition matches a condition of a pod by all fields that are set.
 type PodCondition struct {
 	Type   string                 `json:"type,omitempty"`
 	Status corev1.ConditionStatus `json:"status,omitempty"`
 	Reason string                 `json:"reason,omitempty"`
-	// MinTimeSinceLastTransitionSeconds is how long it has to have been so.
+	// MinTimeSinceLastTransitionSeconds is the minimum time since its last transition.
 	MinTimeSinceLastTransitionSeconds *uint `json:"minTimeSinceLastTransitionSeconds,omitempty"`
 }
 

@@ -69,7 +69,7 @@ const (
 	DaemonSetPods        PodProtection = "DaemonSetPods"
 	SystemCriticalPods   PodProtection = "SystemCriticalPods"
 	FailedBarePods       PodProtection = "FailedBarePods"
-	// PodsMarkedDoNotDisrupt and PodsOfGangs are not known to the known descheduler.
+	// The upstream descheduler does not have PodsMarkedDoNotDisrupt and PodsOfGangs.
 	PodsMarkedDoNotDisrupt PodProtection = "PodsMarkedDoNotDisrupt"
 	PodsOfGangs            PodProtection = "PodsOfGangs"
 )

@@ -10,7 +10,7 @@ import (
 
 var metricsSources = []MetricsSource{KubernetesMetrics, PrometheusMetrics}
 
-// validate returns what is wrong with a decoded policy.
+// validate returns the errors of a decoded policy.
 func validate(p *Policy, known registry) field.ErrorList {
 	errs := validateNodeSelector(field.NewPath("nodeSelector"), p.NodeSelector)
 	if p.GracePeriodSeconds != nil && *p.GracePeriodSeconds < 0 {
@@ -19,13 +19,13 @@ func validate(p *Policy, known registry) field.ErrorList {
 	errs = append(errs, validateMetrics(p)...)
 	at := field.NewPath("profiles")
 	if len(p.Profiles) == 0 {
-		errs = append(errs, field.Required(at, "at least one profile; without one nothing is done"))
+		errs = append(errs, field.Required(at, "at least one profile"))
 	}
 	for i := range p.Profiles {
 		profile := &p.Profiles[i]
 		name := at.Index(i).Child("name")
 		if profile.Name == "" {
-			errs = append(errs, field.Required(name, "the name by which reports tell profiles apart"))
+			errs = append(errs, field.Required(name, "the name of the profile in reports"))
 		} else if slices.ContainsFunc(p.Profiles[:i], func(q Profile) bool { return q.Name == profile.Name }) {
 			errs = append(errs, field.Duplicate(name, profile.Name))
 		}
@@ -48,14 +48,14 @@ func validateMetrics(p *Policy) field.ErrorList {
 		case slices.ContainsFunc(p.MetricsProviders[:i], func(q MetricsProvider) bool { return q.Source == provider.Source }):
 			errs = append(errs, field.Duplicate(source, provider.Source))
 		case provider.Source == KubernetesMetrics && collects:
-			errs = append(errs, field.Forbidden(source, "metricsCollector.enabled, which is deprecated, says it already"))
+			errs = append(errs, field.Forbidden(source, "the deprecated metricsCollector.enabled already provides it"))
 		}
 		prometheus := at.Child("prometheus")
 		switch {
 		case provider.Source == PrometheusMetrics && provider.Prometheus == nil:
-			errs = append(errs, field.Required(prometheus, "where the server is"))
+			errs = append(errs, field.Required(prometheus, "the Prometheus server to query"))
 		case provider.Source == KubernetesMetrics && provider.Prometheus != nil:
-			errs = append(errs, field.Forbidden(prometheus, "only source Prometheus has a use for it"))
+			errs = append(errs, field.Forbidden(prometheus, "may only be set with source: Prometheus"))
 		case provider.Prometheus != nil:
 			errs = append(errs, validatePrometheus(prometheus, provider.Prometheus)...)
 		}
@@ -77,10 +77,10 @@ func validatePrometheus(path *field.Path, prometheus *Prometheus) field.ErrorLis
 	at = path.Child("authToken", "secretReference")
 	reference := prometheus.AuthToken.SecretReference
 	if reference == nil {
-		return append(errs, field.Required(at, "the Secret with the token; leave authToken out to use the service account's"))
+		return append(errs, field.Required(at, "the Secret with the token; omit authToken to use the service account's token"))
 	}
 	if reference.Namespace == "" {
-		errs = append(errs, field.Required(at.Child("namespace"), "where the Secret is"))
+		errs = append(errs, field.Required(at.Child("namespace"), "the namespace of the Secret"))
 	}
 	if reference.Name == "" {
 		errs = append(errs, field.Required(at.Child("name"), "the name of the Secret"))
@@ -88,7 +88,7 @@ func validatePrometheus(path *field.Path, prometheus *Prometheus) field.ErrorLis
 	return errs
 }
 
-// validateMetricsUse checks that what plugins look at is provided.
+// validateMetricsUse checks that the metrics sources that plugins use are provided.
 func validateMetricsUse(path *field.Path, p *Policy) field.ErrorList {
 	provided := func(source MetricsSource) bool {
 		return source == KubernetesMetrics && p.MetricsCollector != nil && p.MetricsCollector.Enabled ||
@@ -114,8 +114,7 @@ func validateMetricsUse(path *field.Path, p *Policy) field.ErrorList {
 	return errs
 }
 
-// validateOpposites refuses plugins of which one undoes what the other did, in this
-// run or the next.
+// validateOpposites refuses plugins that undo each other's moves, in this run or the next.
 func validateOpposites(path *field.Path, p *Policy) field.ErrorList {
 	spreads := slices.ContainsFunc(p.Profiles, func(profile Profile) bool {
 		return slices.Contains(profile.Plugins.Balance.Enabled, LowNodeUtilization)

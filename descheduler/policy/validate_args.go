@@ -14,24 +14,24 @@ func (s *PodSelection) validate(path *field.Path) field.ErrorList {
 	return append(errs, validateLabelSelector(path.Child("labelSelector"), s.LabelSelector)...)
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RemoveDuplicatesArgs) Validate(path *field.Path) field.ErrorList {
 	errs := validateNamespaces(path.Child("namespaces"), a.Namespaces)
 	return append(errs, validateOwnerKinds(path.Child("excludeOwnerKinds"), a.ExcludeOwnerKinds)...)
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RemovePodsViolatingTopologySpreadConstraintArgs) Validate(path *field.Path) field.ErrorList {
 	supported := []corev1.UnsatisfiableConstraintAction{corev1.DoNotSchedule, corev1.ScheduleAnyway}
 	return append(a.validate(path), validateEach(path.Child("constraints"), a.Constraints, supported)...)
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RemovePodsViolatingInterPodAntiAffinityArgs) Validate(path *field.Path) field.ErrorList {
 	return a.validate(path)
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RemovePodsViolatingNodeAffinityArgs) Validate(path *field.Path) field.ErrorList {
 	errs := a.validate(path)
 	at, supported := path.Child("nodeAffinityType"), []string{RequiredNodeAffinity, PreferredNodeAffinity}
@@ -41,14 +41,14 @@ func (a *RemovePodsViolatingNodeAffinityArgs) Validate(path *field.Path) field.E
 	return append(errs, validateEach(at, a.NodeAffinityType, supported)...)
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RemovePodsViolatingNodeTaintsArgs) Validate(path *field.Path) field.ErrorList {
 	errs := a.validate(path)
 	if len(a.IncludedTaints) > 0 && len(a.ExcludedTaints) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("excludedTaints"), "includedTaints and excludedTaints exclude each other"))
+		errs = append(errs, field.Forbidden(path.Child("excludedTaints"), "includedTaints and excludedTaints cannot both be set"))
 	}
 	if a.IncludedTaints != nil && len(a.IncludedTaints) == 0 {
-		errs = append(errs, field.Required(path.Child("includedTaints"), "at least one taint; leave it out for all taints"))
+		errs = append(errs, field.Required(path.Child("includedTaints"), "at least one taint; omit the field for all taints"))
 	}
 	errs = append(errs, validateTaints(path.Child("includedTaints"), a.IncludedTaints)...)
 	return append(errs, validateTaints(path.Child("excludedTaints"), a.ExcludedTaints)...)
@@ -68,7 +68,7 @@ func validateTaints(path *field.Path, taints []string) field.ErrorList {
 	return errs
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RemovePodsHavingTooManyRestartsArgs) Validate(path *field.Path) field.ErrorList {
 	errs := a.validate(path)
 	if a.PodRestartThreshold < 1 {
@@ -77,7 +77,7 @@ func (a *RemovePodsHavingTooManyRestartsArgs) Validate(path *field.Path) field.E
 	return append(errs, validateEach(path.Child("states"), a.States, []string{"Running", "CrashLoopBackOff"})...)
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RemoveFailedPodsArgs) Validate(path *field.Path) field.ErrorList {
 	errs := a.validate(path)
 	errs = append(errs, validateOwnerKinds(path.Child("excludeOwnerKinds"), a.ExcludeOwnerKinds)...)
@@ -102,12 +102,12 @@ var podStates = []string{
 	"Completed", "ContainerCannotRun", "DeadlineExceeded", "Error", "Evicted", "OOMKilled", "StartError",
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *PodLifeTimeArgs) Validate(path *field.Path) field.ErrorList {
 	errs := a.validate(path)
 	if a.OwnerKinds != nil {
 		at := path.Child("ownerKinds")
-		errs = append(errs, validateOneOf(at, a.OwnerKinds.Include, a.OwnerKinds.Exclude, "kind; leave the field out for all owners")...)
+		errs = append(errs, validateOneOf(at, a.OwnerKinds.Include, a.OwnerKinds.Exclude, "kind; omit the field for all owners")...)
 		errs = append(errs, validateOwnerKinds(at.Child("include"), a.OwnerKinds.Include)...)
 		errs = append(errs, validateOwnerKinds(at.Child("exclude"), a.OwnerKinds.Exclude)...)
 	}
@@ -122,7 +122,7 @@ func (a *PodLifeTimeArgs) Validate(path *field.Path) field.ErrorList {
 	case a.MaxPodLifeTimeSeconds == nil:
 		errs = append(errs, field.Required(path, "at least one of maxPodLifeTimeSeconds, states, conditions and exitCodes"))
 	case *a.MaxPodLifeTimeSeconds == 0:
-		errs = append(errs, field.Invalid(path.Child("maxPodLifeTimeSeconds"), 0, "must be 1 or more if there are no states, conditions or exitCodes, or it means every pod"))
+		errs = append(errs, field.Invalid(path.Child("maxPodLifeTimeSeconds"), 0, "must be 1 or more without states, conditions or exitCodes, because 0 would select every pod"))
 	}
 	return errs
 }
@@ -138,7 +138,7 @@ func validatePodCondition(path *field.Path, condition PodCondition) field.ErrorL
 	return nil
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *RestorePreemptibleArgs) Validate(path *field.Path) field.ErrorList {
 	return validateNamespaces(path.Child("namespaces"), a.Namespaces)
 }

@@ -21,7 +21,7 @@ func listed[S ~string](names []S) string {
 	return strings.Join(texts, ", ")
 }
 
-// validateEach refuses entries of a list that are none of those supported.
+// validateEach refuses entries of a list that are not supported.
 func validateEach[S ~string](path *field.Path, list, supported []S) field.ErrorList {
 	var errs field.ErrorList
 	for i, entry := range list {
@@ -32,14 +32,14 @@ func validateEach[S ~string](path *field.Path, list, supported []S) field.ErrorL
 	return errs
 }
 
-// validateNodeSelector refuses an empty selector, which would select all nodes, just
-// because a template had nothing to put there.
+// validateNodeSelector refuses an empty selector, which would select all nodes, because a
+// template may have left it empty by mistake.
 func validateNodeSelector(path *field.Path, selector *string) field.ErrorList {
 	if selector == nil {
 		return nil
 	}
 	if strings.TrimSpace(*selector) == "" {
-		return field.ErrorList{field.Required(path, "a label selector such as pool=spot; leave it out for all nodes")}
+		return field.ErrorList{field.Required(path, "a label selector such as pool=spot; omit the field for all nodes")}
 	}
 	if _, err := labels.Parse(*selector); err != nil {
 		return field.ErrorList{field.Invalid(path, *selector, "must be a label selector such as pool=spot: "+err.Error())}
@@ -53,7 +53,7 @@ func validateLabelSelector(path *field.Path, selector *metav1.LabelSelector) fie
 		return nil
 	}
 	if len(selector.MatchLabels)+len(selector.MatchExpressions) == 0 {
-		return field.ErrorList{field.Required(path, "at least one of matchLabels and matchExpressions; leave it out to select all")}
+		return field.ErrorList{field.Required(path, "at least one of matchLabels and matchExpressions; omit the field to select all")}
 	}
 	return metav1validation.ValidateLabelSelector(selector, metav1validation.LabelSelectorValidationOptions{}, path)
 }
@@ -63,20 +63,20 @@ func validateNamespaces(path *field.Path, namespaces *Namespaces) field.ErrorLis
 	if namespaces == nil {
 		return nil
 	}
-	errs := validateOneOf(path, namespaces.Include, namespaces.Exclude, "namespace; leave the field out for all namespaces")
+	errs := validateOneOf(path, namespaces.Include, namespaces.Exclude, "namespace; omit the field for all namespaces")
 	errs = append(errs, validateNamespaceNames(path.Child("include"), namespaces.Include)...)
 	return append(errs, validateNamespaceNames(path.Child("exclude"), namespaces.Exclude)...)
 }
 
-// validateEvictableNamespaces knows no namespaces to include.
+// validateEvictableNamespaces only allows namespaces to be excluded.
 func validateEvictableNamespaces(path *field.Path, namespaces *Namespaces) field.ErrorList {
 	switch {
 	case namespaces == nil:
 		return nil
 	case len(namespaces.Include) > 0:
-		return field.ErrorList{field.Forbidden(path.Child("include"), "namespaces can only be excluded here")}
+		return field.ErrorList{field.Forbidden(path.Child("include"), "only exclude is supported here")}
 	case len(namespaces.Exclude) == 0:
-		return field.ErrorList{field.Required(path.Child("exclude"), "at least one namespace; leave evictableNamespaces out for all namespaces")}
+		return field.ErrorList{field.Required(path.Child("exclude"), "at least one namespace; omit evictableNamespaces for all namespaces")}
 	}
 	return validateNamespaceNames(path.Child("exclude"), namespaces.Exclude)
 }
@@ -84,7 +84,7 @@ func validateEvictableNamespaces(path *field.Path, namespaces *Namespaces) field
 func validateOneOf(path *field.Path, include, exclude []string, what string) field.ErrorList {
 	switch {
 	case len(include) > 0 && len(exclude) > 0:
-		return field.ErrorList{field.Forbidden(path, "include and exclude exclude each other")}
+		return field.ErrorList{field.Forbidden(path, "include and exclude cannot both be set")}
 	case len(include)+len(exclude) == 0:
 		return field.ErrorList{field.Required(path, "include or exclude with at least one "+what)}
 	}
@@ -108,23 +108,22 @@ var (
 	ownersOfOwners = map[string]string{"Deployment": "ReplicaSet", "CronJob": "Job"}
 )
 
-// validateOwnerKinds refuses kinds that no pod has for an owner. As an exception, such
-// a kind would protect nothing.
+// validateOwnerKinds refuses kinds that never own pods, because they would match nothing.
 func validateOwnerKinds(path *field.Path, kinds []string) field.ErrorList {
 	var errs field.ErrorList
 	for i, kind := range kinds {
 		at := path.Index(i)
 		if owner, is := ownersOfOwners[kind]; is {
-			errs = append(errs, field.Invalid(at, kind, fmt.Sprintf("owns no pods; those of a %s are owned by a %s", kind, owner)))
+			errs = append(errs, field.Invalid(at, kind, fmt.Sprintf("never owns pods; the pods of a %s are owned by a %s", kind, owner)))
 			continue
 		}
 		if len(utilvalidation.IsDNS1035Label(strings.ToLower(kind))) > 0 {
-			errs = append(errs, field.Invalid(at, kind, "must be the kind of an object, such as ReplicaSet"))
+			errs = append(errs, field.Invalid(at, kind, "must be a kind such as ReplicaSet"))
 			continue
 		}
 		for _, known := range podOwners {
 			if kind != known && (strings.EqualFold(kind, known) || strings.EqualFold(kind, known+"s")) {
-				errs = append(errs, field.Invalid(at, kind, fmt.Sprintf("is no kind; did you mean %q?", known)))
+				errs = append(errs, field.Invalid(at, kind, fmt.Sprintf("unknown kind; did you mean %q?", known)))
 			}
 		}
 	}

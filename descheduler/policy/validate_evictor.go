@@ -10,12 +10,12 @@ import (
 // maxPriorityThreshold is the priority of system-cluster-critical.
 const maxPriorityThreshold = 2_000_000_000
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *DefaultEvictorArgs) Validate(path *field.Path) field.ErrorList {
 	errs := validateNodeSelector(path.Child("nodeSelector"), a.NodeSelector)
 	if a.NodeSelector != nil && !a.NodeFit {
-		errs = append(errs, field.Forbidden(path.Child("nodeSelector"), "limits the nodes to go to, and only with nodeFit: true; "+
-			"those to take pods from are limited by nodeSelector at the top of the file"))
+		errs = append(errs, field.Forbidden(path.Child("nodeSelector"), "limits destinations, and only with nodeFit: true; "+
+			"to limit the nodes that pods are moved from, set nodeSelector at the top level"))
 	}
 	errs = append(errs, validateLabelSelector(path.Child("labelSelector"), a.LabelSelector)...)
 	errs = append(errs, validateLabelSelector(path.Child("namespaceLabelSelector"), a.NamespaceLabelSelector)...)
@@ -34,16 +34,16 @@ func (a *DefaultEvictorArgs) validatePriority(path *field.Path) field.ErrorList 
 	}
 	switch {
 	case threshold.Value == nil && threshold.Name == "":
-		return field.ErrorList{field.Required(path, "name or value; leave it out for that of system-cluster-critical")}
+		return field.ErrorList{field.Required(path, "name or value; omit priorityThreshold for the priority of system-cluster-critical")}
 	case threshold.Value != nil && threshold.Name != "":
-		return field.ErrorList{field.Forbidden(path, "name and value exclude each other")}
+		return field.ErrorList{field.Forbidden(path, "name and value cannot both be set")}
 	}
 	var errs field.ErrorList
 	if threshold.Value != nil && *threshold.Value > maxPriorityThreshold {
-		errs = append(errs, field.Invalid(path.Child("value"), *threshold.Value, fmt.Sprintf("must be %d at most, which is system-cluster-critical", maxPriorityThreshold)))
+		errs = append(errs, field.Invalid(path.Child("value"), *threshold.Value, fmt.Sprintf("must be at most %d (system-cluster-critical)", maxPriorityThreshold)))
 	}
 	if a.EvictSystemCriticalPods || slices.Contains(a.PodProtections.DefaultDisabled, SystemCriticalPods) {
-		errs = append(errs, field.Forbidden(path, "has no effect without the protection SystemCriticalPods, which is disabled"))
+		errs = append(errs, field.Forbidden(path, "has no effect, because the protection SystemCriticalPods is disabled"))
 	}
 	return errs
 }
@@ -57,7 +57,7 @@ func (a *DefaultEvictorArgs) validateProtections(path *field.Path) field.ErrorLi
 	if len(extra)+len(disabled) > 0 {
 		for _, old := range deprecatedProtections(a) {
 			if *old.field {
-				errs = append(errs, field.Forbidden(path.Child(old.name), fmt.Sprintf("cannot be used beside podProtections; put %s there", old.protection)))
+				errs = append(errs, field.Forbidden(path.Child(old.name), fmt.Sprintf("cannot be combined with podProtections; put %s there", old.protection)))
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func (a *DefaultEvictorArgs) validateProtections(path *field.Path) field.ErrorLi
 	}
 	at = at.Child("config", string(PodsWithPVC))
 	if !a.IgnorePvcPods && !slices.Contains(extra, PodsWithPVC) {
-		errs = append(errs, field.Forbidden(at, "has no effect unless extraEnabled has PodsWithPVC"))
+		errs = append(errs, field.Forbidden(at, "has no effect unless extraEnabled contains PodsWithPVC"))
 	}
 	for i, class := range a.PodProtections.Config.PodsWithPVC.ProtectedStorageClasses {
 		if class.Name == "" {
@@ -85,7 +85,7 @@ func validateProtectionList(path *field.Path, list, supported []PodProtection, o
 			errs = append(errs, field.Duplicate(at, protection))
 		case slices.Contains(supported, protection):
 		case slices.Contains(append(slices.Clone(defaultProtections), extraProtections...), protection):
-			errs = append(errs, field.Invalid(at, protection, fmt.Sprintf("does not belong here, for %s; supported are %s", otherwise, listed(supported))))
+			errs = append(errs, field.Invalid(at, protection, fmt.Sprintf("is not allowed here, because %s; must be one of %s", otherwise, listed(supported))))
 		default:
 			errs = append(errs, field.NotSupported(at, protection, supported))
 		}

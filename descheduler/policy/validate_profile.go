@@ -12,7 +12,7 @@ func validateProfile(path *field.Path, profile *Profile, known registry) field.E
 	for i, config := range profile.PluginConfigs {
 		at := path.Child("pluginConfig").Index(i)
 		if config.Name == "" {
-			errs = append(errs, field.Required(at.Child("name"), "the plugin that the arguments are for"))
+			errs = append(errs, field.Required(at.Child("name"), "the name of the plugin"))
 			continue
 		}
 		if _, is := known.find(config.Name); !is {
@@ -39,13 +39,13 @@ func validatePluginSet(path *field.Path, profile *Profile, s set, known registry
 		case !is:
 			errs = append(errs, field.Invalid(at, name, known.unknown(name)))
 		case !slices.Contains(plugin.Points, s.point):
-			errs = append(errs, field.Invalid(at, name, fmt.Sprintf("has nothing to do there; it belongs under %s", listed(plugin.Points))))
+			errs = append(errs, field.Invalid(at, name, fmt.Sprintf("is not allowed there; must be under %s", listed(plugin.Points))))
 		case slices.Contains(s.Enabled[:i], name):
 			errs = append(errs, field.Duplicate(at, name))
 		case profile.Args(name) == nil && name != DefaultEvictor:
 			// The arguments may be in another profile, or under a misspelled name: to run
 			// without them could mean to run without limits.
-			errs = append(errs, field.Invalid(at, name, fmt.Sprintf("has no entry in pluginConfig of the profile; add \"- name: %s\" there", name)))
+			errs = append(errs, field.Invalid(at, name, fmt.Sprintf("has no entry in the profile's pluginConfig; add \"- name: %s\" there", name)))
 		}
 	}
 	for i, name := range s.Disabled {
@@ -54,9 +54,9 @@ func validatePluginSet(path *field.Path, profile *Profile, s set, known registry
 		case !is:
 			errs = append(errs, field.Invalid(at, name, known.unknown(name)))
 		case name == DefaultEvictor && (s.point == FilterPoint || s.point == PreEvictionFilterPoint):
-			errs = append(errs, field.Invalid(at, name, "cannot be disabled; its arguments say what it protects"))
+			errs = append(errs, field.Invalid(at, name, "cannot be disabled; use its arguments to change what it protects"))
 		case slices.Contains(s.Enabled, name):
-			errs = append(errs, field.Invalid(at, name, "is enabled too"))
+			errs = append(errs, field.Invalid(at, name, "is also enabled"))
 		case slices.Contains(s.Disabled[:i], name):
 			errs = append(errs, field.Duplicate(at, name))
 		}
@@ -64,7 +64,7 @@ func validatePluginSet(path *field.Path, profile *Profile, s set, known registry
 	return errs
 }
 
-// warnings tells what is legal and may not be what was meant, before defaults are set.
+// warnings returns warnings about what is valid but may be a mistake. Defaults are not set yet.
 func warnings(p *Policy) []string {
 	var found []string
 	warn := func(path *field.Path, text string, args ...any) {
@@ -80,7 +80,7 @@ func warnings(p *Policy) []string {
 			warn(at.Child("plugins"), "enables nothing under deschedule and balance, so the profile does nothing")
 		}
 		if evictors && profile.Evictor() == nil {
-			warn(at.Child("pluginConfig"), "the arguments of DefaultEvictor in other profiles do not hold for this one")
+			warn(at.Child("pluginConfig"), "the arguments of DefaultEvictor in other profiles do not apply to this one")
 		}
 		for j, config := range profile.PluginConfigs {
 			at := at.Child("pluginConfig").Index(j)

@@ -9,7 +9,7 @@ import (
 	v1helper "k8s.io/kubernetes/pkg/apis/core/v1/helper"
 )
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *LowNodeUtilizationArgs) Validate(path *field.Path) field.ErrorList {
 	allowed := nodeResources
 	if a.MetricsUtilization != nil {
@@ -29,7 +29,7 @@ func (a *LowNodeUtilizationArgs) Validate(path *field.Path) field.ErrorList {
 	errs = append(errs, a.validateMetrics(path.Child("metricsUtilization"))...)
 	errs = append(errs, validateEvictableNamespaces(path.Child("evictableNamespaces"), a.EvictableNamespaces)...)
 	if a.EvictionLimits != nil && a.EvictionLimits.Node == nil {
-		errs = append(errs, field.Required(path.Child("evictionLimits", "node"), "the most evictions per node; leave evictionLimits out for no limit"))
+		errs = append(errs, field.Required(path.Child("evictionLimits", "node"), "the maximum number of evictions per node; omit evictionLimits for no limit"))
 	}
 	return errs
 }
@@ -50,14 +50,14 @@ func (a *LowNodeUtilizationArgs) validatePairs(low, target *field.Path) field.Er
 		above, is := a.TargetThresholds[name]
 		switch {
 		case !is:
-			errs = append(errs, field.Required(child(target, string(name)), "every resource in thresholds has to be in targetThresholds"))
+			errs = append(errs, field.Required(child(target, string(name)), "every resource in thresholds must also be in targetThresholds"))
 		case above < a.Thresholds[name] && !a.UseDeviationThresholds:
 			errs = append(errs, field.Invalid(child(target, string(name)), float64(above), "must not be below thresholds"))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.TargetThresholds)) {
 		if _, is := a.Thresholds[name]; !is {
-			errs = append(errs, field.Required(child(low, string(name)), "every resource in targetThresholds has to be in thresholds"))
+			errs = append(errs, field.Required(child(low, string(name)), "every resource in targetThresholds must also be in thresholds"))
 		}
 	}
 	return errs
@@ -73,31 +73,31 @@ func (a *LowNodeUtilizationArgs) validateMetrics(path *field.Path) field.ErrorLi
 	case metrics.Source == "" && !metrics.MetricsServer:
 		errs = append(errs, field.Required(path.Child("source"), "one of "+listed(metricsSources)))
 	case metrics.Source != "" && metrics.MetricsServer:
-		errs = append(errs, field.Forbidden(path.Child("metricsServer"), "is deprecated and excludes source"))
+		errs = append(errs, field.Forbidden(path.Child("metricsServer"), "is deprecated and cannot be combined with source"))
 	case metrics.Source != "" && !slices.Contains(metricsSources, metrics.Source):
 		errs = append(errs, field.NotSupported(path.Child("source"), metrics.Source, metricsSources))
 	}
 	switch prometheus := path.Child("prometheus"); {
 	case metrics.Source == PrometheusMetrics && (metrics.Prometheus == nil || metrics.Prometheus.Query == ""):
-		errs = append(errs, field.Required(prometheus.Child("query"), "what to ask Prometheus for"))
+		errs = append(errs, field.Required(prometheus.Child("query"), "the Prometheus query"))
 	case metrics.Source != PrometheusMetrics && metrics.Prometheus != nil:
-		errs = append(errs, field.Forbidden(prometheus, "only source Prometheus has a use for it"))
+		errs = append(errs, field.Forbidden(prometheus, "may only be set with source: Prometheus"))
 	}
 	return errs
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *HighNodeUtilizationArgs) Validate(path *field.Path) field.ErrorList {
 	errs := validateThresholds(path.Child("thresholds"), a.Thresholds, nodeResources)
 	errs = append(errs, validateEach(path.Child("evictionModes"), a.EvictionModes, []EvictionMode{OnlyThresholdingResources})...)
 	return append(errs, validateEvictableNamespaces(path.Child("evictableNamespaces"), a.EvictableNamespaces)...)
 }
 
-// Validate returns what is wrong with the arguments.
+// Validate returns the errors in the arguments.
 func (a *ConsolidateArgs) Validate(path *field.Path) field.ErrorList {
 	errs := validateThresholds(path.Child("thresholds"), a.Thresholds, nodeResources)
 	if a.MaxNodes != nil && *a.MaxNodes == 0 {
-		errs = append(errs, field.Invalid(path.Child("maxNodes"), *a.MaxNodes, "must be 1 or more; leave it out for no limit"))
+		errs = append(errs, field.Invalid(path.Child("maxNodes"), *a.MaxNodes, "must be 1 or more; omit the field for no limit"))
 	}
 	return errs
 }

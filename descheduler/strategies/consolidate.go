@@ -12,7 +12,7 @@ import (
 )
 
 // consolidate empties whole nodes that are below all thresholds, so that an autoscaler
-// can remove them. Pods go to nodes that are in use and stay so.
+// can remove them. Pods move to nodes that are in use and remain so.
 type consolidate struct {
 	args *policy.ConsolidateArgs
 	now  time.Time
@@ -65,8 +65,7 @@ func (c *consolidate) Deschedule(ctx context.Context, session strategy.Session) 
 	return drain.run(ctx, low)
 }
 
-// consolidateObjective is content with every node that is in use and not one of those
-// that the plan empties.
+// consolidateObjective accepts every node that is in use and that the plan does not empty.
 type consolidateObjective struct{ leaving map[string]bool }
 
 // Gain implements strategy.Objective.
@@ -80,5 +79,5 @@ func (o consolidateObjective) Gain(state *strategy.State, _ *corev1.Pod, to stri
 
 // Describe implements strategy.Objective.
 func (consolidateObjective) Describe(float64) string {
-	return "its node ends empty, and the one it goes to is in use anyway"
+	return "its node becomes empty, and the new node is in use anyway"
 }

@@ -18,8 +18,8 @@ type removeFailedPods struct {
 	criteria []leavingCriterion
 }
 
-// NewRemoveFailedPods returns the strategy RemoveFailedPods: pods that have failed and
-// match all that the arguments give are removed, the oldest first. They hold no room.
+// NewRemoveFailedPods returns the strategy RemoveFailedPods. It removes failed pods that match
+// all arguments, the oldest first. They occupy no room.
 func NewRemoveFailedPods(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a := args.(*policy.RemoveFailedPodsArgs)
 	pods, err := newSelection(a.Namespaces, a.LabelSelector)
@@ -50,7 +50,7 @@ func failedCriteria(a *policy.RemoveFailedPodsArgs, now time.Time) []leavingCrit
 	return criteria
 }
 
-// failedFor takes failed pods of that age, which is that of the pod, not of its failure.
+// failedFor matches failed pods of this age: the age of the pod, not of its failure.
 func failedFor(now time.Time, least uint) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		age := leavingSeconds(now, pod.CreationTimestamp.Time)
@@ -61,12 +61,12 @@ func failedFor(now time.Time, least uint) leavingCriterion {
 	}
 }
 
-// failedBecause looks for the reasons at the pod, and at what its containers wait for
-// or have ended with.
+// failedBecause compares the reasons with those of the pod and of its containers, waiting or
+// terminated.
 func failedBecause(reasons []string, init bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		if slices.Contains(reasons, pod.Status.Reason) {
-			return "its reason is " + pod.Status.Reason, true
+			return "the pod has the reason " + pod.Status.Reason, true
 		}
 		for _, container := range leavingContainers(pod, init, false) {
 			for _, reason := range leavingReasons(container) {

@@ -14,9 +14,9 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// highNodeUtilization drains nodes that are within all thresholds into fuller ones. It is
-// of use where the scheduler packs pods, rather than spreads them. A node is drained of
-// all the pods that the arguments let go, or of none.
+// highNodeUtilization drains nodes that are within all thresholds into fuller ones. It is useful
+// if the scheduler packs pods instead of spreading them. It drains all pods of a node that the
+// arguments select, or none.
 type highNodeUtilization struct {
 	args *policy.HighNodeUtilizationArgs
 	now  time.Time
@@ -42,7 +42,7 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 			low = append(low, node.Node)
 		}
 	}
-	klog.FromContext(ctx).V(1).Info("Nodes are classified", "strategy", policy.HighNodeUtilization, "nodes", len(view.known), "underutilized", len(low))
+	klog.FromContext(ctx).V(1).Info("Classified nodes", "strategy", policy.HighNodeUtilization, "nodes", len(view.known), "underutilized", len(low))
 	idle := ""
 	switch {
 	case len(view.known) == 0:
@@ -50,7 +50,7 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 	case uint(len(low)) <= h.args.NumberOfNodes:
 		idle = view.told(view.few(len(low), 0, h.args.NumberOfNodes))
 	case len(low) == len(view.known):
-		idle = view.told(view.every("underutilized") + ", and then none is drained" + highPacking(view.known))
+		idle = view.told(view.every("underutilized") + ", so none is drained" + highPacking(view.known))
 	}
 	if idle != "" {
 		session.Idle(idle)
@@ -73,8 +73,8 @@ func (h *highNodeUtilization) Deschedule(ctx context.Context, session strategy.S
 	return drain.run(ctx, low)
 }
 
-// highPacking says what else drains nodes that are all underutilized; nothing where only one
-// of them is in use, or none takes pods.
+// highPacking names the alternative if all nodes are underutilized. It is empty if only one of
+// them is in use, or none accepts pods.
 func highPacking(nodes []utilizationNode) string {
 	var used []utilizationNode
 	takes, alike := 0, true
@@ -91,7 +91,7 @@ func highPacking(nodes []utilizationNode) string {
 	case len(used) < 2 || takes == 0:
 		return ""
 	case alike && takes == len(used):
-		return ": Consolidate packs such nodes, once one of these that are equally full is cordoned"
+		return ": Consolidate packs such nodes if one of them is cordoned, because they are equally full"
 	}
 	return ": Consolidate packs such nodes"
 }
@@ -100,8 +100,8 @@ func (h *highNodeUtilization) excludes(namespace string) bool {
 	return h.args.EvictableNamespaces != nil && slices.Contains(h.args.EvictableNamespaces.Exclude, namespace)
 }
 
-// goes returns which pods are to leave a node: all, or those that request a resource
-// with a threshold.
+// goes returns which pods must leave a node: all, or those that request a resource with a
+// threshold.
 func (h *highNodeUtilization) goes(scale *utilizationScale) func(*corev1.Pod) bool {
 	if !slices.Contains(h.args.EvictionModes, policy.OnlyThresholdingResources) {
 		return func(*corev1.Pod) bool { return true }
@@ -112,16 +112,16 @@ func (h *highNodeUtilization) goes(scale *utilizationScale) func(*corev1.Pod) bo
 	}
 }
 
-// highObjective is content with nodes in use that are not underutilized, and with those
-// that are as full as the drained one was, or fuller. It gains the points by which they
-// end fuller, of the resource of which they do most. Only resources that both nodes offer
-// can be compared, and what rounding makes is no gain.
+// highObjective accepts nodes in use that are not underutilized, and nodes that are at least as
+// full as the drained one was. It gains the percentage points by which they end fuller, of the
+// resource with the largest difference. It compares only resources that both nodes offer, and
+// ignores rounding errors.
 type highObjective struct {
 	consolidateObjective
 
 	scale  *utilizationScale
 	limits points
-	// from is the drained node, was how full it was.
+	// from is the drained node, was its utilization before.
 	from *strategy.Node
 	was  points
 }
@@ -149,5 +149,5 @@ func (o *highObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) 
 
 // Describe implements strategy.Objective.
 func (o *highObjective) Describe(gain float64) string {
-	return fmt.Sprintf("its node is drained, and the one it goes to ends %.4g points of %s fuller than that was", gain, o.scale.nameList("or"))
+	return fmt.Sprintf("its node is drained, and the new node's %s ends %s above that of the old one", o.scale.nameList("or"), percentagePoints(gain))
 }

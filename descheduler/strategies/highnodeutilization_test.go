@@ -27,36 +27,36 @@ func TestHighNodeUtilization(t *testing.T) {
 		{name: "an underutilized node is drained into one that is not", pods: low, want: []string{"a n1>n2", "b n1>n2"}},
 		{
 			name: "not where all nodes are underutilized", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{corev1.ResourceCPU: 70}}, pods: low,
-			idle: "every node is underutilized, 3 of 3, and then none is drained: Consolidate packs such nodes",
+			idle: "every node is underutilized, 3 of 3, so none is drained: Consolidate packs such nodes",
 		},
 		{
 			name: "where only one of them is in use, or none takes pods, nothing else drains them", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)},
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 100, ownedBy("DaemonSet", "ds"))},
-			idle: "every node is underutilized, 3 of 3, and then none is drained",
+			idle: "every node is underutilized, 3 of 3, so none is drained",
 		},
 		{
 			name: "all nodes are cordoned", nodes: []*corev1.Node{fullNode("n1", 1000, cordonedNode), fullNode("n2", 1000, cordonedNode)},
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 50)},
-			idle: "every node is underutilized, 2 of 2, and then none is drained",
+			idle: "every node is underutilized, 2 of 2, so none is drained",
 		},
 		{
 			name: "equally full ones are packed once one is cordoned", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000)},
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 100)},
-			idle: "every node is underutilized, 2 of 2, and then none is drained: Consolidate packs such nodes, once one of these that are equally full is cordoned",
+			idle: "every node is underutilized, 2 of 2, so none is drained: Consolidate packs such nodes if one of them is cordoned, because they are equally full",
 		},
 		{
 			name: "one is cordoned", nodes: []*corev1.Node{fullNode("n1", 1000, cordonedNode), fullNode("n2", 1000)},
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 100)},
-			idle: "every node is underutilized, 2 of 2, and then none is drained: Consolidate packs such nodes",
+			idle: "every node is underutilized, 2 of 2, so none is drained: Consolidate packs such nodes",
 		},
 		{
 			name: "of a resource that not all offer, it is those that do", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 90}},
 			nodes: []*corev1.Node{fullNode("n1", 1000), gpuNode("n2")}, pods: low,
-			idle: "every one of the nodes that offer example.com/gpu is underutilized, 1 of 1, and then none is drained",
+			idle: "every node that offers example.com/gpu is underutilized, 1 of 1, so none is drained",
 		},
 		{
 			name: "not where no more than numberOfNodes are", args: policy.HighNodeUtilizationArgs{NumberOfNodes: 2}, pods: low,
-			idle: "too few nodes are underutilized: 2, and numberOfNodes asks for more than 2",
+			idle: "too few nodes are underutilized: 2, and numberOfNodes requires more than 2",
 		},
 		{
 			name: "not where none is", nodes: []*corev1.Node{fullNode("n1", 1000)}, pods: []*corev1.Pod{sizedPod("n1", "a", 600)},
@@ -70,7 +70,7 @@ func TestHighNodeUtilization(t *testing.T) {
 		},
 		{
 			name: "no node may have the resource", args: policy.HighNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 30}}, pods: low,
-			idle: "no node that is ready can be judged by example.com/gpu",
+			idle: "no ready node can be classified by example.com/gpu",
 		},
 		{
 			name:  "of several resources those that the node has count",
@@ -83,13 +83,13 @@ func TestHighNodeUtilization(t *testing.T) {
 			name: "a node that has just registered is not underutilized, nor is one whose device plugin restarts",
 			args: policy.HighNodeUtilizationArgs{NumberOfNodes: 1}, nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 0, registeringNode), fullNode("n4", 1000, withGPUs(0))},
 			pods: []*corev1.Pod{sizedPod("n1", "a", 100), sizedPod("n2", "b", 600), sizedPod("n4", "c", 100, requestingGPUs(1))},
-			idle: "too few nodes are underutilized: 1, and numberOfNodes asks for more than 1; 1 node is left alone: n4 offers none of the example.com/gpu that its pods hold",
+			idle: "too few nodes are underutilized: 1, and numberOfNodes requires more than 1; 1 node is skipped: n4 offers none of the example.com/gpu that its pods hold",
 		},
 		{
 			name:  "of several nodes that are left alone the first is named",
 			nodes: []*corev1.Node{fullNode("n1", 1000, withGPUs(2)), fullNode("n2", 1000), fullNode("n3", 1000)},
 			pods:  []*corev1.Pod{sizedPod("n1", "a", 100, requestingGPUs(3)), sizedPod("n2", "b", 100, requestingGPUs(1)), sizedPod("n3", "c", 600)},
-			idle:  "no node is underutilized; 2 nodes are left alone, the first of them since n1 offers 2 of the 3 example.com/gpu that its pods hold",
+			idle:  "no node is underutilized; 2 nodes are skipped, the first because n1 offers 2 of the 3 example.com/gpu that its pods hold",
 		},
 		{
 			name: "that a node ends no fuller than another was is no gain", nodes: []*corev1.Node{fullNode("n1", 1000), fullNode("n2", 1000), fullNode("n3", 1000)},

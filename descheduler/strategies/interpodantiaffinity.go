@@ -12,9 +12,8 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// NewRemovePodsViolatingInterPodAntiAffinity returns the strategy that moves pods away
-// from those that may not be beside them. Its arguments are
-// RemovePodsViolatingInterPodAntiAffinityArgs.
+// NewRemovePodsViolatingInterPodAntiAffinity returns the strategy that moves pods that violate
+// required anti-affinity. Its arguments are RemovePodsViolatingInterPodAntiAffinityArgs.
 func NewRemovePodsViolatingInterPodAntiAffinity(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.RemovePodsViolatingInterPodAntiAffinityArgs)
 	if !ok {
@@ -29,9 +28,9 @@ func NewRemovePodsViolatingInterPodAntiAffinity(args policy.Args, _ strategy.Env
 
 type interPodAntiAffinity struct{ selection selection }
 
-// Deschedule implements strategy.Strategy. Of two pods in conflict one has to go, and
-// either will do: to move few, those in conflict with pods that stay go first, then those
-// in most conflicts.
+// Deschedule implements strategy.Strategy. Either of two conflicting pods may be moved. To move
+// few, it first moves those that conflict with pods that cannot be moved, then those with the
+// most conflicts.
 func (s *interPodAntiAffinity) Deschedule(ctx context.Context, session strategy.Session) error {
 	state := session.State()
 	terms := newAntiTerms(state)
@@ -47,8 +46,8 @@ func (s *interPodAntiAffinity) Deschedule(ctx context.Context, session strategy.
 	return nil
 }
 
-// separate proposes until no conflict is left that a move could end. It says whether
-// there are any left for want of a better place.
+// separate proposes moves until none could resolve another conflict. It says whether conflicts
+// are left because there is no better node.
 func (s *interPodAntiAffinity) separate(ctx context.Context, p *proposer, q *antiQueue, terms *antiTerms) (stuck bool, err error) {
 	for _, pod := range q.graph.pods() {
 		// To ask is cheap, and tells the pods that have to go from those that may.
@@ -120,7 +119,7 @@ func (q *antiQueue) next() *corev1.Pod {
 	return nil
 }
 
-// stays takes note that a pod stays: those in conflict with it have to go.
+// stays records that a pod is not moved: those that conflict with it must be.
 func (q *antiQueue) stays(pod *corev1.Pod) {
 	q.done[pod] = true
 	var forced []*corev1.Pod
@@ -136,7 +135,7 @@ func (q *antiQueue) stays(pod *corev1.Pod) {
 	q.forced = append(q.forced, forced...)
 }
 
-// leaves takes note that a pod is moved: its conflicts are over.
+// leaves records that a pod is moved: its conflicts are resolved.
 func (q *antiQueue) leaves(pod *corev1.Pod) { q.graph.remove(pod) }
 
 // antiEntry is a pod with its conflicts when they were last counted.

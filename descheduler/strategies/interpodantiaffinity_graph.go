@@ -65,7 +65,7 @@ type antiGraph struct {
 	clashes map[*corev1.Pod][]*antiClash
 }
 
-// newAntiGraph returns the conflicts of a state. Pods on their way out are in none.
+// newAntiGraph returns the conflicts of a state. Pods that are leaving have none.
 func newAntiGraph(state *strategy.State, terms *antiTerms) *antiGraph {
 	type group struct {
 		term   *antiTerm
@@ -152,7 +152,7 @@ func (g *antiGraph) pods() []*corev1.Pod {
 	return slices.SortedFunc(maps.Keys(g.clashes), compareForEviction)
 }
 
-// countedSingly is how many conflicts are told apart at most.
+// countedSingly is the maximum number of conflicts that are counted individually.
 const countedSingly = 1000
 
 // conflicts returns how many others the pod is in conflict with. Those that it is in
@@ -190,7 +190,7 @@ func (g *antiGraph) reason(pod *corev1.Pod) string {
 		others := slices.MinFunc(c.neighbours(pod), func(a, b *corev1.Pod) int {
 			return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 		})
-		return fmt.Sprintf("required anti-affinity keeps the pod and %s/%s apart, and both are in %s %s", others.Namespace, others.Name, c.term.key, c.domain)
+		return fmt.Sprintf("required anti-affinity forbids the pod and pod %s/%s in the same %s, and both are in %s", others.Namespace, others.Name, c.term.key, c.domain)
 	}
 	return ""
 }

@@ -121,7 +121,7 @@ func (t *antiTerms) inNamespace(term *antiTerm, namespace string) bool {
 	return term.namespaces.Has(namespace) || term.byLabels.Matches(t.namespaces[namespace])
 }
 
-// fewerConflicts is the objective of being beside fewer pods that may not be there.
+// fewerConflicts is the objective of having fewer conflicts.
 type fewerConflicts struct{ terms *antiTerms }
 
 // Gain implements strategy.Objective: how many fewer pods are in conflict with the pod.
@@ -140,8 +140,7 @@ func (o fewerConflicts) Gain(state *strategy.State, pod *corev1.Pod, to string) 
 	return float64(terms.conflicts(pod, from) - terms.conflicts(state.Replacement(pod), there))
 }
 
-// conflicts returns how many other pods may not be beside the pod, or it not beside
-// them, if it is on the node.
+// conflicts returns how many other pods the pod conflicts with on the node, in either direction.
 func (t *antiTerms) conflicts(pod *corev1.Pod, node *strategy.Node) int {
 	inConflict := sets.New[types.UID]()
 	own := readAntiTerms(pod)
@@ -184,8 +183,5 @@ func (t *antiTerms) clash(key string, terms []antiTerm, pod *corev1.Pod) bool {
 
 // Describe implements strategy.Objective.
 func (fewerConflicts) Describe(gain float64) string {
-	if gain == 1 {
-		return "1 conflict of anti-affinity less"
-	}
-	return fmt.Sprintf("%.0f conflicts of anti-affinity less", gain)
+	return fewer(gain, "anti-affinity conflict")
 }

@@ -11,32 +11,31 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// lowNodeUtilization moves pods from nodes above a target to nodes that stay within it.
-// A move counts for what it takes off the overutilized node's excess: the points above
-// the target, summed over the resources. As its destination must not end above the
-// target, the excess of all nodes together only falls. Whether the destination is
-// underutilized is not asked: thresholds say when there is reason to act at all.
+// lowNodeUtilization moves pods from nodes above a target to nodes that stay within it. The gain
+// of a move is by how much it reduces the node's overshoot: the percentage points above the
+// target, summed over the resources. As its destination must not end above the target, the
+// overshoot of all nodes together only decreases. The destination need not be underutilized:
+// thresholds only say when to act at all.
 type lowNodeUtilization struct {
 	args *policy.LowNodeUtilizationArgs
 	env  strategy.Env
 }
 
-// NewLowNodeUtilization returns the strategy. It fails where the arguments ask for
-// actual usage and the policy has no metrics provider.
+// NewLowNodeUtilization returns the strategy. It fails if the arguments require actual usage and
+// the policy has no metrics provider.
 func NewLowNodeUtilization(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.LowNodeUtilizationArgs)
 	if !ok {
 		return nil, fmt.Errorf("%s: arguments are %T, want %T", policy.LowNodeUtilization, args, a)
 	}
 	if a.MetricsUtilization != nil && env.Usage == nil {
-		return nil, fmt.Errorf("%s: metricsUtilization asks for actual usage: name its source in the policy's metricsProviders", policy.LowNodeUtilization)
+		return nil, fmt.Errorf("%s: metricsUtilization requires a source of actual usage in the policy's metricsProviders", policy.LowNodeUtilization)
 	}
 	return &lowNodeUtilization{args: a, env: env}, nil
 }
 
-// Deschedule implements strategy.Strategy. Passes are repeated until one finds nothing:
-// a move can make room for a pod that was refused before it. So the same cluster, looked
-// at again, has nothing left to do.
+// Deschedule implements strategy.Strategy. It repeats passes until one finds nothing, because a
+// move can make room for a pod that was refused before. A second run then has nothing to do.
 func (l *lowNodeUtilization) Deschedule(ctx context.Context, session strategy.Session) error {
 	r, err := l.start(ctx, session)
 	if err != nil || r == nil {
@@ -50,7 +49,7 @@ func (l *lowNodeUtilization) Deschedule(ctx context.Context, session strategy.Se
 	}
 }
 
-// start measures the nodes, and returns nil where there is nothing to do.
+// start measures the nodes. It returns nil if there is nothing to do.
 func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session) (*lowRun, error) {
 	logger := klog.FromContext(ctx).WithValues("strategy", policy.LowNodeUtilization)
 	scale, err := l.scale(ctx, session.State())
@@ -59,10 +58,10 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 	}
 	view := newUtilizationView(session.State(), scale)
 	if len(view.unknown) > 0 {
-		logger.Info("Nodes are left out, for their usage is not known", "nodes", len(view.unknown), "first", view.unknown[0])
+		logger.Info("Nodes are skipped because their usage is unknown", "nodes", len(view.unknown), "first", view.unknown[0])
 	}
 	if len(view.known) == 0 && len(view.unknown) > 0 {
-		return nil, fmt.Errorf("%s: the source of metrics has no figures of any node that is ready, node %s for one: are its names of nodes those of the cluster?",
+		return nil, fmt.Errorf("%s: the metrics source has no usage of any ready node, such as node %s: check that its node names are those of the cluster",
 			policy.LowNodeUtilization, view.unknown[0])
 	}
 	low, target := l.limits(scale, view.known)
@@ -71,7 +70,7 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 		taken, _ := scale.taken(session.State(), node.Node)
 		count.add(node, taken, low, target)
 	}
-	logger.V(1).Info("Nodes are classified", "nodes", len(view.known), "underutilized", count.under, "overutilized", count.over)
+	logger.V(1).Info("Classified nodes", "nodes", len(view.known), "underutilized", count.under, "overutilized", count.over)
 	if idle := count.idle(view, l.args.NumberOfNodes); idle != "" {
 		session.Idle(idle)
 		return nil, nil
@@ -82,8 +81,8 @@ func (l *lowNodeUtilization) start(ctx context.Context, session strategy.Session
 
 // lowCounts are numbers of nodes.
 type lowCounts struct {
-	// under and over are under- and overutilized. Of those that would be, spared are cordoned,
-	// so that they take no pods, and easing have pods on their way out.
+	// under and over are under- and overutilized. spared would be underutilized, but are
+	// cordoned. easing would be overutilized, but have pods that are leaving.
 	under, over, spared, easing int
 	cordoned                    int
 }
@@ -104,17 +103,17 @@ func (c *lowCounts) add(node utilizationNode, taken, low, target points) {
 	}
 }
 
-// idle says why there is nothing to do, where that is so.
+// idle says why there is nothing to do. It is empty if there is something.
 func (c *lowCounts) idle(view *utilizationView, numberOfNodes uint) string {
 	switch {
 	case len(view.known) == 0:
 		return view.none()
 	case c.over == 0 && c.easing > 0:
-		return view.told(view.no("overutilized") + ", for pods on their way out are left out of account")
+		return view.told(view.no("overutilized") + ", because terminating pods do not count")
 	case c.over == 0:
 		return view.told(view.no("overutilized"))
 	case c.cordoned == len(view.known):
-		return view.told(fmt.Sprintf("no node can take a pod: all %d are cordoned", c.cordoned))
+		return view.told(fmt.Sprintf("no node can take a pod: all %d nodes are cordoned", c.cordoned))
 	case uint(c.under) <= numberOfNodes:
 		return view.told(view.few(c.under, c.spared, numberOfNodes))
 	}
@@ -131,15 +130,14 @@ func (l *lowNodeUtilization) scale(ctx context.Context, state *strategy.State) (
 		return nil, fmt.Errorf("reading actual usage: %w", err)
 	}
 	if source == nil {
-		return nil, errors.New("reading actual usage: the source gave nothing")
+		return nil, errors.New("reading actual usage: the source returned nothing")
 	}
 	scale.actual = newUtilizationActual(state, scale.names, source)
 	return scale, nil
 }
 
-// limits returns what underutilized nodes are within and what overutilized ones are
-// above, both from 0 to 100. Those that are distances are taken from the mean as it is
-// now, for all of the plan.
+// limits returns the limits for underutilized and for overutilized nodes, both from 0 to 100.
+// Deviations are relative to the current mean, for the whole plan.
 func (l *lowNodeUtilization) limits(scale *utilizationScale, nodes []utilizationNode) (low, target points) {
 	low, target = scale.limits(l.args.Thresholds), scale.limits(l.args.TargetThresholds)
 	if !l.args.UseDeviationThresholds {

@@ -12,12 +12,12 @@ import (
 type lowCandidate struct {
 	pod  *corev1.Pod
 	kind utilizationKind
-	// share is what it takes of the node.
+	// share is its share of the node.
 	share     points
 	reluctant bool
 }
 
-// takes returns how many points of the excess go with the pod.
+// takes returns how many percentage points of the excess the pod removes.
 func (c lowCandidate) takes(excess points) float64 {
 	taken := 0.0
 	for i, figure := range c.share {
@@ -26,13 +26,13 @@ func (c lowCandidate) takes(excess points) float64 {
 	return taken
 }
 
-// left returns what of the excess stays without the pod.
+// left returns the excess that is left without the pod.
 func (c lowCandidate) left(excess points) points { return excess.over(c.share) }
 
-// lowNext returns which of the candidates to try first, or false where none takes
-// anything of the excess. It is one of the fewest that take all of it: one pod where one
-// will do, the smallest such, and otherwise the largest. Where several would cost no move
-// more, it is one of lower priority. Reluctant pods are taken when there are no others.
+// lowNext returns the candidate to try first, or false if none reduces the excess. It is one of
+// the smallest set that removes all of it: if one pod is enough, the smallest such pod, otherwise
+// the largest pod. If several need no more moves, it is one of lower priority. Reluctant pods are
+// only used if there are no others.
 func lowNext(excess points, candidates []lowCandidate) (lowCandidate, bool) {
 	var willing, reluctant []lowCandidate
 	for _, c := range candidates {
@@ -58,7 +58,7 @@ func lowNext(excess points, candidates []lowCandidate) (lowCandidate, bool) {
 	return lowCheapest(excess, willing, moves), true
 }
 
-// byTaken orders those that take most first.
+// byTaken orders candidates by what they remove, largest first.
 func byTaken(excess points) func(a, b lowCandidate) int {
 	return func(a, b lowCandidate) int {
 		return cmp.Or(
@@ -69,9 +69,9 @@ func byTaken(excess points) func(a, b lowCandidate) int {
 	}
 }
 
-// lowFewest returns how many candidates but one take all of the excess if each time the
-// one that takes most of what is left goes: the fewest possible where one resource is in
-// excess. It returns false where all together do not.
+// lowFewest returns how many candidates, except one, remove all of the excess if the one that
+// removes most is always next. This is the minimum if only one resource is in excess. It returns
+// false if all candidates together do not remove it.
 func lowFewest(excess points, candidates []lowCandidate, but int) (moves int, all bool) {
 	gone := make([]bool, len(candidates))
 	if but >= 0 {
@@ -97,8 +97,8 @@ func lowFewest(excess points, candidates []lowCandidate, but int) (moves int, al
 	return moves, true
 }
 
-// lowCheapest returns the first candidate, lower priorities first, after which one move
-// less does the rest. Candidates are ordered by what they take.
+// lowCheapest returns the first candidate, lower priorities first, that reduces the number of
+// remaining moves by one. Candidates are ordered by what they remove.
 func lowCheapest(excess points, candidates []lowCandidate, moves int) lowCandidate {
 	order := make([]int, len(candidates))
 	for i := range order {
@@ -115,7 +115,7 @@ func lowCheapest(excess points, candidates []lowCandidate, moves int) lowCandida
 		c := candidates[i]
 		if n > 0 {
 			if last := candidates[order[n-1]]; corev1helpers.PodPriority(last.pod) == corev1helpers.PodPriority(c.pod) && slices.Equal(last.share, c.share) {
-				continue // did not do either
+				continue // an equal one was not enough
 			}
 		}
 		if rest, all := lowFewest(c.left(excess), candidates, i); all && rest < moves {

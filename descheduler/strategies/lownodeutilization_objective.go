@@ -8,9 +8,8 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// lowObjective gains what a move takes off its node's excess over the target, in points.
-// Nodes that are not known, and those that would end above the target, gain nothing; nor
-// does the pod's own.
+// lowObjective gains the percentage points by which a move reduces its node's overshoot.
+// Unknown nodes, nodes that would end above the target, and the pod's own node gain nothing.
 type lowObjective struct {
 	scale  *utilizationScale
 	target points
@@ -30,8 +29,8 @@ func (o *lowObjective) Gain(state *strategy.State, pod *corev1.Pod, to string) f
 	return with.over(o.target).total() - without.over(o.target).total()
 }
 
-// excessWith returns the excess of a node with the pod's replacement on it; below 0 where it is not
-// known.
+// excessWith returns the overshoot of a node with the pod's replacement on it, or a negative
+// number if it is unknown.
 func (o *lowObjective) excessWith(state *strategy.State, pod *corev1.Pod, name string) float64 {
 	node := state.Node(name)
 	if node == nil {
@@ -46,16 +45,16 @@ func (o *lowObjective) excessWith(state *strategy.State, pod *corev1.Pod, name s
 
 // Describe implements strategy.Objective.
 func (o *lowObjective) Describe(gain float64) string {
-	return fmt.Sprintf("%.4g points of %s less above the target", gain, o.scale.nameList("and"))
+	return fmt.Sprintf("%s overshoot down %s", o.scale.nameList("and"), percentagePoints(gain))
 }
 
 // lowReturn is the objective of the pod that makes room in a swap. It may go to the
-// overutilized node, if that ends with less excess than it had before both moves, or to
-// any node that does not end above the target.
+// overutilized node, if both moves together reduce the overshoot of that node, or to any node
+// that does not end above the target.
 type lowReturn struct {
 	lowObjective
 	hot string
-	// before is the excess that the overutilized node had.
+	// before is the overshoot of the overutilized node before the swap.
 	before float64
 }
 
@@ -77,5 +76,5 @@ func (o *lowReturn) Gain(state *strategy.State, pod *corev1.Pod, to string) floa
 
 // Describe implements strategy.Objective.
 func (o *lowReturn) Describe(gain float64) string {
-	return fmt.Sprintf("makes room: with the pod that it is swapped for, node %s is %.4g points of %s less above the target", o.hot, gain, o.scale.nameList("and"))
+	return fmt.Sprintf("makes room: the swap brings the %s overshoot of node %s down %s", o.scale.nameList("and"), o.hot, percentagePoints(gain))
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// lowRoom is what nodes can take and stay within the target: enough to tell a pod that
-// none of them can without asking the scheduler. Nodes that pods were moved to since it
-// was measured may have less, and none has more.
+// lowRoom is the room that nodes have within the target. It rules out pods that fit nowhere
+// without simulating the scheduler. Nodes that pods were moved to since the measurement may have
+// less room, and none has more.
 type lowRoom struct {
 	run *lowRun
 	// nodes are those that may take pods, the emptiest first as of the last measure.
@@ -28,7 +28,7 @@ type lowRoomNode struct {
 	free []float64
 }
 
-// lowRoomMoves is how many moves make it worth measuring anew.
+// lowRoomMoves is after how many moves measuring again is worthwhile.
 const lowRoomMoves = 50
 
 func newLowRoom(run *lowRun) *lowRoom {
@@ -80,14 +80,14 @@ func (m *lowRoom) left(node *strategy.Node) {
 	}
 }
 
-// renew measures anew if it is worth it: where room gets scarce.
+// renew measures again if that is worthwhile: if room gets scarce.
 func (m *lowRoom) renew() {
 	if m.kept >= lowRoomMoves {
 		m.measure()
 	}
 }
 
-// fits says whether a node but the pod's own may have room for it.
+// fits says whether a node other than the pod's own may have room for it.
 func (m *lowRoom) fits(pod *corev1.Pod, own string) bool {
 	amounts := m.run.scale.replacementAmounts(m.run.session.State(), pod)
 	needed := make([]float64, len(m.run.scale.names))

@@ -20,15 +20,15 @@ type lowRun struct {
 	scale     *utilizationScale
 	objective *lowObjective
 	excluded  []string
-	// limit is the most moves from a node, below 0 where there is none.
+	// limit is the maximum number of moves from a node, or negative for no limit.
 	limit int
 
-	// moves counts those that were kept, from those of each node.
+	// moves counts the moves that were kept, from those of each node.
 	moves int
 	from  map[string]int
 	full  bool
 
-	// kinds are forgotten with each pass, and so are swaps in vain.
+	// kinds and vain, the swaps in vain, are reset in each pass.
 	kinds utilizationKinds
 	vain  int
 	room  *lowRoom
@@ -46,14 +46,14 @@ func newLowRun(session strategy.Session, scale *utilizationScale, target points,
 	case args.EvictionLimits != nil && args.EvictionLimits.Node != nil:
 		r.limit = int(*args.EvictionLimits.Node)
 	case slices.Contains(scale.names, policy.MetricResource):
-		// What a pod has of a query's figure is only estimated: see what one move does
+		// A pod's share of a query's result is only an estimate: look at the effect of one move
 		// before the next.
 		r.limit = 1
 	}
 	return r
 }
 
-// pass goes over the nodes that are above the target, most first.
+// pass visits the nodes that are above the target, those with the largest overshoot first.
 func (r *lowRun) pass(ctx context.Context) error {
 	r.kinds, r.vain = utilizationKinds{}, 0
 	r.room = newLowRoom(r)
@@ -69,14 +69,14 @@ func (r *lowRun) pass(ctx context.Context) error {
 	return nil
 }
 
-// excess returns how full the node is and by how much it is above the target, as the plan
-// stands and when its pods on their way out are gone.
+// excess returns the node's utilization and its overshoot, after the moves planned so far and
+// without pods that are leaving.
 func (r *lowRun) excess(node *strategy.Node) (heat, excess points) {
 	heat, _ = r.scale.heat(r.session.State(), node)
 	return heat, heat.over(r.objective.target)
 }
 
-// spent says whether as many pods of the node go as may.
+// spent says whether the node's limit of moves is reached.
 func (r *lowRun) spent(node string) bool { return r.limit >= 0 && r.from[node] >= r.limit }
 
 // cool moves pods of a node until it is within the target or nothing helps.
@@ -121,7 +121,7 @@ func (r *lowRun) kept(from *strategy.Node) {
 	r.room.left(from)
 }
 
-// candidates returns the pods of a node that could go and would take some of its excess.
+// candidates returns the movable pods of a node that would reduce its overshoot.
 func (r *lowRun) candidates(node *strategy.Node) []lowCandidate {
 	state := r.session.State()
 	_, excess := r.excess(node)
@@ -140,7 +140,7 @@ func (r *lowRun) candidates(node *strategy.Node) []lowCandidate {
 	return candidates
 }
 
-// movable says whether the pod may be proposed, and is worth it.
+// movable says whether proposing the pod is possible and worthwhile.
 func (r *lowRun) movable(pod *corev1.Pod) bool {
 	return !cluster.Leaving(pod) && !slices.Contains(r.excluded, pod.Namespace) && !r.scale.without(pod) && r.session.Evictable(pod)
 }

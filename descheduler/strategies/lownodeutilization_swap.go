@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// lowSwaps is how many swaps are tried per node, and lowSwapNodes with how many of
-	// the emptiest nodes.
+	// lowSwaps is how many swaps are tried per node, lowSwapNodes with how many of the emptiest
+	// nodes.
 	lowSwaps     = 5
 	lowSwapNodes = 3
 	// lowVainSwaps is how many swaps in a row may be refused before a pass tries no more.
 	lowVainSwaps = 20
 )
 
-// swap exchanges pods of a node that single moves did not bring within the target with
-// smaller ones of nodes that are.
+// swap exchanges pods of a node that single moves could not bring within the target with smaller
+// pods of nodes within the target.
 func (r *lowRun) swap(ctx context.Context, hot *strategy.Node, candidates []lowCandidate) error {
 	r.room.renew()
 	tried := map[utilizationKind]int{}
@@ -37,7 +37,7 @@ func (r *lowRun) swap(ctx context.Context, hot *strategy.Node, candidates []lowC
 		outcome, err := r.session.Swap(ctx, r.proposal(large.pod, hot, heat), strategy.Proposal{
 			Pod: small, Objective: &lowReturn{lowObjective: *r.objective, hot: hot.Name, before: excess.total()},
 			Reason: "node " + cold.Name + " is at " + r.scale.describe(cold, there, r.objective.target, "within the target of") +
-				", without it has room for pod " + large.pod.Namespace + "/" + large.pod.Name,
+				", and has room for pod " + large.pod.Namespace + "/" + large.pod.Name + " without this pod",
 		})
 		if err != nil {
 			return err
@@ -55,9 +55,9 @@ func (r *lowRun) swap(ctx context.Context, hot *strategy.Node, candidates []lowC
 	return nil
 }
 
-// pair returns the next two pods to try: the largest of the hot node that still takes
-// something, and with it the smallest pod that makes room for it on one of the emptiest
-// nodes. There is no small one where nothing is left to try.
+// pair returns the next two pods to try: the largest pod of the hot node that still reduces its
+// overshoot, and the smallest pod that makes room for it on one of the emptiest nodes. small is
+// nil if nothing is left to try.
 func (r *lowRun) pair(hot *strategy.Node, excess points, candidates []lowCandidate, tried map[utilizationKind]int) (large lowCandidate, small *corev1.Pod, cold *strategy.Node) {
 	emptiest := r.room.nodes[:min(len(r.room.nodes), lowSwapNodes)]
 	for _, c := range candidates {
@@ -78,8 +78,8 @@ func (r *lowRun) pair(hot *strategy.Node, excess points, candidates []lowCandida
 	return lowCandidate{}, nil, nil
 }
 
-// partner returns the smallest pod of a node without which that has room for the large
-// one, and with which the hot node has less excess than with the large one.
+// partner returns the smallest pod of a node that makes room for the large one when it leaves,
+// and that gives the hot node less overshoot than the large one.
 func (r *lowRun) partner(hot *strategy.Node, excess points, large lowCandidate, cold *strategy.Node) *corev1.Pod {
 	if cold == hot || !cold.Selected || !r.scale.judges(cold) || r.spent(cold.Name) {
 		return nil

@@ -109,7 +109,7 @@ func TestLowNodeUtilization(t *testing.T) {
 		{
 			name: "all nodes are cordoned", nodes: []*corev1.Node{fullNode("hot", 1000, cordonedNode), fullNode("cold", 1000, cordonedNode)},
 			pods: []*corev1.Pod{sizedPod("hot", "a", 300), sizedPod("hot", "b", 260)},
-			idle: "no node can take a pod: all 2 are cordoned",
+			idle: "no node can take a pod: all 2 nodes are cordoned",
 		},
 		{
 			name: "a node that is not ready is not underutilized", nodes: []*corev1.Node{fullNode("hot", 1000), fullNode("warm", 1000), fullNode("cold", 1000, notReadyNode)},
@@ -195,13 +195,13 @@ func TestLowNodeUtilization(t *testing.T) {
 		{
 			name: "a node that offers none of what its pods hold is not hot", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(0)), fullNode("cold", 1000, withGPUs(8))},
 			pods: []*corev1.Pod{sizedPod("hot", "a", 400, requestingGPUs(4)), sizedPod("hot", "b", 400, requestingGPUs(4))},
-			idle: "no node is overutilized; 1 node is left alone: hot offers none of the example.com/gpu that its pods hold",
+			idle: "no node is overutilized; 1 node is skipped: hot offers none of the example.com/gpu that its pods hold",
 		},
 		{
 			name: "nor is one that offers less of it than they hold, be it the resource that has the threshold", nodes: []*corev1.Node{fullNode("hot", 1000, withGPUs(5)), fullNode("cold", 1000, withGPUs(8))},
 			args: &policy.LowNodeUtilizationArgs{Thresholds: policy.ResourceThresholds{gpu: 20}, TargetThresholds: policy.ResourceThresholds{gpu: 50}},
 			pods: []*corev1.Pod{sizedPod("hot", "a", 100, requestingGPUs(4)), sizedPod("hot", "b", 100, requestingGPUs(4))},
-			idle: "no node is overutilized; 1 node is left alone: hot offers 5 of the 8 example.com/gpu that its pods hold",
+			idle: "no node is overutilized; 1 node is skipped: hot offers 5 of the 8 example.com/gpu that its pods hold",
 		},
 		{
 			name: "one that offers less cpu or memory than they request is", nodes: nodes("hot", "cold"),
@@ -211,7 +211,7 @@ func TestLowNodeUtilization(t *testing.T) {
 		{
 			name: "what is on its way out makes no node hot", nodes: nodes("hot", "cold"),
 			pods: []*corev1.Pod{sizedPod("hot", "a", 200), sizedPod("hot", "b", 200), sizedPod("hot", "c", 500, terminating)},
-			idle: "no node is overutilized, for pods on their way out are left out of account",
+			idle: "no node is overutilized, because terminating pods do not count",
 		},
 		{
 			name: "as many go as are needed when what is on its way out is gone", nodes: nodes("hot", "cold"),
@@ -263,7 +263,7 @@ func TestLowNodeUtilization(t *testing.T) {
 				keep := s.Keep
 				s.Keep = func(pod *corev1.Pod) string {
 					if cluster.BelongsToNode(pod) {
-						return "it is a DaemonSet's"
+						return "it belongs to a DaemonSet"
 					}
 					if keep != nil {
 						return keep(pod)

@@ -11,8 +11,8 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// NewRemovePodsViolatingNodeAffinity returns the strategy that moves pods from nodes that
-// their node affinity or node selector no longer allows, and to nodes that they prefer.
+// NewRemovePodsViolatingNodeAffinity returns the strategy that moves pods off nodes that no
+// longer match their node affinity or node selector, and to nodes that they prefer.
 // Its arguments are RemovePodsViolatingNodeAffinityArgs.
 func NewRemovePodsViolatingNodeAffinity(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.RemovePodsViolatingNodeAffinityArgs)
@@ -35,8 +35,8 @@ type nodeAffinity struct {
 	required, preferred bool
 }
 
-// Deschedule implements strategy.Strategy. Pods that may not be where they are come
-// first, then those that have most to gain.
+// Deschedule implements strategy.Strategy. Pods on nodes that do not match are first, then those
+// with the largest gain.
 func (s *nodeAffinity) Deschedule(ctx context.Context, session strategy.Session) error {
 	state := session.State()
 	p := newProposer(session)
@@ -57,14 +57,14 @@ func (s *nodeAffinity) violating(state *strategy.State) []misplaced {
 		if allowed(pod, state.Node(pod.Spec.NodeName).Node) {
 			continue
 		}
-		reason := fmt.Sprintf("node %s no longer matches what the pod requires of nodes", pod.Spec.NodeName)
+		reason := fmt.Sprintf("node %s no longer matches the pod's required node affinity or node selector", pod.Spec.NodeName)
 		pods = append(pods, misplaced{Proposal: strategy.Proposal{Pod: pod, Reason: reason, Objective: allowedNode{}}})
 	}
 	slices.SortStableFunc(pods, func(a, b misplaced) int { return compareForEviction(a.Pod, b.Pod) })
 	return pods
 }
 
-// disliking returns the pods that prefer other nodes that they could be on.
+// disliking returns the pods that prefer other nodes, and could run there.
 func (s *nodeAffinity) disliking(state *strategy.State) []misplaced {
 	type disliking struct {
 		misplaced
@@ -84,7 +84,7 @@ func (s *nodeAffinity) disliking(state *strategy.State) []misplaced {
 		}
 		proposal := strategy.Proposal{
 			Pod: pod, Objective: preferredNode{},
-			Reason: fmt.Sprintf("the pod prefers other nodes to %s: weights of %d in place of %d", node.Name, there, here),
+			Reason: fmt.Sprintf("the pod prefers other nodes to %s: preferred node affinity weight %d instead of %d", node.Name, there, here),
 		}
 		found = append(found, disliking{misplaced{proposal, fmt.Sprint(here)}, there - here})
 	}

@@ -9,11 +9,10 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// allowedNode is the objective of being on a node that the pod may be on.
+// allowedNode is the objective of being on a node that matches the required node affinity.
 type allowedNode struct{}
 
-// Gain implements strategy.Objective: 1 for a pod that may be on that node and may not be
-// where it is.
+// Gain implements strategy.Objective: 1 if that node matches and the current one does not.
 func (allowedNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
 	from, there := state.Node(pod.Spec.NodeName), state.Node(to)
 	if from == nil || there == nil || allowed(pod, from.Node) || !allowed(state.Replacement(pod), there.Node) {
@@ -23,10 +22,12 @@ func (allowedNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float
 }
 
 // Describe implements strategy.Objective.
-func (allowedNode) Describe(float64) string { return "a node that matches what it requires" }
+func (allowedNode) Describe(float64) string {
+	return "on a node that matches its required node affinity"
+}
 
-// allowed goes by the node selector too: the scheduler takes both together. What cannot
-// be read allows nothing, as for the scheduler.
+// allowed includes the node selector, as the scheduler does. An invalid affinity matches no
+// node, as in the scheduler.
 func allowed(pod *corev1.Pod, node *corev1.Node) bool {
 	if affinity := nodeAffinityOf(pod); len(pod.Spec.NodeSelector) == 0 && (affinity == nil || affinity.RequiredDuringSchedulingIgnoredDuringExecution == nil) {
 		return true
@@ -38,8 +39,7 @@ func allowed(pod *corev1.Pod, node *corev1.Node) bool {
 // preferredNode is the objective of being on a node that the pod prefers.
 type preferredNode struct{}
 
-// Gain implements strategy.Objective: by how much the preferred terms that match weigh
-// more.
+// Gain implements strategy.Objective: the increase in the weight of matching preferred terms.
 func (preferredNode) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
 	from, there, weights := state.Node(pod.Spec.NodeName), state.Node(to), weightsOf(state.Replacement(pod))
 	if from == nil || there == nil || weights == nil {
@@ -50,11 +50,10 @@ func (preferredNode) Gain(state *strategy.State, pod *corev1.Pod, to string) flo
 
 // Describe implements strategy.Objective.
 func (preferredNode) Describe(gain float64) string {
-	return fmt.Sprintf("%.0f more of the weights of its preferred node affinity", gain)
+	return fmt.Sprintf("preferred node affinity weight up %.0f", gain)
 }
 
-// weightsOf returns what the pod prefers of nodes, or nil for nothing, or nothing that
-// can be read.
+// weightsOf returns the pod's preferred node affinity, or nil if it has none or an invalid one.
 func weightsOf(pod *corev1.Pod) *nodeaffinity.PreferredSchedulingTerms {
 	affinity := nodeAffinityOf(pod)
 	if affinity == nil || len(affinity.PreferredDuringSchedulingIgnoredDuringExecution) == 0 {
@@ -67,7 +66,7 @@ func weightsOf(pod *corev1.Pod) *nodeaffinity.PreferredSchedulingTerms {
 	return weights
 }
 
-// bestWeights knows the largest weight that pods find on a node that they could be on.
+// bestWeights knows the largest weight that pods could have on an eligible node.
 type bestWeights struct {
 	eligible *eligibleNodes
 	of       map[string]int64 // by what the pods ask of nodes

@@ -13,9 +13,9 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// NewRemovePodsViolatingNodeTaints returns the strategy that moves pods away from taints
-// that they do not tolerate, and that keep or should keep them off the node. Its
-// arguments are RemovePodsViolatingNodeTaintsArgs.
+// NewRemovePodsViolatingNodeTaints returns the strategy that moves pods off nodes with taints
+// NoSchedule or PreferNoSchedule that they do not tolerate. Its arguments are
+// RemovePodsViolatingNodeTaintsArgs.
 func NewRemovePodsViolatingNodeTaints(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.RemovePodsViolatingNodeTaintsArgs)
 	if !ok {
@@ -36,8 +36,8 @@ type nodeTaints struct {
 	objective fewerTaints
 }
 
-// Deschedule implements strategy.Strategy. Pods that may not be on their node come before
-// those that had better not.
+// Deschedule implements strategy.Strategy. Pods that violate NoSchedule come before those that
+// violate PreferNoSchedule.
 func (s *nodeTaints) Deschedule(ctx context.Context, session strategy.Session) error {
 	state := session.State()
 	type intruder struct {
@@ -73,8 +73,8 @@ type fewerTaints struct {
 	included, excluded sets.Set[string]
 }
 
-// Gain implements strategy.Objective: how many fewer such taints the node has. One that
-// the pod may not be on is no gain.
+// Gain implements strategy.Objective: how many fewer such taints the node has. A node with an
+// untolerated NoSchedule taint is no gain.
 func (o fewerTaints) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
 	from, there := state.Node(pod.Spec.NodeName), state.Node(to)
 	if from == nil || there == nil {
@@ -93,10 +93,7 @@ func (o fewerTaints) Gain(state *strategy.State, pod *corev1.Pod, to string) flo
 
 // Describe implements strategy.Objective.
 func (fewerTaints) Describe(gain float64) string {
-	if gain == 1 {
-		return "1 taint less that it does not tolerate"
-	}
-	return fmt.Sprintf("%.0f taints less that it does not tolerate", gain)
+	return fewer(gain, "untolerated taint")
 }
 
 // count returns how many taints that count the pod does not tolerate.

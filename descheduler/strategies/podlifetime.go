@@ -20,10 +20,10 @@ type podLifeTime struct {
 	criteria []leavingCriterion
 }
 
-// NewPodLifeTime returns the strategy PodLifeTime: pods that match all that the
-// arguments give go, the oldest first. One that runs starts anew, on the same node if
-// the scheduler likes that best. One that has ended is removed. One that waits for a
-// node is left alone: its replacement would wait for the same, at the end of the queue.
+// NewPodLifeTime returns the strategy PodLifeTime. It evicts pods that match all arguments, the
+// oldest first. A running pod is recreated, on the same node if the scheduler prefers it. A
+// finished pod is removed. A pod that waits for a node is skipped: its replacement would wait,
+// too, at the end of the queue.
 func NewPodLifeTime(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a := args.(*policy.PodLifeTimeArgs)
 	pods, err := newSelection(a.Namespaces, a.LabelSelector)
@@ -40,18 +40,17 @@ func (s *podLifeTime) Deschedule(ctx context.Context, session strategy.Session) 
 	return proposeLeaving(ctx, session, leaving)
 }
 
-// leavingPod is a pod that should go, and why.
+// leavingPod is a pod that should be evicted, with the reason.
 type leavingPod struct {
 	pod    *corev1.Pod
 	reason string
 }
 
-// leavingCriterion says whether a pod meets it, and what about the pod does, where that is
-// worth telling.
+// leavingCriterion says whether a pod meets it, and why, if that is worth reporting.
 type leavingCriterion func(pod *corev1.Pod) (fact string, meets bool)
 
-// leavingPods returns the selected pods that meet all criteria. Among them are pods
-// that have ended, with a node or without one.
+// leavingPods returns the selected pods that meet all criteria, including finished pods with or
+// without a node.
 func leavingPods(state *strategy.State, pods selection, criteria []leavingCriterion) []leavingPod {
 	var leaving []leavingPod
 	for _, pod := range state.Picture().Pods {
@@ -65,8 +64,8 @@ func leavingPods(state *strategy.State, pods selection, criteria []leavingCriter
 	return leaving
 }
 
-// leavingCandidate says whether the policy looks at the pod's node. Pods without one that have
-// not ended wait for the scheduler, and a replacement would wait like them.
+// leavingCandidate says whether the policy selects the pod's node. Pods without a node that have
+// not finished wait for the scheduler, and a replacement would wait, too.
 func leavingCandidate(state *strategy.State, pod *corev1.Pod) bool {
 	if cluster.Leaving(pod) {
 		return false
@@ -78,7 +77,7 @@ func leavingCandidate(state *strategy.State, pod *corev1.Pod) bool {
 	return node != nil && node.Selected
 }
 
-// leavingReason returns what about the pod meets the criteria, if it meets all.
+// leavingReason says why the pod meets the criteria, if it meets all.
 func leavingReason(pod *corev1.Pod, criteria []leavingCriterion) (string, bool) {
 	var facts []string
 	for _, criterion := range criteria {
@@ -111,7 +110,7 @@ func proposeLeaving(ctx context.Context, session strategy.Session, leaving []lea
 	return nil
 }
 
-// leavingOlder compares pods by age, and by name where they are of the same.
+// leavingOlder compares pods by age, then by name.
 func leavingOlder(a, b *corev1.Pod) int {
 	return cmp.Or(
 		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
@@ -120,8 +119,8 @@ func leavingOlder(a, b *corev1.Pod) int {
 	)
 }
 
-// leavingSeconds returns the whole seconds from a moment to now. Below 0 the clocks
-// differ, or nothing is known of the moment.
+// leavingSeconds returns the whole seconds from a time to now. It is negative if clocks differ or
+// the time is unknown.
 func leavingSeconds(now, moment time.Time) int64 {
 	if moment.IsZero() || moment.After(now) {
 		return -1

@@ -11,8 +11,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 )
 
-// podLifeTimeCriteria returns what the arguments ask for, leaving out what they do not
-// give.
+// podLifeTimeCriteria returns the criteria that the arguments set.
 func podLifeTimeCriteria(a *policy.PodLifeTimeArgs, now time.Time) []leavingCriterion {
 	var criteria []leavingCriterion
 	if a.MaxPodLifeTimeSeconds != nil {
@@ -33,7 +32,7 @@ func podLifeTimeCriteria(a *policy.PodLifeTimeArgs, now time.Time) []leavingCrit
 	return criteria
 }
 
-// leavingOlderThan counts whole seconds, as the known descheduler does.
+// leavingOlderThan counts whole seconds, as the upstream descheduler does.
 func leavingOlderThan(now time.Time, limit uint) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		age := leavingSeconds(now, pod.CreationTimestamp.Time)
@@ -44,8 +43,8 @@ func leavingOlderThan(now time.Time, limit uint) leavingCriterion {
 	}
 }
 
-// leavingInState looks for the states among the pod's phase and reason, and what its
-// containers wait for or have ended with.
+// leavingInState compares the states with the pod's phase and reason, and with the reasons of its
+// containers.
 func leavingInState(states []string, init, ephemeral bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		if slices.Contains(states, string(pod.Status.Phase)) {
@@ -65,7 +64,7 @@ func leavingInState(states []string, init, ephemeral bool) leavingCriterion {
 	}
 }
 
-// leavingOwnedBy looks at all owners.
+// leavingOwnedBy considers all owners.
 func leavingOwnedBy(kinds *policy.OwnerKinds) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		ownedByOneOf := func(kinds []string) bool {
@@ -77,7 +76,7 @@ func leavingOwnedBy(kinds *policy.OwnerKinds) leavingCriterion {
 	}
 }
 
-// leavingInCondition looks for a condition that one of those given fits in all it says.
+// leavingInCondition looks for a condition that matches one of those wanted in all its fields.
 func leavingInCondition(now time.Time, wanted []policy.PodCondition) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		for _, w := range wanted {
@@ -115,13 +114,12 @@ func leavingConditionText(now time.Time, is corev1.PodCondition) string {
 	return text
 }
 
-// leavingExitedWith looks at what containers have ended with last, as long as they have not
-// been started again.
+// leavingExitedWith compares the exit codes of terminated containers that have not restarted.
 func leavingExitedWith(codes []int32, init bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		for _, container := range leavingContainers(pod, init, false) {
 			if ended := container.State.Terminated; ended != nil && slices.Contains(codes, ended.ExitCode) {
-				return fmt.Sprintf("container %s exited with %d", container.Name, ended.ExitCode), true
+				return fmt.Sprintf("container %s exited with code %d", container.Name, ended.ExitCode), true
 			}
 		}
 		return "", false
@@ -140,7 +138,7 @@ func leavingContainers(pod *corev1.Pod, init, ephemeral bool) []corev1.Container
 	return all
 }
 
-// leavingReasons returns why a container waits or has ended.
+// leavingReasons returns the reasons of a waiting or terminated container.
 func leavingReasons(container corev1.ContainerStatus) []string {
 	var reasons []string
 	if waiting := container.State.Waiting; waiting != nil && waiting.Reason != "" {

@@ -46,12 +46,12 @@ func TestPodLifeTimeTakesPodsThatMatchAllThatIsGiven(t *testing.T) {
 		{"init containers count where they are included", policy.PodLifeTimeArgs{States: []string{"Error"}, IncludingInitContainers: true}, []leavingChange{leavingContainer("init", leavingExited("Error", 1), 0)}, "container init is in Error"},
 		{"ephemeral containers do not count", policy.PodLifeTimeArgs{States: []string{"Error"}, IncludingInitContainers: true}, []leavingChange{leavingContainer("ephemeral", leavingExited("Error", 1), 0)}, ""},
 		{"ephemeral containers count where they are included", policy.PodLifeTimeArgs{States: []string{"Error"}, IncludingEphemeralContainers: true}, []leavingChange{leavingContainer("ephemeral", leavingExited("Error", 1), 0)}, "container ephemeral is in Error"},
-		{"an exit code", policy.PodLifeTimeArgs{ExitCodes: []int32{1, 137}}, []leavingChange{leavingContainer("app", leavingExited("", 137), 0)}, "container app exited with 137"},
+		{"an exit code", policy.PodLifeTimeArgs{ExitCodes: []int32{1, 137}}, []leavingChange{leavingContainer("app", leavingExited("", 137), 0)}, "container app exited with code 137"},
 		{"an exit code before the last start stays", policy.PodLifeTimeArgs{ExitCodes: []int32{137}}, []leavingChange{func(pod *corev1.Pod) {
 			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", LastTerminationState: leavingExited("", 137)}}
 		}}, ""},
 		{"exit codes of init containers do not count", policy.PodLifeTimeArgs{ExitCodes: []int32{1}}, []leavingChange{leavingContainer("init", leavingExited("", 1), 0)}, ""},
-		{"exit codes of init containers count where they are included", policy.PodLifeTimeArgs{ExitCodes: []int32{1}, IncludingInitContainers: true}, []leavingChange{leavingContainer("init", leavingExited("", 1), 0)}, "container init exited with 1"},
+		{"exit codes of init containers count where they are included", policy.PodLifeTimeArgs{ExitCodes: []int32{1}, IncludingInitContainers: true}, []leavingChange{leavingContainer("init", leavingExited("", 1), 0)}, "container init exited with code 1"},
 		{"exit codes of ephemeral containers never count", policy.PodLifeTimeArgs{ExitCodes: []int32{1}, IncludingEphemeralContainers: true}, []leavingChange{leavingContainer("ephemeral", leavingExited("", 1), 0)}, ""},
 		{"no exit code is not the code 0", policy.PodLifeTimeArgs{ExitCodes: []int32{0}}, []leavingChange{crash}, ""},
 		{"a condition in all that is given", policy.PodLifeTimeArgs{Conditions: []policy.PodCondition{{Type: "Ready", Status: "False", Reason: "Lost", MinTimeSinceLastTransitionSeconds: seconds(60)}}},
@@ -67,7 +67,7 @@ func TestPodLifeTimeTakesPodsThatMatchAllThatIsGiven(t *testing.T) {
 		{"an owner of a kind that is excluded", policy.PodLifeTimeArgs{States: []string{"Running"}, OwnerKinds: &policy.OwnerKinds{Exclude: []string{"Job"}}}, []leavingChange{leavingOwned("Other"), leavingOwned("Job")}, ""},
 		{"no owner at all where kinds are excluded", policy.PodLifeTimeArgs{States: []string{"Running"}, OwnerKinds: &policy.OwnerKinds{Exclude: []string{"Job"}}}, nil, "the pod is Running"},
 		{"all that is given, together", policy.PodLifeTimeArgs{MaxPodLifeTimeSeconds: seconds(60), States: []string{"CrashLoopBackOff"}, ExitCodes: []int32{1}},
-			[]leavingChange{crash, leavingContainer("side", leavingExited("", 1), 0)}, "the pod is 1h0m0s old, more than 1m0s; container app is in CrashLoopBackOff; container side exited with 1"},
+			[]leavingChange{crash, leavingContainer("side", leavingExited("", 1), 0)}, "the pod is 1h0m0s old, more than 1m0s; container app is in CrashLoopBackOff; container side exited with code 1"},
 		{"all that is given but one", policy.PodLifeTimeArgs{MaxPodLifeTimeSeconds: seconds(60), States: []string{"CrashLoopBackOff"}, ExitCodes: []int32{2}},
 			[]leavingChange{crash, leavingContainer("side", leavingExited("", 1), 0)}, ""},
 		{"another namespace", policy.PodLifeTimeArgs{States: []string{"Running"}, PodSelection: policy.PodSelection{Namespaces: &policy.Namespaces{Include: []string{"other"}}}}, nil, ""},

@@ -16,9 +16,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// NewRemoveDuplicates returns the strategy that spreads pods of one workload, with the
-// same images, that are on one node although others could take them. Its arguments are
-// RemoveDuplicatesArgs.
+// NewRemoveDuplicates returns the strategy that spreads pods of the same workload and images that
+// are on one node although others have room. Its arguments are RemoveDuplicatesArgs.
 func NewRemoveDuplicates(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.RemoveDuplicatesArgs)
 	if !ok {
@@ -33,7 +32,7 @@ func NewRemoveDuplicates(args policy.Args, _ strategy.Env) (strategy.Strategy, e
 
 type removeDuplicates struct {
 	selection selection
-	// excluded are the kinds of owners whose pods stay, be they direct ones or workloads.
+	// excluded are the kinds of owners, direct or top-level, whose pods are not moved.
 	excluded sets.Set[string]
 }
 
@@ -43,7 +42,7 @@ func (s *removeDuplicates) Deschedule(ctx context.Context, session strategy.Sess
 	return inPasses(p, s.groups(session.State()), func(g *duplicates) (bool, error) { return s.spread(ctx, p, g) })
 }
 
-// groups returns the duplicates that are more on some node than they have to be, by workload.
+// groups returns the duplicates of which some node has more than the limit, by workload.
 func (s *removeDuplicates) groups(state *strategy.State) []*duplicates {
 	known := map[duplicateKey]*duplicates{}
 	samples := map[*duplicates]*corev1.Pod{}
@@ -100,10 +99,9 @@ func (s *removeDuplicates) excludes(pod *corev1.Pod, workload *strategy.Workload
 	return slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return s.excluded.Has(o.Kind) })
 }
 
-// spread moves what is above the limit to nodes that stay within it: as many moves as
-// there are pods too many. Only where the scheduler has no such node for them they go to
-// any that has fewer than theirs. It says whether pods were left for want of a better
-// place.
+// spread moves pods above the limit to nodes that stay within it. Only if the scheduler has no
+// such node, they go to any node that has fewer than theirs. It says whether pods are left
+// because there is no better node.
 func (s *removeDuplicates) spread(ctx context.Context, p *proposer, g *duplicates) (stuck bool, err error) {
 	retry := false
 	for _, limit := range []int{g.limit, math.MaxInt} {
@@ -118,7 +116,7 @@ func (s *removeDuplicates) spread(ctx context.Context, p *proposer, g *duplicate
 			pods[node] = pods[node][1:]
 			proposal := strategy.Proposal{
 				Pod: pod, Objective: fewerDuplicates{g.duplicateKey, limit},
-				Reason: fmt.Sprintf("node %s has %d pods of %s with the same images, where %d would do", node, g.on[node], g.workload, g.limit),
+				Reason: fmt.Sprintf("node %s has %d pods of %s with the same images, more than %d", node, g.on[node], g.workload, g.limit),
 			}
 			v, err := p.propose(ctx, proposal, fmt.Sprintf("%d %s", limit, node))
 			switch {
@@ -140,8 +138,7 @@ func (s *removeDuplicates) spread(ctx context.Context, p *proposer, g *duplicate
 	return stuck, nil
 }
 
-// above returns the pods that can be proposed on nodes above the limit, in the order in
-// which they should go.
+// above returns the pods that can be proposed on nodes above the limit, in order of eviction.
 func (s *removeDuplicates) above(state *strategy.State, g *duplicates) map[string][]*corev1.Pod {
 	above := map[string][]*corev1.Pod{}
 	for name, n := range g.on {

@@ -1,7 +1,6 @@
 package strategies
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,14 +11,14 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// duplicates are the pods of one workload that have the same images.
+// duplicates are the pods of a workload with the same images.
 type duplicates struct {
 	duplicateKey
 	workload *strategy.Workload
 	// on has how many of them are on each node.
 	on map[string]int
-	// limit is how many there have to be on some node: their number per node that they
-	// could be on, rounded up.
+	// limit is how many some node must have at least: their number divided by that of eligible
+	// nodes, rounded up.
 	limit int
 }
 
@@ -41,7 +40,7 @@ func imagesOf(pod *corev1.Pod) string {
 	return strings.Join(images, " ")
 }
 
-// isOf says whether a pod is one of them, unless it is on its way out.
+// isOf says whether a pod is one of them. Pods that are leaving are not.
 func (k duplicateKey) isOf(state *strategy.State, pod *corev1.Pod) bool {
 	if cluster.Leaving(pod) {
 		return false
@@ -65,15 +64,15 @@ func (g *duplicates) fullest(pods map[string][]*corev1.Pod) string {
 	return fullest
 }
 
-// fewerDuplicates is the objective of having fewer pods of the workload beside it.
+// fewerDuplicates is the objective of having fewer pods of the workload on the same node.
 type fewerDuplicates struct {
 	duplicateKey
-	// limit is how many may be on a node at most.
+	// limit is the maximum number on a node.
 	limit int
 }
 
-// Gain implements strategy.Objective: how many fewer of them are on the node than on the
-// pod's own, the pod left out on both. A node that has as many as it may have is no gain.
+// Gain implements strategy.Objective: how many fewer of them are on the node than on the pod's
+// own, without the pod itself. A node at the limit is no gain.
 func (o fewerDuplicates) Gain(state *strategy.State, pod *corev1.Pod, to string) float64 {
 	there := o.count(state, to)
 	if there >= o.limit {
@@ -96,5 +95,5 @@ func (o fewerDuplicates) count(state *strategy.State, name string) int {
 
 // Describe implements strategy.Objective.
 func (fewerDuplicates) Describe(gain float64) string {
-	return fmt.Sprintf("%.0f fewer pods of its workload beside it", gain)
+	return fewer(gain, "pod") + " of its workload on the same node"
 }

@@ -19,9 +19,9 @@ type tooManyRestarts struct {
 	init     bool
 }
 
-// NewRemovePodsHavingTooManyRestarts returns the strategy of that name: pods whose
-// containers have restarted too often start anew, on whatever node, those with the most
-// restarts first. Those that have ended are removed.
+// NewRemovePodsHavingTooManyRestarts returns the strategy of that name. It recreates pods whose
+// containers have restarted too often, on any node, those with the most restarts first. Finished
+// pods are removed.
 func NewRemovePodsHavingTooManyRestarts(args policy.Args, _ strategy.Env) (strategy.Strategy, error) {
 	a := args.(*policy.RemovePodsHavingTooManyRestartsArgs)
 	pods, err := newSelection(a.Namespaces, a.LabelSelector)
@@ -48,11 +48,11 @@ func (s *tooManyRestarts) Deschedule(ctx context.Context, session strategy.Sessi
 func restartedAtLeast(threshold int64, init bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		restarts := restartsOf(pod, init)
-		return fmt.Sprintf("its containers have restarted %d times, at least %d", restarts, threshold), restarts >= threshold
+		return fmt.Sprintf("its restart count is %d, and podRestartThreshold is %d", restarts, threshold), restarts >= threshold
 	}
 }
 
-// restartsState looks for the states at the pod, and at what its containers wait for.
+// restartsState compares the states with the pod's phase and the reasons of waiting containers.
 func restartsState(states []string, init bool) leavingCriterion {
 	return func(pod *corev1.Pod) (string, bool) {
 		if slices.Contains(states, string(pod.Status.Phase)) {

@@ -13,7 +13,7 @@ import (
 
 func TestTooManyRestartsTakesPodsThatMatchAllThatIsGiven(t *testing.T) {
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
-	const five = "its containers have restarted 5 times, at least 5"
+	const five = "its restart count is 5, and podRestartThreshold is 5"
 	tests := []struct {
 		name string
 		args policy.RemovePodsHavingTooManyRestartsArgs
@@ -23,7 +23,7 @@ func TestTooManyRestartsTakesPodsThatMatchAllThatIsGiven(t *testing.T) {
 		{"as many restarts as are too many", policy.RemovePodsHavingTooManyRestartsArgs{}, []leavingChange{leavingContainer("app", running, 5)}, five},
 		{"one restart fewer", policy.RemovePodsHavingTooManyRestartsArgs{}, []leavingChange{leavingContainer("app", running, 4)}, ""},
 		{"the restarts of all containers count together", policy.RemovePodsHavingTooManyRestartsArgs{}, []leavingChange{leavingContainer("app", running, 2), leavingContainer("side", running, 3)}, five},
-		{"more restarts than 32 bits hold", policy.RemovePodsHavingTooManyRestartsArgs{}, []leavingChange{leavingContainer("app", running, math.MaxInt32), leavingContainer("side", running, 1)}, "its containers have restarted 2147483648 times, at least 5"},
+		{"more restarts than 32 bits hold", policy.RemovePodsHavingTooManyRestartsArgs{}, []leavingChange{leavingContainer("app", running, math.MaxInt32), leavingContainer("side", running, 1)}, "its restart count is 2147483648, and podRestartThreshold is 5"},
 		{"init containers do not count", policy.RemovePodsHavingTooManyRestartsArgs{}, []leavingChange{leavingContainer("app", running, 4), leavingContainer("init", running, 1)}, ""},
 		{"init containers count where they are included", policy.RemovePodsHavingTooManyRestartsArgs{IncludingInitContainers: true}, []leavingChange{leavingContainer("app", running, 4), leavingContainer("init", running, 1)}, five},
 		{"ephemeral containers never count", policy.RemovePodsHavingTooManyRestartsArgs{IncludingInitContainers: true}, []leavingChange{leavingContainer("ephemeral", running, 5)}, ""},
@@ -55,10 +55,10 @@ func TestTooManyRestartsTakesThoseWithTheMostFirst(t *testing.T) {
 	)
 	runLeaving(t, NewRemovePodsHavingTooManyRestarts, &policy.RemovePodsHavingTooManyRestartsArgs{PodRestartThreshold: 7}, session)
 	want := []string{
-		"shop/most n1>n1: its containers have restarted 9 times, at least 7",
-		"shop/ended n1>: its containers have restarted 8 times, at least 7",
-		"shop/older n1>n1: its containers have restarted 7 times, at least 7",
-		"shop/some n1>n1: its containers have restarted 7 times, at least 7",
+		"shop/most n1>n1: its restart count is 9, and podRestartThreshold is 7",
+		"shop/ended n1>: its restart count is 8, and podRestartThreshold is 7",
+		"shop/older n1>n1: its restart count is 7, and podRestartThreshold is 7",
+		"shop/some n1>n1: its restart count is 7, and podRestartThreshold is 7",
 	}
 	if diff := cmp.Diff(want, session.Moves); diff != "" {
 		t.Errorf("moves (-want +got):\n%s", diff)

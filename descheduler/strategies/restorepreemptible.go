@@ -22,15 +22,14 @@ type restorePreemptible struct {
 	preemptible strategy.Preemptible
 }
 
-// NewRestorePreemptible returns the strategy RestorePreemptible. In this order, it
-// moves replicas off nodes that are about to be taken away (of those that somebody
-// empties already the evictor keeps them), moves those that are on nodes of a kind that
-// their policy rules out, or beyond their workload's limit, and moves back to preemptible
-// nodes those that prefer them, up to the limit.
+// NewRestorePreemptible returns the strategy RestorePreemptible. It moves, in this order,
+// replicas off nodes that are about to be removed (the evictor protects those that are already
+// being drained), replicas on nodes that their policy forbids or above their workload's limit,
+// and replicas that prefer preemptible nodes back to them, up to the limit.
 //
-// It leaves alone what the scheduler's plugin leaves alone: pods of DaemonSets, and
-// workloads whose annotations make no sense. Pods without a controller would not come
-// back, and those of Jobs would begin their work anew; they end by themselves.
+// It ignores what the scheduler's plugin ignores: pods of DaemonSets, and workloads with invalid
+// annotations. It also ignores pods without a controller, which would not be replaced, and those
+// of Jobs, which would start their work again and finish anyway.
 func NewRestorePreemptible(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a := args.(*policy.RestorePreemptibleArgs)
 	pods, err := newSelection(a.Namespaces, nil)
@@ -40,13 +39,12 @@ func NewRestorePreemptible(args policy.Args, env strategy.Env) (strategy.Strateg
 	return &restorePreemptible{pods: pods, preemptible: env.Preemptible}, nil
 }
 
-// Deschedule implements strategy.Strategy. Moves that leave nothing to wish for come
-// first, for as long as they make room for each other. Only then do replicas leave nodes
-// that are about to be taken away for nodes that are not quite right either: a pod is
-// moved once per plan.
+// Deschedule implements strategy.Strategy. Moves to perfect nodes come first, as long as they
+// make room for each other. Only then do replicas leave nodes that are about to be removed for
+// nodes that are not perfect either, because a pod is moved only once per plan.
 func (s *restorePreemptible) Deschedule(ctx context.Context, session strategy.Session) error {
 	if s.preemptible == nil {
-		return errors.New("nothing is known of preemptible nodes: the configuration of a scheduler with PreemptibleNodes is missing")
+		return errors.New("no scheduler configuration enables PreemptibleNodes, so preemptible nodes are unknown: pass one with --scheduler-config")
 	}
 	r := &restoreRun{
 		pods:     s.pods,
@@ -80,14 +78,14 @@ type restoreRun struct {
 	full map[types.UID]int
 }
 
-// pass proposes every replica that is badly placed once, the worst first, and says
-// whether any was moved. Settling takes perfect places only, otherwise any better one
-// will do for those whose node is about to be taken away.
+// pass proposes every badly placed replica once, the worst first, and says whether any was moved.
+// With settling, only perfect nodes are accepted. Otherwise, any better node is accepted for
+// replicas whose node is about to be removed.
 func (r *restoreRun) pass(ctx context.Context, settling bool) (bool, error) {
 	objective := &restoreObjective{replicas: r.replicas, preemptible: r.replicas.preemptible, settling: settling}
 	kept := false
 	for _, m := range r.misplaced() {
-		// Others that have moved since may have made it right.
+		// Moves of others may have corrected it meanwhile.
 		fault := r.replicas.fault(m.workload, m.pod)
 		if fault == 0 || !settling && fault < restoreLeaving || fault == restoreUnloved && !r.hasRoom(m) {
 			continue
@@ -105,9 +103,9 @@ func (r *restoreRun) pass(ctx context.Context, settling bool) (bool, error) {
 	return kept, nil
 }
 
-// hasRoom says whether a preemptible node that will stay may have room for a replica. It
-// spares most of the simulations where these nodes are full: replicas of a workload
-// request the same, so it looks once for all of them as long as nothing moves.
+// hasRoom says whether a preemptible node that is not being removed may have room for a replica.
+// It saves most simulations if these nodes are full: replicas of a workload have the same
+// requests, so one look is enough for all of them until something moves.
 func (r *restoreRun) hasRoom(m restoreMisplaced) bool {
 	if moves, known := r.full[m.workload.UID]; known && moves == r.proposer.moves {
 		return false

@@ -10,12 +10,11 @@ import (
 type restoreFault int
 
 const (
-	// restoreUnloved: the replica would rather be on a preemptible node.
+	// restoreUnloved: the replica prefers a preemptible node.
 	restoreUnloved restoreFault = 1
-	// restoreRuledOut: its policy rules the kind of node out, or its workload has enough
-	// on that kind without it.
+	// restoreRuledOut: its policy forbids the node, or its workload's limit is exceeded.
 	restoreRuledOut restoreFault = 2
-	// restoreLeaving: the node is about to be taken away. It weighs more than all else.
+	// restoreLeaving: the node is about to be removed. It outweighs everything else.
 	restoreLeaving restoreFault = 4
 )
 
@@ -85,9 +84,9 @@ func (o *restoreObjective) count(state *strategy.State, workload *strategy.Workl
 func (o *restoreObjective) Describe(gain float64) string {
 	switch {
 	case gain > float64(restoreRuledOut):
-		return "leaves a node that is about to be taken away"
+		return "leaves a node that is about to be removed"
 	case gain > float64(restoreUnloved):
 		return "on a node that its policy allows"
 	}
-	return "back on a preemptible node, which it prefers"
+	return "on a preemptible node, which it prefers"
 }

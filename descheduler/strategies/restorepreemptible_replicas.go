@@ -9,11 +9,11 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// restoreReplicas knows where the replicas of all workloads are. It is kept in step with
-// the state as long as the strategy runs, so that nothing has to be counted anew for
-// each node that a replica could go to.
+// restoreReplicas knows where the replicas of all workloads are. It is kept in sync with the
+// state while the strategy runs, so that nothing must be counted again for each possible node.
 type restoreReplicas struct {
 	state       *strategy.State // nil when the strategy has ended
 	preemptible strategy.Preemptible
@@ -33,8 +33,8 @@ type restoreWorkload struct {
 	onPreemptible map[string]int
 }
 
-// newRestoreReplicas looks at all pods of the state. Workloads with a pod of which it
-// cannot be told what it wants are left out.
+// newRestoreReplicas reads all pods of the state. It ignores workloads with a pod whose policy
+// is unknown.
 func newRestoreReplicas(state *strategy.State, preemptible strategy.Preemptible) *restoreReplicas {
 	r := &restoreReplicas{state: state, preemptible: preemptible, byPod: map[types.UID]*restoreWorkload{}}
 	byUID := map[types.UID]*restoreWorkload{}
@@ -62,7 +62,7 @@ func newRestoreReplicas(state *strategy.State, preemptible strategy.Preemptible)
 	return r
 }
 
-// restorable says whether pods of the workload may be moved, and would come back.
+// restorable says whether pods of the workload may be moved, and would be replaced.
 func restorable(workload *strategy.Workload) bool {
 	return workload != nil && workload.GroupKind() != cluster.DaemonSetKind && workload.GroupKind() != cluster.JobKind
 }
@@ -156,24 +156,24 @@ func (r *restoreReplicas) fault(w *restoreWorkload, pod *corev1.Pod) restoreFaul
 	return restoreFaultOf(w.wants[pod.UID], r.others(w, pod), preemptible, notified)
 }
 
-// reason says what is wrong with the pod's place, the worst of it.
+// reason says what is wrong with the pod's node: the most important reason.
 func (r *restoreReplicas) reason(w *restoreWorkload, pod *corev1.Pod) string {
 	want, node := w.wants[pod.UID], pod.Spec.NodeName
 	preemptible, notified := r.node(pod)
 	on := w.onPreemptible[pod.Spec.SchedulerName]
 	switch {
 	case notified:
-		return fmt.Sprintf("node %s is about to be taken away", node)
+		return fmt.Sprintf("node %s is about to be removed", node)
 	case want.Mode == strategy.PreemptibleNever:
-		return fmt.Sprintf("node %s is preemptible, which the policy of %s rules out", node, w)
+		return fmt.Sprintf("node %s is preemptible, which the policy of %s forbids", node, w)
 	case want.Mode == strategy.PreemptibleRequire:
 		return fmt.Sprintf("node %s is not preemptible, which the policy of %s requires", node, w)
 	case preemptible:
-		return fmt.Sprintf("%s has %d replicas on preemptible nodes, and its policy allows %d", w, on, want.Max)
+		return fmt.Sprintf("%s has %s on preemptible nodes, and its policy allows %d", w, report.Count(on, "replica"), want.Max)
 	case want.Max == strategy.PreemptibleUnlimited:
-		return fmt.Sprintf("%s prefers preemptible nodes, and node %s is none", w, node)
+		return fmt.Sprintf("%s prefers preemptible nodes, and node %s is not preemptible", w, node)
 	}
-	return fmt.Sprintf("%s prefers preemptible nodes, and has %d replicas there of at most %d", w, on, want.Max)
+	return fmt.Sprintf("%s prefers preemptible nodes, and has %d of at most %d replicas there", w, on, want.Max)
 }
 
 // move notes that a replica has moved.

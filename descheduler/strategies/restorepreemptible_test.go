@@ -81,7 +81,7 @@ func TestRestorePreemptible(t *testing.T) {
 			"never",
 			[]restoreNode{spot("s", 9), onDemand("d", 9)},
 			restoreSet{mode: "never", max: -1, desired: 2, on: []string{"d", "s"}},
-			[]string{"web/web-1 s>d: node s is preemptible, which the policy of StatefulSet web/web rules out"},
+			[]string{"web/web-1 s>d: node s is preemptible, which the policy of StatefulSet web/web forbids"},
 		},
 		{
 			"require",
@@ -93,34 +93,34 @@ func TestRestorePreemptible(t *testing.T) {
 			"a node that is about to go, whatever its kind",
 			[]restoreNode{going(spot("s", 9)), going(onDemand("d", 9)), onDemand("e", 9)},
 			restoreSet{mode: "allow", max: -1, desired: 2, on: []string{"d", "s"}},
-			[]string{"web/web-1 s>e: node s is about to be taken away", "web/web-0 d>e: node d is about to be taken away"},
+			[]string{"web/web-1 s>e: node s is about to be removed", "web/web-0 d>e: node d is about to be removed"},
 		},
 		{
 			"of a surplus, those go first whose node does",
 			[]restoreNode{spot("a", 9), going(spot("s", 9)), onDemand("d", 9)},
 			restoreSet{mode: "prefer", max: 1, desired: 2, on: []string{"a", "s"}},
-			[]string{"web/web-1 s>d: node s is about to be taken away"},
+			[]string{"web/web-1 s>d: node s is about to be removed"},
 		},
 		{
 			"a node that is about to go, for one that is not quite right either",
 			[]restoreNode{going(spot("s", 9)), onDemand("d", 9)},
 			restoreSet{mode: "prefer", max: -1, desired: 1, on: []string{"s"}},
-			[]string{"web/web-0 s>d: node s is about to be taken away"},
+			[]string{"web/web-0 s>d: node s is about to be removed"},
 		},
 		{
 			"prefer goes back up to its limit",
 			[]restoreNode{spot("s", 9), onDemand("d", 9)},
 			restoreSet{mode: "prefer", max: 2, desired: 3, on: []string{"d", "d", "d"}},
 			[]string{
-				"web/web-0 d>s: StatefulSet web/web prefers preemptible nodes, and has 0 replicas there of at most 2",
-				"web/web-1 d>s: StatefulSet web/web prefers preemptible nodes, and has 1 replicas there of at most 2",
+				"web/web-0 d>s: StatefulSet web/web prefers preemptible nodes, and has 0 of at most 2 replicas there",
+				"web/web-1 d>s: StatefulSet web/web prefers preemptible nodes, and has 1 of at most 2 replicas there",
 			},
 		},
 		{
 			"prefer goes back as far as there is room",
 			[]restoreNode{spot("s", 1), onDemand("d", 9)},
 			restoreSet{mode: "prefer", max: -1, desired: 2, on: []string{"d", "d"}},
-			[]string{"web/web-0 d>s: StatefulSet web/web prefers preemptible nodes, and node d is none"},
+			[]string{"web/web-0 d>s: StatefulSet web/web prefers preemptible nodes, and node d is not preemptible"},
 		},
 		{
 			"prefer does not go where the node is about to go",
@@ -144,7 +144,7 @@ func TestRestorePreemptible(t *testing.T) {
 			"one on another node finds the room that those alike would only leave themselves",
 			[]restoreNode{spot("s", 2), onDemand("d", 1), spot("t", 1)},
 			restoreSet{mode: "never", max: -1, soft: true, stubborn: true, desired: 3, on: []string{"s", "s", "t"}},
-			[]string{"web/web-2 t>d: node t is preemptible, which the policy of StatefulSet web/web rules out"},
+			[]string{"web/web-2 t>d: node t is preemptible, which the policy of StatefulSet web/web forbids"},
 		},
 		{
 			"annotations that make no sense",
@@ -220,7 +220,7 @@ func TestRestorePreemptibleNeedsToKnowPreemptibleNodes(t *testing.T) {
 	}
 	c := &restoreCluster{nodes: []restoreNode{{name: "d", room: 1}}}
 	err = s.Deschedule(t.Context(), c.session(c.picture()))
-	if want := "nothing is known of preemptible nodes: the configuration of a scheduler with PreemptibleNodes is missing"; err == nil || err.Error() != want {
+	if want := "no scheduler configuration enables PreemptibleNodes, so preemptible nodes are unknown: pass one with --scheduler-config"; err == nil || err.Error() != want {
 		t.Errorf("got the error %v, want %s", err, want)
 	}
 }
@@ -337,10 +337,10 @@ func (c *restoreCluster) objective(t *testing.T) (strategy.Objective, *strategy.
 
 func TestRestorePreemptibleDescribesWhatAMoveGains(t *testing.T) {
 	for gain, want := range map[float64]string{
-		1: "back on a preemptible node, which it prefers",
+		1: "on a preemptible node, which it prefers",
 		2: "on a node that its policy allows",
-		3: "leaves a node that is about to be taken away",
-		6: "leaves a node that is about to be taken away",
+		3: "leaves a node that is about to be removed",
+		6: "leaves a node that is about to be removed",
 	} {
 		if got := (&restoreObjective{}).Describe(gain); got != want {
 			t.Errorf("gain %v: got %q, want %q", gain, got, want)

@@ -17,8 +17,8 @@ type selection struct {
 	labels           labels.Selector
 }
 
-// newSelection returns the selection of arguments. Nil means all namespaces, and all
-// pods. It fails for a selector that cannot be read.
+// newSelection returns the selection of arguments. Nil means all namespaces and all pods. It fails
+// if the selector is invalid.
 func newSelection(ns *policy.Namespaces, selector *metav1.LabelSelector) (selection, error) {
 	s := selection{labels: labels.Everything()}
 	if selector != nil {

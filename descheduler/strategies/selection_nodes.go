@@ -12,8 +12,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// eligibleNodes knows the nodes that pods could be on by what the nodes are: labels,
-// taints and cordons, and whether they stay, not what is on them.
+// eligibleNodes finds the nodes that pods could run on by the nodes' labels, taints and cordons,
+// and whether they are being removed, regardless of the pods on them.
 type eligibleNodes struct {
 	state *strategy.State
 	of    map[string][]*strategy.Node // by the pods' nodeSignature
@@ -23,7 +23,7 @@ func newEligibleNodes(state *strategy.State) *eligibleNodes {
 	return &eligibleNodes{state: state, of: map[string][]*strategy.Node{}}
 }
 
-// nodes returns the nodes that the pod could be on, by name.
+// nodes returns the nodes that the pod could run on, by name.
 func (e *eligibleNodes) nodes(pod *corev1.Pod) []*strategy.Node {
 	signature := nodeSignature(pod)
 	nodes, known := e.of[signature]
@@ -39,7 +39,7 @@ func (e *eligibleNodes) nodes(pod *corev1.Pod) []*strategy.Node {
 	return nodes
 }
 
-// nodeSignature holds all of a pod that nodeEligible looks at.
+// nodeSignature contains everything of a pod that nodeEligible depends on.
 func nodeSignature(pod *corev1.Pod) string {
 	var required *corev1.NodeSelector
 	if affinity := nodeAffinityOf(pod); affinity != nil {
@@ -75,7 +75,7 @@ func nodeEligible(pod *corev1.Pod, affinity nodeaffinity.RequiredNodeAffinity, n
 	return err == nil && matches
 }
 
-// toleratesHardTaints says whether no taint of the node keeps the pod off it.
+// toleratesHardTaints says whether the pod tolerates all hard taints of the node.
 func toleratesHardTaints(tolerations []corev1.Toleration, node *corev1.Node) bool {
 	for i := range node.Spec.Taints {
 		taint := &node.Spec.Taints[i]
@@ -86,8 +86,8 @@ func toleratesHardTaints(tolerations []corev1.Toleration, node *corev1.Node) boo
 	return true
 }
 
-// tolerates knows all operators: pods whose operators the API server does not have
-// cannot be.
+// tolerates supports all operators: the API server rejects pods with operators that it does not
+// support.
 func tolerates(tolerations []corev1.Toleration, taint *corev1.Taint) bool {
 	return corev1helpers.TolerationsTolerateTaint(klog.Background(), tolerations, taint, true)
 }

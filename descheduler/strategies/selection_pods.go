@@ -26,15 +26,15 @@ func (s selection) candidates(state *strategy.State) []*corev1.Pod {
 	return pods
 }
 
-// takes says whether a strategy may take the pod: it is of the selection, on a node that
-// the policy looks at, not on its way out, and not there by this very plan.
+// takes says whether a strategy may propose the pod: it is selected, on a node that the policy
+// selects, not leaving, and not moved by this plan.
 func (s selection) takes(state *strategy.State, pod *corev1.Pod) bool {
 	node := state.Node(pod.Spec.NodeName)
 	return node != nil && node.Selected && !cluster.Leaving(pod) && s.matches(pod) && state.Origin(pod) == nil
 }
 
-// compareForEviction orders pods of which any will do: those last that would rather stay,
-// then the lowest priority first, then by name.
+// compareForEviction orders pods that are otherwise equal: reluctant ones last, then the lowest
+// priority first, then by name.
 func compareForEviction(a, b *corev1.Pod) int {
 	return cmp.Or(
 		compareBools(evictable.PrefersNoEviction(a), evictable.PrefersNoEviction(b)),
@@ -54,8 +54,8 @@ func compareBools(a, b bool) int {
 	return 1
 }
 
-// podIndex finds the pods that selectors select without a look at all of them. Pods on
-// their way out are not in it.
+// podIndex finds the pods that a selector selects without checking all pods. It does not contain
+// pods that are leaving.
 type podIndex struct {
 	namespaces map[string][]*corev1.Pod
 	labels     map[namespacedLabel]map[string][]*corev1.Pod

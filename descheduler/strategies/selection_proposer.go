@@ -12,37 +12,36 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// firstPatience is how many pods that are alike are proposed in vain before the others of
-// them are taken to have no better place either: each question costs a simulation.
+// firstPatience is how many alike pods are proposed in vain before the others are assumed to have
+// no better node either, because each proposal costs a simulation.
 const firstPatience = 2
 
-// verdict is what came of a proposal.
+// verdict is the result of a proposal.
 type verdict int
 
 const (
-	// stays: the pod is not evicted whatever its place.
+	// stays: the pod may not be evicted, whatever the destination.
 	stays verdict = iota
-	// nowhere: there is no other place for it now.
+	// nowhere: there is no other node for it now.
 	nowhere
-	// worse: there is another place, and it is no better.
+	// worse: there is another node, but it is no better.
 	worse
-	// moved: it has a better place.
+	// moved: it has a better node.
 	moved
 )
 
 // stuck says whether another move may change the verdict.
 func (v verdict) stuck() bool { return v == nowhere || v == worse }
 
-// likeness is what pods have in common that the scheduler treats the same and that are
-// equally badly placed.
+// likeness identifies pods that the scheduler treats alike and that are equally badly placed.
 type likeness struct {
 	owner    types.UID
 	revision string
 	place    string
 }
 
-// likenessOf takes pods of one controller and revision to be alike, but for those bound
-// to volumes or devices of their own.
+// likenessOf treats pods of one controller and revision as alike, except those with their own
+// volumes or devices.
 func likenessOf(pod *corev1.Pod, place string) likeness {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil || len(pod.Spec.ResourceClaims) > 0 {
@@ -56,22 +55,21 @@ func likenessOf(pod *corev1.Pod, place string) likeness {
 	return likeness{owner: owner.UID, revision: pod.Labels["controller-revision-hash"], place: place}
 }
 
-// proposer puts a strategy's proposals to the session, one at a time, and spares it
-// those that are hopeless.
+// proposer passes a strategy's proposals to the session, one at a time, except hopeless ones.
 type proposer struct {
 	session strategy.Session
 	// full says that no other proposal will be kept.
 	full bool
-	// vain has how often pods that are alike were refused since one was moved.
+	// vain counts how often alike pods were refused since one was moved.
 	vain map[likeness]int
-	// last is what the last of them was refused for.
+	// last is the verdict about the last of them.
 	last map[likeness]verdict
-	// fixed are the pods that are not to be asked about again.
+	// fixed are the pods that must not be proposed again.
 	fixed sets.Set[types.UID]
-	// moves is how many were kept, destination where the last of them goes.
+	// moves is how many were kept, destination the node of the last one.
 	moves       int
 	destination *strategy.Node
-	// patience is how many refusals of pods that are alike speak for all of them.
+	// patience is after how many refusals alike pods are given up.
 	patience int
 }
 
@@ -82,8 +80,8 @@ func newProposer(session strategy.Session) *proposer {
 	}
 }
 
-// propose proposes to move a pod. The place says how badly it is placed: pods that are
-// alike and of one place are refused alike.
+// propose proposes to move a pod. The place describes how badly it is placed: alike pods with
+// the same place are refused alike.
 func (p *proposer) propose(ctx context.Context, proposal strategy.Proposal, place string) (verdict, error) {
 	pod := proposal.Pod
 	if err := ctx.Err(); err != nil {
@@ -92,7 +90,7 @@ func (p *proposer) propose(ctx context.Context, proposal strategy.Proposal, plac
 	if p.full || p.fixed.Has(pod.UID) {
 		return stays, nil
 	}
-	// Where there is no node at all for a pod, its place makes no difference.
+	// If there is no node at all for a pod, its place makes no difference.
 	somewhere, anywhere := likenessOf(pod, place), likenessOf(pod, "")
 	for _, like := range []likeness{somewhere, anywhere} {
 		if p.vain[like] >= p.patience {
@@ -134,13 +132,12 @@ func (p *proposer) refused(like likeness, v verdict) verdict {
 	return v
 }
 
-// inPasses attempts each unit of work, and those that are stuck again when other moves
-// have been made since: they may have made room, or have changed what the scheduler
-// likes best. So there is nothing left that a second run would find.
+// inPasses attempts each unit of work. It retries those that are stuck after other moves, which
+// may have made room or changed the scheduler's preferences. A second run then finds nothing.
 func inPasses[U any](p *proposer, units []U, attempt func(U) (stuck bool, err error)) error {
 	type waiting struct {
 		unit U
-		// moves is how many had been made when it was last attempted.
+		// moves is the number of moves at its last attempt.
 		moves int
 	}
 	var queue []waiting
@@ -168,14 +165,14 @@ func inPasses[U any](p *proposer, units []U, attempt func(U) (stuck bool, err er
 	return nil
 }
 
-// again lets everything be asked once more. One refusal is enough then.
+// again allows all pods to be proposed once more, with one refusal each.
 func (p *proposer) again() {
 	clear(p.vain)
 	clear(p.last)
 	p.patience = 1
 }
 
-// misplaced is a pod that is to be moved by itself.
+// misplaced is a pod that is proposed alone.
 type misplaced struct {
 	strategy.Proposal
 	place string

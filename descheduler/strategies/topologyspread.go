@@ -12,10 +12,10 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// NewRemovePodsViolatingTopologySpreadConstraint returns the strategy that moves pods out
-// of topology domains that have more of them than their constraints allow. Its arguments
-// are RemovePodsViolatingTopologySpreadConstraintArgs, of which topologyBalanceNodeFit
-// makes no difference: no pod is ever moved without a node to go to.
+// NewRemovePodsViolatingTopologySpreadConstraint returns the strategy that moves pods out of
+// topology domains that have more of them than their constraints allow. Its arguments are
+// RemovePodsViolatingTopologySpreadConstraintArgs. topologyBalanceNodeFit has no effect, because
+// no pod is ever moved without a destination.
 func NewRemovePodsViolatingTopologySpreadConstraint(args policy.Args, env strategy.Env) (strategy.Strategy, error) {
 	a, ok := args.(*policy.RemovePodsViolatingTopologySpreadConstraintArgs)
 	if !ok {
@@ -52,8 +52,8 @@ func (s *topologySpread) Deschedule(ctx context.Context, session strategy.Sessio
 	}
 }
 
-// round counts the pods, and moves until nothing more is found. What was hopeless for pods
-// alike may not be for all of them, so it is done again as long as it finds something.
+// round counts the pods, and moves pods until it finds nothing more. It is repeated as long as it
+// moves something, because pods that are alike are given up together after a few refusals.
 func (s *topologySpread) round(ctx context.Context, session strategy.Session) (moves int, full bool, err error) {
 	r := &spreadRun{selection: s.selection, proposer: newProposer(session)}
 	r.book, r.index, r.own = s.read(session.State())
@@ -62,7 +62,7 @@ func (s *topologySpread) round(ctx context.Context, session strategy.Session) (m
 	return r.moves, r.full, err
 }
 
-// read counts the pods of the constraints that matter, and returns each pod's own ones.
+// read counts the pods of the relevant constraints, and returns the constraints of each pod.
 func (s *topologySpread) read(state *strategy.State) (*spreadBook, *podIndex, map[*corev1.Pod][]*spreadConstraint) {
 	reader := newSpreadReader(s.defaults)
 	own := map[*corev1.Pod][]*spreadConstraint{}

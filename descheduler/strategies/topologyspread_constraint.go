@@ -13,8 +13,8 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// spreadConstraint is a topology spread constraint as the scheduler has it of a pod.
-// Pods of a namespace for which it comes to the same share one.
+// spreadConstraint is a topology spread constraint of a pod, as the scheduler evaluates it. Pods
+// of a namespace with equal constraints share one.
 type spreadConstraint struct {
 	// id is all of it, in one text.
 	id         string
@@ -27,7 +27,7 @@ type spreadConstraint struct {
 	domains    *spreadDomains
 }
 
-// spreadDomains says which nodes count, and what domain each is of.
+// spreadDomains says which nodes count, and which domain each is in.
 type spreadDomains struct {
 	id string
 	// key is the label whose values are the domains.
@@ -35,14 +35,14 @@ type spreadDomains struct {
 	// keys are the labels that nodes must have, those of the pod's other constraints of
 	// the same kind among them.
 	keys []string
-	// affinity, where given, must match the node.
+	// affinity, if set, must match the node.
 	affinity *nodeaffinity.RequiredNodeAffinity
-	// honorTaints leaves out nodes with taints that are not among those tolerated.
+	// honorTaints excludes nodes with taints that are not tolerated.
 	honorTaints bool
 	tolerations []corev1.Toleration
 }
 
-// of returns the domain of a node, or false where the node does not count.
+// of returns the domain of a node, or false if the node does not count.
 func (d *spreadDomains) of(node *corev1.Node) (string, bool) {
 	for _, key := range d.keys {
 		if _, has := node.Labels[key]; !has {
@@ -60,7 +60,7 @@ func (d *spreadDomains) of(node *corev1.Node) (string, bool) {
 	return node.Labels[d.key], true
 }
 
-// counts says whether the pod counts for the constraint, wherever it is.
+// counts says whether the pod counts for the constraint, on whatever node.
 func (c *spreadConstraint) counts(pod *corev1.Pod) bool {
 	return pod.Namespace == c.namespace && pod.DeletionTimestamp == nil && c.selector.Matches(labels.Set(pod.Labels))
 }
@@ -91,8 +91,8 @@ func newSpreadReader(defaults spreadDefaults) *spreadReader {
 	}
 }
 
-// of returns the pod's constraints: its own, or those that its scheduler has for it. Of
-// these, soft ones are asked for only if they are wanted.
+// of returns the pod's constraints: its own, or its scheduler's defaults. Soft defaults are only
+// read if they are wanted.
 func (r *spreadReader) of(pod *corev1.Pod, soft bool) []*spreadConstraint {
 	switch {
 	case len(pod.Spec.TopologySpreadConstraints) > 0:
@@ -120,7 +120,7 @@ func (r *spreadReader) defaultsOf(pod *corev1.Pod, when corev1.UnsatisfiableCons
 	return defaults
 }
 
-// read returns constraints of the pod, without those that cannot be read.
+// read returns the constraints of the pod, without invalid ones.
 func (r *spreadReader) read(pod *corev1.Pod, of strategy.SpreadDefaults) []*spreadConstraint {
 	var constraints []*spreadConstraint
 	for i := range of.Constraints {

@@ -8,7 +8,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// spreadBook has the tallies of a state, and is told of the moves that a strategy makes.
+// spreadBook has the tallies of a state, and records the moves of the strategy.
 type spreadBook struct {
 	state   *strategy.State
 	tallies map[*spreadConstraint]*spreadTally
@@ -37,7 +37,7 @@ func (b *spreadBook) selecting(pod *corev1.Pod) []*spreadConstraint {
 	return selecting
 }
 
-// move takes note of a move.
+// move records a move.
 func (b *spreadBook) move(pod *corev1.Pod, constraints []*spreadConstraint, to *strategy.Node) {
 	for _, c := range constraints {
 		t := b.tallies[c]
@@ -63,10 +63,11 @@ func (b *spreadBook) tally(c *spreadConstraint, state *strategy.State, pod *core
 	return t
 }
 
-// close makes objectives count anew from now on: the state changes without the book.
+// close makes objectives count for themselves from now on, because the state will change without
+// the book.
 func (b *spreadBook) close() { b.state = nil }
 
-// lessSkew is the objective of a constraint with fewer pods beyond its skew.
+// lessSkew is the objective of having fewer pods above a constraint's maxSkew.
 type lessSkew struct {
 	book       *spreadBook
 	constraint *spreadConstraint
@@ -105,5 +106,5 @@ func (o lessSkew) gain(c *spreadConstraint, state *strategy.State, pod *corev1.P
 
 // Describe implements strategy.Objective.
 func (o lessSkew) Describe(gain float64) string {
-	return fmt.Sprintf("%.0f fewer pods beyond maxSkew %d over %s", gain, o.constraint.maxSkew, o.constraint.key)
+	return fmt.Sprintf("%s above maxSkew %d across %s", fewer(gain, "pod"), o.constraint.maxSkew, o.constraint.key)
 }

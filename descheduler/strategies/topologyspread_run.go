@@ -23,9 +23,9 @@ type spreadRun struct {
 	own map[*corev1.Pod][]*spreadConstraint
 }
 
-// spread moves pods from the domain that has most of them, until the constraint holds.
-// To take from the largest and give to the smallest is to take as few as possible. It
-// says whether it still does not hold: moves for other constraints may help.
+// spread moves pods out of the domain with the most pods, until the constraint is satisfied.
+// Moving from the largest to the smallest domain needs the fewest moves. It says whether the
+// constraint is still violated: moves for other constraints may help.
 func (r *spreadRun) spread(ctx context.Context, t *spreadTally) (stuck bool, err error) {
 	left := r.movable(t)
 	for {
@@ -39,7 +39,7 @@ func (r *spreadRun) spread(ctx context.Context, t *spreadTally) (stuck bool, err
 		selecting := r.book.selecting(pod)
 		proposal := strategy.Proposal{
 			Pod: pod,
-			Reason: fmt.Sprintf("%s %s has %d pods with %s, the emptiest %d, and maxSkew is %d",
+			Reason: fmt.Sprintf("%s %s has %d pods that match %s, the emptiest domain has %d, and maxSkew is %d",
 				t.key, fullest, t.pods[fullest], t.selector, t.pods[emptiest], t.maxSkew),
 			Objective: lessSkew{book: r.book, constraint: t.spreadConstraint, others: without(selecting, t.spreadConstraint)},
 		}
@@ -53,8 +53,7 @@ func (r *spreadRun) spread(ctx context.Context, t *spreadTally) (stuck bool, err
 	}
 }
 
-// podsByNode are pods that can be proposed, by the node's name, each node's in the order
-// in which they should go.
+// podsByNode are pods that can be proposed, by the node's name, in order of eviction.
 type podsByNode map[string][]*corev1.Pod
 
 // movable returns the pods that can be proposed, by domain.
@@ -89,8 +88,8 @@ func (r *spreadRun) has(pod *corev1.Pod, t *spreadTally) bool {
 	return slices.Contains(r.own[pod], t.spreadConstraint)
 }
 
-// next takes the pod that should go next from the nodes of a domain. Of pods that are
-// equally good it is the one whose other constraints have most pods where it is.
+// next removes the next pod to evict from the nodes of a domain. Among equal pods, it is the one
+// whose other constraints have the most pods in its domains.
 func (r *spreadRun) next(t *spreadTally, nodes podsByNode) *corev1.Pod {
 	var best *corev1.Pod
 	crowd := 0

@@ -28,8 +28,8 @@ func (t *spreadTally) add(domain string, n int) {
 	}
 }
 
-// violation returns how many pods are more in domains than the emptiest has and maxSkew
-// allows. It is as after the move of a pod from one domain to another.
+// violation returns how many pods domains have above the emptiest one plus maxSkew, after the
+// move of a pod from one domain to another.
 func (t *spreadTally) violation(from, to string) int {
 	after := func(domain string, n int) int {
 		if domain == from {
@@ -68,7 +68,7 @@ func (t *spreadTally) violation(from, to string) int {
 	return sum
 }
 
-// emptiest returns a domain with the fewest pods; false where there is none.
+// emptiest returns a domain with the fewest pods, or false if there are no domains.
 func (t *spreadTally) emptiest() (string, bool) {
 	if len(t.pods) < t.number {
 		return spreadEmpty, true
@@ -82,7 +82,7 @@ func (t *spreadTally) emptiest() (string, bool) {
 	return emptiest, found
 }
 
-// fullest returns the domain with most pods among those that have any left to propose.
+// fullest returns the domain with the most pods among those with pods left to propose.
 func (t *spreadTally) fullest(left map[string]podsByNode) string {
 	fullest := spreadOutside
 	for domain, nodes := range left {

@@ -16,11 +16,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// points are percent of what a node offers, one figure per resource that has a threshold,
-// in the order of the resources' names.
+// points are percentages of what a node offers, one per resource with a threshold, in the order
+// of the resources' names.
 type points []float64
 
-// utilizationSlack is how many points rounding may make.
+// utilizationSlack is the tolerance for rounding errors.
 const utilizationSlack = 1e-9
 
 // plus returns the sum of both, factor times the other.
@@ -32,7 +32,7 @@ func (p points) plus(other points, factor float64) points {
 	return sum
 }
 
-// over returns by how much each is above the limit: 0 where it is not.
+// over returns how far each is above the limit, or 0 if it is not.
 func (p points) over(limit points) points {
 	over := make(points, len(p))
 	for i := range p {
@@ -78,9 +78,8 @@ func (s *utilizationScale) limits(thresholds policy.ResourceThresholds) points {
 	return limits
 }
 
-// judges says whether nodes can be called full or empty by the scale. What a node does not
-// offer says nothing about it, so it takes one resource that it does; and nothing can be said
-// of one that is unsettled.
+// judges says whether the node can be classified. It must offer at least one of the resources,
+// and must not be unsettled.
 func (s *utilizationScale) judges(node *strategy.Node) bool {
 	return s.measures(node) && s.unsettled(node) == ""
 }
@@ -90,11 +89,10 @@ func (s *utilizationScale) measures(node *strategy.Node) bool {
 	return slices.ContainsFunc(s.names, func(name corev1.ResourceName) bool { return utilizationWhole(node, name) > 0 })
 }
 
-// unsettled says why it is not known how full a node is, whatever the thresholds are of;
-// nothing where it is. Its pods hold a resource that it does not offer, or more of an
-// extended resource than it does: its device plugin restarts, devices are ill, or it has just
-// registered. Cpu and memory can be handed out beyond what there is, and such a node is full.
-// Devices that the scheduler makes claims for are none of what the node offers.
+// unsettled says why the utilization of a node is unknown, if it is: its pods hold a resource that
+// it does not offer, or more of an extended resource than it offers. Its device plugin may be
+// restarting, devices may be unhealthy, or it may have just registered. CPU and memory can be
+// overcommitted; such a node is full. Devices that the scheduler allocates by claims do not count.
 func (s *utilizationScale) unsettled(node *strategy.Node) string {
 	for _, name := range slices.Sorted(maps.Keys(node.Requested)) {
 		held, offered := node.Requested[name], node.Allocatable[name]
@@ -122,8 +120,8 @@ func (s *utilizationScale) unsettled(node *strategy.Node) string {
 	return ""
 }
 
-// heat returns how full a node is when its pods on their way out are gone, or false where
-// that is not known. It says whether anything has to leave the node.
+// heat returns a node's utilization without pods that are leaving, or false if it is unknown. It
+// decides whether pods should leave the node.
 func (s *utilizationScale) heat(state *strategy.State, node *strategy.Node) (points, bool) {
 	if s.actual == nil {
 		return s.of(node.Lasting, node), true
@@ -132,8 +130,8 @@ func (s *utilizationScale) heat(state *strategy.State, node *strategy.Node) (poi
 	return s.of(used, node), known
 }
 
-// taken returns how full a node is with all its pods, or false where that is not known. It
-// says what can come to the node: the scheduler gives away no room that is still held.
+// taken returns a node's utilization with all its pods, or false if it is unknown. It decides
+// what fits on the node: the scheduler does not use room that is still occupied.
 func (s *utilizationScale) taken(state *strategy.State, node *strategy.Node) (points, bool) {
 	if s.actual == nil {
 		return s.of(node.Requested, node), true
@@ -142,18 +140,18 @@ func (s *utilizationScale) taken(state *strategy.State, node *strategy.Node) (po
 	return s.of(used, node), known
 }
 
-// pod returns how much of a node a pod takes.
+// pod returns a pod's share of a node.
 func (s *utilizationScale) pod(state *strategy.State, pod *corev1.Pod, node *strategy.Node) points {
 	return s.of(s.amounts(state, pod), node)
 }
 
-// replacement returns how much of a node the pod's replacement would take.
+// replacement returns the share of a node that the pod's replacement would have.
 func (s *utilizationScale) replacement(state *strategy.State, pod *corev1.Pod, node *strategy.Node) points {
 	return s.of(s.replacementAmounts(state, pod), node)
 }
 
-// replacementAmounts returns what the pod's replacement would take anywhere: it uses what
-// the pod does, but requests what its template says.
+// replacementAmounts returns what the pod's replacement would use, or request: its actual usage is
+// the pod's, its requests are those of the template.
 func (s *utilizationScale) replacementAmounts(state *strategy.State, pod *corev1.Pod) strategy.Amounts {
 	if s.actual == nil {
 		pod = state.Replacement(pod)
@@ -161,7 +159,7 @@ func (s *utilizationScale) replacementAmounts(state *strategy.State, pod *corev1
 	return s.amounts(state, pod)
 }
 
-// amounts returns what a pod takes anywhere.
+// amounts returns what a pod uses, or requests.
 func (s *utilizationScale) amounts(state *strategy.State, pod *corev1.Pod) strategy.Amounts {
 	if s.actual == nil {
 		return cluster.Requests(pod)
@@ -179,7 +177,7 @@ func (s *utilizationScale) of(amounts strategy.Amounts, node *strategy.Node) poi
 	return p
 }
 
-// utilizationWhole returns what 100 points of a resource are: 0 where the node has none.
+// utilizationWhole returns the amount of a resource that is 100 percent, or 0 if the node has none.
 func utilizationWhole(node *strategy.Node, name corev1.ResourceName) int64 {
 	if name == policy.MetricResource {
 		return usage.Whole
@@ -187,8 +185,8 @@ func utilizationWhole(node *strategy.Node, name corev1.ResourceName) int64 {
 	return node.Allocatable[name]
 }
 
-// describe says how full a node is against limits: "82 % of cpu, above 50 %". Only what
-// is above is said, or where nothing is, all that the node offers.
+// describe compares a node's utilization with limits: "82 % of cpu, above 50 %". It names only
+// resources above their limit, or if there are none, all that the node offers.
 func (s *utilizationScale) describe(node *strategy.Node, used, limit points, relation string) string {
 	over := used.over(limit)
 	var parts []string
@@ -200,17 +198,17 @@ func (s *utilizationScale) describe(node *strategy.Node, used, limit points, rel
 	return strings.Join(parts, "; ")
 }
 
-// nameList returns the names of the resources, for people, joined by a word.
+// nameList returns the names of the resources in prose, joined by a word.
 func (s *utilizationScale) nameList(word string) string {
 	names := make([]string, len(s.names))
 	for i, name := range s.names {
-		names[i] = string(name)
+		names[i] = resourceName(name)
 	}
 	return strings.Join(names, " "+word+" ")
 }
 
-// utilizationReady says whether the kubelet answers, the network is there, and the node is
-// to stay. A node that says nothing about itself counts as ready.
+// utilizationReady says whether the node is Ready, has a network, and is not being removed. A
+// node without conditions counts as ready.
 func utilizationReady(node *strategy.Node) bool {
 	if cluster.NodeLeaving(node.Node) != "" {
 		return false
@@ -239,5 +237,5 @@ func utilizationMean(nodes []utilizationNode, scale *utilizationScale) points {
 	return mean
 }
 
-// byNodeName orders nodes that are else alike.
+// byNodeName orders nodes that are otherwise equal.
 func byNodeName(a, b utilizationNode) int { return cmp.Compare(a.Name, b.Name) }

@@ -9,21 +9,21 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// utilizationActual is what nodes and pods actually use, brought forward to what they
-// would use after moves: a pod takes its usage along. Figures are read once; a pod that
-// has none of its own counts with what it requests once it is somewhere else.
+// utilizationActual is the actual usage of nodes and pods, updated by the moves of the plan: a
+// pod takes its usage along. It is read once. A pod with unknown usage counts with its requests
+// after it was moved.
 type utilizationActual struct {
-	// rest is what a node uses beside its pods' figures: its system, pods without
-	// figures. Nodes without figures have none.
+	// rest is what a node uses apart from pods with known usage. Nodes with unknown usage have
+	// none.
 	rest map[string]strategy.Amounts
-	// pods has the figures of the picture's pods, empty where there are none.
+	// pods is the usage of the snapshot's pods. It is empty if unknown.
 	pods map[types.UID]strategy.Amounts
-	// unknown are the pods without figures.
+	// unknown are the pods with unknown usage.
 	unknown map[types.UID]bool
 }
 
-// newUtilizationActual returns the usage of the resources at the moment of the picture.
-// What earlier moves of the plan have changed since is in the state.
+// newUtilizationActual returns the usage of the resources at the time of the snapshot. The state
+// contains the effect of earlier moves of the plan.
 func newUtilizationActual(state *strategy.State, names []corev1.ResourceName, source strategy.Usage) *utilizationActual {
 	a := &utilizationActual{rest: map[string]strategy.Amounts{}, pods: map[types.UID]strategy.Amounts{}, unknown: map[types.UID]bool{}}
 	byNode := map[string][]*corev1.Pod{}
@@ -90,8 +90,8 @@ func (a *utilizationActual) estimate(pods []*corev1.Pod, whole int64) {
 	}
 }
 
-// node returns what a node uses in the state, with its pods on their way out or without
-// them, or false where that is not known.
+// node returns what a node uses in the state, with or without pods that are leaving, or false if
+// that is unknown.
 func (a *utilizationActual) node(state *strategy.State, node *strategy.Node, leaving bool) (strategy.Amounts, bool) {
 	rest, known := a.rest[node.Name]
 	if !known {
@@ -121,8 +121,8 @@ func (a *utilizationActual) pod(state *strategy.State, pod *corev1.Pod) strategy
 	return used
 }
 
-// figure returns the pod's figures. A replacement uses what its origin did; one whose
-// origin has no figures, and a pod that came later, what they request.
+// figure returns the pod's usage. A replacement uses what its origin did. A replacement of a pod
+// with unknown usage, and a pod that was created later, count with their requests.
 func (a *utilizationActual) figure(state *strategy.State, pod *corev1.Pod) strategy.Amounts {
 	origin := state.Origin(pod)
 	if origin == nil {
@@ -134,7 +134,7 @@ func (a *utilizationActual) figure(state *strategy.State, pod *corev1.Pod) strat
 	return cluster.Requests(pod)
 }
 
-// without says whether the pod has no figures: what it would do elsewhere is not known.
+// without says whether the pod's usage is unknown, so that its effect elsewhere is, too.
 func (s *utilizationScale) without(pod *corev1.Pod) bool {
 	return s.actual != nil && s.actual.unknown[pod.UID]
 }

@@ -95,7 +95,7 @@ func TestLowNodeUtilizationByActualUsage(t *testing.T) {
 		},
 		{
 			name: "no figures of any node", args: metrics(), usage: cpu(nil, used), schedule: fixed("n2"),
-			err: "LowNodeUtilization: the source of metrics has no figures of any node that is ready, node n1 for one",
+			err: "LowNodeUtilization: the metrics source has no usage of any ready node, such as node n1",
 		},
 		{
 			// Of n1's 70 points, a and b count 100 of 700 millicores each, c 500: 10, 10 and 50.

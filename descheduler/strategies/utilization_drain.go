@@ -14,34 +14,33 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// utilizationDrain empties whole nodes: all pods of a node go, or none does, for a node
-// that keeps a pod is as much in use as before.
+// utilizationDrain empties whole nodes: all pods of a node are moved, or none, because a node
+// that keeps a pod is still in use.
 //
-// It takes the nodes with the fewest pods first. Of those, as many as the others have
-// room for in sum are to be emptied, and at first pods may only go to the others. What
-// that leaves is tried again with every node in use as a destination, until nothing more
-// is found. As pods only ever go to nodes that stay, and a node they went to is not
-// emptied by the same plan, none moves twice; and the last pass, which found nothing, is
-// what a second run begins with.
+// It starts with the nodes with the fewest pods. It first tries to empty as many of them as the
+// others have room for in total, with only the others as destinations. It tries the rest again
+// with every node in use as a destination, until it finds nothing more. Pods only move to nodes
+// that remain, and a node that they moved to is not emptied by the same plan, so no pod moves
+// twice. A second run starts with the last pass, which found nothing.
 type utilizationDrain struct {
 	session strategy.Session
 	view    *utilizationView
 	now     time.Time
-	// most is the most nodes to empty, below 0 where there is no limit.
+	// most is the maximum number of nodes to empty, or negative for no limit.
 	most int
-	// goes says whether a pod counts among those that have to go, stays whether it must
-	// not be moved.
+	// goes says whether a pod must leave for its node to be empty, stays whether it must not be
+	// moved.
 	goes  func(pod *corev1.Pod) bool
 	stays func(pod *corev1.Pod) bool
-	// objective returns what the move of a node's pods is for. The nodes of leaving are
-	// no destinations.
+	// objective returns the objective for the pods of a node. The nodes in leaving are not
+	// destinations.
 	objective func(node *strategy.Node, leaving map[string]bool) strategy.Objective
-	// reason says why a node is to be emptied.
+	// reason says why a node should be emptied.
 	reason func(node *strategy.Node) string
 
 	emptied map[string]bool
 	full    bool
-	// returns says that a node stays since the scheduler could choose it again.
+	// returns says that a node is not emptied because the scheduler could choose it again.
 	returns bool
 }
 
@@ -73,14 +72,13 @@ func (d *utilizationDrain) run(ctx context.Context, nodes []*strategy.Node) erro
 		}
 	}
 	if d.returns && len(d.emptied) == 0 {
-		d.session.Idle(d.view.told("no node ends empty, for pods could come back: as long as they are on their way out, their node is as good as others; one that is cordoned is emptied"))
+		d.session.Idle(d.view.told("no node becomes empty, because pods could return: while they terminate, their node is as good as others. Cordon a node to have it emptied"))
 	}
 	return nil
 }
 
-// emptiable returns the nodes of which every pod that has to go may go, and that an
-// autoscaler may take away then: those with the fewest first, and then those that request
-// least.
+// emptiable returns the nodes whose pods may all be moved, and that an autoscaler may then
+// remove: those with the fewest pods first, then those with the smallest requests.
 func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 	type candidate struct {
 		*strategy.Node
@@ -95,7 +93,7 @@ func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 		case len(pods) == 0:
 		case mark != "":
 			for _, pod := range pods {
-				d.session.Refuse(pod, fmt.Sprintf("no autoscaler would take node %s away: %s", node.Name, mark))
+				d.session.Refuse(pod, fmt.Sprintf("no autoscaler would remove node %s: %s", node.Name, mark))
 			}
 		default:
 			all = append(all, candidate{node, len(pods), utilizationShare(node, node.Lasting)})
@@ -111,8 +109,7 @@ func (d *utilizationDrain) emptiable(nodes []*strategy.Node) []*strategy.Node {
 	return sorted
 }
 
-// mark says which mark keeps autoscalers from taking the node away, once the pods that have
-// to go have gone; nothing where none does.
+// mark says which mark prevents autoscalers from removing the node after it is emptied, if any.
 func (d *utilizationDrain) mark(node *strategy.Node) string {
 	if mark, marked := cluster.NodeDoNotDisrupt(node.Node); marked {
 		return "it has the annotation " + mark.String()
@@ -128,7 +125,7 @@ func (d *utilizationDrain) mark(node *strategy.Node) string {
 	return ""
 }
 
-// leaves says whether the pod has to go for its node to be emptied.
+// leaves says whether the pod must be moved for its node to be emptied.
 func (d *utilizationDrain) leaves(pod *corev1.Pod) bool {
 	return !cluster.BelongsToNode(pod) && !cluster.Leaving(pod) && d.goes(pod)
 }
@@ -144,8 +141,8 @@ func utilizationShare(node *strategy.Node, amounts strategy.Amounts) float64 {
 	return share
 }
 
-// pods returns the pods that have to go, largest first: what is hardest to place is
-// tried first. There are none if any of them may not go.
+// pods returns the pods that must be moved, largest first, because these are hardest to place.
+// It returns none if any of them may not be moved.
 func (d *utilizationDrain) pods(node *strategy.Node) []*corev1.Pod {
 	type sized struct {
 		pod   *corev1.Pod
@@ -195,8 +192,8 @@ func (d *utilizationDrain) roomFor(nodes []*strategy.Node) []*strategy.Node {
 	return nodes
 }
 
-// utilizationFree returns what of a node no pod requests. What it offers less of than its
-// pods hold is no debt to other nodes.
+// utilizationFree returns what is not requested on a node. It is never negative, even if the node
+// offers less than its pods hold.
 func utilizationFree(node *strategy.Node) strategy.Amounts {
 	free := strategy.Amounts{}
 	for name, whole := range node.Allocatable {

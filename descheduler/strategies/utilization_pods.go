@@ -11,9 +11,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// utilizationKind is what pods have in common for which a scheduler answers alike: made
-// from the same template, of the same size. A pod with claims of its own, or without a
-// controller, is of its own kind.
+// utilizationKind identifies pods that the scheduler treats alike: pods of the same template and
+// size. A pod with its own claims, or without a controller, is a kind by itself.
 type utilizationKind struct {
 	owner       types.UID
 	cpu, memory int64
@@ -29,14 +28,14 @@ func utilizationKindOf(pod *corev1.Pod) utilizationKind {
 	return utilizationKind{owner: owner.UID, cpu: requests[corev1.ResourceCPU], memory: requests[corev1.ResourceMemory]}
 }
 
-// utilizationTries is on how many nodes in a row a kind of pods may be refused before it
-// is left alone.
+// utilizationTries is on how many nodes in a row a kind of pods may be refused before it is given
+// up.
 const utilizationTries = 3
 
-// utilizationKinds remembers which kinds of pods the scheduler was asked about in vain.
+// utilizationKinds counts the refusals of kinds of pods.
 type utilizationKinds map[utilizationKind]int
 
-// note keeps what came of a proposal. Only what the scheduler says is said of the kind.
+// note records the result of a proposal. Only the scheduler's results apply to the whole kind.
 func (k utilizationKinds) note(kind utilizationKind, outcome strategy.Outcome) {
 	switch {
 	case outcome.Kept:
@@ -48,8 +47,8 @@ func (k utilizationKinds) note(kind utilizationKind, outcome strategy.Outcome) {
 
 func (k utilizationKinds) hopeless(kind utilizationKind) bool { return k[kind] >= utilizationTries }
 
-// utilizationSimulated says whether the rule is one that the scheduler has to be asked
-// for: the same question gets the same answer.
+// utilizationSimulated says whether the rule is a result of simulating the scheduler, which is
+// the same for alike pods.
 func utilizationSimulated(rule strategy.Rule) bool {
 	switch rule {
 	case strategy.NoDestination, strategy.WouldReturn, strategy.NoImprovement, strategy.UnknownScheduler:

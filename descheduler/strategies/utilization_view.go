@@ -4,24 +4,25 @@ import (
 	"fmt"
 
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// utilizationNode is a node with how full it is when its pods on their way out are gone.
+// utilizationNode is a node with its utilization without pods that are leaving.
 type utilizationNode struct {
 	*strategy.Node
 	heat points
 }
 
-// utilizationView is what the strategies about utilization look at: the nodes that the policy
-// selects and that are ready.
+// utilizationView is what the utilization strategies consider: the ready nodes that the policy
+// selects.
 type utilizationView struct {
 	scale *utilizationScale
 	// known are those that the scale judges, with how full they are; unknown are the names of
 	// those for which that is not known.
 	known   []utilizationNode
 	unknown []string
-	// alone says of those that are left alone why, without counts those that offer nothing that
-	// has a threshold.
+	// alone are the reasons why nodes are skipped, without counts those that offer no resource
+	// with a threshold.
 	alone   []string
 	without int
 	// all and selected count the nodes of the cluster, and those that the policy selects.
@@ -55,14 +56,14 @@ func newUtilizationView(state *strategy.State, scale *utilizationScale) *utiliza
 func (v *utilizationView) none() string {
 	switch {
 	case v.all == 0:
-		return "there is no node"
+		return "the cluster has no nodes"
 	case v.selected == 0:
-		return fmt.Sprintf("the policy's nodeSelector selects none of %d nodes", v.all)
+		return "the policy's nodeSelector selects none of " + report.Count(v.all, "node")
 	}
-	return v.told("no node that is ready can be judged by " + v.scale.nameList("or"))
+	return v.told("no ready node can be classified by " + v.scale.nameList("or"))
 }
 
-// no says that no node is anything, of those that can be judged.
+// no says that none of the nodes that can be classified is something.
 func (v *utilizationView) no(what string) string {
 	if v.without == 0 {
 		return "no node is " + what
@@ -70,20 +71,20 @@ func (v *utilizationView) no(what string) string {
 	return fmt.Sprintf("no node that offers %s is %s", v.scale.nameList("or"), what)
 }
 
-// every says that all nodes are something, of those that can be judged.
+// every says that all nodes that can be classified are something.
 func (v *utilizationView) every(what string) string {
 	subject := "every node"
 	if v.without > 0 {
-		subject = "every one of the nodes that offer " + v.scale.nameList("or")
+		subject += " that offers " + v.scale.nameList("or")
 	}
 	return fmt.Sprintf("%s is %s, %d of %d", subject, what, len(v.known), len(v.known))
 }
 
-// few says that too few nodes are underutilized. Those that are and are cordoned do not count.
+// few says that too few nodes are underutilized. Cordoned ones do not count.
 func (v *utilizationView) few(under, cordoned int, atMost uint) string {
 	few := v.no("underutilized")
 	if under > 0 {
-		few = fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes asks for more than %d", under, atMost)
+		few = fmt.Sprintf("too few nodes are underutilized: %d, and numberOfNodes requires more than %d", under, atMost)
 	}
 	if cordoned > 0 {
 		few += fmt.Sprintf(", not counting %d cordoned", cordoned)
@@ -91,7 +92,7 @@ func (v *utilizationView) few(under, cordoned int, atMost uint) string {
 	return few
 }
 
-// told adds to a reason which nodes are left alone.
+// told adds to a reason which nodes are skipped.
 func (v *utilizationView) told(reason string) string {
 	if aside := v.aside(); aside != "" {
 		return reason + "; " + aside
@@ -99,18 +100,18 @@ func (v *utilizationView) told(reason string) string {
 	return reason
 }
 
-// aside says which nodes are left alone; nothing where none are.
+// aside says which nodes are skipped, if any.
 func (v *utilizationView) aside() string {
 	switch len(v.alone) {
 	case 0:
 		return ""
 	case 1:
-		return "1 node is left alone: " + v.alone[0]
+		return "1 node is skipped: " + v.alone[0]
 	}
-	return fmt.Sprintf("%d nodes are left alone, the first of them since %s", len(v.alone), v.alone[0])
+	return fmt.Sprintf("%d nodes are skipped, the first because %s", len(v.alone), v.alone[0])
 }
 
-// begin says, ahead of proposals, what keeps the strategy from more of them.
+// begin reports skipped nodes before the strategy proposes anything.
 func (v *utilizationView) begin(session strategy.Session) {
 	if aside := v.aside(); aside != "" {
 		session.Idle(aside)

@@ -6,7 +6,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// Preemptible answers what the scheduler's plugin PreemptibleNodes knows.
+// Preemptible gives access to what the scheduler's plugin PreemptibleNodes knows.
 type Preemptible interface {
 	// Node says whether the platform may take the node back at short notice, and whether
 	// it has announced that it will, by what the scheduler of that name knows.
@@ -16,7 +16,7 @@ type Preemptible interface {
 	Want(pod *corev1.Pod, desired int) (PreemptibleWant, error)
 }
 
-// PreemptibleWant is what a workload wants of preemptible nodes.
+// PreemptibleWant is a workload's policy for preemptible nodes.
 type PreemptibleWant = preemptible.Want
 
 // What a workload may want of preemptible nodes, and the most replicas on them of one

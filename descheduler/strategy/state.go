@@ -22,19 +22,17 @@ type (
 // Node is a node with what is on it.
 type Node struct {
 	*corev1.Node
-	// Allocatable is what it offers, Requested what its pods request of that, pods counted
-	// as one each: what the scheduler goes by. Lasting is Requested without what pods on
-	// their way out still hold: what is left when they are gone.
+	// Allocatable is what it offers. Requested is what its pods request, including the number
+	// of pods, as the scheduler counts it. Lasting is Requested without pods that are leaving.
 	Allocatable, Requested, Lasting Amounts
-	// Pods are those that have the node and have not come to their end, terminating ones
-	// included.
+	// Pods are the pods on the node that have not finished, including terminating ones.
 	Pods []*corev1.Pod
-	// Selected says that the policy looks at the node: strategies take pods from no other.
+	// Selected says that the policy selects the node. Strategies move pods off no other.
 	Selected bool
 }
 
-// State is a cluster as the plan has it so far: the picture as it was taken, with all
-// moves done that were kept. Strategies only read it.
+// State is the cluster after the moves planned so far: the snapshot with all kept moves done.
+// Strategies only read it.
 type State struct {
 	picture *Snapshot
 	owners  *cluster.Owners
@@ -77,7 +75,7 @@ func NewState(picture *Snapshot, nodeSelector labels.Selector) *State {
 	return s
 }
 
-// Picture is the cluster as it was taken, all pods of it included.
+// Picture is the original snapshot with all its pods.
 func (s *State) Picture() *Snapshot { return s.picture }
 
 // Nodes returns all nodes, by name.
@@ -86,19 +84,19 @@ func (s *State) Nodes() []*Node { return s.nodes }
 // Node returns the node of that name, or nil.
 func (s *State) Node(name string) *Node { return s.byName[name] }
 
-// Workload returns the pod's top controller, or nil where it has none.
+// Workload returns the pod's top-level controller, or nil if it has none.
 func (s *State) Workload(pod *corev1.Pod) *Workload { return s.owners.Of(pod) }
 
 // Owners are the controllers of the picture's pods.
 func (s *State) Owners() *cluster.Owners { return s.owners }
 
-// Replicas returns the pods of a workload that are on nodes and have not come to their
-// end, terminating ones included.
+// Replicas returns the pods of a workload that are on nodes and have not finished, including
+// terminating ones.
 func (s *State) Replicas(workload *Workload) []*corev1.Pod { return s.replicas[workload.UID] }
 
-// Replacement returns the pod that the controller makes when the pod is gone. It is made of
-// its owner's template: it may ask for other things than the pod does, and that is what
-// counts where it goes.
+// Replacement returns the pod that the controller creates when the pod is gone, from the owner's
+// template. It may have other requests than the pod. The destination is chosen for the
+// replacement.
 func (s *State) Replacement(pod *corev1.Pod) *corev1.Pod {
 	replacement, known := s.replacements[pod.UID]
 	if !known {
@@ -108,7 +106,7 @@ func (s *State) Replacement(pod *corev1.Pod) *corev1.Pod {
 	return replacement
 }
 
-// Origin returns the pod that was moved, for the replacement of one; nil for others.
+// Origin returns the moved pod for its replacement, and nil for other pods.
 func (s *State) Origin(pod *corev1.Pod) *corev1.Pod { return s.origins[pod.UID] }
 
 // Add puts a pod that has a node there.
@@ -142,8 +140,8 @@ func (s *State) Remove(pod *corev1.Pod) {
 	}
 }
 
-// InUse says whether the node has a pod that stays and is not part of it: one that nobody can
-// take away with its node without a loss.
+// InUse says whether the node has a pod that would be lost with it: one that is not leaving, not
+// static, and not of a DaemonSet.
 func (n *Node) InUse() bool {
 	return slices.ContainsFunc(n.Pods, func(pod *corev1.Pod) bool { return !cluster.BelongsToNode(pod) && !cluster.Leaving(pod) })
 }

@@ -1,7 +1,7 @@
-// Package strategy is what a descheduling strategy is written against. A strategy
-// looks at the cluster as the plan has it so far and proposes pods to move, with a
-// reason and an objective; where each would go, whether that is any better and
-// whether it may be evicted at all is decided behind Session.
+// Package strategy is the API of descheduling strategies. A strategy looks at the cluster as
+// it is after the moves planned so far, and proposes pods to move, with a reason and an
+// objective. The Session decides where each pod would go, whether that is an improvement, and
+// whether the pod may be evicted.
 package strategy
 
 import (
@@ -24,24 +24,24 @@ type Strategy interface {
 
 // Plugin is a strategy that policies can name.
 type Plugin struct {
-	// Plugin is what a policy has to know: its name, its extension point (deschedule or
+	// Plugin is what a policy needs to know: its name, its extension point (deschedule or
 	// balance) and its arguments.
 	policy.Plugin
 	// New returns the strategy for arguments that have been validated.
 	New func(args policy.Args, env Env) (Strategy, error)
 }
 
-// Env is what strategies get of the world.
+// Env is the environment of strategies.
 type Env struct {
-	// Now is the moment of the picture.
+	// Now is the time of the snapshot.
 	Now time.Time
-	// Usage returns actual usage from the source that the arguments name. It is nil
-	// where the policy has no metrics providers.
+	// Usage returns actual usage from the source that the arguments name. It is nil if the
+	// policy has no metrics providers.
 	Usage func(ctx context.Context, args *policy.MetricsUtilization) (Usage, error)
-	// SpreadDefaults returns the topology spread constraints, hard or soft ones, that the
-	// pod's scheduler has for it by default. It is nil where no scheduler is known.
+	// SpreadDefaults returns the default topology spread constraints, hard or soft, of the
+	// pod's scheduler. It is nil if no scheduler is known.
 	SpreadDefaults func(pod *corev1.Pod, when corev1.UnsatisfiableConstraintAction) SpreadDefaults
-	// Preemptible tells preemptible nodes and what a workload's policy for them is.
+	// Preemptible says which nodes are preemptible, and what policies workloads have for them.
 	Preemptible Preemptible
 }
 
@@ -50,63 +50,63 @@ type SpreadDefaults = simulation.SpreadDefaults
 
 // Usage is what nodes and pods actually use.
 type Usage interface {
-	// Node returns what a node uses, in the units of Amounts; false where it is not known.
+	// Node returns what a node uses, in the units of Amounts, or false if it is unknown.
 	Node(name string) (Amounts, bool)
-	// Pod returns what a pod uses; false where it is not known.
+	// Pod returns what a pod uses, or false if it is unknown.
 	Pod(namespace, name string) (Amounts, bool)
 }
 
-// Session takes proposals. Nothing is evicted by it: it extends the plan.
+// Session accepts or refuses proposals. It evicts nothing: it extends the plan.
 type Session interface {
 	// State is the cluster as it would be after the moves that were kept so far.
 	State() *State
-	// Evictable says whether the pod could be proposed at all: by the evictor's
-	// arguments, its budget, rollouts, limits and rests. Where it says no, the pod counts
-	// as refused to the strategy. It simulates nothing and is cheap.
+	// Evictable says whether the pod could be proposed at all, by the evictor's arguments,
+	// its budget, rollouts, limits and cooldowns. If not, the refusal is recorded for the
+	// strategy. It simulates nothing and is cheap.
 	Evictable(pod *corev1.Pod) bool
-	// Refuse counts the pod as refused to the strategy, which has found by itself why it
-	// stays: the rule is NotEvictable, and the reason for people.
+	// Refuse records a refusal that the strategy has decided itself, with the rule
+	// NotEvictable. The reason is shown to people.
 	Refuse(pod *corev1.Pod, reason string)
-	// Propose proposes moves, all or none of which are kept. They are tried one after
-	// the other, each with those before it done. A move is kept only if every node that
-	// the scheduler could choose gains.
+	// Propose proposes moves. Either all or none are kept. They are tried in order, each
+	// with the previous ones done. A move is kept only if it gains on every node that the
+	// scheduler could choose.
 	Propose(ctx context.Context, proposals ...Proposal) (Outcome, error)
 	// Idle says why the strategy moves nothing, in a sentence without a full stop: "no node
-	// is overutilized". It is for what the refusals of pods do not say.
+	// is overutilized". Use it for reasons that are not about single pods.
 	Idle(reason string)
 	// Swap proposes two moves that make room for each other: both pods leave first.
 	Swap(ctx context.Context, a, b Proposal) (Outcome, error)
 }
 
-// Proposal is a pod that should go.
+// Proposal is a pod that should be moved.
 type Proposal struct {
 	Pod *corev1.Pod
 	// Reason says why, for people: "node n1 is at 93 % of cpu, above the target of 50 %".
 	Reason string
-	// Objective says where the pod would be better off. Anywhere and Gone are ready ones.
+	// Objective says which nodes are better for the pod. Anywhere and Gone are predefined.
 	Objective Objective
 }
 
-// Objective measures what a move is good for.
+// Objective measures the improvement of a move.
 type Objective interface {
-	// Gain returns how much better it is to have the pod on node `to` than where it is
-	// (pod.Spec.NodeName), in the objective's own unit. 0 or less is no improvement. What
-	// comes to that node is state.Replacement(pod), which may ask for other things than the
-	// pod does. The state has the pod on neither. It may be asked again later, with the state
-	// of the day, to see whether a planned move is still worth it: it depends on its arguments
-	// and on what was fixed when it was made, such as thresholds.
+	// Gain returns how much better node `to` is for the pod than its current one
+	// (pod.Spec.NodeName), in the objective's own unit. 0 or less is no improvement. The pod on
+	// that node would be state.Replacement(pod), which may have other requests than the pod.
+	// The state has the pod on neither node. Gain may be called again later with a newer state,
+	// to check whether a planned move is still justified. It must depend only on its arguments
+	// and on values that were fixed when the objective was created, such as thresholds.
 	Gain(state *State, pod *corev1.Pod, to string) float64
-	// Describe says what a gain is, for people: "12 points of cpu less above the target".
+	// Describe describes a gain for people: "CPU overshoot down 12 percentage points".
 	Describe(gain float64) string
 }
 
-// Outcome is what came of proposals.
+// Outcome is the result of proposals.
 type Outcome struct {
-	// Kept says that they are in the plan, To where the replacements go then, in the order
-	// of the proposals: empty for those that none is looked for.
+	// Kept says that the moves are in the plan. To are then the nodes of the replacements, in
+	// the order of the proposals. It is empty for pods that are only removed.
 	Kept bool
 	To   []string
-	// Rule is why not, in a word, and Reason in a sentence.
+	// Rule is why they were refused, in a word, and Reason in a sentence.
 	Rule   Rule
 	Reason string
 	// Full says that the run's limit of evictions is reached: no other proposal will be kept.
@@ -118,9 +118,9 @@ type Rule string
 
 // The rules.
 const (
-	// NotEvictable: the evictor's arguments keep the pod.
+	// NotEvictable: the evictor's arguments protect the pod.
 	NotEvictable Rule = "NotEvictable"
-	// OverBudget: a PodDisruptionBudget keeps the pod.
+	// OverBudget: a PodDisruptionBudget does not allow it.
 	OverBudget Rule = "OverBudget"
 	// Refused: the API server has refused to evict it in this run.
 	Refused Rule = "Refused"
@@ -129,13 +129,13 @@ const (
 	// Rollout: the pod's workload is being rolled out, scaled or repaired, or could not
 	// replace the pod now.
 	Rollout Rule = "Rollout"
-	// Resting: a pod of the workload was moved lately.
+	// Resting: a pod of the workload was moved recently, and the cooldown is not over.
 	Resting Rule = "Resting"
-	// AlreadyMoved: the plan moves the pod already, or it stands for one that is moved.
+	// AlreadyMoved: the plan already moves the pod, or it is the replacement of a moved one.
 	AlreadyMoved Rule = "AlreadyMoved"
 	// Outdated: the pod is gone or on another node than when the move was planned.
 	Outdated Rule = "Outdated"
-	// UnknownScheduler: no configuration is known for the pod's scheduler.
+	// UnknownScheduler: there is no configuration of the pod's scheduler.
 	UnknownScheduler Rule = "UnknownScheduler"
 	// NoDestination: the scheduler would find no node for the replacement.
 	NoDestination Rule = "NoDestination"
@@ -145,12 +145,11 @@ const (
 	NoImprovement Rule = "NoImprovement"
 )
 
-// Anywhere is the objective of moves whose point is that the pod starts anew: any node
-// is good, the same one too.
-var Anywhere Objective = ready{text: "starts anew"}
+// Anywhere is the objective of moves that only recreate the pod: any node is good, including
+// the same one.
+var Anywhere Objective = ready{text: "is recreated"}
 
-// Gone is the objective of pods whose point is that they go: nothing is looked for a
-// node for them.
+// Gone is the objective of pods that are only removed: no node is needed for a replacement.
 var Gone Objective = ready{text: "is removed"}
 
 type ready struct{ text string }

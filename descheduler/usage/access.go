@@ -19,7 +19,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/policy"
 )
 
-// tokenKey is the key of the token in its Secret, as the known descheduler has it.
+// tokenKey is the key of the token in its Secret, as in the upstream descheduler.
 const tokenKey = "prometheusAuthToken"
 
 // tokenSource returns the token to show, empty for none.
@@ -42,7 +42,7 @@ func newTokenSource(config *policy.AuthToken, address *url.URL, opts Options) (t
 			return "", nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("token of the service account: %w", err)
+			return "", fmt.Errorf("reading the service account's token: %w", err)
 		}
 		return strings.TrimSpace(string(token)), nil
 	}, nil
@@ -51,7 +51,7 @@ func newTokenSource(config *policy.AuthToken, address *url.URL, opts Options) (t
 func newSecretSource(ref policy.SecretReference, opts Options) (tokenSource, error) {
 	where := fmt.Sprintf("prometheus.authToken.secretReference: Secret %s/%s", ref.Namespace, ref.Name)
 	if opts.Config == nil {
-		return nil, fmt.Errorf("%s cannot be read without an API server", where)
+		return nil, fmt.Errorf("%s: reading it requires an API server", where)
 	}
 	client, err := kubernetes.NewForConfig(opts.Config)
 	if err != nil {
@@ -70,7 +70,7 @@ func newSecretSource(ref policy.SecretReference, opts Options) (tokenSource, err
 	}, nil
 }
 
-// rootSource returns the authorities to trust: the system's and the cluster's.
+// rootSource returns the CA certificates to trust: the system's and the cluster's.
 type rootSource struct{ directory string }
 
 func (s rootSource) read() (*x509.CertPool, error) {
@@ -82,14 +82,14 @@ func (s rootSource) read() (*x509.CertPool, error) {
 	switch data, err := os.ReadFile(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, fmt.Errorf("authorities of the cluster: %w", err)
+		return nil, fmt.Errorf("reading the cluster's CA certificates: %w", err)
 	case !roots.AppendCertsFromPEM(data):
-		return nil, fmt.Errorf("authorities of the cluster: %s has no certificate", path)
+		return nil, fmt.Errorf("reading the cluster's CA certificates: %s contains no certificate", path)
 	}
 	return roots, nil
 }
 
-// bearer shows the token to the server it is meant for, and not to one that this
+// bearer sends the token only to the server that it is for, not to a server that this one
 // redirects to.
 type bearer struct {
 	base  *http.Transport

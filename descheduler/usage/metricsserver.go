@@ -26,13 +26,13 @@ type metricsServer struct {
 
 func newMetricsServer(config *rest.Config) (*metricsServer, error) {
 	if config == nil {
-		return nil, errors.New("the metrics server is reached through the API server, and there is none: a recorded cluster has no actual usage")
+		return nil, errors.New("the metrics server requires an API server: a dump has no actual usage")
 	}
 	config = rest.CopyConfig(config)
 	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
 	client, err := metricsclient.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("client of the metrics server: %w", err)
+		return nil, fmt.Errorf("creating a client for the metrics server: %w", err)
 	}
 	return &metricsServer{client: client}, nil
 }
@@ -43,7 +43,7 @@ func (s *metricsServer) read(ctx context.Context) (strategy.Usage, error) {
 		return nil, explained("nodes", err)
 	}
 	if len(nodes.Items) == 0 {
-		return nil, errors.New("the metrics server has no figures of any node: it needs a minute after its start, and its log says which kubelets it cannot reach")
+		return nil, errors.New("the metrics server has no metrics of any node: it needs a minute after its start, and its log shows which kubelets it cannot reach")
 	}
 	pods, err := s.client.PodMetricses(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -67,16 +67,16 @@ func (s *metricsServer) read(ctx context.Context) (strategy.Usage, error) {
 
 // explained says what to do about an answer of the API server.
 func explained(what string, err error) error {
-	hint := "the metrics server does not answer"
+	hint := "the metrics server does not respond"
 	switch {
 	case apierrors.IsNotFound(err):
-		hint = "the API server knows no metrics.k8s.io: install the metrics server, or take metricsUtilization out of the policy"
+		hint = "the API server does not serve metrics.k8s.io: install the metrics server, or remove metricsUtilization from the policy"
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		hint = "the service account may not list " + what + " of the group metrics.k8s.io: its ClusterRole has to allow it"
+		hint = "the service account may not list " + what + " of the group metrics.k8s.io: grant it in its ClusterRole"
 	case apierrors.IsServiceUnavailable(err):
-		hint = "the metrics server is installed and not available: look at the APIService v1beta1.metrics.k8s.io"
+		hint = "the metrics server is installed but not available: check the APIService v1beta1.metrics.k8s.io"
 	}
-	return fmt.Errorf("metrics of %s: %s: %w", what, hint, err)
+	return fmt.Errorf("reading metrics of %s: %s: %w", what, hint, err)
 }
 
 // amounts returns cpu and memory, as far as they are given.

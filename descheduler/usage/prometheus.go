@@ -25,7 +25,7 @@ const prometheusTimeout = 30 * time.Second
 // nodeLabel is the label of samples that names the node.
 const nodeLabel = "instance"
 
-// prometheus asks a server for shares of nodes. It has no figures of pods.
+// prometheus reads shares of nodes from a Prometheus server. It has no usage of pods.
 type prometheus struct {
 	url   *url.URL
 	token tokenSource
@@ -34,14 +34,14 @@ type prometheus struct {
 
 func newPrometheus(config *policy.Prometheus, opts Options) (*prometheus, error) {
 	if config == nil {
-		return nil, errors.New("prometheus.url is missing")
+		return nil, errors.New("prometheus.url is required")
 	}
 	address, err := url.Parse(config.URL)
 	if err != nil {
 		return nil, fmt.Errorf("prometheus.url: %w", err)
 	}
 	if address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return nil, fmt.Errorf("prometheus.url is %q: it must be http or https, and have a host", config.URL)
+		return nil, fmt.Errorf("prometheus.url is %q: must be an http or https URL with a host", config.URL)
 	}
 	token, err := newTokenSource(config.AuthToken, address, opts)
 	if err != nil {
@@ -50,10 +50,10 @@ func newPrometheus(config *policy.Prometheus, opts Options) (*prometheus, error)
 	return &prometheus{url: address, token: token, roots: rootSource{directory: opts.ServiceAccount}}, nil
 }
 
-// read asks the query. The token and the certificates are read each time: they change.
+// read runs the query. It reads token and certificates each time, because they change.
 func (p *prometheus) read(ctx context.Context, args *policy.PrometheusQuery) (strategy.Usage, error) {
 	if args == nil || args.Query == "" {
-		return nil, errors.New("metricsUtilization.prometheus.query is missing")
+		return nil, errors.New("metricsUtilization.prometheus.query is required")
 	}
 	ctx, cancel := context.WithTimeout(ctx, prometheusTimeout)
 	defer cancel()
@@ -63,20 +63,20 @@ func (p *prometheus) read(ctx context.Context, args *policy.PrometheusQuery) (st
 	}
 	client, err := promapi.NewClient(promapi.Config{Address: p.url.String(), Client: &http.Client{Transport: transport}})
 	if err != nil {
-		return nil, fmt.Errorf("client of Prometheus: %w", err)
+		return nil, fmt.Errorf("creating a client for Prometheus: %w", err)
 	}
 	defer transport.base.CloseIdleConnections()
 	// No time means the server's now: clocks differ.
 	answer, warnings, err := promv1.NewAPI(client).Query(ctx, args.Query, time.Time{})
 	if err != nil {
-		return nil, fmt.Errorf("asking Prometheus at %s for %q: %w", p.url.Redacted(), args.Query, err)
+		return nil, fmt.Errorf("querying Prometheus at %s for %q: %w", p.url.Redacted(), args.Query, err)
 	}
 	if len(warnings) > 0 {
-		klog.FromContext(ctx).Info("Prometheus warns about the query", "query", args.Query, "warnings", strings.Join(warnings, "; "))
+		klog.FromContext(ctx).Info("Prometheus returned warnings", "query", args.Query, "warnings", strings.Join(warnings, "; "))
 	}
 	f, err := shares(answer)
 	if err != nil {
-		return nil, fmt.Errorf("asking Prometheus at %s: query %q %w", p.url.Redacted(), args.Query, err)
+		return nil, fmt.Errorf("querying Prometheus at %s: query %q %w", p.url.Redacted(), args.Query, err)
 	}
 	return f, nil
 }
@@ -101,7 +101,7 @@ func shares(answer model.Value) (*figures, error) {
 		case twice:
 			return nil, fmt.Errorf("returns more than one share of node %s: aggregate by (%s)", node, nodeLabel)
 		case math.IsNaN(share):
-			continue // 0 of 0: as good as no figure
+			continue // 0 of 0: unknown
 		case share < 0 || share > 1:
 			return nil, fmt.Errorf("returns %v for node %s: shares are from 0 to 1", share, node)
 		}

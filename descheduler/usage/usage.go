@@ -1,8 +1,8 @@
-// Package usage reads what nodes and pods actually use, from the metrics server or from
-// a Prometheus server, for strategies that do not go by requests.
+// Package usage reads the actual usage of nodes and pods from the metrics server or from
+// Prometheus, for strategies that do not use requests.
 //
-// Figures are those of the moment they are asked for. Nodes and pods that a source does
-// not know are not known, which is not the same as idle: strategies leave them out.
+// Usage is that of the moment of the request. Nodes and pods that a source does not know have an
+// unknown usage, not none: strategies skip them.
 package usage
 
 import (
@@ -17,18 +17,18 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 )
 
-// Whole is the amount of policy.MetricResource that a node has in use whose share, by the
-// Prometheus query, is 1: amounts of it are millionths.
+// Whole is the amount of policy.MetricResource for which the Prometheus query returns 1: amounts
+// are millionths.
 const Whole = 1_000_000
 
-// Options say how sources are reached.
+// Options are the options of the sources.
 type Options struct {
-	// Config reaches the API server: for the metrics server, and for the Secret that a
-	// token for Prometheus is in. The rights it takes are to list nodes and pods of the
-	// group metrics.k8s.io, and to get that Secret.
+	// Config is the client configuration for the API server, which is used for the metrics
+	// server and for the Secret with a token for Prometheus. It requires permission to list
+	// nodes and pods of the group metrics.k8s.io, and to get that Secret.
 	Config *rest.Config
-	// ServiceAccount is the directory with the token and ca.crt of the service account;
-	// empty is where pods have it.
+	// ServiceAccount is the directory with the token and ca.crt of the service account. If
+	// empty, it is the default one in pods.
 	ServiceAccount string
 }
 
@@ -38,8 +38,8 @@ const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 // Source reads actual usage from the source that a plugin's arguments name.
 type Source func(ctx context.Context, args *policy.MetricsUtilization) (strategy.Usage, error)
 
-// New returns what reads the usage from the policy's providers, for strategy.Env.Usage:
-// nil where there are none. It makes no request. It fails for an address that cannot be.
+// New returns a Source for the policy's providers, for strategy.Env.Usage, or nil if there are
+// none. It makes no request. It fails if an address is invalid.
 func New(providers []policy.MetricsProvider, opts Options) (Source, error) {
 	if len(providers) == 0 {
 		return nil, nil
@@ -64,7 +64,7 @@ func New(providers []policy.MetricsProvider, opts Options) (Source, error) {
 		}
 		reader, known := readers[source]
 		if !known {
-			return nil, fmt.Errorf("metricsUtilization.source is %q, which metricsProviders does not have: it has %s", source, strings.Join(names, ", "))
+			return nil, fmt.Errorf("metricsUtilization.source is %q: must be one of metricsProviders (%s)", source, strings.Join(names, ", "))
 		}
 		return reader(ctx, args)
 	}, nil
@@ -89,10 +89,10 @@ func newReader(provider policy.MetricsProvider, opts Options) (Source, error) {
 			return server.read(ctx, args.Prometheus)
 		}, nil
 	}
-	return nil, fmt.Errorf("source %q is not known: it must be %s or %s", provider.Source, policy.KubernetesMetrics, policy.PrometheusMetrics)
+	return nil, fmt.Errorf("source is %q: must be %s or %s", provider.Source, policy.KubernetesMetrics, policy.PrometheusMetrics)
 }
 
-// figures are usage that was read. They implement strategy.Usage.
+// figures are the usage that was read. They implement strategy.Usage.
 type figures struct {
 	nodes map[string]strategy.Amounts
 	pods  map[types.NamespacedName]strategy.Amounts

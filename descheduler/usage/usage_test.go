@@ -64,10 +64,10 @@ func TestMetricsServer(t *testing.T) {
 		err    string
 	}{
 		{name: "nodes and pods", bodies: map[string]string{nodesPath: nodeList, podsPath: podList}},
-		{name: "not installed", err: "metrics of nodes: the API server knows no metrics.k8s.io: install the metrics server"},
+		{name: "not installed", err: "metrics of nodes: the API server does not serve metrics.k8s.io: install the metrics server"},
 		{name: "not allowed", bodies: map[string]string{nodesPath: nodeList, podsPath: "403"}, err: "metrics of pods: the service account may not list pods of the group metrics.k8s.io"},
-		{name: "not available", bodies: map[string]string{nodesPath: "503"}, err: "metrics of nodes: the metrics server is installed and not available"},
-		{name: "no figures yet", bodies: map[string]string{nodesPath: `{"kind":"NodeMetricsList","apiVersion":"metrics.k8s.io/v1beta1","items":[]}`}, err: "the metrics server has no figures of any node"},
+		{name: "not available", bodies: map[string]string{nodesPath: "503"}, err: "metrics of nodes: the metrics server is installed but not available"},
+		{name: "no figures yet", bodies: map[string]string{nodesPath: `{"kind":"NodeMetricsList","apiVersion":"metrics.k8s.io/v1beta1","items":[]}`}, err: "the metrics server has no metrics of any node"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,13 +124,13 @@ func TestNew(t *testing.T) {
 		err       string
 	}{
 		{name: "none"},
-		{name: "an unknown source", providers: []policy.MetricsProvider{{Source: "Graphite"}}, err: `metricsProviders[0]: source "Graphite" is not known: it must be KubernetesMetrics or Prometheus`},
-		{name: "a metrics server without a cluster", providers: []policy.MetricsProvider{{Source: policy.KubernetesMetrics}}, err: "metricsProviders[0]: the metrics server is reached through the API server"},
-		{name: "Prometheus without an address", providers: []policy.MetricsProvider{{Source: policy.PrometheusMetrics}}, err: "metricsProviders[0]: prometheus.url is missing"},
-		{name: "Prometheus with a bad address", providers: prometheusAt("prometheus:9090", nil), err: `metricsProviders[0]: prometheus.url is "prometheus:9090": it must be http or https`},
+		{name: "an unknown source", providers: []policy.MetricsProvider{{Source: "Graphite"}}, err: `metricsProviders[0]: source is "Graphite": must be KubernetesMetrics or Prometheus`},
+		{name: "a metrics server without a cluster", providers: []policy.MetricsProvider{{Source: policy.KubernetesMetrics}}, err: "metricsProviders[0]: the metrics server requires an API server"},
+		{name: "Prometheus without an address", providers: []policy.MetricsProvider{{Source: policy.PrometheusMetrics}}, err: "metricsProviders[0]: prometheus.url is required"},
+		{name: "Prometheus with a bad address", providers: prometheusAt("prometheus:9090", nil), err: `metricsProviders[0]: prometheus.url is "prometheus:9090": must be an http or https URL with a host`},
 		{
 			name: "a Secret without a cluster", providers: prometheusAt("https://p", &policy.AuthToken{SecretReference: &policy.SecretReference{Namespace: "ns", Name: "token"}}),
-			err: "metricsProviders[0]: prometheus.authToken.secretReference: Secret ns/token cannot be read without an API server",
+			err: "metricsProviders[0]: prometheus.authToken.secretReference: Secret ns/token: reading it requires an API server",
 		},
 	}
 	for _, tt := range tests {
@@ -146,9 +146,9 @@ func TestNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = read(t.Context(), &policy.MetricsUtilization{MetricsServer: true})
-	as(t, err, `metricsUtilization.source is "KubernetesMetrics", which metricsProviders does not have: it has Prometheus`)
+	as(t, err, `metricsUtilization.source is "KubernetesMetrics": must be one of metricsProviders (Prometheus)`)
 	_, err = read(t.Context(), &policy.MetricsUtilization{Source: policy.PrometheusMetrics})
-	as(t, err, "metricsUtilization.prometheus.query is missing")
+	as(t, err, "metricsUtilization.prometheus.query is required")
 }
 
 // writeAccount makes a service account's directory: with a token, and the certificate of

@@ -1,5 +1,5 @@
-// Package cli has command lines refuse slips: a variable that a shell left empty, a flag
-// too many or a misspelled command must not have something else done than was meant.
+// Package cli makes command lines strict: an empty shell variable, a repeated flag or a
+// misspelled command is an error, so that a mistake never does something else.
 package cli
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Strict has a command and all below it refuse wrong flags and arguments with a hint at
-// their help, and lets CheckGiven know of texts that are given twice. The errors are marked.
-// It comes after all flags and commands have been added.
+// Strict makes a command and all its subcommands refuse wrong flags and arguments with a
+// hint at their help, and lets CheckGiven find strings that are given twice. mark wraps the
+// errors. Call Strict after all flags and commands have been added.
 func Strict(root *cobra.Command, mark func(error) error) {
 	hint := func(cmd *cobra.Command, err error) error {
 		return mark(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
@@ -39,7 +39,7 @@ func each(cmd *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
-// suggest adds the command that a misspelled one may stand for.
+// suggest adds the command that a misspelled one may mean.
 func suggest(cmd *cobra.Command, args []string, err error) error {
 	if len(args) == 0 {
 		return err
@@ -51,13 +51,13 @@ func suggest(cmd *cobra.Command, args []string, err error) error {
 	return err
 }
 
-// CheckGiven refuses flags that are given without saying anything, and texts that are given
-// twice. Those that are taken and ignored may say nothing.
+// CheckGiven refuses flags with an empty value, and strings that are given twice. Deprecated
+// flags, which are ignored, may be empty.
 func CheckGiven(fs *pflag.FlagSet) error {
 	var errs []error
 	fs.Visit(func(f *pflag.Flag) {
 		if f.Deprecated == "" && saysNothing(f.Value) {
-			errs = append(errs, fmt.Errorf("--%s is empty: leave it out, or give it a value", f.Name))
+			errs = append(errs, fmt.Errorf("--%s is empty: omit it, or set a value", f.Name))
 		}
 		if text, is := f.Value.(*counted); is && text.times > 1 {
 			errs = append(errs, fmt.Errorf("--%s is given twice", f.Name))
@@ -79,8 +79,8 @@ func saysNothing(v pflag.Value) bool {
 	return false
 }
 
-// counted is a text that knows how often it is given. It takes each: whoever completes a
-// command line reads it more than once.
+// counted is a string that counts how often it is given. It accepts each value, because shell
+// completion parses a command line more than once.
 type counted struct {
 	pflag.Value
 	times int
@@ -92,7 +92,8 @@ func (c *counted) Set(text string) error {
 	return c.Value.Set(text)
 }
 
-// count has texts counted, of which the last would go. Flags of one variable are one.
+// count counts how often string flags are given, because otherwise the last value would win.
+// Flags that share a variable count as one.
 func count(fs *pflag.FlagSet) {
 	of := map[pflag.Value]*counted{}
 	fs.VisitAll(func(f *pflag.Flag) {

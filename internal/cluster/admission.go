@@ -12,9 +12,9 @@ import (
 	apicorev1 "k8s.io/kubernetes/pkg/apis/core/v1"
 )
 
-// complete makes a pod of the template in the place of another, as the API server would
-// store it. What admission adds it takes from the pod that goes, see Owners.Replacement.
-// The note says what of that has been left out.
+// complete makes a replacement of a pod from the template, as the API server would store it.
+// It copies what admission adds from the old pod, see Owners.Replacement. The note describes
+// what was omitted.
 func (c *controllers) complete(from *template, pod *corev1.Pod) (made *corev1.Pod, note string) {
 	made = &corev1.Pod{ObjectMeta: *pod.ObjectMeta.DeepCopy(), Spec: *from.Spec.DeepCopy()}
 	made.Labels, made.Annotations = maps.Clone(from.Labels), maps.Clone(from.Annotations)
@@ -48,17 +48,17 @@ func (c *controllers) complete(from *template, pod *corev1.Pod) (made *corev1.Po
 	return made, note
 }
 
-// labelsOfNode are those that a pod gets from its node.
+// labelsOfNode are the labels that a pod gets from its node.
 var labelsOfNode = []string{corev1.LabelTopologyZone, corev1.LabelTopologyRegion}
 
-// unbound returns the labels of a pod as they are before it has a node.
+// unbound returns the labels of a pod before it has a node.
 func unbound(labels map[string]string) map[string]string {
 	labels = maps.Clone(labels)
 	maps.DeleteFunc(labels, func(key, _ string) bool { return slices.Contains(labelsOfNode, key) })
 	return labels
 }
 
-// identify gives the pod what only that pod of the set has.
+// identify sets the labels and names that are specific to one pod of the set.
 func identify(pod *corev1.Pod, set *appsv1.StatefulSet) {
 	if pod.Labels == nil {
 		pod.Labels = map[string]string{}
@@ -76,8 +76,8 @@ func identify(pod *corev1.Pod, set *appsv1.StatefulSet) {
 	}
 }
 
-// admit adds to a new pod what a pod of the same template has beside it, but for what says
-// where it may go.
+// admit copies to a new pod what another pod of the same template has in addition, except for
+// scheduling constraints.
 func admit(made, before *corev1.PodSpec) {
 	made.Containers = containersBeside(made.Containers, before.Containers)
 	made.InitContainers = containersBeside(made.InitContainers, before.InitContainers)
@@ -103,9 +103,9 @@ func admit(made, before *corev1.PodSpec) {
 	}
 }
 
-// steer adds to a new pod what says where it may go, as far as admission has added it to a
-// pod of the same template, and not an earlier one that it was made of, or somebody who has
-// patched the pod: tolerations can be added. The note says what may be of these.
+// steer copies scheduling constraints to a new pod, as far as admission has added them to a
+// pod of the same template, as opposed to an earlier template or a patch of the pod:
+// tolerations can be added. The note describes what may come from these.
 func (t *template) steer(made, before *corev1.PodSpec, patched bool) (note string) {
 	if t.edited {
 		var only []string
@@ -123,7 +123,7 @@ func (t *template) steer(made, before *corev1.PodSpec, patched bool) (note strin
 			return ""
 		}
 		slices.Sort(only)
-		return "its controller's template may have been edited since: what only the pod has is taken to be of an earlier one: " + strings.Join(only, ", ")
+		return "its controller's template may have been edited: fields that only the pod has are assumed to come from an earlier template: " + strings.Join(only, ", ")
 	}
 	made.NodeSelector = beside(made.NodeSelector, before.NodeSelector)
 	if made.Affinity == nil {
@@ -134,7 +134,7 @@ func (t *template) steer(made, before *corev1.PodSpec, patched bool) (note strin
 	}
 	if patched {
 		if tolerateByDefault(made, before) {
-			note = "tolerations that only the pod has are taken to have been added to it since it was made: another will not have them"
+			note = "tolerations that only the pod has are assumed to have been added after its creation: its replacement will not have them"
 		}
 		return note
 	}
@@ -142,15 +142,15 @@ func (t *template) steer(made, before *corev1.PodSpec, patched bool) (note strin
 	return ""
 }
 
-// tolerationsBeside returns those that only the pod before has.
+// tolerationsBeside returns the tolerations that only the old pod has.
 func tolerationsBeside(made, before *corev1.PodSpec) []corev1.Toleration {
 	return slices.DeleteFunc(slices.Clone(before.Tolerations), func(toleration corev1.Toleration) bool {
 		return slices.ContainsFunc(made.Tolerations, func(t corev1.Toleration) bool { return reflect.DeepEqual(t, toleration) })
 	})
 }
 
-// containersBeside returns the containers with those that were added to them, in the order
-// of these: it matters which start first.
+// containersBeside returns the containers, with those that were added to the old pod, in the
+// order of the old pod, because the order of init containers matters.
 func containersBeside(made, before []corev1.Container) []corev1.Container {
 	var all []corev1.Container
 	named := func(name string) func(corev1.Container) bool {
@@ -176,7 +176,7 @@ func resourcesBeside(made, before *corev1.ResourceRequirements) {
 	made.Claims = namedBeside(made.Claims, before.Claims, func(c *corev1.ResourceClaim) string { return c.Name + "/" + c.Request })
 }
 
-// beside returns a map with what another has under other keys.
+// beside returns a map with the other keys of another one added.
 func beside[K comparable, V any, M ~map[K]V](made, before M) M {
 	if len(before) == 0 {
 		return made
@@ -186,7 +186,7 @@ func beside[K comparable, V any, M ~map[K]V](made, before M) M {
 	return all
 }
 
-// namedBeside returns a list with what another has under other names.
+// namedBeside returns a list with the other names of another one added.
 func namedBeside[T any](made, before []T, name func(*T) string) []T {
 	for i := range before {
 		if !slices.ContainsFunc(made, func(t T) bool { return name(&t) == name(&before[i]) }) {
@@ -196,16 +196,16 @@ func namedBeside[T any](made, before []T, name func(*T) string) []T {
 	return made
 }
 
-// resizers are the annotations by which a VerticalPodAutoscaler marks pods whose requests
-// it has set: it does so again with those that come after them.
+// resizers are the annotations by which a VerticalPodAutoscaler marks pods whose requests it
+// has set, as it will for their replacements.
 var resizers = []string{"vpaUpdates", "vpaInPlaceUpdated"}
 
-// resourcesSet says whether admission sets what pods like this request.
+// resourcesSet reports whether admission sets the requests of such pods.
 func resourcesSet(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(resizers, func(annotation string) bool { return pod.Annotations[annotation] != "" })
 }
 
-// keepResources lets the pod request what another requests.
+// keepResources copies the requests of another pod.
 func keepResources(made, pod *corev1.PodSpec) {
 	for _, lists := range [][2][]corev1.Container{{made.Containers, pod.Containers}, {made.InitContainers, pod.InitContainers}} {
 		for i := range lists[0] {
@@ -218,9 +218,9 @@ func keepResources(made, pod *corev1.PodSpec) {
 	made.Resources = pod.Resources.DeepCopy()
 }
 
-// tolerateByDefault adds those of a pod's tolerations that admission gives to every pod that
-// has none of its own for these taints, and says whether the pod has others that it leaves
-// out.
+// tolerateByDefault copies the tolerations that admission adds to all pods without their own
+// tolerations for these taints, and reports whether the pod has other tolerations that are
+// omitted.
 func tolerateByDefault(made, before *corev1.PodSpec) (others bool) {
 	var added []corev1.Toleration
 	for _, toleration := range tolerationsBeside(made, before) {
@@ -239,8 +239,8 @@ func tolerateByDefault(made, before *corev1.PodSpec) (others bool) {
 	return others
 }
 
-// defaultRequests adds what LimitRanges have defaults of, and containers of the same names
-// request: rather too much than too little.
+// defaultRequests copies requests of containers with the same name for which LimitRanges have
+// defaults: too much rather than too little.
 func defaultRequests(made, before []corev1.Container) {
 	for i := range made {
 		requests := &made[i].Resources.Requests
@@ -254,8 +254,8 @@ func defaultRequests(made, before []corev1.Container) {
 	}
 }
 
-// prioritize gives the pod the priority of its class. Where the picture does not have the
-// class, it is the predecessor's if that has it too.
+// prioritize sets the priority of the pod's class. If the class is missing from the snapshot,
+// it copies the priority of a predecessor with the same class.
 func (c *controllers) prioritize(made, before *corev1.PodSpec) {
 	made.Priority = nil
 	class := c.classes[made.PriorityClassName]

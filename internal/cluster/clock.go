@@ -9,12 +9,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Newest returns about when a picture was taken that does not say so itself: the latest time
-// in it up to the one given, for a kubelet's clock may be ahead. It is false where no time is
-// older than another, so that they say nothing about ages.
+// Newest returns approximately when a snapshot without a time was taken: the latest time in
+// it that is not after the given one, because a kubelet's clock may be ahead. It returns
+// false if all times are equal, so that they do not indicate ages.
 //
-// What nodes report and what happened to pods comes first, then what else nodes have, then
-// all other objects: these change seldom, and what they have may be of another clock.
+// Reports of nodes and changes of pods come first, then other times of nodes, then all other
+// objects, which change rarely and may have been created with another clock.
 func (s *Snapshot) Newest(until time.Time) (time.Time, bool) {
 	var oldest, newest time.Time
 	for _, times := range []iter.Seq[metav1.Time]{s.reports, s.nodeTimes, s.otherTimes} {
@@ -36,7 +36,7 @@ func (s *Snapshot) Newest(until time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// reports yields when nodes reported last, and when something happened to pods.
+// reports yields the times of the nodes' last reports and of the pods' changes.
 func (s *Snapshot) reports(yield func(metav1.Time) bool) {
 	for _, node := range s.Nodes {
 		for i := range node.Status.Conditions {
@@ -52,7 +52,7 @@ func (s *Snapshot) reports(yield func(metav1.Time) bool) {
 	}
 }
 
-// nodeTimes yields when something happened to nodes.
+// nodeTimes yields the times of nodes.
 func (s *Snapshot) nodeTimes(yield func(metav1.Time) bool) {
 	for _, node := range s.Nodes {
 		if !ownTimes(node, yield) || !timesIn(reflect.ValueOf(&node.Status), yield) {
@@ -61,7 +61,7 @@ func (s *Snapshot) nodeTimes(yield func(metav1.Time) bool) {
 	}
 }
 
-// otherTimes yields when something happened to objects that are neither nodes nor pods.
+// otherTimes yields the times of objects other than nodes and pods.
 func (s *Snapshot) otherTimes(yield func(metav1.Time) bool) {
 	for o := range s.BesidesPods() {
 		if !ownTimes(o.(metav1.Object), yield) || !timesIn(reflect.ValueOf(o).Elem().FieldByName("Status"), yield) {
@@ -70,8 +70,8 @@ func (s *Snapshot) otherTimes(yield func(metav1.Time) bool) {
 	}
 }
 
-// ownTimes yields when an object was made, and when it was asked to go: its time of deletion
-// itself lies ahead.
+// ownTimes yields when an object was created, and when its deletion was requested: its
+// deletion timestamp is in the future.
 func ownTimes(o metav1.Object, yield func(metav1.Time) bool) bool {
 	if !yield(o.GetCreationTimestamp()) {
 		return false
@@ -80,7 +80,7 @@ func ownTimes(o metav1.Object, yield func(metav1.Time) bool) bool {
 	return gone == nil || grace == nil || yield(metav1.NewTime(gone.Add(-time.Duration(*grace)*time.Second)))
 }
 
-// timesIn yields all times in a value, until it is enough.
+// timesIn yields all times in a value until yield returns false.
 func timesIn(v reflect.Value, yield func(metav1.Time) bool) bool {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -104,7 +104,7 @@ func timesIn(v reflect.Value, yield func(metav1.Time) bool) bool {
 	return true
 }
 
-// podTimes yields when something happened to a pod, until it is enough.
+// podTimes yields the times of a pod until yield returns false.
 func podTimes(pod *corev1.Pod, yield func(metav1.Time) bool) bool {
 	if !ownTimes(pod, yield) || pod.Status.StartTime != nil && !yield(*pod.Status.StartTime) {
 		return false

@@ -17,8 +17,8 @@ type decoder struct {
 	parts  *parts
 }
 
-// decoded is an object that has been read, with its kind's place in kinds, or the type
-// of one that is left out; or a header.
+// decoded is a decoded object with the index of its kind in kinds, the type of an object that
+// is ignored, or a header.
 type decoded struct {
 	object object
 	kind   int
@@ -26,8 +26,7 @@ type decoded struct {
 	header *headerLine
 }
 
-// decode reads one object. The type of the list that it is an item of stands in for
-// its own.
+// decode decodes one object. If it has no type, that of its list is used.
 func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 	apiVersion, kindName := typeOf(raw)
 	if itemKind, ok := strings.CutSuffix(p.list.Kind, "List"); ok && apiVersion == "" && kindName == "" {
@@ -39,7 +38,7 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kindName)
 	if gvk.GroupKind() == header.GroupKind() {
 		if gvk != header {
-			return decoded{}, fmt.Errorf("the dump has version %s, this program reads %s: use the Stowage that wrote it, or a newer one", apiVersion, header.GroupVersion())
+			return decoded{}, fmt.Errorf("the dump has version %s, this program reads %s: use the version of Stowage that wrote it, or a newer one", apiVersion, header.GroupVersion())
 		}
 		var line headerLine
 		if err := json.Unmarshal(raw, &line); err != nil {
@@ -53,7 +52,7 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 	}
 	k := kinds[i]
 	if k.GroupVersionKind != gvk {
-		return decoded{}, fmt.Errorf("%s is of %s, but has to be of %s: dump %s.%s.%s", describe(kindName, raw), apiVersion, k.GroupVersion(), k.resource, k.Version, k.Group)
+		return decoded{}, fmt.Errorf("%s has apiVersion %s, but must have %s: dump %s.%s.%s", describe(kindName, raw), apiVersion, k.GroupVersion(), k.resource, k.Version, k.Group)
 	}
 	if p.compact && k.structure == podStructure {
 		if pod := d.parts.pod(raw); pod != nil {
@@ -72,13 +71,13 @@ func (d *decoder) decode(raw []byte, p place) (decoded, error) {
 
 var podStructure = reflect.TypeFor[corev1.Pod]()
 
-// describe names an object, as far as it can be read.
+// describe returns the kind and name of an object, as far as they can be decoded.
 func describe(kindName string, raw []byte) string {
 	var o struct {
 		Metadata struct{ Namespace, Name any }
 	}
 	if err := json.Unmarshal(raw, &o); err != nil || o.Metadata.Name == nil {
-		return kindName + " without a name that can be read"
+		return kindName + " without a readable name"
 	}
 	if o.Metadata.Namespace == nil {
 		return fmt.Sprintf("%s %v", kindName, o.Metadata.Name)

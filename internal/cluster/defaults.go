@@ -11,10 +11,10 @@ import (
 	apicorev1 "k8s.io/kubernetes/pkg/apis/core/v1"
 )
 
-// defaults are the objects by which admission adds to pods what their templates leave out.
+// defaults are the objects from which admission sets fields that a pod's template omits.
 type defaults struct {
 	runtimes map[string]*nodev1.RuntimeClass
-	// containers are what LimitRanges give to containers, by namespace.
+	// containers are the defaults of LimitRanges for containers, by namespace.
 	containers map[string]corev1.ResourceRequirements
 }
 
@@ -39,7 +39,7 @@ func newDefaults(objects []runtime.Object) defaults {
 	return d
 }
 
-// limit gives the containers of a new pod what the LimitRanges of its namespace say.
+// limit applies the LimitRanges of the namespace to the containers of a new pod.
 func (d *defaults) limit(made *corev1.Pod) {
 	given := d.containers[made.Namespace]
 	for _, containers := range [][]corev1.Container{made.Spec.InitContainers, made.Spec.Containers} {
@@ -49,8 +49,8 @@ func (d *defaults) limit(made *corev1.Pod) {
 	}
 }
 
-// guessed says that requests of the pod are carried over which its template leaves out, and
-// no LimitRange of the picture gives, though the pod may have been resized since it had them.
+// guessed returns a note if requests that neither the template nor a LimitRange in the
+// snapshot sets are copied from the pod, which may have been resized.
 func guessed(made, before *corev1.PodSpec) string {
 	for _, container := range before.Containers {
 		i := slices.IndexFunc(made.Containers, func(c corev1.Container) bool { return c.Name == container.Name })
@@ -59,15 +59,15 @@ func guessed(made, before *corev1.PodSpec) string {
 		}
 		for name := range container.Resources.Requests {
 			if _, has := made.Containers[i].Resources.Requests[name]; !has {
-				return "requests that its template leaves out, and no LimitRange of the picture gives, are taken to be the pod's: it may have been resized"
+				return "requests that neither its template nor a LimitRange in the snapshot sets are copied from the pod, which may have been resized"
 			}
 		}
 	}
 	return ""
 }
 
-// run gives a new pod what its RuntimeClass says. Of one that the picture does not have, only
-// what it gave to the pod before is known.
+// run applies the RuntimeClass to a new pod. If the class is missing from the snapshot, only
+// its effect on the old pod is known.
 func (d *defaults) run(made, before *corev1.PodSpec) (note string) {
 	made.Overhead = nil
 	if made.RuntimeClassName == nil {
@@ -76,7 +76,7 @@ func (d *defaults) run(made, before *corev1.PodSpec) (note string) {
 	class := d.runtimes[*made.RuntimeClassName]
 	if class == nil {
 		if before.RuntimeClassName == nil || *before.RuntimeClassName != *made.RuntimeClassName {
-			return fmt.Sprintf("RuntimeClass %s is not in the picture: what it adds to the replacement is not known", *made.RuntimeClassName)
+			return fmt.Sprintf("RuntimeClass %s is not in the snapshot: its effect on the replacement is unknown", *made.RuntimeClassName)
 		}
 		made.Overhead = maps.Clone(before.Overhead)
 		return ""

@@ -15,7 +15,7 @@ import (
 // TestReplacementHasWhatAdmissionGives: what LimitRanges and RuntimeClasses of the picture
 // say holds, and not what they once gave to the pod.
 func TestReplacementHasWhatAdmissionGives(t *testing.T) {
-	const resized = "requests that its template leaves out, and no LimitRange of the picture gives, are taken to be the pod's: it may have been resized"
+	const resized = "requests that neither its template nor a LimitRange in the snapshot sets are copied from the pod, which may have been resized"
 	limits := func(namespace string, item corev1.LimitRangeItem) *corev1.LimitRange {
 		return &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "limits"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}}}
 	}
@@ -54,7 +54,7 @@ func TestReplacementHasWhatAdmissionGives(t *testing.T) {
 		{name: "tolerations that it gave are no patch", objects: []runtime.Object{micro}, template: inVM, pod: func(s *corev1.PodSpec) { inVM(s); s.Tolerations = micro.Scheduling.Tolerations },
 			generation: 2, want: "1500m", selector: map[string]string{"vm": "yes"}, tolerations: micro.Scheduling.Tolerations},
 		{name: "a RuntimeClass that the picture does not have, and the pod did not", template: inVM, want: "1",
-			note: "RuntimeClass vm is not in the picture: what it adds to the replacement is not known"},
+			note: "RuntimeClass vm is not in the snapshot: its effect on the replacement is unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			template := corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{requesting("main", cpu("1"))}}}

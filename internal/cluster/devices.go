@@ -7,8 +7,8 @@ import (
 	resourcev1 "k8s.io/api/resource/v1"
 )
 
-// DeviceResources returns the extended resources that the scheduler makes claims for on nodes
-// that do not have them themselves: those that DeviceClasses name.
+// DeviceResources returns the extended resources in DeviceClasses, for which the scheduler
+// creates claims on nodes that do not have the resources themselves.
 func (s *Snapshot) DeviceResources() map[corev1.ResourceName]bool {
 	names := map[corev1.ResourceName]bool{}
 	for _, object := range s.Others {
@@ -22,8 +22,8 @@ func (s *Snapshot) DeviceResources() map[corev1.ResourceName]bool {
 	return names
 }
 
-// HasByClaim says whether the scheduler has made a claim for what the pod asks of an extended
-// resource: its node is not asked for it then.
+// HasByClaim reports whether the scheduler has created a claim for the pod's request of an
+// extended resource, which then does not use the node's allocatable.
 func HasByClaim(pod *corev1.Pod, name corev1.ResourceName) bool {
 	status := pod.Status.ExtendedResourceClaimStatus
 	return status != nil && slices.ContainsFunc(status.RequestMappings, func(m corev1.ContainerExtendedResourceRequest) bool { return m.ResourceName == string(name) })

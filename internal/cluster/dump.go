@@ -13,12 +13,12 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// header is the first line of a compact dump: its version and, but for older dumps, when the
-// picture was taken and of which version of Kubernetes, in the form of an object. Objects
-// follow, one in a line, trimmed.
+// header is the first line of a compact dump, in the form of an object: the version and,
+// except in older dumps, the time of the snapshot and the Kubernetes version. The trimmed
+// objects follow, one per line.
 var header = schema.GroupVersionKind{Group: "stowage.dev", Version: "v1", Kind: "ClusterDump"}
 
-// headerLine is the header as it is written.
+// headerLine is the header in the format of the file.
 type headerLine struct {
 	APIVersion string    `json:"apiVersion"`
 	Kind       string    `json:"kind"`
@@ -26,10 +26,9 @@ type headerLine struct {
 	Kubernetes string    `json:"kubernetes,omitempty"`
 }
 
-// WriteDump writes the snapshot in the compact form: JSON lines, compressed by gzip,
-// without what neither the scheduler nor any strategy looks at, and without
-// environments, commands and other places where secrets hide. Labels and annotations
-// stay.
+// WriteDump writes the snapshot in the compact format: JSON lines, compressed with gzip. It
+// omits fields that neither the scheduler nor any strategy reads, and fields that may contain
+// secrets, such as environments and commands. Labels and annotations are included.
 func WriteDump(w io.Writer, s *Snapshot) error {
 	zipped, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {
@@ -73,7 +72,7 @@ func writeObject(out *bufio.Writer, o object) error {
 	return nil
 }
 
-// HowToDump is the command that makes a dump that ReadDump can read.
+// HowToDump returns a command whose output ReadDump can read.
 func HowToDump() string {
 	var resources []string
 	for _, k := range kinds {

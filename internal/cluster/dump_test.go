@@ -154,7 +154,7 @@ func TestFormsOfDumps(t *testing.T) {
 
 func TestBadDumps(t *testing.T) {
 	const node = `{"kind":"Node","apiVersion":"v1","metadata":{"name":"a"}}`
-	const how = "make a dump by: kubectl get --all-namespaces -o json nodes,pods,namespaces,poddisruptionbudgets.policy,deployments.apps,"
+	const how = "to make a dump, run: kubectl get --all-namespaces -o json nodes,pods,namespaces,poddisruptionbudgets.policy,deployments.apps,"
 	pod := func(rest string) string {
 		return `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"web"},` + rest + "}"
 	}
@@ -170,8 +170,8 @@ func TestBadDumps(t *testing.T) {
 		{"a number", "7", []string{"document 1: no Kubernetes object", how}},
 		{"a JSON object of something else", `{"a": 1}`, []string{"line 1: no Kubernetes object: it has no apiVersion and kind", how}},
 		{"text after a list", node + "\nbye", []string{"line 2: no Kubernetes object", how}},
-		{"no nodes", `{"kind":"List","apiVersion":"v1","items":[` + pod(`"spec":{}`) + `,{"kind":"Secret","apiVersion":"v1"}]}`, []string{"it holds no nodes, but 1 pods, 1 Secret", how}},
-		{"an empty list", `{"kind":"List","apiVersion":"v1","items":[]}`, []string{"it holds no nodes, but nothing", how}},
+		{"no nodes", `{"kind":"List","apiVersion":"v1","items":[` + pod(`"spec":{}`) + `,{"kind":"Secret","apiVersion":"v1"}]}`, []string{"it contains no nodes; contents: 1 pods, 1 Secret", how}},
+		{"an empty list", `{"kind":"List","apiVersion":"v1","items":[]}`, []string{"it contains no nodes; contents: nothing", how}},
 		{"a field of the wrong type", `{"kind":"List","apiVersion":"v1","items":[` + "\n" + node + ",\n\n" + pod(`"spec":{"priority":"high"}`) + "]}", []string{"line 4: Pod web/p cannot be read", "priority"}},
 		{"the same in our own form", compact + node + "\n" + pod(`"spec":{"priority":"high"}`), []string{"line 3: Pod web/p cannot be read", "priority"}},
 		{"the same in YAML", "kind: Node\napiVersion: v1\nmetadata: {name: a}\n---\nkind: Pod\napiVersion: v1\nmetadata: {name: p, namespace: web}\nspec: {priority: high}\n", []string{"document 2: Pod web/p cannot be read", "priority"}},
@@ -179,13 +179,13 @@ func TestBadDumps(t *testing.T) {
 		{"a cut file", node + "\n" + pod(`"spec":{`), []string{"line 2: the object has no end: unexpected EOF"}},
 		{"a cut list", `{"kind":"List","apiVersion":"v1","items":[` + "\n" + node + ",", []string{"line 2: the list has no end: unexpected EOF"}},
 		{"a list that is cut in its end", `{"kind":"List","apiVersion":"v1","items":[` + node + "]", []string{"the object has no end: unexpected EOF"}},
-		{"a cut line of our own form", compact + node + "\n" + pod(`"spec":{`), []string{"line 3: Pod without a name that can be read cannot be read"}},
+		{"a cut line of our own form", compact + node + "\n" + pod(`"spec":{`), []string{"line 3: Pod without a readable name cannot be read"}},
 		{"a bracket that nobody opened", node + "\n}", []string{"line 2: no Kubernetes object"}},
 		{"a cut gzip file", string(zipped([]byte(node))[:40]), []string{"unexpected EOF"}},
 		{"a header with a time that is none", `{"apiVersion":"stowage.dev/v1","kind":"ClusterDump","taken":"yesterday"}` + "\n" + node, []string{"line 1: the header of the dump cannot be read: "}},
 		{"a dump of a newer Stowage", `{"apiVersion":"stowage.dev/v2","kind":"ClusterDump"}` + "\n" + node, []string{"line 1: the dump has version stowage.dev/v2, this program reads stowage.dev/v1"}},
-		{"an essential kind of another version", node + "\n" + `{"kind":"PodDisruptionBudget","apiVersion":"policy/v1beta1","metadata":{"name":"b","namespace":"web"}}`, []string{"line 2: PodDisruptionBudget web/b is of policy/v1beta1, but has to be of policy/v1: dump poddisruptionbudgets.v1.policy"}},
-		{"an object twice", node + node, []string{"Node a is there twice"}},
+		{"an essential kind of another version", node + "\n" + `{"kind":"PodDisruptionBudget","apiVersion":"policy/v1beta1","metadata":{"name":"b","namespace":"web"}}`, []string{"line 2: PodDisruptionBudget web/b has apiVersion policy/v1beta1, but must have policy/v1: dump poddisruptionbudgets.v1.policy"}},
+		{"an object twice", node + node, []string{"Node a is duplicated: a dump must be a single snapshot of the cluster"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// EachObject calls the function with every object of a dump, in whichever form ReadDump
-// takes it, as it stands there: its type, and its JSON, which is the function's until it
-// returns only. Objects of kubectl's are whole; after the header of a compact dump, kind
-// ClusterDump, they are trimmed. It ends with the function's first error.
+// EachObject calls the function with all objects of a dump in any format that ReadDump
+// supports: the type and the JSON of each object, which is only valid until the function
+// returns. Objects of kubectl are complete; those after the header of a compact dump, kind
+// ClusterDump, are trimmed. It stops at the function's first error.
 func EachObject(r io.Reader, do func(apiVersion, kind string, raw []byte) error) error {
 	in, err := unzip(bufio.NewReaderSize(r, 1<<20))
 	if err != nil {

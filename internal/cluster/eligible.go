@@ -9,9 +9,9 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
-// eligible says whether the pod could be on the node if the node were empty and stayed: by
-// taints, node selector, required node affinity and size. What depends on other
-// pods (affinity between pods, spread, host ports) and volumes is left out.
+// eligible reports whether the pod would fit on the node if the node were empty: by taints,
+// node selector, required node affinity and size. It ignores conditions that depend on other
+// pods (inter-pod affinity, spread constraints, host ports) and volumes.
 func eligible(pod *corev1.Pod, requests Amounts, node *corev1.Node, allocatable Amounts) bool {
 	if node.Spec.Unschedulable || NodeLeaving(node) != "" || !requests.fits(allocatable) {
 		return false
@@ -26,15 +26,14 @@ func eligible(pod *corev1.Pod, requests Amounts, node *corev1.Node, allocatable 
 	return err == nil && matches
 }
 
-// class is a set of pods that ask nodes for the same, and so are eligible for the
-// same nodes.
+// class is a set of pods with the same requirements, which are eligible for the same nodes.
 type class struct {
 	pods     []*corev1.Pod
 	requests Amounts
 	nodes    []int
 }
 
-// classes sorts the pods into classes, and finds the nodes of each.
+// classes groups the pods into classes, and finds the nodes of each class.
 func (s *Snapshot) classes(pods []*corev1.Pod) []*class {
 	allocatable := make([]Amounts, len(s.Nodes))
 	for i, node := range s.Nodes {
@@ -61,7 +60,7 @@ func (s *Snapshot) classes(pods []*corev1.Pod) []*class {
 	return all
 }
 
-// signatureOf holds everything about a pod that eligible looks at.
+// signatureOf returns everything about a pod that eligible uses.
 func signatureOf(pod *corev1.Pod, requests Amounts) string {
 	var affinity *corev1.NodeAffinity
 	if pod.Spec.Affinity != nil {
@@ -69,7 +68,7 @@ func signatureOf(pod *corev1.Pod, requests Amounts) string {
 	}
 	signature, err := json.Marshal([]any{requests, pod.Spec.NodeSelector, affinity, pod.Spec.Tolerations})
 	if err != nil {
-		return string(pod.UID) // a class of its own
+		return string(pod.UID) // its own class
 	}
 	return string(signature)
 }

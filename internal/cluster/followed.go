@@ -11,31 +11,30 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// followed is a kind that a Follower follows.
+// followed is a kind that a Follower watches.
 type followed struct {
 	kind
 	informer cache.SharedIndexInformer
-	// read is done when all objects have been read, and their handlers called.
+	// read is done when all objects have been listed, and their handlers called.
 	read cache.DoneChecker
-	// refused is closed when the API server says that there is no such API, or no right
-	// to it, before anything has been read.
+	// refused is closed if the API server reports, before anything was listed, that the API
+	// does not exist or access is forbidden.
 	refused chan struct{}
 	stop    context.CancelFunc
 
 	mu sync.Mutex
-	// last is what went wrong last.
+	// last is the latest error.
 	last error
-	// changes counts what has changed; order holds the objects by name, with the changes
-	// up to ordered.
+	// changes counts changes. order are the objects sorted by name, as of the change ordered.
 	changes, ordered uint64
 	order            []object
 }
 
-// observed are the kinds of which FollowOptions.Observe is told.
+// observed are the kinds for which FollowOptions.Observe is called.
 var observed = map[string]bool{"namespaces": true, "pods": true, "poddisruptionbudgets": true}
 
-// newFollowed sets up the following of a kind. The functions are called with each change,
-// observe only where it is wanted.
+// newFollowed sets up a watch for a kind. The functions are called for each change, observe
+// only if it is needed.
 func newFollowed(factory informers.SharedInformerFactory, k kind, changed func(), observe func(was, is runtime.Object)) (*followed, error) {
 	generic, err := factory.ForResource(k.GroupVersion().WithResource(k.resource))
 	if err != nil {
@@ -69,7 +68,8 @@ func newFollowed(factory informers.SharedInformerFactory, k kind, changed func()
 	return f, nil
 }
 
-// objectOf returns what a handler was given, if anything: also of a deletion that was missed.
+// objectOf returns the object passed to a handler, if any, including that of a missed
+// deletion.
 func objectOf(given any) runtime.Object {
 	if missed, is := given.(cache.DeletedFinalStateUnknown); is {
 		given = missed.Obj
@@ -78,15 +78,15 @@ func objectOf(given any) runtime.Object {
 	return o
 }
 
-// failed takes note of what went wrong with a list or a watch. The informer tries again
-// by itself, except for what is refused from the beginning.
+// failed records an error of a list or a watch. The informer retries, unless the first list
+// was refused.
 func (f *followed) failed(ctx context.Context, r *cache.Reflector, err error) {
 	if !f.refuse(err) {
-		cache.DefaultWatchErrorHandler(ctx, r, err) // may wait, so that errors do not come in floods
+		cache.DefaultWatchErrorHandler(ctx, r, err) // may wait, to limit the rate of errors
 	}
 }
 
-// refuse takes note of an error, and says whether it is the end.
+// refuse records an error, and reports whether to stop.
 func (f *followed) refuse(err error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,7 +110,7 @@ func (f *followed) isRefused() bool {
 	}
 }
 
-// isSettled says whether it is known what there is: all has been read, or is refused.
+// isSettled reports whether everything was listed or access was refused.
 func (f *followed) isSettled() bool { return cache.IsDone(f.read) || f.isRefused() }
 
 func (f *followed) problem() error {
@@ -119,14 +119,14 @@ func (f *followed) problem() error {
 	return f.last
 }
 
-// sorted returns the objects by name.
+// sorted returns the objects sorted by name.
 func (f *followed) sorted() []object {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ordered == f.changes {
 		return f.order
 	}
-	// The store has what was counted, and perhaps more: that will be counted yet.
+	// The store contains all counted changes, and maybe later ones, which will be counted.
 	f.ordered = f.changes
 	f.order = nil
 	for _, o := range f.informer.GetStore().List() {
@@ -136,7 +136,7 @@ func (f *followed) sorted() []object {
 	return f.order
 }
 
-// newTransform returns a transform that trims objects, and shares equal parts of them.
+// newTransform returns a transform that trims objects and shares equal parts of them.
 func newTransform() cache.TransformFunc {
 	var mu sync.Mutex
 	sharer := newSharer()

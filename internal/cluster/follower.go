@@ -15,27 +15,28 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// FollowOptions say how to follow a cluster.
+// FollowOptions are the options of Follow.
 type FollowOptions struct {
-	// Patience bounds the time until everything has been read once; 0: only the context
-	// does.
+	// Patience limits the time until everything has been listed; 0 means no limit except the
+	// context.
 	Patience time.Duration
-	// Progress, if set, is told of each kind that has been read: its name, and how many
-	// objects there are. It is called by the goroutine that called Follow.
+	// Progress, if set, is called for each kind that has been listed, with its name and the
+	// number of objects. It is called by the goroutine that called Follow.
 	Progress func(resource string, objects int)
-	// Waiting, if set, is told what has not been read and why, as an error, where that takes long:
-	// after 30 seconds, then ever more seldom, and at last, with nil, that all has been read. It
-	// is called as Progress is.
+	// Waiting, if set, is called with an error that describes what has not been listed yet:
+	// after 30 seconds, then at increasing intervals, and finally, with nil, when everything
+	// has been listed. It is called by the same goroutine as Progress.
 	Waiting func(error)
-	// Observe, if set, is told of every change of a namespace, a pod or a PodDisruptionBudget: as
-	// it was and as it is, one of them nil for those that come or go. Each kind has one goroutine that
-	// calls it.
+	// Observe, if set, is called for each change of a namespace, a pod or a
+	// PodDisruptionBudget, with the old and the new object. The old one is nil for a new
+	// object, the new one for a deleted object. Each kind has its own goroutine for the
+	// calls.
 	Observe func(was, is runtime.Object)
 }
 
-// Follower keeps a picture of a live cluster up to date. It is safe for concurrent use.
+// Follower maintains a snapshot of a live cluster. It is safe for concurrent use.
 //
-// It takes the rights to list and watch, in the whole cluster:
+// It requires permission to list and watch, in the whole cluster:
 //
 //	"":                     nodes, pods, namespaces; replicationcontrollers, services, limitranges, persistentvolumes, persistentvolumeclaims
 //	policy:                 poddisruptionbudgets
@@ -46,9 +47,9 @@ type FollowOptions struct {
 //	storage.k8s.io:         storageclasses, csinodes, csidrivers, csistoragecapacities, volumeattachments
 //	resource.k8s.io:        resourceclaims, resourceclaimtemplates, resourceslices, deviceclasses, devicetaintrules
 //
-// Nodes, pods, namespaces and the groups policy and apps are essential. Of the others,
-// what the cluster does not have or does not allow is missing from the picture. Clusters
-// before 1.37 do not have devicetaintrules, which is no loss.
+// Nodes, pods, namespaces and the groups policy and apps are required. Other kinds that do
+// not exist or are forbidden are missing from the snapshot. Clusters before 1.37 have no
+// devicetaintrules, which has no effect.
 type Follower struct {
 	kinds   []*followed
 	changed chan struct{}
@@ -57,10 +58,10 @@ type Follower struct {
 	stop    context.CancelFunc
 }
 
-// Follow reads the cluster, and returns when everything has been read once. It goes on
-// until the context ends or Stop is called; a watch that is cut, or an API server that
-// restarts, only delays it. The error is that an essential right or API is missing, or
-// that time is up, with what went wrong last.
+// Follow lists the cluster, and returns when everything has been listed. It watches until the
+// context ends or Stop is called; an interrupted watch, or a restart of the API server, only
+// causes a delay. It fails if a required permission or API is missing, or at the time limit,
+// with the latest error.
 func Follow(ctx context.Context, client kubernetes.Interface, opts FollowOptions) (*Follower, error) {
 	f := &Follower{changed: make(chan struct{}, 1)}
 	ctx, f.stop = context.WithCancel(ctx)
@@ -71,7 +72,7 @@ func Follow(ctx context.Context, client kubernetes.Interface, opts FollowOptions
 	return f, nil
 }
 
-// Stop ends the following. The last picture stays.
+// Stop stops watching. The last snapshot remains.
 func (f *Follower) Stop() {
 	f.stop()
 	f.running.Wait()
@@ -82,7 +83,7 @@ func (f *Follower) start(ctx context.Context, client kubernetes.Interface, opts 
 	for _, k := range kinds {
 		fk, err := newFollowed(factory, k, f.signal, opts.Observe)
 		if err != nil {
-			return fmt.Errorf("following %s: %w", k, err)
+			return fmt.Errorf("watching %s: %w", k, err)
 		}
 		f.kinds = append(f.kinds, fk)
 		var own context.Context
@@ -98,13 +99,13 @@ func (f *Follower) start(ctx context.Context, client kubernetes.Interface, opts 
 		return err
 	}
 	select {
-	case <-f.changed: // by what has been read
+	case <-f.changed: // for what has been listed
 	default:
 	}
 	return nil
 }
 
-// signal says that something has changed, unless that is said already.
+// signal reports a change, unless one is already reported.
 func (f *Follower) signal() {
 	select {
 	case f.changed <- struct{}{}:
@@ -112,10 +113,10 @@ func (f *Follower) signal() {
 	}
 }
 
-// lookEvery is how often it is looked whether there is something to tell of waiting.
+// lookEvery is the interval at which waiting is checked.
 const lookEvery = time.Second
 
-// wait waits until every kind has been read, or is known to be missing.
+// wait waits until every kind has been listed or is known to be missing.
 func (f *Follower) wait(ctx context.Context, opts FollowOptions) error {
 	var reminder report.Reminder
 	begin, ticker := time.Now(), time.NewTicker(lookEvery)
@@ -136,7 +137,7 @@ func (f *Follower) wait(ctx context.Context, opts FollowOptions) error {
 		}
 		if k.isRefused() {
 			if k.essential {
-				return fmt.Errorf("following %s takes the API %s, and the rights to list and watch them in the whole cluster: %w", k, k.GroupVersion(), k.problem())
+				return fmt.Errorf("watching %s requires the API %s, and permission to list and watch them in the whole cluster: %w", k, k.GroupVersion(), k.problem())
 			}
 			if !k.later || !apierrors.IsNotFound(k.problem()) {
 				f.missing = append(f.missing, k.String())
@@ -155,7 +156,7 @@ func (f *Follower) wait(ctx context.Context, opts FollowOptions) error {
 	return nil
 }
 
-// unread returns an error that says what has not been read, and why.
+// unread returns an error that describes what has not been listed, and why.
 func (f *Follower) unread(cause error) error {
 	var names []string
 	var last error
@@ -170,22 +171,20 @@ func (f *Follower) unread(cause error) error {
 	}
 	err := fmt.Errorf("reading %s: %w", strings.Join(names, ", "), cause)
 	if last != nil {
-		err = fmt.Errorf("%w; what went wrong last with %w", err, last)
+		err = fmt.Errorf("%w; last error: %w", err, last)
 	}
 	return err
 }
 
-// Missing returns the kinds that the cluster does not have or does not let us read, by
-// name: none of them essential.
+// Missing returns the names of the optional kinds that do not exist or are forbidden.
 func (f *Follower) Missing() []string { return f.missing }
 
-// Changed returns a channel that receives when anything has changed since the last
-// time that it was received from.
+// Changed returns a channel that receives if anything has changed since the last receive.
 func (f *Follower) Changed() <-chan struct{} { return f.changed }
 
-// Snapshot returns the cluster as it is known now: nodes by name, and all else by
-// namespace and name, trimmed as in a dump. Kinds are read one after another, so a pod
-// may be there an instant before its ReplicaSet.
+// Snapshot returns the current state of the cluster: nodes sorted by name, and other objects
+// by namespace and name, trimmed as in a dump. Each kind has its own watch, so a pod may
+// appear shortly before its ReplicaSet.
 func (f *Follower) Snapshot() *Snapshot {
 	s := &Snapshot{Taken: time.Now()}
 	for _, k := range f.kinds {

@@ -186,7 +186,7 @@ func TestFollowWithoutRights(t *testing.T) {
 				refuse(client, k.resource, 1<<30, err)
 				f, got := Follow(t.Context(), client, FollowOptions{Patience: patience})
 				if k.essential {
-					if got == nil || !errors.Is(got, err) || !strings.Contains(got.Error(), "following "+k.String()+" takes the API "+k.GroupVersion().String()+", and the rights to list and watch them") {
+					if got == nil || !errors.Is(got, err) || !strings.Contains(got.Error(), "watching "+k.String()+" requires the API "+k.GroupVersion().String()+", and permission to list and watch them") {
 						t.Errorf("error %v", got)
 					}
 					return
@@ -227,7 +227,7 @@ func TestFollowDoesNotWaitForEver(t *testing.T) {
 			cancel(enough)
 		}
 	}})
-	want := fmt.Sprintf("reading %s: enough; what went wrong last with %s: ", last, last)
+	want := fmt.Sprintf("reading %s: enough; last error: %s: ", last, last)
 	if !errors.Is(err, down) || !errors.Is(err, enough) || !strings.HasPrefix(fmt.Sprint(err), want) {
 		t.Errorf("error %v, want one that begins with %s", err, want)
 	}
@@ -257,7 +257,7 @@ func TestFollowTellsWhatItWaitsFor(t *testing.T) {
 		f.Stop()
 		var want []string
 		for _, waited := range []string{"30s", "1m0s"} {
-			want = append(want, fmt.Sprintf("reading %s: not done after %s; what went wrong last with %s: failed to list %s: overloaded", last, waited, last, "*v1."+last.Kind))
+			want = append(want, fmt.Sprintf("reading %s: not done after %s; last error: %s: failed to list %s: overloaded", last, waited, last, "*v1."+last.Kind))
 		}
 		// How long it is told depends on when the informer tries again.
 		if len(told) < 3 || told[len(told)-1] != "<nil>" {

@@ -6,13 +6,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Gang is a group of pods that start and work together: where one is lost, the others wait
-// or start anew.
+// Gang is a group of pods that start and work together: if one is lost, the others wait or
+// restart.
 type Gang struct{ Kind, Namespace, Name string }
 
 func (g Gang) String() string { return fmt.Sprintf("%s %s/%s", g.Kind, g.Namespace, g.Name) }
 
-// gangKeys are where pods say which gang they belong to: in a label, or in an annotation.
+// gangKeys are the labels and annotations by which pods name their gang.
 var gangKeys = []struct {
 	kind, key  string
 	annotation bool
@@ -27,14 +27,14 @@ var gangKeys = []struct {
 	{kind: "PodGroup", key: "pod-group.scheduling.sigs.k8s.io/name"},
 }
 
-// The labels of a LeaderWorkerSet's pods: each leader is a gang with its workers.
+// The labels of a LeaderWorkerSet's pods: each leader and its workers are a gang.
 const (
 	leaderWorkerSet      = "leaderworkerset.sigs.k8s.io/name"
 	leaderWorkerSetGroup = "leaderworkerset.sigs.k8s.io/group-index"
 )
 
-// gangsOf returns the gangs that a pod belongs to. There may be several: a JobSet may have
-// a group for its scheduler in each of its Jobs.
+// gangsOf returns the gangs of a pod. There may be several: a JobSet may have a scheduling
+// group in each of its Jobs.
 func gangsOf(pod *corev1.Pod) []Gang {
 	var gangs []Gang
 	add := func(kind, name string) {
@@ -58,7 +58,7 @@ func gangsOf(pod *corev1.Pod) []Gang {
 	return gangs
 }
 
-// Gangs knows how many pods each gang has that have not come to their end.
+// Gangs counts the pods of each gang that have not ended.
 type Gangs map[Gang]int
 
 // NewGangs returns the gangs of the pods.
@@ -74,8 +74,8 @@ func NewGangs(pods []*corev1.Pod) Gangs {
 	return gangs
 }
 
-// Of returns a gang that would lose the pod and has others. To take a pod that is alone in
-// its gang is to take the gang as a whole, and one that has ended is not missed.
+// Of returns a gang with other pods that would lose the pod. Removing the only pod of a gang
+// removes the whole gang, and a pod that has ended does not matter.
 func (g Gangs) Of(pod *corev1.Pod) (Gang, bool) {
 	if !Holds(pod) {
 		return Gang{}, false

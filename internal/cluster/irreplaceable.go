@@ -8,8 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Irreplaceable says why the controller of the pod makes no other in its place, in a phrase about
-// its workload; nothing where it does, as far as is known, and for a pod without a controller.
+// Irreplaceable returns why the pod's controller creates no replacement, in a phrase about
+// its workload, or "" if it does as far as is known, or if the pod has no controller.
 func (o *Owners) Irreplaceable(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -19,9 +19,9 @@ func (o *Owners) Irreplaceable(pod *corev1.Pod) string {
 	switch job, is := controller.(*batchv1.Job); {
 	case controller == nil:
 	case controller.GetDeletionTimestamp() != nil && workload.UID == owner.UID:
-		return "it is being deleted, and makes no more pods"
+		return "it is being deleted and creates no more pods"
 	case controller.GetDeletionTimestamp() != nil:
-		return fmt.Sprintf("its %s %s is being deleted, and makes no more pods", owner.Kind, owner.Name)
+		return fmt.Sprintf("its %s %s is being deleted and creates no more pods", owner.Kind, owner.Name)
 	case is && jobNeedsNoMore(job) != "":
 		return jobNeedsNoMore(job)
 	}
@@ -31,8 +31,8 @@ func (o *Owners) Irreplaceable(pod *corev1.Pod) string {
 	return o.beyondQuota(workload, pod)
 }
 
-// beyondQuota says why a quota that has no room for more pods of the workload would have none
-// for the pod's replacement either; nothing where the pod leaves enough.
+// beyondQuota returns why a quota that has no room for more pods of the workload has none for
+// the pod's replacement either, or "" if the pod's removal makes enough room.
 func (o *Owners) beyondQuota(w *Workload, pod *corev1.Pod) string {
 	shortages := o.shortages[w]
 	if len(shortages) == 0 || !Holds(pod) {
@@ -47,9 +47,9 @@ func (o *Owners) beyondQuota(w *Workload, pod *corev1.Pod) string {
 	return ""
 }
 
-// Keeps says why a pod has to stay for now: its controller would not replace it, or something is
-// under way with its workload. What is under way does not keep a pod whose containers fail again
-// and again: nothing is lost with it, and its like is what rollouts get stuck on.
+// Keeps returns why a pod must not be moved at present: its controller would not replace it,
+// or a change of its workload is in progress. Changes in progress do not keep pods whose
+// containers fail repeatedly: nothing is lost with them, and rollouts get stuck on such pods.
 func (o *Owners) Keeps(pod *corev1.Pod) string {
 	workload, irreplaceable := o.Of(pod), o.Irreplaceable(pod)
 	switch {
@@ -61,20 +61,19 @@ func (o *Owners) Keeps(pod *corev1.Pod) string {
 	return workload.Rollout
 }
 
-// jobNeedsNoMore says why the Job makes no pods, whatever becomes of those that it has; nothing
-// where it does.
+// jobNeedsNoMore returns why the Job creates no more pods in any case, or "" if it may.
 func jobNeedsNoMore(job *batchv1.Job) string {
 	switch succeeded := jobSucceeded(job); {
 	case jobFinished(job):
-		return "it is over, and makes no more pods"
+		return "it has ended and creates no more pods"
 	case jobEnding(job):
-		return "it is about to be over, and makes no more pods"
+		return "it is about to end and creates no more pods"
 	case jobSuspended(job):
-		return "it is suspended, and makes no pods"
+		return "it is suspended and creates no pods"
 	case job.Spec.Completions == nil && succeeded > 0:
-		return "it makes no more pods, since one of them has succeeded, and its spec has no completions"
+		return "it creates no more pods, because one has succeeded and spec.completions is not set"
 	case job.Spec.Completions != nil && succeeded >= int(*job.Spec.Completions):
-		return "it makes no more pods, since as many have succeeded as it needs"
+		return "it creates no more pods, because enough have succeeded"
 	}
 	return ""
 }

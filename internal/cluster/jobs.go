@@ -13,50 +13,50 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Harm is what the loss of a pod does to its Job. A greater one is worse.
+// Harm is the effect of the loss of a pod on its Job. Higher values are worse.
 type Harm int
 
 const (
-	// Harmless: no failure is counted. So it is for pods of no Job too, and of Jobs that are
-	// over or suspended.
+	// Harmless: no failure is counted. This includes pods without a Job, and Jobs that have
+	// ended or are suspended.
 	Harmless Harm = iota
-	// Counted: the loss counts as a failure, and the Job allows one more.
+	// Counted: the loss counts as a failure, and the Job allows another one.
 	Counted
-	// NotKnown: the picture does not have the Job, and nothing says what it allows.
+	// NotKnown: the Job is missing from the snapshot, so its limit is unknown.
 	NotKnown
-	// FailsIndex: the Job never runs the pod's index again.
+	// FailsIndex: the Job does not retry the pod's index.
 	FailsIndex
-	// FailsJob: the Job ends, and its other pods with it.
+	// FailsJob: the Job fails, and its other pods are terminated.
 	FailsJob
 )
 
-// Way is how a pod is lost.
+// Way is the way in which a pod is lost.
 type Way int
 
 const (
-	// Deleted: it is just deleted, and its containers are told to end.
+	// Deleted: it is deleted, and its containers are terminated.
 	Deleted Way = iota
-	// Disrupted: it is evicted, preempted, or taken off a node, so it gets the condition
-	// DisruptionTarget, and its containers are told to end.
+	// Disrupted: it is evicted, preempted, or removed from a tainted node. It gets the
+	// condition DisruptionTarget, and its containers are terminated.
 	Disrupted
-	// WithNode: it is lost with its node. It gets the condition, and nobody sees its
-	// containers end.
+	// WithNode: it is lost with its node. It gets the condition, but the end of its
+	// containers is not reported.
 	WithNode
 )
 
-// Jobs says what the loss of pods does to their Jobs, by the same rules as the Job controller.
-// It takes a pod that is told to end to fail: one that exits with 0 completes, which nobody
-// knows before. It is not safe for concurrent use.
+// Jobs predicts the effect of losing pods on their Jobs, with the rules of the Job
+// controller. It assumes that a terminated pod fails: one that exits with 0 completes, which
+// is not known in advance. It is not safe for concurrent use.
 type Jobs struct {
 	jobs  map[types.UID]*batchv1.Job
 	lost  map[types.UID]Harm // by pod
 	tally map[types.UID]*jobTally
 }
 
-// jobTally counts the losses of a Job by their harm.
+// jobTally counts the losses of a Job by harm.
 type jobTally [FailsJob + 1]int
 
-// NewJobs returns the Jobs of a picture. Pods that are on their way out in it count as lost.
+// NewJobs returns the Jobs of a snapshot. Pods that are being deleted count as lost.
 func NewJobs(picture *Snapshot) *Jobs {
 	j := &Jobs{jobs: make(map[types.UID]*batchv1.Job, len(picture.Jobs)), lost: map[types.UID]Harm{}, tally: map[types.UID]*jobTally{}}
 	for _, job := range picture.Jobs {
@@ -80,9 +80,10 @@ func NewJobs(picture *Snapshot) *Jobs {
 	return j
 }
 
-// uncounted says whether the pod has failed, or is about to, and its Job's status does not
-// show it. The controller takes its finalizer off a pod that it has counted. Where no pod of the
-// Job has it, the picture was written by hand: one that is being deleted has yet to be counted.
+// uncounted reports whether the pod has failed or is being deleted, and its Job's status does
+// not include it. The controller removes its finalizer from a pod that it has counted. If no
+// pod of the Job has the finalizer, the snapshot was written by hand: a pod that is being
+// deleted has not been counted.
 func uncounted(job *batchv1.Job, pod *corev1.Pod, tracked bool) bool {
 	ending := pod.DeletionTimestamp != nil && Holds(pod)
 	switch {
@@ -95,7 +96,7 @@ func uncounted(job *batchv1.Job, pod *corev1.Pod, tracked bool) bool {
 	return counting == nil || !slices.Contains(counting.Failed, pod.UID)
 }
 
-// Of returns the pod's Job; nil where it has none, or the picture does not have it.
+// Of returns the pod's Job; nil if it has none or the Job is missing from the snapshot.
 func (j *Jobs) Of(pod *corev1.Pod) *batchv1.Job {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -104,7 +105,7 @@ func (j *Jobs) Of(pod *corev1.Pod) *batchv1.Job {
 	return j.jobs[owner.UID]
 }
 
-// Lose counts the pod as lost, and returns what Loss says of it.
+// Lose counts the pod as lost, and returns the result of Loss.
 func (j *Jobs) Lose(pod *corev1.Pod, way Way) (Harm, string) {
 	harm, why := j.Loss(pod, way)
 	if job := j.Of(pod); job != nil && harm != Harmless {
@@ -121,7 +122,7 @@ func (j *Jobs) count(job *batchv1.Job, pod *corev1.Pod, harm Harm) {
 	j.lost[pod.UID] = harm
 }
 
-// Regain takes back that the pod was counted as lost.
+// Regain reverts Lose.
 func (j *Jobs) Regain(pod *corev1.Pod) {
 	if harm, counted := j.lost[pod.UID]; counted {
 		j.tally[j.Of(pod).UID][harm]--
@@ -129,14 +130,14 @@ func (j *Jobs) Regain(pod *corev1.Pod) {
 	}
 }
 
-// Fails says whether the pod's Job fails by the losses that were counted.
+// Fails reports whether the pod's Job fails because of the counted losses.
 func (j *Jobs) Fails(pod *corev1.Pod) bool {
 	job := j.Of(pod)
 	return job != nil && j.tally[job.UID] != nil && j.tally[job.UID][FailsJob] > 0
 }
 
-// Loss says what the loss of the pod would do beside those that were counted, and in words
-// where it ends the Job or the index, or may.
+// Loss returns the effect of the loss of the pod in addition to the counted ones, and a
+// description if the Job or the index fails, or may fail.
 func (j *Jobs) Loss(pod *corev1.Pod, way Way) (Harm, string) {
 	job := j.Of(pod)
 	switch _, counted := j.lost[pod.UID]; {
@@ -145,7 +146,7 @@ func (j *Jobs) Loss(pod *corev1.Pod, way Way) (Harm, string) {
 	case job != nil:
 		return j.loss(job, pod, way)
 	case ControlledBy(pod, JobKind):
-		return NotKnown, fmt.Sprintf("the picture has no Job %s, so it is not known whether that would fail by the loss", metav1.GetControllerOfNoCopy(pod).Name)
+		return NotKnown, fmt.Sprintf("the snapshot has no Job %s, so it is unknown whether the Job would fail", metav1.GetControllerOfNoCopy(pod).Name)
 	}
 	return Harmless, ""
 }
@@ -155,7 +156,7 @@ func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, way Way) (Harm, string) {
 		return Harmless, ""
 	}
 	if j.Fails(pod) {
-		return FailsJob, "its Job would fail by the loss of another pod"
+		return FailsJob, "its Job would fail because of the loss of another pod"
 	}
 	harm, why := byPolicy(job, pod, way)
 	if harm == Harmless || harm == FailsJob {
@@ -170,34 +171,34 @@ func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, way Way) (Harm, string) {
 		failed += len(counting.Failed)
 	}
 	if limit := backoffLimit(job); failed >= limit {
-		return FailsJob, fmt.Sprintf("its Job would fail: %d of %d failures are used up, and this counts as one", failed, limit)
+		return FailsJob, fmt.Sprintf("its Job would fail: %d of %d allowed failures are used, and this is another", failed, limit)
 	}
 	perIndex := job.Spec.BackoffLimitPerIndex
 	if perIndex == nil {
 		return harm, why
 	}
 	if of := annotatedNumber(pod, batchv1.JobIndexFailureCountAnnotation); harm == Counted && of >= int(*perIndex) {
-		harm, why = FailsIndex, fmt.Sprintf("index %s of its Job would fail: %d of %d failures are used up, and this counts as one", indexOf(pod), of, *perIndex)
+		harm, why = FailsIndex, fmt.Sprintf("index %s of its Job would fail: %d of %d allowed failures are used, and this is another", indexOf(pod), of, *perIndex)
 	}
 	if most := job.Spec.MaxFailedIndexes; harm == FailsIndex && most != nil && failedIndexes(job)+tally[FailsIndex] >= int(*most) {
-		return FailsJob, fmt.Sprintf("%s, and the Job with it, whose maxFailedIndexes is %d", why, *most)
+		return FailsJob, fmt.Sprintf("%s, and the Job as well: its maxFailedIndexes is %d", why, *most)
 	}
 	return harm, why
 }
 
-// terminationCodes are what a container most likely exits with that is told to end and has no
-// say of its own: by SIGTERM, and by SIGKILL when its grace period is over.
+// terminationCodes are the probable exit codes of a terminated container that does not handle
+// signals: after SIGTERM, and after SIGKILL at the end of its grace period.
 var terminationCodes = []int32{143, 137}
 
-// byPolicy returns what the Job's pod failure policy makes of the loss: the worst that the exit
-// codes allow, which nobody knows before.
+// byPolicy returns the result of the Job's pod failure policy: the worst for all possible
+// exit codes, which are not known in advance.
 func byPolicy(job *batchv1.Job, pod *corev1.Pod, way Way) (worst Harm, why string) {
 	if job.Spec.PodFailurePolicy == nil {
 		return Counted, ""
 	}
 	codes := terminationCodes
 	if way == WithNode {
-		codes = []int32{0} // which no rule matches, as that a container has not ended
+		codes = []int32{0} // no rule matches 0, as for a container that has not ended
 	}
 	for _, code := range codes {
 		if harm, reason := byFirstRule(job.Spec.PodFailurePolicy, pod, way != Deleted, code); harm > worst {
@@ -207,15 +208,15 @@ func byPolicy(job *batchv1.Job, pod *corev1.Pod, way Way) (worst Harm, why strin
 	return worst, why
 }
 
-// byFirstRule returns what the first rule of the policy says that matches the pod, whose
-// containers exit with the code if they have not ended before.
+// byFirstRule returns the result of the first rule of the policy that matches the pod, if its
+// running containers exit with the code.
 func byFirstRule(policy *batchv1.PodFailurePolicy, pod *corev1.Pod, disrupted bool, code int32) (Harm, string) {
 	for i, rule := range policy.Rules {
 		matches, what := onConditions(rule.OnPodConditions, pod, disrupted), "a disruption"
 		if rule.OnExitCodes != nil {
 			exit := onExitCodes(rule.OnExitCodes, pod, code)
 			if matches, what = exit != 0, fmt.Sprintf("exit code %d", exit); exit == code {
-				what += ", as of a pod that is told to end,"
+				what += ", the usual one of a terminated pod,"
 			}
 		}
 		if !matches {
@@ -227,20 +228,21 @@ func byFirstRule(policy *batchv1.PodFailurePolicy, pod *corev1.Pod, disrupted bo
 		case batchv1.PodFailurePolicyActionCount:
 			return Counted, ""
 		case batchv1.PodFailurePolicyActionFailIndex:
-			return FailsIndex, fmt.Sprintf("index %s of its Job would fail: rule %d of podFailurePolicy makes %s %s", indexOf(pod), i, what, rule.Action)
+			return FailsIndex, fmt.Sprintf("index %s of its Job would fail: podFailurePolicy rule %d maps %s to %s", indexOf(pod), i, what, rule.Action)
 		case batchv1.PodFailurePolicyActionFailJob:
-			return FailsJob, fmt.Sprintf("its Job would fail: rule %d of podFailurePolicy makes %s %s", i, what, rule.Action)
+			return FailsJob, fmt.Sprintf("its Job would fail: podFailurePolicy rule %d maps %s to %s", i, what, rule.Action)
 		}
 	}
 	return Counted, ""
 }
 
-// onConditions says whether a pattern matches a condition that the pod has when it has ended.
+// onConditions reports whether a pattern matches a condition that the pod has after it has
+// ended.
 func onConditions(patterns []batchv1.PodFailurePolicyOnPodConditionsPattern, pod *corev1.Pod, disrupted bool) bool {
 	return slices.ContainsFunc(patterns, func(pattern batchv1.PodFailurePolicyOnPodConditionsPattern) bool {
 		status := pattern.Status
 		if status == "" {
-			status = corev1.ConditionTrue // which the API server fills in
+			status = corev1.ConditionTrue // the default of the API server
 		}
 		if disrupted && pattern.Type == corev1.DisruptionTarget {
 			return status == corev1.ConditionTrue
@@ -249,8 +251,8 @@ func onConditions(patterns []batchv1.PodFailurePolicyOnPodConditionsPattern, pod
 	})
 }
 
-// onExitCodes returns the code of a container that matches the requirement; 0, which matches
-// none, where there is no such container. One that runs, or has yet to, exits with the code.
+// onExitCodes returns the exit code of a container that matches the requirement, or 0, which
+// matches nothing, if there is none. Containers that have not ended exit with the code.
 func onExitCodes(requirement *batchv1.PodFailurePolicyOnExitCodesRequirement, pod *corev1.Pod, code int32) int32 {
 	matching := func(container *corev1.Container, statuses []corev1.ContainerStatus) int32 {
 		if requirement.ContainerName != nil && *requirement.ContainerName != container.Name {
@@ -280,7 +282,8 @@ func onExitCodes(requirement *batchv1.PodFailurePolicyOnExitCodesRequirement, po
 	return 0
 }
 
-// backoffLimit returns how many failures the Job allows in all, with what the API server fills in.
+// backoffLimit returns the number of failures that the Job allows, with the API server's
+// default.
 func backoffLimit(job *batchv1.Job) int {
 	switch {
 	case job.Spec.BackoffLimit != nil:
@@ -291,15 +294,14 @@ func backoffLimit(job *batchv1.Job) int {
 	return 6
 }
 
-// jobEnding says whether the Job is about to be over, whatever its pods do.
+// jobEnding reports whether the Job is about to end, whatever its pods do.
 func jobEnding(job *batchv1.Job) bool {
 	return job.DeletionTimestamp != nil || slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
 		return (c.Type == batchv1.JobFailureTarget || c.Type == batchv1.JobSuccessCriteriaMet) && c.Status == corev1.ConditionTrue
 	})
 }
 
-// failedIndexes counts the indexes of the Job that have failed, which its status has as
-// "1,3-5".
+// failedIndexes counts the failed indexes of the Job, which its status contains as "1,3-5".
 func failedIndexes(job *batchv1.Job) (n int) {
 	if job.Status.FailedIndexes == nil {
 		return 0
@@ -324,7 +326,7 @@ func failedIndexes(job *batchv1.Job) (n int) {
 // indexOf returns the pod's index in its Job.
 func indexOf(pod *corev1.Pod) string { return pod.Annotations[batchv1.JobCompletionIndexAnnotation] }
 
-// annotatedNumber returns the number that an annotation of the pod holds, 0 for anything else.
+// annotatedNumber returns the number in an annotation of the pod, or 0 for other values.
 func annotatedNumber(pod *corev1.Pod, annotation string) int {
 	n, err := strconv.Atoi(pod.Annotations[annotation])
 	if err != nil || n < 0 || n > math.MaxInt32 {

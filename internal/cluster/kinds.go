@@ -20,24 +20,24 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// kind is a kind of objects that a Snapshot holds.
+// kind is a kind of objects in a Snapshot.
 type kind struct {
 	schema.GroupVersionKind
-	// resource is the name of the kind in the API's paths.
+	// resource is the resource name in API paths.
 	resource string
-	// essential: without them a picture leads to wrong conclusions. Of the others a
-	// cluster may have none, or not even the API.
+	// essential: without it a snapshot leads to wrong conclusions. A cluster may have no
+	// objects of other kinds, or not even their API.
 	essential bool
-	// later: they came after the oldest Kubernetes that is supported. A cluster that does not
-	// serve them has none, so a picture without them lacks nothing.
+	// later: it was added after the oldest supported Kubernetes version. A cluster that does
+	// not serve it has no such objects, so a snapshot without them is complete.
 	later bool
-	// structure is that of its objects.
+	// structure is the Go type of its objects.
 	structure reflect.Type
 }
 
-// kinds are all kinds of a Snapshot. Beside nodes, pods, workloads and budgets they
-// are what the scheduler's own plugins list, and what admission makes pods of:
-// LimitRanges, RuntimeClasses and the PriorityClasses, by which policies name a priority, too.
+// kinds are all kinds in a Snapshot: nodes, pods, workloads, budgets, the kinds that the
+// scheduler's plugins list, and the kinds from which admission sets fields of pods:
+// LimitRanges, RuntimeClasses and PriorityClasses, which policies also refer to.
 var kinds = []kind{
 	essential[corev1.Node](corev1.SchemeGroupVersion, "nodes"),
 	essential[corev1.Pod](corev1.SchemeGroupVersion, "pods"),
@@ -86,19 +86,19 @@ func later[T any](version schema.GroupVersion, resource string) kind {
 // new returns an empty object of the kind.
 func (k kind) new() object { return reflect.New(k.structure).Interface().(object) }
 
-// String is the kind as kubectl takes it: deployments.apps.
+// String returns the kind in kubectl's format: deployments.apps.
 func (k kind) String() string {
 	return k.GroupVersion().WithResource(k.resource).GroupResource().String()
 }
 
-// kindOf returns the kind of an object, as its place in kinds; -1 where a snapshot
-// holds no such objects.
+// kindOf returns the index of an object's kind in kinds; -1 if a snapshot contains no such
+// objects.
 func kindOf(o runtime.Object) int {
 	structure := reflect.TypeOf(o).Elem()
 	return slices.IndexFunc(kinds, func(k kind) bool { return k.structure == structure })
 }
 
-// add puts an object where it belongs.
+// add adds an object to the snapshot.
 func (s *Snapshot) add(object runtime.Object) {
 	switch o := object.(type) {
 	case *corev1.Node:

@@ -5,10 +5,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// mergeLabelKeys puts the label keys of the affinity's terms into their selectors, with the
-// labels of the pod, as the API server does when it creates one (mutatePodAffinity in
-// pkg/registry/core/pod): schedulers look at the selectors only. The keys of spread
-// constraints schedulers look at themselves.
+// mergeLabelKeys merges the label keys of the affinity's terms, with the labels of the pod,
+// into their selectors, as the API server does when it creates a pod (mutatePodAffinity in
+// pkg/registry/core/pod), because schedulers only read the selectors. For spread constraints,
+// schedulers read the keys.
 func mergeLabelKeys(affinity *corev1.Affinity, labels map[string]string) {
 	if affinity == nil {
 		return
@@ -29,7 +29,7 @@ func mergeLabelKeys(affinity *corev1.Affinity, labels map[string]string) {
 	}
 }
 
-// mergeKeysOfTerm leaves a term without a selector alone: it matches no pods.
+// mergeKeysOfTerm does not change a term without a selector, which matches no pods.
 func mergeKeysOfTerm(term *corev1.PodAffinityTerm, labels map[string]string) {
 	if term.LabelSelector == nil {
 		return

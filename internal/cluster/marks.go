@@ -7,22 +7,21 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// The annotations by which people ask disruptors to leave a pod or a node alone.
+// The annotations that protect a pod or a node from disruption.
 const (
 	doNotDisrupt      = "karpenter.sh/do-not-disrupt"
 	safeToEvict       = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 	scaleDownDisabled = "cluster-autoscaler.kubernetes.io/scale-down-disabled"
 )
 
-// Mark is an annotation by which somebody asks every disruptor to leave a pod or a node
-// alone.
+// Mark is an annotation that protects a pod or a node from disruption.
 type Mark struct{ Annotation, Value string }
 
 func (m Mark) String() string { return fmt.Sprintf("%s: %q", m.Annotation, m.Value) }
 
-// DoNotDisrupt returns the mark that asks for the pod to be left alone, if one holds. Marks
-// mean what the autoscalers that read them say: other values than theirs are no marks. A pod
-// that has ended or is on its way out has nothing left to disrupt.
+// DoNotDisrupt returns the mark that protects the pod, if there is one. Values are
+// interpreted as by the autoscalers that define them: other values have no effect. A pod that
+// has ended or is being deleted is not protected.
 func DoNotDisrupt(pod *corev1.Pod, now time.Time) (Mark, bool) {
 	if !Holds(pod) || pod.DeletionTimestamp != nil {
 		return Mark{}, false
@@ -36,8 +35,8 @@ func DoNotDisrupt(pod *corev1.Pod, now time.Time) (Mark, bool) {
 	return Mark{}, false
 }
 
-// KeepsNode returns the mark of the pod that keeps autoscalers from taking its node away, if one
-// does. Who reads safe-to-evict does not look for it on pods that are part of their node.
+// KeepsNode returns the mark of the pod that prevents autoscalers from removing its node, if
+// there is one. safe-to-evict has no effect on static pods and pods of DaemonSets.
 func KeepsNode(pod *corev1.Pod, now time.Time) (Mark, bool) {
 	mark, marked := DoNotDisrupt(pod, now)
 	if mark.Annotation == safeToEvict && BelongsToNode(pod) {
@@ -46,8 +45,8 @@ func KeepsNode(pod *corev1.Pod, now time.Time) (Mark, bool) {
 	return mark, marked
 }
 
-// lasts says whether the value is a duration from the start of the pod that is not over: it
-// has not begun where the pod has not started.
+// lasts reports whether the value is a duration since the start of the pod that is not over.
+// It has not begun if the pod has not started.
 func lasts(value string, pod *corev1.Pod, now time.Time) bool {
 	duration, err := time.ParseDuration(value)
 	if err != nil || duration <= 0 {
@@ -57,8 +56,8 @@ func lasts(value string, pod *corev1.Pod, now time.Time) bool {
 	return start == nil || now.Before(start.Add(duration))
 }
 
-// NodeDoNotDisrupt returns the mark that asks for the node to be left alone, if one holds:
-// no autoscaler takes such a node away.
+// NodeDoNotDisrupt returns the mark that protects the node, if there is one: autoscalers do
+// not remove such a node.
 func NodeDoNotDisrupt(node *corev1.Node) (Mark, bool) {
 	for _, annotation := range []string{doNotDisrupt, scaleDownDisabled} {
 		if node.Annotations[annotation] == "true" {

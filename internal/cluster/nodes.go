@@ -7,23 +7,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// NodeReady says whether the node is Ready by its condition.
+// NodeReady reports whether the node has the condition Ready.
 func NodeReady(node *corev1.Node) bool {
 	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
 }
 
-// noticeTaints are the keys of the taints by which platforms announce that a node will soon be
-// gone, whatever their effect. Until then its pods may stay where they are.
+// noticeTaints are the keys of taints by which platforms announce the removal of a node,
+// whatever their effect. Until then, its pods may remain.
 var noticeTaints = []string{
 	"aws-node-termination-handler/*",
 	"cloud.google.com/impending-node-termination",
 	corev1.TaintNodeOutOfService,
 }
 
-// drainTaints are the keys of the taints of nodes that an autoscaler or a platform empties, whatever
-// their effect. DeletionCandidateOfClusterAutoscaler is not among them: a candidate may well stay.
+// drainTaints are the keys of taints of nodes that an autoscaler or a platform drains,
+// whatever their effect. DeletionCandidateOfClusterAutoscaler is not included, because a
+// candidate may remain.
 var drainTaints = []string{
 	"ToBeDeletedByClusterAutoscaler",
 	"karpenter.sh/disrupted",
@@ -33,12 +34,11 @@ var drainTaints = []string{
 	"autoscaling.cast.ai/draining",
 }
 
-// RemovalTaints returns the keys of the taints of nodes on their way out, as TaintedBy takes
-// them.
+// RemovalTaints returns the keys of taints of nodes that will be removed, for TaintedBy.
 func RemovalTaints() []string { return slices.Concat(noticeTaints, drainTaints) }
 
-// TaintedBy returns the key of the node's first taint that is among the keys, of which
-// one that ends in * stands for every key that begins like it; nothing where none is.
+// TaintedBy returns the key of the node's first taint that matches one of the keys, or "". A
+// key that ends in * matches all keys with that prefix.
 func TaintedBy(node *corev1.Node, keys []string) string {
 	for _, taint := range node.Spec.Taints {
 		for _, key := range keys {
@@ -51,8 +51,8 @@ func TaintedBy(node *corev1.Node, keys []string) string {
 	return ""
 }
 
-// NodeLeaving says by what it is known that the node is on its way out; nothing for a node
-// that stays. Whatever is on it goes elsewhere, and nothing should come.
+// NodeLeaving describes how it is known that the node will be removed, or returns "" if it
+// will not. Its pods will move, and no new pods should be placed on it.
 func NodeLeaving(node *corev1.Node) string {
 	if drained := NodeDrained(node); drained != "" {
 		return drained
@@ -60,8 +60,8 @@ func NodeLeaving(node *corev1.Node) string {
 	return tainted(node, noticeTaints)
 }
 
-// NodeDrained says by what it is known that somebody takes the pods of the node away, so that nobody
-// else has to; nothing for other nodes.
+// NodeDrained describes how it is known that another component evicts the pods of the node,
+// or returns "" for other nodes.
 func NodeDrained(node *corev1.Node) string {
 	if node.DeletionTimestamp != nil {
 		return "is being deleted"
@@ -76,15 +76,16 @@ func tainted(node *corev1.Node, keys []string) string {
 	return ""
 }
 
-// autoscalerLabels are labels that only an autoscaler gives to nodes, autoscalerTaints the keys of
-// taints that only one does.
+// autoscalerLabels and autoscalerTaints are labels and keys of taints that only an autoscaler
+// sets.
 var (
 	autoscalerLabels = []string{"karpenter.sh/nodepool", "karpenter.sh/provisioner-name"} // the latter before Karpenter 0.32
 	autoscalerTaints = []string{"ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler", "karpenter.sh/*"}
 )
 
-// Autoscaled says whether an autoscaler has marked the node. Cluster Autoscaler marks only nodes
-// that it takes away or may take away, so a cluster with one may have no such node for a time.
+// Autoscaled reports whether an autoscaler has marked the node. Cluster Autoscaler only marks
+// nodes that it removes or may remove, so a cluster with one may temporarily have no such
+// node.
 func Autoscaled(node *corev1.Node) bool {
 	return slices.ContainsFunc(autoscalerLabels, func(key string) bool { _, has := node.Labels[key]; return has }) ||
 		TaintedBy(node, autoscalerTaints) != ""

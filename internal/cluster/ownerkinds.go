@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// The kinds of owners that are treated in a way of their own. Other groups have kinds of
-// the same names, whose controllers do other things.
+// The kinds of owners with special handling. Other groups have kinds of the same names with
+// other controllers.
 var (
 	NodeKind                  = corev1.SchemeGroupVersion.WithKind("Node").GroupKind()
 	ReplicationControllerKind = corev1.SchemeGroupVersion.WithKind("ReplicationController").GroupKind()
@@ -23,7 +23,7 @@ var (
 	CronJobKind               = batchv1.SchemeGroupVersion.WithKind("CronJob").GroupKind()
 )
 
-// ownGroups are the groups of these kinds by their names.
+// ownGroups maps the names of these kinds to their groups.
 var ownGroups = func() map[string]string {
 	groups := map[string]string{}
 	for _, kind := range []schema.GroupKind{
@@ -34,8 +34,8 @@ var ownGroups = func() map[string]string {
 	return groups
 }()
 
-// OwnerKind returns the kind of an owner, with its group. A reference that names no
-// version, which no API server takes, is one to Kubernetes' own kind of the name.
+// OwnerKind returns the kind of an owner with its group. A reference without a version, which
+// API servers reject, refers to Kubernetes' own kind of that name.
 func OwnerKind(owner *metav1.OwnerReference) schema.GroupKind {
 	if owner.APIVersion == "" {
 		return schema.GroupKind{Group: ownGroups[owner.Kind], Kind: owner.Kind}
@@ -47,14 +47,14 @@ func OwnerKind(owner *metav1.OwnerReference) schema.GroupKind {
 	return schema.GroupKind{Group: group, Kind: owner.Kind}
 }
 
-// ControlledBy says whether the object's controller is of the kind.
+// ControlledBy reports whether the object's controller is of the kind.
 func ControlledBy(object metav1.Object, kind schema.GroupKind) bool {
 	owner := metav1.GetControllerOfNoCopy(object)
 	return owner != nil && OwnerKind(owner) == kind
 }
 
-// KindName names a kind for people: by its name alone, or with its group where that alone
-// would be taken for a kind of Kubernetes.
+// KindName returns the name of a kind for users: without its group, unless it could be
+// confused with a kind of Kubernetes.
 func KindName(kind schema.GroupKind) string {
 	if group, known := ownGroups[kind.Kind]; known && group != kind.Group {
 		return kind.String()

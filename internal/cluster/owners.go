@@ -13,20 +13,20 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Workload is what pods belong to: their top controller.
+// Workload is the top controller of pods.
 type Workload struct {
-	// Kind and Group are those of the controller: StatefulSet of apps is another kind than
-	// that of an operator's group.
+	// Kind and Group are those of the controller: a StatefulSet of apps differs from a kind
+	// of that name in an operator's group.
 	Kind, Group     string
 	Namespace, Name string
 	UID             types.UID
-	// Desired is how many replicas it asks for, or -1 where that is not known. A Job
-	// asks for as many pods as it would run at once of what it has still to complete.
+	// Desired is the number of desired replicas, or -1 if it is unknown. For a Job it is the
+	// number of pods that it would run in parallel for the remaining completions.
 	Desired int
-	// Rollout says what is under way and should be waited for; empty where nothing is.
-	// A workload that is unhealthy and stays as it is has nothing under way.
+	// Rollout describes a change in progress that should complete first; "" if there is none.
+	// An unhealthy workload that does not change has none.
 	Rollout string
-	// Irreplaceable says why no pod of it that goes would be replaced now; empty where they
+	// Irreplaceable describes why pods of the workload would not be replaced now; "" if they
 	// would be, as far as that does not depend on the pod: see Owners.Irreplaceable.
 	Irreplaceable string
 }
@@ -45,14 +45,14 @@ type Owners struct {
 	workloads map[types.UID]*Workload // by the UID of the pods' direct controller
 	strangers sync.Map                // stranger → *Workload
 	makers    controllers
-	// short are those that have fewer replicas than they ask for, for want of a quota's room,
-	// and shortages what the quotas lack.
+	// short are the workloads with too few replicas because of a quota, and shortages what
+	// the quotas lack.
 	short     []*Workload
 	shortages map[*Workload][]shortage
 }
 
-// stranger is a direct controller of pods that the snapshot does not have: a
-// DaemonSet, an operator's own kind, or one that came or went in between.
+// stranger is a direct controller of pods that is missing from the snapshot: a DaemonSet, an
+// operator's kind, or one that was created or deleted in the meantime.
 type stranger struct {
 	kind            schema.GroupKind
 	namespace, name string
@@ -63,7 +63,7 @@ type stranger struct {
 func NewOwners(s *Snapshot) *Owners {
 	o := &Owners{workloads: make(map[types.UID]*Workload, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)), makers: newControllers(s), shortages: map[*Workload][]shortage{}}
 	o.addReplicaSets(s)
-	// The status of a StatefulSet does not say whether its pods are refused.
+	// The status of a StatefulSet does not contain whether creating its pods fails.
 	var growing []*Workload
 	for _, set := range s.StatefulSets {
 		w := o.add(StatefulSetKind, set, replicas(set.Spec.Replicas), statefulSetRollout(set))
@@ -88,7 +88,7 @@ func (o *Owners) add(kind schema.GroupKind, object metav1.Object, desired int, r
 	return w
 }
 
-// refused notes that no pods can be created for a workload, if that is so.
+// refused notes that pods of a workload cannot be created, if that is the case.
 func (o *Owners) refused(w *Workload, r refusal) {
 	w.Irreplaceable = r.irreplaceable()
 	if r.byQuota() {
@@ -101,8 +101,8 @@ func newWorkload(kind schema.GroupKind, object metav1.Object, desired int, rollo
 	return &Workload{Kind: kind.Kind, Group: kind.Group, Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(), Desired: desired, Rollout: rollout}
 }
 
-// addReplicaSets makes the ReplicaSets lead to what controls them: a Deployment, or
-// another kind, which wants what it gives to its ReplicaSets.
+// addReplicaSets maps ReplicaSets to their controllers: a Deployment, or another kind, whose
+// desired replicas are the sum over its ReplicaSets.
 func (o *Owners) addReplicaSets(s *Snapshot) {
 	tops := make(map[types.UID]*Workload, len(s.Deployments))
 	for _, deployment := range s.Deployments {
@@ -138,9 +138,9 @@ func (o *Owners) addReplicaSets(s *Snapshot) {
 	}
 }
 
-// Of returns the workload of a pod: the Deployment of a ReplicaSet's pod, the
-// controller itself otherwise. Nil where the pod has no controller. All pods of a
-// workload get the same pointer.
+// Of returns the workload of a pod: the Deployment for a pod of a ReplicaSet, otherwise the
+// controller itself, or nil if the pod has no controller. All pods of a workload get the same
+// pointer.
 func (o *Owners) Of(pod *corev1.Pod) *Workload {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -164,7 +164,7 @@ func newStranger(owner *metav1.OwnerReference, namespace string) *Workload {
 	return &Workload{Kind: kind.Kind, Group: kind.Group, Namespace: namespace, Name: owner.Name, UID: owner.UID}
 }
 
-// jobDesired returns how many pods a Job wants to run at once.
+// jobDesired returns the number of pods that a Job runs in parallel.
 func jobDesired(job *batchv1.Job) int {
 	if jobSuspended(job) || jobFinished(job) || jobEnding(job) {
 		return 0
@@ -181,7 +181,8 @@ func jobDesired(job *batchv1.Job) int {
 
 func jobSuspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
 
-// jobSucceeded counts the Job's pods that have succeeded, with those that are not in its sum yet.
+// jobSucceeded counts the Job's pods that have succeeded, including those that its status
+// does not contain yet.
 func jobSucceeded(job *batchv1.Job) int {
 	succeeded := int(job.Status.Succeeded)
 	if counting := job.Status.UncountedTerminatedPods; counting != nil {
@@ -199,7 +200,7 @@ func jobFinished(job *batchv1.Job) bool {
 	return false
 }
 
-// replicas returns a number of replicas, where the API server sets 1 by default.
+// replicas returns a number of replicas, with the API server's default of 1.
 func replicas(number *int32) int {
 	if number == nil {
 		return 1
@@ -207,7 +208,7 @@ func replicas(number *int32) int {
 	return int(*number)
 }
 
-// UIDOf returns the UID of a pod's workload; nothing where it has none.
+// UIDOf returns the UID of a pod's workload, or "" if it has none.
 func (o *Owners) UIDOf(pod *corev1.Pod) types.UID {
 	if w := o.Of(pod); w != nil {
 		return w.UID

@@ -146,34 +146,34 @@ func TestRollout(t *testing.T) {
 		{"a settled Deployment whose pods are broken", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, Conditions: progressing("True", "NewReplicaSetAvailable")}), ""},
 		{"a new Deployment whose pods never came up in time", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, Conditions: progressing("False", "ProgressDeadlineExceeded")}), ""},
 		{"a Deployment of none", deployment(appsv1.DeploymentSpec{Replicas: ptr.To(int32(0))}, appsv1.DeploymentStatus{ObservedGeneration: 2}), ""},
-		{"a Deployment with a new spec", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3}), "its controller has not seen its newest spec yet"},
+		{"a Deployment with a new spec", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3}), "its controller has not observed its latest spec yet"},
 		{"old replicas beside all new ones", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 3}), "being rolled out: 1 old replicas left, 3 of 3 updated"},
 		{"few new replicas", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 1}), "being rolled out: 2 old replicas left, 1 of 3 updated"},
 		{"a rollout past its deadline", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, Conditions: progressing("False", "ProgressDeadlineExceeded")}), ""},
 		{"new replicas that are not available yet", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 2, Conditions: progressing("True", "ReplicaSetUpdated")}), "being rolled out: 2 of 3 replicas available"},
 		{"a Deployment paused between", deployment(appsv1.DeploymentSpec{Replicas: three, Paused: true}, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1}), "paused in mid-rollout: 1 of 3 replicas updated"},
 		{"a Deployment paused when settled", deployment(appsv1.DeploymentSpec{Replicas: three, Paused: true}, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3}), ""},
-		{"a Deployment that grows", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}), "being scaled: 1 of 3 replicas there"},
+		{"a Deployment that grows", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}), "being scaled: 1 of 3 replicas exist"},
 		{"a Deployment that a quota keeps from growing, though its rollout was over long ago", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1, Conditions: append(progressing("True", "NewReplicaSetAvailable"), shortByQuota)}), ""},
-		{"a Deployment that shrinks beside a quota without room", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 5, UpdatedReplicas: 5, Conditions: []appsv1.DeploymentCondition{shortByQuota}}), "being scaled: 5 of 3 replicas there"},
+		{"a Deployment that shrinks beside a quota without room", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 5, UpdatedReplicas: 5, Conditions: []appsv1.DeploymentCondition{shortByQuota}}), "being scaled: 5 of 3 replicas exist"},
 		{"a rollout that a quota holds up, within its deadline", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 0, Conditions: append(progressing("True", "ReplicaSetUpdated"), shortByQuota)}), "being rolled out: 3 old replicas left, 0 of 3 updated"},
-		{"a Deployment that shrinks", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 5, UpdatedReplicas: 5}), "being scaled: 5 of 3 replicas there"},
+		{"a Deployment that shrinks", deployment(spec, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 5, UpdatedReplicas: 5}), "being scaled: 5 of 3 replicas exist"},
 		{
 			"a Deployment that is deleted",
 			deploymentRollout(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)}}, Spec: spec, Status: appsv1.DeploymentStatus{Replicas: 3, UpdatedReplicas: 3}}), "being deleted",
 		},
 		{"a StatefulSet that is settled", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 3, CurrentRevision: "a", UpdateRevision: "a"}), ""},
 		{"a settled StatefulSet with a broken pod", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 2, CurrentRevision: "a", UpdateRevision: "a"}), ""},
-		{"a StatefulSet with a new spec", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 1, Replicas: 3, ReadyReplicas: 3}), "its controller has not seen its newest spec yet"},
+		{"a StatefulSet with a new spec", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 1, Replicas: 3, ReadyReplicas: 3}), "its controller has not observed its latest spec yet"},
 		{"a StatefulSet between two revisions", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 1, CurrentRevision: "a", UpdateRevision: "b"}), "being rolled out: 1 of 3 replicas updated"},
 		{"a StatefulSet that waits for its last replica", stateful(rolling, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 2, UpdatedReplicas: 3, CurrentRevision: "a", UpdateRevision: "b"}), "being rolled out: 2 of 3 replicas ready"},
 		{"a StatefulSet above its partition", stateful(partition, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 3, CurrentRevision: "a", UpdateRevision: "b"}), "being rolled out: 0 of 1 replicas updated"},
 		{"a StatefulSet that has come to its partition", stateful(partition, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, ReadyReplicas: 2, UpdatedReplicas: 1, CurrentRevision: "a", UpdateRevision: "b"}), ""},
 		{"a StatefulSet that changes only when pods are deleted", stateful(onDelete, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 3, CurrentRevision: "a", UpdateRevision: "b"}), ""},
-		{"such a StatefulSet that grows", stateful(onDelete, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 2, CurrentRevision: "a", UpdateRevision: "b"}), "being scaled: 2 of 3 replicas there"},
-		{"a ReplicaSet that grows", replicaSetRollout(&appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Replicas: three}}), "being scaled: 0 of 3 replicas there"},
+		{"such a StatefulSet that grows", stateful(onDelete, appsv1.StatefulSetStatus{ObservedGeneration: 2, Replicas: 2, CurrentRevision: "a", UpdateRevision: "b"}), "being scaled: 2 of 3 replicas exist"},
+		{"a ReplicaSet that grows", replicaSetRollout(&appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Replicas: three}}), "being scaled: 0 of 3 replicas exist"},
 		{"a ReplicaSet with broken pods", replicaSetRollout(&appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Replicas: three}, Status: appsv1.ReplicaSetStatus{Replicas: 3}}), ""},
-		{"a ReplicationController that shrinks", replicationControllerRollout(&corev1.ReplicationController{Spec: corev1.ReplicationControllerSpec{Replicas: three}, Status: corev1.ReplicationControllerStatus{Replicas: 4}}), "being scaled: 4 of 3 replicas there"},
+		{"a ReplicationController that shrinks", replicationControllerRollout(&corev1.ReplicationController{Spec: corev1.ReplicationControllerSpec{Replicas: three}, Status: corev1.ReplicationControllerStatus{Replicas: 4}}), "being scaled: 4 of 3 replicas exist"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -214,24 +214,24 @@ func TestIrreplaceable(t *testing.T) {
 		{name: "of two workloads that wait for a quota's room either could take it", snapshot: &Snapshot{
 			Deployments: []*appsv1.Deployment{deployment("default", "web", failure(exceededQuota)...)},
 			ReplicaSets: []*appsv1.ReplicaSet{set("web-1", exceededQuota, owned("Deployment", "web")), set("alone", exceededQuota)},
-		}, of: owned("ReplicaSet", "web-1"), want: "a quota has no room for all of its replicas, and ReplicaSet default/alone waits for that room too"},
+		}, of: owned("ReplicaSet", "web-1"), want: "a quota has no room for all of its replicas, and ReplicaSet default/alone also waits for room"},
 		{name: "a workload of another namespace has another quota", snapshot: &Snapshot{
 			Deployments: []*appsv1.Deployment{deployment("other", "web", failure(exceededQuota)...)}, ReplicaSets: []*appsv1.ReplicaSet{set("alone", exceededQuota)},
 		}, of: owned("ReplicaSet", "alone")},
 		{name: "a Deployment whose pods are not let in any more", snapshot: &Snapshot{
 			Deployments: []*appsv1.Deployment{deployment("default", "web", failure(forbidden)...)}, ReplicaSets: []*appsv1.ReplicaSet{set("web-1", forbidden, owned("Deployment", "web"))},
-		}, of: owned("ReplicaSet", "web-1"), rollout: "being scaled: 4 of 6 replicas there", want: "no pod can be created for it: " + forbidden},
+		}, of: owned("ReplicaSet", "web-1"), rollout: "being scaled: 4 of 6 replicas exist", want: "its pods cannot be created: " + forbidden},
 		{name: "a ReplicaSet whose pods are not let in any more", snapshot: &Snapshot{ReplicaSets: []*appsv1.ReplicaSet{set("alone", forbidden)}},
-			of: owned("ReplicaSet", "alone"), rollout: "being scaled: 4 of 6 replicas there", want: "no pod can be created for it: " + forbidden},
+			of: owned("ReplicaSet", "alone"), rollout: "being scaled: 4 of 6 replicas exist", want: "its pods cannot be created: " + forbidden},
 		{name: "an operator's ReplicaSet whose pods are not let in any more", snapshot: &Snapshot{ReplicaSets: []*appsv1.ReplicaSet{set("canary-1", forbidden, owned("Rollout", "canary"))}},
-			of: owned("ReplicaSet", "canary-1"), rollout: "being scaled: 4 of 6 replicas there", want: "no pod can be created for it: " + forbidden},
+			of: owned("ReplicaSet", "canary-1"), rollout: "being scaled: 4 of 6 replicas exist", want: "its pods cannot be created: " + forbidden},
 		{name: "a ReplicationController whose pods are not let in any more", snapshot: &Snapshot{ReplicationControllers: []*corev1.ReplicationController{{
 			ObjectMeta: meta("ReplicationController", "old"), Spec: corev1.ReplicationControllerSpec{Replicas: ptr.To(int32(2))},
 			Status: corev1.ReplicationControllerStatus{Replicas: 2, Conditions: []corev1.ReplicationControllerCondition{{Type: corev1.ReplicationControllerReplicaFailure, Status: "True", Reason: "FailedCreate", Message: forbidden}}},
-		}}}, of: owned("ReplicationController", "old"), want: "no pod can be created for it: " + forbidden},
+		}}}, of: owned("ReplicationController", "old"), want: "its pods cannot be created: " + forbidden},
 		{name: "pods that cannot be deleted say nothing of new ones", snapshot: &Snapshot{Deployments: []*appsv1.Deployment{
 			deployment("default", "web", appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: "True", Reason: "FailedDelete", Message: forbidden}),
-		}, ReplicaSets: []*appsv1.ReplicaSet{set("web-1", "", owned("Deployment", "web"))}}, of: owned("ReplicaSet", "web-1"), rollout: "being scaled: 4 of 6 replicas there"},
+		}, ReplicaSets: []*appsv1.ReplicaSet{set("web-1", "", owned("Deployment", "web"))}}, of: owned("ReplicaSet", "web-1"), rollout: "being scaled: 4 of 6 replicas exist"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

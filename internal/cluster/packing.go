@@ -7,32 +7,32 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Packing says how tightly a set of pods is packed.
+// Packing describes how tightly a set of pods is packed.
 type Packing struct {
-	// Pods is how many pods there are, and Placed how many have a node.
+	// Pods is the number of pods, and Placed the number of pods with a node.
 	Pods, Placed int
-	// NodesUsed is how many nodes have at least one of them.
+	// NodesUsed is the number of nodes with at least one of them.
 	NodesUsed int
-	// LowerBound is a number of nodes that no placement of all of them can beat;
-	// see Snapshot.LowerBound.
+	// LowerBound is the number of nodes that any placement of all of them requires; see
+	// Snapshot.LowerBound.
 	LowerBound int
-	// Resources says how the resources that they request are used, cpu and memory first.
+	// Resources describes the use of the resources that they request, cpu and memory first.
 	Resources []ResourcePacking
 }
 
-// ResourcePacking is how one resource is used. Fractions are from 0 to 1.
+// ResourcePacking is the use of one resource. Fractions are from 0 to 1.
 type ResourcePacking struct {
 	Name corev1.ResourceName
-	// Utilisation is requested ÷ allocatable over the nodes used that offer the resource, by
-	// all pods there.
+	// Utilisation is requested ÷ allocatable over the used nodes that have the resource,
+	// including all pods on them.
 	Utilisation float64
-	// Stranded is the part of the whole cluster's allocatable that is free on nodes
-	// where another resource is exhausted: less of that is free than the median of
-	// what the pods of the set that request it do.
+	// Stranded is the fraction of the whole cluster's allocatable that is free on nodes where
+	// another resource is exhausted: where less than the median request of the pods in the
+	// set that request it is free.
 	Stranded float64
 }
 
-// Resource returns how the resource of that name is used: not at all where no pod
+// Resource returns the use of the resource with that name, or the zero value if no pod
 // requests it.
 func (p Packing) Resource(name corev1.ResourceName) ResourcePacking {
 	for _, r := range p.Resources {
@@ -43,8 +43,7 @@ func (p Packing) Resource(name corev1.ResourceName) ResourcePacking {
 	return ResourcePacking{Name: name}
 }
 
-// Packing returns how the pods that match are packed; pods that have come to
-// their end do not count.
+// Packing returns how the matching pods are packed. Pods that have ended do not count.
 func (s *Snapshot) Packing(match func(*corev1.Pod) bool) Packing {
 	var set []*corev1.Pod
 	used := map[string]bool{}
@@ -67,8 +66,8 @@ func (s *Snapshot) Packing(match func(*corev1.Pod) bool) Packing {
 	return p
 }
 
-// resourcePacking returns how one resource is used; used holds the nodes that
-// utilisation is about, typical what a typical pod requests.
+// resourcePacking returns the use of one resource; used are the nodes for utilisation,
+// typical the requests of a typical pod.
 func (s *Snapshot) resourcePacking(name corev1.ResourceName, used map[string]bool, typical Amounts) ResourcePacking {
 	var requested, allocatable, stranded, total int64
 	free := s.Free()
@@ -89,7 +88,7 @@ func (s *Snapshot) resourcePacking(name corev1.ResourceName, used map[string]boo
 	return ResourcePacking{Name: name, Utilisation: ratio(requested, allocatable), Stranded: ratio(stranded, total)}
 }
 
-// Free returns what is free on each node, in the order of the nodes.
+// Free returns the free resources of each node, in the order of the nodes.
 func (s *Snapshot) Free() []Amounts {
 	index := make(map[string]int, len(s.Nodes))
 	free := make([]Amounts, len(s.Nodes))
@@ -105,12 +104,12 @@ func (s *Snapshot) Free() []Amounts {
 	return free
 }
 
-// LowerBound returns a number of nodes that no placement of the pods on an empty
-// cluster can beat. For one kind of nodes it is the largest, over the resources,
-// of ⌈Σ requested ÷ a node's allocatable⌉. Of nodes of several sizes it takes the
-// largest first, resource by resource, which no placement can beat either. Pods
-// that have no eligible node in common (GPU pods and others, say) add up. Where all
-// eligible nodes together are not enough, it counts one more than there are.
+// LowerBound returns the number of nodes that any placement of the pods on an empty cluster
+// requires. For equal nodes it is the maximum, over the resources, of ⌈Σ requested ÷ a node's
+// allocatable⌉. For nodes of several sizes it uses the largest nodes first, separately for
+// each resource. Groups of pods without common eligible nodes, such as GPU pods and others,
+// are added. If all eligible nodes together are not sufficient, it counts one more than there
+// are.
 func (s *Snapshot) LowerBound(pods []*corev1.Pod) int {
 	bound := 0
 	for _, group := range groupByNodes(s.classes(pods)) {
@@ -134,8 +133,8 @@ func (s *Snapshot) LowerBound(pods []*corev1.Pod) int {
 	return bound
 }
 
-// fewest returns how many of the sizes, largest first, it takes to hold the amount:
-// one more than there are where they do not.
+// fewest returns how many of the sizes, largest first, are necessary for the amount, or one
+// more than there are if they are not sufficient.
 func fewest(sizes []int64, amount int64) int {
 	slices.SortFunc(sizes, func(a, b int64) int { return cmp.Compare(b, a) })
 	n := 0
@@ -148,8 +147,8 @@ func fewest(sizes []int64, amount int64) int {
 	return n
 }
 
-// groupByNodes puts classes together that share eligible nodes, directly or
-// through others. Classes without any eligible node are left out.
+// groupByNodes merges classes that share eligible nodes, directly or indirectly. Classes
+// without eligible nodes are omitted.
 func groupByNodes(classes []*class) [][]*class {
 	owner := map[int]int{} // node → index of its group
 	var groups [][]*class
@@ -176,8 +175,7 @@ func groupByNodes(classes []*class) [][]*class {
 	return slices.DeleteFunc(groups, func(g []*class) bool { return g == nil })
 }
 
-// medianRequests returns, for each resource that pods request, the median of what
-// those that do request.
+// medianRequests returns, for each resource, the median over the pods that request it.
 func medianRequests(pods []*corev1.Pod) Amounts {
 	requests := map[corev1.ResourceName][]int64{}
 	for _, pod := range pods {
@@ -217,8 +215,8 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// Overlooked returns the pods that have no node though there is room for them: a
-// node that they are eligible for has free what they request.
+// Overlooked returns the pods without a node although there is room for them: an eligible
+// node has enough free resources.
 func (s *Snapshot) Overlooked() []*corev1.Pod {
 	var waiting []*corev1.Pod
 	for _, pod := range s.Pods {

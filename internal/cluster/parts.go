@@ -8,9 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// parts decodes the pods of a compact dump. Most of a pod is the same, byte by byte,
-// as with others of its controller: what has been decoded once is shared. It is not
-// safe for concurrent use.
+// parts decodes the pods of a compact dump. Most of a pod is identical, byte by byte, to
+// other pods of its controller: decoded parts are shared. It is not safe for concurrent use.
 type parts struct {
 	specs  map[string]corev1.PodSpec // without the name of the node
 	maps   map[string]map[string]string
@@ -19,15 +18,15 @@ type parts struct {
 	spec, meta []byte // scratch
 }
 
-// partsRemembered bounds how many parts of each sort are remembered.
+// partsRemembered limits how many parts of each kind are remembered.
 const partsRemembered = 10_000
 
 func newParts() *parts {
 	return &parts{specs: map[string]corev1.PodSpec{}, maps: map[string]map[string]string{}, owners: map[string][]metav1.OwnerReference{}}
 }
 
-// pod decodes a pod as WriteDump writes it. It returns nil for one that is written
-// otherwise, or is wrong.
+// pod decodes a pod as written by WriteDump. It returns nil for a pod in another format, or
+// an invalid one.
 func (p *parts) pod(raw []byte) *corev1.Pod {
 	pod := &corev1.Pod{}
 	ok := eachMember(raw, func(key, value []byte) bool {
@@ -46,7 +45,7 @@ func (p *parts) pod(raw []byte) *corev1.Pod {
 	if !ok {
 		return nil
 	}
-	// WriteDump has trimmed it; but decoding left slices larger than they have to be.
+	// WriteDump has trimmed it, but slices are larger than necessary after decoding.
 	pod.Status = trimmedPodStatus(&pod.Status)
 	return pod
 }
@@ -94,7 +93,7 @@ func (p *parts) podSpec(raw []byte, into *corev1.PodSpec) bool {
 	return ok
 }
 
-// decodePart decodes what has not been decoded before.
+// decodePart decodes a part, unless it was decoded before.
 func decodePart[T any](known map[string]T, raw []byte) (T, bool) {
 	part, is := known[string(raw)]
 	if is {
@@ -117,8 +116,8 @@ func appendMember(object, key, value []byte) []byte {
 	return append(append(append(object, key...), ':'), value...)
 }
 
-// eachMember calls the function with the members of an object that is written without
-// white space, keys in their quotes. It says whether it came to the end.
+// eachMember calls the function for the members of an object without white space, with quoted
+// keys. It reports whether it reached the end.
 func eachMember(object []byte, do func(key, value []byte) bool) bool {
 	if len(object) < 2 || object[0] != '{' {
 		return false
@@ -143,7 +142,7 @@ func eachMember(object []byte, do func(key, value []byte) bool) bool {
 	}
 }
 
-// valueEnd returns where the value that begins at i ends, or -1.
+// valueEnd returns the end of the value that begins at i, or -1.
 func valueEnd(raw []byte, i int) int {
 	for depth := 0; i < len(raw); i++ {
 		switch raw[i] {
@@ -169,7 +168,7 @@ func valueEnd(raw []byte, i int) int {
 	return -1
 }
 
-// stringEnd returns where the quote is that ends the string that begins at i, or -1.
+// stringEnd returns the position of the quote that ends the string beginning at i, or -1.
 func stringEnd(raw []byte, i int) int {
 	for i++; ; i++ {
 		next := bytes.IndexByte(raw[i:], '"')

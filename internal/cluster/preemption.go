@@ -18,8 +18,8 @@ func LowestPriority(pods []*corev1.Pod) int32 {
 	return lowest
 }
 
-// MayPreempt says whether the scheduler might make room for the pod at the cost of others,
-// where the lowest priority on a node is as given.
+// MayPreempt reports whether the scheduler might preempt other pods for the pod, given the
+// lowest priority on a node.
 func MayPreempt(pod *corev1.Pod, lowest int32) bool {
 	if policy := pod.Spec.PreemptionPolicy; policy != nil && *policy == corev1.PreemptNever {
 		return false

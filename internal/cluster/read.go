@@ -33,12 +33,11 @@ func ReadDumpFile(path string) (*Snapshot, error) {
 	return s, nil
 }
 
-// ReadDump reads what WriteDump has written, or what `kubectl get -o json` or `-o yaml`
-// shows: lists and objects, one or several, plain or compressed by gzip. It trims them
-// as WriteDump does, leaves out kinds that a snapshot does not hold, and returns nodes
-// by name and all else by namespace and name. Errors name the object and where it
-// stands; where there are no nodes or nothing of Kubernetes, the error says how to make
-// a dump.
+// ReadDump reads the output of WriteDump, or of `kubectl get -o json` or `-o yaml`: one or
+// several lists and objects, plain or compressed with gzip. It trims them like WriteDump,
+// ignores kinds that a snapshot does not contain, and sorts nodes by name and other objects
+// by namespace and name. Errors name the object and its position. If there are no nodes or no
+// Kubernetes objects, the error explains how to make a dump.
 func ReadDump(r io.Reader) (*Snapshot, error) {
 	in, err := unzip(bufio.NewReaderSize(r, 1<<20))
 	if err != nil {
@@ -61,17 +60,17 @@ func ReadDump(r io.Reader) (*Snapshot, error) {
 	}
 	s.Taken, s.Kubernetes = read.header.Taken, read.header.Kubernetes
 	if len(s.Nodes) == 0 {
-		return nil, fmt.Errorf("it holds no nodes, but %s; %s", read.summary(), advice())
+		return nil, fmt.Errorf("it contains no nodes; contents: %s; %s", read.summary(), advice())
 	}
 	return s, nil
 }
 
-// advice says how to make a dump.
+// advice explains how to make a dump.
 func advice() string {
-	return fmt.Sprintf("make a dump by: %s > cluster.json (leave out what the cluster does not have)", HowToDump())
+	return fmt.Sprintf("to make a dump, run: %s > cluster.json (omit resources that the cluster does not have)", HowToDump())
 }
 
-// unzip returns what is in the stream, decompressed if it is gzip.
+// unzip returns the content of the stream, decompressed if it is gzip.
 func unzip(in *bufio.Reader) (*bufio.Reader, error) {
 	if magic, _ := in.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		return in, nil
@@ -83,8 +82,8 @@ func unzip(in *bufio.Reader) (*bufio.Reader, error) {
 	return bufio.NewReaderSize(unzipped, 1<<20), nil
 }
 
-// openStream returns the objects of a stream of JSON, or of YAML: of anything that does
-// not begin like an object in JSON.
+// openStream returns the objects in a stream of JSON, or of YAML if it does not begin with a
+// JSON object.
 func openStream(in *bufio.Reader) (*splitter, error) {
 	s := newSplitter(in, "line")
 	switch c, err := s.peek(); {
@@ -98,7 +97,7 @@ func openStream(in *bufio.Reader) (*splitter, error) {
 	return newSplitter(bufio.NewReader(newYAML(in)), "document"), nil
 }
 
-// batch is a piece of a stream: objects that are decoded by one goroutine.
+// batch is a piece of a stream: objects that one goroutine decodes.
 type batch struct {
 	raw     []byte
 	places  []place
@@ -107,18 +106,18 @@ type batch struct {
 	done    chan struct{}
 }
 
-// batchSize is how many bytes a batch has at least, but for the last.
+// batchSize is the minimum size of a batch in bytes, except for the last.
 const batchSize = 1 << 18
 
-// reading is what has been read of a dump so far.
+// reading is what was read of a dump so far.
 type reading struct {
 	byKind [][]object
 	others map[string]int
 	header headerLine
 }
 
-// readAll reads all objects. One goroutine cuts the stream into batches, others decode
-// them side by side; what it returns has the order of the stream.
+// readAll reads all objects. One goroutine splits the stream into batches, others decode them
+// in parallel; the result has the order of the stream.
 func readAll(objects *splitter) (*reading, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	workers := runtime.GOMAXPROCS(0)
@@ -174,7 +173,7 @@ func (r *reading) take(b *batch) {
 	}
 }
 
-// summary says what there is, by kind.
+// summary describes the objects by kind.
 func (r *reading) summary() string {
 	var parts []string
 	for i, objects := range r.byKind {
@@ -188,7 +187,7 @@ func (r *reading) summary() string {
 	return cmp.Or(strings.Join(parts, ", "), "nothing")
 }
 
-// fill reads objects until the batch is full, and says whether more may come.
+// fill reads objects until the batch is full, and reports whether there may be more.
 func (b *batch) fill(objects *splitter) bool {
 	for len(b.raw) < batchSize {
 		raw, p, err := objects.next(b.raw)
@@ -205,7 +204,7 @@ func (b *batch) fill(objects *splitter) bool {
 	return true
 }
 
-// decode reads the objects of the batch up to the first that is wrong.
+// decode decodes the objects of the batch up to the first invalid one.
 func (b *batch) decode(by *decoder) {
 	for _, p := range b.places {
 		d, err := by.decode(b.raw[p.start:p.end], p)
@@ -218,15 +217,15 @@ func (b *batch) decode(by *decoder) {
 	b.raw = nil
 }
 
-// newSnapshot puts objects in order, each kind by namespace and name, and into a
-// snapshot. An object that is there twice is an error.
+// newSnapshot sorts objects, each kind by namespace and name, into a snapshot. A duplicate
+// object is an error.
 func newSnapshot(byKind [][]object) (*Snapshot, error) {
 	s := &Snapshot{}
 	for i, objects := range byKind {
 		slices.SortStableFunc(objects, byName)
 		for j, o := range objects {
 			if j > 0 && byName(objects[j-1], o) == 0 {
-				return nil, fmt.Errorf("%s %s is there twice: a dump is a cluster at one moment", kinds[i].Kind, klog.KObj(o))
+				return nil, fmt.Errorf("%s %s is duplicated: a dump must be a single snapshot of the cluster", kinds[i].Kind, klog.KObj(o))
 			}
 			s.add(o)
 		}

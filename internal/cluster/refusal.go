@@ -9,15 +9,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// refusal is that the API server refuses the pods which a controller wants to create, and
-// what it says. The zero value is that it does not.
+// refusal is the API server's refusal to create a controller's pods, with its message. The
+// zero value means that there is none.
 type refusal struct {
 	refused bool
 	message string
 }
 
-// hear takes a condition of a workload's status into account. Controllers of all kinds say
-// it in the same words.
+// hear evaluates a condition of a workload's status. Controllers of all kinds use the same
+// condition.
 func (r *refusal) hear(condition string, status corev1.ConditionStatus, reason, message string) {
 	if condition == string(appsv1.DeploymentReplicaFailure) && status == corev1.ConditionTrue && reason == "FailedCreate" {
 		*r = refusal{true, message}
@@ -45,29 +45,29 @@ func replicationControllerRefusal(c *corev1.ReplicationController) (r refusal) {
 	return r
 }
 
-// byQuota says whether a quota has no room for the pods: a pod that goes leaves the room
-// that its replacement takes. A refusal without a message is taken to be one.
+// byQuota reports whether a quota has no room for the pods: then the removal of a pod makes
+// room for its replacement. A refusal without a message counts as one.
 func (r refusal) byQuota() bool {
 	return r.refused && (r.message == "" || strings.Contains(r.message, "exceeded quota"))
 }
 
-// irreplaceable says why pods that go would not be replaced; nothing where they would be.
+// irreplaceable returns why removed pods would not be replaced, or "" if they would be.
 func (r refusal) irreplaceable() string {
 	if !r.refused || r.byQuota() {
 		return ""
 	}
-	return "no pod can be created for it: " + r.message
+	return "its pods cannot be created: " + r.message
 }
 
-// contend has workloads for which a quota has no room keep their pods where others of their
-// namespace could take the room that a pod leaves: such workloads too, and those that are
+// contend marks workloads for which a quota has no room as irreplaceable if others in their
+// namespace could use the room that a pod leaves: such workloads, and workloads that are
 // growing.
 func contend(short, growing []*Workload) {
 	rivals := slices.Concat(short, growing)
 	for _, w := range short {
 		i := slices.IndexFunc(rivals, func(other *Workload) bool { return other.Namespace == w.Namespace && other != w })
 		if i >= 0 {
-			w.Irreplaceable = fmt.Sprintf("a quota has no room for all of its replicas, and %s waits for that room too", rivals[i])
+			w.Irreplaceable = fmt.Sprintf("a quota has no room for all of its replicas, and %s also waits for room", rivals[i])
 		}
 	}
 }

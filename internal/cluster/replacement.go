@@ -16,14 +16,14 @@ import (
 	apischedulingv1 "k8s.io/kubernetes/pkg/apis/scheduling/v1"
 )
 
-// controllers are what Owners knows of how pods are made.
+// controllers is what Owners knows about how pods are created.
 type controllers struct {
 	defaults
-	// objects are the controllers themselves: ReplicaSets, StatefulSets,
-	// ReplicationControllers and Jobs.
+	// objects are the controllers: ReplicaSets, StatefulSets, ReplicationControllers and
+	// Jobs.
 	objects map[types.UID]metav1.Object
-	// classes are the PriorityClasses by name, fallback is that of pods that name none, and
-	// listed says that the picture has any.
+	// classes are the PriorityClasses by name, fallback is the default class, and listed
+	// reports that the snapshot contains any.
 	classes  map[string]*schedulingv1.PriorityClass
 	fallback *schedulingv1.PriorityClass
 	listed   bool
@@ -35,7 +35,7 @@ func newControllers(s *Snapshot) controllers {
 		objects:  make(map[types.UID]metav1.Object, len(s.ReplicaSets)+len(s.StatefulSets)+len(s.ReplicationControllers)+len(s.Jobs)),
 		classes:  map[string]*schedulingv1.PriorityClass{},
 	}
-	// Every cluster has these, with the same values.
+	// All clusters have these, with the same values.
 	for _, class := range apischedulingv1.SystemPriorityClasses() {
 		c.classes[class.Name] = class
 	}
@@ -57,7 +57,7 @@ func newControllers(s *Snapshot) controllers {
 			continue
 		}
 		c.classes[class.Name], c.listed = class, true
-		// Of several, admission takes the lowest.
+		// Of several, admission uses the lowest.
 		if class.GlobalDefault && (c.fallback == nil || class.Value < c.fallback.Value) {
 			c.fallback = class
 		}
@@ -65,27 +65,27 @@ func newControllers(s *Snapshot) controllers {
 	return c
 }
 
-// Replacement returns the pod that the pod's controller makes when this one is gone, as it
-// comes to the scheduler, and a note where that had to be guessed.
+// Replacement returns the pod that the pod's controller will create when this one is gone, as
+// it reaches the scheduler, and a note if some of it is a guess.
 //
-// It is made of the template that the controller would take: that of the pod's own
-// ReplicaSet, also where its Deployment has a newer one, of its Job or
-// ReplicationController, or that of the revision that the StatefulSet is due to have at
-// this ordinal. What the template says holds. What it leaves out, and the pod that goes has,
-// admission has added, and will again: containers, volumes, tolerations, requests, a
-// priority class. Where the pod was made of another revision that cannot be told, and only
-// the tolerations are added that every pod gets, and defaults of requests. A template of no scheduler, or of the
-// default one, leaves it to admission which it is. Tolerations can be added to pods, and a
-// ReplicaSet without an owner, or a ReplicationController, can be edited: where a generation
-// says that this may have been, what says where the pod may go is not carried over.
+// It is created from the template that the controller would use: that of the pod's own
+// ReplicaSet, even if its Deployment has a newer one, of its Job or ReplicationController, or
+// of the revision that the StatefulSet will use for this ordinal. Fields in the template take
+// precedence. Fields that the template omits but the old pod has were added by admission, and
+// will be again: containers, volumes, tolerations, requests, a priority class. If the pod was
+// created from another revision, these are unknown, and only the tolerations that all pods
+// get and default requests are added. If a template names no scheduler, or the default one,
+// admission decides which. Tolerations can be added to pods, and a ReplicaSet without an
+// owner, or a ReplicationController, can be edited: if a generation indicates that,
+// scheduling constraints are not copied.
 //
-// Requests are those of the template, whatever the pod was resized to, unless admission
-// made them other ones: it did where the pod has never been changed since (generation 1),
-// or a VerticalPodAutoscaler has set them.
+// Requests are those of the template, regardless of resizes, unless admission changed them:
+// it did if the pod has not changed since its creation (generation 1), or if a
+// VerticalPodAutoscaler has set them.
 //
-// Without a template the replacement is like the pod: of kinds whose controllers are not
-// known, controllers that the picture does not have, and revisions that have been replaced
-// already. A DaemonSet's is, too, and goes to the same node anyway.
+// Without a template the replacement is a copy of the pod: for kinds with unknown
+// controllers, controllers that are missing from the snapshot, and revisions that were
+// already replaced. This includes pods of DaemonSets, which return to the same node.
 func (o *Owners) Replacement(pod *corev1.Pod) (replacement *corev1.Pod, note string) {
 	from, note := o.makers.templateFor(pod)
 	if from == nil {
@@ -107,20 +107,20 @@ func (o *Owners) Replacement(pod *corev1.Pod) (replacement *corev1.Pod, note str
 	return replacement, note
 }
 
-// Refused says why admission would refuse the replacement, and nothing would come in the
-// place of its pod; mostly nothing.
+// Refused returns why admission would reject the replacement, so that the pod would not be
+// replaced; usually "".
 func (o *Owners) Refused(replacement *corev1.Pod) string {
 	name := replacement.Spec.PriorityClassName
 	if name == "" || !o.makers.listed || o.makers.classes[name] != nil {
 		return ""
 	}
-	return fmt.Sprintf("its replacement cannot be created: there is no PriorityClass %s, which its template names", name)
+	return fmt.Sprintf("its replacement cannot be created: PriorityClass %s in its template does not exist", name)
 }
 
-// ReplacedWhenGone says whether the pod is replaced only when it is gone, and not as soon as
-// it is on its way out: which on a dead node takes until the node is back, or the pod is
-// deleted by force. The replacement may have its name, which only one pod can have, or its
-// Job may want it so.
+// ReplacedWhenGone reports whether the pod is only replaced when it is gone, and not when its
+// deletion starts: on a dead node, this takes until the node returns, or the pod is force
+// deleted. The reason is that the replacement may have the same name, or that its Job
+// requires it.
 func (o *Owners) ReplacedWhenGone(pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -133,9 +133,9 @@ func (o *Owners) ReplacedWhenGone(pod *corev1.Pod) bool {
 	return keepsName(pod)
 }
 
-// keepsName says whether the replacement has the pod's name. Kinds whose controllers are
-// not known give names of their own to their pods where these do not look generated. A
-// prefix to generate names of says nothing: a StatefulSet's pods have one, too.
+// keepsName reports whether the replacement has the pod's name. Unknown controllers are
+// assumed to choose fixed names if the names do not look generated. generateName proves
+// nothing: a StatefulSet's pods have it, too.
 func keepsName(pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -150,7 +150,7 @@ func keepsName(pod *corev1.Pod) bool {
 	return !generated(pod.Name, cmp.Or(pod.GenerateName, owner.Name+"-"))
 }
 
-// Gates returns the names of the gates that keep schedulers from looking at the pod.
+// Gates returns the names of the pod's scheduling gates.
 func Gates(pod *corev1.Pod) string {
 	var names []string
 	for _, gate := range pod.Spec.SchedulingGates {
@@ -159,12 +159,12 @@ func Gates(pod *corev1.Pod) string {
 	return strings.Join(names, ", ")
 }
 
-// Notes joins notes that are not empty.
+// Notes joins the notes that are not empty.
 func Notes(notes ...string) string {
 	return strings.Join(slices.DeleteFunc(notes, func(note string) bool { return note == "" }), "; ")
 }
 
-// What the API server appends to a prefix to make a name.
+// The suffix that the API server generates for a name.
 const (
 	suffixLetters = "bcdfghjklmnpqrstvwxz2456789"
 	suffixLength  = 5
@@ -176,18 +176,18 @@ func generated(name, prefix string) bool {
 	return has && len(suffix) == suffixLength && strings.Trim(suffix, suffixLetters) == ""
 }
 
-// template is what a controller makes a pod of.
+// template is the template from which a controller creates a pod.
 type template struct {
 	*corev1.PodTemplateSpec
-	// same: the pod that goes was made of it too. certain: that cannot be otherwise. edited:
-	// it may have been another one then in parts.
+	// same: the old pod was created from it, too. certain: there is no other possibility.
+	// edited: parts of it may have been different at that time.
 	same, certain, edited bool
-	// set is the StatefulSet that it is of, if it is of one.
+	// set is the StatefulSet of the template, if there is one.
 	set *appsv1.StatefulSet
 }
 
-// templateFor returns what the pod's controller would make its replacement of; nil where
-// that is not known.
+// templateFor returns the template from which the pod's controller would create its
+// replacement; nil if it is unknown.
 func (c *controllers) templateFor(pod *corev1.Pod) (from *template, note string) {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -195,13 +195,13 @@ func (c *controllers) templateFor(pod *corev1.Pod) (from *template, note string)
 	}
 	switch o := c.objects[owner.UID].(type) {
 	case *appsv1.ReplicaSet:
-		// Nobody edits what another controller has made.
+		// Nobody edits what another controller has created.
 		owned := metav1.GetControllerOfNoCopy(o) != nil
 		from = &template{PodTemplateSpec: &o.Spec.Template, same: true, certain: owned, edited: !owned && o.Generation > 1}
 	case *corev1.ReplicationController:
 		from = &template{PodTemplateSpec: o.Spec.Template, same: true, edited: o.Generation > 1}
 	case *batchv1.Job:
-		// It cannot be edited as long as there are pods.
+		// It is immutable while there are pods.
 		from = &template{PodTemplateSpec: &o.Spec.Template, same: true, certain: true}
 	case *appsv1.StatefulSet:
 		from, note = revisionFor(o, pod)
@@ -216,34 +216,34 @@ func (c *controllers) templateFor(pod *corev1.Pod) (from *template, note string)
 	case DaemonSetKind, NodeKind:
 		return nil, ""
 	case ReplicaSetKind, ReplicationControllerKind, JobKind, StatefulSetKind:
-		return nil, fmt.Sprintf("the template of its %s is not in the picture: its replacement is taken to be like it", kind.Kind)
+		return nil, fmt.Sprintf("the template of its %s is not in the snapshot: its replacement is assumed to be identical", kind.Kind)
 	default:
-		when := "as soon as it leaves"
+		when := "when its deletion starts"
 		if keepsName(pod) {
 			when = "when it is gone"
 		}
-		return nil, fmt.Sprintf("%s is a kind that is not known: taken to be replaced by a pod like it, %s", kind, when)
+		return nil, fmt.Sprintf("%s is an unknown kind: its replacement is assumed to be identical, and to be created %s", kind, when)
 	}
 }
 
-// revisionFor returns the template of the revision that the set gives to the ordinal of the
-// pod: by its partition, or, while an update is under way, by how far that is. Of the older
-// revision only the pods are known.
+// revisionFor returns the template of the StatefulSet's revision for the pod's ordinal,
+// according to the partition, or to the progress of an update. For the older revision, only
+// its pods are known.
 func revisionFor(set *appsv1.StatefulSet, pod *corev1.Pod) (*template, string) {
 	current, update := set.Status.CurrentRevision, set.Status.UpdateRevision
 	has := pod.Labels[appsv1.ControllerRevisionHashLabelKey]
 	if current != update && keepsRevision(set, ordinal(pod)) {
-		return nil, fmt.Sprintf("the template of revision %s of its StatefulSet is not in the picture: its replacement is taken to be like it", current)
+		return nil, fmt.Sprintf("the template of revision %s of its StatefulSet is not in the snapshot: its replacement is assumed to be identical", current)
 	}
 	from := &template{PodTemplateSpec: &set.Spec.Template, same: has == "" || update == "" || has == update, certain: has != "" && has == update, set: set}
 	if from.same {
 		return from, ""
 	}
-	return from, fmt.Sprintf("its replacement is made of revision %s of its StatefulSet, and it was of %s: what admission adds besides defaults is not known", update, has)
+	return from, fmt.Sprintf("its replacement uses revision %s of its StatefulSet instead of %s: changes by admission other than defaults are unknown", update, has)
 }
 
-// keepsRevision says whether the set makes pods of the ordinal of its current revision
-// still, and not of the one that it is updated to.
+// keepsRevision reports whether the StatefulSet still creates pods of the ordinal from its
+// current revision, and not from the update revision.
 func keepsRevision(set *appsv1.StatefulSet, ordinal int) bool {
 	strategy := set.Spec.UpdateStrategy
 	if strategy.Type == appsv1.OnDeleteStatefulSetStrategyType {
@@ -263,7 +263,7 @@ func keepsRevision(set *appsv1.StatefulSet, ordinal int) bool {
 	return ordinal < first+int(partition)
 }
 
-// ordinal returns the number that a StatefulSet has given to its pod.
+// ordinal returns the pod's ordinal in its StatefulSet.
 func ordinal(pod *corev1.Pod) int {
 	number, err := strconv.Atoi(pod.Name[strings.LastIndexByte(pod.Name, '-')+1:])
 	if err != nil {

@@ -322,7 +322,7 @@ func TestReplacementThatIsRefused(t *testing.T) {
 		refused     string
 	}{
 		{name: "a class that is there", class: "usual", classes: []runtime.Object{usual}, priority: ptr.To[int32](10)},
-		{name: "a class that is not", class: "high", classes: []runtime.Object{usual}, refused: "its replacement cannot be created: there is no PriorityClass high, which its template names"},
+		{name: "a class that is not", class: "high", classes: []runtime.Object{usual}, refused: "its replacement cannot be created: PriorityClass high in its template does not exist"},
 		{name: "a class that the picture leaves out with all others", class: "high"},
 		{name: "no class", classes: []runtime.Object{usual}, priority: ptr.To[int32](0)},
 		{name: "critical for a cluster", class: "system-cluster-critical", priority: ptr.To[int32](2000000000)},
@@ -348,8 +348,8 @@ func TestReplacementThatIsRefused(t *testing.T) {
 // TestReplacementWithoutWhatMayBeOfOthers: what says where a pod may go, and stands only in
 // the pod, may be of an edited template, or of somebody who has patched the pod.
 func TestReplacementWithoutWhatMayBeOfOthers(t *testing.T) {
-	const edited = "its controller's template may have been edited since: what only the pod has is taken to be of an earlier one: "
-	const patched = "tolerations that only the pod has are taken to have been added to it since it was made: another will not have them"
+	const edited = "its controller's template may have been edited: fields that only the pod has are assumed to come from an earlier template: "
+	const patched = "tolerations that only the pod has are assumed to have been added after its creation: its replacement will not have them"
 	steered := corev1.PodSpec{
 		NodeSelector: map[string]string{"disk": "ssd"}, Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}},
 		Tolerations: append([]corev1.Toleration{{Key: "pool", Operator: corev1.TolerationOpExists}}, waited()...), TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1}},
@@ -402,8 +402,8 @@ func TestReplacementOfAStatefulSetsPod(t *testing.T) {
 		return appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: partition}}
 	}
 	onDelete := appsv1.StatefulSetUpdateStrategy{Type: appsv1.OnDeleteStatefulSetStrategyType}
-	const unknown = "the template of revision app-old of its StatefulSet is not in the picture: its replacement is taken to be like it"
-	const other = "its replacement is made of revision app-new of its StatefulSet, and it was of app-old: what admission adds besides defaults is not known"
+	const unknown = "the template of revision app-old of its StatefulSet is not in the snapshot: its replacement is assumed to be identical"
+	const other = "its replacement uses revision app-new of its StatefulSet instead of app-old: changes by admission other than defaults are unknown"
 	for _, tt := range []struct {
 		name      string
 		strategy  appsv1.StatefulSetUpdateStrategy
@@ -483,32 +483,32 @@ func TestReplacementByUnknownControllers(t *testing.T) {
 		wantLater      bool
 	}{
 		{name: "an operator that names its pods itself", owner: foreign("Cluster"), pod: "app-1", wantName: "app-1", wantLater: true,
-			note: "Cluster.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, when it is gone"},
+			note: "Cluster.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when it is gone"},
 		{name: "an operator that has names generated", owner: foreign("Cluster"), pod: "app-one-x7k2q", generate: "app-one-", wantName: "app-one-x7k2q-replacement",
-			note: "Cluster.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, as soon as it leaves"},
+			note: "Cluster.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when its deletion starts"},
 		{name: "an operator that has a prefix, and names its pods itself", owner: foreign("StatefulSet"), pod: "app-0", generate: "app-", wantName: "app-0", wantLater: true,
-			note: "StatefulSet.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, when it is gone"},
+			note: "StatefulSet.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when it is gone"},
 		{name: "a prefix that was too long", owner: foreign("Cluster"), pod: strings.Repeat("a", 58) + "x7k2q", generate: strings.Repeat("a", 60) + "-", wantName: strings.Repeat("a", 58) + "x7k2q-replacement",
-			note: "Cluster.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, as soon as it leaves"},
+			note: "Cluster.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when its deletion starts"},
 		{name: "a name that looks generated", owner: foreign("Rollout"), pod: "app-x7k2q", wantName: "app-x7k2q-replacement",
-			note: "Rollout.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, as soon as it leaves"},
+			note: "Rollout.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when its deletion starts"},
 		{name: "a name of letters that are not generated", owner: foreign("Kafka"), pod: "app-kafka", wantName: "app-kafka", wantLater: true,
-			note: "Kafka.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, when it is gone"},
+			note: "Kafka.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when it is gone"},
 		{name: "another group's ReplicaSet", owner: foreign("ReplicaSet"), pod: "app-0", wantName: "app-0", wantLater: true,
-			note: "ReplicaSet.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, when it is gone"},
+			note: "ReplicaSet.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when it is gone"},
 		{name: "another group's Job", owner: foreign("Job"), pod: "app-0", wantName: "app-0", wantLater: true,
-			note: "Job.apps.example.com is a kind that is not known: taken to be replaced by a pod like it, when it is gone"},
+			note: "Job.apps.example.com is an unknown kind: its replacement is assumed to be identical, and to be created when it is gone"},
 		{name: "a ReplicaSet that the picture does not have", owner: owned("ReplicaSet", "app"), pod: "app-0", wantName: "app-0-replacement",
-			note: "the template of its ReplicaSet is not in the picture: its replacement is taken to be like it"},
+			note: "the template of its ReplicaSet is not in the snapshot: its replacement is assumed to be identical"},
 		{name: "a StatefulSet that the picture does not have", owner: owned("StatefulSet", "app"), pod: "app-0", wantName: "app-0", wantLater: true,
-			note: "the template of its StatefulSet is not in the picture: its replacement is taken to be like it"},
+			note: "the template of its StatefulSet is not in the snapshot: its replacement is assumed to be identical"},
 		{name: "a DaemonSet, whose pod goes back", owner: owned("DaemonSet", "app"), pod: "app-0", wantName: "app-0-replacement"},
 		{name: "a Job that replaces as soon as a pod leaves", snapshot: job(terminating, nil), owner: owned("Job", "app"), pod: "app-0", wantName: "app-0-replacement",
-			note: "the template of its Job is not in the picture: its replacement is taken to be like it"},
+			note: "the template of its Job is not in the snapshot: its replacement is assumed to be identical"},
 		{name: "a Job that waits for the end", snapshot: job(failed, nil), owner: owned("Job", "app"), pod: "app-0", wantName: "app-0-replacement", wantLater: true,
-			note: "the template of its Job is not in the picture: its replacement is taken to be like it"},
+			note: "the template of its Job is not in the snapshot: its replacement is assumed to be identical"},
 		{name: "a Job with a failure policy does so too", snapshot: job(nil, &batchv1.PodFailurePolicy{}), owner: owned("Job", "app"), pod: "app-0", wantName: "app-0-replacement", wantLater: true,
-			note: "the template of its Job is not in the picture: its replacement is taken to be like it"},
+			note: "the template of its Job is not in the snapshot: its replacement is assumed to be identical"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.snapshot == nil {

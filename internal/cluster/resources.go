@@ -10,8 +10,8 @@ import (
 	"k8s.io/kubernetes/pkg/features"
 )
 
-// Amounts holds a quantity of each resource: millicores of cpu, bytes of memory
-// and storage, a count of anything else.
+// Amounts maps resources to quantities: millicores of cpu, bytes of memory and storage, a
+// count for other resources.
 type Amounts map[corev1.ResourceName]int64
 
 // amountsOf converts a list of quantities.
@@ -27,22 +27,22 @@ func amountsOf(list corev1.ResourceList) Amounts {
 	return amounts
 }
 
-// Requests returns what a pod requests, as the scheduler counts it, and one of the node's
-// pods. Overhead, init containers and pod-level resources are in it; where a pod is being
-// resized it is the most of what it asks for, was granted and has, each of them summed up over
-// its containers, or as its node tells it of the pod as a whole; and where the node cannot
-// grant it, without what it asks for. Schedulers before 1.37 took the most of each container.
-// Nothing in the product counts otherwise.
+// Requests returns the pod's requests, as the scheduler counts them, and 1 of the resource
+// pods. They include overhead, init containers and pod-level resources. During a resize they
+// are the maximum of the requested, allocated and actual resources, each summed up over the
+// containers, or as reported by the node for the whole pod; if the node cannot perform the
+// resize, the requested ones do not count. Schedulers before 1.37 used the maximum for each
+// container. Nothing in the product counts differently.
 func Requests(pod *corev1.Pod) Amounts {
 	amounts := amountsOf(resourcehelper.PodRequests(pod, countOptions()))
 	amounts[corev1.ResourcePods] = 1
 	return amounts
 }
 
-// countOptions are those of the engine's framework.PodInfo, by the same feature gates. That
-// itself counts again for scores, with a least request of each container, and takes three
-// times as long. What claims take of a node is in a pod's status only where the cluster's
-// schedulers count it, whatever the gate is here; simulations have it on.
+// countOptions are those of the engine's framework.PodInfo, with the same feature gates.
+// PodInfo also computes requests for scores, with a minimum for each container, and takes
+// three times as long. The node resources that claims use are only in a pod's status if the
+// cluster's schedulers count them, regardless of the gate here; simulations enable it.
 func countOptions() resourcehelper.PodResourcesOptions {
 	on := utilfeature.DefaultFeatureGate.Enabled
 	return resourcehelper.PodResourcesOptions{
@@ -53,20 +53,20 @@ func countOptions() resourcehelper.PodResourcesOptions {
 	}
 }
 
-// Allocatable returns what a node offers to pods.
+// Allocatable returns the allocatable resources of a node.
 func Allocatable(node *corev1.Node) Amounts {
 	return amountsOf(node.Status.Allocatable)
 }
 
-// Add adds the other amounts, factor times.
+// Add adds the other amounts, multiplied by factor.
 func (a Amounts) Add(others Amounts, factor int64) {
 	for name, amount := range others {
 		a[name] += factor * amount
 	}
 }
 
-// Exceeding returns the first resource, by name, of which the amounts are more
-// than what is free, if there is any.
+// Exceeding returns the first resource, by name, of which the amounts exceed the free
+// amounts, if there is one.
 func (a Amounts) Exceeding(free Amounts) (corev1.ResourceName, bool) {
 	for _, name := range slices.Sorted(maps.Keys(a)) {
 		if a[name] > 0 && a[name] > free[name] {
@@ -76,7 +76,7 @@ func (a Amounts) Exceeding(free Amounts) (corev1.ResourceName, bool) {
 	return "", false
 }
 
-// fits says whether the amounts fit into what is free.
+// fits reports whether the amounts fit into the free amounts.
 func (a Amounts) fits(free Amounts) bool {
 	_, exceeds := a.Exceeding(free)
 	return !exceeds

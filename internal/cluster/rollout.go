@@ -8,11 +8,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What is under way with a workload, in a phrase; empty where nothing is. Pods that
-// are not ready are no rollout by themselves: a workload that is broken and stays
-// so would be waited for in vain, and so would a rollout that has passed its deadline,
-// and replicas for which a quota has no room. A rollout that is paused waits for
-// somebody who looks at it, and is waited for.
+// The change of a workload that is in progress, as a phrase; "" if there is none. Pods that
+// are not ready do not count as a change: waiting for a workload that is permanently broken
+// would never end, nor for a rollout that has exceeded its deadline, nor for replicas that
+// exceed a quota. A paused rollout counts, because somebody is expected to resume it.
 
 func deploymentRollout(d *appsv1.Deployment) string {
 	if phrase := firstSteps(d, d.Status.ObservedGeneration); phrase != "" {
@@ -35,17 +34,17 @@ func deploymentRollout(d *appsv1.Deployment) string {
 	return ""
 }
 
-// progressing is how far the deployment controller says that a rollout has come.
+// progressing is the progress of a rollout according to the deployment controller.
 type progressing int
 
 const (
-	over     progressing = iota // or never told
-	underWay                    // the new replicas are not all available yet
-	stalled                     // past its deadline
+	over     progressing = iota // or not reported
+	underWay                    // not all new replicas are available
+	stalled                     // has exceeded its deadline
 )
 
-// progress returns what the Progressing condition says. A rollout that has come to
-// its end once stays over, whatever becomes of the pods.
+// progress returns the result of the Progressing condition. A rollout that has completed
+// remains complete, whatever happens to the pods.
 func progress(d *appsv1.Deployment) progressing {
 	for _, c := range d.Status.Conditions {
 		switch {
@@ -64,13 +63,13 @@ func statefulSetRollout(s *appsv1.StatefulSet) string {
 		return phrase
 	}
 	desired, status := replicas(s.Spec.Replicas), s.Status
-	// The pods below the partition keep the former revision for good.
+	// The pods below the partition keep the former revision permanently.
 	partition := 0
 	if rolling := s.Spec.UpdateStrategy.RollingUpdate; rolling != nil && rolling.Partition != nil {
 		partition = int(*rolling.Partition)
 	}
 	updating := max(0, desired-partition)
-	// With OnDelete pods change when somebody deletes them: nothing comes by itself.
+	// With OnDelete, pods only change when they are deleted by somebody.
 	moves := s.Spec.UpdateStrategy.Type != appsv1.OnDeleteStatefulSetStrategyType && status.CurrentRevision != status.UpdateRevision
 	switch {
 	case moves && int(status.UpdatedReplicas) < updating:
@@ -90,8 +89,8 @@ func replicaSetRollout(s *appsv1.ReplicaSet) string {
 	return scaled(s.Status.Replicas, replicas(s.Spec.Replicas), replicaSetRefusal(s))
 }
 
-// replicaSetsRollout is of a controller that is known by its ReplicaSets alone: more
-// than one of them in use means that it moves from one to another.
+// replicaSetsRollout is for a controller that is only known by its ReplicaSets: if several of
+// them are in use, it is moving from one to another.
 func replicaSetsRollout(sets []*appsv1.ReplicaSet) string {
 	phrase, used := "", 0
 	for _, set := range sets {
@@ -115,13 +114,13 @@ func replicationControllerRollout(c *corev1.ReplicationController) string {
 	return scaled(c.Status.Replicas, replicas(c.Spec.Replicas), replicationControllerRefusal(c))
 }
 
-// firstSteps is what has to happen before a status says anything.
+// firstSteps is what must happen before a status is meaningful.
 func firstSteps(object metav1.Object, observed int64) string {
 	if phrase := beingDeleted(object); phrase != "" {
 		return phrase
 	}
 	if observed < object.GetGeneration() {
-		return "its controller has not seen its newest spec yet"
+		return "its controller has not observed its latest spec yet"
 	}
 	return ""
 }
@@ -133,11 +132,11 @@ func beingDeleted(object metav1.Object) string {
 	return ""
 }
 
-// scaled is what is under way between the replicas that are there and those that are to
-// be. Those for which a quota has no room are not under way.
+// scaled returns the difference between actual and desired replicas that is in progress.
+// Replicas that exceed a quota are not.
 func scaled(from int32, to int, refused refusal) string {
 	if int(from) == to || int(from) < to && refused.byQuota() {
 		return ""
 	}
-	return fmt.Sprintf("being scaled: %d of %d replicas there", from, to)
+	return fmt.Sprintf("being scaled: %d of %d replicas exist", from, to)
 }

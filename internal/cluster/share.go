@@ -8,22 +8,22 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// sharer makes trimmed objects share equal parts: the pods of one controller differ
-// in little, and so do the images of nodes. It is not safe for concurrent use.
+// sharer makes trimmed objects share equal parts, because the pods of one controller, and the
+// images of nodes, differ little. It is not safe for concurrent use.
 type sharer struct {
 	pods  map[types.UID]*corev1.Pod // one of each controller
 	words map[string]string
 }
 
-// remembered bounds what a sharer keeps from being freed when its owners are gone.
+// remembered limits the memory of deleted objects that a sharer retains.
 const remembered = 50_000
 
 func newSharer() *sharer {
 	return &sharer{pods: map[types.UID]*corev1.Pod{}, words: map[string]string{}}
 }
 
-// share replaces parts of a trimmed object that nobody else has yet by equal ones of
-// objects that it has seen.
+// share replaces unshared parts of a trimmed object by equal parts of objects that it has
+// seen.
 func (s *sharer) share(o object) {
 	switch o := o.(type) {
 	case *corev1.Pod:
@@ -38,7 +38,7 @@ func (s *sharer) share(o object) {
 	}
 }
 
-// shareSpec takes over what the pod has in common with another of its controller.
+// shareSpec replaces parts that the pod has in common with another one of its controller.
 func (s *sharer) shareSpec(pod *corev1.Pod) {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -65,14 +65,14 @@ func (s *sharer) shareSpec(pod *corev1.Pod) {
 	same(&pod.Spec.Overhead, sibling.Spec.Overhead)
 }
 
-// same replaces a part by that of a sibling if they are equal to the last bit.
+// same replaces a part by that of a sibling if they are identical.
 func same[T any](part *T, sibling T) {
 	if reflect.DeepEqual(*part, sibling) {
 		*part = sibling
 	}
 }
 
-// shareWords takes over the words that most pods have in their status.
+// shareWords shares the strings that most pods have in their status.
 func (s *sharer) shareWords(pod *corev1.Pod) {
 	word(s, &pod.Namespace)
 	word(s, &pod.Spec.NodeName)

@@ -11,15 +11,14 @@ import (
 	resourcehelper "k8s.io/component-helpers/resource"
 )
 
-// shortage is that a quota has no room for a pod: of which resource, how much is used, and
-// how much may be.
+// shortage means that a quota has no room for a pod: of which resource, how much is used, and
+// what the limit is.
 type shortage struct {
 	resource      corev1.ResourceName
 	used, limited resource.Quantity
 }
 
-// shortages returns what the message of a refusal by quota says. A message that says it in
-// another way says nothing.
+// shortages parses the message of a refusal by quota. Other messages return nothing.
 func (r refusal) shortages() []shortage {
 	_, figures, _ := strings.Cut(r.message, ", used: ")
 	used, limited, _ := strings.Cut(figures, ", limited: ")
@@ -33,7 +32,7 @@ func (r refusal) shortages() []shortage {
 	return all
 }
 
-// quantities reads a list such as "requests.cpu=2,pods=4".
+// quantities parses a list such as "requests.cpu=2,pods=4".
 func quantities(list string) corev1.ResourceList {
 	quantities := corev1.ResourceList{}
 	for _, entry := range strings.Split(list, ",") {
@@ -45,8 +44,8 @@ func quantities(list string) corev1.ResourceList {
 	return quantities
 }
 
-// leavesTooLittle says why the quota has no room for the replacement when the pod has gone;
-// nothing where it has.
+// leavesTooLittle returns why the quota has no room for the replacement when the pod is gone,
+// or "" if it has.
 func (s shortage) leavesTooLittle(pod, replacement *corev1.Pod) string {
 	after := s.used.DeepCopy()
 	after.Sub(countedByQuota(s.resource, pod))
@@ -54,11 +53,11 @@ func (s shortage) leavesTooLittle(pod, replacement *corev1.Pod) string {
 	if after.Cmp(s.limited) <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("a quota has no room for its replacement: it would have %s of %s used, and allows %s", after.String(), s.resource, s.limited.String())
+	return fmt.Sprintf("a quota has no room for its replacement: %s of %s would be used, and the limit is %s", after.String(), s.resource, s.limited.String())
 }
 
-// countedByQuota returns how much a quota counts of a resource for a pod. Quotas name what is
-// requested and what is a limit, and mean requests where they name neither.
+// countedByQuota returns how much of a resource a quota counts for a pod. Names of resources
+// have the prefix requests. or limits., and mean requests without one.
 func countedByQuota(name corev1.ResourceName, pod *corev1.Pod) resource.Quantity {
 	if name == corev1.ResourcePods || name == "count/pods" {
 		return *resource.NewQuantity(1, resource.DecimalSI)

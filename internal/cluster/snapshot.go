@@ -1,6 +1,5 @@
-// Package cluster answers what a cluster is: a picture of its nodes, pods, owners and
-// budgets at one moment, from a live API server or from a dump, and figures drawn
-// from it.
+// Package cluster reads snapshots of a cluster's nodes, pods, owners and budgets, from a live
+// API server or from a dump, and computes figures from them.
 package cluster
 
 import (
@@ -18,13 +17,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Snapshot is a picture of a cluster. Nobody changes the objects in it.
+// Snapshot is the state of a cluster at one point in time. Its objects must not be modified.
 type Snapshot struct {
-	// Taken is when the picture was taken; zero where that is not known, as of what kubectl
-	// shows.
+	// Taken is the time of the snapshot; zero if it is unknown, as for the output of kubectl.
 	Taken time.Time
-	// Kubernetes is the version of the API server, such as v1.35.8; empty where that is not
-	// known, as of what kubectl shows.
+	// Kubernetes is the version of the API server, such as v1.35.8; "" if it is unknown, as
+	// for the output of kubectl.
 	Kubernetes string
 
 	Nodes []*corev1.Node
@@ -40,12 +38,12 @@ type Snapshot struct {
 	ReplicationControllers []*corev1.ReplicationController
 	Jobs                   []*batchv1.Job
 
-	// Others are what else the scheduler's plugins look at: services, volumes and
+	// Others are the other objects that the scheduler's plugins read: services, volumes with
 	// their claims and classes, resource claims and slices.
 	Others []runtime.Object
 }
 
-// Take lists the cluster's nodes and pods, and nothing else.
+// Take lists only the cluster's nodes and pods.
 func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -65,13 +63,13 @@ func Take(ctx context.Context, client kubernetes.Interface) (*Snapshot, error) {
 	return s, nil
 }
 
-// NamespaceDeleted says whether a namespace is being deleted.
+// NamespaceDeleted reports whether a namespace is being deleted.
 func NamespaceDeleted(namespace *corev1.Namespace) bool {
 	return namespace.DeletionTimestamp != nil || namespace.Status.Phase == corev1.NamespaceTerminating
 }
 
-// DeletedNamespaces returns the names of the namespaces that are being deleted. Their pods are on
-// their way out: nobody evicts them, and nothing replaces them.
+// DeletedNamespaces returns the names of the namespaces that are being deleted. Their pods
+// will be deleted and not replaced, so they must not be evicted.
 func (s *Snapshot) DeletedNamespaces() map[string]bool {
 	deleted := map[string]bool{}
 	for _, namespace := range s.Namespaces {
@@ -82,13 +80,12 @@ func (s *Snapshot) DeletedNamespaces() map[string]bool {
 	return deleted
 }
 
-// Holds says whether a pod takes up room on a node, or asks for it: whether it has
-// not come to its end.
+// Holds reports whether a pod uses or requests room on a node: whether it has not ended.
 func Holds(pod *corev1.Pod) bool {
 	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
-// BesidesPods yields everything but nodes and pods.
+// BesidesPods yields all objects except nodes and pods.
 func (s *Snapshot) BesidesPods() iter.Seq[runtime.Object] {
 	return func(yield func(runtime.Object) bool) {
 		_ = each(s.Namespaces, yield) && each(s.Budgets, yield) && each(s.Deployments, yield) && each(s.ReplicaSets, yield) &&

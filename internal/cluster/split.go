@@ -11,23 +11,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// splitter cuts a stream of JSON into Kubernetes objects: those that stand one after
-// another, and those in lists. It checks no more than it needs for that.
+// splitter splits a stream of JSON into Kubernetes objects, which may be consecutive or in
+// lists. It only validates what it needs for that.
 type splitter struct {
 	in *bufio.Reader
-	// unit and at say where it is, from 1: a line, or a document of YAML, of which
-	// each has become a line.
+	// unit and at are the position, from 1: a line, or a document of YAML, each of which was
+	// converted to a line.
 	unit string
 	at   int
-	// inList: within the items of a list, whose head has the type that items of typed
-	// lists (PodList) do not repeat.
+	// inList: within the items of a list, whose head contains the type that items of typed
+	// lists (PodList) omit.
 	inList bool
 	head   metav1.TypeMeta
-	// compact: after the header of a compact dump, which has one object in a line.
+	// compact: after the header of a compact dump, which has one object per line.
 	compact bool
 }
 
-// place is where an object is in a batch, and in the stream.
+// place is the position of an object in a batch and in the stream.
 type place struct {
 	start, end int
 	unit       string
@@ -36,15 +36,15 @@ type place struct {
 	compact    bool
 }
 
-// errNoObject says that something else stands where an object should be.
+// errNoObject means that something else is in the place of an object.
 var errNoObject = errors.New("no Kubernetes object")
 
 func newSplitter(in *bufio.Reader, unit string) *splitter {
 	return &splitter{in: in, unit: unit, at: 1}
 }
 
-// next appends the next object to the buffer, and says where it is. The error is
-// io.EOF at the end of the stream.
+// next appends the next object to the buffer, and returns its position. The error is io.EOF
+// at the end of the stream.
 func (s *splitter) next(buf []byte) ([]byte, place, error) {
 	for {
 		c, err := s.peek()
@@ -81,7 +81,7 @@ func (s *splitter) next(buf []byte) ([]byte, place, error) {
 	}
 }
 
-// object appends an object that stands for itself. A list it enters instead.
+// object appends a top-level object, but enters a list.
 func (s *splitter) object(buf []byte) ([]byte, error) {
 	first := s.at == 1
 	s.skip()
@@ -157,8 +157,8 @@ func (s *splitter) members(buf []byte) (all []byte, list bool, err error) {
 	}
 }
 
-// value appends the next value: whatever there is up to the bracket that closes it,
-// or up to the end of a string, a number or a word.
+// value appends the next value: up to the closing bracket, or the end of a string, a number
+// or a word.
 func (s *splitter) value(buf []byte) ([]byte, error) {
 	depth, inString, escaped := 0, false, false
 	for start := len(buf); ; {
@@ -219,10 +219,10 @@ func (s *splitter) peek() (byte, error) {
 	}
 }
 
-// skip leaves out the byte that peek returned.
+// skip skips the byte that peek returned.
 func (s *splitter) skip() { _, _ = s.in.Discard(1) }
 
-// window returns what has been read of the stream already, at least a byte.
+// window returns the buffered part of the stream, which is at least one byte.
 func (s *splitter) window() ([]byte, error) {
 	if s.in.Buffered() == 0 {
 		if _, err := s.in.Peek(1); err != nil {
@@ -250,8 +250,8 @@ func unexpected(err error) error {
 	return err
 }
 
-// typeOf returns the type that an object says it has, without looking further: both
-// stand at its beginning as kubectl and WriteDump write it.
+// typeOf returns the type of an object from its beginning, where kubectl and WriteDump write
+// it.
 func typeOf(raw []byte) (apiVersion, kind string) {
 	in := json.NewDecoder(bytes.NewReader(raw))
 	if _, err := in.Token(); err != nil {

@@ -7,10 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// CannotStart says why a pending pod does not come up where it is; nothing for one that is on
-// its way to run, and for those that are not pending. The node is the pod's, nil where it is
-// gone. A container that waits for a volume or a network for ever looks like one that is
-// starting, and counts as such.
+// CannotStart returns why a pending pod does not start, or "" if it is starting or not
+// pending. The node is the pod's, or nil if it was deleted. A container that waits for a
+// volume or a network forever cannot be distinguished from one that is starting.
 func CannotStart(pod *corev1.Pod, node *corev1.Node) string {
 	switch {
 	case pod.Status.Phase != corev1.PodPending:
@@ -32,7 +31,8 @@ func CannotStart(pod *corev1.Pod, node *corev1.Node) string {
 	return ""
 }
 
-// unschedulable says that the scheduler has found no node for the pod, nor makes room for it.
+// unschedulable reports that the scheduler has found no node for the pod, and does not make
+// room for it.
 func unschedulable(pod *corev1.Pod) string {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable && pod.Status.NominatedNodeName == "" {
@@ -42,9 +42,9 @@ func unschedulable(pod *corev1.Pod) string {
 	return ""
 }
 
-// brokenDown says why a container of the pending pod does not get on. A kubelet gives those that
-// do one of two reasons. One that runs again after it has failed is taken to be between two
-// failures.
+// brokenDown returns why a container of the pending pod makes no progress. A kubelet gives
+// containers that do one of two reasons. A container that runs again after a failure is
+// assumed to fail again.
 func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
 	if status.State.Waiting != nil {
 		if !stuck(status) {
@@ -56,19 +56,19 @@ func brokenDown(pod *corev1.Pod, status *corev1.ContainerStatus) string {
 		return fmt.Sprintf("its container %s ended with exit code %d", status.Name, ended.ExitCode)
 	}
 	if last := status.LastTerminationState.Terminated; status.State.Running != nil && status.RestartCount > 0 && (last == nil || failed(last)) && !cameUp(pod, status) {
-		return fmt.Sprintf("its container %s fails again and again: %d restarts", status.Name, status.RestartCount)
+		return fmt.Sprintf("its container %s fails repeatedly (restarts: %d)", status.Name, status.RestartCount)
 	}
 	return ""
 }
 
-// failed says whether the container has ended badly. That of one that was lost with its node, which
-// has started anew, nobody has seen: kubelet and container runtime make up an exit code.
+// failed reports whether the container has failed. If it was lost with its node and has
+// restarted, its exit code is invented by the kubelet and the container runtime.
 func failed(ended *corev1.ContainerStateTerminated) bool {
 	return ended.ExitCode != 0 && ended.Reason != "Unknown" && ended.Reason != "ContainerStatusUnknown"
 }
 
-// stuck says whether the container waits for something else than its turn to start: its image or
-// its configuration is missing, or its kubelet backs off from it.
+// stuck reports whether the container waits for something other than its turn to start: its
+// image or its configuration is missing, or its kubelet backs off.
 func stuck(status *corev1.ContainerStatus) bool {
 	if status.State.Waiting == nil {
 		return false
@@ -80,7 +80,7 @@ func stuck(status *corev1.ContainerStatus) bool {
 	return true
 }
 
-// fails says whether a container of the pod is stuck. Such a pod is not ready.
+// fails reports whether a container of the pod is stuck. Such a pod is not ready.
 func fails(pod *corev1.Pod) bool {
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for i := range statuses {
@@ -92,8 +92,8 @@ func fails(pod *corev1.Pod) bool {
 	return false
 }
 
-// cameUp says whether it is a restartable init container, which goes on beside the others, and
-// has started.
+// cameUp reports whether it is a restartable init container, which continues in parallel with
+// the others, and has started.
 func cameUp(pod *corev1.Pod, status *corev1.ContainerStatus) bool {
 	return status.Started != nil && *status.Started && slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
 		return c.Name == status.Name && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways

@@ -49,13 +49,13 @@ func TestCannotStart(t *testing.T) {
 		{name: "one that cannot be configured", node: "up", states: status(waiting("CreateContainerConfigError")), want: "its container main waits: CreateContainerConfigError"},
 		{name: "one whose init container crashes", node: "up", init: status(waiting("CrashLoopBackOff")), states: status(waiting("PodInitializing")), want: "its container main waits: CrashLoopBackOff"},
 		{name: "one whose init container has just crashed", node: "up", init: status(ended(1)), want: "its container main ended with exit code 1"},
-		{name: "one whose init container is between two crashes", node: "up", init: again(true, ended(1)), want: "its container main fails again and again: 20 restarts"},
-		{name: "one whose init container runs again, nobody knows why", node: "up", init: again(true, corev1.ContainerState{}), want: "its container main fails again and again: 20 restarts"},
+		{name: "one whose init container is between two crashes", node: "up", init: again(true, ended(1)), want: "its container main fails repeatedly (restarts: 20)"},
+		{name: "one whose init container runs again, nobody knows why", node: "up", init: again(true, corev1.ContainerState{}), want: "its container main fails repeatedly (restarts: 20)"},
 		{name: "one whose init container was done before its node went down", node: "up", init: again(true, ended(0))},
 		{name: "one that was lost with its node, which is back", node: "up", states: append(again(true, lost(255, "Unknown")), status(waiting("ContainerCreating"))...)},
 		{name: "one whose end its kubelet has not seen", node: "up", init: status(lost(137, "ContainerStatusUnknown"))},
 		{name: "one whose sidecar has failed, and is up", node: "up", sidecar: true, init: again(true, ended(1))},
-		{name: "one whose sidecar does not come up", node: "up", sidecar: true, init: again(false, ended(1)), want: "its container main fails again and again: 20 restarts"},
+		{name: "one whose sidecar does not come up", node: "up", sidecar: true, init: again(false, ended(1)), want: "its container main fails repeatedly (restarts: 20)"},
 		{name: "one that has come up, whatever it waits for now", node: "down", status: corev1.PodStatus{Phase: corev1.PodRunning}, states: status(waiting("CrashLoopBackOff"))},
 	}
 	ready := []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}

@@ -8,14 +8,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ForEver is a stay without an end.
+// ForEver is an unlimited stay.
 const ForEver time.Duration = math.MaxInt64
 
-// Stay returns how long a pod with the tolerations may stay on a node with the taints, as
-// the control plane counts it: from a taint of effect NoExecute on, the first toleration of
-// the pod's list that matches the taint decides its seconds, and of several taints the
-// shortest time counts. A taint that nothing tolerates leaves no time, and neither do
-// seconds of 0 or less; a toleration without seconds sets no limit.
+// Stay returns how long a pod with the tolerations may stay on a node with the taints, as the
+// control plane computes it: for each NoExecute taint, the first toleration in the pod's list
+// that matches determines the seconds, and the shortest time of several taints counts. A
+// taint that is not tolerated allows no time, and neither do 0 or fewer seconds; a toleration
+// without seconds sets no limit.
 func Stay(tolerations []corev1.Toleration, taints []corev1.Taint) time.Duration {
 	shortest := ForEver
 	for i := range taints {
@@ -26,9 +26,9 @@ func Stay(tolerations []corev1.Toleration, taints []corev1.Taint) time.Duration 
 	return shortest
 }
 
-// stay returns how long one taint lets the pod stay. It knows all operators: a pod whose
-// operators the API server does not have cannot be. That a value is no number is no fault to
-// log: it does not match.
+// stay returns how long one taint allows the pod to stay. It supports all operators, because
+// a pod with operators that the API server does not support cannot exist. A value that is not
+// a number does not match, and is not logged.
 func stay(tolerations []corev1.Toleration, taint *corev1.Taint) time.Duration {
 	for i := range tolerations {
 		toleration := &tolerations[i]

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// trimmed returns an object without what neither the scheduler nor any strategy looks
-// at: most of its size, and what may hold secrets, like environments, commands and
-// messages of containers. The object stays as it is; the result shares parts with it.
+// trimmed returns an object without fields that neither the scheduler nor any strategy reads:
+// most of its size, and fields that may contain secrets, such as environments, commands and
+// messages of containers. The object is not modified; the result shares parts with it.
 func trimmed(original object) object {
 	o := shallowCopy(original)
 	switch o := o.(type) {
@@ -24,10 +24,10 @@ func trimmed(original object) object {
 		o.Status = trimmedNodeStatus(&o.Status)
 	case *appsv1.Deployment:
 		o.Spec.Template = trimmedTemplate(&o.Spec.Template)
-		o.Spec.Template.Spec = corev1.PodSpec{} // its ReplicaSets have it
+		o.Spec.Template.Spec = corev1.PodSpec{} // its ReplicaSets contain it
 	case *appsv1.ReplicaSet:
 		o.Spec.Template = trimmedTemplate(&o.Spec.Template)
-		if replicas(o.Spec.Replicas) == 0 { // most are old ones, which make no pods any more
+		if replicas(o.Spec.Replicas) == 0 { // most are old ones, which create no more pods
 			o.Spec.Template.Spec = corev1.PodSpec{}
 		}
 	case *appsv1.StatefulSet:
@@ -46,7 +46,7 @@ func trimmed(original object) object {
 			o.Spec.CSI = &csi
 		}
 	}
-	// Nobody but its writers reads these; the type stands in the Go type.
+	// Only their writers read these; the type is the Go type.
 	o.SetManagedFields(nil)
 	if annotations := o.GetAnnotations(); annotations[corev1.LastAppliedConfigAnnotation] != "" {
 		annotations = maps.Clone(annotations)
@@ -74,7 +74,7 @@ func trimmedNodeInfo(i *corev1.NodeSystemInfo) corev1.NodeSystemInfo {
 	return corev1.NodeSystemInfo{KubeletVersion: i.KubeletVersion}
 }
 
-// trimmedTemplate leaves of a template what it leaves of the pods that are made of it.
+// trimmedTemplate trims a template like the pods that are created from it.
 func trimmedTemplate(t *corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: t.Labels, Annotations: t.Annotations}, Spec: trimmedPodSpec(&t.Spec)}
 }
@@ -124,7 +124,8 @@ func trimmedContainers(containers []corev1.Container) []corev1.Container {
 	return all
 }
 
-// trimmedMounts leaves the options that only some nodes know: the scheduler asks for those nodes.
+// trimmedMounts removes options that only some nodes support: the scheduler requires those
+// nodes.
 func trimmedMounts(mounts []corev1.VolumeMount) []corev1.VolumeMount {
 	var all []corev1.VolumeMount
 	for i := range mounts {
@@ -135,8 +136,8 @@ func trimmedMounts(mounts []corev1.VolumeMount) []corev1.VolumeMount {
 	return slices.Clip(all)
 }
 
-// trimmedVolumes leaves out the volumes that every node has for every pod, and of
-// those of drivers what only the driver reads.
+// trimmedVolumes removes volumes that all nodes provide for all pods, and fields that only a
+// volume's driver reads.
 func trimmedVolumes(volumes []corev1.Volume) []corev1.Volume {
 	var all []corev1.Volume
 	for _, v := range volumes {
@@ -157,7 +158,7 @@ func trimmedPodStatus(s *corev1.PodStatus) corev1.PodStatus {
 	return corev1.PodStatus{
 		ObservedGeneration:                   s.ObservedGeneration,
 		Phase:                                s.Phase,
-		Conditions:                           slices.Clone(s.Conditions), // decoders leave much room behind them
+		Conditions:                           slices.Clone(s.Conditions), // decoders allocate too much
 		Message:                              s.Message,
 		Reason:                               s.Reason,
 		NominatedNodeName:                    s.NominatedNodeName,
@@ -190,7 +191,7 @@ func trimmedContainerStatuses(statuses []corev1.ContainerStatus) []corev1.Contai
 	return all
 }
 
-// trimmedState leaves out messages: what a container wrote last may hold anything.
+// trimmedState removes messages, because the last output of a container may contain anything.
 func trimmedState(s corev1.ContainerState) corev1.ContainerState {
 	if s.Waiting != nil {
 		s.Waiting = &corev1.ContainerStateWaiting{Reason: s.Waiting.Reason}

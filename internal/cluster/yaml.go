@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// yamlReader turns a stream of YAML documents into JSON, a line for each document.
+// yamlReader converts a stream of YAML documents to JSON, one line per document.
 type yamlReader struct {
 	documents *utilyaml.YAMLReader
 	read      int

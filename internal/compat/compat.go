@@ -1,5 +1,5 @@
-// Package compat says of which version of Kubernetes an API server is, and whether Stowage is
-// proven on it.
+// Package compat determines the Kubernetes version of an API server, and whether Stowage is
+// tested with it.
 package compat
 
 import (
@@ -13,23 +13,23 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// The minors of Kubernetes that Stowage is proven on. The newest is that of the engine, and the
-// oldest the one before which it cannot go: it emulates no older one.
+// The minor versions of Kubernetes with which Stowage is tested. The newest is that of the
+// engine, and the oldest is the oldest that the engine can emulate.
 var (
 	oldest = version.MajorMinor(1, 34)
 	newest = version.MajorMinor(1, 37)
 )
 
-// Server is what an API server says of its version.
+// Server is the version of an API server.
 type Server struct {
-	// Release is its own, such as v1.37.2.
+	// Release is its own version, such as v1.37.2.
 	Release string
-	// minor is the one whose APIs and features it has: that which it emulates, if any. It is
-	// nil where it does not say.
+	// minor is the version of its APIs and features, which is the emulated version if there
+	// is one. It is nil if it is unknown.
 	minor *version.Version
 }
 
-// Ask returns the version of an API server, or that it does not answer.
+// Ask returns the version of an API server, or an error if it does not respond.
 func Ask(ctx context.Context, client kubernetes.Interface) (Server, error) {
 	data, err := client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
 	if err != nil {
@@ -48,7 +48,7 @@ func parse(data []byte) Server {
 	if info.EmulationMinor != "" {
 		major, minor = info.EmulationMajor, info.EmulationMinor
 	}
-	// Some providers' minors are such as "36+".
+	// Some providers have minor versions such as "36+".
 	v, err := version.ParseMajorMinor(major + "." + strings.TrimRight(minor, "+"))
 	if err == nil {
 		s.minor = v
@@ -56,7 +56,7 @@ func parse(data []byte) Server {
 	return s
 }
 
-// String is the minor.
+// String returns the minor version.
 func (s Server) String() string {
 	if s.minor == nil {
 		return "unknown"
@@ -64,22 +64,23 @@ func (s Server) String() string {
 	return s.minor.String()
 }
 
-// Outside says in a line that Stowage is not proven on the version; nothing where it is.
+// Outside returns a one-line notice if Stowage is not tested with the version, or "" if it
+// is.
 func (s Server) Outside() string {
-	proven := fmt.Sprintf("proven are %s to %s", oldest, newest)
+	tested := fmt.Sprintf("Stowage is tested with %s to %s", oldest, newest)
 	switch {
 	case s.minor == nil:
-		return "The API server does not say of which version of Kubernetes it is; " + proven
+		return "The API server does not report its Kubernetes version; " + tested
 	case s.minor.LessThan(oldest):
-		return fmt.Sprintf("The API server is of Kubernetes %s; %s, and it may lack what this program goes by", s, proven)
+		return fmt.Sprintf("The API server runs Kubernetes %s; %s, and older versions may lack required features", s, tested)
 	case s.minor.GreaterThan(newest):
-		return fmt.Sprintf("The API server is of Kubernetes %s; %s, and what is new since is not taken into account", s, proven)
+		return fmt.Sprintf("The API server runs Kubernetes %s; %s, and features of newer versions are ignored", s, tested)
 	}
 	return ""
 }
 
-// Emulated returns the version of Kubernetes that the engine has to emulate, so that its features
-// are those of an API server that is older; nothing where it is not.
+// Emulated returns the Kubernetes version that the engine must emulate for an older API
+// server, or "" if it is not older.
 func (s Server) Emulated() string {
 	switch {
 	case s.minor == nil || s.minor.AtLeast(newest):
@@ -90,5 +91,5 @@ func (s Server) Emulated() string {
 	return s.minor.String()
 }
 
-// Engine is the version of Kubernetes that the engine is of.
+// Engine returns the Kubernetes version of the engine.
 func Engine() string { return newest.String() }

@@ -21,10 +21,10 @@ func TestServers(t *testing.T) {
 		{"a provider's", `{"major":"1","minor":"35+","gitVersion":"v1.35.2-gke.17"}`, "1.35", "", "1.35"},
 		{"the oldest that is proven", `{"major":"1","minor":"34"}`, "1.34", "", "1.34"},
 		{"one that emulates an older one has its APIs", `{"major":"1","minor":"37","emulationMajor":"1","emulationMinor":"36"}`, "1.36", "", "1.36"},
-		{"one older than any that is proven", `{"major":"1","minor":"33"}`, "1.33", "The API server is of Kubernetes 1.33; proven are 1.34 to 1.37, and it may lack", "1.34"},
-		{"one newer than the engine", `{"major":"1","minor":"38"}`, "1.38", "The API server is of Kubernetes 1.38; proven are 1.34 to 1.37, and what is new since", ""},
-		{"one that does not say", `{}`, "unknown", "The API server does not say of which version", ""},
-		{"one that says something else", `hello`, "unknown", "The API server does not say of which version", ""},
+		{"one older than any that is proven", `{"major":"1","minor":"33"}`, "1.33", "The API server runs Kubernetes 1.33; Stowage is tested with 1.34 to 1.37, and older versions may lack", "1.34"},
+		{"one newer than the engine", `{"major":"1","minor":"38"}`, "1.38", "The API server runs Kubernetes 1.38; Stowage is tested with 1.34 to 1.37, and features of newer", ""},
+		{"one that does not say", `{}`, "unknown", "The API server does not report its Kubernetes version", ""},
+		{"one that says something else", `hello`, "unknown", "The API server does not report its Kubernetes version", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := parse([]byte(tt.answer))

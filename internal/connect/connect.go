@@ -1,4 +1,4 @@
-// Package connect reaches the cluster that a program works on, as its flags say.
+// Package connect connects a program to the cluster that its flags name.
 package connect
 
 import (
@@ -22,7 +22,7 @@ import (
 // reachTimeout is how long the API server may take to answer the first request.
 const reachTimeout = 10 * time.Second
 
-// Flags say which cluster, and how fast to ask it.
+// Flags say which cluster to use, and limit the rate of requests.
 type Flags struct {
 	Kubeconfig, Context string
 	QPS                 float32
@@ -31,13 +31,13 @@ type Flags struct {
 
 // Add adds the flags.
 func (f *Flags) Add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Kubeconfig, "kubeconfig", "", "the kubeconfig of the cluster; without one, the cluster that the program runs in")
-	fs.StringVar(&f.Context, "context", "", "the context of the kubeconfig, if not its current one")
-	fs.Float32Var(&f.QPS, "client-connection-qps", 200, "the most requests per second to the API server")
-	fs.IntVar(&f.Burst, "client-connection-burst", 400, "the most requests at once to the API server")
+	fs.StringVar(&f.Kubeconfig, "kubeconfig", "", "the kubeconfig file; by default, the cluster that the program runs in is used")
+	fs.StringVar(&f.Context, "context", "", "the context in the kubeconfig; by default, its current one")
+	fs.Float32Var(&f.QPS, "client-connection-qps", 200, "the maximum number of requests per second to the API server")
+	fs.IntVar(&f.Burst, "client-connection-burst", 400, "the maximum burst of requests to the API server")
 }
 
-// Cluster is a cluster that answers.
+// Cluster is a cluster whose API server responds.
 type Cluster struct {
 	kubernetes.Interface
 	Config *rest.Config
@@ -45,11 +45,11 @@ type Cluster struct {
 	Name string
 	// Kubernetes is the version of its API server, such as v1.37.2.
 	Kubernetes string
-	// Outside says that Stowage is not proven on it; nothing where it is.
+	// Outside says that Stowage is not tested on its version. It is empty if it is.
 	Outside string
 }
 
-// Config returns how to reach the API server, and a name for the cluster.
+// Config returns the client configuration for the API server, and a name for the cluster.
 func (f *Flags) Config(program string) (*rest.Config, string, error) {
 	if f.QPS <= 0 || f.Burst <= 0 {
 		return nil, "", fmt.Errorf("--client-connection-qps and --client-connection-burst must be above 0, not %v and %d", f.QPS, f.Burst)
@@ -91,8 +91,8 @@ func (f *Flags) find() (*rest.Config, string, error) {
 	return cfg, "context " + name, nil
 }
 
-// Connect returns a client for a cluster that answers. The program's name is what the API
-// server knows it by.
+// Connect returns a client for the cluster after the API server has responded. The program's
+// name is its user agent.
 func (f *Flags) Connect(ctx context.Context, program string) (*Cluster, error) {
 	cfg, name, err := f.Config(program)
 	if err != nil {
@@ -111,9 +111,9 @@ func (f *Flags) Connect(ctx context.Context, program string) (*Cluster, error) {
 	return &Cluster{client, cfg, name, server.Release, server.Outside()}, nil
 }
 
-// OwnPod returns the pod that the program runs in, by POD_NAMESPACE and POD_NAME, as the
-// manifests set them, or in a cluster by the host's name, which is the pod's. It is empty
-// where the program runs in none, and there may be no such pod.
+// OwnPod returns the name of the pod that the program runs in: from POD_NAMESPACE and
+// POD_NAME, which the manifests set, or in a cluster from the host name. It is empty outside
+// a cluster. Whether the pod exists is not checked.
 func OwnPod() types.NamespacedName {
 	own := types.NamespacedName{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME")}
 	namespace, inCluster := serviceAccountNamespace()
@@ -136,8 +136,7 @@ func serviceAccountNamespace() (string, bool) {
 	return strings.TrimSpace(string(data)), err == nil
 }
 
-// defaultNamespace is where the program keeps what it has to remember, unless it runs in
-// a cluster: then that is its own namespace.
+// defaultNamespace is where the program stores its ConfigMap if it runs outside a cluster.
 const defaultNamespace = "stowage-system"
 
 // OwnNamespace returns the namespace that the program runs in.

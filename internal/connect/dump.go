@@ -10,25 +10,25 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// DumpFlags name the record that stands for a cluster, and what time it is there.
+// DumpFlags name the dump to read instead of a live cluster, and the time to use with it.
 type DumpFlags struct {
-	// Path is the file; empty where a cluster is asked.
+	// Path is the file. It is empty if a live cluster is used.
 	Path string
 	now  string
 	flag *pflag.Flag // of now, where there is one
 }
 
-// ErrNow marks an error in what --now says.
+// ErrNow marks an error in the value of --now.
 var ErrNow = errors.New("--now")
 
 // Add adds the flag for the file.
 func (f *DumpFlags) Add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Path, "from-dump", "", "the cluster in this `file` instead of a live one: what `stowage-descheduler plan --dump` writes, or `kubectl get -o json`")
+	fs.StringVar(&f.Path, "from-dump", "", "read the cluster from this `file` instead of a live one: a dump that \"stowage-descheduler plan --dump\" has written, or a list from \"kubectl get -o json\"")
 }
 
 // AddNow adds the flag for the time, where ages matter.
 func (f *DumpFlags) AddNow(fs *pflag.FlagSet) {
-	fs.StringVar(&f.now, "now", "", "the `time` to judge ages by, such as 2026-03-31T12:00:00Z: with --from-dump only, where it is the dump's own unless given")
+	fs.StringVar(&f.now, "now", "", "the `time` by which ages are calculated, such as 2026-03-31T12:00:00Z; only with --from-dump, by default the time of the dump")
 	f.flag = fs.Lookup("now")
 }
 
@@ -38,7 +38,7 @@ func (f *DumpFlags) Validate() error {
 		return nil
 	}
 	if f.Path == "" {
-		return fmt.Errorf("%w: it is for --from-dump; a live cluster has the time that it is", ErrNow)
+		return fmt.Errorf("%w requires --from-dump: for a live cluster, ages are calculated at the current time", ErrNow)
 	}
 	_, err := f.given()
 	return err
@@ -55,10 +55,10 @@ func (f *DumpFlags) given() (time.Time, error) {
 	return now, nil
 }
 
-// Clock is the time by which ages of a recorded cluster are judged.
+// Clock is the time by which ages in a recorded cluster are calculated.
 type Clock struct {
 	Now time.Time
-	// From says where it is from, such as "as the dump says".
+	// From says where the time comes from, such as "from the dump".
 	From string
 }
 
@@ -67,28 +67,28 @@ func (c Clock) String() string {
 	return fmt.Sprintf("%s (%s)", c.Now.UTC().Format("2006-01-02 15:04:05 UTC"), c.From)
 }
 
-// Read reads the dump, and says what time it is there: what --now says, else what the dump
-// does, else the newest of the times in it that tell. Where none do, it is the time that it is.
-// The error is ErrNow where --now is before the dump's own time.
+// Read reads the dump and returns the time to use with it: that of --now, else the one that
+// the dump stores, else the latest usable time in it, else the current time. The error is
+// ErrNow if --now is before the time of the dump.
 func (f *DumpFlags) Read() (*cluster.Snapshot, Clock, error) {
 	s, err := cluster.ReadDumpFile(f.Path)
 	if err != nil {
 		return nil, Clock{}, err
 	}
-	clock, known := Clock{s.Taken, "as the dump says"}, !s.Taken.IsZero()
+	clock, known := Clock{s.Taken, "from the dump"}, !s.Taken.IsZero()
 	if !known {
-		clock.From = "by the times in the dump"
+		clock.From = "latest time in the dump"
 		clock.Now, known = s.Newest(time.Now())
 	}
 	switch {
 	case f.asked():
 		now, err := f.given()
 		if err == nil && known && now.Before(clock.Now.Truncate(time.Second)) {
-			err = fmt.Errorf("%w=%s: must not be before the dump's own time, %s", ErrNow, f.now, clock)
+			err = fmt.Errorf("%w=%s: must not be before the time of the dump, %s", ErrNow, f.now, clock)
 		}
-		return s, Clock{now, "as --now says"}, err
+		return s, Clock{now, "from --now"}, err
 	case !known:
-		return s, Clock{time.Now(), "the time now: the times in the dump do not tell another"}, nil
+		return s, Clock{time.Now(), "current time, because the dump contains no usable time"}, nil
 	}
 	return s, clock, nil
 }

@@ -35,12 +35,12 @@ func TestTheClockOfADump(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"a dump says when it was taken", recorded(begin.Add(time.Hour), time.Minute), nil, "2026-03-02 11:00:00 UTC (as the dump says)"},
-		{"of one that does not, it is the newest time in it", recorded(time.Time{}, time.Minute), nil, "2026-03-02 10:01:00 UTC (by the times in the dump)"},
-		{"a flag overrules both", recorded(begin.Add(time.Hour), time.Minute), []string{"--now=2026-03-02T14:00:00+02:00"}, "2026-03-02 12:00:00 UTC (as --now says)"},
-		{"the flag may say the same again, to the second", recorded(begin.Add(500*time.Millisecond), 0), []string{"--now=2026-03-02T10:00:00Z"}, "2026-03-02 10:00:00 UTC (as --now says)"},
-		{"times that tell no ages leave the time that it is", recorded(time.Time{}, 0), nil, " UTC (the time now: the times in the dump do not tell another)"},
-		{"nor do those that lie ahead", recorded(time.Time{}, 100*365*24*time.Hour), nil, " UTC (the time now: the times in the dump do not tell another)"},
+		{"a dump says when it was taken", recorded(begin.Add(time.Hour), time.Minute), nil, "2026-03-02 11:00:00 UTC (from the dump)"},
+		{"of one that does not, it is the newest time in it", recorded(time.Time{}, time.Minute), nil, "2026-03-02 10:01:00 UTC (latest time in the dump)"},
+		{"a flag overrules both", recorded(begin.Add(time.Hour), time.Minute), []string{"--now=2026-03-02T14:00:00+02:00"}, "2026-03-02 12:00:00 UTC (from --now)"},
+		{"the flag may say the same again, to the second", recorded(begin.Add(500*time.Millisecond), 0), []string{"--now=2026-03-02T10:00:00Z"}, "2026-03-02 10:00:00 UTC (from --now)"},
+		{"times that tell no ages leave the time that it is", recorded(time.Time{}, 0), nil, " UTC (current time, because the dump contains no usable time)"},
+		{"nor do those that lie ahead", recorded(time.Time{}, 100*365*24*time.Hour), nil, " UTC (current time, because the dump contains no usable time)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, err := dumpFlags(append(tt.args, "--from-dump="+writeDump(t, tt.dump))...)
@@ -57,7 +57,7 @@ func TestTheClockOfADump(t *testing.T) {
 
 func TestATimeThatIsRefused(t *testing.T) {
 	for args, want := range map[string]string{
-		"--now=2026-03-02T12:00:00Z":               "--now: it is for --from-dump",
+		"--now=2026-03-02T12:00:00Z":               "--now requires --from-dump",
 		"--from-dump=x --now=yesterday":            "--now=yesterday: must be a time such as",
 		"--from-dump=x --now=2026-03-02":           "--now=2026-03-02: must be a time such as",
 		"--from-dump=x --now=1772445600":           "--now=1772445600: must be a time such as",
@@ -79,8 +79,8 @@ func TestATimeBeforeTheDumpIsRefused(t *testing.T) {
 		{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "b", CreationTimestamp: metav1.Time{Time: begin.Add(time.Hour)}}},
 	}
 	for taken, want := range map[time.Time]string{
-		{}:                       "--now=2026-03-02T10:30:00Z: must not be before the dump's own time, 2026-03-02 11:00:00 UTC (by the times in the dump)",
-		begin.Add(2 * time.Hour): "--now=2026-03-02T10:30:00Z: must not be before the dump's own time, 2026-03-02 12:00:00 UTC (as the dump says)",
+		{}:                       "--now=2026-03-02T10:30:00Z: must not be before the time of the dump, 2026-03-02 11:00:00 UTC (latest time in the dump)",
+		begin.Add(2 * time.Hour): "--now=2026-03-02T10:30:00Z: must not be before the time of the dump, 2026-03-02 12:00:00 UTC (from the dump)",
 	} {
 		f, err := dumpFlags("--from-dump="+writeDump(t, &cluster.Snapshot{Taken: taken, Nodes: []*corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: "n"}}}, Pods: pods}), "--now=2026-03-02T10:30:00Z")
 		if err != nil {

@@ -16,7 +16,7 @@ const chaosProgram = "stowage-chaos"
 // outage of a zone, each with the report of what the workloads made of it.
 func (d *demo) chaos(ctx context.Context) error {
 	zone, zoned := lastZone(d.pool)
-	d.live.Println("\nWhether the workloads survive chaos, by stowage-chaos")
+	d.live.Println("\nTesting the workloads with stowage-chaos")
 	workloads, err := d.prepare(ctx, "chaos")
 	if err != nil {
 		return err
@@ -25,16 +25,16 @@ func (d *demo) chaos(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.laps.Lap("%d workloads to be disturbed", len(workloads))
+	d.laps.Lap("%d workloads started", len(workloads))
 	if err := placed.verdict(); err != nil {
 		return err
 	}
-	err = d.disturb(ctx, "An hour of random evictions within budgets, a draw every 5 minutes: here in seconds", "an hour of evictions",
+	err = d.disturb(ctx, "An hour of random evictions within disruption budgets, every 5 minutes, simulated in seconds", "an hour of evictions",
 		"evict", "--namespaces", namespace, "--max-kill", "4", "--interval", "1s", "--times", "12", "--max-recovery", "1m")
 	if err != nil || !zoned {
 		return err
 	}
-	err = d.disturb(ctx, fmt.Sprintf("The outage of %s: its nodes fall silent, and come back", zone), "the outage of "+zone,
+	err = d.disturb(ctx, fmt.Sprintf("The outage of %s: its nodes become unreachable, and return", zone), "the outage of "+zone,
 		"zone", "--zone", zone, "--kind", "down", "--duration", "30s", "--recovery-timeout", "5m")
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (d *demo) disturb(ctx context.Context, title, lap string, args ...string) e
 			program.Stop(context.WithoutCancel(ctx), chaosGrace) // it puts everything back
 			return ctx.Err()
 		case <-ticker.C:
-			d.live.Show(fmt.Sprintf("stowage-chaos is at it: %.1fs", time.Since(begin).Seconds()))
+			d.live.Show(fmt.Sprintf("stowage-chaos is running: %.1fs", time.Since(begin).Seconds()))
 		case <-program.Done():
 			running = false
 		}

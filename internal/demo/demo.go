@@ -60,12 +60,12 @@ func Run(ctx context.Context, opts Options, live *report.Live) error {
 	}
 	if opts.ReportDir != "" {
 		if err := os.MkdirAll(opts.ReportDir, 0o755); err != nil {
-			return fmt.Errorf("the folder for the report: %w", err)
+			return fmt.Errorf("creating the report directory: %w", err)
 		}
 	}
 	d := &demo{live: live, reportDir: opts.ReportDir}
 	d.laps.Start()
-	live.Println("A control plane and its nodes")
+	live.Println("Starting a control plane and its nodes")
 	opts.Playground.Progress = func(s playground.Step) { live.Step(s.String(), s.Interim) }
 	play, err := playground.Start(ctx, opts.Playground)
 	if err != nil {
@@ -136,7 +136,7 @@ func (d *demo) connect(ctx context.Context) error {
 // keep stays up until the user wants the end, and says how to look around.
 func (d *demo) keep(ctx context.Context) error {
 	d.live.Println(fmt.Sprintf(`
-Everything stays up until Ctrl-C. In another terminal:
+Everything keeps running until Ctrl-C. In another terminal:
 
   export KUBECONFIG=%s
   bin/kubectl get nodes

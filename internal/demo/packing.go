@@ -41,7 +41,7 @@ func (d *demo) pack(ctx context.Context) error {
 		plain = append(plain, w.byDefault())
 	}
 
-	d.live.Println("\nThe workloads without Stowage: the default scheduler places them all")
+	d.live.Println("\nWithout Stowage: the default scheduler places all workloads")
 	if err := d.applier.Apply(ctx, other...); err != nil {
 		return err
 	}
@@ -53,13 +53,13 @@ func (d *demo) pack(ctx context.Context) error {
 	if err := d.clear(ctx); err != nil {
 		return err
 	}
-	d.laps.Lap("all of them deleted")
+	d.laps.Lap("all pods deleted")
 
-	d.live.Println("\nThe same workloads, with stowage-scheduler beside the default scheduler")
+	d.live.Println("\nWith Stowage: the same workloads, with stowage-scheduler and the default scheduler")
 	if err := d.startScheduler(ctx); err != nil {
 		return err
 	}
-	d.laps.Lap("stowage-scheduler installed and leading")
+	d.laps.Lap("stowage-scheduler installed and elected as leader")
 	if err := d.applier.Apply(ctx, other...); err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (d *demo) pack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.laps.Lap("%d pods placed by the two and Running", after.all.Placed)
+	d.laps.Lap("%d pods placed by both schedulers and Running", after.all.Placed)
 	d.live.Println(packingSummary(before, after))
 	headlines, section := pageOfPacking(before, after)
 	d.headlines = append(d.headlines, headlines...)
@@ -84,7 +84,7 @@ func (d *demo) clear(ctx context.Context) error {
 	return wait.PollUntilContextCancel(ctx, refresh, true, func(ctx context.Context) (bool, error) {
 		_, err := namespaces.Get(ctx, namespace, metav1.GetOptions{})
 		left := d.observer.Counts().Total()
-		d.live.Show(fmt.Sprintf("deleting them: %d pods left", left))
+		d.live.Show(fmt.Sprintf("deleting pods: %d left", left))
 		return apierrors.IsNotFound(err) && left == 0, nil
 	})
 }
@@ -131,13 +131,13 @@ func packingSummary(before, after outcome) string {
 		{corev1.DefaultSchedulerName, strconv.Itoa(before.byScheduler[corev1.DefaultSchedulerName]), strconv.Itoa(after.byScheduler[corev1.DefaultSchedulerName])},
 		{schedulerName, strconv.Itoa(before.byScheduler[schedulerName]), strconv.Itoa(after.byScheduler[schedulerName])},
 	})
-	section("The workloads that ask for stowage, placed by", packingRows(before.packing, after.packing, "default-scheduler", schedulerName))
+	section("Workloads with spec.schedulerName: stowage, placed by", packingRows(before.packing, after.packing, "default-scheduler", schedulerName))
 	section("All workloads", packingRows(before.all, after.all, columns[1], columns[2]))
-	section("Time from the first workload applied", [][]string{
+	section("Time since the first workload was applied", [][]string{
 		columns,
 		{"every pod has a node", seconds(before.bound), seconds(after.bound)},
 		{"every pod is Running", seconds(before.running), seconds(after.running)},
-		{"pods refused by a full node", strconv.Itoa(before.refused), strconv.Itoa(after.refused)},
+		{"pods rejected by a full node", strconv.Itoa(before.refused), strconv.Itoa(after.refused)},
 	})
 	b.WriteString(`
 lower bound  no placement needs fewer nodes: per resource, requested ÷ a node's allocatable

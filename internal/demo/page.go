@@ -38,12 +38,12 @@ func (d *demo) writePage() error {
 		Product: "Stowage demo", Title: "Scheduler, descheduler and chaos on fake nodes",
 		Subtitle:  fmt.Sprintf("%d nodes, %s", d.play.Nodes, time.Now().UTC().Format("2006-01-02 15:04 MST")),
 		Headlines: d.headlines, Sections: d.sections,
-		Environment: []page.Fact{{Name: "Stowage", Text: version.Stowage()}, {Name: "nodes", Text: "fake ones, behind a real control plane"}},
+		Environment: []page.Fact{{Name: "Stowage", Text: version.Stowage()}, {Name: "nodes", Text: "fake nodes with a real control plane"}},
 	}
 	if err := report.WriteFile(path, p.Write); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	d.live.Println("\nthe report: " + path)
+	d.live.Println("\nreport: " + path)
 	return nil
 }
 
@@ -57,7 +57,7 @@ func pageOfPacking(before, after outcome) ([]page.Headline, page.Section) {
 	names := []string{corev1.DefaultSchedulerName, schedulerName}
 	headline := page.Headline{
 		Value: fmt.Sprintf("%d nodes", after.packing.NodesUsed),
-		What: fmt.Sprintf("instead of %d for the %d pods that ask for stowage; no placement does with fewer than %d",
+		What: fmt.Sprintf("instead of %d for the %d pods with spec.schedulerName: stowage; the lower bound is %d",
 			before.packing.NodesUsed, after.packing.Placed, after.packing.LowerBound),
 		Rivals: []page.Rival{
 			{Name: names[0], Value: float64(before.packing.NodesUsed), Text: fmt.Sprint(before.packing.NodesUsed)},
@@ -66,14 +66,14 @@ func pageOfPacking(before, after outcome) ([]page.Headline, page.Section) {
 		Command: "make demo",
 	}
 	return []page.Headline{headline}, page.Section{
-		Title: "Packing: the same workloads, without Stowage and with it",
+		Title: "Packing: the same workloads without and with Stowage",
 		Charts: []page.Chart{{
 			Title: "cpu requested on each node", Wide: true,
-			About:   "With stowage-scheduler beside the default scheduler, fewer nodes are in use, and these are full.",
+			About:   "With stowage-scheduler, fewer nodes are in use, and these are full.",
 			Heatmap: &page.Heatmap{Unit: "%", Each: "node", Grids: []page.Grid{{Name: "without Stowage", Values: before.used}, {Name: "with Stowage", Values: after.used}}},
 		}},
 		Tables: []page.Table{
-			tableOf("The workloads that ask for stowage, placed by", packingRows(before.packing, after.packing, names[0], names[1])),
+			tableOf("Workloads with spec.schedulerName: stowage, placed by", packingRows(before.packing, after.packing, names[0], names[1])),
 			tableOf("All workloads", packingRows(before.all, after.all, "without Stowage", "with Stowage")),
 		},
 	}
@@ -82,8 +82,8 @@ func pageOfPacking(before, after outcome) ([]page.Headline, page.Section) {
 // pageOfPreemption tells of the act of preemptible nodes.
 func pageOfPreemption(workloads []workload, stages []stage) page.Section {
 	s := page.Section{
-		Title: "Preemptible nodes go and come back",
-		Text:  []string{"Of each zone: replicas on demand + preemptible."},
+		Title: "Preemptible nodes are removed and return",
+		Text:  []string{"Per zone: replicas on on-demand + preemptible nodes."},
 	}
 	for _, w := range workloads {
 		s.Tables = append(s.Tables, tableOf(fmt.Sprintf("Replicas of %s (%s)", w.app, policies[w.app].said), preemptRows(w, stages)))
@@ -95,17 +95,17 @@ func pageOfPreemption(workloads []workload, stages []stage) page.Section {
 func pageOfRebalancing(r rebalancing, workloads []workload) page.Section {
 	before, after := r.beforeAndAfter()
 	s := page.Section{
-		Title: "A zone comes back, and the descheduler brings the balance back",
+		Title: "A zone returns, and the descheduler restores the balance",
 		Text:  strings.Split(strings.TrimSpace(r.carried()), "\n"),
 		Tables: []page.Table{
-			tableOf("CPU requested of the nodes without taints, in percent of what each has", r.skewRows()),
-			tableOf("Replicas while stowage-descheduler ran, and by zone", r.workloadRows(workloads)),
+			tableOf("CPU requests on nodes without taints, in percent of allocatable", r.skewRows()),
+			tableOf("Replicas during the run of stowage-descheduler, and by zone", r.workloadRows(workloads)),
 		},
 	}
 	if len(before.used) == len(after.used) {
 		s.Charts = []page.Chart{{
-			Title: "cpu requested on each node that takes any pod", Wide: true,
-			About:   "Nodes of a zone are beside each other: those that came back are empty until the descheduler has moved pods there.",
+			Title: "cpu requested on each node without taints", Wide: true,
+			About:   "Nodes are grouped by zone. The returned nodes are empty until the descheduler has moved pods to them.",
 			Heatmap: &page.Heatmap{Unit: "%", Each: "node", Grids: []page.Grid{{Name: before.title, Values: before.used}, {Name: after.title, Values: after.used}}},
 		}}
 	}
@@ -154,6 +154,6 @@ func (d *demo) chaosPage(ctx context.Context, title, name, journal string) error
 	if err := program.Err(); err != nil {
 		return err
 	}
-	d.tell(page.Section{Title: title, Text: []string{"The report of stowage-chaos is in " + name + ", beside this file."}})
+	d.tell(page.Section{Title: title, Text: []string{"The report of stowage-chaos is in " + name + ", in the same directory."}})
 	return nil
 }

@@ -33,14 +33,14 @@ var policies = map[string]struct {
 	said string
 	most int
 }{
-	"shop":  {"says nothing: the profile's 67 % of 60", 40},
-	"queue": {"prefers them, for 50 % of 24 at most, and 10 elsewhere at least", 12},
+	"shop":  {"no policy: the profile's limit, 67% of 60", 40},
+	"queue": {"prefers preemptible nodes: at most 50% of 24, and at least 10 on demand", 12},
 }
 
 // preempt is the act of the preemptible nodes: a group of them is taken away under
 // running workloads, and comes back.
 func (d *demo) preempt(ctx context.Context) error {
-	d.live.Println("\nWhat happens when preemptible nodes are taken away")
+	d.live.Println("\nRemoving preemptible nodes")
 	if err := d.clear(ctx); err != nil {
 		return err
 	}
@@ -62,8 +62,8 @@ func (d *demo) preempt(ctx context.Context) error {
 		do    func(context.Context) error
 	}{
 		{"placed", func(context.Context) error { return nil }},
-		{"preemptible nodes gone", d.takeAway},
-		{"back, and rolled out again", func(ctx context.Context) error { return d.giveBack(ctx, workloads) }},
+		{"preemptible nodes removed", d.takeAway},
+		{"returned, and workloads restarted", func(ctx context.Context) error { return d.giveBack(ctx, workloads) }},
 	} {
 		if err := step.do(ctx); err != nil {
 			return err
@@ -73,7 +73,7 @@ func (d *demo) preempt(ctx context.Context) error {
 			return err
 		}
 		stages = append(stages, s)
-		d.laps.Lap("two workloads that may use preemptible nodes: %s", step.title)
+		d.laps.Lap("two workloads with preemptible replicas: %s", step.title)
 	}
 	d.live.Println(preemptSummary(workloads, stages))
 	d.tell(pageOfPreemption(workloads, stages))
@@ -169,10 +169,10 @@ func (s stage) verdict(workloads []workload) error {
 	var errs []error
 	for _, w := range workloads {
 		if s.running[w.app] != w.pods {
-			errs = append(errs, fmt.Errorf("%s: %d of %d replicas of %s run", s.title, s.running[w.app], w.pods, w.app))
+			errs = append(errs, fmt.Errorf("%s: %d of %d replicas of %s are running", s.title, s.running[w.app], w.pods, w.app))
 		}
 		if got, most := s.preemptibleCount(w.app), policies[w.app].most; got > most {
-			errs = append(errs, fmt.Errorf("%s: %d replicas of %s are on preemptible nodes, %d at most may", s.title, got, w.app, most))
+			errs = append(errs, fmt.Errorf("%s: %d replicas of %s are on preemptible nodes, but the limit is %d", s.title, got, w.app, most))
 		}
 	}
 	return errors.Join(errs...)
@@ -195,11 +195,11 @@ func (d *demo) takeAway(ctx context.Context) error {
 	for name := range names {
 		node, err := nodes.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return fmt.Errorf("giving notice: %w", err)
+			return fmt.Errorf("adding the termination notice: %w", err)
 		}
 		node.Spec.Taints = append(node.Spec.Taints, noticeTaint)
 		if _, err := nodes.Update(ctx, node, metav1.UpdateOptions{}); err != nil {
-			return fmt.Errorf("giving notice: %w", err)
+			return fmt.Errorf("adding the termination notice: %w", err)
 		}
 	}
 	if err := d.evictFrom(ctx, names); err != nil {
@@ -207,7 +207,7 @@ func (d *demo) takeAway(ctx context.Context) error {
 	}
 	for name := range names {
 		if err := nodes.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
-			return fmt.Errorf("taking a node away: %w", err)
+			return fmt.Errorf("removing a node: %w", err)
 		}
 	}
 	return nil
@@ -234,7 +234,7 @@ func (d *demo) evictFrom(ctx context.Context, names sets.Set[string]) error {
 				return false, fmt.Errorf("evicting %s: %w", pod.Name, err)
 			}
 		}
-		d.live.Show(fmt.Sprintf("notice given to %d preemptible nodes: %d pods left on them", names.Len(), left))
+		d.live.Show(fmt.Sprintf("%d preemptible nodes have a termination notice: %d pods remain on them", names.Len(), left))
 		return left == 0, nil
 	})
 }
@@ -246,7 +246,7 @@ func (d *demo) giveBack(ctx context.Context, workloads []workload) error {
 		node.Name += again
 		node.Labels[corev1.LabelHostname] = node.Name
 		if _, err := d.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("giving a node back: %w", err)
+			return fmt.Errorf("restoring a node: %w", err)
 		}
 	}
 	for _, w := range workloads {
@@ -272,7 +272,7 @@ func (d *demo) rolledOut(ctx context.Context, workloads []workload) error {
 		if err != nil {
 			return false, err
 		}
-		d.live.Show(fmt.Sprintf("the nodes are back, rolling out: %d/%d pods renewed", len(pods.Items), all))
+		d.live.Show(fmt.Sprintf("the nodes have returned, restarting workloads: %d/%d pods replaced", len(pods.Items), all))
 		return len(pods.Items) >= all, nil
 	})
 }
@@ -283,7 +283,7 @@ func preemptSummary(workloads []workload, stages []stage) string {
 	for _, w := range workloads {
 		fmt.Fprintf(&b, "\nReplicas of %s (%s)\n%s", w.app, policies[w.app].said, report.Table(preemptRows(w, stages)))
 	}
-	b.WriteString("\nzone-…  replicas on demand + preemptible in that zone\n")
+	b.WriteString("\nzone-…  replicas on on-demand + preemptible nodes in that zone\n")
 	return b.String()
 }
 

@@ -39,10 +39,10 @@ const (
 func (d *demo) rebalance(ctx context.Context) error {
 	zone, ok := lastZone(d.pool)
 	if !ok {
-		d.live.Println("\nThe pool has one zone: the act of the descheduler, in which one is lost, is left out")
+		d.live.Println("\nSkipping the descheduler: the pool has a single zone, and this step takes a zone down")
 		return nil
 	}
-	d.live.Println(fmt.Sprintf("\nWhat stays skewed when %s dies and comes back, and what stowage-descheduler does about it", zone))
+	d.live.Println(fmt.Sprintf("\nTaking down %s, and rebalancing with stowage-descheduler when it returns", zone))
 	workloads, err := d.prepare(ctx, "rebalance")
 	if err != nil {
 		return err
@@ -158,14 +158,14 @@ func (d *demo) loseZone(ctx context.Context, zone string) error {
 	ofZone := metav1.ListOptions{LabelSelector: corev1.LabelTopologyZone + "=" + zone}
 	nodes, err := d.client.CoreV1().Nodes().List(ctx, ofZone)
 	if err != nil {
-		return fmt.Errorf("losing %s: %w", zone, err)
+		return fmt.Errorf("taking down %s: %w", zone, err)
 	}
 	lost := sets.New[string]()
 	for _, node := range nodes.Items {
 		lost.Insert(node.Name)
 	}
 	if err := d.client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, ofZone); err != nil {
-		return fmt.Errorf("losing %s: %w", zone, err)
+		return fmt.Errorf("taking down %s: %w", zone, err)
 	}
 	pods := d.client.CoreV1().Pods(namespace)
 	return wait.PollUntilContextCancel(ctx, refresh, true, func(ctx context.Context) (bool, error) {
@@ -181,10 +181,10 @@ func (d *demo) loseZone(ctx context.Context, zone string) error {
 			left++
 			err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0), Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
 			if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-				return false, fmt.Errorf("losing %s with its node: %w", pod.Name, err)
+				return false, fmt.Errorf("deleting %s with its node: %w", pod.Name, err)
 			}
 		}
-		d.live.Show(fmt.Sprintf("%s is gone: %d nodes, and %d pods that were on them", zone, lost.Len(), left))
+		d.live.Show(fmt.Sprintf("%s is down: %d nodes, and %d pods remain on them", zone, lost.Len(), left))
 		return left == 0, nil
 	})
 }
@@ -198,12 +198,12 @@ func (d *demo) returnZone(ctx context.Context, zone string) error {
 		node.Name += anew
 		node.Labels[corev1.LabelHostname] = node.Name
 		if _, err := d.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("giving a node back: %w", err)
+			return fmt.Errorf("restoring a node: %w", err)
 		}
 	}
 	return wait.PollUntilContextCancel(ctx, refresh, true, func(context.Context) (bool, error) {
 		counts := d.observer.Counts()
-		d.live.Show(fmt.Sprintf("%s is back: %d of all %d nodes Ready", zone, counts.NodesReady, d.pool.Size()))
+		d.live.Show(fmt.Sprintf("%s has returned: %d of %d nodes Ready", zone, counts.NodesReady, d.pool.Size()))
 		return counts.NodesReady == d.pool.Size(), nil
 	})
 }

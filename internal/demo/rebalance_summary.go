@@ -130,8 +130,8 @@ func (r rebalancing) verdict(workloads []workload) error {
 
 // summary shows what came of it.
 func (r rebalancing) summary(workloads []workload) string {
-	return fmt.Sprintf("\nCPU requested of the nodes without taints, in percent of what each has\n%s"+
-		"\nReplicas while stowage-descheduler ran, and by zone\n%s\n%s", report.Table(r.skewRows()), report.Table(r.workloadRows(workloads)), r.carried())
+	return fmt.Sprintf("\nCPU requests on nodes without taints, in percent of allocatable\n%s"+
+		"\nReplicas during the run of stowage-descheduler, and by zone\n%s\n%s", report.Table(r.skewRows()), report.Table(r.workloadRows(workloads)), r.carried())
 }
 
 func (r rebalancing) skewRows() [][]string {
@@ -147,10 +147,10 @@ func (r rebalancing) skewRows() [][]string {
 func (r rebalancing) carried() string {
 	var b strings.Builder
 	carried := r.run.Summary.Carried
-	fmt.Fprintf(&b, "%d evictions in %d waves: %d landed where they are no better, %d on the node they came from\n",
-		carried.Evicted, r.run.Result.Waves, carried.Useless, carried.Returned)
+	fmt.Fprintf(&b, "%s in %s: %s no better than before, %d back on the old node\n", report.Count(carried.Evicted, "eviction"),
+		report.Count(r.run.Result.Waves, "wave"), report.Count(carried.Useless, "replacement"), carried.Returned)
 	if second := r.second.Summary; second.Moves == 0 {
-		fmt.Fprintf(&b, "A second plan has nothing to do: %d candidates stay\n", second.Staying)
+		fmt.Fprintf(&b, "A second plan has nothing to do: %s not moved\n", report.Count(second.Staying, "candidate"))
 	} else {
 		fmt.Fprintf(&b, "A second plan: %s\n", second.Headline)
 	}
@@ -164,7 +164,7 @@ func (r rebalancing) workloadRows(workloads []workload) [][]string {
 		zones = zones.Union(sets.KeySet(before.at[w.app])).Union(sets.KeySet(after.at[w.app]))
 	}
 	sorted := sets.List(zones)
-	rows := [][]string{append([]string{"", "replicas", "evicted", "lowest ready", "budget asks for"}, sorted...)}
+	rows := [][]string{append([]string{"", "replicas", "evicted", "lowest ready", "budget requires"}, sorted...)}
 	for _, w := range workloads {
 		h := r.watched.of(w.app)
 		row := append([]string{w.app}, figures(w.pods, h.evicted, h.lowest, h.budget)...)

@@ -193,7 +193,7 @@ func TestRebalancingVerdict(t *testing.T) {
 		want          []string
 	}{
 		{name: "within its budget, and less skewed", before: 20, after: 10, lowest: 8},
-		{name: "a budget was broken", before: 20, after: 10, lowest: 7, want: []string{"7 replicas of web were ready at one time, and its budget asks for 8"}},
+		{name: "a budget was broken", before: 20, after: 10, lowest: 7, want: []string{"web had 7 ready replicas at one time, but its budget requires 8"}},
 		{name: "as skewed as before", before: 20, after: 20, lowest: 9, want: []string{"the standard deviation of requested cpu did not fall: 20.0 points before, 20.0 after"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

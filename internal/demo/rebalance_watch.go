@@ -44,7 +44,7 @@ func watchAvailability(ctx context.Context, client kubernetes.Interface, workloa
 	for _, w := range workloads {
 		budget, err := budgetOf(ctx, client, w)
 		if err != nil {
-			return nil, fmt.Errorf("asking for the budget of %s: %w", w.app, err)
+			return nil, fmt.Errorf("getting the disruption budget of %s: %w", w.app, err)
 		}
 		a.workloads[w.app] = &health{budget: budget}
 	}
@@ -106,7 +106,7 @@ func (a *availability) broken(workloads []workload) []error {
 	var errs []error
 	for _, w := range workloads {
 		if h := a.of(w.app); h.lowest < h.budget {
-			errs = append(errs, fmt.Errorf("%d replicas of %s were ready at one time, and its budget asks for %d", h.lowest, w.app, h.budget))
+			errs = append(errs, fmt.Errorf("%s had %d ready replicas at one time, but its budget requires %d", w.app, h.lowest, h.budget))
 		}
 	}
 	return errs

@@ -141,7 +141,7 @@ func (o outcome) verdict() error {
 	case o.missing > 0:
 		return fmt.Errorf("%d pods were never created", o.missing)
 	case o.overlooked > 0:
-		return fmt.Errorf("%d pods have no node though there is room for them", o.overlooked)
+		return fmt.Errorf("%d pods have no node although there is room for them", o.overlooked)
 	case o.notRunning > pending:
 		return fmt.Errorf("%d pods have a node but are not Running", o.notRunning-pending)
 	default:

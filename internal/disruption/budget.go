@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // budget is a PodDisruptionBudget with what the ledger counts of it.
@@ -24,8 +25,8 @@ type budget struct {
 	uncounted int
 }
 
-// newBudget returns nil for a selector that cannot be read: the API server takes it
-// to select nothing. So does a nil selector; an empty one selects all pods.
+// newBudget returns nil for an invalid selector: the API server treats it as selecting
+// nothing. A nil selector selects nothing either; an empty one selects all pods.
 func newBudget(pdb *policyv1.PodDisruptionBudget) *budget {
 	selector, err := metav1.LabelSelectorAsSelector(pdb.Spec.Selector)
 	if err != nil {
@@ -39,7 +40,7 @@ func (b *budget) key() types.NamespacedName {
 }
 
 // SyncFailed says whether the disruption controller cannot count the budget's pods, so that
-// it allows nothing, and in the controller's words why.
+// it allows no disruptions, and returns the controller's message.
 func SyncFailed(pdb *policyv1.PodDisruptionBudget) (message string, failed bool) {
 	c := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
 	if c == nil || c.Status == metav1.ConditionTrue || c.Reason != policyv1.SyncFailedReason {
@@ -71,7 +72,7 @@ func (b *budget) desired() (int, error) {
 	case spec.MinAvailable != nil:
 		return intstr.GetScaledValueFromIntOrPercent(spec.MinAvailable, expected, true)
 	}
-	return expected, nil // it says nothing, and the disruption controller allows none
+	return expected, nil // neither is set: the disruption controller allows no disruptions
 }
 
 // allowed is Ledger.Allowed.
@@ -91,24 +92,30 @@ func (b *budget) keeps() (kept, needs bool) {
 	return kept, desired > 0 && b.Status.DesiredHealthy > 0
 }
 
-// why says in words what the budget allows and what of it is used up.
+// why says in words what the budget allows and how much of it this run has used.
 func (b *budget) why() string {
 	// First, since the status of a budget that could never be counted stays behind its spec.
 	if message, failed := SyncFailed(b.PodDisruptionBudget); failed {
-		return fmt.Sprintf("budget %s allows nothing, since the disruption controller cannot count its pods: %s", b.key(), message)
+		return fmt.Sprintf("budget %s allows no disruptions, because the disruption controller cannot count its pods: %s", b.key(), message)
 	}
 	if !b.current() {
-		return fmt.Sprintf("budget %s was changed and the disruption controller has not counted anew: wait for it", b.key())
+		return fmt.Sprintf("budget %s was changed, and the disruption controller has not updated its status yet: wait for it", b.key())
 	}
 	desired, err := b.desired()
 	if err != nil {
-		return fmt.Sprintf("budget %s allows nothing, since it cannot be read: %v", b.key(), err)
+		return fmt.Sprintf("budget %s allows no disruptions, because it is invalid: %v", b.key(), err)
 	}
-	return fmt.Sprintf("budget %s: %d pods are healthy, %d must stay; its status allows %d disruptions, of which this run has used %d",
-		b.key(), b.healthy, desired, b.Status.DisruptionsAllowed, b.uncounted)
+	allows := "no disruptions"
+	if b.Status.DisruptionsAllowed > 0 {
+		allows = report.Count(int(b.Status.DisruptionsAllowed), "disruption")
+	}
+	if b.uncounted > 0 {
+		allows += fmt.Sprintf(", and this run has used %d", b.uncounted)
+	}
+	return fmt.Sprintf("budget %s needs %s and has %d; its status allows %s", b.key(), report.Count(desired, "healthy pod"), b.healthy, allows)
 }
 
-// terminal says whether the pod has come to its end.
+// terminal says whether the pod has finished.
 func terminal(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }

@@ -18,22 +18,22 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Mode is how far an Evictor goes.
+// Mode is what an Evictor does.
 type Mode int
 
 // The zero value is the harmless one.
 const (
 	// PlanOnly makes no request.
 	PlanOnly Mode = iota
-	// ServerDryRun asks the API server, which answers as if it evicted, and changes
-	// nothing. It takes nothing from a budget: a second question gets the same answer.
+	// ServerDryRun makes dry-run requests. They change nothing and take nothing from a budget:
+	// a second request gets the same response.
 	ServerDryRun
 	// ForReal evicts.
 	ForReal
 )
 
-// Limiter holds requests back: Wait returns when one may be made, or with an error
-// when the context ends. rate.Limiter and client-go's flowcontrol.RateLimiter are such.
+// Limiter limits the rate of requests: Wait returns when one may be made, or with an error
+// when the context ends. rate.Limiter and client-go's flowcontrol.RateLimiter implement it.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }
@@ -43,25 +43,24 @@ type Options struct {
 	Mode Mode
 	// GracePeriodSeconds overrides the pods' own termination grace period.
 	GracePeriodSeconds *int64
-	// Delete deletes the pods instead: nobody asks their budgets.
+	// Delete deletes the pods instead, ignoring their budgets.
 	Delete bool
-	// Limiter is asked before each request, beside the client's own limit; nil is none.
+	// Limiter limits requests in addition to the client's own limit; nil means no limit.
 	Limiter Limiter
 }
 
-// Target is a pod to evict. Only this very pod is evicted, not one that has taken its
-// name since.
+// Target is a pod to evict. Only this pod is evicted, not a newer one with the same name.
 type Target struct {
 	Namespace, Name string
 	UID             types.UID
-	// ResourceVersion, where given, keeps the pod if anything about it has changed.
+	// ResourceVersion, if set, prevents the eviction if anything about the pod has changed.
 	ResourceVersion string
-	// Operated says that an operator has marked the pod as one that it moves itself, so
-	// whatever its webhook answers is no more than a denial for now.
+	// Operated says that an operator has marked the pod as one that it moves itself, so any
+	// denial by its webhook is temporary.
 	Operated bool
 }
 
-// TargetOf returns the pod as a target, whatever changes about it.
+// TargetOf returns the pod as a target, without a resourceVersion.
 func TargetOf(pod *corev1.Pod) Target {
 	return Target{
 		Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
@@ -83,10 +82,10 @@ func NewEvictor(client kubernetes.Interface, opts Options) *Evictor {
 	return &Evictor{client: client, opts: opts}
 }
 
-// Mode returns how far it goes.
+// Mode returns the mode.
 func (e *Evictor) Mode() Mode { return e.opts.Mode }
 
-// Counts returns how many evictions came out how so far.
+// Counts returns the number of evictions so far, by outcome.
 func (e *Evictor) Counts() Counts {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -111,7 +110,7 @@ func (e *Evictor) Evict(ctx context.Context, target Target) Result {
 
 func (e *Evictor) try(ctx context.Context, target Target) Result {
 	if target.UID == "" {
-		return Result{Outcome: NotAsked, Err: errors.New("the target has no UID: take it from the pod, so that no other of its name is evicted")}
+		return Result{Outcome: NotAsked, Err: errors.New("the target has no UID: it is required so that no other pod of this name is evicted")}
 	}
 	if e.opts.Mode == PlanOnly {
 		return Result{Outcome: Planned}
@@ -165,9 +164,9 @@ func (e *Evictor) deleteOptions(target Target) metav1.DeleteOptions {
 	return opts
 }
 
-// evict makes the request that the clientset's EvictV1 makes, but for two things: it does not sleep and try again when the server says Retry-After, as client-go else does
-// up to ten times inside the call, and a dry run stands in the address too, where
-// admission webhooks are told of it.
+// evict makes the same request as the clientset's EvictV1, with two differences. It does not
+// retry after Retry-After, which client-go otherwise does up to ten times inside the call. And
+// a dry run is a query parameter, too, so that admission webhooks see it.
 func (e *Evictor) evict(ctx context.Context, target Target) error {
 	opts := e.deleteOptions(target)
 	eviction := &policyv1.Eviction{
@@ -184,27 +183,26 @@ func (e *Evictor) evict(ctx context.Context, target Target) error {
 		Error()
 }
 
-// Result is what came of an eviction.
+// Result is the result of an eviction.
 type Result struct {
 	Target  Target
 	Outcome Outcome
-	// Budget is the name of the budget that refused, where the server names it.
+	// Budget is the name of the budget that refused, if the server names it.
 	Budget string
-	// RetryAfter is how long the server asks to wait before the next try; 0 where it
-	// does not say.
+	// RetryAfter is how long the server asks to wait before the next try, or 0.
 	RetryAfter time.Duration
-	// Err says why the pod was not evicted; nil where it was, or would be.
+	// Err says why the pod was not evicted. It is nil if it was, or would be.
 	Err error
 }
 
-// How long to wait before an eviction is asked for again. kubectl drain waits as long at first.
+// How long to wait before an eviction is retried. kubectl drain waits as long at first.
 const (
 	askAgainFirst = 5 * time.Second
 	askAgainMost  = time.Minute
 )
 
-// AskAgain returns how long to wait before the eviction is asked for again, of which this was
-// the answer number so many: twice as long each time, and as the server asks at least.
+// AskAgain returns how long to wait before the eviction is retried, after this number of
+// responses: twice as long each time, and at least as long as the server asks.
 func (r Result) AskAgain(answers int) time.Duration {
 	pause := askAgainFirst
 	for range min(answers, 10) - 1 {

@@ -217,7 +217,7 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			name: "no right", answer: status(metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Message: "not you"}),
-			want: Result{Outcome: Forbidden}, err: "not you (it takes the right to create pods/eviction)",
+			want: Result{Outcome: Forbidden}, err: "not you (this requires permission to create pods/eviction)",
 		},
 		{
 			name: "put off since the namespace is being deleted", spends: true, want: Result{Outcome: Deferred}, err: "because it is being terminated",
@@ -229,7 +229,7 @@ func TestOutcomes(t *testing.T) {
 			want: Result{Outcome: Failed, RetryAfter: 10 * time.Second}, err: "going", spends: true,
 		},
 		{
-			name: "no answer", want: Result{Outcome: Unanswered}, err: "look whether it was evicted", spends: true,
+			name: "no answer", want: Result{Outcome: Unanswered}, err: "the pod may have been evicted", spends: true,
 			answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		},
 	}

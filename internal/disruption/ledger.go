@@ -1,6 +1,6 @@
-// Package disruption answers what may be disrupted, and is the only code that
-// evicts. A Ledger says which pods the PodDisruptionBudgets let go, without any
-// request; an Evictor asks the API server for one eviction at a time.
+// Package disruption decides what may be disrupted, and is the only code that evicts. A Ledger
+// says which evictions the PodDisruptionBudgets allow, without making requests. An Evictor
+// requests one eviction at a time from the API server.
 package disruption
 
 import (
@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Ledger holds what every PodDisruptionBudget allows in a picture of the cluster,
-// less what this run has evicted since. It makes no request and its answers depend
-// on nothing but what it was told. It is not safe for concurrent use.
+// Ledger knows what every PodDisruptionBudget allows in a snapshot of the cluster, minus what
+// this run has evicted since. It makes no requests, and its results depend only on its inputs.
+// It is not safe for concurrent use.
 type Ledger struct {
 	budgets     map[types.NamespacedName]*budget
 	byNamespace map[string][]*budget
@@ -21,7 +21,7 @@ type Ledger struct {
 	spent       map[types.UID]*spending
 }
 
-// entry is a pod of the picture and the budgets that select it.
+// entry is a pod of the snapshot with the budgets that select it.
 type entry struct {
 	pod      *corev1.Pod
 	covering []*budget

@@ -105,37 +105,37 @@ func TestMay(t *testing.T) {
 		{name: "the budget has room", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1"), want: allow(WithinBudget, "web")},
 		{
 			name: "the budget has no room", budgets: budgets{one}, others: pods{pod("web-2", pending)}, pod: pod("web-1"),
-			want: keep(BudgetSpent, "budget default/web: 1 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
+			want: keep(BudgetSpent, "budget default/web needs 1 healthy pod and has 1; its status allows 1 disruption"),
 		},
 		{
 			name: "the status is older than the spec", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), stale)}, others: pods{pod("web-2")}, pod: pod("web-1"),
-			want: keep(StaleStatus, "budget default/web was changed and the disruption controller has not counted anew: wait for it"),
+			want: keep(StaleStatus, "budget default/web was changed, and the disruption controller has not updated its status yet: wait for it"),
 		},
 		{
 			name: "the controller cannot count the pods", pod: pod("web-1"),
 			budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), statusAllows(0), func(b *policyv1.PodDisruptionBudget) {
 				b.Status.Conditions = []metav1.Condition{{Type: policyv1.DisruptionAllowedCondition, Reason: policyv1.SyncFailedReason, Message: "found no controllers"}}
 			})},
-			want: keep(BudgetSpent, "budget default/web allows nothing, since the disruption controller cannot count its pods: found no controllers"),
+			want: keep(BudgetSpent, "budget default/web allows no disruptions, because the disruption controller cannot count its pods: found no controllers"),
 		},
 		{
 			name: "the controller has never counted the pods, and waiting for it is in vain", pod: pod("web-1"),
 			budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), statusAllows(0), stale, func(b *policyv1.PodDisruptionBudget) {
 				b.Status.Conditions = []metav1.Condition{{Type: policyv1.DisruptionAllowedCondition, Status: metav1.ConditionFalse, Reason: policyv1.SyncFailedReason, Message: "found no controllers"}}
 			})},
-			want: keep(StaleStatus, "budget default/web allows nothing, since the disruption controller cannot count its pods: found no controllers"),
+			want: keep(StaleStatus, "budget default/web allows no disruptions, because the disruption controller cannot count its pods: found no controllers"),
 		},
 		{
 			name: "the percentage cannot be read", budgets: budgets{pdb("web", 2, 2, maxUnavailable("x", 1))}, pod: pod("web-1"),
-			want: keep(BudgetSpent, `budget default/web allows nothing, since it cannot be read: invalid value for IntOrString: invalid type: string is not a percentage`),
+			want: keep(BudgetSpent, `budget default/web allows no disruptions, because it is invalid: invalid value for IntOrString: invalid type: string is not a percentage`),
 		},
 		{
 			name: "two budgets", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any))}, pod: pod("web-1"),
-			want: Verdict{Rule: SeveralBudgets, Reason: "2 budgets select it (default/web, default/all), and the API server evicts no such pod: leave one of them"},
+			want: Verdict{Rule: SeveralBudgets, Reason: "2 budgets select it (default/web, default/all), and the API server evicts no pod with several budgets: delete all but one"},
 		},
 		{
 			name: "two budgets and a pod that is starting, which the API server would evict", budgets: budgets{one, pdb("web", 2, 1, selecting("all", any))}, pod: pod("web-1", pending),
-			want: keep(BudgetShort, "it is starting, as far as its status tells, and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
+			want: keep(BudgetShort, "it is starting, and a workload may be waiting for it: budget default/web needs 1 healthy pod and has 0; its status allows 1 disruption"),
 		},
 		{
 			name: "two budgets and a pod that is starting while both have enough", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any), minAvailable("1", 1))},
@@ -144,20 +144,20 @@ func TestMay(t *testing.T) {
 		{name: "two budgets and a pod that cannot start", budgets: budgets{short, pdb("web", 2, 0, selecting("all", any))}, pod: pod("web-1", pending, on("up"), waits("ImagePullBackOff")), want: allow(CannotStart, "")},
 		{name: "two budgets and a terminal pod", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any))}, pod: pod("web-1", failed), want: allow(Terminal, "")},
 		{name: "succeeded under a budget without room", budgets: budgets{short}, pod: pod("web-1", succeeded), want: allow(Terminal, "")},
-		{name: "terminating", budgets: budgets{one}, pod: pod("web-1", terminating), want: Verdict{Rule: Terminating, Reason: "it is being deleted already"}},
+		{name: "terminating", budgets: budgets{one}, pod: pod("web-1", terminating), want: Verdict{Rule: Terminating, Reason: "it is already being deleted"}},
 
 		{name: "not ready while enough are", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", notReady), want: allow(AlreadyUnavailable, "web")},
 		{
 			name: "not ready while too few are, by the status", budgets: budgets{short}, others: pods{pod("web-2")}, pod: pod("web-1", notReady),
-			want: keep(BudgetSpent, "budget default/web: 1 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetSpent, "budget default/web needs 1 healthy pod and has 1; its status allows no disruptions"),
 		},
 		{
 			name: "not ready while too few are, by the pods", budgets: budgets{one}, pod: pod("web-1", notReady),
-			want: keep(BudgetSpent, "budget default/web: 0 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
+			want: keep(BudgetSpent, "budget default/web needs 1 healthy pod and has 0; its status allows 1 disruption"),
 		},
 		{
 			name: "not ready while the status is stale", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), stale)}, others: pods{pod("web-2")}, pod: pod("web-1", notReady),
-			want: keep(StaleStatus, "budget default/web was changed and the disruption controller has not counted anew: wait for it"),
+			want: keep(StaleStatus, "budget default/web was changed, and the disruption controller has not updated its status yet: wait for it"),
 		},
 		{
 			name: "not ready, where none need be and another is", budgets: budgets{pdb("web", 2, 1, maxUnavailable("2", 0))}, others: pods{pod("web-2")}, pod: pod("web-1", notReady),
@@ -165,7 +165,7 @@ func TestMay(t *testing.T) {
 		},
 		{
 			name: "not ready, where none need be and none is", budgets: budgets{pdb("web", 2, 0, maxUnavailable("2", 0))}, pod: pod("web-1", notReady),
-			want: keep(BudgetSpent, "budget default/web: 0 pods are healthy, 0 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetSpent, "budget default/web needs 0 healthy pods and has 0; its status allows no disruptions"),
 		},
 		{
 			name: "not ready, which the budget always lets go", budgets: budgets{pdb("web", 2, 0, maxUnavailable("1", 1), stale, policy(policyv1.AlwaysAllow))}, pod: pod("web-1", notReady),
@@ -173,7 +173,7 @@ func TestMay(t *testing.T) {
 		},
 		{
 			name: "ready, while the budget always lets go what is not", budgets: budgets{pdb("web", 2, 1, maxUnavailable("1", 1), policy(policyv1.AlwaysAllow))}, pod: pod("web-1"),
-			want: keep(BudgetSpent, "budget default/web: 1 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetSpent, "budget default/web needs 1 healthy pod and has 1; its status allows no disruptions"),
 		},
 		{
 			name: "not ready, by the policy's name", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), policy(policyv1.IfHealthyBudget))}, others: pods{pod("web-2")}, pod: pod("web-1", notReady),
@@ -181,17 +181,17 @@ func TestMay(t *testing.T) {
 		},
 		{
 			name: "not ready, by a policy of a later release", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), policy("Later"))}, others: pods{pod("web-2")}, pod: pod("web-1", notReady),
-			want: keep(UnknownPolicy, `budget default/web has the policy "Later" for pods that are not ready, which is not known here`),
+			want: keep(UnknownPolicy, `budget default/web has the unhealthyPodEvictionPolicy "Later", which is unknown: must be IfHealthyBudget or AlwaysAllow`),
 		},
 
 		{name: "pending while enough are healthy", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{
 			name: "pending while too few are healthy", budgets: budgets{short}, pod: pod("web-1", pending),
-			want: keep(BudgetShort, "it is starting, as far as its status tells, and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetShort, "it is starting, and a workload may be waiting for it: budget default/web needs 1 healthy pod and has 0; its status allows no disruptions"),
 		},
 		{
 			name: "starting on a Ready node while too few are healthy", budgets: budgets{short}, pod: pod("web-1", pending, on("up"), waits("ContainerCreating")),
-			want: keep(BudgetShort, "it is starting, as far as its status tells, and may be waited for: budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetShort, "it is starting, and a workload may be waiting for it: budget default/web needs 1 healthy pod and has 0; its status allows no disruptions"),
 		},
 		{name: "starting on a node that is not Ready", budgets: budgets{short}, pod: pod("web-1", pending, on("down"), waits("ContainerCreating")), want: allow(CannotStart, "")},
 		{name: "starting on a node that is gone", budgets: budgets{short}, pod: pod("web-1", pending, on("gone")), want: allow(CannotStart, "")},
@@ -200,20 +200,20 @@ func TestMay(t *testing.T) {
 		{name: "pending without its image under a stale status", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), stale)}, pod: pod("web-1", pending, on("up"), waits("ErrImagePull")), want: allow(CannotStart, "")},
 		{
 			name: "not ready without its image, which it had before", budgets: budgets{short}, pod: pod("web-1", notReady, waits("ImagePullBackOff")),
-			want: keep(BudgetSpent, "budget default/web: 0 pods are healthy, 1 must stay; its status allows 0 disruptions, of which this run has used 0"),
+			want: keep(BudgetSpent, "budget default/web needs 1 healthy pod and has 0; its status allows no disruptions"),
 		},
 		{name: "an operator moves it on request, though the budget has no room", budgets: budgets{pdb("web", 1, 1, minAvailable("1", 1))}, pod: pod("web-1", onRequest), want: allow(OnRequest, "")},
 		{name: "an operator would move it, and the budget has room", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", onRequest), want: allow(WithinBudget, "web")},
-		{name: "its eviction goes on in the background", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", evicting), want: Verdict{Rule: Terminating, Reason: "its eviction goes on in the background already"}},
+		{name: "its eviction goes on in the background", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", evicting), want: Verdict{Rule: Terminating, Reason: "it is already being evicted in the background"}},
 		{
 			name: "the eviction of another goes on in the background", budgets: budgets{one}, others: pods{pod("web-2", evicting)}, pod: pod("web-1"),
-			want: keep(BudgetSpent, "budget default/web: 1 pods are healthy, 1 must stay; its status allows 1 disruptions, of which this run has used 0"),
+			want: keep(BudgetSpent, "budget default/web needs 1 healthy pod and has 1; its status allows 1 disruption"),
 		},
 		{name: "pending where none need be healthy", budgets: budgets{pdb("web", 2, 0, maxUnavailable("2", 0))}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{name: "pending, which the budget always lets go", budgets: budgets{pdb("web", 2, 0, maxUnavailable("1", 1), policy(policyv1.AlwaysAllow))}, pod: pod("web-1", pending), want: allow(AlreadyUnavailable, "web")},
 		{
 			name: "pending while the status is stale", budgets: budgets{pdb("web", 2, 2, maxUnavailable("1", 1), stale)}, others: pods{pod("web-2")}, pod: pod("web-1", pending),
-			want: keep(StaleStatus, "it is starting, as far as its status tells, and may be waited for: budget default/web was changed and the disruption controller has not counted anew: wait for it"),
+			want: keep(StaleStatus, "it is starting, and a workload may be waiting for it: budget default/web was changed, and the disruption controller has not updated its status yet: wait for it"),
 		},
 	}
 	nodes := []*corev1.Node{node("up", true), node("down", false)}

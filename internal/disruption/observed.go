@@ -19,20 +19,19 @@ import (
 // lookEvery is how often WaitObserved looks. The controller needs milliseconds.
 const lookEvery = 100 * time.Millisecond
 
-// WaitObserved waits until the disruption controller has counted the pods of every
-// budget in the namespace, or in all of them for metav1.NamespaceAll, by the budget's
-// spec as it is, and returns the budgets as they are then. Until then a pod may slip
-// past its budget: the API server lets a pod that is not ready go by the numbers of the
-// former spec. The error names the budgets that were waited for in vain. The function, which
-// may be nil, is told of the same while the wait takes long, and of nil when it is over.
+// WaitObserved waits until the disruption controller has observed the current spec of every
+// budget in the namespace, or in all namespaces for metav1.NamespaceAll, and then returns the
+// budgets. Before that, the API server may evict a pod that is not ready by the numbers of the
+// previous spec. The error names the budgets that were not observed. If the wait takes long,
+// waiting (if not nil) is called with the same error, and with nil when the wait is over.
 //
-// It says nothing about pods that came or changed since: a status is a moment behind.
+// It does not consider pods that were created or changed since: a status always lags behind.
 func WaitObserved(ctx context.Context, client kubernetes.Interface, namespace string, waiting func(error)) ([]*policyv1.PodDisruptionBudget, error) {
 	var budgets []*policyv1.PodDisruptionBudget
 	var behind []string
 	unseen := func(cause error) error {
 		slices.Sort(behind)
-		return fmt.Errorf("waiting until the disruption controller has seen budgets %s (does kube-controller-manager run?): %w", strings.Join(behind, ", "), cause)
+		return fmt.Errorf("waiting until the disruption controller has observed budgets %s (is kube-controller-manager running?): %w", strings.Join(behind, ", "), cause)
 	}
 	var reminder report.Reminder
 	begin := time.Now()

@@ -52,7 +52,7 @@ func TestWaitObservedInVain(t *testing.T) {
 		return false, nil, nil
 	})
 	_, err := WaitObserved(ctx, client, "default", nil)
-	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "seen budgets default/api, default/web (") {
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "waiting until the disruption controller has observed budgets default/api, default/web (is kube-controller-manager running?): ") {
 		t.Errorf("error %v, want that it names the budgets and the cause", err)
 	}
 }
@@ -84,7 +84,7 @@ func TestWaitObservedTellsWhatItWaitsFor(t *testing.T) {
 		if _, err := WaitObserved(t.Context(), client, "", func(problem error) { told = append(told, fmt.Sprint(problem)) }); err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"waiting until the disruption controller has seen budgets default/web (does kube-controller-manager run?): not done after 30s", "<nil>"}
+		want := []string{"waiting until the disruption controller has observed budgets default/web (is kube-controller-manager running?): not done after 30s", "<nil>"}
 		if diff := cmp.Diff(want, told); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}

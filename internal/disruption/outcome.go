@@ -14,30 +14,30 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Outcome is how an eviction came out.
+// Outcome is the outcome of an eviction.
 type Outcome string
 
 const (
-	// Planned: no request was made, as asked.
+	// Planned: no request was made, because the mode is PlanOnly.
 	Planned Outcome = "Planned"
 	// WouldEvict: the API server would have evicted the pod.
 	WouldEvict Outcome = "WouldEvict"
-	// Evicted: the API server has evicted the pod, which may take its grace period.
+	// Evicted: the API server has evicted the pod, which may still use its grace period.
 	Evicted Outcome = "Evicted"
-	// Deleted: the API server has deleted the pod without a look at its budget, as asked.
+	// Deleted: the API server has deleted the pod without checking its budget, as requested.
 	Deleted Outcome = "Deleted"
-	// Gone: there is no such pod any more.
+	// Gone: the pod no longer exists.
 	Gone Outcome = "Gone"
 	// Replaced: another pod has the name now.
 	Replaced Outcome = "Replaced"
-	// Changed: the pod has another resourceVersion than asked for.
+	// Changed: the pod's resourceVersion is not the requested one.
 	Changed Outcome = "Changed"
-	// RefusedByBudget: the pod's budget does not allow it now, or was not ready to say.
+	// RefusedByBudget: the pod's budget does not allow it now, or its status is not current.
 	RefusedByBudget Outcome = "RefusedByBudget"
-	// TooManyRequests: the API server has too much to do; nothing was decided.
+	// TooManyRequests: the API server is overloaded; nothing was decided.
 	TooManyRequests Outcome = "TooManyRequests"
-	// Deferred: it is denied for now and the pod leaves later: an admission webhook may have it
-	// moved in the background, or its namespace is being deleted. Ask again, see Result.AskAgain.
+	// Deferred: it is denied for now, but the pod may leave later: an admission webhook moves it
+	// in the background, or its namespace is being deleted. Retry, see Result.AskAgain.
 	Deferred Outcome = "Deferred"
 	// Denied: an admission webhook or policy forbids it.
 	Denied Outcome = "Denied"
@@ -45,18 +45,18 @@ const (
 	TwoBudgets Outcome = "TwoBudgets"
 	// Forbidden: the client may not evict there.
 	Forbidden Outcome = "Forbidden"
-	// Failed: the API server answered with another error.
+	// Failed: the API server returned another error.
 	Failed Outcome = "Failed"
-	// NotAsked: no request was made, since the context had ended or the target is none.
+	// NotAsked: no request was made, because the context had ended or the target has no UID.
 	NotAsked Outcome = "NotAsked"
-	// Unanswered: the request was sent and no answer came. The pod may be evicted.
+	// Unanswered: the request was sent but got no response. The pod may have been evicted.
 	Unanswered Outcome = "Unanswered"
 )
 
-// Spends says whether the eviction has taken a disruption from the pod's budget, or may
-// have: then the ledger should Spend it. The API server takes it before it deletes the
-// pod, so it is lost too when it finds that the pod is another or has changed. One that is
-// deferred may be gone at any moment.
+// Spends says whether the eviction has taken a disruption from the pod's budget, or may have.
+// If so, the ledger should Spend it. The API server takes it before it deletes the pod, so it
+// is also lost if the pod then turns out to be replaced or changed. A deferred eviction may
+// happen at any time.
 func (o Outcome) Spends() bool {
 	switch o {
 	case Evicted, Deferred, Replaced, Changed, Failed, Unanswered:
@@ -94,13 +94,13 @@ func (c *Counts) add(o Outcome) {
 	}[o]++
 }
 
-// classify tells the outcome from the error of a request that was made.
+// classify returns the outcome for the error of a request.
 func classify(err error, target Target) Result {
 	result := Result{Outcome: Failed, Err: err}
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		result.Outcome = Unanswered
-		result.Err = fmt.Errorf("no answer came, so look whether it was evicted: %w", err)
+		result.Err = fmt.Errorf("no response, so the pod may have been evicted: %w", err)
 		return result
 	}
 	if seconds, says := apierrors.SuggestsClientDelay(err); says {
@@ -121,31 +121,32 @@ func classify(err error, target Target) Result {
 	case byBudget:
 		result.Outcome, result.Budget = RefusedByBudget, budgetIn(cause)
 		result.Err = fmt.Errorf("%w %s", err, cause.Message)
-	// Up to Kubernetes 1.36, a budget whose status makes no sense is no cause, but what is
-	// forbidden. A missing right is one to pods.
+	// Up to Kubernetes 1.36, a budget with an inconsistent status is reported as forbidden, with
+	// the budget's group. A missing permission is about pods.
 	case answer.Code == http.StatusForbidden && answer.Details != nil && answer.Details.Group == policyv1.GroupName:
 		result.Outcome, result.Budget = RefusedByBudget, answer.Details.Name
 	case answer.Code == http.StatusTooManyRequests:
 		result.Outcome = TooManyRequests
-	// Its pods are on their way out.
+	// The namespace's pods are being deleted anyway.
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		result.Outcome = Deferred
 	case answer.Code == http.StatusForbidden:
 		result.Outcome = Forbidden
-		result.Err = fmt.Errorf("%w (it takes the right to create pods/eviction)", err)
-	// The server gives this answer no reason or cause that would tell.
+		result.Err = fmt.Errorf("%w (this requires permission to create pods/eviction)", err)
+	// The server sets no reason or cause in this response.
 	case answer.Code == http.StatusInternalServerError && strings.Contains(answer.Message, "more than one PodDisruptionBudget"):
 		result.Outcome = TwoBudgets
 	}
 	return result
 }
 
-// deniedByAdmission tells the answers of admission webhooks and policies from the API server's own,
-// which have no other mark. A webhook that cannot be called denies nothing.
+// deniedByAdmission matches denials by admission webhooks and policies. Nothing else
+// distinguishes them from the API server's own errors. A webhook that cannot be called denies
+// nothing.
 var deniedByAdmission = regexp.MustCompile(`admission webhook ".*" denied the request|ValidatingAdmissionPolicy '.*' denied request`)
 
-// conflict tells from which precondition a conflict came. The message alone says; it is
-// the UID's where no other was made.
+// conflict returns the outcome for the precondition that failed. Only the message names it;
+// without another precondition it is the UID.
 func conflict(message string, target Target) Outcome {
 	if target.ResourceVersion != "" && !strings.Contains(message, "UID in ") {
 		return Changed
@@ -155,7 +156,7 @@ func conflict(message string, target Target) Outcome {
 
 var namesBudget = regexp.MustCompile(`^The disruption budget (\S+) `)
 
-// budgetIn returns the name in the cause of a refusal; the server puts it nowhere else.
+// budgetIn returns the budget's name from the cause of a refusal: it is nowhere else.
 func budgetIn(cause metav1.StatusCause) string {
 	if found := namesBudget.FindStringSubmatch(cause.Message); found != nil {
 		return found[1]

@@ -11,44 +11,43 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Rule is what decides about a pod.
+// Rule is why a pod may be evicted, or not.
 type Rule string
 
-// The rules that let a pod go. All but WithinBudget take nothing from a budget.
+// The rules that allow an eviction. All but WithinBudget take nothing from a budget.
 const (
 	// NoBudget: no budget selects the pod.
 	NoBudget Rule = "NoBudget"
 	// Terminal: the pod has succeeded or failed, and counts nowhere.
 	Terminal Rule = "Terminal"
-	// CannotStart: the pod is pending and does not come up where it is, so whoever waits for
-	// it waits in vain.
+	// CannotStart: the pod is pending and cannot start on its node, so waiting for it is useless.
 	CannotStart Rule = "CannotStart"
-	// AlreadyUnavailable: the pod is starting or not ready, so its budget misses it
-	// already, and has enough healthy pods or always allows such evictions.
+	// AlreadyUnavailable: the pod is starting or not ready, so its budget already counts it as
+	// unavailable, and has enough healthy pods or always allows such evictions.
 	AlreadyUnavailable Rule = "AlreadyUnavailable"
-	// OnRequest: the budget has no room, and an operator moves the pod itself when it is asked
-	// to by an eviction, which its webhook denies. If nobody does, the API server asks the budget.
+	// OnRequest: the budget allows no disruption, but an operator moves the pod itself when its
+	// webhook denies an eviction. Without such an operator, the API server checks the budget.
 	OnRequest Rule = "OnRequest"
-	// WithinBudget: the budget has room for one more disruption.
+	// WithinBudget: the budget allows one more disruption.
 	WithinBudget Rule = "WithinBudget"
 )
 
-// The rules that keep a pod.
+// The rules that forbid an eviction.
 const (
-	// NotInPicture: the ledger knows no such pod.
+	// NotInPicture: the snapshot does not contain the pod.
 	NotInPicture Rule = "NotInPicture"
-	// AlreadyEvicted: this run has evicted the pod and the picture does not show it yet.
+	// AlreadyEvicted: this run has evicted the pod, and the snapshot does not show it yet.
 	AlreadyEvicted Rule = "AlreadyEvicted"
-	// Terminating: the pod is being deleted, or its eviction goes on in the background.
+	// Terminating: the pod is being deleted, or evicted in the background.
 	Terminating Rule = "Terminating"
-	// SeveralBudgets: the API server evicts no pod under two budgets that is not pending.
+	// SeveralBudgets: the API server evicts no pod with two budgets, unless it is pending.
 	SeveralBudgets Rule = "SeveralBudgets"
-	// StaleStatus: the disruption controller has not seen the budget as it is.
+	// StaleStatus: the disruption controller has not seen the budget's current spec.
 	StaleStatus Rule = "StaleStatus"
-	// BudgetSpent: the budget has no room for one more disruption.
+	// BudgetSpent: the budget allows no further disruption.
 	BudgetSpent Rule = "BudgetSpent"
-	// BudgetShort: the pod is starting and its budget lacks healthy pods: it may be the
-	// very pod that is awaited.
+	// BudgetShort: the pod is starting and its budget lacks healthy pods, so its workload may
+	// be waiting for it.
 	BudgetShort Rule = "BudgetShort"
 	// UnknownPolicy: the budget has an unhealthyPodEvictionPolicy of a later release.
 	UnknownPolicy Rule = "UnknownPolicy"
@@ -63,30 +62,30 @@ func (r Rule) free() bool {
 type Verdict struct {
 	Allowed bool
 	Rule    Rule
-	// Budget is the one that decided; empty where none did.
+	// Budget is the one that decided. It is empty if none did.
 	Budget types.NamespacedName
-	// Reason is a sentence about a pod that is kept, with the budgets' names.
+	// Reason says in a sentence why the pod may not be evicted, and names the budgets.
 	Reason string
 }
 
-// May says whether the pod may be evicted now. Where it says yes the API server does
-// too, but it is stricter than the server with pods that are starting. The server evicts
-// pending pods without asking any budget, so whoever evicts replacements before they run
-// keeps a workload down for good. Here a pod that is starting counts as unavailable, goes only
-// while its budgets have enough healthy pods without it (or always allow it), and then costs
-// nothing. One that cannot start goes: nobody gains by waiting for it.
+// May says whether the pod may be evicted now. What it allows, the API server allows too, but
+// it is stricter with pods that are starting. The server evicts pending pods without checking
+// any budget, so evicting replacements before they run could keep a workload down forever.
+// Here, a starting pod counts as unavailable. It may be evicted only while its budgets have
+// enough healthy pods without it (or always allow it), and then takes nothing from them. A pod
+// that cannot start may be evicted, because waiting for it is useless.
 func (l *Ledger) May(pod *corev1.Pod) Verdict {
 	if _, gone := l.spent[pod.UID]; gone {
-		return Verdict{Rule: AlreadyEvicted, Reason: "this run has evicted it, and the picture does not show that yet"}
+		return Verdict{Rule: AlreadyEvicted, Reason: "this run has evicted it, and the snapshot does not show that yet"}
 	}
 	e := l.pods[pod.UID]
 	switch {
 	case e == nil:
-		return Verdict{Rule: NotInPicture, Reason: "the picture has no such pod: take a new one"}
+		return Verdict{Rule: NotInPicture, Reason: "the snapshot does not contain it: take a new one"}
 	case e.pod.DeletionTimestamp != nil:
-		return Verdict{Rule: Terminating, Reason: "it is being deleted already"}
+		return Verdict{Rule: Terminating, Reason: "it is already being deleted"}
 	case cluster.Leaving(e.pod):
-		return Verdict{Rule: Terminating, Reason: "its eviction goes on in the background already"}
+		return Verdict{Rule: Terminating, Reason: "it is already being evicted in the background"}
 	case terminal(e.pod):
 		return Verdict{Allowed: true, Rule: Terminal}
 	case len(e.covering) == 0:
@@ -104,7 +103,7 @@ func (l *Ledger) May(pod *corev1.Pod) Verdict {
 	return v
 }
 
-// mayPending says whether a pending pod may go, which any number of budgets cover.
+// mayPending says whether a pending pod may be evicted. Any number of budgets may select it.
 func (l *Ledger) mayPending(e *entry) Verdict {
 	if cluster.CannotStart(e.pod, l.nodes[e.pod.Spec.NodeName]) != "" {
 		return Verdict{Allowed: true, Rule: CannotStart}
@@ -112,21 +111,21 @@ func (l *Ledger) mayPending(e *entry) Verdict {
 	var v Verdict
 	for _, b := range e.covering {
 		if v = b.verdict(e.pod); !v.Allowed {
-			v.Reason = "it is starting, as far as its status tells, and may be waited for: " + v.Reason
+			v.Reason = "it is starting, and a workload may be waiting for it: " + v.Reason
 			break
 		}
 	}
 	return v
 }
 
-// verdict says whether the pod may go under this budget alone.
+// verdict says whether this budget alone allows the eviction.
 func (b *budget) verdict(pod *corev1.Pod) Verdict {
 	rule := b.decide(pod)
 	v := Verdict{Allowed: rule == WithinBudget || rule == AlreadyUnavailable, Rule: rule, Budget: b.key()}
 	switch {
 	case v.Allowed:
 	case rule == UnknownPolicy:
-		v.Reason = fmt.Sprintf("budget %s has the policy %q for pods that are not ready, which is not known here", b.key(), *b.Spec.UnhealthyPodEvictionPolicy)
+		v.Reason = fmt.Sprintf("budget %s has the unhealthyPodEvictionPolicy %q, which is unknown: must be IfHealthyBudget or AlwaysAllow", b.key(), *b.Spec.UnhealthyPodEvictionPolicy)
 	default:
 		v.Reason = b.why()
 	}
@@ -148,8 +147,8 @@ func (b *budget) decide(pod *corev1.Pod) Rule {
 		switch {
 		case !b.current():
 			return StaleStatus
-		// Of a budget that needs no healthy pod the API server takes a disruption for
-		// a running pod that is not ready, and refuses it where no pod is healthy.
+		// If a budget needs no healthy pod, the API server takes a disruption for a running
+		// pod that is not ready, and refuses the eviction if no pod is healthy.
 		case kept && (needs || starting):
 			return AlreadyUnavailable
 		case starting:
@@ -170,5 +169,5 @@ func severalBudgets(covering []*budget) string {
 	for _, b := range covering {
 		names = append(names, b.key().String())
 	}
-	return fmt.Sprintf("%d budgets select it (%s), and the API server evicts no such pod: leave one of them", len(names), strings.Join(names, ", "))
+	return fmt.Sprintf("%d budgets select it (%s), and the API server evicts no pod with several budgets: delete all but one", len(names), strings.Join(names, ", "))
 }

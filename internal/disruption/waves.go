@@ -6,19 +6,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Limits bound one wave, beside the budgets. Zero values set no limit.
+// Limits limit one wave, in addition to the budgets. Zero values set no limit.
 type Limits struct {
-	// Total is the most pods in a wave.
+	// Total is the maximum number of pods in a wave.
 	Total int
-	// PerNode and PerNamespace are the most pods of one node and of one namespace. A
-	// pod without a node counts for none.
+	// PerNode and PerNamespace are the maximum numbers of pods of one node and of one
+	// namespace. A pod without a node does not count for PerNode.
 	PerNode, PerNamespace int
-	// OnePer tells what at most one pod of a wave may belong to, such as Controller.
+	// OnePer returns the group of a pod, such as Controller. A wave has at most one pod of each.
 	OnePer func(*corev1.Pod) types.UID
 }
 
-// Controller returns the UID of the pod's controller, or its own where it has none.
-// The pods of a Deployment that is being rolled out have several.
+// Controller returns the UID of the pod's controller, or the pod's own if it has none.
+// During a rollout, the pods of a Deployment have several controllers.
 func Controller(pod *corev1.Pod) types.UID {
 	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
 		return owner.UID
@@ -26,9 +26,9 @@ func Controller(pod *corev1.Pod) types.UID {
 	return pod.UID
 }
 
-// OneWithoutBudget returns what lets a wave have one pod of a workload that no budget
-// covers, for Limits.OnePer: a wave alone does not take it down. The argument tells the
-// workload of a pod; nothing where it has none.
+// OneWithoutBudget returns a function for Limits.OnePer that limits a wave to one pod of each
+// workload without a budget, so that a wave alone does not take it down. The argument returns
+// the workload of a pod, or nothing.
 func (l *Ledger) OneWithoutBudget(workload func(*corev1.Pod) types.UID) func(*corev1.Pod) types.UID {
 	return func(pod *corev1.Pod) types.UID {
 		if uid := workload(pod); uid != "" && l.May(pod).Rule == NoBudget {
@@ -38,9 +38,9 @@ func (l *Ledger) OneWithoutBudget(workload func(*corev1.Pod) types.UID) func(*co
 	}
 }
 
-// Lanes sorts pods by budget, and returns their places in the list: those of different lanes
-// may be evicted side by side, but two requests at once would get in each other's way at the
-// same budget. A pod that no budget covers has a lane of its own.
+// Lanes groups pods by budget, and returns their indices in the list. Pods of different lanes
+// may be evicted in parallel; two concurrent requests for the same budget would conflict. A pod
+// without a budget has its own lane.
 func (l *Ledger) Lanes(pods []*corev1.Pod) [][]int {
 	var lanes [][]int
 	byBudget := map[types.NamespacedName]int{}
@@ -59,25 +59,24 @@ func (l *Ledger) Lanes(pods []*corev1.Pod) [][]int {
 
 // Plan is a list of evictions cut into waves.
 type Plan struct {
-	// Waves hold pods that may all be gone at once, if those of the waves before
-	// have been replaced.
+	// Waves contain pods that may all be evicted at once, if those of the previous waves have
+	// been replaced.
 	Waves [][]*corev1.Pod
-	// Kept are the pods that cannot go, in the order of the list.
+	// Kept are the pods that cannot be evicted, in the order of the list.
 	Kept []Kept
 }
 
-// Kept is a pod that cannot go, and why.
+// Kept is a pod that cannot be evicted, with the reason.
 type Kept struct {
 	Pod     *corev1.Pod
 	Verdict Verdict
 }
 
-// Waves cuts a list of evictions into waves. Each wave takes, in the order of the
-// list, every pod that fits beside those taken before it: a pod is overtaken only
-// where it does not fit. A wave gets what the budgets allow now: all that earlier
-// waves took has been given back by replacements by then, but for pods without a
-// controller, which nothing replaces. Before each wave, Update the ledger and ask May
-// again. Waves spends nothing.
+// Waves cuts a list of evictions into waves. Each wave takes, in the order of the list, every
+// pod that is allowed together with those before it. Each wave may use what the budgets allow
+// now, because the pods of earlier waves have been replaced by then, except those without a
+// controller. Before each wave, call Update and check with May again. Waves itself takes
+// nothing from the budgets.
 func (l *Ledger) Waves(pods []*corev1.Pod, limits Limits) Plan {
 	var plan Plan
 	kept := map[int]Verdict{}
@@ -87,7 +86,7 @@ func (l *Ledger) Waves(pods []*corev1.Pod, limits Limits) Plan {
 		verdict := l.May(pod)
 		switch {
 		case listed[pod.UID]:
-			kept[i] = Verdict{Rule: AlreadyEvicted, Reason: "it is in the list twice"}
+			kept[i] = Verdict{Rule: AlreadyEvicted, Reason: "the list contains it twice"}
 		case !verdict.Allowed:
 			kept[i] = verdict
 		default:
@@ -102,7 +101,7 @@ func (l *Ledger) Waves(pods []*corev1.Pod, limits Limits) Plan {
 		if len(w.pods) == 0 {
 			for _, c := range waiting {
 				b := l.budgets[c.verdict.Budget]
-				kept[c.index] = Verdict{Rule: BudgetSpent, Budget: b.key(), Reason: b.why() + "; earlier waves use them up for pods that nothing replaces"}
+				kept[c.index] = Verdict{Rule: BudgetSpent, Budget: b.key(), Reason: b.why() + "; earlier waves use them up for pods without a controller"}
 			}
 			break
 		}
@@ -116,7 +115,7 @@ func (l *Ledger) Waves(pods []*corev1.Pod, limits Limits) Plan {
 	return plan
 }
 
-// candidate is a pod that may go, at its place in the list.
+// candidate is a pod that may be evicted, with its index in the list.
 type candidate struct {
 	index   int
 	pod     *corev1.Pod
@@ -127,7 +126,7 @@ type candidate struct {
 type wave struct {
 	ledger *Ledger
 	limits Limits
-	// lost is what each budget has lost to pods that nothing replaces, in all waves.
+	// lost counts, for each budget, the pods without a controller in all waves.
 	lost        map[types.NamespacedName]int
 	pods        []*corev1.Pod
 	left        map[types.NamespacedName]int
@@ -145,8 +144,8 @@ func (l *Ledger) newWave(limits Limits, lost map[types.NamespacedName]int) *wave
 
 func (w *wave) full() bool { return w.limits.Total > 0 && len(w.pods) >= w.limits.Total }
 
-// fill takes what fits of those that wait, and returns the others in their order. It
-// moves none of those that it does not come to: a long list has many small waves.
+// fill takes the waiting pods that are allowed, and returns the others in their order. It
+// does not move those after the last one that it looks at: a long list has many small waves.
 func (w *wave) fill(waiting []candidate) []candidate {
 	seen, passed := 0, waiting[:0]
 	for ; seen < len(waiting) && !w.full(); seen++ {

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Chart is a chart with what is to be said of it. It has one of the drawings.
+// Chart is a chart with its texts. It has one of the drawings.
 type Chart struct {
 	Title string
 	// About says in a sentence what there is to see, for those who do not see it too.
@@ -35,13 +35,13 @@ type BarSeries struct {
 	Values []Value
 }
 
-// Value is what was measured, and between what it varied: NaN where nothing was.
+// Value is a measured value with the range of its variation, or NaN if nothing was measured.
 type Value struct{ Value, Min, Max float64 }
 
 // Missing stands for what was not measured.
 func Missing() Value { return Value{math.NaN(), math.NaN(), math.NaN()} }
 
-// Exactly is a value that did not vary, or of which that is not known.
+// Exactly is a value without a known variation.
 func Exactly(v float64) Value { return Value{v, v, v} }
 
 // Lines are lines over a quantity, or over time.

@@ -51,7 +51,7 @@ func (l Lines) table() ([]string, [][]string) {
 
 // summary says of each line where it begins and ends, and its lowest and highest value.
 func (l Lines) summary() (header []string, rows [][]string) {
-	header = []string{withUnit(l.Y.Label, l.Y.Unit), "at first", "lowest", "highest", "at last"}
+	header = []string{withUnit(l.Y.Label, l.Y.Unit), "first", "lowest", "highest", "last"}
 	for _, s := range l.Series {
 		row := []string{s.Name, missing, missing, missing, missing}
 		if n := len(s.Points); n > 0 {

@@ -1,6 +1,6 @@
-// Package page writes reports as one HTML file that is all by itself: it loads nothing, and
-// is made for phones, print, light and dark. Charts are drawn by Apache ECharts, which
-// hack/charts.sh builds into assets/; the figures of each are in a table too.
+// Package page writes reports as one self-contained HTML file that loads nothing, for phones,
+// print, light and dark mode. Charts are drawn by Apache ECharts, which hack/charts.sh builds
+// into assets/. The data of each chart is also in a table.
 package page
 
 import (
@@ -67,7 +67,7 @@ type Table struct {
 	Rows   [][]string
 	// Folded hides the table until somebody asks for it.
 	Folded bool
-	// After is what to know of it, such as what it leaves out.
+	// After is a remark about it, such as what it omits.
 	After string
 }
 
@@ -80,7 +80,7 @@ type section struct {
 	Figures []figure
 }
 
-// Write writes the page. What cannot be shown is an error, and then nothing is written.
+// Write writes the page. If something cannot be shown, it returns an error and writes nothing.
 func (p Page) Write(out io.Writer) error {
 	content := content{Page: p}
 	palette := &palette{subjects: slices.DeleteFunc(slices.Clone(p.Subjects), isOwn)}

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// FindBinary returns the path of a program that `make build` leaves in bin/, seen
-// from the current folder or any below the project's root, as tests run in.
+// FindBinary returns the path of a program that `make build` has built in bin/. It works in
+// the project's root and all directories below, such as those of tests.
 func FindBinary(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		if path := filepath.Join(filepath.Dir(self), name); isFile(path) {
@@ -26,7 +26,7 @@ func FindBinary(name string) (string, error) {
 	return path, nil
 }
 
-// ProjectRoot returns the folder of the go.mod at or above the current folder.
+// ProjectRoot returns the directory with go.mod, which is the current directory or a parent.
 func ProjectRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -34,7 +34,7 @@ func ProjectRoot() (string, error) {
 	}
 	for ; !isFile(filepath.Join(dir, "go.mod")); dir = filepath.Dir(dir) {
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("not in a checkout of the project: no go.mod in this folder or above")
+			return "", errors.New("not in a checkout of the project: no go.mod in this directory or above")
 		}
 	}
 	return dir, nil

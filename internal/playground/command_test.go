@@ -50,17 +50,17 @@ func TestBadCommands(t *testing.T) {
 		{"a pool file that is missing", []string{"up", "--pool", "/does/not/exist"}, "reading the pool file: open /does/not/exist: no such file or directory"},
 		{"a pool with a negative count", []string{"up", "--pool", file(header + "- {name: a, count: -5, capacity: {cpu: 1, memory: 1Gi}}")}, "groups[0].count: Invalid value: -5: must be 0 or more"},
 		{"a pool with an unknown field", []string{"up", "--pool", file(header + "- {name: a, cuont: 5, capacity: {cpu: 1, memory: 1Gi}}")}, `unknown field "groups[0].cuont"`},
-		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for as many as the pool has"},
-		{"a version that there is none of", []string{"up", "--kubernetes=1.20"}, `version "1.20" of Kubernetes: must be one of 1.34, `},
+		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for the number in the pool"},
+		{"a version that there is none of", []string{"up", "--kubernetes=1.20"}, `Kubernetes version "1.20": must be one of 1.34, `},
 		{"an unknown flag", []string{"up", "--node=1"}, "unknown flag: --node"},
 		{"an unknown command", []string{"start"}, `unknown command "start" for "stowage-playground"`},
 		{"a playground that does not run", []string{"down", "nobody"}, `no playground named "nobody" is running`},
 		{"a kubeconfig of none", []string{"kubeconfig", "nobody"}, `no playground named "nobody" is running`},
 		{"fewer real nodes than none", []string{"up", "--real-nodes=-1"}, "-1 real nodes: must be from 0 to 100"},
-		{"images that nobody runs", []string{"up", "--image=/bin/ls"}, "images are for real nodes, of which there are none"},
-		{"images that are not there", []string{"up", "--real-nodes=1", "--image=/does/not/exist"}, `images "/does/not/exist": there is no such file`},
-		{"a name, and all", []string{"down", "--all", "somebody"}, "give a name or --all, not both"},
-		{"an unknown component", []string{"component", "docker"}, `no component "docker": there are [etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kwok real-node]`},
+		{"images that nobody runs", []string{"up", "--image=/bin/ls"}, "images require real nodes: set --real-nodes to 1 or more"},
+		{"images that are not there", []string{"up", "--real-nodes=1", "--image=/does/not/exist"}, `images "/does/not/exist": no such file`},
+		{"a name, and all", []string{"down", "--all", "somebody"}, "specify a name or --all, not both"},
+		{"an unknown component", []string{"component", "docker"}, `unknown component "docker": must be one of [etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kwok real-node]`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestUp(t *testing.T) {
 	if err := up.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	await("stopped: nothing is left behind")
+	await("stopped and cleaned up")
 	if _, err := io.Copy(io.Discard, lines); err != nil {
 		t.Error(err)
 	}

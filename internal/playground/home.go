@@ -19,37 +19,37 @@ import (
 )
 
 const (
-	// baseName begins the names that playgrounds get by themselves.
+	// baseName is the prefix of generated names.
 	baseName = "playground"
-	// infoFile holds a running playground's Info in its folder.
+	// infoFile is the file in the playground's directory that contains its Info.
 	infoFile = "info.json"
-	// newPrefix begins the names of folders that are not set up yet.
+	// newPrefix is the prefix of directories that are not set up yet.
 	newPrefix = ".new"
-	// minFreeBytes is what a small playground writes, with room to spare.
+	// minFreeBytes is more than a small playground writes.
 	minFreeBytes = 512 << 20
-	// fullBytes is less than the logs and the database grow by at a time.
+	// fullBytes is less than one increment of the logs and the database.
 	fullBytes = 4 << 20
-	// downTimeout bounds how long Down waits.
+	// downTimeout limits how long Down waits.
 	downTimeout = time.Minute
 )
 
-// ErrInUse says that the name belongs to a playground that is running.
+// ErrInUse means that a running playground has the name.
 var ErrInUse = errors.New("is already running")
 
-// folder returns the folder of the user's playground of that name. A playground's
-// processes hold a lock on its folder: one without belonged to processes that
-// were killed, and is removed by whoever comes across it.
+// folder returns the directory of the user's playground of that name. The processes of a
+// playground hold a lock on it. A directory without a lock was left by processes that were
+// killed, and is removed when it is found.
 func folder(name string) string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("stowage-playground-%d-%s", os.Getuid(), name))
 }
 
-// nameOf returns the name of the playground whose folder it is.
+// nameOf returns the name of the playground in the directory.
 func nameOf(dir string) string {
 	return strings.TrimPrefix(dir, folder(""))
 }
 
-// claim makes and locks the folder for a new playground. The lock lasts until
-// every process that has the returned file open has ended.
+// claim creates and locks the directory of a new playground. The lock is held until every
+// process that has the returned file open has ended.
 func claim(name string) (dir string, lock *os.File, err error) {
 	if err := errors.Join(checkSpace(os.TempDir()), checkLength(name)); err != nil {
 		return "", nil, err
@@ -61,7 +61,8 @@ func claim(name string) (dir string, lock *os.File, err error) {
 	}
 	lock, err = tryLock(fresh)
 	if err == nil {
-		// What is in it keeps rename from replacing it: that replaces empty folders.
+		// The content prevents that rename replaces it, which only happens to empty
+		// directories.
 		err = WriteInfo(fresh, Info{})
 	}
 	if err == nil {
@@ -77,8 +78,8 @@ func claim(name string) (dir string, lock *os.File, err error) {
 	return dir, lock, nil
 }
 
-// takeName renames the locked folder to the playground's name, or to the first
-// that is free where none is given.
+// takeName renames the locked directory to the playground's name, or to the first unused name
+// if none is given.
 func takeName(fresh, name string) (string, error) {
 	for i := 1; ; i++ {
 		candidate := name
@@ -101,27 +102,27 @@ func takeName(fresh, name string) (string, error) {
 	}
 }
 
-// checkLength refuses folders in which etcd could not make its sockets: the kernel
-// takes 107 bytes for the path of one.
+// checkLength rejects directories whose path is too long for etcd's sockets: the kernel
+// limits these to 107 bytes.
 func checkLength(name string) error {
 	const longest = 107 - len("/etcd-peer.sock")
 	if dir := folder(cmp.Or(name, baseName+"-99")); len(dir) > longest {
-		return fmt.Errorf("the playground's folder %s would have a path of more than %d bytes: choose a shorter name, or another folder with TMPDIR", dir, longest)
+		return fmt.Errorf("the playground's folder %s would have a path of more than %d bytes: choose a shorter name, or set TMPDIR to another directory", dir, longest)
 	}
 	return nil
 }
 
-// checkSpace refuses to start what would fail half way for want of disk space.
+// checkSpace refuses to start if disk space would run out.
 func checkSpace(dir string) error {
 	free, err := freeBytes(dir)
 	if err == nil && free < minFreeBytes {
-		err = fmt.Errorf("only %d MiB free in %s: a playground needs %d MiB or more (TMPDIR chooses another folder)", free>>20, dir, minFreeBytes>>20)
+		err = fmt.Errorf("only %d MiB free in %s: a playground requires %d MiB or more (set TMPDIR to use another directory)", free>>20, dir, minFreeBytes>>20)
 	}
 	return err
 }
 
-// CheckRoom says whether there is hardly any room left in the folder: for a
-// playground that fails, the most likely reason.
+// CheckRoom returns an error if the directory has hardly any space left, which is the most
+// likely reason for a playground to fail.
 func CheckRoom(dir string) error {
 	free, err := freeBytes(dir)
 	if err == nil && free < fullBytes {
@@ -133,12 +134,12 @@ func CheckRoom(dir string) error {
 func freeBytes(dir string) (uint64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
-		return 0, fmt.Errorf("looking at the free space of %s: %w", dir, err)
+		return 0, fmt.Errorf("reading the free space of %s: %w", dir, err)
 	}
 	return fs.Bavail * uint64(fs.Bsize), nil
 }
 
-// tryLock opens and locks a folder, or fails at once when another process has it.
+// tryLock opens and locks a directory. It fails immediately if another process has locked it.
 func tryLock(dir string) (*os.File, error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -151,21 +152,21 @@ func tryLock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// sweep removes the folders of playgrounds whose processes are all gone.
+// sweep removes the directories of playgrounds without processes.
 func sweep() {
 	dirs, _ := filepath.Glob(folder("*")) // the pattern is well formed
 	for _, dir := range dirs {
 		if info, err := os.Stat(dir); strings.HasPrefix(nameOf(dir), newPrefix) && (err != nil || time.Since(info.ModTime()) < time.Minute) {
-			continue // somebody is about to lock it
+			continue // another process is about to lock it
 		}
 		if lock, err := tryLock(dir); err == nil {
-			_ = Remove(lock, dir) // what cannot be removed now is tried again the next time
+			_ = Remove(lock, dir) // it will be retried the next time
 			lock.Close()
 		}
 	}
 }
 
-// List returns the playgrounds that are running or starting, in the order of their names.
+// List returns the playgrounds that are running or starting, sorted by name.
 func List() []Info {
 	sweep()
 	var infos []Info
@@ -176,7 +177,7 @@ func List() []Info {
 		}
 		info, err := readInfo(dir)
 		if err != nil {
-			continue // it went away meanwhile
+			continue // it was removed in the meantime
 		}
 		info.Name = nameOf(dir)
 		infos = append(infos, info)
@@ -184,7 +185,7 @@ func List() []Info {
 	return infos
 }
 
-// Down stops the named playground and waits until nothing of it is left.
+// Down stops the named playground and waits until it is completely removed.
 func Down(ctx context.Context, name string) error {
 	sweep()
 	dir := folder(name)
@@ -196,33 +197,33 @@ func Down(ctx context.Context, name string) error {
 		return err
 	}
 	if info.PID == 0 {
-		return fmt.Errorf("playground %q is still starting: try again in a moment, or end the command that starts it", name)
+		return fmt.Errorf("playground %q is still starting: try again in a moment, or stop the command that starts it", name)
 	}
 	lock, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("no playground named %q is running any more: %w", name, err)
+		return fmt.Errorf("no playground named %q is running: %w", name, err)
 	}
 	defer lock.Close()
 	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stopping playground %q: %w", name, err)
 	}
-	// Its processes hold the lock until all is gone, the folder itself included.
+	// Its processes hold the lock until everything is removed, including the directory.
 	err = wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, downTimeout, true, func(context.Context) (bool, error) {
 		return unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("playground %q has not gone after %v: is the command that started it suspended?", name, downTimeout)
+		return fmt.Errorf("playground %q did not stop within %v: is the command that started it suspended?", name, downTimeout)
 	}
 	return nil
 }
 
-// WriteInfo leaves the description of a running playground in its folder.
+// WriteInfo writes the description of a running playground to its directory.
 func WriteInfo(dir string, info Info) error {
 	data, err := json.Marshal(info)
 	if err != nil {
 		return err
 	}
-	// Written beside and renamed: readers see the old one or the new one.
+	// Written to a temporary file and renamed, so that readers never see a partial file.
 	path := filepath.Join(dir, infoFile)
 	if err := os.WriteFile(path+".tmp", data, 0o600); err != nil {
 		return fmt.Errorf("writing to the playground's folder: %w", err)
@@ -239,17 +240,16 @@ func readInfo(dir string) (Info, error) {
 	return info, json.Unmarshal(data, &info)
 }
 
-// Remove removes a playground's folder, for somebody who holds the lock on it. A
-// folder of the same name that somebody else has made since is left alone.
-// Processes that were killed a moment ago may still be writing, so it tries for a
-// while.
+// Remove removes a playground's directory, whose lock the caller holds. It does not remove a
+// new directory of the same name. It retries for a while, because processes that were just
+// killed may still be writing.
 func Remove(lock *os.File, dir string) error {
 	var err error
 	for range 500 {
 		if !isLocked(lock, dir) {
 			return nil
 		}
-		// The groups first: without the folder nobody would know of them.
+		// The control groups first: without the directory they could not be found.
 		if err = cgroups.Remove(cgroups.Of(dir)); err != nil {
 			break
 		}
@@ -258,10 +258,10 @@ func Remove(lock *os.File, dir string) error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return fmt.Errorf("removing what is left of the playground: %w", err)
+	return fmt.Errorf("removing the playground's files: %w", err)
 }
 
-// isLocked says whether the lock is on the folder that is at the path now.
+// isLocked reports whether the lock is on the directory that is now at the path.
 func isLocked(lock *os.File, dir string) bool {
 	locked, err := lock.Stat()
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package playground starts a real Kubernetes control plane with fake nodes on
-// this machine: etcd, kube-apiserver, kube-controller-manager, kube-scheduler and
-// KWOK, as child processes of the stowage-playground binary. It does not link any
-// of them, so that what uses it (tests, benchmarks, the demo) builds fast. A control
-// plane of an older version of Kubernetes has programs of its own, see Versions.
+// Package playground starts a real Kubernetes control plane with fake nodes on this machine:
+// etcd, kube-apiserver, kube-controller-manager, kube-scheduler and KWOK, as child processes
+// of the stowage-playground binary. It does not link any of them, so that its users (tests,
+// benchmarks, the demo) build fast. The control plane of an older Kubernetes version has its
+// own programs, see Versions.
 package playground
 
 import (
@@ -25,10 +25,10 @@ import (
 // BinaryName is the name of the playground's executable.
 const BinaryName = "stowage-playground"
 
-// stopGrace is how long the supervisor gets to clean up before it is killed.
+// stopGrace is the time that the supervisor gets to clean up before it is killed.
 const stopGrace = downTimeout / 2
 
-// Playground is a control plane that is running.
+// Playground is a running control plane.
 type Playground struct {
 	Info
 
@@ -43,9 +43,9 @@ type Playground struct {
 	err  error
 }
 
-// Start starts a playground and returns when its control plane answers and its
-// nodes are Ready. It ends with Stop, when ctx ends, and when this process ends,
-// however it ends: no process, port or file of it is left behind.
+// Start starts a playground, and returns when its control plane responds and its nodes are
+// Ready. It ends with Stop, when ctx ends, and when this process ends for any reason. No
+// process, port or file of it remains.
 func Start(ctx context.Context, opts Options) (*Playground, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func Start(ctx context.Context, opts Options) (*Playground, error) {
 	}
 }
 
-// startSupervisor starts the supervisor and returns the stream of its events.
+// startSupervisor starts the supervisor and returns its stream of events.
 func (p *Playground) startSupervisor() (io.ReadCloser, error) {
 	stdin, lifeline, err := os.Pipe()
 	if err != nil {
@@ -107,12 +107,12 @@ func (p *Playground) startSupervisor() (io.ReadCloser, error) {
 		Path:  p.opts.Binary,
 		Args:  []string{"supervise", p.dir},
 		Stdin: stdin,
-		// It says nothing there but what the Go runtime says of a crash.
+		// Only the Go runtime writes to it, when the process crashes.
 		Stderr: os.Stderr,
 		// In the order of LockFD and EventsFD.
 		ExtraFiles: []*os.File{p.lock, eventsIn},
-		// The supervisor must survive this process for as long as it takes to
-		// clean up. It knows by the end of its standard input.
+		// The supervisor must survive this process until it has cleaned up. It notices the
+		// end of its standard input.
 		OutlivesParent: true,
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func (p *Playground) startSupervisor() (io.ReadCloser, error) {
 	if err := json.NewEncoder(lifeline).Encode(p.opts); err != nil {
 		p.supervisor.Kill()
 		events.Close()
-		return nil, fmt.Errorf("telling the playground's supervisor what to start: %w", err)
+		return nil, fmt.Errorf("sending the options to the playground's supervisor: %w", err)
 	}
 	return events, nil
 }
@@ -134,7 +134,7 @@ func (p *Playground) follow(events io.ReadCloser, ready chan<- Info) {
 	for lines.Scan() {
 		var event Event
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			event.Error = fmt.Sprintf("understanding the playground's supervisor: %v", err)
+			event.Error = fmt.Sprintf("reading from the playground's supervisor: %v", err)
 		}
 		switch {
 		case event.Step != nil:
@@ -152,7 +152,7 @@ func (p *Playground) follow(events io.ReadCloser, ready chan<- Info) {
 	close(p.done)
 }
 
-// cleanUp removes what a supervisor that was killed could not.
+// cleanUp removes what a supervisor that was killed could not remove.
 func (p *Playground) cleanUp() {
 	if p.lifeline != nil {
 		p.lifeline.Close()
@@ -163,21 +163,21 @@ func (p *Playground) cleanUp() {
 	p.lock.Close()
 }
 
-// Stop ends the playground and waits until nothing of it is left.
+// Stop ends the playground and waits until it is completely removed.
 func (p *Playground) Stop() {
 	p.stop.Do(func() { p.supervisor.Stop(context.Background(), stopGrace) })
 	<-p.done
 }
 
-// Done is closed when the playground has ended.
+// Done returns a channel that is closed when the playground has ended.
 func (p *Playground) Done() <-chan struct{} { return p.done }
 
-// Err says, once Done is closed, why the playground ended by itself; nil when it
-// was asked to.
+// Err returns, after Done is closed, why the playground ended unexpectedly, or nil if it was
+// stopped.
 func (p *Playground) Err() error { return p.err }
 
-// Context returns a context that ends with the playground too: for work that
-// would otherwise wait for an answer for ever.
+// Context returns a context that also ends with the playground, for work that would otherwise
+// wait for an answer forever.
 func (p *Playground) Context(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {

@@ -301,16 +301,16 @@ func TestBadOptions(t *testing.T) {
 		want   string
 	}{
 		{name: "a port in use", opts: playground.Options{Port: port}, want: fmt.Sprintf("port %d of 127.0.0.1 is in use", port)},
-		{name: "a port that does not exist", opts: playground.Options{Port: 70000}, want: "port 70000: must be from 1 to 65535, or 0 for a free one"},
-		{name: "a name that does not fit", opts: playground.Options{Name: "My Playground"}, want: `playground name "My Playground": must be lowercase letters, digits and dashes`},
+		{name: "a port that does not exist", opts: playground.Options{Port: 70000}, want: "port 70000: must be from 1 to 65535, or 0 for a free port"},
+		{name: "a name that does not fit", opts: playground.Options{Name: "My Playground"}, want: `playground name "My Playground": must consist of lowercase letters, digits and dashes`},
 		{name: "a negative limit", opts: playground.Options{ClientQPS: -1}, want: "client QPS -1 and burst 0: must be 0 (the default) or more"},
-		{name: "no such objects", opts: playground.Options{Preload: "/does/not/exist"}, want: `objects to preload "/does/not/exist": there is no such file`},
+		{name: "no such objects", opts: playground.Options{Preload: "/does/not/exist"}, want: `objects to preload "/does/not/exist": no such file`},
 		{name: "too many real nodes", opts: playground.Options{RealNodes: 101}, want: "101 real nodes: must be from 0 to 100"},
-		{name: "a version that there is none of", opts: playground.Options{Kubernetes: "1.34.1"}, want: `version "1.34.1" of Kubernetes: must be one of 1.34, 1.35, `},
+		{name: "a version that there is none of", opts: playground.Options{Kubernetes: "1.34.1"}, want: `Kubernetes version "1.34.1": must be one of 1.34, 1.35, `},
 		{name: "a version that is not built", opts: playground.Options{Kubernetes: "1.34", Binary: "/some/bin/stowage-playground"}, want: "the control plane of Kubernetes 1.34 is not built: run `hack/control-plane.sh 1.34` in /some"},
 		{name: "kubelets that are newer than the control plane", opts: playground.Options{Kubernetes: "1.34", RealNodes: 1}, want: "real nodes have kubelets of Kubernetes " + playground.LinkedVersion},
 		{name: "no such binary", opts: playground.Options{Binary: "/does/not/exist"}, want: "no such file or directory"},
-		{name: "a disk without room", tmpdir: "/sys", want: "only 0 MiB free in /sys: a playground needs 512 MiB or more"},
+		{name: "a disk without room", tmpdir: "/sys", want: "only 0 MiB free in /sys: a playground requires 512 MiB or more"},
 		{name: "a folder too deep for sockets", tmpdir: deep, want: "would have a path of more than 92 bytes"},
 		{name: "logs that cannot be written", opts: playground.Options{LogDir: "/dev/null/logs"}, want: "/dev/null: not a directory"},
 	}

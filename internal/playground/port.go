@@ -8,17 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is a port of 127.0.0.1 that is kept from being given to somebody else.
+// Port is a reserved port of 127.0.0.1.
 type Port struct {
-	// Number is the port's.
+	// Number is the number of the port.
 	Number int
 	fd     int
 }
 
-// ReservePort binds the port, or a free one for 0, without listening on it. A program
-// binds the same port beside it some time later (SO_REUSEPORT, for which Kubernetes'
-// programs have --permit-port-sharing); in between nobody else can have it, as they could
-// if the port were just looked up.
+// ReservePort binds the port, or a free one for 0, without listening on it. A program can
+// bind the same port later (SO_REUSEPORT, for which Kubernetes' programs have
+// --permit-port-sharing). In the meantime no other process can use it, which would be
+// possible if the port were only looked up.
 func ReservePort(port int) (*Port, error) {
 	if err := tryPort(port); err != nil {
 		return nil, err
@@ -36,15 +36,15 @@ func ReservePort(port int) (*Port, error) {
 	return p, nil
 }
 
-// tryPort says whether a port is taken. The reservation would not notice another
-// playground's: that shares its port just the same.
+// tryPort returns an error if a port is in use. The reservation would not notice that of
+// another playground, which shares the port as well.
 func tryPort(port int) error {
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if errors.Is(err, unix.EADDRINUSE) {
-		return fmt.Errorf("port %d of 127.0.0.1 is in use: choose another, or none for a free one", port)
+		return fmt.Errorf("port %d of 127.0.0.1 is in use: choose another port, or 0 for a free port", port)
 	}
 	if err != nil {
-		return fmt.Errorf("trying port %d of 127.0.0.1: %w", port, err)
+		return fmt.Errorf("checking port %d of 127.0.0.1: %w", port, err)
 	}
 	return listener.Close()
 }
@@ -64,5 +64,5 @@ func (p *Port) bind(port int) error {
 	return nil
 }
 
-// Close gives the port up.
+// Close releases the port.
 func (p *Port) Close() { unix.Close(p.fd) }

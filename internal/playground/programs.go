@@ -18,8 +18,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
-// StartProgram starts one of the project's programs beside the playground, under
-// a name that its log goes by. It ends with this process at the latest.
+// StartProgram starts one of the project's programs for the playground. name is the name of
+// its log. It ends with this process at the latest.
 func (p *Playground) StartProgram(binary, name string, args ...string) (*process.Process, error) {
 	path, err := FindBinary(binary)
 	if err != nil {
@@ -28,7 +28,7 @@ func (p *Playground) StartProgram(binary, name string, args ...string) (*process
 	return p.StartOther(process.Spec{Name: name, Path: path, Args: args})
 }
 
-// StartOther starts a program that is none of the project's own as StartProgram does.
+// StartOther is StartProgram for a program that is not part of the project.
 func (p *Playground) StartOther(spec process.Spec) (*process.Process, error) {
 	dir := p.opts.LogDir
 	if dir == "" {
@@ -38,8 +38,8 @@ func (p *Playground) StartOther(spec process.Spec) (*process.Process, error) {
 	return process.Start(spec)
 }
 
-// StartVital starts a program as StartProgram does, under its own name, without which there
-// is no point in going on: when it ends by itself, abort is told how.
+// StartVital is StartProgram for a program, with its own name, without which work cannot
+// continue: abort is called if it ends unexpectedly.
 func (p *Playground) StartVital(abort context.CancelCauseFunc, binary string, args ...string) (*process.Process, error) {
 	program, err := p.StartProgram(binary, binary, args...)
 	if err != nil {
@@ -54,8 +54,8 @@ func (p *Playground) StartVital(abort context.CancelCauseFunc, binary string, ar
 	return program, nil
 }
 
-// Kubectl runs the kubectl in bin/ as the administrator, and returns what it prints. What it
-// keeps of one cluster to the next time is of no use to anybody.
+// Kubectl runs the kubectl in bin/ as the administrator, and returns its output. Its cache is
+// not kept.
 func (p *Playground) Kubectl(ctx context.Context, args ...string) (string, error) {
 	binary, err := FindBinary("kubectl")
 	if err != nil {
@@ -78,12 +78,12 @@ func (p *Playground) Kubectl(ctx context.Context, args ...string) (string, error
 	return string(out), nil
 }
 
-// tokenSeconds is how long tokens last: as long as any playground. In a cluster
-// the kubelet renews them, but the programs started here have none.
+// tokenSeconds is the lifetime of tokens, which exceeds that of any playground. In a cluster
+// the kubelet renews them, but there is none for the programs started here.
 const tokenSeconds = 365 * 24 * 60 * 60
 
-// ServiceAccountKubeconfig writes a kubeconfig with a token of a service account,
-// as a pod of its would have it, and returns its path.
+// ServiceAccountKubeconfig writes a kubeconfig with a token of a service account, as a pod
+// would have it, and returns its path.
 func (p *Playground) ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
 	client, err := p.Client()
 	if err != nil {

@@ -2,27 +2,27 @@ package playground
 
 import "time"
 
-// The supervisor reads Options, as one JSON document, from its standard input. The
-// input then stays open for as long as the playground is wanted: its end, for
-// whatever reason, ends the playground. It inherits two more files.
+// The supervisor reads Options, as one JSON document, from its standard input. The input
+// remains open while the playground is needed: its end, for whatever reason, ends the
+// playground. The supervisor inherits two more files.
 const (
-	// LockFD is the playground's folder, locked for as long as it is open anywhere.
+	// LockFD is the playground's directory, which is locked while any process has it open.
 	LockFD = 3
-	// EventsFD takes Events. It is not standard output: a write to that, when
-	// nobody reads it any more, would end the process before it has cleaned up.
+	// EventsFD is the output for Events. It is not standard output, because a write to that
+	// after the reader has ended would kill the process before it has cleaned up.
 	EventsFD = 4
 )
 
-// Event is what the supervisor answers, one JSON document a line: steps, then
-// Ready, and at any time an Error, which is the last.
+// Event is a message of the supervisor, one JSON document per line: steps, then Ready, and at
+// any time an Error, which is the last message.
 type Event struct {
 	Step  *Step  `json:",omitempty"`
 	Ready *Info  `json:",omitempty"`
 	Error string `json:",omitempty"`
 }
 
-// Info describes a playground that is running. It is also kept in its folder, for
-// `list` and `down`.
+// Info describes a running playground. It is also stored in its directory, for `list` and
+// `down`.
 type Info struct {
 	// Name is the playground's name.
 	Name string
@@ -34,12 +34,12 @@ type Info struct {
 	Kubeconfig string
 	// Context is the name of the context in it.
 	Context string
-	// Kubernetes is the version of the control plane, as its API server says.
+	// Kubernetes is the version of the control plane, from its API server.
 	Kubernetes string
-	// Nodes is how many fake nodes it started with.
+	// Nodes is the initial number of fake nodes.
 	Nodes int
-	// RealNodes are the names of the real ones.
+	// RealNodes are the names of the real nodes.
 	RealNodes []string
-	// Started is when it was ready.
+	// Started is the time at which it was ready.
 	Started time.Time
 }

@@ -13,16 +13,18 @@ import (
 )
 
 const (
-	// MostRealNodes is how many real nodes a playground can have: each has a part of one network.
+	// MostRealNodes is the maximum number of real nodes of a playground: they share one
+	// network.
 	MostRealNodes = 100
-	// RealLabel is on real nodes, from their registration on, with the value "true".
+	// RealLabel is a label of real nodes, from their registration on, with the value "true".
 	RealLabel = "playground.stowage.dev/real"
-	// PauseImage is what pods' sandboxes on real nodes are made of. It stands in for workloads,
-	// too: see cmd/stowage-pause.
+	// PauseImage is the image of pod sandboxes on real nodes. It is also used for workloads:
+	// see cmd/stowage-pause.
 	PauseImage = "docker.io/library/stowage-pause:dev"
 )
 
-// ContainerProcess returns the id of the only process of a pod's first container on a real node.
+// ContainerProcess returns the PID of the only process in a pod's first container on a real
+// node.
 func (p *Playground) ContainerProcess(pod *corev1.Pod) (int, error) {
 	if len(pod.Status.ContainerStatuses) == 0 {
 		return 0, fmt.Errorf("pod %s/%s has no containers yet", pod.Namespace, pod.Name)

@@ -9,37 +9,37 @@ import (
 	"k8s.io/component-base/version"
 )
 
-// LinkedVersion is the minor version of Kubernetes that stowage-playground runs itself as.
+// LinkedVersion is the minor version of Kubernetes that is linked into stowage-playground.
 const LinkedVersion = version.DefaultKubeBinaryVersion
 
-// Versions are the minor versions of Kubernetes that a control plane can be of, the oldest
-// first. Those that are not linked have programs of their own, which hack/control-plane.sh
-// builds of a module in the folder kubernetes each: it pins their release.
+// Versions are the supported minor versions of a control plane, the oldest first. Those that
+// are not linked have their own programs, which hack/control-plane.sh builds from a module in
+// the directory kubernetes, which pins the release.
 var Versions = []string{"1.34", "1.35", "1.36", LinkedVersion}
 
-// ControlPlane returns the folder of the programs of a version that is not linked, for the
-// stowage-playground that is in bin/ of the same checkout.
+// ControlPlane returns the directory with the programs of a version that is not linked, for
+// the stowage-playground in bin/ of the same checkout.
 func ControlPlane(binary, minor string) string {
 	return filepath.Join(Checkout(binary), "out", "kubernetes", minor)
 }
 
-// Checkout returns the root of the checkout in whose bin/ a program is.
+// Checkout returns the root of the checkout that contains a program in bin/.
 func Checkout(binary string) string { return filepath.Dir(filepath.Dir(binary)) }
 
-// validateVersion checks which Kubernetes is asked for, and fills in the default.
+// validateVersion validates the Kubernetes version, and sets the default.
 func (o *Options) validateVersion() error {
 	switch {
 	case o.Kubernetes == "":
 		o.Kubernetes = LinkedVersion
 	case !slices.Contains(Versions, o.Kubernetes):
-		return fmt.Errorf("version %q of Kubernetes: must be one of %s", o.Kubernetes, strings.Join(Versions, ", "))
+		return fmt.Errorf("Kubernetes version %q: must be one of %s", o.Kubernetes, strings.Join(Versions, ", "))
 	case o.Kubernetes != LinkedVersion && o.RealNodes > 0:
-		return fmt.Errorf("real nodes have kubelets of Kubernetes %s, and none is newer than its control plane: it cannot be %s", LinkedVersion, o.Kubernetes)
+		return fmt.Errorf("real nodes have kubelets of Kubernetes %s, which must not be newer than the control plane: Kubernetes %s cannot be used with real nodes", LinkedVersion, o.Kubernetes)
 	}
 	return nil
 }
 
-// checkBuilt says what to do where there are no programs of the version.
+// checkBuilt returns an error that explains how to build the version if it is not built.
 func (o *Options) checkBuilt() error {
 	if o.Kubernetes == LinkedVersion || isFile(filepath.Join(ControlPlane(o.Binary, o.Kubernetes), "kube-apiserver")) {
 		return nil

@@ -15,27 +15,28 @@ import (
 )
 
 const (
-	// LimitGate is the scheduling gate of pods that are to be told which side of their workload's
-	// limit they are on, before anybody looks for a node for them.
+	// LimitGate is the scheduling gate of pods that wait until the scheduler has determined
+	// their side of their workload's limit.
 	LimitGate = annotationPrefix + "limit"
-	// admissionName is that of the policies, with a number from the second on.
+	// admissionName is the name of the policies, with a number from the second on.
 	admissionName = "stowage-limits"
-	// ours is the variable of a policy that says whether the pod is one of its schedulers'.
+	// ours is the variable of a policy that reports whether the pod belongs to one of its
+	// schedulers.
 	ours = "ours"
 )
 
-// Admission returns the policies of admission by which what pods say of preemptible nodes comes to
-// stand in their specs, where autoscalers see it, with their bindings. options are those of each
-// scheduler's name.
-//   - A mode of the pod's own that leaves one kind of nodes becomes required node affinity.
-//   - A limit, and a preference, becomes a scheduling gate, for the scheduler to tell each replica its
-//     side. Where what namespaces say is hard, all other pods get one, since that is known to the
-//     scheduler.
+// Admission returns the admission policies, with their bindings, that write limits on
+// preemptible nodes into the specs of pods, where autoscalers see them. options are the
+// options of each scheduler by name.
+//   - A pod's own mode that allows only one kind of nodes becomes required node affinity.
+//   - A limit, or a preference, becomes a scheduling gate, so that the scheduler determines the
+//     side of each replica. If the policies of namespaces are hard, all other pods also get
+//     the gate, because only the scheduler knows these.
 //
-// Pods of DaemonSets, and those that have a node, are left alone, as by the plugin. Where a policy
-// fails, the pod is let through: the plugin holds the limit all the same.
+// Pods of DaemonSets and pods with a node are not changed, as in the plugin. If a policy
+// fails, the pod is admitted, because the plugin still enforces the limit.
 func Admission(options map[string]Options) ([]*admissionv1.MutatingAdmissionPolicy, []*admissionv1.MutatingAdmissionPolicyBinding) {
-	// Schedulers that are told the same share a policy.
+	// Schedulers with the same options share a policy.
 	type kind struct {
 		options    Options
 		schedulers []string
@@ -71,7 +72,7 @@ func Admission(options map[string]Options) ([]*admissionv1.MutatingAdmissionPoli
 	return policies, bindings
 }
 
-// admission is the policy for pods of the schedulers.
+// admission returns the policy for pods of the schedulers.
 func (o Options) admission(schedulers []string) admissionv1.MutatingAdmissionPolicySpec {
 	limited := fmt.Sprintf("variables.mode == %q || %q in variables.said || %q in variables.said", Prefer, MaxAnnotation, OnDemandMinAnnotation)
 	concerned := fmt.Sprintf("has(object.metadata.annotations) && (object.metadata.annotations[?%q].orValue('') in %s || %q in object.metadata.annotations || %q in object.metadata.annotations)",
@@ -90,8 +91,9 @@ func (o Options) admission(schedulers []string) admissionv1.MutatingAdmissionPol
 				"!object.metadata.?ownerReferences.orValue([]).exists(o, o.kind == 'DaemonSet' && o.?controller.orValue(false))"},
 		},
 		Variables: []admissionv1.Variable{
-			// This is no condition: a policy that does not match at first is not asked again when
-			// another one, such as that of config/scheduler/route, has given the pod its scheduler.
+			// This is not a match condition: a policy that does not match initially is not
+			// reevaluated when another policy, such as that in config/scheduler/route, has
+			// set the pod's scheduler.
 			{Name: ours, Expression: "object.spec.schedulerName in " + quoted(schedulers)},
 			{Name: "said", Expression: "object.metadata.?annotations.orValue({})"},
 			{Name: "mode", Expression: "variables.said[?" + strconv.Quote(ModeAnnotation) + "].orValue('')"},
@@ -111,11 +113,12 @@ has(object.spec.schedulingGates) ?
 	}
 }
 
-// confine is the patch that keeps a pod to the kind of nodes that its mode leaves, by the variables.
-// Of terms that are there, each gets the requirements of others, or is copied until there is one for
-// each label of preemptible nodes. Terms without any requirement match nothing and stay so. What is
-// there already, as after another pass, is not added. From Kubernetes 1.37 on, a patch cannot hold
-// parts of the pod, so that terms are changed in place.
+// confine returns the patch that restricts a pod to the kind of nodes that its mode allows,
+// according to the variables. Existing terms get additional requirements, or are copied until
+// there is one for each label of preemptible nodes. Terms without any requirement match
+// nothing and are not changed. Existing requirements, for example of another pass, are not
+// added again. From Kubernetes 1.37 on, a patch cannot contain parts of the pod, so terms are
+// changed in place.
 var confine = strings.NewReplacer(
 	"NEVER", strconv.Quote(string(Never)), "REQUIRE", strconv.Quote(string(Require)),
 	"AT", "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution",
@@ -145,7 +148,7 @@ func jsonPatch(expression string) admissionv1.Mutation {
 	return admissionv1.Mutation{PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: expression}}
 }
 
-// requirements writes requirements down in CEL.
+// requirements returns requirements in CEL.
 func requirements(all []corev1.NodeSelectorRequirement) string {
 	var written []string
 	for _, r := range all {
@@ -154,7 +157,7 @@ func requirements(all []corev1.NodeSelectorRequirement) string {
 	return "[" + strings.Join(written, ",\n") + "]"
 }
 
-// quoted writes strings down in CEL.
+// quoted returns strings in CEL.
 func quoted(all []string) string {
 	var written []string
 	for _, s := range all {

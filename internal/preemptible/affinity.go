@@ -7,17 +7,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// refusedDomains are the domains of labels that Karpenter takes no affinity over: it makes no node for
-// a pod that has some (its AWS provider the first, all others up to v1.8 at least; v1.15 has lifted
-// it), whatever the cluster's nodes are labelled with. A domain stands for those below it, but for the
-// permitted ones.
+// refusedDomains are the domains of labels that Karpenter rejects in affinities: it creates
+// no node for a pod with such a label, whatever the labels of the cluster's nodes (the first
+// with its AWS provider, all others up to at least v1.8; v1.15 accepts them). A domain
+// includes its subdomains, except for the permitted ones.
 var (
 	refusedDomains   = []string{"karpenter.k8s.aws", "kubernetes.io", "k8s.io"}
 	permittedDomains = []string{"node.kubernetes.io", "node-restriction.kubernetes.io", "kops.k8s.io"}
 )
 
-// said are the labels that affinities are about: all but those that would keep Karpenter from making
-// nodes.
+// said returns the labels that are used in affinities: all but those for which Karpenter
+// would create no nodes.
 func (r Recognizer) said() []NodeLabel {
 	return slices.DeleteFunc(slices.Clone(r.Labels), func(label NodeLabel) bool {
 		domain, _, _ := strings.Cut(label.Key, "/")
@@ -26,14 +26,14 @@ func (r Recognizer) said() []NodeLabel {
 	})
 }
 
-// Excluded are the requirements that no preemptible node meets, as far as affinities can say so. All
-// of them have to hold, as a node is preemptible by any one of the labels.
+// Excluded returns the requirements that no preemptible node meets, as far as affinities can
+// express that. A node is preemptible if it has any of the labels, so all of them must hold.
 func (r Recognizer) Excluded() []corev1.NodeSelectorRequirement {
 	return r.requirements(corev1.NodeSelectorOpNotIn)
 }
 
-// Required are the requirements of which a preemptible node meets at least one, as far as affinities
-// can say so.
+// Required returns the requirements of which a preemptible node meets at least one, as far as
+// affinities can express that.
 func (r Recognizer) Required() []corev1.NodeSelectorRequirement {
 	return r.requirements(corev1.NodeSelectorOpIn)
 }
@@ -46,12 +46,12 @@ func (r Recognizer) requirements(operator corev1.NodeSelectorOperator) []corev1.
 	return all
 }
 
-// KeepsOff says whether a pod's own node selector or required node affinity keeps it off
-// preemptible nodes: it wants another value of one of the labels, or rules out all that affinities are about. It is
-// taken that no node carries two labels that contradict each other.
+// KeepsOff reports whether a pod's own node selector or required node affinity excludes
+// preemptible nodes: it requires another value of one of the labels, or excludes all labels
+// in affinities. It assumes that no node has two contradictory labels.
 func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
 	if r.Confines(spec) {
-		return false // whatever else it says: then it is contradictory
+		return false // it is contradictory, whatever else it requires
 	}
 	return r.selects(spec, false) || r.allTerms(spec, func(term corev1.NodeSelectorTerm) bool {
 		if slices.ContainsFunc(term.MatchExpressions, r.wants(true)) {
@@ -62,7 +62,7 @@ func (r Recognizer) KeepsOff(spec *corev1.PodSpec) bool {
 	})
 }
 
-// Confines says whether a pod's own node selector or required node affinity leaves it nothing but
+// Confines reports whether a pod's own node selector or required node affinity only allows
 // preemptible nodes.
 func (r Recognizer) Confines(spec *corev1.PodSpec) bool {
 	return r.selects(spec, true) || r.allTerms(spec, func(term corev1.NodeSelectorTerm) bool {
@@ -70,8 +70,8 @@ func (r Recognizer) Confines(spec *corev1.PodSpec) bool {
 	})
 }
 
-// selects says whether the node selector has a value of one of the labels that counts, or one that
-// does not.
+// selects reports whether the node selector has a value of one of the labels that matches, or
+// one that does not.
 func (r Recognizer) selects(spec *corev1.PodSpec, counts bool) bool {
 	return slices.ContainsFunc(r.Labels, func(label NodeLabel) bool {
 		value, has := spec.NodeSelector[label.Key]
@@ -79,14 +79,16 @@ func (r Recognizer) selects(spec *corev1.PodSpec, counts bool) bool {
 	})
 }
 
-// allTerms says whether the required node affinity has terms, and all of them are such.
+// allTerms reports whether the required node affinity has terms, and all of them meet the
+// condition.
 func (r Recognizer) allTerms(spec *corev1.PodSpec, such func(corev1.NodeSelectorTerm) bool) bool {
 	required := requiredOf(spec.Affinity)
 	return required != nil && len(required.NodeSelectorTerms) > 0 &&
 		!slices.ContainsFunc(required.NodeSelectorTerms, func(term corev1.NodeSelectorTerm) bool { return !such(term) })
 }
 
-// wants finds requirements of values of one of the labels that all count, or none of which does.
+// wants finds requirements for values of one of the labels that all match, or of which none
+// matches.
 func (r Recognizer) wants(counts bool) func(corev1.NodeSelectorRequirement) bool {
 	return func(e corev1.NodeSelectorRequirement) bool {
 		i := slices.IndexFunc(r.Labels, func(label NodeLabel) bool { return label.Key == e.Key })
@@ -95,15 +97,15 @@ func (r Recognizer) wants(counts bool) func(corev1.NodeSelectorRequirement) bool
 	}
 }
 
-// ruledOut says whether a requirement rules out all values of the label that count.
+// ruledOut reports whether a requirement excludes all matching values of the label.
 func (l NodeLabel) ruledOut(e corev1.NodeSelectorRequirement) bool {
 	return e.Key == l.Key && (e.Operator == corev1.NodeSelectorOpDoesNotExist ||
 		e.Operator == corev1.NodeSelectorOpNotIn && !slices.ContainsFunc(l.Values, func(value string) bool { return !slices.Contains(e.Values, value) }))
 }
 
-// Exclude returns the affinity with what keeps off preemptible nodes. Of a pod that has scheduling
-// gates, that is a change that the API server permits: requirements are added at the end of terms
-// that are there, and none to a term without any, which matches nothing.
+// Exclude returns the affinity with requirements that exclude preemptible nodes. The API
+// server allows this change for a pod with scheduling gates: requirements are appended to
+// existing terms, but not to a term without requirements, which matches nothing.
 func (r Recognizer) Exclude(affinity *corev1.Affinity) *corev1.Affinity {
 	affinity, required := withRequired(affinity)
 	if len(required.NodeSelectorTerms) == 0 {
@@ -118,9 +120,9 @@ func (r Recognizer) Exclude(affinity *corev1.Affinity) *corev1.Affinity {
 	return affinity
 }
 
-// Confine returns the affinity with what leaves preemptible nodes only. That takes a term for each
-// label, and the API server lets nobody add terms to a pod that has some: then it returns false,
-// and the affinity as it was.
+// Confine returns the affinity with requirements for preemptible nodes. That requires a term
+// for each label, and the API server does not allow adding terms if a pod has some: then it
+// returns false and the unchanged affinity.
 func (r Recognizer) Confine(affinity *corev1.Affinity) (*corev1.Affinity, bool) {
 	confined, required := withRequired(affinity)
 	if len(required.NodeSelectorTerms) > 0 {
@@ -132,11 +134,11 @@ func (r Recognizer) Confine(affinity *corev1.Affinity) (*corev1.Affinity, bool) 
 	return confined, true
 }
 
-// favorites is the weight of the first label of preemptible nodes in a preference, and the least:
-// autoscalers go by the one of most weight first.
+// favorites is the weight of the first label of preemptible nodes in a preference, and the
+// lowest: autoscalers try the one with the highest weight first.
 const favorites, leastFavorite = 100, 1
 
-// Favor returns the affinity with a preference of preemptible nodes, one for each label.
+// Favor returns the affinity with preferences for preemptible nodes, one for each label.
 func (r Recognizer) Favor(affinity *corev1.Affinity) *corev1.Affinity {
 	if affinity = affinity.DeepCopy(); affinity == nil {
 		affinity = &corev1.Affinity{}
@@ -154,7 +156,7 @@ func (r Recognizer) Favor(affinity *corev1.Affinity) *corev1.Affinity {
 	return affinity
 }
 
-// withRequired returns a copy of the affinity, and the required node affinity in it.
+// withRequired returns a copy of the affinity, and its required node affinity.
 func withRequired(affinity *corev1.Affinity) (*corev1.Affinity, *corev1.NodeSelector) {
 	if affinity = affinity.DeepCopy(); affinity == nil {
 		affinity = &corev1.Affinity{}

@@ -11,14 +11,14 @@ import (
 
 // Annotations of a pod template, or of a namespace for all its pods.
 const (
-	// ModeAnnotation says whether pods may be on preemptible nodes: never, allow, prefer
+	// ModeAnnotation reports whether pods may be on preemptible nodes: never, allow, prefer
 	// or require.
 	ModeAnnotation = annotationPrefix + "preemptible"
-	// MaxAnnotation is the most replicas that may, as a number or as a percentage of the
-	// desired ones, rounded down.
+	// MaxAnnotation is the maximum number of replicas on preemptible nodes, as a number or as
+	// a percentage of the desired replicas, rounded down.
 	MaxAnnotation = annotationPrefix + "preemptible-max"
-	// OnDemandMinAnnotation is the least replicas that have to be on other nodes, as a
-	// number or as a percentage of the desired ones, rounded up.
+	// OnDemandMinAnnotation is the minimum number of replicas on other nodes, as a number or
+	// as a percentage of the desired replicas, rounded up.
 	OnDemandMinAnnotation = annotationPrefix + "on-demand-min"
 
 	annotationPrefix = "stowage.dev/"
@@ -26,40 +26,39 @@ const (
 
 var annotations = []string{ModeAnnotation, MaxAnnotation, OnDemandMinAnnotation}
 
-// maxSlips is how many characters of an annotation may be wrong for it to count as
-// one of ours: few enough to leave those of Stowage's other programs alone.
+// maxSlips is the number of wrong characters up to which an annotation counts as a misspelled
+// one of ours. It is low enough to exclude annotations of Stowage's other programs.
 const maxSlips = 3
 
-// Mode is whether a workload may use preemptible nodes.
+// Mode determines whether a workload may use preemptible nodes.
 type Mode string
 
 // The modes.
 const (
-	// Never keeps off preemptible nodes.
+	// Never excludes preemptible nodes.
 	Never Mode = "never"
-	// Allow does not care.
+	// Allow has no preference.
 	Allow Mode = "allow"
-	// Prefer goes to preemptible nodes first.
+	// Prefer prefers preemptible nodes.
 	Prefer Mode = "prefer"
-	// Require keeps off all other nodes.
+	// Require requires preemptible nodes.
 	Require Mode = "require"
 )
 
 var modes = []Mode{Never, Allow, Prefer, Require}
 
-// Statement is what one side says: the pod, its namespace or the scheduler's
-// arguments. Fields that it says nothing of are nil.
+// Statement is the configuration from one source: the pod, its namespace or the scheduler's
+// arguments. Fields that it does not set are nil.
 type Statement struct {
 	Mode        *Mode
 	Max         *Replicas
 	OnDemandMin *Replicas
-	// Hard says that pods rather wait than break it.
+	// Hard means that pods wait rather than violate it.
 	Hard bool
 }
 
-// ParseAnnotations reads what the annotations of a pod or a namespace say. Values
-// that make no sense are errors, and so are annotations that look like ours and are
-// not: a slip must not mean that there is no limit.
+// ParseAnnotations parses the annotations of a pod or a namespace. Invalid values are errors,
+// and so are misspelled annotations, because a typo must not disable a limit.
 func ParseAnnotations(all map[string]string) (Statement, error) {
 	var s Statement
 	for _, key := range slices.Sorted(maps.Keys(all)) {
@@ -71,12 +70,12 @@ func ParseAnnotations(all map[string]string) (Statement, error) {
 		}
 	}
 	if s.Mode != nil && *s.Mode == Require && (s.Max != nil || s.OnDemandMin != nil) {
-		return Statement{}, fmt.Errorf("annotations %s: require and %s or %s contradict each other", ModeAnnotation, MaxAnnotation, OnDemandMinAnnotation)
+		return Statement{}, fmt.Errorf("annotation %s: require cannot be combined with %s or %s", ModeAnnotation, MaxAnnotation, OnDemandMinAnnotation)
 	}
 	return s, nil
 }
 
-// Claimed says whether an annotation is one of ours, or looks like one.
+// Claimed reports whether an annotation is one of ours, or is similar to one.
 func Claimed(key string) bool {
 	if strings.HasPrefix(key, ModeAnnotation) || strings.HasPrefix(key, annotationPrefix+"on-demand") {
 		return true
@@ -92,7 +91,7 @@ func (s *Statement) parse(key, value string) error {
 	case ModeAnnotation:
 		mode := Mode(value)
 		if !slices.Contains(modes, mode) {
-			return fmt.Errorf("is none of never, allow, prefer, require")
+			return fmt.Errorf("must be one of never, allow, prefer, require")
 		}
 		s.Mode = &mode
 		return nil
@@ -101,7 +100,7 @@ func (s *Statement) parse(key, value string) error {
 	case OnDemandMinAnnotation:
 		return parseLimit(&s.OnDemandMin, value)
 	}
-	return fmt.Errorf("belongs to no annotation of Stowage's; there are %s", strings.Join(annotations, ", "))
+	return fmt.Errorf("belongs to an unknown annotation: its name must be one of %s", strings.Join(annotations, ", "))
 }
 
 func parseLimit(limit **Replicas, value string) error {

@@ -24,13 +24,13 @@ func TestParseAnnotationsRefusesWhatMakesNoSense(t *testing.T) {
 		want string
 	}{
 		{"a mode that there is not", map[string]string{ModeAnnotation: "Never"},
-			`annotation stowage.dev/preemptible: "Never" is none of never, allow, prefer, require`},
+			`annotation stowage.dev/preemptible: "Never" must be one of never, allow, prefer, require`},
 		{"a limit that is none", map[string]string{MaxAnnotation: "half"},
 			`annotation stowage.dev/preemptible-max: "half" must be a number of replicas, such as 2, or a percentage from 0% to 100%, such as 66%`},
 		{"a slip in the name", map[string]string{"stowage.dev/preemtible-max": "1"},
-			`annotation stowage.dev/preemtible-max: "1" belongs to no annotation of Stowage's; there are stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min`},
+			`annotation stowage.dev/preemtible-max: "1" belongs to an unknown annotation: its name must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min`},
 		{"a contradiction", map[string]string{ModeAnnotation: "require", OnDemandMinAnnotation: "1"},
-			`annotations stowage.dev/preemptible: require and stowage.dev/preemptible-max or stowage.dev/on-demand-min contradict each other`},
+			`annotation stowage.dev/preemptible: require cannot be combined with stowage.dev/preemptible-max or stowage.dev/on-demand-min`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := ParseAnnotations(tt.said); err == nil || err.Error() != tt.want {

@@ -1,6 +1,6 @@
-// Package preemptible knows nodes that a platform may take back at short notice, and
-// what workloads say of such nodes. The scheduler's plugin and the descheduler share it,
-// so that one never undoes what the other has done.
+// Package preemptible recognizes nodes that a platform may remove at short notice, and reads
+// the policies of workloads for such nodes. The scheduler's plugin and the descheduler share
+// it, so that neither reverts what the other does.
 package preemptible
 
 import (
@@ -11,23 +11,24 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// NodeLabel is a label of a node, with the values that count.
+// NodeLabel is a label of nodes, with the values that match.
 type NodeLabel struct {
 	Key    string
 	Values []string
 }
 
-// Recognizer tells preemptible nodes, and those that will soon be gone.
+// Recognizer recognizes preemptible nodes, and nodes that will be removed soon.
 type Recognizer struct {
-	// Labels are those by which a preemptible node is known: any one will do.
+	// Labels are the labels that mark preemptible nodes. A node is preemptible if it has any
+	// of them.
 	Labels []NodeLabel
-	// Notices are the keys of the taints that announce a node's end. One that ends in *
-	// stands for every key that begins like it.
+	// Notices are the keys of taints that announce the removal of a node. A key that ends in
+	// * matches all keys with that prefix.
 	Notices []string
 }
 
-// Known returns a Recognizer that knows the platforms' and autoscalers' labels and taints. The
-// README of the plugin PreemptibleNodes has their sources.
+// Known returns a Recognizer for the labels and taints of supported platforms and
+// autoscalers. The README of the plugin PreemptibleNodes lists the sources.
 func Known() Recognizer {
 	return Recognizer{
 		Labels: []NodeLabel{
@@ -56,7 +57,7 @@ func Known() Recognizer {
 	}
 }
 
-// Preemptible says whether the platform may take the node back at short notice.
+// Preemptible reports whether the platform may remove the node at short notice.
 func (r Recognizer) Preemptible(node *corev1.Node) bool {
 	return slices.ContainsFunc(r.Labels, func(label NodeLabel) bool {
 		value, has := node.Labels[label.Key]
@@ -64,7 +65,7 @@ func (r Recognizer) Preemptible(node *corev1.Node) bool {
 	})
 }
 
-// Notified says whether a taint says that the node will soon be gone.
+// Notified reports whether a taint announces the removal of the node.
 func (r Recognizer) Notified(node *corev1.Node) bool {
 	return cluster.TaintedBy(node, r.Notices) != ""
 }

@@ -9,7 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Policy is what holds for a pod, out of all that was said.
+// Policy is the effective policy for a pod.
 type Policy struct {
 	Mode             Mode
 	HardMode         bool
@@ -22,10 +22,9 @@ type Rule struct {
 	Hard bool
 }
 
-// Resolve returns the policy that the statements add up to, the nearest first. Of
-// each field, the nearest that says anything wins. A near mode that leaves nothing
-// to limit does away with the limits of those farther off, and a near limit with
-// the mode of those farther off that leaves it nothing to limit.
+// Resolve returns the policy that results from the statements, the nearest first. For each
+// field, the nearest statement that sets it wins. A near mode without a limit overrides
+// farther limits, and a near limit overrides a farther mode that allows no limit.
 func Resolve(statements ...Statement) Policy {
 	p := Policy{Mode: Allow}
 	modeKnown, limited := false, false
@@ -50,16 +49,16 @@ func Resolve(statements ...Statement) Policy {
 	return p
 }
 
-// OnlyOneKind says whether the mode leaves one kind of nodes only.
+// OnlyOneKind reports whether the mode allows only one kind of nodes.
 func (p Policy) OnlyOneKind() bool {
 	return p.Mode == Never || p.Mode == Require
 }
 
-// Unlimited is the cap of a workload without one.
+// Unlimited is the cap of a workload without a limit.
 const Unlimited = math.MaxInt
 
-// Caps returns how many of the desired replicas may be on preemptible nodes, by the
-// hard rules, and by all of them.
+// Caps returns how many of the desired replicas may run on preemptible nodes, according to
+// the hard rules, and according to all rules.
 func (p Policy) Caps(desired int) (hard, soft int) {
 	hard, soft = Unlimited, Unlimited
 	lower := func(limit int, isHard bool) {
@@ -77,22 +76,22 @@ func (p Policy) Caps(desired int) (hard, soft int) {
 	return hard, soft
 }
 
-// Options are what a scheduler has been told.
+// Options are the options of a scheduler.
 type Options struct {
-	// Nodes tells preemptible nodes.
+	// Nodes recognizes preemptible nodes.
 	Nodes Recognizer
-	// Default is what holds where neither the pod nor its namespace says anything. Where
-	// it is hard, so is what namespaces say.
+	// Default applies if neither the pod nor its namespace has a policy. If it is hard, the
+	// policies of namespaces are as well.
 	Default Statement
 }
 
-// Namespaces finds namespaces by name. For one that is not there, the error is the
-// API's NotFound. Listers are such.
+// Namespaces finds namespaces by name. For a missing namespace, the error is NotFound of the
+// API. Listers implement it.
 type Namespaces interface {
 	Get(name string) (*corev1.Namespace, error)
 }
 
-// PolicyOf returns the policy of a pod, or what is wrong with what was said.
+// PolicyOf returns the policy of a pod, or an error about invalid annotations.
 func (o Options) PolicyOf(pod *corev1.Pod, namespaces Namespaces) (Policy, error) {
 	own, err := ParseAnnotations(pod.Annotations)
 	if err != nil {
@@ -106,8 +105,8 @@ func (o Options) PolicyOf(pod *corev1.Pod, namespaces Namespaces) (Policy, error
 	return Resolve(own, namespace, o.Default), nil
 }
 
-// Asking returns the options by which PolicyOf tells what somebody asks for: the pod, its namespace,
-// or the default where the labels of preemptible nodes are not those known anyway.
+// Asking returns the options with which PolicyOf returns only explicit policies: of the pod,
+// of its namespace, or the default if the labels of preemptible nodes are configured.
 func (o Options) Asking() Options {
 	if reflect.DeepEqual(o.Nodes.Labels, Known().Labels) {
 		o.Default = Statement{Hard: o.Default.Hard}
@@ -115,13 +114,13 @@ func (o Options) Asking() Options {
 	return o
 }
 
-// Indifferent says whether the policy leaves it open on which nodes pods are.
+// Indifferent reports whether the policy has no effect on the choice of nodes.
 func (p Policy) Indifferent() bool {
 	return p.Mode == Allow && p.Max == nil && p.OnDemandMin == nil
 }
 
-// namespaceStatement returns what the namespace says. One that is not known yet says
-// nothing until it is, if that could have been a wish only.
+// namespaceStatement returns the policy of the namespace. A namespace that is not in the
+// cache counts as one without a policy, if its policy could only be soft.
 func (o Options) namespaceStatement(name string, namespaces Namespaces) (Statement, error) {
 	var said map[string]string
 	namespace, err := namespaces.Get(name)
@@ -131,7 +130,7 @@ func (o Options) namespaceStatement(name string, namespaces Namespaces) (Stateme
 	case !apierrors.IsNotFound(err):
 		return Statement{}, err
 	case o.Default.Hard:
-		return Statement{}, fmt.Errorf("namespace %s is not known yet", name)
+		return Statement{}, fmt.Errorf("namespace %s is not in the scheduler's cache yet", name)
 	}
 	s, err := ParseAnnotations(said)
 	if err != nil {

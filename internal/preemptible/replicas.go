@@ -10,14 +10,14 @@ import (
 type Replicas struct {
 	// Number is the number, or the percentage from 0 to 100.
 	Number int
-	// Percent says that it is a percentage.
+	// Percent means that it is a percentage.
 	Percent bool
 }
 
-// ParseReplicas reads "3" or "66%", and nothing else.
+// ParseReplicas parses values such as "3" or "66%".
 func ParseReplicas(text string) (Replicas, error) {
 	digits, percent := strings.CutSuffix(text, "%")
-	// Atoi would take a sign.
+	// Atoi would accept a sign.
 	number, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || percent && number > 100 {
 		return Replicas{}, fmt.Errorf("must be a number of replicas, such as 2, or a percentage from 0%% to 100%%, such as 66%%")
@@ -25,7 +25,7 @@ func ParseReplicas(text string) (Replicas, error) {
 	return Replicas{Number: int(number), Percent: percent}, nil
 }
 
-// Of returns how many of the replicas that is, rounded up or down.
+// Of returns the number of replicas, rounded up or down.
 func (r Replicas) Of(replicas int, roundUp bool) int {
 	switch {
 	case !r.Percent:

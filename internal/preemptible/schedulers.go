@@ -5,24 +5,23 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Want is what a workload wants of preemptible nodes.
+// Want is what a workload requires of preemptible nodes.
 type Want struct {
-	// Mode is whether its replicas should be there at all.
+	// Mode determines whether its replicas should run there.
 	Mode Mode
-	// Max is the most replicas that may be there, wishes included: none with Never, and
-	// Unlimited where nothing limits them.
+	// Max is the maximum number of replicas that may run there, including soft limits: 0 with
+	// Never, and Unlimited without a limit.
 	Max int
 }
 
-// Schedulers answers for pods of several schedulers, each of which has been told
-// something else.
+// Schedulers answers for the pods of several schedulers with different options.
 type Schedulers struct {
-	options    map[string]Options // by the name that pods ask for
+	options    map[string]Options // by scheduler name
 	namespaces namespaceMap
 }
 
-// NewSchedulers returns what schedulers know, by the name that pods ask for. Those
-// that are not among them know of no preemptible nodes and of no policies.
+// NewSchedulers returns the Schedulers with these options by scheduler name. For other
+// schedulers there are no preemptible nodes and no policies.
 func NewSchedulers(options map[string]Options, namespaces []*corev1.Namespace) *Schedulers {
 	s := &Schedulers{options: options, namespaces: namespaceMap{}}
 	for _, namespace := range namespaces {
@@ -31,15 +30,15 @@ func NewSchedulers(options map[string]Options, namespaces []*corev1.Namespace) *
 	return s
 }
 
-// Node says whether the platform may take the node back at short notice, and whether
-// it has announced that it will, by what the scheduler knows.
+// Node reports whether the platform may remove the node at short notice, and whether it has
+// announced that, according to the scheduler's options.
 func (s *Schedulers) Node(scheduler string, node *corev1.Node) (preemptible, notified bool) {
 	r := s.options[scheduler].Nodes
 	return r.Preemptible(node), r.Notified(node)
 }
 
-// Want returns what holds for a pod of a workload with so many desired replicas. The
-// error says what is wrong with the annotations of the pod or of its namespace.
+// Want returns the policy for a pod of a workload with that many desired replicas. The error
+// is about annotations of the pod or of its namespace.
 func (s *Schedulers) Want(pod *corev1.Pod, desired int) (Want, error) {
 	options, known := s.options[pod.Spec.SchedulerName]
 	if !known {

@@ -90,9 +90,9 @@ func TestWant(t *testing.T) {
 		{name: "annotations that make no sense", scheduler: "soft", namespace: "quiet", says: map[string]string{MaxAnnotation: "lots"},
 			err: errors.New(`the pod's annotation stowage.dev/preemptible-max: "lots" must be a number of replicas, such as 2, or a percentage from 0% to 100%, such as 66%`)},
 		{name: "a namespace's annotations that make no sense", scheduler: "soft", namespace: "wrong",
-			err: errors.New(`namespace wrong: annotation stowage.dev/preemptible: "no" is none of never, allow, prefer, require`)},
+			err: errors.New(`namespace wrong: annotation stowage.dev/preemptible: "no" must be one of never, allow, prefer, require`)},
 		{name: "a namespace that is not known has no wishes", scheduler: "soft", namespace: "new", want: Want{Mode: Prefer, Max: Unlimited}},
-		{name: "a namespace that is not known and could have rules", scheduler: "hard", namespace: "new", err: errors.New("namespace new is not known yet")},
+		{name: "a namespace that is not known and could have rules", scheduler: "hard", namespace: "new", err: errors.New("namespace new is not in the scheduler's cache yet")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

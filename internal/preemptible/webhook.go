@@ -9,20 +9,21 @@ import (
 )
 
 const (
-	// WebhookName is that of the webhook's configuration, of its Service and of all else that it has.
+	// WebhookName is the name of the webhook's configuration, Service and other objects.
 	WebhookName = admissionName
-	// webhookNamespace is where it runs.
+	// webhookNamespace is the namespace of the webhook.
 	webhookNamespace = "stowage-system"
-	// webhookTimeout is how many seconds the creation of a pod may wait for it.
+	// webhookTimeout is the timeout in seconds for the creation of a pod.
 	webhookTimeout = 3
 )
 
-// Webhook returns the configuration by which an API server that serves no MutatingAdmissionPolicies
-// has a webhook do what the policies of Admission say: an entry for each, with its conditions.
+// Webhook returns the webhook configuration that replaces the policies of Admission for API
+// servers that do not support MutatingAdmissionPolicies: one entry per policy, with its
+// conditions.
 //
-// A pod that the policy would change is not created while the webhook is away: it would be one that
-// autoscalers do not understand for as long as it is there. Conditions keep the webhook from all other
-// pods, its own among them.
+// While the webhook is unavailable, pods that the policy would change are not created,
+// because autoscalers would not see their limits for as long as they exist. Conditions
+// exclude all other pods, including those of the webhook.
 func Webhook(policies []*admissionv1.MutatingAdmissionPolicy) *admissionv1.MutatingWebhookConfiguration {
 	configuration := &admissionv1.MutatingWebhookConfiguration{
 		TypeMeta:   metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "MutatingWebhookConfiguration"},
@@ -56,5 +57,5 @@ func Webhook(policies []*admissionv1.MutatingAdmissionPolicy) *admissionv1.Mutat
 	return configuration
 }
 
-// WebhookPath is where the webhook serves the policy.
+// WebhookPath returns the path at which the webhook serves the policy.
 func WebhookPath(policy *admissionv1.MutatingAdmissionPolicy) string { return "/" + policy.Name }

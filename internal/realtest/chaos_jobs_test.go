@@ -66,7 +66,7 @@ func TestChaosCronJob(t *testing.T) {
 
 	install(t, playgroundtest.WriteOverlay(t, map[string]string{"kustomization.yaml": "resources: [CONFIG/chaos/cronjob]" + anyMinute}))
 	dry := awaitJob(t, "")
-	if log := jobLog(t, dry); !strings.Contains(log, "A dry run: nothing was done.") || !strings.Contains(log, "Deployment "+ns+"/web") {
+	if log := jobLog(t, dry); !strings.Contains(log, "Dry run: nothing was changed.") || !strings.Contains(log, "Deployment "+ns+"/web") {
 		t.Errorf("a dry run's log:\n%s", log)
 	}
 	if diff := cmp.Diff(before, namesOf(t, ns)); diff != "" {
@@ -196,7 +196,7 @@ func TestChaosJobToldToEnd(t *testing.T) {
 			if code := terminated(pod).ExitCode; code != 3 || pod.Status.Reason != tt.reason {
 				t.Errorf("exit code %d, reason %q, want 3, %q", code, pod.Status.Reason, tt.reason)
 			}
-			wantLog(t, log, "inconclusive: it was told to end before it was done", "Deployment "+ns+"/web")
+			wantLog(t, log, "inconclusive: the run was interrupted", "Deployment "+ns+"/web")
 			if strings.Contains(log, "Job "+systemNamespace) {
 				t.Errorf("it counts itself as lost:\n%s", log)
 			}
@@ -210,7 +210,7 @@ func TestChaosJobToldToEnd(t *testing.T) {
 					t.Errorf("the log, as it was (-) and afterwards (+):\n%s", diff)
 				}
 			}
-			runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "there is nothing to put back")
+			runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "nothing to restore")
 		})
 	}
 }
@@ -247,12 +247,12 @@ func TestChaosSchedule(t *testing.T) {
 	if code := terminated(pod).ExitCode; code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	wantLog(t, log, "the schedule for ", "Workloads, those with the lowest floor first")
+	wantLog(t, log, "schedule for ", "Workloads, lowest floor first")
 
 	awaitRollout(t, chaosName)
 	pod = runningPod(t, systemNamespace, "app.kubernetes.io/name="+chaosName)
 	awaitLog(t, pod.Name, ": killed: 1 of 1 pods")
-	if log := kubectl(t, "logs", "-n", pod.Namespace, pod.Name); strings.Contains(log, "the schedule for ") {
+	if log := kubectl(t, "logs", "-n", pod.Namespace, pod.Name); strings.Contains(log, "schedule for ") {
 		t.Errorf("it does not go on with the day's schedule after a restart:\n%s", log)
 	}
 }

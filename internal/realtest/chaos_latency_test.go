@@ -72,7 +72,7 @@ func awaitNoDelay(t *testing.T, pods []*corev1.Pod, before map[string]string) {
 		diff := cmp.Diff(before, queues(t, pods))
 		return diff == "" && len(helpers(t)) == 0, fmt.Sprint(diff, helpers(t))
 	})
-	runChaos(t, chaosArgs("restore", "--all", "--force")...).want(t, 0, "there is nothing to put back")
+	runChaos(t, chaosArgs("restore", "--all", "--force")...).want(t, 0, "nothing to restore")
 }
 
 // helpers returns the names of latency's helpers.
@@ -125,7 +125,7 @@ func TestChaosLatency(t *testing.T) {
 		running := startLatency(t, ns, "10m", journal(t))
 		awaitDelay(t, pods, before)
 		kubectl(t, "delete", "pods", "-n", metav1.NamespaceSystem, helpers(t)[0])
-		running.awaitEnd(t).want(t, 3, "inconclusive: it was over after ")
+		running.awaitEnd(t).want(t, 3, "inconclusive: it ended after ")
 		awaitNoDelay(t, pods, before)
 	})
 	t.Run("until the run is killed and put back", func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestChaosLatency(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-running.Done()
-		runChaos(t, chaosArgs("restore", file)...).want(t, 0, "1 objects are as they were")
+		runChaos(t, chaosArgs("restore", file)...).want(t, 0, "1 object restored")
 		awaitNoDelay(t, pods, before)
 	})
 	t.Run("by a Job", func(t *testing.T) {

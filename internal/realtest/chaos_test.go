@@ -167,10 +167,10 @@ func killed(t *testing.T, ns, kind string, before map[string]nodeMarks) {
 	if cmp.Equal(before, marks(t)) {
 		t.Fatal("the nodes are as they were while the run goes on")
 	}
-	runChaos(t, chaosArgs("restore", "--all")...).want(t, 3, "left alone: run ")
-	runChaos(t, chaosArgs("restore", journal)...).want(t, 0, "Node "+node+": ", "1 objects are as they were")
+	runChaos(t, chaosArgs("restore", "--all")...).want(t, 3, "skipped: run ")
+	runChaos(t, chaosArgs("restore", journal)...).want(t, 0, "Node "+node+": ", "1 object restored")
 	wantMarks(t, before)
-	runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "there is nothing to put back")
+	runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "nothing to restore")
 }
 
 // awaitEmpty waits until the shop's pods are ready on other nodes.

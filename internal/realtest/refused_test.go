@@ -22,7 +22,7 @@ func TestRefused(t *testing.T) {
 		path string
 		want []string
 	}{
-		{name: "without root", uid: nobody, path: os.Getenv("PATH"), want: []string{"they need root: run this with sudo"}},
+		{name: "without root", uid: nobody, path: os.Getenv("PATH"), want: []string{"root is required: run this command with sudo"}},
 		{name: "without containerd", path: "/nowhere", want: []string{"not installed: containerd, containerd-shim-runc-v2, ctr, runc", "apt-get install"}},
 		{name: "without either", uid: nobody, path: "/nowhere", want: []string{"they need root", "not installed: containerd"}},
 	}

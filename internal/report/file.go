@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes a file, whole or not at all: by renaming a finished one.
+// WriteFile writes a file completely or not at all: it renames a finished temporary file.
 func WriteFile(path string, write func(io.Writer) error) error {
 	file, err := temporary(path)
 	if err != nil {
@@ -24,7 +24,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	return os.Rename(file.Name(), path)
 }
 
-// temporary creates a file beside another, which is what an error names: nobody knows this one.
+// temporary creates a file next to another. Errors name the other one, which the user knows.
 func temporary(path string) (*os.File, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if wrong, is := errors.AsType[*fs.PathError](err); is {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Laps measures where the time of a run goes.
+// Laps measures the time that the steps of a run take.
 type Laps struct {
 	begin, last time.Time
 	lines       []string
@@ -18,14 +18,14 @@ func (l *Laps) Start() {
 	l.last = l.begin
 }
 
-// Lap ends a stretch of the run, and says what it was.
+// Lap ends a step of the run and names it.
 func (l *Laps) Lap(format string, args ...any) {
 	now := time.Now()
 	l.lines = append(l.lines, fmt.Sprintf("%6.1fs  %s", now.Sub(l.last).Seconds(), fmt.Sprintf(format, args...)))
 	l.last = now
 }
 
-// String lists the stretches and their sum.
+// String lists the steps and their sum.
 func (l *Laps) String() string {
-	return "Where the time went\n" + strings.Join(l.lines, "\n") + fmt.Sprintf("\n%6.1fs  in all", l.last.Sub(l.begin).Seconds())
+	return "Time spent\n" + strings.Join(l.lines, "\n") + fmt.Sprintf("\n%6.1fs  in total", l.last.Sub(l.begin).Seconds())
 }

@@ -1,4 +1,4 @@
-// Package report shows people what Stowage found out and is doing.
+// Package report shows progress and results in terminals and files.
 package report
 
 import (
@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// plainInterval is how often a status may be repeated where it cannot be redrawn.
+	// plainInterval is the minimum time between two status lines where the output is no terminal.
 	plainInterval = 5 * time.Second
-	// fallbackWidth is that of a terminal that does not say.
+	// fallbackWidth is used if the terminal does not report its width.
 	fallbackWidth = 80
 )
 
-// Live shows a status that changes: redrawn in place on a terminal, as a line now
-// and then elsewhere.
+// Live shows a changing status: redrawn in place on a terminal, as an occasional line
+// elsewhere.
 type Live struct {
 	out io.Writer
 	// width returns the terminal's width, in characters; nil means no terminal.
@@ -69,13 +69,13 @@ func (l *Live) Show(status string) {
 	}
 }
 
-// Println prints something that stays, above the status.
+// Println prints a permanent line above the status.
 func (l *Live) Println(args ...any) {
 	l.erase()
 	fmt.Fprintln(l.out, args...)
 }
 
-// Step shows a step of something: for good, or as a status while it is not finished.
+// Step shows a step: as a permanent line, or as the status while it is interim.
 func (l *Live) Step(line string, interim bool) {
 	if interim {
 		l.Show(line)
@@ -84,7 +84,7 @@ func (l *Live) Step(line string, interim bool) {
 	}
 }
 
-// Keep leaves the status where it is, at its full width, as the last of its kind.
+// Keep makes the current status permanent, at its full width.
 func (l *Live) Keep() {
 	switch {
 	case l.height > 0:
@@ -96,7 +96,7 @@ func (l *Live) Keep() {
 	l.height, l.last, l.pending, l.lastAt = 0, "", "", time.Time{}
 }
 
-// erase takes the status off the terminal.
+// erase removes the status from the terminal.
 func (l *Live) erase() {
 	if l.height > 0 {
 		fmt.Fprintf(l.out, "\x1b[%dA\x1b[J", l.height)

@@ -9,15 +9,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// OutputFile is the flag for where to write what is else shown on the screen.
+// OutputFile is the flag for a file to write output to instead of stdout.
 type OutputFile struct{ path string }
 
 // Add adds the flag.
 func (f *OutputFile) Add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.path, "output-file", "", "where to write that instead of to the screen")
+	fs.StringVar(&f.path, "output-file", "", "write the output to this file instead of stdout")
 }
 
-// Validate says whether the file can be written, before anything is done that it is about.
+// Validate checks that the file can be written, before the work starts whose output it takes.
 func (f *OutputFile) Validate() error {
 	if f.path == "" {
 		return nil
@@ -29,7 +29,7 @@ func (f *OutputFile) Validate() error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// Write has something written to the screen, or to the file: as a whole or not at all.
+// Write writes to the screen, or to the file, which is written completely or not at all.
 func (f *OutputFile) Write(screen io.Writer, write func(io.Writer) error) error {
 	if f.path == "" {
 		return write(screen)

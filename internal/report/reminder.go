@@ -3,19 +3,19 @@ package report
 import "time"
 
 const (
-	// firstReminder is how long nobody asks what is waited for.
+	// firstReminder is the time until the first reminder.
 	firstReminder = 30 * time.Second
-	// lastingReminder is how long it is at most between two reminders.
+	// lastingReminder is the maximum time between two reminders.
 	lastingReminder = 10 * time.Minute
 )
 
-// Reminder says when to tell what is still waited for: after 30 seconds, then ever more seldom.
-// The zero value is ready.
+// Reminder says when to report what a program is still waiting for: after 30 seconds, then at
+// growing intervals. The zero value is ready to use.
 type Reminder struct {
 	next time.Duration
 }
 
-// Due says whether it is time to tell, now that so long has been waited.
+// Due says whether a reminder is due after this time of waiting.
 func (r *Reminder) Due(waited time.Duration) bool {
 	if waited < max(r.next, firstReminder) {
 		return false
@@ -24,5 +24,5 @@ func (r *Reminder) Due(waited time.Duration) bool {
 	return true
 }
 
-// Told says whether anything has been told.
+// Told says whether there was any reminder.
 func (r *Reminder) Told() bool { return r.next > 0 }

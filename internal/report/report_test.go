@@ -58,7 +58,7 @@ func TestLaps(t *testing.T) {
 	l.Start()
 	l.Lap("%d nodes", 5)
 	l.Lap("the rest")
-	want := regexp.MustCompile(`^Where the time went\n +\d+\.\ds  5 nodes\n +\d+\.\ds  the rest\n +\d+\.\ds  in all$`)
+	want := regexp.MustCompile(`^Time spent\n +\d+\.\ds  5 nodes\n +\d+\.\ds  the rest\n +\d+\.\ds  in total$`)
 	if got := l.String(); !want.MatchString(got) {
 		t.Errorf("laps %q, want %v", got, want)
 	}

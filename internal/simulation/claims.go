@@ -15,22 +15,23 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
 )
 
-// claims are the cluster's resource claims. The engine's tracker, which knows what devices
-// are allocated, hears of each change at once.
+// claims are the cluster's resource claims. Changes are immediately visible to the engine's
+// tracker, which knows which devices are allocated.
 type claims struct {
-	// SharedDRAManager is the engine's, but for what ResourceClaims returns.
+	// SharedDRAManager is the engine's, except for ResourceClaims.
 	fwk.SharedDRAManager
 	tracker toolscache.ResourceEventHandler
 
 	all map[types.NamespacedName]*resourcev1.ResourceClaim
-	// of are the claims that a pod owns or has reserved, and holding those that have a device.
+	// of are the claims that a pod owns or has reserved, and holding the claims with an
+	// allocation.
 	of      map[types.UID]sets.Set[types.NamespacedName]
 	holding map[structured.DeviceID]sets.Set[types.NamespacedName]
-	// left are the claims of pods that were removed, as they were before. Of guests, which the
-	// simulation has placed itself, nobody will ask for them.
+	// left are the claims of removed pods, before the removal. For guests, which the
+	// simulation has placed itself, they are not needed.
 	left   map[types.UID][]*resourcev1.ResourceClaim
 	guests sets.Set[types.UID]
-	// recorded are what the engine has allocated since recording began.
+	// recorded are the engine's allocations since the start of recording.
 	recorded []*resourcev1.ResourceClaim
 }
 
@@ -59,10 +60,10 @@ func (c *claims) get(namespace, name string) *resourcev1.ResourceClaim {
 	return c.all[types.NamespacedName{Namespace: namespace, Name: name}]
 }
 
-// put adds a claim, or replaces it.
+// put adds or replaces a claim.
 func (c *claims) put(claim *resourcev1.ResourceClaim) {
-	// The tracker would leave out an update that it takes for an older version, and a
-	// simulation's claims have none.
+	// The tracker would ignore an update that seems older, and a simulation's claims have no
+	// versions.
 	c.drop(claim)
 	name := nameOf(claim)
 	c.all[name] = claim
@@ -75,7 +76,7 @@ func (c *claims) put(claim *resourcev1.ResourceClaim) {
 	c.tracker.OnAdd(claim, false)
 }
 
-// drop takes a claim away.
+// drop removes a claim.
 func (c *claims) drop(claim *resourcev1.ResourceClaim) {
 	name := nameOf(claim)
 	before := c.all[name]
@@ -89,8 +90,8 @@ func (c *claims) drop(claim *resourcev1.ResourceClaim) {
 	c.tracker.OnDelete(before)
 	for _, device := range devicesOf(before) {
 		unindex(c.holding, device, name)
-		// Pictures do not come in the order in which claims have changed, and the tracker knows
-		// of each device whether it is allocated, not how often.
+		// The order of changes in a snapshot is unknown, and the tracker only knows whether
+		// each device is allocated, not how often.
 		for other := range c.holding[device] {
 			c.tracker.OnDelete(c.all[other])
 			c.tracker.OnAdd(c.all[other], false)
@@ -98,7 +99,7 @@ func (c *claims) drop(claim *resourcev1.ResourceClaim) {
 	}
 }
 
-// changed takes over a claim of the picture: nil where it is gone.
+// changed updates a claim from the snapshot; nil means that it was deleted.
 func (c *claims) changed(before, after *resourcev1.ResourceClaim) {
 	for _, claim := range []*resourcev1.ResourceClaim{before, after} {
 		if claim != nil {
@@ -114,7 +115,7 @@ func (c *claims) changed(before, after *resourcev1.ResourceClaim) {
 	}
 }
 
-// leave does with the claims of a pod that is gone what the control plane does.
+// leave updates the claims of a removed pod as the control plane does.
 func (c *claims) leave(pod types.UID) {
 	guest := c.guests.Has(pod)
 	c.guests.Delete(pod)
@@ -138,7 +139,7 @@ func (c *claims) leave(pod types.UID) {
 	}
 }
 
-// comeBack gives a pod that left its claims again.
+// comeBack restores the claims of a pod.
 func (c *claims) comeBack(pod types.UID) {
 	for _, had := range c.left[pod] {
 		claim := had
@@ -158,7 +159,7 @@ func (c *claims) comeBack(pod types.UID) {
 	delete(c.left, pod)
 }
 
-// ResourceClaims returns the engine's tracker, which tells what it has allocated.
+// ResourceClaims returns the engine's tracker, which also records allocations.
 func (c *claims) ResourceClaims() fwk.ResourceClaimTracker {
 	return recorder{c.SharedDRAManager.ResourceClaims(), c}
 }
@@ -192,7 +193,7 @@ func podsOf(claim *resourcev1.ResourceClaim) []types.UID {
 	return pods
 }
 
-// devicesOf returns the devices that the claim has.
+// devicesOf returns the devices that are allocated to the claim.
 func devicesOf(claim *resourcev1.ResourceClaim) []structured.DeviceID {
 	if claim.Status.Allocation == nil {
 		return nil

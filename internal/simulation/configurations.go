@@ -10,24 +10,24 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 )
 
-// stock is the configuration of a cluster's own scheduler that was left as it is.
+// stock is the default configuration of kube-scheduler.
 const stock = `apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 `
 
-// Configurations say how a cluster's schedulers are configured.
+// Configurations are the configurations of a cluster's schedulers.
 type Configurations struct {
-	// BuiltIn are configurations that hold where no file says otherwise, besides that of a
-	// default-scheduler that was left as it is.
+	// BuiltIn are configurations that apply unless a file overrides them, in addition to the
+	// default configuration of default-scheduler.
 	BuiltIn [][]byte
-	// Files are those of schedulers as they run. Their profiles stand in for built-in ones of
-	// the same name; two files with the same are an error.
+	// Files are the configurations of running schedulers. Their profiles replace built-in
+	// ones of the same name; two files with the same profile are an error.
 	Files []string
-	// Registry holds the plugins beside the engine's own.
+	// Registry contains additional plugins.
 	Registry frameworkruntime.Registry
 }
 
-// Load returns the profiles of all schedulers, which can be set up. Errors name the file.
+// Load returns the profiles of all schedulers, which it validates. Errors name the file.
 func Load(c Configurations) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	l := loading{from: map[string]string{}}
 	for _, configuration := range append([][]byte{[]byte(stock)}, c.BuiltIn...) {
@@ -50,7 +50,7 @@ func Load(c Configurations) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	return l.profiles, err
 }
 
-// loading is the profiles so far, and the files that they are from.
+// loading is the state of Load: the profiles, and the files that contain them.
 type loading struct {
 	profiles []*schedulerconfig.KubeSchedulerProfile
 	from     map[string]string

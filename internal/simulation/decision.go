@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Drawn returns one of the best nodes, as the scheduler draws lots among them, but the same
-// for the same lot, such as a pod's UID. If it were always the first by name, nodes would
-// fill up in that order, as with no scheduler.
+// Drawn returns one of the best nodes. The scheduler chooses randomly among them; this
+// returns the same node for the same lot, such as a pod's UID. If it always returned the
+// first by name, nodes would fill up in that order, unlike with a scheduler.
 func (d Decision) Drawn(lot types.UID) string {
 	best := 0
 	for best < len(d.Scores) && d.Scores[best].TotalScore == d.Scores[0].TotalScore {
@@ -27,8 +27,8 @@ func (d Decision) Drawn(lot types.UID) string {
 	return d.Scores[hash.Sum64()%uint64(best)].Name
 }
 
-// Refusals says why nodes do not take the pod, the most frequent reason first:
-// "12 Insufficient cpu, 2 node(s) had untolerated taint(s)". It is empty where there is none.
+// Refusals describes why nodes do not fit the pod, the most frequent reason first: "12
+// Insufficient cpu, 2 node(s) had untolerated taint(s)". It is empty if there is none.
 func (d Decision) Refusals() string {
 	reasons := slices.SortedFunc(maps.Keys(d.Reasons), func(a, b string) int {
 		return cmp.Or(cmp.Compare(d.Reasons[b], d.Reasons[a]), cmp.Compare(a, b))

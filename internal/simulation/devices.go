@@ -28,19 +28,19 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// devices are the cluster's devices as pods ask for them: by resource claims, or by
-// extended resources that a DeviceClass names. The engine's own plugin allocates them.
-// What the control plane does with claims beside that is done here: a claim of a template
-// comes and goes with its pod, and one that its last pod leaves is free again.
+// devices are the cluster's devices, which pods request with resource claims, or with
+// extended resources in a DeviceClass. The engine's own plugin allocates them. Everything
+// else that the control plane does with claims is done here: the claim of a template is
+// created and deleted with its pod, and a claim is released by its last pod.
 type devices struct {
 	*claims
-	// slices and rules tell the engine of devices, and of those that an administrator has tainted.
+	// slices and rules inform the engine of devices and of device taints.
 	slices, rules *told
 	templates     resourcelisters.ResourceClaimTemplateLister
 	nodes         map[string]*corev1.Node // the simulation's
-	// shown are the specs of claims by the templates that they were made of, extended the
-	// resources that pods have got by claims, and held those that pods have, by whatever means: as
-	// pods on nodes have shown. A template cannot be changed.
+	// shown are the specs of claims by the template that they were created from, extended the
+	// resources that pods have received through claims, and held those that pods have
+	// received in any way, all from existing pods. A template is immutable.
 	shown          map[types.NamespacedName]resourcev1.ResourceClaimSpec
 	extended, held sets.Set[corev1.ResourceName]
 }
@@ -55,7 +55,7 @@ func newDevices(ctx context.Context, factory informers.SharedInformerFactory, no
 		TaintInformer:          resourceinformers.ToTypedDeviceTaintRuleInformer(listed[resourcelisters.DeviceTaintRuleLister]{rules, resources.DeviceTaintRules().Lister()}),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following resource slices: %w", err)
+		return nil, fmt.Errorf("watching resource slices: %w", err)
 	}
 	claims := newClaims()
 	claims.SharedDRAManager = dynamicresources.NewDRAManager(ctx, assumecache.NewAssumeCache(klog.FromContext(ctx), claims, "ResourceClaim", "", nil), tracker, factory)
@@ -65,8 +65,9 @@ func newDevices(ctx context.Context, factory informers.SharedInformerFactory, no
 	}, nil
 }
 
-// hear takes over what has changed in the picture: before or after is nil where there is
-// nothing. The engine learns of claims, classes, slices and rules by such events only.
+// hear processes a change in the snapshot: before is nil for a new object, after for a
+// deleted object. The engine only learns of claims, classes, slices and rules through such
+// events.
 func (d *devices) hear(before, after any) {
 	switch cmp.Or(after, before).(type) {
 	case *resourcev1.ResourceClaim:
@@ -82,7 +83,7 @@ func (d *devices) hear(before, after any) {
 	}
 }
 
-// learn takes from a pod on a node what others like it will get.
+// learn records from an existing pod what others like it will get.
 func (d *devices) learn(pod *corev1.Pod) {
 	for i := range pod.Spec.ResourceClaims {
 		claim := &pod.Spec.ResourceClaims[i]
@@ -105,7 +106,7 @@ func (d *devices) learn(pod *corev1.Pod) {
 	}
 }
 
-// extendedRequests yields the extended resources that the pod asks for, some more than once.
+// extendedRequests yields the extended resources that the pod requests, some more than once.
 func extendedRequests(pod *corev1.Pod) iter.Seq[corev1.ResourceName] {
 	return func(yield func(corev1.ResourceName) bool) {
 		for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
@@ -120,13 +121,13 @@ func extendedRequests(pod *corev1.Pod) iter.Seq[corev1.ResourceName] {
 	}
 }
 
-// wanted says whether the pod asks for devices.
+// wanted reports whether the pod requests devices.
 func (d *devices) wanted(pod *corev1.Pod) bool {
 	return len(pod.Spec.ResourceClaims) > 0 || len(d.extendedBy(pod)) > 0
 }
 
-// extendedBy returns the extended resources that the pod asks for and that devices are
-// behind, on some nodes at least.
+// extendedBy returns the extended resources that the pod requests and that are provided by
+// devices, on some nodes at least.
 func (d *devices) extendedBy(pod *corev1.Pod) []corev1.ResourceName {
 	var names []corev1.ResourceName
 	for name := range extendedRequests(pod) {
@@ -138,8 +139,8 @@ func (d *devices) extendedBy(pod *corev1.Pod) []corev1.ResourceName {
 	return slices.Compact(names)
 }
 
-// byDevices says whether the extended resource comes of devices for certain: pods have shown it, or
-// no node has it itself, and yet a pod on a node has it, or a class names it.
+// byDevices reports whether the extended resource is certainly provided by devices: pods have
+// received it, or no node has it but an existing pod or a class does.
 func (d *devices) byDevices(name corev1.ResourceName) bool {
 	if d.extended.Has(name) {
 		return true
@@ -158,8 +159,8 @@ func (d *devices) byDevices(name corev1.ResourceName) bool {
 	return true
 }
 
-// claim returns the pod with its claims, and those that have to be made for it. The error
-// is ErrIncomplete.
+// claim returns the pod with its claims, and the claims that must be created for it. The
+// error is ErrIncomplete.
 func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceClaim, error) {
 	claiming, made := *pod, []*resourcev1.ResourceClaim(nil)
 	claiming.Status.ResourceClaimStatuses = slices.Clone(pod.Status.ResourceClaimStatuses)
@@ -172,14 +173,14 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 			continue // none is needed
 		case err == nil:
 			if claim = d.get(pod.Namespace, *name); claim == nil {
-				return nil, nil, fmt.Errorf("%w: the picture has no ResourceClaim %s", ErrIncomplete, *name)
+				return nil, nil, fmt.Errorf("%w: the snapshot has no ResourceClaim %s", ErrIncomplete, *name)
 			}
 		case asked.ResourceClaimTemplateName == nil:
 			return nil, nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 		default:
 			spec, known := d.template(pod.Namespace, *asked.ResourceClaimTemplateName)
 			if !known {
-				return nil, nil, fmt.Errorf("%w: the picture has neither the ResourceClaimTemplate %s nor a ResourceClaim of it", ErrIncomplete, *asked.ResourceClaimTemplateName)
+				return nil, nil, fmt.Errorf("%w: the snapshot has neither the ResourceClaimTemplate %s nor a ResourceClaim created from it", ErrIncomplete, *asked.ResourceClaimTemplateName)
 			}
 			claim = claimOf(pod, asked.Name, spec)
 			made = append(made, claim)
@@ -192,9 +193,9 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 	}
 	for _, name := range d.extendedBy(pod) {
 		switch {
-		case !d.byDevices(name): // devices may be behind it, or nodes have it themselves
+		case !d.byDevices(name): // provided by devices or by nodes
 		case d.DeviceClassResolver().GetDeviceClass(name) == nil:
-			return nil, nil, fmt.Errorf("%w: the picture has no DeviceClass for the resource %s", ErrIncomplete, name)
+			return nil, nil, fmt.Errorf("%w: the snapshot has no DeviceClass for the resource %s", ErrIncomplete, name)
 		case !d.sliced():
 			return nil, nil, errNoSlices
 		}
@@ -202,8 +203,8 @@ func (d *devices) claim(pod *corev1.Pod) (*corev1.Pod, []*resourcev1.ResourceCla
 	return &claiming, made, nil
 }
 
-// template returns the spec of claims that are made of the template: its own, or, where the
-// picture does not have it, that of a claim which was.
+// template returns the spec of claims that are created from the template: its own, or that of
+// an existing claim if the template is missing from the snapshot.
 func (d *devices) template(namespace, name string) (resourcev1.ResourceClaimSpec, bool) {
 	if template, err := d.templates.ResourceClaimTemplates(namespace).Get(name); err == nil {
 		return template.Spec.Spec, true
@@ -212,10 +213,10 @@ func (d *devices) template(namespace, name string) (resourcev1.ResourceClaimSpec
 	return spec, known
 }
 
-var errNoSlices = fmt.Errorf("%w: the picture has no ResourceSlices", ErrIncomplete)
+var errNoSlices = fmt.Errorf("%w: the snapshot has no ResourceSlices", ErrIncomplete)
 
-// allocatable returns an error where the picture leaves out what the claim would be
-// allocated from.
+// allocatable returns an error if the snapshot lacks the objects from which the claim would
+// be allocated.
 func (d *devices) allocatable(claim *resourcev1.ResourceClaim) error {
 	if claim.Status.Allocation != nil {
 		return nil
@@ -230,7 +231,7 @@ func (d *devices) allocatable(claim *resourcev1.ResourceClaim) error {
 		}
 		for _, class := range classes {
 			if _, err := d.DeviceClasses().Get(class); err != nil {
-				return fmt.Errorf("%w: the picture has no DeviceClass %s", ErrIncomplete, class)
+				return fmt.Errorf("%w: the snapshot has no DeviceClass %s", ErrIncomplete, class)
 			}
 		}
 	}
@@ -240,13 +241,13 @@ func (d *devices) allocatable(claim *resourcev1.ResourceClaim) error {
 	return nil
 }
 
-// sliced says whether any devices are known.
+// sliced reports whether any devices are known.
 func (d *devices) sliced() bool {
 	known, err := d.ResourceSlices().ListWithDeviceTaintRules()
 	return err == nil && len(known) > 0
 }
 
-// claimOf makes a pod's own claim, as the control plane does.
+// claimOf creates a pod's own claim, as the control plane does.
 func claimOf(pod *corev1.Pod, of string, spec resourcev1.ResourceClaimSpec) *resourcev1.ResourceClaim {
 	name := string(pod.UID) + "-" + of
 	return &resourcev1.ResourceClaim{
@@ -258,8 +259,7 @@ func claimOf(pod *corev1.Pod, of string, spec resourcev1.ResourceClaimSpec) *res
 	}
 }
 
-// withClaims calls the function with the pod and its claims, which are there as long as it
-// runs.
+// withClaims calls the function with the pod and its claims, which exist while it runs.
 func (s *Simulation) withClaims(pod *corev1.Pod, do func(*corev1.Pod) error) error {
 	if !s.devices.wanted(pod) {
 		return do(pod)
@@ -275,8 +275,8 @@ func (s *Simulation) withClaims(pod *corev1.Pod, do func(*corev1.Pod) error) err
 	return do(claiming)
 }
 
-// equip returns the pod as it is on the node, and allocates it the devices that the engine
-// would. A pod that is put where it has none goes without.
+// equip returns the pod as it is on the node, and allocates devices as the engine would. A
+// pod on a node without devices gets none.
 func (s *Simulation) equip(pod *corev1.Pod, node string) (*corev1.Pod, error) {
 	placed := pod.DeepCopy()
 	placed.Spec.NodeName = node
@@ -301,8 +301,8 @@ func (s *Simulation) equip(pod *corev1.Pod, node string) (*corev1.Pod, error) {
 	return placed, nil
 }
 
-// allocate returns the pod's claims as the engine would leave them on the node, beside
-// the reservation. There are none where the node does not take the pod.
+// allocate returns the pod's claims as the engine would allocate them on the node, except for
+// the reservation. There are none if the node does not fit the pod.
 func (s *Simulation) allocate(pod *corev1.Pod, node string) ([]*resourcev1.ResourceClaim, error) {
 	framework, err := s.frameworkFor(pod)
 	if err != nil {
@@ -327,7 +327,7 @@ func (s *Simulation) allocate(pod *corev1.Pod, node string) ([]*resourcev1.Resou
 		framework.RunReservePluginsReserve(ctx, state, pod, node)
 		framework.RunReservePluginsUnreserve(ctx, state, pod, node)
 	})
-	// Those that others have had allocated stay as they are.
+	// Claims that others have allocated do not change.
 	for i := range pod.Spec.ResourceClaims {
 		if name, _, err := resourceclaim.Name(pod, &pod.Spec.ResourceClaims[i]); err == nil && name != nil {
 			if claim := s.devices.get(pod.Namespace, *name); claim != nil && claim.Status.Allocation != nil {
@@ -336,7 +336,7 @@ func (s *Simulation) allocate(pod *corev1.Pod, node string) ([]*resourcev1.Resou
 		}
 	}
 	for _, claim := range allocated {
-		// The engine leaves naming a claim for extended resources to the API server.
+		// The engine relies on the API server for the name of a claim for extended resources.
 		if claim.Annotations[resourcev1.ExtendedResourceClaimAnnotation] == "true" {
 			named := claimOf(pod, "extended-resources", claim.Spec)
 			claim.Name, claim.UID = named.Name, named.UID

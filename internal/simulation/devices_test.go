@@ -287,14 +287,14 @@ func TestUnknownDevices(t *testing.T) {
 		pod     *corev1.Pod
 		want    string
 	}{
-		{"a template of which no claim is known", []runtime.Object{deviceClass(), deviceSlice("a", 1)}, templated(pod("new", "", "1", "0")), "the picture has neither the ResourceClaimTemplate template nor a ResourceClaim of it"},
-		{"a claim that is not there", []runtime.Object{deviceClass(), deviceSlice("a", 1)}, sharing(pod("new", "", "1", "0")), "the picture has no ResourceClaim shared"},
-		{"a class that is not there", []runtime.Object{claim, old, deviceSlice("a", 1)}, templated(pod("new", "", "1", "0")), "the picture has no DeviceClass " + driver},
-		{"no devices at all", []runtime.Object{claim, old, deviceClass()}, templated(pod("new", "", "1", "0")), "the picture has no ResourceSlices"},
-		{"an extended resource without its class", []runtime.Object{extendedClaim, oldExtended, deviceSlice("a", 1)}, extended(pod("new", "", "1", "0"), "1"), "the picture has no DeviceClass for the resource " + extendedGPU},
-		{"an extended resource that a pod has on a node that does not offer it", []runtime.Object{extended(pod("plain", "a", "1", "0"), "1")}, extended(pod("new", "", "1", "0"), "1"), "the picture has no DeviceClass for the resource " + extendedGPU},
-		{"an extended resource of a class, which no node offers", []runtime.Object{deviceClass()}, extended(pod("new", "", "1", "0"), "1"), "the picture has no ResourceSlices"},
-		{"an extended resource without devices", []runtime.Object{extendedClaim, oldExtended, deviceClass()}, extended(pod("new", "", "1", "0"), "1"), "the picture has no ResourceSlices"},
+		{"a template of which no claim is known", []runtime.Object{deviceClass(), deviceSlice("a", 1)}, templated(pod("new", "", "1", "0")), "the snapshot has neither the ResourceClaimTemplate template nor a ResourceClaim created from it"},
+		{"a claim that is not there", []runtime.Object{deviceClass(), deviceSlice("a", 1)}, sharing(pod("new", "", "1", "0")), "the snapshot has no ResourceClaim shared"},
+		{"a class that is not there", []runtime.Object{claim, old, deviceSlice("a", 1)}, templated(pod("new", "", "1", "0")), "the snapshot has no DeviceClass " + driver},
+		{"no devices at all", []runtime.Object{claim, old, deviceClass()}, templated(pod("new", "", "1", "0")), "the snapshot has no ResourceSlices"},
+		{"an extended resource without its class", []runtime.Object{extendedClaim, oldExtended, deviceSlice("a", 1)}, extended(pod("new", "", "1", "0"), "1"), "the snapshot has no DeviceClass for the resource " + extendedGPU},
+		{"an extended resource that a pod has on a node that does not offer it", []runtime.Object{extended(pod("plain", "a", "1", "0"), "1")}, extended(pod("new", "", "1", "0"), "1"), "the snapshot has no DeviceClass for the resource " + extendedGPU},
+		{"an extended resource of a class, which no node offers", []runtime.Object{deviceClass()}, extended(pod("new", "", "1", "0"), "1"), "the snapshot has no ResourceSlices"},
+		{"an extended resource without devices", []runtime.Object{extendedClaim, oldExtended, deviceClass()}, extended(pod("new", "", "1", "0"), "1"), "the snapshot has no ResourceSlices"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"github.com/stowage-k8s/stowage/internal/compat"
 )
 
-// Caveat says that the engine here is of another minor version than the cluster, where pods of
-// the picture are for a scheduler that runs with the cluster's: one whose profile has none of
-// the plugins beside the engine's own. It is empty where that is not so, or not known.
+// Caveat reports that the linked engine has another minor version than the cluster, if pods
+// in the snapshot belong to a scheduler of the cluster's version: one whose profile has none
+// of the additional plugins. It is empty otherwise, or if the version is unknown.
 func Caveat(picture *cluster.Snapshot, profiles []*schedulerconfig.KubeSchedulerProfile, registry frameworkruntime.Registry) string {
 	whose, runs := "the cluster", parsed(picture.Kubernetes)
 	if runs == nil {
@@ -27,8 +27,8 @@ func Caveat(picture *cluster.Snapshot, profiles []*schedulerconfig.KubeScheduler
 	return fmt.Sprintf("simulated with the %s engine; %s runs %s", compat.Engine(), whose, minor(runs))
 }
 
-// newestKubelet returns the newest version of the nodes' kubelets, than which no API server is
-// older; nil where none says it, as fake nodes do not.
+// newestKubelet returns the newest version of the nodes' kubelets, which is at most that of
+// the API server; nil if it is unknown, as for fake nodes.
 func newestKubelet(nodes []*corev1.Node) *version.Version {
 	var newest *version.Version
 	for _, node := range nodes {
@@ -39,7 +39,7 @@ func newestKubelet(nodes []*corev1.Node) *version.Version {
 	return newest
 }
 
-// parsed returns a version; nil of what is none.
+// parsed returns a version; nil if it is invalid.
 func parsed(text string) *version.Version {
 	v, err := version.ParseGeneric(text)
 	if err != nil {
@@ -50,7 +50,7 @@ func parsed(text string) *version.Version {
 
 func minor(v *version.Version) string { return fmt.Sprintf("%d.%d", v.Major(), v.Minor()) }
 
-// forOthers says whether any pod is for a scheduler without plugins of the registry.
+// forOthers reports whether any pod is for a scheduler without plugins of the registry.
 func forOthers(pods []*corev1.Pod, profiles []*schedulerconfig.KubeSchedulerProfile, registry frameworkruntime.Registry) bool {
 	others := map[string]bool{}
 	for _, profile := range profiles {
@@ -59,7 +59,7 @@ func forOthers(pods []*corev1.Pod, profiles []*schedulerconfig.KubeSchedulerProf
 	return slices.ContainsFunc(pods, func(pod *corev1.Pod) bool { return cluster.Holds(pod) && others[pod.Spec.SchedulerName] })
 }
 
-// enabled returns the names of the plugins that are enabled, at some points or at all.
+// enabled returns the names of the plugins that are enabled at any extension point.
 func enabled(plugins *schedulerconfig.Plugins) []string {
 	names := plugins.Names()
 	if plugins != nil {

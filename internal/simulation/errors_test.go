@@ -31,7 +31,7 @@ func TestProfileErrors(t *testing.T) {
 		},
 		{
 			"extenders", configuration + "extenders: [{urlPrefix: \"http://localhost\", filterVerb: filter}]\n", "fullest",
-			"reading the scheduler's configuration: extenders: they cannot be simulated",
+			"reading the scheduler's configuration: extenders: must be empty, because they cannot be simulated",
 		},
 		{"no YAML", "{", "fullest", "reading the scheduler's configuration: couldn't get version/kind"},
 	}

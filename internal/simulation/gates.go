@@ -8,10 +8,10 @@ import (
 	"k8s.io/kubernetes/pkg/features"
 )
 
-// followCluster turns on what the engine has off unless told, and clusters may have on: that
-// it counts what claims take of a node's own resources, as cluster.Requests does, and that
-// tolerations compare numbers, as cluster.Stay does. A cluster without these features has no
-// pods or devices that say so: there it changes nothing.
+// followCluster enables features that are disabled by default and that clusters may have
+// enabled: counting a node's own resources that claims use, like cluster.Requests, and
+// tolerations that compare numbers, like cluster.Stay. In a cluster without these features,
+// they have no effect.
 var followCluster = sync.OnceValue(func() error {
 	err := utilfeature.DefaultMutableFeatureGate.SetFromMap(map[string]bool{
 		string(features.DRANodeAllocatableResources):        true,

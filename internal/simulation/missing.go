@@ -9,12 +9,12 @@ import (
 	"k8s.io/component-helpers/storage/ephemeral"
 )
 
-// missing is a claim or a class of volumes by name: without a namespace it is a class. A pod
-// got its node only when it had its claims, and they stay as long as it is there: one that
-// the picture lacks it leaves out.
+// missing is a claim by name, or a storage class if it has no namespace. A pod only got its
+// node when its claims existed, and they exist as long as it does: if one is missing, the
+// snapshot is incomplete.
 type missing struct{ namespace, name string }
 
-// String says what the picture has not.
+// String describes what is missing from the snapshot.
 func (m missing) String() string {
 	if m.namespace == "" {
 		return "StorageClass " + m.name
@@ -22,7 +22,7 @@ func (m missing) String() string {
 	return "PersistentVolumeClaim " + m.name
 }
 
-// miss takes note of what a pod on a node has volumes of, and the picture lacks.
+// miss records objects of an existing pod's volumes that are missing from the snapshot.
 func (s *Simulation) miss(pod *corev1.Pod) error {
 	for i := range pod.Spec.Volumes {
 		switch v := &pod.Spec.Volumes[i]; {
@@ -47,7 +47,7 @@ func (s *Simulation) miss(pod *corev1.Pod) error {
 	return nil
 }
 
-// found forgets that an object was missing, if it was.
+// found removes an object from the missing ones.
 func (s *Simulation) found(obj runtime.Object) {
 	switch o := obj.(type) {
 	case *corev1.PersistentVolumeClaim:
@@ -57,8 +57,8 @@ func (s *Simulation) found(obj runtime.Object) {
 	}
 }
 
-// volumesKnown returns ErrIncomplete where the pod has a claim that the picture lacks, or
-// one that is bound to a volume that the picture lacks and that is not lost.
+// volumesKnown returns ErrIncomplete if a claim of the pod is missing from the snapshot, or
+// is bound to a volume that is missing and not lost.
 func (s *Simulation) volumesKnown(pod *corev1.Pod) error {
 	for i := range pod.Spec.Volumes {
 		name := claimName(pod, &pod.Spec.Volumes[i])
@@ -71,18 +71,18 @@ func (s *Simulation) volumesKnown(pod *corev1.Pod) error {
 		}
 		switch which := (missing{pod.Namespace, name}); {
 		case claim == nil && s.missing.Has(which):
-			return fmt.Errorf("%w: the picture has no %s", ErrIncomplete, which)
+			return fmt.Errorf("%w: the snapshot has no %s", ErrIncomplete, which)
 		case claim == nil || claim.Spec.VolumeName == "" || claim.Status.Phase == corev1.ClaimLost:
 			continue
 		}
 		if _, err := s.informers.Core().V1().PersistentVolumes().Lister().Get(claim.Spec.VolumeName); err != nil {
-			return fmt.Errorf("%w: the picture has no PersistentVolume %s", ErrIncomplete, claim.Spec.VolumeName)
+			return fmt.Errorf("%w: the snapshot has no PersistentVolume %s", ErrIncomplete, claim.Spec.VolumeName)
 		}
 	}
 	return nil
 }
 
-// claimName returns the name of the volume's claim; nothing where it has none.
+// claimName returns the name of the volume's claim, or "" if it has none.
 func claimName(pod *corev1.Pod, v *corev1.Volume) string {
 	switch {
 	case v.Ephemeral != nil:

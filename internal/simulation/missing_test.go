@@ -16,7 +16,7 @@ import (
 // TestMissingVolumes schedules what replaces a pod that runs with a volume, in a picture
 // that leaves out something.
 func TestMissingVolumes(t *testing.T) {
-	const unknown = "where it would go is not known: the picture has no "
+	const unknown = "its node cannot be predicted: the snapshot has no "
 	claim := func(phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
 		return &corev1.PersistentVolumeClaim{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "data", UID: "claim", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"}},

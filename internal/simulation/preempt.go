@@ -20,17 +20,16 @@ import (
 	schedulerutil "k8s.io/kubernetes/pkg/scheduler/util"
 )
 
-// Preemption is room that the scheduler makes for a pod: Victims are the pods on the node
-// that it would push out, the most important first.
+// Preemption is the result of preemption: Victims are the pods on the node that the scheduler
+// would evict, the most important first.
 type Preemption struct {
 	Node    string
 	Victims []*corev1.Pod
 }
 
-// Preempt returns what the scheduler would push out for a pod that no node takes; nothing, if
-// that does not help or the pod may not. It looks at every node, and of those that are
-// equally good it takes the first by name; a scheduler looks at some only, from a place that
-// it draws.
+// Preempt returns the result of preemption for a pod that fits no node; the zero value if it
+// does not help or is not allowed. It considers all nodes, and chooses the first by name
+// among equally good ones; a scheduler only considers some, from a random start.
 func (s *Simulation) Preempt(ctx context.Context, pod *corev1.Pod) (Preemption, error) {
 	var made Preemption
 	_, err := s.provided(pod, func(claiming *corev1.Pod) (err error) {
@@ -84,7 +83,7 @@ func (s *Simulation) preempt(ctx context.Context, pod *corev1.Pod) (Preemption, 
 	return Preemption{Node: best.Name(), Victims: best.Victims().Pods}, ctx.Err()
 }
 
-// worth is what the engine chooses among candidates by.
+// worth are the criteria by which the engine chooses among candidates.
 type worth struct {
 	broken  int64
 	highest int32
@@ -110,8 +109,8 @@ func worthOf(c preemption.Candidate) worth {
 	return w
 }
 
-// moreImportant is the engine's own order, but the same each time: of victims that are equal
-// in it, and have one pod each, the names decide. One that has not started is the youngest.
+// moreImportant is the engine's order, but deterministic: names decide between equal victims
+// of one pod each. A pod that has not started counts as the youngest.
 func moreImportant(a, b preemption.Victim) bool {
 	if a.Priority() != b.Priority() || a.Type() != b.Type() || len(a.Pods()) != 1 || len(b.Pods()) != 1 {
 		return preemption.MoreImportantVictim(a, b)
@@ -129,7 +128,8 @@ func moreImportant(a, b preemption.Victim) bool {
 	) < 0
 }
 
-// keepPreemptor has the plugin of a profile that preempts kept as well, if it is the engine's.
+// keepPreemptor also keeps a reference to a profile's preemption plugin, if it is the
+// engine's.
 func (s *Simulation) keepPreemptor(registry frameworkruntime.Registry, profile string) {
 	factory, known := registry[defaultpreemption.Name]
 	if !known {

@@ -10,9 +10,8 @@ import (
 	schedulerscheme "k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 )
 
-// Profiles returns the profiles of a KubeSchedulerConfiguration in YAML or JSON, with
-// every default filled in, as the scheduler would run them. One with extenders is an
-// error.
+// Profiles returns the profiles of a KubeSchedulerConfiguration in YAML or JSON, with all
+// defaults, as the scheduler would run them. Extenders are an error.
 func Profiles(configuration []byte) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	obj, err := runtime.Decode(schedulerscheme.Codecs.UniversalDecoder(), configuration)
 	if err != nil {
@@ -23,7 +22,7 @@ func Profiles(configuration []byte) ([]*schedulerconfig.KubeSchedulerProfile, er
 		return nil, fmt.Errorf("reading the scheduler's configuration: it is a %T, not a KubeSchedulerConfiguration", obj)
 	}
 	if len(cfg.Extenders) > 0 {
-		return nil, errors.New("reading the scheduler's configuration: extenders: they cannot be simulated")
+		return nil, errors.New("reading the scheduler's configuration: extenders: must be empty, because they cannot be simulated")
 	}
 	var profiles []*schedulerconfig.KubeSchedulerProfile
 	for i := range cfg.Profiles {

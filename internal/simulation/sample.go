@@ -6,17 +6,17 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// How the engine takes samples: findNodesThatFitPod and numFeasibleNodesToFind in its
+// How the engine samples nodes: findNodesThatFitPod and numFeasibleNodesToFind in its
 // schedule_one.go.
 const (
-	// leastSample is the number of nodes up to which it looks at all.
+	// leastSample is the number of nodes up to which it considers all.
 	leastSample = 100
-	// leastPercentage is the least share of the nodes that it takes of itself.
+	// leastPercentage is the minimum percentage of nodes by default.
 	leastPercentage = 5
 )
 
-// sampleSize returns how many of the nodes that take a pod the engine scores, when it
-// filters so many. A percentage of nil or 0 leaves it to the engine.
+// sampleSize returns how many of the nodes that fit a pod the engine scores, given the number
+// of nodes that it filters. A percentage of nil or 0 means the engine's default.
 func sampleSize(percentage *int32, nodes int) int {
 	if nodes < leastSample {
 		return nodes
@@ -31,8 +31,8 @@ func sampleSize(percentage *int32, nodes int) int {
 	return max(leastSample, nodes*share/100)
 }
 
-// bestOfRuns returns the names, sorted, of the nodes that have the highest score, alone
-// or with others, in any run of so many nodes. The nodes stand in a circle.
+// bestOfRuns returns the names, sorted, of the nodes that have the highest score, or share
+// it, in any run of that length. The nodes are arranged in a circle.
 func bestOfRuns(scores []fwk.NodePluginScores, size int) []string {
 	n := len(scores)
 	size = min(size, n)
@@ -40,7 +40,7 @@ func bestOfRuns(scores []fwk.NodePluginScores, size int) []string {
 	backwards := toHigher(n, func(i int) int64 { return scores[n-1-i].TotalScore })
 	var best []string
 	for i := range scores {
-		// Between the higher ones on either side no run with the node has one.
+		// A run with the node must not contain the next higher ones on either side.
 		if forwards[i]+backwards[n-1-i]-1 >= size {
 			best = append(best, scores[i].Name)
 		}
@@ -49,12 +49,12 @@ func bestOfRuns(scores []fwk.NodePluginScores, size int) []string {
 	return best
 }
 
-// toHigher returns how far it is from each of n places in a circle to the next one with a
-// higher score: n where there is none.
+// toHigher returns the distance from each of n places in a circle to the next one with a
+// higher score: n if there is none.
 func toHigher(n int, score func(int) int64) []int {
 	far := make([]int, n)
-	// ahead holds, nearest last, the places with none higher before them. Two rounds are
-	// walked, from the end: the first for what lies beyond the second.
+	// ahead holds the places without a higher one before them, nearest last. There are two
+	// rounds from the end: the first one finds those beyond the second one.
 	var ahead []int
 	for i := 2*n - 1; i >= 0; i-- {
 		for len(ahead) > 0 && score(ahead[len(ahead)-1]%n) <= score(i%n) {

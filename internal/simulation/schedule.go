@@ -15,43 +15,44 @@ import (
 	schedulerframework "k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// Decision is what the scheduler would do with a pod.
+// Decision is the scheduler's decision for a pod.
 type Decision struct {
-	// Node is where the pod would go; nothing, if no node takes it.
+	// Node is the chosen node; "" if no node fits.
 	Node string
-	// Scores are those of all nodes that take the pod, best first, equal ones by
-	// name. They are empty where only one does, or a plugin has left only one to look
-	// at: the engine does not score it.
+	// Scores are those of all nodes that fit the pod, best first, equal ones by name. They
+	// are empty if only one node fits, or if a plugin has restricted the search to one: the
+	// engine does not score it.
 	Scores []fwk.NodePluginScores
-	// Possible are the nodes that the scheduler could choose, Node among them, by name. It
-	// draws lots among the best, and in a large cluster it looks at some nodes only: the
-	// first so many that take the pod, counted in a circle from where it stopped before.
-	// So the best of each such run of nodes is possible, and of each that is an eighth
-	// shorter: nodes are filtered side by side, in the order of their creation, which is known
-	// to the second only. (Scores are those of a look at all nodes: on a sample, plugins that scale to the
+	// Possible are the nodes that the scheduler could choose, including Node, sorted by name.
+	// It chooses randomly among the best, and in a large cluster it only considers some
+	// nodes: the first that fit the pod, in a circle from where it stopped before. So the
+	// best node of each such run is possible, and of each run that is an eighth shorter,
+	// because nodes are filtered in parallel in the order of their creation, whose resolution
+	// is one second. (Scores are computed over all nodes: on a sample, plugins that scale to
+	// the highest score may weigh slightly differently.)
 	// highest may weigh a little differently.)
 	Possible []string
-	// Reasons count the nodes that do not take the pod, by why.
+	// Reasons counts the nodes that do not fit the pod, by reason.
 	Reasons map[string]int
-	// Assumed says what had to be assumed of volumes that are yet to be made; mostly nothing.
+	// Assumed describes assumptions about volumes that do not exist yet; usually "".
 	Assumed string
 }
 
-// ErrUnknownScheduler says that a pod names a scheduler that is not simulated.
-var ErrUnknownScheduler = errors.New("no profile is known for it")
+// ErrUnknownScheduler means that a pod names a scheduler that is not simulated.
+var ErrUnknownScheduler = errors.New("its profile is unknown")
 
-// ErrIncomplete says that the cluster's picture leaves out what decides where the pod goes:
-// the devices that it asks for by dynamic resource allocation, or its volumes.
-var ErrIncomplete = errors.New("where it would go is not known")
+// ErrIncomplete means that the snapshot lacks objects that determine the pod's node: devices
+// of dynamic resource allocation, or volumes.
+var ErrIncomplete = errors.New("its node cannot be predicted")
 
-// Schedule returns where a new pod would go, without putting it there. It looks at
-// every node, whatever sample the configuration takes, and of nodes with the same
-// score it takes the first by name, so the same cluster gives the same answer. The claims
-// that controllers make for the pod are there as long as it looks.
+// Schedule returns where a new pod would be placed, without placing it. It considers all
+// nodes, whatever sample the configuration uses, and chooses the first by name among nodes
+// with the same score, so results are deterministic. The claims that controllers create for
+// the pod exist during the call.
 //
-// The claims for devices that a template's pod gets are made of a claim of the same template
-// that a pod has. Where none is known, nor what devices there are, or where the claims and
-// volumes are not known that it comes back to, the error is ErrIncomplete.
+// Claims for devices from a template are modelled on existing claims of the same template. If
+// there are none, or if the devices, claims or volumes of the pod are unknown, the error is
+// ErrIncomplete.
 func (s *Simulation) Schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
 	var decision Decision
 	assumed, err := s.provided(pod, func(claiming *corev1.Pod) (err error) {
@@ -110,8 +111,8 @@ func (s *Simulation) frameworkFor(pod *corev1.Pod) (schedulerframework.Framework
 	return nil, fmt.Errorf("scheduler %q: %w", pod.Spec.SchedulerName, ErrUnknownScheduler)
 }
 
-// filtered are the nodes that take a pod, how many of them the scheduler would score, and why
-// the others do not take it. Crowded are those that might if other pods were not there.
+// filtered are the nodes that fit a pod, how many of them the scheduler would score, and why
+// the others do not fit. Crowded are nodes that might fit without their pods.
 type filtered struct {
 	feasible, crowded []fwk.NodeInfo
 	sample            int
@@ -142,7 +143,7 @@ func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Fr
 		all := len(nodes)
 		nodes = slices.DeleteFunc(slices.Clone(nodes), func(n fwk.NodeInfo) bool { return !narrowed.NodeNames.Has(n.Node().Name) })
 		if left := all - len(nodes); left > 0 {
-			reasons[fmt.Sprintf("node(s) left out by plugin(s) %s", strings.Join(sets.List(narrowedBy), ", "))] = left
+			reasons[fmt.Sprintf("node(s) excluded by plugin(s) %s", strings.Join(sets.List(narrowedBy), ", "))] = left
 		}
 	}
 	statuses := make([]*fwk.Status, len(nodes))
@@ -168,7 +169,7 @@ func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Fr
 	return f, ctx.Err()
 }
 
-// noQueue stands for the scheduling queue: nothing waits there.
+// noQueue replaces the scheduling queue: nothing waits in it.
 type noQueue struct{}
 
 func (noQueue) AddNominatedPod(klog.Logger, fwk.PodInfo, *fwk.NominatingInfo) {}

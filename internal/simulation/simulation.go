@@ -1,6 +1,6 @@
-// Package simulation answers where the scheduler would put a pod: it runs the
-// scheduling engine's own framework, with a profile of the user's configuration,
-// over a cluster in memory. It makes no request of any API server.
+// Package simulation predicts where the scheduler places a pod: it runs the scheduling
+// framework of kube-scheduler, with a profile of the user's configuration, on a cluster in
+// memory. It sends no requests to an API server.
 package simulation
 
 import (
@@ -38,20 +38,20 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Options say what schedulers to simulate.
+// Options describe the schedulers to simulate.
 type Options struct {
-	// Profiles are the profiles to place pods by, see Profiles: each places the pods that
-	// name it, and one by itself places all.
+	// Profiles are the profiles of the schedulers, see Profiles: each places the pods that
+	// name it, and a single profile places all pods.
 	Profiles []*schedulerconfig.KubeSchedulerProfile
-	// Registry holds the plugins beside the engine's own, or in place of those of the same
-	// name.
+	// Registry contains additional plugins, and plugins that replace those of the engine with
+	// the same name.
 	Registry frameworkruntime.Registry
-	// Parallelism is how many nodes are looked at side by side; 0 is the engine's default.
+	// Parallelism is the number of nodes that are evaluated in parallel; 0 is the engine's
+	// default.
 	Parallelism int
 }
 
-// Simulation is a cluster in memory and schedulers for it. It is not safe for
-// concurrent use.
+// Simulation is a cluster in memory with schedulers. It is not safe for concurrent use.
 type Simulation struct {
 	frameworks map[string]framework.Framework
 	preemptors map[string]*defaultpreemption.DefaultPreemption // by profile
@@ -61,17 +61,17 @@ type Simulation struct {
 	devices    *devices
 	logger     klog.Logger
 	nodes      map[string]*corev1.Node
-	// spread has the constraints that profiles have by default.
+	// spread are the default constraints of the profiles.
 	spread map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults
 	// provisions are those of placed pods.
 	provisions map[types.UID]*provision
-	// missing are the claims and classes of volumes that pods on nodes have, and that the
-	// picture does not.
+	// missing are the claims and storage classes of existing pods that are missing from the
+	// snapshot.
 	missing sets.Set[missing]
 }
 
-// New returns an empty cluster with the schedulers that the options describe. The
-// context ends what runs in the background.
+// New returns an empty cluster with the schedulers in the options. Background work ends with
+// the context.
 func New(ctx context.Context, opts Options) (*Simulation, error) {
 	metrics.Register()
 	if err := followCluster(); err != nil {
@@ -101,7 +101,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 	if s.devices, err = newDevices(ctx, s.informers, s.nodes); err != nil {
 		return nil, err
 	}
-	// The engine logs what a scheduler's own log says better.
+	// The log of a real scheduler is more useful.
 	quiet := klog.NewContext(ctx, logr.Discard())
 	for _, profile := range opts.Profiles {
 		own := maps.Clone(registry)
@@ -109,9 +109,9 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		s.frameworks[profile.SchedulerName], err = frameworkruntime.NewFramework(quiet, own, profile,
 			frameworkruntime.WithClientSet(client),
 			frameworkruntime.WithInformerFactory(s.informers),
-			frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel it discards
+			frameworkruntime.WithEventRecorder(&events.FakeRecorder{}), // without a channel, events are discarded
 			frameworkruntime.WithSnapshotSharedLister(s.snapshot),
-			frameworkruntime.WithMutableSnapshotLister(s.snapshot), // what preemption reads
+			frameworkruntime.WithMutableSnapshotLister(s.snapshot), // read by preemption
 			frameworkruntime.WithSharedDRAManager(s.devices),
 			frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(s.informers.Storage().V1().CSINodes().Lister())),
 			frameworkruntime.WithPodNominator(noQueue{}),
@@ -127,9 +127,9 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 	return s, nil
 }
 
-// Load adds a picture of a cluster: nodes, pods that have one, and everything else.
+// Load adds a snapshot of a cluster: nodes, pods with a node, and everything else.
 func (s *Simulation) Load(picture *cluster.Snapshot) error {
-	// The engine looks at nodes in the order in which it has heard of them.
+	// The engine considers nodes in the order in which they were added.
 	nodes := slices.SortedStableFunc(slices.Values(picture.Nodes), func(a, b *corev1.Node) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
@@ -152,7 +152,7 @@ func (s *Simulation) Load(picture *cluster.Snapshot) error {
 	return nil
 }
 
-// AddNode adds a node, or replaces what is known of it.
+// AddNode adds or replaces a node.
 func (s *Simulation) AddNode(node *corev1.Node) {
 	if before, known := s.nodes[node.Name]; known {
 		s.cache.UpdateNode(s.logger, before, node)
@@ -162,14 +162,13 @@ func (s *Simulation) AddNode(node *corev1.Node) {
 	s.nodes[node.Name] = node
 }
 
-// RemoveNode removes a node. Its pods stay known, and come back with it, until
-// they are removed themselves.
+// RemoveNode removes a node. Its pods are kept and return with it, unless they are removed.
 func (s *Simulation) RemoveNode(node *corev1.Node) error {
 	delete(s.nodes, node.Name)
 	return s.cache.RemoveNode(s.logger, node)
 }
 
-// AddPod adds a pod that has a node.
+// AddPod adds a pod with a node.
 func (s *Simulation) AddPod(pod *corev1.Pod) error {
 	if pod.Spec.NodeName == "" {
 		return fmt.Errorf("pod %s has no node", klog.KObj(pod))
@@ -182,15 +181,15 @@ func (s *Simulation) AddPod(pod *corev1.Pod) error {
 	return s.cache.AddPod(s.logger, pod)
 }
 
-// UpdatePod replaces a pod that has a node.
+// UpdatePod replaces a pod with a node.
 func (s *Simulation) UpdatePod(before, after *corev1.Pod) error {
 	s.devices.learn(after)
 	return s.cache.UpdatePod(s.logger, before, after)
 }
 
-// RemovePod removes a pod, with the claims that it was placed with, and leaves its devices to
-// others: what the control plane does with its claims. A pod of the picture has them again
-// when it is added again.
+// RemovePod removes a pod and updates its claims as the control plane does: its own claims
+// are deleted, and its devices are released. A pod of the snapshot gets them back when it is
+// added again.
 func (s *Simulation) RemovePod(pod *corev1.Pod) error {
 	s.devices.leave(pod.UID)
 	if err := s.cache.RemovePod(s.logger, pod); err != nil {
@@ -203,18 +202,18 @@ func (s *Simulation) RemovePod(pod *corev1.Pod) error {
 	return nil
 }
 
-// ForgetPod makes a pod that is not in the picture any more unknown. What has become of its
-// claims the picture says.
+// ForgetPod removes a pod that was deleted from the snapshot. The snapshot contains the state
+// of its claims.
 func (s *Simulation) ForgetPod(pod *corev1.Pod) error {
 	return s.cache.RemovePod(s.logger, pod)
 }
 
-// Place adds a new pod to the node, with the devices that it asks for and the claims that
-// controllers make for it, and returns it as it is then.
+// Place adds a new pod to the node, with its devices and the claims that controllers create
+// for it, and returns the resulting pod.
 func (s *Simulation) Place(pod *corev1.Pod, node string) (*corev1.Pod, error) {
 	p, err := s.provide(pod)
 	if err != nil && !errors.Is(err, ErrIncomplete) {
-		return nil, err // put where it has none, it goes without
+		return nil, err // on a node without devices, the pod gets none
 	}
 	placed, err := s.equip(pod, node)
 	if err == nil {
@@ -229,8 +228,8 @@ func (s *Simulation) Place(pod *corev1.Pod, node string) (*corev1.Pod, error) {
 	return placed, s.AddPod(placed)
 }
 
-// Store makes an object that is neither node nor pod known to the plugins, or
-// replaces what is known of it: a namespace, a workload, a volume, a budget.
+// Store adds or replaces an object other than a node or a pod for the plugins: a namespace, a
+// workload, a volume, a budget.
 func (s *Simulation) Store(obj runtime.Object) error {
 	informer, err := s.informerFor(obj)
 	if err != nil {
@@ -250,7 +249,7 @@ func (s *Simulation) Store(obj runtime.Object) error {
 	return nil
 }
 
-// Forget makes an object that was stored unknown again.
+// Forget removes an object that was stored.
 func (s *Simulation) Forget(obj runtime.Object) error {
 	informer, err := s.informerFor(obj)
 	if err != nil {
@@ -272,7 +271,7 @@ func (s *Simulation) informerFor(obj runtime.Object) (informers.GenericInformer,
 	return s.informers.ForResource(resource)
 }
 
-// noRequests stands for the network: whatever would use it is a defect.
+// noRequests replaces the network: using it is a bug.
 type noRequests struct{}
 
 func (noRequests) RoundTrip(r *http.Request) (*http.Response, error) {

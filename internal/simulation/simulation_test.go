@@ -158,12 +158,12 @@ func TestSchedule(t *testing.T) {
 		{
 			name: "nodes that are left out before filtering count too", nodes: three,
 			pod:  onlyOn("b", pod("new", "", "5", "0")),
-			want: outcome{Reasons: map[string]int{"Insufficient cpu": 1, "node(s) left out by plugin(s) NodeAffinity": 2}},
+			want: outcome{Reasons: map[string]int{"Insufficient cpu": 1, "node(s) excluded by plugin(s) NodeAffinity": 2}},
 		},
 		{
 			name: "a pod that asks for a node that is not there goes nowhere", nodes: three,
 			pod:  onlyOn("d", pod("new", "", "1", "0")),
-			want: outcome{Reasons: map[string]int{"node(s) left out by plugin(s) NodeAffinity": 3}},
+			want: outcome{Reasons: map[string]int{"node(s) excluded by plugin(s) NodeAffinity": 3}},
 		},
 		{
 			name: "a pod that not every node can run goes to one that declares to know how", nodes: append(three[:2:2], knowing),

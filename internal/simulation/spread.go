@@ -8,29 +8,28 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/helper"
 )
 
-// SpreadDefaults are topology spread constraints that a scheduler has for a pod without
-// any of its own.
+// SpreadDefaults are a scheduler's topology spread constraints for pods without their own.
 type SpreadDefaults struct {
 	// Constraints select the pods that count for this one.
 	Constraints []corev1.TopologySpreadConstraint
-	// Alone says that a node counts for each of them whose label it has. Otherwise it
-	// counts for none unless it has the labels of all, as with a pod's own.
+	// Alone means that a node counts for each constraint whose label it has. Otherwise it
+	// only counts if it has all labels, as with a pod's own constraints.
 	Alone bool
 }
 
-// systemSpread is what the engine has where a configuration leaves the defaults to it.
+// systemSpread are the engine's default constraints.
 var systemSpread = []corev1.TopologySpreadConstraint{
 	{TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway, MaxSkew: 3},
 	{TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway, MaxSkew: 5},
 }
 
-// spreadArgs is met by the arguments of plugins that stand in for PodTopologySpread.
+// spreadArgs is implemented by the arguments of plugins that replace PodTopologySpread.
 type spreadArgs interface {
 	SpreadArgs() *schedulerconfig.PodTopologySpreadArgs
 }
 
-// spreadDefaultsOf returns what a profile has for all pods: hard constraints from the
-// plugin that filters by spread, soft ones from the one that scores by it.
+// spreadDefaultsOf returns the default constraints of a profile: hard ones from the plugin
+// that filters by spread, soft ones from the plugin that scores by it.
 func spreadDefaultsOf(profile *schedulerconfig.KubeSchedulerProfile, framework schedulerframework.Framework) map[corev1.UnsatisfiableConstraintAction]SpreadDefaults {
 	plugins := framework.ListPlugins()
 	all := map[corev1.UnsatisfiableConstraintAction]SpreadDefaults{}
@@ -46,7 +45,7 @@ func spreadDefaultsOf(profile *schedulerconfig.KubeSchedulerProfile, framework s
 	return all
 }
 
-// spreadArgsOf returns the arguments of a plugin if it is about spread.
+// spreadArgsOf returns the arguments of a plugin if it handles spread constraints.
 func spreadArgsOf(profile *schedulerconfig.KubeSchedulerProfile, plugin string) *schedulerconfig.PodTopologySpreadArgs {
 	for _, c := range profile.PluginConfig {
 		if c.Name != plugin {
@@ -70,16 +69,16 @@ func spreadDefaultsFrom(args *schedulerconfig.PodTopologySpreadArgs, when corev1
 	defaults := SpreadDefaults{Alone: system}
 	for _, c := range constraints {
 		if c.WhenUnsatisfiable == when {
-			c.MatchLabelKeys = nil // as the engine does: the selector is all there is
+			c.MatchLabelKeys = nil // as in the engine: the selector contains everything
 			defaults.Constraints = append(defaults.Constraints, c)
 		}
 	}
 	return defaults
 }
 
-// SpreadDefaults returns the constraints that the pod's scheduler has for it by default,
-// hard ones or soft ones. There are none for a pod that has constraints itself, or that
-// neither a Service nor a controller selects.
+// SpreadDefaults returns the default constraints of the pod's scheduler, hard or soft ones.
+// There are none for a pod that has its own constraints, or that neither a Service nor a
+// controller selects.
 func (s *Simulation) SpreadDefaults(pod *corev1.Pod, when corev1.UnsatisfiableConstraintAction) SpreadDefaults {
 	framework, err := s.frameworkFor(pod)
 	if err != nil || len(pod.Spec.TopologySpreadConstraints) > 0 {
@@ -96,7 +95,7 @@ func (s *Simulation) SpreadDefaults(pod *corev1.Pod, when corev1.UnsatisfiableCo
 	}
 	selects, err := metav1.ParseToLabelSelector(selector.String())
 	if err != nil {
-		return SpreadDefaults{} // selectors of objects in a cluster can be read
+		return SpreadDefaults{} // selectors of objects in a cluster are valid
 	}
 	own := SpreadDefaults{Alone: defaults.Alone}
 	for _, c := range defaults.Constraints {

@@ -4,20 +4,20 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// told is an informer that never runs. Its handler hears what it is told.
+// told is an informer that never runs. Events are passed to it directly.
 type told struct {
 	toolscache.SharedIndexInformer
 	handler toolscache.ResourceEventHandler
 }
 
-// AddEventHandlerWithOptions keeps the handler, of which there is one. What it returns says
-// that nothing is waited for to be read.
+// AddEventHandlerWithOptions sets the only handler. Its registration has always synced.
 func (t *told) AddEventHandlerWithOptions(handler toolscache.ResourceEventHandler, _ toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
 	t.handler = handler
 	return read{}, nil
 }
 
-// tell has the handler hear of a change: before or after is nil where there is nothing.
+// tell passes a change to the handler: before is nil for a new object, after for a deleted
+// object.
 func tell(handler toolscache.ResourceEventHandler, before, after any) {
 	switch {
 	case before == nil:
@@ -29,7 +29,7 @@ func tell(handler toolscache.ResourceEventHandler, before, after any) {
 	}
 }
 
-// read is what there is to know of an informer that has been read.
+// read is the registration of an informer that has synced.
 type read struct{}
 
 var alreadyRead = func() chan struct{} {

@@ -20,14 +20,14 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// object is one that is stored.
+// object is an object that was stored.
 type object interface {
 	runtime.Object
 	metav1.Object
 }
 
-// provision is what controllers make for the volumes of one pod that has just been made,
-// before it has a node, and how to take it back.
+// provision is what controllers create for the volumes of a new pod before it has a node, and
+// how to revert it.
 type provision struct {
 	*Simulation
 	// assumed is Decision.Assumed.
@@ -35,11 +35,10 @@ type provision struct {
 	takeBack []func() error
 }
 
-// provide makes the claims that a new pod gets: those of its ephemeral volumes, and, of
-// a StatefulSet's pod, those that are not there, or go when its predecessor is gone.
-// Volumes whose class does not wait for the pod are there by the time it is scheduled.
-// Where the picture lacks what says where its volumes are, the error is ErrIncomplete, and
-// nothing is made.
+// provide creates the claims of a new pod: those of its ephemeral volumes and, for a pod of a
+// StatefulSet, those that are missing or will be deleted with its predecessor. Volumes whose
+// class binds immediately exist when it is scheduled. If the location of its volumes is
+// missing from the snapshot, the error is ErrIncomplete, and nothing is created.
 func (s *Simulation) provide(pod *corev1.Pod) (*provision, error) {
 	p := &provision{Simulation: s}
 	claims, err := s.newClaims(pod)
@@ -60,8 +59,8 @@ func (s *Simulation) provide(pod *corev1.Pod) (*provision, error) {
 	return p, nil
 }
 
-// provided calls the function with the pod as it is when controllers have made all its
-// claims, which are there as long as it runs. It returns Decision.Assumed.
+// provided calls the function with the pod after controllers have created its claims, which
+// exist while it runs. It returns Decision.Assumed.
 func (s *Simulation) provided(pod *corev1.Pod, do func(*corev1.Pod) error) (assumed string, err error) {
 	p, err := s.provide(pod)
 	if err != nil {
@@ -71,7 +70,7 @@ func (s *Simulation) provided(pod *corev1.Pod, do func(*corev1.Pod) error) (assu
 	return p.assumed, errors.Join(err, p.undo())
 }
 
-// undo takes everything back.
+// undo reverts everything.
 func (p *provision) undo() error {
 	var errs []error
 	for _, takeBack := range slices.Backward(p.takeBack) {
@@ -100,7 +99,7 @@ func (p *provision) put(o object) error {
 	return p.Store(o)
 }
 
-// newClaims returns the claims that are made for the pod, which is not there yet.
+// newClaims returns the claims that are created for the pod, which does not exist yet.
 func (s *Simulation) newClaims(pod *corev1.Pod) ([]*corev1.PersistentVolumeClaim, error) {
 	var claims []*corev1.PersistentVolumeClaim
 	for i := range pod.Spec.Volumes {
@@ -128,14 +127,14 @@ func (s *Simulation) newClaims(pod *corev1.Pod) ([]*corev1.PersistentVolumeClaim
 	return claims, nil
 }
 
-// newClaim returns the claim that is made for one of the pod's volumes; nil for none.
+// newClaim returns the claim that is created for one of the pod's volumes; nil for none.
 func (s *Simulation) newClaim(pod *corev1.Pod, v *corev1.Volume) (*corev1.PersistentVolumeClaim, error) {
 	switch {
 	case v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil:
 		name := ephemeral.VolumeClaimName(pod, v)
 		known, err := s.claim(pod.Namespace, name)
 		if err != nil || known != nil && !ofPredecessor(known, pod) {
-			return nil, err // one that is not the pod's keeps it from ever starting
+			return nil, err // a claim of another pod prevents this one from starting
 		}
 		template := v.Ephemeral.VolumeClaimTemplate
 		claim := &corev1.PersistentVolumeClaim{ObjectMeta: *template.ObjectMeta.DeepCopy(), Spec: *template.Spec.DeepCopy()}
@@ -163,14 +162,14 @@ func (s *Simulation) newClaim(pod *corev1.Pod, v *corev1.Volume) (*corev1.Persis
 	return nil, nil
 }
 
-// ofPredecessor says whether the claim is that of an earlier pod of the same name, with
-// which it goes.
+// ofPredecessor reports whether the claim belongs to an earlier pod of the same name, with
+// which it will be deleted.
 func ofPredecessor(claim *corev1.PersistentVolumeClaim, pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(claim)
 	return owner != nil && owner.Kind == "Pod" && owner.Name == pod.Name && owner.UID != pod.UID
 }
 
-// addClaim adds a claim, and binds it if its class does so before there is a node.
+// addClaim adds a claim, and binds it if its class binds immediately.
 func (p *provision) addClaim(claim *corev1.PersistentVolumeClaim) error {
 	if err := p.put(claim); err != nil {
 		return err
@@ -184,22 +183,22 @@ func (p *provision) addClaim(claim *corev1.PersistentVolumeClaim) error {
 	}
 	bound, err := p.bind(claim, nil)
 	if name := volume.GetPersistentVolumeClaimClass(claim); err == nil && !bound && p.missing.Has(missing{name: name}) {
-		return fmt.Errorf("%w: the picture has no %s", ErrIncomplete, missing{name: name})
+		return fmt.Errorf("%w: the snapshot has no %s", ErrIncomplete, missing{name: name})
 	}
 	if err != nil || bound || class == nil || class.Provisioner == "" || class.Provisioner == volume.NotSupportedProvisioner {
 		return err
 	}
-	p.assumed = fmt.Sprintf("StorageClass %s makes volumes before their pods have nodes: a new one is taken to be within reach of all nodes that the class allows", class.Name)
+	p.assumed = fmt.Sprintf("StorageClass %s binds volumes immediately: a new volume is assumed to be accessible from all nodes that the class allows", class.Name)
 	return p.bindTo(claim, provisioned(claim, class))
 }
 
-// waits says whether claims of the class are bound when their pod gets a node.
+// waits reports whether claims of the class are bound when their pod gets a node.
 func waits(class *storagev1.StorageClass) bool {
 	return class != nil && class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer
 }
 
-// settle binds the pod's claims that have waited for its node to volumes that are there,
-// so that no other pod is promised these.
+// settle binds the pod's claims that waited for its node to existing volumes, so that no
+// other pod can use these.
 func (p *provision) settle(pod *corev1.Pod) error {
 	node := p.nodes[pod.Spec.NodeName]
 	for i := range pod.Spec.Volumes {
@@ -221,8 +220,8 @@ func (p *provision) settle(pod *corev1.Pod) error {
 	return nil
 }
 
-// bind binds the claim to the volume that the controller of volumes would choose, or the
-// scheduler for the node, and says whether there is one.
+// bind binds the claim to the volume that the volume controller, or the scheduler for the
+// node, would choose, and reports whether there is one.
 func (p *provision) bind(claim *corev1.PersistentVolumeClaim, node *corev1.Node) (bool, error) {
 	all, err := p.informers.Core().V1().PersistentVolumes().Lister().List(labels.Everything())
 	if err != nil {
@@ -251,7 +250,7 @@ func (p *provision) bindTo(claim *corev1.PersistentVolumeClaim, to *corev1.Persi
 	return p.put(claim)
 }
 
-// provisioned returns the volume that the provisioner of the class makes for the claim.
+// provisioned returns the volume that the provisioner of the class creates for the claim.
 func provisioned(claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) *corev1.PersistentVolume {
 	made := &corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: "pvc-" + string(claim.UID), UID: claim.UID + "-volume"},
@@ -275,8 +274,8 @@ func provisioned(claim *corev1.PersistentVolumeClaim, class *storagev1.StorageCl
 	return made
 }
 
-// asServed returns the object with what an API server fills in and the engine takes for
-// granted: a dump that somebody has written may lack it.
+// asServed returns the object with the API server's defaults, which the engine expects and a
+// handwritten dump may lack.
 func asServed(o runtime.Object) runtime.Object {
 	class, is := o.(*storagev1.StorageClass)
 	if !is || class.VolumeBindingMode != nil {
@@ -287,7 +286,7 @@ func asServed(o runtime.Object) runtime.Object {
 	return &served
 }
 
-// claim returns the claim of that name; nil where there is none.
+// claim returns the claim of that name; nil if there is none.
 func (s *Simulation) claim(namespace, name string) (*corev1.PersistentVolumeClaim, error) {
 	claim, err := s.informers.Core().V1().PersistentVolumeClaims().Lister().PersistentVolumeClaims(namespace).Get(name)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-const assumed = "StorageClass fast makes volumes before their pods have nodes: a new one is taken to be within reach of all nodes that the class allows"
+const assumed = "StorageClass fast binds volumes immediately: a new volume is assumed to be accessible from all nodes that the class allows"
 
 // class returns a class of volumes that a provisioner makes, or that are made by hand.
 func class(mode storagev1.VolumeBindingMode, provisioner string, nodes ...string) *storagev1.StorageClass {

@@ -22,36 +22,37 @@ import (
 	"k8s.io/kubernetes/pkg/features"
 )
 
-// gatedKind is a kind that the engine waits for only where a feature gate is on.
+// gatedKind is a kind that the engine waits for only if a feature gate is enabled.
 type gatedKind struct {
 	gate featuregate.Feature
 	kind schema.GroupVersionResource
-	// without says what it means that the gate is off.
+	// without describes the effect of the disabled gate.
 	without string
 }
 
 var gated = []gatedKind{
-	{features.DRADeviceTaintRules, resourcev1.SchemeGroupVersion.WithResource("devicetaintrules"), "devices are allocated as if there were no DeviceTaintRules"},
+	{features.DRADeviceTaintRules, resourcev1.SchemeGroupVersion.WithResource("devicetaintrules"), "devices are allocated without regard to DeviceTaintRules"},
 	{features.GenericWorkload, podGroups, onePodAtATime},
-	{features.CompositePodGroup, schedulingv1alpha3.SchemeGroupVersion.WithResource("compositepodgroups"), "groups of pods are placed as if they were in no other group"},
+	{features.CompositePodGroup, schedulingv1alpha3.SchemeGroupVersion.WithResource("compositepodgroups"), "pod groups are scheduled as if they belonged to no other group"},
 }
 
 var podGroups = schedulingv1beta1.SchemeGroupVersion.WithResource("podgroups")
 
-const onePodAtATime = "pods of groups are placed one by one"
+const onePodAtATime = "pods of a pod group are scheduled one by one"
 
-// Notice is something to be said of a start.
+// Notice is a log message about the start.
 type Notice struct {
 	Text    string
 	Details []any // keys and values
 }
 
-// Log says it.
+// Log writes the message.
 func (n Notice) Log(logger klog.Logger) { logger.Info(n.Text, n.Details...) }
 
-// Fit makes the engine do without those of the kinds that it waits for which the API server does
-// not serve, or does not let it list and watch: it turns off their feature gates, and returns what
-// that means. The error says what the engine cannot do without, and which gates the user wants on.
+// Fit disables the feature gates of kinds that the engine waits for, but that the API server
+// does not serve, or does not allow it to list and watch. It returns notices about the
+// effects. The error names kinds that the engine requires, and gates that the user has
+// enabled.
 func Fit(ctx context.Context, client kubernetes.Interface, gates featuregate.MutableVersionedFeatureGate, kinds []schema.GroupVersionResource) ([]Notice, error) {
 	lacking := make([]string, len(kinds))
 	var asking sync.WaitGroup
@@ -76,21 +77,21 @@ func Fit(ctx context.Context, client kubernetes.Interface, gates featuregate.Mut
 			problems = append(problems, fmt.Sprintf("%s: %v", problem, err))
 			continue
 		}
-		notices = append(notices, Notice{"Feature gates are turned off: the engine would wait for ever for a kind that " + lacking[i],
+		notices = append(notices, Notice{"Disabled feature gates: the scheduler would wait forever for a kind that " + lacking[i],
 			[]any{"kind", name(kind), "featureGates", off, "meaning", gated[g].without}})
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("the engine would wait for ever %s", strings.Join(problems, ", and "))
+		return nil, fmt.Errorf("the scheduler would wait forever %s", strings.Join(problems, ", and "))
 	}
 	if served, err := serves(ctx, client, podGroups); err == nil && served && !gates.Enabled(features.GenericWorkload) && !slices.Contains(kinds, podGroups) {
-		notices = append(notices, Notice{"The engine does not go by a kind that the API server serves, since its feature gate is off",
+		notices = append(notices, Notice{"The scheduler ignores a kind that the API server serves, because its feature gate is disabled",
 			[]any{"kind", name(podGroups), "featureGate", features.GenericWorkload, "meaning", onePodAtATime}})
 	}
 	return notices, nil
 }
 
-// lack says what keeps the engine from reading the kind; nothing where it can, and where the API
-// server does not answer the question.
+// lack returns what prevents the engine from reading the kind, or "" if it can be read or the
+// API server does not respond.
 func lack(ctx context.Context, client kubernetes.Interface, kind schema.GroupVersionResource) string {
 	if served, err := serves(ctx, client, kind); err == nil && !served {
 		return "the API server does not serve"
@@ -108,10 +109,10 @@ func lack(ctx context.Context, client kubernetes.Interface, kind schema.GroupVer
 	if len(refused) == 0 {
 		return ""
 	}
-	return "it has no right to " + strings.Join(refused, " and ")
+	return "the scheduler is not allowed to " + strings.Join(refused, " and ")
 }
 
-// serves says whether the API server has the kind.
+// serves reports whether the API server has the kind.
 func serves(ctx context.Context, client kubernetes.Interface, kind schema.GroupVersionResource) (bool, error) {
 	list, err := discovery.ToDiscoveryInterfaceWithContext(client.Discovery()).ServerResourcesForGroupVersionWithContext(ctx, kind.GroupVersion().String())
 	switch {
@@ -123,8 +124,8 @@ func serves(ctx context.Context, client kubernetes.Interface, kind schema.GroupV
 	return slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == kind.Resource }), nil
 }
 
-// turnOff turns off a gate, and those that are on and depend on it, and returns which they were.
-// The error is that one of them is on because the user says so, or cannot be turned off.
+// turnOff disables a gate and enabled gates that depend on it, and returns their names. It
+// fails if the user has enabled one of them, or one cannot be disabled.
 func turnOff(gates featuregate.MutableVersionedFeatureGate, gate featuregate.Feature) ([]string, error) {
 	off := map[string]bool{}
 	todo := []featuregate.Feature{gate}
@@ -135,7 +136,7 @@ func turnOff(gates featuregate.MutableVersionedFeatureGate, gate featuregate.Fea
 			continue
 		}
 		if gates.ExplicitlySet(next) || !gates.GetAll()[next].Default {
-			return nil, fmt.Errorf("--feature-gates turns %s on, by itself or with others, and would have to turn it off", next)
+			return nil, fmt.Errorf("--feature-gates enables %s, directly or through a group of gates: disable it", next)
 		}
 		off[string(next)] = false
 		for dependent, on := range gates.Dependencies() {

@@ -80,7 +80,7 @@ func TestFit(t *testing.T) {
 		{
 			name: "a kind that is not served is done without", server: apiServer{serves: []schema.GroupVersionResource{drivers}}, waits: usual,
 			off:  []string{"DRADeviceTaintRules"},
-			said: []string{"a kind that the API server does not serve, kind devicetaintrules.v1.resource.k8s.io, featureGates [DRADeviceTaintRules], meaning devices are allocated as if there were no DeviceTaintRules"},
+			said: []string{"a kind that the API server does not serve, kind devicetaintrules.v1.resource.k8s.io, featureGates [DRADeviceTaintRules], meaning devices are allocated without regard to DeviceTaintRules"},
 		},
 		{
 			name: "as is one of a version that has others", server: apiServer{serves: []schema.GroupVersionResource{drivers, claims}}, waits: usual,
@@ -90,15 +90,15 @@ func TestFit(t *testing.T) {
 		{
 			name: "and one that may not be read", server: apiServer{serves: usual, refuses: "list devicetaintrules, watch devicetaintrules"}, waits: usual,
 			off:  []string{"DRADeviceTaintRules"},
-			said: []string{"a kind that it has no right to list and watch, kind devicetaintrules.v1.resource.k8s.io"},
+			said: []string{"a kind that the scheduler is not allowed to list and watch, kind devicetaintrules.v1.resource.k8s.io"},
 		},
 		{
 			name: "what the user wants is not overridden", server: apiServer{serves: []schema.GroupVersionResource{drivers}}, flag: "DRADeviceTaintRules=true", waits: usual,
-			err: "the engine would wait for ever for devicetaintrules.v1.resource.k8s.io, which the API server does not serve: --feature-gates turns DRADeviceTaintRules on, by itself or with others, and would have to turn it off",
+			err: "the scheduler would wait forever for devicetaintrules.v1.resource.k8s.io, which the API server does not serve: --feature-gates enables DRADeviceTaintRules, directly or through a group of gates: disable it",
 		},
 		{
 			name: "nor what the user wants with all of its kind", server: apiServer{serves: usual}, flag: "AllBeta=true", waits: []schema.GroupVersionResource{podGroups},
-			err: "for podgroups.v1beta1.scheduling.k8s.io, which the API server does not serve: --feature-gates turns GenericWorkload on",
+			err: "for podgroups.v1beta1.scheduling.k8s.io, which the API server does not serve: --feature-gates enables GenericWorkload",
 		},
 		{
 			name: "a gate that cannot be turned off", server: apiServer{serves: []schema.GroupVersionResource{drivers}}, gates: lockedRules, waits: usual,
@@ -107,12 +107,12 @@ func TestFit(t *testing.T) {
 		{
 			name: "all that cannot be done without", server: apiServer{serves: []schema.GroupVersionResource{rules, drivers}, refuses: "watch csidrivers"},
 			waits: []schema.GroupVersionResource{claims, rules, drivers},
-			err:   "the engine would wait for ever for resourceclaims.v1.resource.k8s.io, which the API server does not serve, and for csidrivers.v1.storage.k8s.io, which it has no right to watch",
+			err:   "the scheduler would wait forever for resourceclaims.v1.resource.k8s.io, which the API server does not serve, and for csidrivers.v1.storage.k8s.io, which the scheduler is not allowed to watch",
 		},
 		{name: "an API server that does not answer is no reason not to start", server: apiServer{mute: true}, waits: usual},
 		{
 			name: "groups of pods that the cluster has and the engine does not go by", server: apiServer{serves: append(usual, podGroups)}, waits: usual,
-			said: []string{"The engine does not go by a kind that the API server serves, since its feature gate is off, kind podgroups.v1beta1.scheduling.k8s.io, featureGate GenericWorkload, meaning pods of groups are placed one by one"},
+			said: []string{"The scheduler ignores a kind that the API server serves, because its feature gate is disabled, kind podgroups.v1beta1.scheduling.k8s.io, featureGate GenericWorkload, meaning pods of a pod group are scheduled one by one"},
 		},
 		{
 			name: "groups of pods that the engine goes by", server: apiServer{serves: append(usual, podGroups)}, flag: "GenericWorkload=true",

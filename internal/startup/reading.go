@@ -15,11 +15,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
-// lookEvery is how often it is looked how far the engine has come.
+// lookEvery is the interval at which the progress is checked.
 const lookEvery = time.Second
 
-// TellReading returns the registry with plugins that, besides, say in the log for which kinds the
-// engine still waits when that takes long. The engine gives its informers to plugins only.
+// TellReading wraps the plugins of the registry so that they log for which kinds the engine
+// is waiting, if that takes long. Only plugins have access to the engine's informers.
 func TellReading(registry frameworkruntime.Registry) frameworkruntime.Registry {
 	var once sync.Once
 	telling := frameworkruntime.Registry{}
@@ -34,7 +34,7 @@ func TellReading(registry frameworkruntime.Registry) frameworkruntime.Registry {
 
 func tellReading(ctx context.Context, handle fwk.Handle) {
 	over, cancel := context.WithCancel(ctx)
-	cancel() // to wait until then is to look
+	cancel() // so that waiting returns the current state
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for r := (reading{}); ; {
@@ -53,15 +53,15 @@ func tellReading(ctx context.Context, handle fwk.Handle) {
 	}
 }
 
-// reading is how far the engine has come with reading every kind once.
+// reading is the progress of the engine's initial lists.
 type reading struct {
-	// begin is when it began: not as long as another replica leads.
+	// begin is the start time; zero while another replica leads.
 	begin    time.Time
 	reminder report.Reminder
 }
 
-// look takes in which of the informers that run have read all, and returns what is to be said now,
-// if anything, and whether that is the end of it.
+// look takes the running informers, with whether they have synced. It returns a notice to
+// log, if any, and whether all have synced.
 func (r *reading) look(now time.Time, informers map[reflect.Type]bool) (notice *Notice, done bool) {
 	if len(informers) == 0 {
 		return nil, false
@@ -73,17 +73,17 @@ func (r *reading) look(now time.Time, informers map[reflect.Type]bool) (notice *
 	maps.DeleteFunc(informers, func(_ reflect.Type, read bool) bool { return read })
 	switch {
 	case len(informers) == 0 && r.reminder.Told():
-		return &Notice{"The engine has read all kinds after all", []any{"after", waited.Round(lookEvery)}}, true
+		return &Notice{"The scheduler has now read all kinds", []any{"after", waited.Round(lookEvery)}}, true
 	case len(informers) == 0:
 		return nil, true
 	case !r.reminder.Due(waited):
 		return nil, false
 	}
-	return &Notice{"The engine places no pods yet: it waits for kinds that it has not read, and errors of the reflector say why",
+	return &Notice{"The scheduler places no pods yet: it is waiting to read these kinds; the log has the errors of the reflector",
 		[]any{"for", waited.Round(lookEvery), "kinds", namesOf(informers)}}, false
 }
 
-// namesOf returns the kinds of informers as messages have them.
+// namesOf returns the kinds of informers for messages.
 func namesOf(informers map[reflect.Type]bool) []string {
 	kinds, err := kindsOf(informers)
 	if err != nil {

@@ -37,7 +37,7 @@ func text(n Notice) string {
 func TestReading(t *testing.T) {
 	pods, rules := reflect.TypeFor[*corev1.Pod](), reflect.TypeFor[*resourcev1.DeviceTaintRule]()
 	type informers = map[reflect.Type]bool
-	const notYet = "The engine places no pods yet: it waits for kinds that it has not read, and errors of the reflector say why"
+	const notYet = "The scheduler places no pods yet: it is waiting to read these kinds; the log has the errors of the reflector"
 	type moment struct {
 		at        time.Duration
 		informers informers
@@ -62,7 +62,7 @@ func TestReading(t *testing.T) {
 		{"one that ends after all is told of, too", []moment{
 			{0, informers{pods: false}, ""},
 			{40 * time.Second, informers{pods: false}, notYet + ", for 40s, kinds [pods]"},
-			{45 * time.Second, informers{pods: true}, "The engine has read all kinds after all, after 45s, done"},
+			{45 * time.Second, informers{pods: true}, "The scheduler has now read all kinds, after 45s, done"},
 		}},
 		{"as long as another replica leads, nothing is read and nothing is said", []moment{
 			{0, informers{}, ""}, {time.Hour, informers{}, ""},
@@ -116,7 +116,7 @@ func TestTellReading(t *testing.T) {
 		logger := funcr.New(func(_, line string) {
 			mu.Lock()
 			defer mu.Unlock()
-			if strings.Contains(line, "The engine") {
+			if strings.Contains(line, "The scheduler ") {
 				said = append(said, line)
 			}
 		}, funcr.Options{})
@@ -139,8 +139,8 @@ func TestTellReading(t *testing.T) {
 		cancel()
 		factory.Shutdown()
 		want := []string{
-			`"level"=0 "msg"="The engine places no pods yet: it waits for kinds that it has not read, and errors of the reflector say why" "for"="30s" "kinds"=["devicetaintrules.v1.resource.k8s.io"]`,
-			`"level"=0 "msg"="The engine places no pods yet: it waits for kinds that it has not read, and errors of the reflector say why" "for"="1m0s" "kinds"=["devicetaintrules.v1.resource.k8s.io"]`,
+			`"level"=0 "msg"="The scheduler places no pods yet: it is waiting to read these kinds; the log has the errors of the reflector" "for"="30s" "kinds"=["devicetaintrules.v1.resource.k8s.io"]`,
+			`"level"=0 "msg"="The scheduler places no pods yet: it is waiting to read these kinds; the log has the errors of the reflector" "for"="1m0s" "kinds"=["devicetaintrules.v1.resource.k8s.io"]`,
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -150,7 +150,7 @@ func TestTellReading(t *testing.T) {
 		if diff := cmp.Diff(want, said[:2]); diff != "" {
 			t.Errorf("said (-want +got):\n%s", diff)
 		}
-		if last := said[len(said)-1]; !strings.Contains(last, "The engine has read all kinds after all") {
+		if last := said[len(said)-1]; !strings.Contains(last, "The scheduler has now read all kinds") {
 			t.Errorf("said at last: %s", last)
 		}
 	})

@@ -1,6 +1,6 @@
-// Package startup sees to it that a scheduler starts, or says why it does not. The engine waits
-// until it has read every kind that it goes by, and for ever where the API server does not serve
-// a kind or does not let it be read.
+// Package startup makes sure that a scheduler starts, or reports why it cannot. The engine
+// waits until it has listed all kinds that it uses, and forever if the API server does not
+// serve a kind or does not allow reading it.
 package startup
 
 import (
@@ -39,9 +39,9 @@ func Configuration(data []byte) (*schedulerconfig.KubeSchedulerConfiguration, er
 	return cfg, validation.ValidateKubeSchedulerConfiguration(cfg)
 }
 
-// Waits returns the kinds that the engine would wait for with this KubeSchedulerConfiguration, as
-// the feature gates are now, in order. It asks the engine: that is set up once more, without a
-// cluster, and its informers are looked at. The registry holds the plugins beside its own.
+// Waits returns the kinds that the engine would wait for with this KubeSchedulerConfiguration
+// and the current feature gates, sorted. It finds out by creating another engine, without a
+// cluster, and reading its informers. The registry holds additional plugins.
 func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.Registry) ([]schema.GroupVersionResource, error) {
 	cfg, err := Configuration(configuration)
 	if err != nil {
@@ -51,7 +51,7 @@ func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.
 	if err != nil {
 		return nil, err
 	}
-	// What the engine has to say, it says when it starts for good.
+	// The engine repeats its log messages when it really starts.
 	ctx, cancel := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
 	defer cancel()
 	factory := scheduler.NewInformerFactory(client, 0, nil)
@@ -63,7 +63,7 @@ func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.
 	if err != nil {
 		return nil, err
 	}
-	// Informers are told apart from those that nobody has asked for once they are started: here
+	// A factory only reports the informers that are in use after it has started them: here
 	// with a context that has ended, so that they read nothing.
 	cancel()
 	factory.StartWithContext(ctx)
@@ -71,7 +71,7 @@ func Waits(ctx context.Context, configuration []byte, registry frameworkruntime.
 	return kindsOf(factory.WaitForCacheSync(ctx.Done()))
 }
 
-// kindsOf returns the kinds of informers, in order.
+// kindsOf returns the kinds of informers, sorted.
 func kindsOf(informers map[reflect.Type]bool) ([]schema.GroupVersionResource, error) {
 	var kinds []schema.GroupVersionResource
 	for structure := range informers {
@@ -92,7 +92,7 @@ func kindsOf(informers map[reflect.Type]bool) ([]schema.GroupVersionResource, er
 	return kinds, nil
 }
 
-// name is a kind as messages have it: devicetaintrules.v1.resource.k8s.io, as kubectl takes it.
+// name returns a kind for messages, in kubectl's format: devicetaintrules.v1.resource.k8s.io.
 func name(kind schema.GroupVersionResource) string {
 	if kind.Group == "" {
 		return kind.Resource

@@ -164,7 +164,7 @@ func (d *Decoder) fields(path string, n *Node, v reflect.Value) (rest []Entry, k
 			before := len(d.Errors)
 			d.decode(at, e.Value, f.Value)
 			if d.Manner == Plain && SaysNothing(f.of) && f.IsZero() && len(d.Errors) == before {
-				d.Fail(at, e.Line, "%s says nothing: leave it out, or give it a value", shown(e.Value))
+				d.Fail(at, e.Line, "%s has no effect: omit it, or set a value", shown(e.Value))
 			}
 		default:
 			rest = append(rest, e)

@@ -118,8 +118,8 @@ func TestMannersDiffer(t *testing.T) {
 		asKubernetes string
 	}{
 		{"a field that may be without a value", "maybe:\n", "", ""},
-		{"a text that says nothing", "note: ''\n", `f:1: note: "" says nothing: leave it out, or give it a value`, ""},
-		{"a duration that says nothing", "every: 0h0s\n", `f:1: every: "0h0s" says nothing: leave it out, or give it a value`, ""},
+		{"a text that says nothing", "note: ''\n", `f:1: note: "" has no effect: omit it, or set a value`, ""},
+		{"a duration that says nothing", "every: 0h0s\n", `f:1: every: "0h0s" has no effect: omit it, or set a value`, ""},
 		{"a duration that may be nothing, and a text", "for: 0s\nname: ''\n", "", ""},
 		{"yes for a boolean", "on: yes\n", `f:1: on: must be true or false, not "yes"`, ""},
 		{"off for text", "name: off\n", "", "f:1: name: must be text, " + quoted + ", not false"},

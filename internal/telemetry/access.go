@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// accessCache is how long an answer of the API server holds, as for kube-scheduler.
+	// accessCache is how long a response of the API server is cached, as in kube-scheduler.
 	accessCache = 10 * time.Second
-	// accessTimeout is how long the API server may take to answer.
+	// accessTimeout is how long the API server may take to respond.
 	accessTimeout = 10 * time.Second
 )
 
-// guarded returns the handler behind what kube-scheduler has before its own: the API server says
-// whose a bearer token is, and whether it may get a path. The paths that are always allowed need
-// none. Client certificates are not looked at: that takes rights that nothing else needs.
+// guarded returns the handler with the authentication and authorization of kube-scheduler: the
+// API server reviews the bearer token and the access to the path. Paths that are always allowed
+// need no token. Client certificates are ignored, because they would need additional permissions.
 func guarded(handler http.Handler, client kubernetes.Interface, alwaysAllow []string) (http.Handler, error) {
 	authenticator, _, err := authenticatorfactory.DelegatingAuthenticatorConfig{
 		Anonymous:                &apiserver.AnonymousAuthConfig{Enabled: true},

@@ -1,5 +1,4 @@
-// Package telemetry is what a program tells of itself: events in the cluster, metrics and
-// health.
+// Package telemetry has the events, metrics and health checks of a program.
 package telemetry
 
 import (
@@ -15,8 +14,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// EventLog records events in the cluster, and knows how many are not written yet: they are
-// written in the background, and the last ones of a run are to be seen too.
+// EventLog records events in the cluster in the background. It counts those that are not
+// written yet, so that the last ones of a run are not lost.
 type EventLog struct {
 	events.EventRecorder
 	events.EventSink
@@ -27,7 +26,7 @@ type EventLog struct {
 // lastWords is how long the last events may take once the context has ended.
 const lastWords = 500 * time.Millisecond
 
-// NewEventLog returns a log that is to be closed. The program is who reports.
+// NewEventLog returns a log, which must be closed. The program is the reporting controller.
 func NewEventLog(ctx context.Context, client kubernetes.Interface, program string) *EventLog {
 	l := &EventLog{EventSink: &events.EventSinkImpl{Interface: client.EventsV1()}}
 	broadcaster := events.NewBroadcaster(l)

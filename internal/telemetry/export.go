@@ -23,15 +23,15 @@ type Registry struct{ metrics.KubeRegistry }
 // NewRegistry returns a registry without metrics.
 func NewRegistry() Registry { return Registry{metrics.NewKubeRegistry()} }
 
-// Handler serves the metrics, and with them those of the process and of the requests it
-// makes, as all Kubernetes components do.
+// Handler serves the metrics, and those of the process and its requests, as all Kubernetes
+// components do.
 func (r Registry) Handler() http.Handler {
 	both := prometheus.Gatherers{r.Gatherer(), prometheus.GathererFunc(process)}
 	return metrics.HandlerFor(both, metrics.HandlerOpts{ErrorHandling: metrics.ContinueOnError})
 }
 
-// process returns what the whole process registers, but for what the scheduling engine and its
-// plugins do: here they count what happens in simulations, by the names of what happens to pods.
+// process returns the metrics of the whole process, except those of the scheduling engine and
+// its plugins: they would count simulations under the names of real scheduling.
 func process() ([]*dto.MetricFamily, error) {
 	families, err := legacyregistry.DefaultGatherer.Gather()
 	return slices.DeleteFunc(families, func(f *dto.MetricFamily) bool {
@@ -39,26 +39,25 @@ func process() ([]*dto.MetricFamily, error) {
 	}), err
 }
 
-// WriteTextfile writes the metrics to a file for the node exporter's textfile
-// collector. The file is there as a whole or as it was. An error says that the name
-// does not end in .prom, for others are not read, or why it cannot be written.
+// WriteTextfile writes the metrics to a file for the node exporter's textfile collector,
+// atomically. The name must end in .prom, because the node exporter reads no other files.
 func (r Registry) WriteTextfile(path string) error {
 	if filepath.Ext(path) != ".prom" {
-		return fmt.Errorf("metrics to file %s: the name must end in .prom, for the node exporter reads no others", path)
+		return fmt.Errorf("writing metrics to %s: the name must end in .prom, because the node exporter reads no other files", path)
 	}
 	if err := prometheus.WriteToTextfile(path, r.Gatherer()); err != nil {
-		return fmt.Errorf("metrics to file %s: %w", path, err)
+		return fmt.Errorf("writing metrics to %s: %w", path, err)
 	}
 	return nil
 }
 
-// Push pushes the metrics to the Pushgateway at the address, in place of those that the
-// job pushed before. The address may have a user and password, and a path where the
-// Pushgateway is behind one. An error never shows the password.
+// Push pushes the metrics to the Pushgateway at the address. They replace those that the job
+// has pushed before. The address may contain a user, a password and a path. Errors never
+// show the password.
 func (r Registry) Push(ctx context.Context, address, job string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return errors.New("metrics to a Pushgateway: its address must be like http://pushgateway.monitoring:9091")
+		return errors.New("pushing metrics: the address of the Pushgateway must be a URL such as http://pushgateway.monitoring:9091")
 	}
 	user := u.User
 	u.User = nil
@@ -68,7 +67,7 @@ func (r Registry) Push(ctx context.Context, address, job string) error {
 		pusher.BasicAuth(user.Username(), password)
 	}
 	if err := pusher.PushContext(ctx); err != nil {
-		return fmt.Errorf("metrics to the Pushgateway %s, as job %q: %w", u, job, err)
+		return fmt.Errorf("pushing metrics to the Pushgateway %s, as job %q: %w", u, job, err)
 	}
 	return nil
 }

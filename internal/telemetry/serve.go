@@ -12,14 +12,14 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// ServingFlags say where health and metrics are served.
+// ServingFlags are the flags for serving health and metrics.
 type ServingFlags struct {
 	secure         *apiserveroptions.SecureServingOptions
 	disableMetrics bool
 	alwaysAllow    []string
 }
 
-// health are the paths that say that the program is up. They need no credentials.
+// health are the paths of the health checks. They need no credentials.
 var health = []string{"/healthz", "/readyz", "/livez"}
 
 // Add adds the flags. The port is the default of --secure-port.
@@ -29,12 +29,12 @@ func (f *ServingFlags) Add(fs *pflag.FlagSet, program string, port int) {
 	f.secure.ServerCert.CertDirectory = "" // a self-signed certificate stays in memory
 	f.secure.ServerCert.PairName = program
 	f.secure.AddFlags(fs)
-	fs.BoolVar(&f.disableMetrics, "disable-metrics", false, "serve health only, not /metrics")
-	fs.StringSliceVar(&f.alwaysAllow, "authorization-always-allow-paths", health, "paths that are served to everybody; any other takes a bearer token whose owner may get it, as the API server says")
+	fs.BoolVar(&f.disableMetrics, "disable-metrics", false, "serve only health checks, not /metrics")
+	fs.StringSliceVar(&f.alwaysAllow, "authorization-always-allow-paths", health, "paths that are served without authorization; all others require a bearer token that the API server authorizes to get the path")
 }
 
-// Serve serves health and metrics until the context ends. The client's account has to create
-// TokenReviews and SubjectAccessReviews, or nobody gets the metrics.
+// Serve serves health and metrics until the context ends. If the client's account may not
+// create TokenReviews and SubjectAccessReviews, nobody can read the metrics.
 func (f *ServingFlags) Serve(ctx context.Context, client kubernetes.Interface, metrics http.Handler) error {
 	if f.secure.BindPort == 0 {
 		return nil
@@ -43,11 +43,11 @@ func (f *ServingFlags) Serve(ctx context.Context, client kubernetes.Interface, m
 		return err
 	}
 	if err := f.secure.MaybeDefaultWithSelfSignedCerts("localhost", nil, nil); err != nil {
-		return fmt.Errorf("making a certificate for health and metrics: %w", err)
+		return fmt.Errorf("creating a certificate for health and metrics: %w", err)
 	}
 	var info *apiserver.SecureServingInfo
 	if err := f.secure.ApplyTo(&info); err != nil {
-		return fmt.Errorf("serving health and metrics (--secure-port=0 serves none): %w", err)
+		return fmt.Errorf("serving health and metrics (--secure-port=0 turns them off): %w", err)
 	}
 	mux := http.NewServeMux()
 	healthz.InstallHandler(mux, healthz.PingHealthz)

@@ -41,7 +41,7 @@ func Command(program string) *cobra.Command {
 					GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 				})
 			default:
-				return fmt.Errorf("--output %q: must be json, or left out", output)
+				return fmt.Errorf("--output %q: must be json, or omitted", output)
 			}
 		},
 	}

@@ -12,15 +12,16 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// What a Secret holds: the certificate with that of its CA, its key, and the CAs that are to be trusted.
+// The content of the Secret: the certificate with that of its CA, its key, and the trusted
+// CAs.
 const (
 	certKey = corev1.TLSCertKey
 	keyKey  = corev1.TLSPrivateKeyKey
 	caKey   = "ca.crt"
 )
 
-// check returns until when a Secret's certificate for the host is good, or why it is not: it is replaced
-// when a third of its time is left.
+// check returns until when a Secret's certificate is valid for the host, or why it must be
+// replaced. It is replaced when a third of its lifetime is left.
 func check(data map[string][]byte, host string, now time.Time) (time.Time, error) {
 	leaf, err := verify(data, data[caKey], host, now)
 	if err != nil {
@@ -28,12 +29,13 @@ func check(data map[string][]byte, host string, now time.Time) (time.Time, error
 	}
 	until := leaf.NotAfter.Add(-leaf.NotAfter.Sub(leaf.NotBefore) / 3)
 	if !now.Before(until) {
-		return time.Time{}, fmt.Errorf("it ends on %s", leaf.NotAfter.UTC().Format(time.DateTime))
+		return time.Time{}, fmt.Errorf("it expires at %s", leaf.NotAfter.UTC().Format(time.DateTime))
 	}
 	return until, nil
 }
 
-// verify returns the certificate of what a Secret holds, or why who trusts the CAs does not take it.
+// verify returns the certificate in a Secret, or an error if the trusted CAs do not verify
+// it.
 func verify(data map[string][]byte, trusted []byte, host string, now time.Time) (*x509.Certificate, error) {
 	pair, err := tls.X509KeyPair(data[certKey], data[keyKey])
 	if err != nil {
@@ -45,8 +47,9 @@ func verify(data map[string][]byte, trusted []byte, host string, now time.Time) 
 	return pair.Leaf, err
 }
 
-// renew returns what a Secret is to hold: a certificate for the host, for a year, by a CA of its own whose
-// key nobody keeps. The CA of the certificate that it held stays trusted, since that is still served.
+// renew returns the new content of a Secret: a certificate for the host, for one year, from a
+// new CA whose key is discarded. The CA of the previous certificate remains trusted, because
+// that is still being served.
 func renew(data map[string][]byte, host string) (map[string][]byte, error) {
 	certificate, key, err := cert.GenerateSelfSignedCertKey(host, nil, nil)
 	if err != nil {
@@ -62,12 +65,12 @@ func renew(data map[string][]byte, host string) (map[string][]byte, error) {
 	return map[string][]byte{certKey: certificate, keyKey: key, caKey: ca}, nil
 }
 
-// authority returns the CA that a certificate comes with.
+// authority returns the CA that is included with a certificate.
 func authority(chain []byte) ([]byte, error) {
 	if _, rest := pem.Decode(chain); rest != nil {
 		if block, _ := pem.Decode(rest); block != nil && block.Type == cert.CertificateBlockType {
 			return pem.EncodeToMemory(block), nil
 		}
 	}
-	return nil, errors.New("the certificate comes without its CA")
+	return nil, errors.New("the certificate has no CA")
 }

@@ -18,10 +18,11 @@ import (
 
 var podKind = corev1.SchemeGroupVersion.WithKind("Pod")
 
-// maxReview is how large a request may be: the API server takes objects of up to 3 MiB.
+// maxReview limits the size of a request: the API server accepts objects of up to 3 MiB.
 const maxReview = 8 << 20
 
-// ServeHTTP answers the API server's request with what the policy does to the pod. It never denies one.
+// ServeHTTP responds to the API server with the policy's changes of the pod. It never denies
+// a request.
 func (p *Policy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var review admissionv1.AdmissionReview
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxReview)).Decode(&review); err != nil {
@@ -30,7 +31,7 @@ func (p *Policy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	request := review.Request
 	if request == nil || request.Kind != metav1.GroupVersionKind(podKind) || review.GroupVersionKind() != admissionv1.SchemeGroupVersion.WithKind("AdmissionReview") {
-		http.Error(w, "not an AdmissionReview of admission.k8s.io/v1 with the request of a pod of v1", http.StatusBadRequest)
+		http.Error(w, "must be an AdmissionReview of admission.k8s.io/v1 with a request for a v1 Pod", http.StatusBadRequest)
 		return
 	}
 	pod := &corev1.Pod{}
@@ -41,14 +42,14 @@ func (p *Policy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	pod.SetGroupVersionKind(podKind)
 	response, err := p.respond(r, request, pod)
 	if err != nil {
-		// As with the policy, the pod is let through: the scheduler holds the limit all the same.
-		klog.FromContext(r.Context()).Error(err, "A pod is created as it is: the policy cannot be evaluated", "policy", p.name, "namespace", request.Namespace, "pod", request.Name+pod.GenerateName)
-		response.Warnings = []string{fmt.Sprintf("policy %s of Stowage cannot be evaluated, and autoscalers may not see the pod's limit on preemptible nodes: the webhook's log says more", p.name)}
+		// As with the policy, the pod is admitted: the scheduler still enforces the limit.
+		klog.FromContext(r.Context()).Error(err, "Failed to evaluate the policy, so the pod is created unchanged", "policy", p.name, "namespace", request.Namespace, "pod", request.Name+pod.GenerateName)
+		response.Warnings = []string{fmt.Sprintf("Stowage failed to evaluate policy %s, so autoscalers may not see the pod's limit on preemptible nodes: see the log of the webhook", p.name)}
 	}
 	review.Request, review.Response = nil, response
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(review); err != nil {
-		klog.FromContext(r.Context()).V(2).Info("An answer was not read", "err", err)
+		klog.FromContext(r.Context()).V(2).Info("The API server did not read a response", "err", err)
 	}
 }
 
@@ -72,8 +73,8 @@ func (p *Policy) respond(r *http.Request, request *admissionv1.AdmissionRequest,
 	return response, failed
 }
 
-// patchOf returns the JSON patch that makes one pod of the other. It touches nothing that they have in
-// common, so that what this version of the kind does not know of stays.
+// patchOf returns the JSON patch from one pod to the other. It only contains differences, so
+// that fields that this version does not know are kept.
 func patchOf(was, is *corev1.Pod) ([]map[string]any, error) {
 	before, err := runtime.DefaultUnstructuredConverter.ToUnstructured(was)
 	if err != nil {
@@ -86,10 +87,10 @@ func patchOf(was, is *corev1.Pod) ([]map[string]any, error) {
 	return difference("", before, after), nil
 }
 
-// escape has a key stand in a JSON pointer.
+// escape escapes a key for a JSON pointer.
 var escape = strings.NewReplacer("~", "~0", "/", "~1")
 
-// difference compares maps key by key, and all else as a whole.
+// difference compares maps key by key, and other values as a whole.
 func difference(path string, was, is map[string]any) []map[string]any {
 	var operations []map[string]any
 	for _, key := range slices.Sorted(maps.Keys(is)) {

@@ -27,17 +27,18 @@ import (
 )
 
 const (
-	// settling is how long a renewed certificate is not served yet after its CA is trusted: API servers
-	// hear of that by a watch.
+	// settling is the time until a renewed certificate is served after its CA is trusted,
+	// because API servers receive that through a watch.
 	settling = 30 * time.Second
-	// retryPeriod is how long to wait after an error.
+	// retryPeriod is the time until a retry after an error.
 	retryPeriod = 5 * time.Second
-	// never is how long it is until what is not to come.
+	// never is the time until an event that does not happen.
 	never = time.Duration(math.MaxInt64)
 )
 
-// Keeper keeps a certificate in a Secret, which all replicas serve, and has the webhook's configuration
-// trust it. Each replica does so: of several that renew it at once, the API server takes one's.
+// Keeper maintains a certificate in a Secret, which all replicas serve, and the CAs in the
+// webhook's configuration. Each replica does so: if several renew it at once, the API server
+// accepts one of them.
 type Keeper struct {
 	client          kubernetes.Interface
 	namespace, name string
@@ -58,8 +59,8 @@ type Keeper struct {
 
 var _ dynamiccertificates.CertKeyContentProvider = &Keeper{}
 
-// NewKeeper returns a keeper of the Secret in the namespace, and of the MutatingWebhookConfiguration, of
-// that name.
+// NewKeeper returns a keeper for the Secret in the namespace and the
+// MutatingWebhookConfiguration, both with that name.
 func NewKeeper(client kubernetes.Interface, namespace, name string, clock clock.Clock) (*Keeper, error) {
 	only := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
@@ -89,7 +90,7 @@ func (k *Keeper) wake() {
 	}
 }
 
-// Run keeps the certificate until the context ends.
+// Run maintains the certificate until the context ends.
 func (k *Keeper) Run(ctx context.Context) {
 	k.informers.StartWithContext(ctx)
 	if !cache.WaitForCacheSync(ctx.Done(), k.synced...) {
@@ -100,7 +101,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		if err != nil {
 			again = retryPeriod
 			if !apierrors.IsConflict(err) { // another replica was faster
-				klog.FromContext(ctx).Error(err, "The certificate of the webhook is not kept up to date")
+				klog.FromContext(ctx).Error(err, "Failed to update the certificate of the webhook")
 			}
 		}
 		timer := k.clock.NewTimer(again)
@@ -116,11 +117,11 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// sync does what there is to do now, and says when there is more.
+// sync does what is necessary now, and returns the time until the next call.
 func (k *Keeper) sync(ctx context.Context) (time.Duration, error) {
 	configuration, err := k.configurations.Get(k.name)
 	if err != nil {
-		return 0, fmt.Errorf("%w: config/scheduler/autoscaler/webhook has it", err)
+		return 0, fmt.Errorf("%w: apply config/scheduler/autoscaler/webhook", err)
 	}
 	host, err := hostOf(configuration)
 	if err != nil {
@@ -128,12 +129,12 @@ func (k *Keeper) sync(ctx context.Context) (time.Duration, error) {
 	}
 	secret, err := k.secrets.Secrets(k.namespace).Get(k.name)
 	if err != nil {
-		return 0, fmt.Errorf("%w: config/scheduler/autoscaler/webhook has it", err)
+		return 0, fmt.Errorf("%w: apply config/scheduler/autoscaler/webhook", err)
 	}
 	now := k.clock.Now()
 	until, bad := check(secret.Data, host, now)
 	if bad != nil {
-		klog.FromContext(ctx).Info("A certificate is made", "host", host, "secret", klog.KObj(secret), "because", bad.Error())
+		klog.FromContext(ctx).Info("Creating a certificate", "host", host, "secret", klog.KObj(secret), "because", bad.Error())
 		if secret, err = k.replace(ctx, secret, host); err != nil {
 			return 0, err
 		}
@@ -147,7 +148,8 @@ func (k *Keeper) sync(ctx context.Context) (time.Duration, error) {
 	return min(k.adopt(ctx, secret.Data, host, now), until.Sub(now)), nil
 }
 
-// replace puts a new certificate into the Secret, or returns what another replica has put there.
+// replace writes a new certificate to the Secret, or returns the one that another replica has
+// written.
 func (k *Keeper) replace(ctx context.Context, secret *corev1.Secret, host string) (*corev1.Secret, error) {
 	data, err := renew(secret.Data, host)
 	if err != nil {
@@ -162,7 +164,7 @@ func (k *Keeper) replace(ctx context.Context, secret *corev1.Secret, host string
 	return written, err
 }
 
-// trust has the configuration trust the CAs, and no others.
+// trust makes the configuration trust exactly these CAs.
 func (k *Keeper) trust(ctx context.Context, configuration *admissionregistrationv1.MutatingWebhookConfiguration, bundle []byte) error {
 	changed := configuration.DeepCopy()
 	differs := false
@@ -178,8 +180,8 @@ func (k *Keeper) trust(ctx context.Context, configuration *admissionregistration
 	return err
 }
 
-// adopt serves what the Secret holds, once all API servers may know that it is trusted, and says how long
-// that will take.
+// adopt serves the certificate in the Secret, once all API servers trust it, and returns the
+// time until then.
 func (k *Keeper) adopt(ctx context.Context, data map[string][]byte, host string, now time.Time) time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -202,11 +204,11 @@ func (k *Keeper) adopt(ctx context.Context, data map[string][]byte, host string,
 	if first {
 		close(k.ready)
 	}
-	klog.FromContext(ctx).Info("A certificate is served", "renewed", !first)
+	klog.FromContext(ctx).Info("Serving a certificate", "renewed", !first)
 	return never
 }
 
-// hostOf returns by which name API servers reach the webhook.
+// hostOf returns the host name by which API servers connect to the webhook.
 func hostOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration) (string, error) {
 	host := ""
 	for _, webhook := range configuration.Webhooks {
@@ -217,17 +219,17 @@ func hostOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration)
 			other = u.Hostname()
 		}
 		if host != "" && other != host {
-			return "", fmt.Errorf("MutatingWebhookConfiguration %s: webhooks[].clientConfig: must be the same host for all, not %s and %s", configuration.Name, host, other)
+			return "", fmt.Errorf("MutatingWebhookConfiguration %s: webhooks[].clientConfig: must have the same host in all webhooks, not %s and %s", configuration.Name, host, other)
 		}
 		host = other
 	}
 	if host == "" {
-		return "", errors.New("MutatingWebhookConfiguration " + configuration.Name + ": webhooks: there is none")
+		return "", errors.New("MutatingWebhookConfiguration " + configuration.Name + ": webhooks: must not be empty")
 	}
 	return host, nil
 }
 
-// Ready is closed when there is a certificate that is trusted.
+// Ready returns a channel that is closed when a trusted certificate is being served.
 func (k *Keeper) Ready() <-chan struct{} { return k.ready }
 
 // Name implements dynamiccertificates.CertKeyContentProvider.

@@ -238,8 +238,8 @@ func TestTheHostOfAWebhook(t *testing.T) {
 	}{
 		{"a Service", []admissionregistrationv1.MutatingWebhook{service("a"), service("a")}, "a.ns.svc", ""},
 		{"a URL", []admissionregistrationv1.MutatingWebhook{url}, "limits.example.com", ""},
-		{"two", []admissionregistrationv1.MutatingWebhook{service("a"), url}, "", "MutatingWebhookConfiguration c: webhooks[].clientConfig: must be the same host for all, not a.ns.svc and limits.example.com"},
-		{"none", nil, "", "MutatingWebhookConfiguration c: webhooks: there is none"},
+		{"two", []admissionregistrationv1.MutatingWebhook{service("a"), url}, "", "MutatingWebhookConfiguration c: webhooks[].clientConfig: must have the same host in all webhooks, not a.ns.svc and limits.example.com"},
+		{"none", nil, "", "MutatingWebhookConfiguration c: webhooks: must not be empty"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := hostOf(&admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "c"}, Webhooks: tt.webhooks})

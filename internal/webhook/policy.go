@@ -1,5 +1,5 @@
-// Package webhook does to pods what MutatingAdmissionPolicies say, for API servers that serve none: it
-// evaluates the same policies with the API server's own code.
+// Package webhook applies MutatingAdmissionPolicies to pods for API servers that do not
+// support them. It evaluates the policies with the API server's own code.
 package webhook
 
 import (
@@ -23,7 +23,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// Policy is a policy that is ready to be evaluated, by several at once.
+// Policy is a compiled policy. It is safe for concurrent use.
 type Policy struct {
 	name     string
 	compiler *plugincel.CompositedCompiler
@@ -31,8 +31,8 @@ type Policy struct {
 	patchers []patch.Patcher
 }
 
-// Compile returns the policy, or what is wrong with it. What a webhook cannot know of, such as
-// parameters, is an error.
+// Compile compiles the policy. Features that a webhook cannot support, such as parameters,
+// are errors.
 func Compile(policy *admissionregistrationv1.MutatingAdmissionPolicy) (*Policy, error) {
 	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
 	if err != nil {
@@ -78,11 +78,11 @@ func (v variable) GetName() string          { return v.Name }
 func (v variable) GetExpression() string    { return v.Expression }
 func (v variable) ReturnTypes() []*cel.Type { return []*cel.Type{cel.AnyType, cel.DynType} }
 
-// interfaces are those of the kinds that clients know.
+// interfaces creates objects of the kinds that clients know.
 var interfaces = admission.NewObjectInterfacesFromScheme(scheme.Scheme)
 
-// Mutate returns what the policy makes of the pod of a request. An error is of a mutation that could
-// not be evaluated: as in the API server, the others count all the same.
+// Mutate returns the pod of a request with the policy's changes. The error is about mutations
+// that could not be evaluated: as in the API server, the others apply.
 func (p *Policy) Mutate(ctx context.Context, request *admissionv1.AdmissionRequest, pod *corev1.Pod) (*corev1.Pod, error) {
 	resource := schema.GroupVersionResource(request.Resource)
 	attributes, err := admission.NewVersionedAttributes(admission.NewAttributesRecord(pod, nil, podKind, request.Namespace, request.Name,

@@ -179,16 +179,16 @@ func TestPatches(t *testing.T) {
 func TestPoliciesThatAreRefused(t *testing.T) {
 	good := string(small(t))
 	for name, tt := range map[string]struct{ data, want string }{
-		"no policy":                    {"", "there is no MutatingAdmissionPolicy"},
+		"no policy":                    {"", "must contain at least one MutatingAdmissionPolicy"},
 		"another kind":                 {"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", "Pod a: must be a MutatingAdmissionPolicy or a MutatingAdmissionPolicyBinding of admissionregistration.k8s.io/v1"},
 		"an older version":             {strings.Replace(good, "k8s.io/v1", "k8s.io/v1beta1", 1), "MutatingAdmissionPolicy stowage-limits: must be"},
 		"a slip in a field":            {strings.Replace(good, "matchConditions", "matchCondition", 1), `MutatingAdmissionPolicy stowage-limits: strict decoding error: unknown field "spec.matchCondition"`},
-		"a namespace selector":         {strings.Replace(good, "resourceRules:", "namespaceSelector: {matchLabels: {a: b}}\n    resourceRules:", 1), "MutatingAdmissionPolicy stowage-limits: spec.matchConstraints: must be as `stowage-scheduler admission` writes it"},
+		"a namespace selector":         {strings.Replace(good, "resourceRules:", "namespaceSelector: {matchLabels: {a: b}}\n    resourceRules:", 1), "MutatingAdmissionPolicy stowage-limits: spec.matchConstraints: must be as printed by `stowage-scheduler admission`"},
 		"a failure policy":             {strings.Replace(good, "failurePolicy: Ignore", "failurePolicy: Fail", 1), "spec.failurePolicy: must be as"},
 		"parameters":                   {strings.Replace(good, "  mutations:", "  paramKind: {apiVersion: v1, kind: ConfigMap}\n  mutations:", 1), "spec.paramKind: must be as"},
 		"a policy without its binding": {strings.Replace(good, "policyName: stowage-limits\n", "policyName: other\n", 1), "MutatingAdmissionPolicy stowage-limits: has no MutatingAdmissionPolicyBinding"},
 		"a binding for some":           {strings.Replace(good, "policyName: stowage-limits\n", "policyName: stowage-limits\n  matchResources: {}\n", 1), "MutatingAdmissionPolicyBinding stowage-limits: spec: must have a policyName and nothing else"},
-		"the same policy twice":        {good + "---\n" + good, "MutatingAdmissionPolicy stowage-limits: is given twice"},
+		"the same policy twice":        {good + "---\n" + good, "MutatingAdmissionPolicy stowage-limits: is duplicated"},
 		"a condition that makes no sense": {strings.Replace(good, "object.spec.?nodeName", "objekt.spec.?nodeName", 1),
 			"policy stowage-limits: spec.matchConditions: "},
 		"a variable that makes no sense": {strings.Replace(good, "object.metadata.?annotations.orValue({})", "params.x", 1),
@@ -242,7 +242,7 @@ func TestWhatCannotBeEvaluated(t *testing.T) {
 		t.Fatal(err)
 	}
 	response := ask(t, handler, "/stowage-limits", []byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"stowage.dev/preemptible":"never"}},"spec":{"schedulerName":"stowage"}}`))
-	if len(response.Patch) > 0 || len(response.Warnings) != 1 || !strings.Contains(response.Warnings[0], "policy stowage-limits of Stowage cannot be evaluated") {
+	if len(response.Patch) > 0 || len(response.Warnings) != 1 || !strings.Contains(response.Warnings[0], "Stowage failed to evaluate policy stowage-limits") {
 		t.Errorf("patch %s, warnings %q", response.Patch, response.Warnings)
 	}
 }

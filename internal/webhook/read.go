@@ -18,8 +18,8 @@ const (
 	bindingKind = "MutatingAdmissionPolicyBinding"
 )
 
-// NewHandler returns what serves each of the policies in a YAML stream, under its name. They have to be
-// as `stowage-scheduler admission` writes them, with their bindings.
+// NewHandler returns the handler for the policies in a YAML stream, each under its name. They
+// must be as printed by `stowage-scheduler admission`, including their bindings.
 func NewHandler(data []byte) (*http.ServeMux, error) {
 	policies, err := read(data)
 	if err != nil {
@@ -57,7 +57,7 @@ func read(data []byte) ([]*admissionregistrationv1.MutatingAdmissionPolicy, erro
 				return nil, err
 			}
 			if field := unknown(&policy.Spec); field != "" {
-				return nil, fmt.Errorf("%s %s: spec.%s: must be as `stowage-scheduler admission` writes it", policyKind, policy.Name, field)
+				return nil, fmt.Errorf("%s %s: spec.%s: must be as printed by `stowage-scheduler admission`", policyKind, policy.Name, field)
 			}
 			policies = append(policies, policy)
 		case admissionregistrationv1.SchemeGroupVersion.WithKind(bindingKind):
@@ -77,21 +77,22 @@ func read(data []byte) ([]*admissionregistrationv1.MutatingAdmissionPolicy, erro
 	for _, policy := range policies {
 		switch {
 		case len(validation.NameIsDNSSubdomain(policy.Name, false)) > 0:
-			return nil, fmt.Errorf("%s: metadata.name: %q is no name of an object", policyKind, policy.Name)
+			return nil, fmt.Errorf("%s: metadata.name: %q is not a valid object name", policyKind, policy.Name)
 		case seen[policy.Name]:
-			return nil, fmt.Errorf("%s %s: is given twice", policyKind, policy.Name)
+			return nil, fmt.Errorf("%s %s: is duplicated", policyKind, policy.Name)
 		case !bound[policy.Name]:
-			return nil, fmt.Errorf("%s %s: has no %s, and would do nothing", policyKind, policy.Name, bindingKind)
+			return nil, fmt.Errorf("%s %s: has no %s, so it would have no effect", policyKind, policy.Name, bindingKind)
 		}
 		seen[policy.Name] = true
 	}
 	if len(policies) == 0 {
-		return nil, fmt.Errorf("there is no %s", policyKind)
+		return nil, fmt.Errorf("must contain at least one %s", policyKind)
 	}
 	return policies, nil
 }
 
-// unknown returns a field that the webhook, or the configuration that it is asked by, does not go by.
+// unknown returns a field that the webhook, or the configuration that calls it, does not
+// support.
 func unknown(spec *admissionregistrationv1.MutatingAdmissionPolicySpec) string {
 	if spec.ParamKind != nil {
 		return "paramKind"

@@ -1,6 +1,5 @@
-// Package binpacking scores nodes by what a pod would leave behind on them, so that
-// pods fill nodes that are in use before they open empty ones, and what stays free
-// is of use to others.
+// Package binpacking scores nodes by what a pod leaves free on them, so that pods fill nodes
+// in use before empty nodes, and the remaining capacity is usable by other pods.
 package binpacking
 
 import (
@@ -28,13 +27,13 @@ const (
 	requestsSignerName = "stowage.dev/" + Name + ".requests"
 )
 
-// BinPacking is a score plugin that prefers the nodes on which a pod leaves least
-// behind.
+// BinPacking is a score plugin that prefers the nodes on which a pod leaves the least
+// capacity unused.
 type BinPacking struct {
 	strategy  config.PackingStrategy
 	resources []config.ResourceSpec
 	emptyLast bool
-	// census and lister serve Fragmentation alone.
+	// census and lister are only used by Fragmentation.
 	census *census
 	lister fwk.NodeInfoLister
 	changes.Reserver
@@ -52,36 +51,36 @@ func (pl *BinPacking) Name() string {
 	return Name
 }
 
-// preScoreState is what scoring the nodes for one pod takes.
+// preScoreState is the state that Score needs for one pod.
 type preScoreState struct {
 	// demands are the resources that apply to the pod.
 	demands []demand
 	// unasked are the extended resources that the pod does not request.
 	unasked []corev1.ResourceName
-	// emptyLast says that a node without pods is taken only if no other will do.
+	// emptyLast reports whether a node without pods is used only if no other node fits.
 	emptyLast bool
 	rate      strategy
-	// fragmentation is what Fragmentation rates by besides, nil for other strategies, and
-	// version that of its typical pods.
+	// fragmentation is additional state of the strategy Fragmentation, nil for other
+	// strategies. version is the version of its typical pods.
 	fragmentation *fragmentation
 	version       int64
 }
 
-// Clone returns the state itself: nothing changes it after PreScore.
+// Clone returns the state itself, which is not modified after PreScore.
 func (s *preScoreState) Clone() fwk.StateData {
 	return s
 }
 
-// SignPod signs the pod by what it requests of the resources to pack by: two pods
-// that request the same get the same scores. That holds for Fragmentation too: its
-// scores depend on the pods in the cluster besides, but those are no property of the
-// pod. Where the engine keeps scores for the next pods with the same signature, typical
-// pods are those of a moment ago, as they are between two renewals anyway.
+// SignPod signs the pod by its requests for the resources to pack by: two pods with the same
+// requests get the same scores. This includes Fragmentation, whose scores also depend on the
+// pods in the cluster, but not on other properties of the pod. If the engine reuses scores
+// for pods with the same signature, the typical pods are slightly outdated, as they are
+// between two updates.
 func (pl *BinPacking) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	return []fwk.SignFragment{{Key: requestsSignerName, Value: pl.requests(pod)}}, nil
 }
 
-// PreFilter says in a scan how the node's score comes about. It filters nothing.
+// PreFilter passes the node's scorer to a scan. It filters nothing.
 func (pl *BinPacking) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	s, err := pl.newState(pod)
 	if err != nil {
@@ -96,13 +95,13 @@ func (pl *BinPacking) PreFilter(_ context.Context, state fwk.CycleState, pod *co
 	return nil, fwk.NewStatus(fwk.Skip)
 }
 
-// PreFilterExtensions returns nothing: there is no filter.
+// PreFilterExtensions returns nil, because there is no filter.
 func (pl *BinPacking) PreFilterExtensions() fwk.PreFilterExtensions {
 	return nil
 }
 
-// PreScore works out what the pod requests, once for all nodes. A pod to which
-// none of the resources apply is left to other plugins.
+// PreScore computes the pod's requests once for all nodes. It skips pods to which none of the
+// resources apply.
 func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
 	s, err := pl.readState(state, pod)
 	if err != nil {
@@ -115,9 +114,9 @@ func (pl *BinPacking) PreScore(_ context.Context, state fwk.CycleState, pod *cor
 	return nil
 }
 
-// newState returns the pod's demands. An extended resource applies to pods that
-// request it. The others apply to every pod: one that requests nothing still
-// belongs on a node that is in use, not on an empty one.
+// newState returns the pod's demands. An extended resource applies only to pods that request
+// it. Other resources apply to all pods, because a pod without requests should also use a
+// node in use rather than an empty one.
 func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
 	s := &preScoreState{emptyLast: pl.emptyLast}
 	var all []demand
@@ -137,7 +136,7 @@ func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
 	case config.Fragmentation:
 		nodes, err := pl.lister.List()
 		if err != nil {
-			return nil, fmt.Errorf("looking at all nodes: %w", err)
+			return nil, fmt.Errorf("listing nodes: %w", err)
 		}
 		f := &fragmentation{demands: all, weight: growthFirst}
 		if pl.emptyLast {
@@ -152,8 +151,8 @@ func (pl *BinPacking) newState(pod *corev1.Pod) (*preScoreState, error) {
 	return s, nil
 }
 
-// Score returns how well the pod fits the node, finer than a node score can tell:
-// NormalizeScore brings it into range.
+// Score returns how well the pod fits the node, with a higher resolution than node scores.
+// NormalizeScore scales it.
 func (pl *BinPacking) Score(_ context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
 	s, err := pl.readState(state, pod)
 	if err != nil {
@@ -162,7 +161,7 @@ func (pl *BinPacking) Score(_ context.Context, state fwk.CycleState, pod *corev1
 	return s.rawScore(node, s.emptyLast && scan.Empty(node)), nil
 }
 
-// readState returns what PreFilter or PreScore has left, or works it out.
+// readState returns the state of PreFilter or PreScore, or computes it.
 func (pl *BinPacking) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
 	return cycle.ReadOr(state, preScoreStateKey, func() (*preScoreState, error) { return pl.newState(pod) })
 }
@@ -172,7 +171,7 @@ func (pl *BinPacking) ScoreExtensions() fwk.ScoreExtensions {
 	return pl
 }
 
-// NormalizeScore brings the scores of all nodes into 0..MaxScore.
+// NormalizeScore scales the scores of all nodes to 0..MaxScore.
 func (pl *BinPacking) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, scores fwk.NodeScoreList) *fwk.Status {
 	raw := make([]int64, len(scores))
 	for i, score := range scores {
@@ -188,8 +187,8 @@ func (pl *BinPacking) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *cor
 // requests returns what the pod requests of each of the plugin's resources, in
 // the engine's units: millicores for cpu, bytes or a count for the rest.
 func (pl *BinPacking) requests(pod *corev1.Pod) []int64 {
-	// The engine adds exactly this to a node's requested resources once the pod
-	// is assumed there, pod-level resources and overhead included.
+	// The engine adds exactly this, including pod-level resources and overhead, to a node's
+	// requested resources once the pod is assumed there.
 	total := (&framework.PodInfo{Pod: pod}).CalculateResource().Resource
 	requests := make([]int64, len(pl.resources))
 	for i, spec := range pl.resources {
@@ -198,8 +197,8 @@ func (pl *BinPacking) requests(pod *corev1.Pod) []int64 {
 	return requests
 }
 
-// New returns the plugin for the given arguments, or an error that names the
-// argument that is wrong.
+// New returns the plugin for the given arguments, or an error that names the invalid
+// argument.
 func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	args, ok := obj.(*config.BinPackingArgs)
 	if !ok {

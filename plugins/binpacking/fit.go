@@ -14,8 +14,7 @@ type strategy func(demands []demand, node fwk.NodeInfo) float64
 //
 //	Σ wᵢ · min(1, (requestedᵢ + requestᵢ) / allocatableᵢ) / Σ wᵢ
 //
-// Resources that the node does not have count neither way; a node that has none of
-// them rates 0.
+// Resources that the node does not have are ignored. A node that has none of them is rated 0.
 func bestFit(demands []demand, node fwk.NodeInfo) float64 {
 	var sum, weights float64
 	for _, d := range demands {
@@ -36,7 +35,7 @@ func bestFit(demands []demand, node fwk.NodeInfo) float64 {
 //
 //	1 - Σ wᵢ·rᵢ·fᵢ / Σ wᵢ·rᵢ   with rᵢ = requestᵢ / allocatableᵢ, fᵢ = freeᵢ / allocatableᵢ
 //
-// Where the pod asks for nothing that the node has, it is bestFit.
+// If the pod requests nothing that the node has, it is the same as bestFit.
 //
 // The product is that of Tetris (Grandl et al., "Multi-resource packing for cluster
 // schedulers", SIGCOMM 2014), which chooses the largest. As the FGD paper does, this

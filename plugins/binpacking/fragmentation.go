@@ -11,35 +11,34 @@ import (
 )
 
 const (
-	// growthWithFewNodes and growthFirst are how much growth counts against dotProduct,
-	// whose 1 is the whole of a node. By replays: with the first, nodes are filled unless
-	// that costs much; with the second, growth alone decides, and dotProduct between nodes
-	// where it is the same.
+	// growthWithFewNodes and growthFirst are the weights of growth relative to dotProduct,
+	// where 1 is a whole node. According to replays, the first fills nodes unless that costs
+	// much; with the second, growth decides, and dotProduct only breaks ties.
 	growthWithFewNodes = 48
 	growthFirst        = 1 << 10
-	// worthANode is the growth of what is at stake, in average nodes, above which a pod may
-	// as well open an empty node. By replays: below it more nodes are in use for nothing,
-	// above it capacity is lost.
+	// worthANode is the growth of resources at stake, in average nodes, above which a pod may
+	// open an empty node. According to replays, a lower value uses more nodes without
+	// benefit, and a higher value loses capacity.
 	worthANode = 0.02
 	// tight is how close the mean demand for a resource comes to the one that is demanded
 	// most, both in average nodes, if there is no surplus of it.
 	tight = 0.7
-	// fewDemands are so many that what is free of them needs no memory of its own.
+	// fewDemands is the number of demands whose free amounts fit into an array on the stack.
 	fewDemands = 8
 )
 
-// fragmentation is what makes a node with a pod on it less useful to others: capacity
-// that typical pods can use no longer.
+// fragmentation is the state for the strategy Fragmentation: how much capacity a pod makes
+// unusable for typical pods.
 type fragmentation struct {
-	// demands are those of all resources to pack by, whether the pod requests them or not.
-	// Typical pods and averages are in their order.
+	// demands are those of all resources to pack by, whether or not the pod requests them.
+	// Typical pods and averages are in the same order.
 	demands  []demand
 	typical  []shape
 	averages []float64
 	// weight is that of growth against dotProduct.
 	weight float64
-	// atStake says of each resource whether the pod may strand it on nodes without extended
-	// resources at the cost of all: see stakes.
+	// atStake reports for each resource whether the pod must not strand it at any cost: see
+	// stakes.
 	atStake []bool
 }
 
@@ -50,11 +49,10 @@ type shape struct {
 	share    float64
 }
 
-// stakes returns which resources it would cost capacity to strand, even if an empty node
-// could be spared for that: all but the one that the pod has the largest part of, since what
-// is left of that one smaller pods can use, and those that are left over anyhow once the
-// typical pods have filled a node. Extended resources are always at stake, with all that is on
-// their nodes: few nodes have them, and nothing stands in for them.
+// stakes returns which resources it would cost capacity to strand, even if that saved an
+// empty node. It excludes the resource of which the pod takes the largest part, since smaller
+// pods can use the rest, and resources that typical pods leave over in any case. Extended
+// resources, and everything on their nodes, are always at stake, because few nodes have them.
 func (f *fragmentation) stakes() []bool {
 	means := make([]float64, len(f.demands))
 	most, dominant := 0.0, -1
@@ -89,10 +87,9 @@ func (f *fragmentation) rating(dotProduct, growth float64) float64 {
 // pods grows with the pod: F(after) - F(before), from -1 to 1; and how much of that is of
 // resources that are at stake.
 //
-// What a typical pod m cannot use of a node is all that is free there, if m does
-// not fit, and nothing if it does. Each resource counts with its weight, as a part
-// of what an average node that has it has (Weng et al., "Beware of Fragmentation",
-// USENIX ATC 2023, where the one resource is GPU):
+// A typical pod m can use nothing of a node's free capacity if it does not fit, and all of it
+// if it does. Each resource counts with its weight, relative to an average node that has it
+// (Weng et al., "Beware of Fragmentation", USENIX ATC 2023, where the only resource is GPU):
 //
 //	F(node) = Σ pₘ · Σ wᵢ · freeᵢ/averageᵢ, over the m that do not fit, / Σ wᵢ
 //
@@ -131,7 +128,7 @@ func (f *fragmentation) growth(node fwk.NodeInfo) (growth, staked float64) {
 	for _, m := range f.typical {
 		switch {
 		case m.fits(after): // and before
-		case !m.fits(before): // what the pod takes was out of reach
+		case !m.fits(before): // what the pod takes was unusable before
 			growth -= m.share * (whole.before - whole.after)
 			staked -= m.share * (part.before - part.after)
 		case !m.isOf(f.demands):
@@ -150,7 +147,7 @@ func (s *span) add(free span) {
 	s.after += free.after
 }
 
-// extended says whether only some nodes have the resource.
+// extended reports whether only some nodes have the resource.
 func extended(name corev1.ResourceName) bool { return schedutil.IsScalarResourceName(name) }
 
 func (s shape) fits(free []int64) bool {
@@ -162,7 +159,7 @@ func (s shape) fits(free []int64) bool {
 	return true
 }
 
-// isOf says whether the shape is that of the pod of the demands.
+// isOf reports whether the shape is that of the pod with the demands.
 func (s shape) isOf(demands []demand) bool {
 	return slices.EqualFunc(s.requests, demands, func(request int64, d demand) bool { return request == d.request })
 }

@@ -8,18 +8,17 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
-// What a node's raw score loses for each reason to prefer any other, in tiers. Each
-// weighs more than the ones before it together.
+// The amounts that a node's raw score loses for each reason to prefer other nodes, in tiers.
+// Each is larger than the sum of the previous ones.
 const (
 	opensNode = 1 << iota
 	strandsResource
 	passesCeiling
 )
 
-// rawScore returns the node's raw score: its rating, less what it loses where the
-// pod would open an empty node, strand what it does not ask for, or pass a ceiling. A
-// node that is in use loses as much as an empty one where filling it costs more capacity
-// than opening another is worth.
+// rawScore returns the node's raw score: its rating, minus a tier if the pod would open an
+// empty node, strand resources that it does not request, or exceed a ceiling. A node in use
+// loses as much as an empty one if filling it costs more capacity than opening another node.
 func (s *preScoreState) rawScore(node fwk.NodeInfo, empty bool) int64 {
 	rating, staked, tiers := 0.0, 0.0, 0
 	if excess := s.excess(node); excess > 0 {
@@ -37,8 +36,8 @@ func (s *preScoreState) rawScore(node fwk.NodeInfo, empty bool) int64 {
 	return int64(math.Round(rating*scale)) - int64(tiers)*tier
 }
 
-// rated returns the node's rating, from 0 to 1, and the growth of capacity out of reach that
-// is at stake, of which only Fragmentation knows.
+// rated returns the node's rating, from 0 to 1, and the growth of unusable capacity that is
+// at stake, which is only used by Fragmentation.
 func (s *preScoreState) rated(node fwk.NodeInfo) (rating, staked float64) {
 	rating = s.rate(s.demands, node)
 	if s.fragmentation == nil {
@@ -63,9 +62,9 @@ func (s *preScoreState) excess(node fwk.NodeInfo) float64 {
 	return most
 }
 
-// strands says whether the pod would leave less of what it asks for, in proportion,
-// than the node has free of an extended resource that the pod does not ask for:
-// GPUs, say, that no longer have the cpu that goes with them.
+// strands reports whether the pod would leave, relative to allocatable, less of its own
+// resources than of an extended resource that it does not request: for example GPUs without
+// the cpu to use them.
 func (s *preScoreState) strands(node fwk.NodeInfo) bool {
 	for _, name := range s.unasked {
 		requested, allocatable := usage.Of(node, name)

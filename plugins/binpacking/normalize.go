@@ -17,12 +17,12 @@ const (
 	tier = 2 * scale
 )
 
-// normalize brings raw scores into 0..MaxScore. The best node gets the most, even
-// where it rates nothing: it is still better than those of lower tiers, which get 0.
-// The others of its tier get scores in proportion to it, and each at least one point
-// less than the next better one, down to 0: nodes that differ too little for a whole
-// point keep their order. Equal nodes stay equal. A node's score depends on better
-// nodes only, so leaving out worse ones changes nothing.
+// normalize scales raw scores to 0..MaxScore. The best node gets MaxScore, even if its rating
+// is 0, because it is better than nodes of lower tiers, which get 0. Other nodes of its tier
+// get scores in proportion to it, and at least one point less than the next better one, down
+// to 0, so that nodes that differ by less than a point keep their order. Equal nodes get
+// equal scores. A node's score depends only on better nodes, so omitting worse nodes changes
+// nothing.
 func normalize(scores []int64) {
 	if len(scores) == 0 {
 		return

@@ -11,7 +11,7 @@ type scorer struct {
 
 var _ scan.Remembered = scorer{}
 
-// Prepare does nothing: which nodes take the pod does not matter.
+// Prepare does nothing, because scores do not depend on which nodes fit.
 func (scorer) Prepare([]scan.Group) {}
 
 // Score returns the node's raw score.
@@ -24,7 +24,7 @@ func (s scorer) Version() int64 {
 	return s.state.version
 }
 
-// Normalize brings raw scores into 0..MaxScore.
+// Normalize scales raw scores to 0..MaxScore.
 func (scorer) Normalize(_ []scan.Group, scores []int64) {
 	normalize(scores)
 }

@@ -19,16 +19,16 @@ import (
 const (
 	// maxShapes is how many kinds of pods count as typical, the commonest first.
 	maxShapes = 32
-	// renewal is the part of all pods that may come or go before what is typical is
-	// worked out again.
+	// renewal is the share of all pods that may come or go before the typical pods are
+	// recomputed.
 	renewal = 1.0 / 64
 )
 
-// census keeps count of what the pods of the cluster request, and of what its nodes
-// have, of the resources to pack by.
+// census counts the requests of the cluster's pods, and the allocatable of its nodes, for the
+// resources to pack by.
 type census struct {
 	resources []corev1.ResourceName
-	// fixed are the typical pods that the arguments give.
+	// fixed are the typical pods in the arguments.
 	fixed []shape
 
 	feed *changes.Feed
@@ -91,9 +91,8 @@ func newCensus(feed *changes.Feed, resources []config.ResourceSpec, typical []co
 	return c
 }
 
-// look brings the census up to date with the snapshot, and returns the typical pods
-// and what an average node that has it has of each resource, and their version: as
-// long as it is the same, so are they.
+// look updates the census from the snapshot. It returns the typical pods, the average
+// allocatable of the nodes that have a resource, and the version of both.
 func (c *census) look(nodes []fwk.NodeInfo) ([]shape, []float64, int64) {
 	c.feed.Update(nodes)
 	c.mu.Lock()

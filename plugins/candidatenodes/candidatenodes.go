@@ -1,7 +1,7 @@
-// Package candidatenodes finds the best node for a pod from what groups of nodes have
-// in common, and has the engine look at that node only. It decides nothing: the node
-// is the one that the profile would choose if it looked at all nodes, and wherever it
-// cannot tell, the engine does look at all nodes.
+// Package candidatenodes finds the best node for a pod from the common properties of groups
+// of nodes, and makes the engine consider only that node. It does not change decisions: the
+// node is the one that the profile would choose if it considered all nodes. If the plugin
+// cannot determine it, the engine considers all nodes.
 package candidatenodes
 
 import (
@@ -34,26 +34,26 @@ const (
 	stateKey = Name
 )
 
-// refused counts nodes that were chosen and did not take the pod.
+// refused counts chosen nodes that a filter then rejected.
 var refused = metrics.NewCounter(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "candidate_nodes_refused_total", StabilityLevel: metrics.ALPHA,
-	Help: "Nodes that CandidateNodes had chosen and a filter then refused. Each costs another attempt, which looks at all nodes; report it as a defect.",
+	Help: "Nodes that CandidateNodes chose and a filter then rejected. Each one costs another attempt, which considers all nodes. This is a bug: please report it.",
 })
 
-// pods counts pods by whether a node was chosen for them.
+// pods counts attempts by whether a node was chosen.
 var pods = metrics.NewCounterVec(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "candidate_nodes_pods_total", StabilityLevel: metrics.ALPHA,
-	Help: "Attempts to place a pod, by whether CandidateNodes chose the node (chosen), no node had room by its reckoning (none), or it left the pod to the engine (left).",
+	Help: "Attempts to place a pod, by result: CandidateNodes chose the node (chosen), found no node with room (none), or left the pod to the engine (left).",
 }, []string{"result"})
 
 var registerMetrics = sync.OnceFunc(func() {
 	legacyregistry.MustRegister(refused, pods)
 	for _, result := range []string{resultChosen, resultNone, resultLeft} {
-		pods.WithLabelValues(result) // there from the start, for alerts
+		pods.WithLabelValues(result) // present from the start, for alerts
 	}
 })
 
-// CandidateNodes is a plugin that leaves one node to filter and score.
+// CandidateNodes is a plugin that restricts filters and scores to one node.
 type CandidateNodes struct {
 	changes.Reserver
 	framework   framework.Framework
@@ -67,7 +67,8 @@ type CandidateNodes struct {
 	statics statics
 	items   []item       // for reuse
 	groups  []scan.Group // for reuse
-	// distrusted are pods that a node refused: their next attempt looks at all nodes.
+	// distrusted are pods whose chosen node was rejected: their next attempt considers all
+	// nodes.
 	distrusted sets.Set[types.UID]
 }
 
@@ -91,7 +92,7 @@ func (c *chosen) Clone() fwk.StateData {
 	return c
 }
 
-// PreFilter returns the best node, or skips itself where the engine has to look.
+// PreFilter returns the best node, or Skip if the engine must consider all nodes.
 func (pl *CandidateNodes) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	if probing(ctx) {
 		return nil, fwk.NewStatus(fwk.Skip)
@@ -105,7 +106,7 @@ func (pl *CandidateNodes) PreFilter(ctx context.Context, state fwk.CycleState, p
 		state.Write(stateKey, &chosen{node})
 		return &fwk.PreFilterResult{NodeNames: sets.New(node)}, nil
 	case resultNone:
-		// PostFilter has to complete what the engine hears.
+		// PostFilter must complete what the engine is told.
 		if u := s.newUnfit(); u != nil && !state.ShouldSkipAllPostFilterPlugins() {
 			state.Write(stateKey, u)
 			return &fwk.PreFilterResult{NodeNames: u.nodes()}, nil
@@ -114,14 +115,14 @@ func (pl *CandidateNodes) PreFilter(ctx context.Context, state fwk.CycleState, p
 	return nil, fwk.NewStatus(fwk.Skip)
 }
 
-// PreFilterExtensions returns nothing: there is no filter.
+// PreFilterExtensions returns nil, because there is no filter.
 func (pl *CandidateNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 	return nil
 }
 
-// PostFilter is told that no node takes the pod. It tells the engine about the nodes that it did not look at.
-// Where a node was chosen for the pod, or one says something else than expected, the pod is tried
-// again, after its backoff, with all nodes, and nothing is evicted for it before that.
+// PostFilter runs if no node fits. It tells the engine about the nodes that it did not evaluate. If a
+// node had been chosen for the pod, or one answers differently than expected, this is a bug: the pod
+// is then retried with all nodes after its backoff, and no pods are preempted for it before that.
 func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
@@ -149,29 +150,30 @@ func (pl *CandidateNodes) PostFilter(ctx context.Context, state fwk.CycleState, 
 	}
 	pl.distrust(ctx, pod, wrong, statuses.Get(wrong).Message())
 	pl.framework.Activate(klog.FromContext(ctx), map[string]*corev1.Pod{string(pod.UID): pod})
-	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod is tried again with all nodes")
+	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod is retried with all nodes")
 }
 
-// distrust is called with the lock held. It has the next attempt for the pod look at all nodes: one did not say what was expected.
+// distrust makes the next attempt for the pod consider all nodes, because one did not answer as
+// expected. The lock must be held.
 func (pl *CandidateNodes) distrust(ctx context.Context, pod *corev1.Pod, node, reason string) {
 	refused.Inc()
-	klog.FromContext(ctx).Error(nil, "A node does not say of a pod what CandidateNodes expected; all nodes are looked at next", "pod", klog.KObj(pod), "node", node, "reason", reason)
+	klog.FromContext(ctx).Error(nil, "A node answered differently than CandidateNodes expected; the next attempt considers all nodes", "pod", klog.KObj(pod), "node", node, "reason", reason)
 	pl.distrusted.Insert(pod.UID)
 	pl.memory = memory{} // it may be what was remembered
 }
 
-// EventsToRegister returns none: what this plugin leaves out, others refuse, whose events count.
+// EventsToRegister returns none: the nodes that this plugin leaves out are rejected by others, whose events count.
 func (pl *CandidateNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return nil, nil
 }
 
-// Reserve notes that the pod is on the node. There should be none where no node takes the pod.
+// Reserve records that the pod is on the node. If no node was expected to fit, this is a bug.
 func (pl *CandidateNodes) Reserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node string) *fwk.Status {
 	if data, err := state.Read(stateKey); err == nil {
 		if _, is := data.(*unfit); is {
 			pl.mu.Lock()
 			defer pl.mu.Unlock()
-			pl.distrust(ctx, pod, node, "it takes the pod")
+			pl.distrust(ctx, pod, node, "the pod fits")
 		}
 	}
 	return pl.Reserver.Reserve(ctx, state, pod, node)
@@ -184,7 +186,7 @@ func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, 
 	}
 	engine, ok := handle.(framework.Framework)
 	if !ok {
-		return nil, fmt.Errorf("%s needs the engine's own framework, got a %T", Name, handle)
+		return nil, fmt.Errorf("%s requires the framework of kube-scheduler, got a %T", Name, handle)
 	}
 	registerMetrics()
 	feed, err := changes.Of(handle)

@@ -13,35 +13,35 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// What came of an attempt to choose a node.
+// Results of an attempt to choose a node.
 const (
 	resultChosen = "chosen"
 	resultNone   = "none"
 	resultLeft   = "left"
 )
 
-// attempts is how often to start over where the table was behind the snapshot.
+// attempts limits how often a search is repeated if the table was behind the snapshot.
 const attempts = 3
 
-// search is what it takes to choose a node for one pod.
+// search is the state of choosing a node for one pod.
 type search struct {
 	*CandidateNodes
 	ctx   context.Context
 	pod   *corev1.Pod
 	parts []scan.Part
-	// scorers are the score plugins that matter to the pod.
+	// scorers are the score plugins that apply to the pod.
 	scorers []weightedScorer
 	known   *known
 	groups  []scan.Group
 	items   []item
 	// nominated are the slots of nodes that pods are nominated for.
 	nominated []int
-	// failed says that a plugin of the engine's failed: the engine has to hear of it.
-	// stale says that the table was behind the snapshot.
+	// failed reports that a plugin of the engine failed, which the engine must report.
+	// stale reports that the table was behind the snapshot.
 	failed, stale atomic.Bool
 }
 
-// item is nodes that take the pod and get the same score.
+// item is a set of nodes that fit the pod and get the same score.
 type item struct {
 	state *nodetable.State
 	group int
@@ -89,7 +89,7 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 		pl.items, pl.groups = s.items, s.groups
 		switch {
 		case s.failed.Load():
-			pl.memory = memory{} // of what has failed, nothing is to be remembered
+			pl.memory = memory{} // nothing must be remembered after a failure
 			return "", resultLeft, nil
 		case !s.stale.Load():
 			return node, result, s
@@ -100,8 +100,7 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 	return "", resultLeft, nil
 }
 
-// gather reads what the plugins of the profile have to say. It returns false if one
-// has left nothing.
+// gather collects the parts of the profile's plugins. It returns false if one is missing.
 func (s *search) gather(state fwk.CycleState) bool {
 	for _, name := range s.profile.parts {
 		part, found := scan.Read(state, name)
@@ -123,7 +122,7 @@ func (s *search) gather(state fwk.CycleState) bool {
 	return true
 }
 
-// best returns the first, by name, of the nodes with the best score.
+// best returns the first node by name among those with the best score.
 func (s *search) best() (string, string) {
 	s.mark()
 	s.known.askAll(s)
@@ -153,13 +152,13 @@ func (s *search) best() (string, string) {
 	return node, resultChosen
 }
 
-// mark marks the nodes that plugins are to be asked about by themselves, and those that pods are
-// nominated for.
+// mark marks the nodes that plugins must evaluate individually, and those that pods are nominated
+// for.
 func (s *search) mark() {
 	s.marks.reset()
 	s.nominated = s.nominated[:0]
 	for _, name := range s.nominations.nodes(s.Feed) {
-		if slot, known := s.Feed.Slot(name); known { // others are to come
+		if slot, known := s.Feed.Slot(name); known { // others are evaluated later
 			s.nominated = append(s.nominated, slot)
 			s.marks.mark(slot, s.table.StateOf(slot))
 		}
@@ -171,7 +170,8 @@ func (s *search) mark() {
 	}
 }
 
-// mayBeKept says whether a node would take the pod on which room is kept for others.
+// mayBeKept reports whether a node on which room is reserved for nominated pods would fit the
+// pod.
 func (s *search) mayBeKept() bool {
 	for _, slot := range s.nominated {
 		node := s.table.Node(slot)
@@ -182,7 +182,7 @@ func (s *search) mayBeKept() bool {
 	return false
 }
 
-// admits says whether our plugins let the pod go to the node.
+// admits reports whether our plugins admit the pod to the node.
 func (s *search) admits(node scan.Node) bool {
 	for _, part := range s.parts {
 		if part.Admits != nil && !part.Admits(node) {
@@ -192,9 +192,9 @@ func (s *search) admits(node scan.Node) bool {
 	return true
 }
 
-// collect finds the nodes that take the pod: those in the same state as one item, each
-// that is an exception as one. Items whose nodes have the same taints and labels are
-// one group to the plugins that go by these, exceptions are groups by themselves.
+// collect finds the nodes that fit the pod. Nodes in the same state are one item, and each
+// exception is its own item. Items whose nodes have the same taints and labels are one group
+// for plugins that depend only on these; each exception is its own group.
 func (s *search) collect() {
 	s.statics.reset()
 	for _, state := range s.table.States() {
@@ -228,14 +228,14 @@ func (s *search) collect() {
 	}
 }
 
-// check notes if the node is not as the table has it.
+// check notes whether the node differs from the table.
 func (s *search) check(node scan.Node) {
 	if !s.table.Current(node.Slot) {
 		s.stale.Store(true)
 	}
 }
 
-// first returns the slot of the first node in the state, by name, that is no exception.
+// first returns the slot of the first node in the state, by name, that is not an exception.
 func (s *search) first(state *nodetable.State) int {
 	if s.marks.in(state) == 0 {
 		return int(state.Slots[0])
@@ -252,7 +252,7 @@ func (s *search) node(item *item) scan.Node {
 	return s.table.Node(slot)
 }
 
-// score finds the weighted sums of the scores of all items.
+// score computes the weighted sums of the scores of all items.
 func (s *search) score() {
 	if len(s.items) == 1 {
 		return
@@ -280,7 +280,7 @@ func (s *search) score() {
 	}
 }
 
-// scoreItems adds the scores of a plugin that goes by the whole state.
+// scoreItems adds the scores of a plugin that depends on the whole state.
 func (s *search) scoreItems(scorer weightedScorer, remembered scan.Remembered, scores []int64) {
 	column := s.known.column(scorer.place, remembered.Version())
 	s.askScores(column, remembered)
@@ -293,7 +293,7 @@ func (s *search) scoreItems(scorer weightedScorer, remembered scan.Remembered, s
 	}
 }
 
-// askScores has the column remember the scores of all items.
+// askScores fills the column with the scores of all items.
 func (s *search) askScores(column *column, scorer scan.Remembered) {
 	var states []*nodetable.State
 	var infos []fwk.NodeInfo

@@ -4,8 +4,8 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
 )
 
-// marks are nodes that are asked about by themselves. Those of one search are told
-// from those of the last by a number, so that nothing has to be cleared.
+// marks are nodes that must be evaluated individually. A number distinguishes the current
+// search from earlier ones, so that nothing has to be cleared.
 type marks struct {
 	number uint32
 	nodes  []uint32 // by slot
@@ -54,8 +54,8 @@ func (m *marks) in(state *nodetable.State) int {
 	return 0
 }
 
-// statics are what a search has found out about taints and labels, by number. What an
-// earlier one has found is told by the search's number.
+// statics are the results of a search for taints and labels, by number. The number of the
+// search identifies earlier results.
 type statics struct {
 	number uint32
 	found  []static
@@ -71,8 +71,8 @@ func (f *statics) reset() {
 	f.number++
 }
 
-// group returns the group of nodes with those taints and labels, which is the next one
-// if there is none yet.
+// group returns the group of nodes with those taints and labels, or the next number if there
+// is none yet.
 func (f *statics) group(number, next int) (group int, isNew bool) {
 	for number >= len(f.found) {
 		f.found = append(f.found, static{})
@@ -84,12 +84,12 @@ func (f *statics) group(number, next int) (group int, isNew bool) {
 	return next, true
 }
 
-// refuse notes that none of these nodes takes the pod.
+// refuse notes that none of these nodes fits the pod.
 func (f *statics) refuse(number int) {
 	f.found[number].refuses = true
 }
 
-// refuses says whether none of these nodes takes the pod.
+// refuses reports whether none of these nodes fits the pod.
 func (f *statics) refuses(number int) bool {
 	return number < len(f.found) && f.found[number].number == f.number && f.found[number].refuses
 }

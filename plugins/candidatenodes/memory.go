@@ -12,15 +12,15 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// maxKinds is how many kinds of pods are remembered. Beyond, half of them are dropped,
-// those asked about longest ago.
+// maxKinds limits how many kinds of pods are remembered. Above it, the least recently used
+// half is dropped.
 const maxKinds = 128
 
-// manyStates is how many states are worth asking about side by side.
+// manyStates is the number of states from which on they are evaluated in parallel.
 const manyStates = 64
 
-// memory is what is known of states of nodes by kind of pod: pods of one template ask
-// the same of a node.
+// memory stores results per kind of pod and state of node: pods of one template have the same
+// requirements.
 type memory struct {
 	epoch int64
 	asked int64
@@ -28,11 +28,11 @@ type memory struct {
 	key   []byte
 }
 
-// known is what the engine's plugins say about states for one kind of pod.
+// known are the results of the engine's plugins for one kind of pod.
 type known struct {
-	// state is what PreFilter and PreScore of the engine's plugins left for the first
-	// pod of the kind. Filter and Score read nothing of it that another pod of the
-	// kind would have otherwise.
+	// state is the result of PreFilter and PreScore of the engine's plugins for the first pod
+	// of the kind. Filter and Score use nothing in it that differs for another pod of the
+	// kind.
 	state fwk.CycleState
 	// verdicts are by ID of the state.
 	verdicts []verdict
@@ -40,7 +40,7 @@ type known struct {
 	mu       sync.Mutex
 	refusals []*fwk.Status
 	columns  map[int]*column // by place of the score plugin
-	// used is when, by number of questions, it was asked about last.
+	// used is the number of the last request for it.
 	used int64
 }
 
@@ -63,8 +63,8 @@ type column struct {
 	has     []bool
 }
 
-// of returns what is known for pods like the one of the search; nil if the engine's
-// plugins do not do for it what this package takes them to do.
+// of returns the results for pods like that of the search; nil if the engine's plugins do not
+// behave for it as this package assumes.
 func (m *memory) of(s *search, nodes []fwk.NodeInfo) *known {
 	if epoch := s.table.Epoch(); m.kinds == nil || m.epoch != epoch {
 		m.epoch, m.kinds = epoch, map[string]*known{}
@@ -96,7 +96,7 @@ func (m *memory) makeRoom() {
 	maps.DeleteFunc(m.kinds, func(_ string, k *known) bool { return k.used < used[len(used)/2] })
 }
 
-// newKnown runs what the engine's plugins do before they filter and score.
+// newKnown runs the steps of the engine's plugins before Filter and Score.
 func newKnown(s *search, nodes []fwk.NodeInfo) *known {
 	k := &known{state: framework.NewCycleState(), columns: map[int]*column{}}
 	ctx := withProbe(s.ctx)
@@ -109,7 +109,7 @@ func newKnown(s *search, nodes []fwk.NodeInfo) *known {
 			return nil
 		}
 	}
-	// What ours have left is of this cycle, and holds on to its nodes.
+	// The parts of our plugins belong to this cycle, and reference its nodes.
 	for name := range ours {
 		k.state.Delete(fwk.StateKey("PreFilter" + name))
 		k.state.Delete(fwk.StateKey("PreScore" + name))
@@ -118,8 +118,8 @@ func newKnown(s *search, nodes []fwk.NodeInfo) *known {
 	return k
 }
 
-// takes says whether the engine's own plugins let the pod go to nodes in the state, of
-// which this is one.
+// takes reports whether the engine's own plugins admit the pod to nodes in the state,
+// represented by this node.
 func (k *known) takes(s *search, state *nodetable.State, node scan.Node) bool {
 	if k.verdict(state) == notAsked {
 		k.verdicts[state.ID] = k.ask(s, node)
@@ -127,7 +127,7 @@ func (k *known) takes(s *search, state *nodetable.State, node scan.Node) bool {
 	return k.verdicts[state.ID] == takes
 }
 
-// verdict returns what is known of the state.
+// verdict returns the result for the state.
 func (k *known) verdict(state *nodetable.State) verdict {
 	for state.ID >= len(k.verdicts) {
 		k.verdicts = append(k.verdicts, notAsked)
@@ -135,8 +135,8 @@ func (k *known) verdict(state *nodetable.State) verdict {
 	return k.verdicts[state.ID]
 }
 
-// ask has the engine filter the node. Nothing is known if the node is not in the state
-// any more that the table has it in, or a plugin failed.
+// ask makes the engine filter the node. There is no result if the node is no longer in its
+// state in the table, or if a plugin failed.
 func (k *known) ask(s *search, node scan.Node) verdict {
 	if !s.table.Current(node.Slot) {
 		s.stale.Store(true)
@@ -148,7 +148,7 @@ func (k *known) ask(s *search, node scan.Node) verdict {
 	case status.IsRejected():
 		return k.refuse(status)
 	}
-	s.failed.Store(true) // the engine will say what is wrong
+	s.failed.Store(true) // the engine will report the error
 	return notAsked
 }
 
@@ -169,7 +169,7 @@ func (k *known) refusal(v verdict) *fwk.Status {
 	return k.refusals[v-firstRefusal]
 }
 
-// askAll asks about all states with nodes of which nothing is known, side by side.
+// askAll evaluates all states with nodes that have no result, in parallel.
 func (k *known) askAll(s *search) {
 	var unknown []*nodetable.State
 	for _, state := range s.table.States() {

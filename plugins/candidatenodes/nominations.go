@@ -16,20 +16,20 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 )
 
-// nominations knows which nodes pods are nominated for: room is kept there for them,
-// after preemption has made it, which the table does not tell.
+// nominations tracks the nodes for which pods are nominated. Preemption reserves room for
+// them, which the table does not contain.
 type nominations struct {
 	nominator fwk.PodNominator
 
 	mu sync.Mutex
-	// byPod are the nodes that the API server says pods without a node are nominated for,
-	// byNode how many of these pods there are for a node.
+	// byPod are the nodes for which, according to the API server, pods without a node are
+	// nominated. byNode is the number of these pods per node.
 	byPod  map[types.UID]string
 	byNode map[string]int
-	// expected are pods that the engine may have nominated since all nodes were looked at,
-	// of which the API server has not said so yet.
+	// expected are pods that the engine may have nominated since all nodes were considered,
+	// without confirmation from the API server yet.
 	expected sets.Set[types.UID]
-	// found are the nodes that may have nominated pods though the API server says none.
+	// found are the nodes that may have nominated pods although the API server reports none.
 	found sets.Set[string]
 }
 
@@ -41,7 +41,7 @@ func newNominations(handle fwk.Handle) (*nominations, error) {
 		DeleteFunc: n.forget,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following pods: %w", err)
+		return nil, fmt.Errorf("watching pods: %w", err)
 	}
 	return n, nil
 }
@@ -58,7 +58,7 @@ func (n *nominations) note(obj any) {
 	n.set(pod.UID, node)
 }
 
-// set notes which node a pod is nominated for; nothing, if it is not for any.
+// set notes the node for which a pod is nominated; "" for none.
 func (n *nominations) set(uid types.UID, node string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -89,7 +89,7 @@ func (n *nominations) forget(obj any) {
 	}
 }
 
-// expect says that the engine may nominate the pod in this cycle.
+// expect notes that the engine may nominate the pod in this cycle.
 func (n *nominations) expect(uid types.UID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -104,8 +104,8 @@ func (n *nominations) nodes(feed *changes.Feed) []string {
 		n.expected.Clear()
 		n.found.Clear()
 		feed.EachName(func(name string) {
-			// Where the API server says that there are some, there is no need to look: the
-			// nominator would copy them.
+			// If the API server reports some, there is no need to ask the nominator, which
+			// would copy them.
 			if n.byNode[name] == 0 && len(n.nominator.NominatedPodsForNode(name)) > 0 {
 				n.found.Insert(name)
 			}
@@ -122,7 +122,7 @@ func (n *nominations) nodes(feed *changes.Feed) []string {
 	return names
 }
 
-// yields says whether the pod has to leave room on the node for nominated pods.
+// yields reports whether the pod must leave room on the node for nominated pods.
 func (n *nominations) yields(pod *corev1.Pod, node string) bool {
 	for _, other := range n.nominator.NominatedPodsForNode(node) {
 		if v1helper.PodPriority(other.GetPod()) >= v1helper.PodPriority(pod) && other.GetPod().UID != pod.UID {

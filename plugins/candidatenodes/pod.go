@@ -15,8 +15,8 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// modelled says whether nothing about the pod but what is remembered by kind of pod,
-// and what our plugins say, decides where it may go.
+// modelled reports whether only our plugins and the properties that identify a kind of pod
+// determine where the pod may go.
 func (pl *CandidateNodes) modelled(pod *corev1.Pod) bool {
 	spec := &pod.Spec
 	return spec.NodeName == "" && !scan.OfGroup(pod) && len(spec.ResourceClaims) == 0 &&
@@ -25,8 +25,8 @@ func (pl *CandidateNodes) modelled(pod *corev1.Pod) bool {
 		!namesNodes(spec) && !pl.asksForDevices(pod)
 }
 
-// bindsToNodes says whether the volume could decide where the pod may go. Kinds that
-// are not known here could.
+// bindsToNodes reports whether the volume may determine where the pod can go. Unknown kinds
+// may.
 func bindsToNodes(volume corev1.Volume) bool {
 	source := volume.VolumeSource
 	return source.EmptyDir == nil && source.ConfigMap == nil && source.Secret == nil && source.DownwardAPI == nil &&
@@ -37,8 +37,8 @@ func hasHostPort(container corev1.Container) bool {
 	return slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.HostPort > 0 })
 }
 
-// namesNodes says whether the pod asks for nodes by name or hostname, which are no part
-// of a node's state.
+// namesNodes reports whether the pod selects nodes by name or hostname, which are not part of
+// a node's state.
 func namesNodes(spec *corev1.PodSpec) bool {
 	if _, has := spec.NodeSelector[corev1.LabelHostname]; has {
 		return true
@@ -65,8 +65,8 @@ func nodeTerms(affinity *corev1.Affinity) []corev1.NodeSelectorTerm {
 	return terms
 }
 
-// asksForDevices says whether the pod requests an extended resource that drivers hand
-// out as devices, of which the nodes' figures do not tell.
+// asksForDevices reports whether the pod requests an extended resource that drivers provide
+// as devices, which are not part of a node's allocatable.
 func (pl *CandidateNodes) asksForDevices(pod *corev1.Pod) bool {
 	manager := pl.framework.SharedDRAManager()
 	if manager == nil {
@@ -88,7 +88,7 @@ func (pl *CandidateNodes) asksForDevices(pod *corev1.Pod) bool {
 	return false
 }
 
-// labelsOf returns the keys of node labels that the pod asks for.
+// labelsOf returns the keys of node labels that the pod uses.
 func labelsOf(pod *corev1.Pod) []string {
 	keys := slices.Collect(maps.Keys(pod.Spec.NodeSelector))
 	for _, term := range nodeTerms(pod.Spec.Affinity) {
@@ -99,8 +99,8 @@ func labelsOf(pod *corev1.Pod) []string {
 	return keys
 }
 
-// appendKind appends what tells the kind of a pod that is modelled from others: all
-// that the engine's filters and the remembered scores read of it.
+// appendKind appends what identifies the kind of a modelled pod: everything that the engine's
+// filters and the remembered scores use.
 func appendKind(key []byte, pod *corev1.Pod) []byte {
 	key = appendRequests(key, pod)
 	for _, t := range pod.Spec.Tolerations {
@@ -148,10 +148,10 @@ func appendRequests(key []byte, pod *corev1.Pod) []byte {
 	return append(key, 5)
 }
 
-// engineVersion is what the engine compares features of nodes by.
+// engineVersion is the version with which the engine compares features of nodes.
 var engineVersion = versionutil.MustParse(version.Get().String())
 
-// features returns the features that the pod needs a node to declare.
+// features returns the features that a node must declare for the pod.
 func features(pod *corev1.Pod) string {
 	set, err := ndf.DefaultFramework.InferForPodScheduling(&ndf.PodInfo{Spec: &pod.Spec}, engineVersion)
 	if err != nil {

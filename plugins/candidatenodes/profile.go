@@ -25,36 +25,36 @@ import (
 )
 
 var (
-	// ours are the plugins that leave a part for a scan.
+	// ours are the plugins that write a part for a scan.
 	ours = sets.New(binpacking.Name, dedicatednodes.Name, preemptiblenodes.Name, plannednodes.Name, indexedinterpodaffinity.Name,
 		indexedpodtopologyspread.Name, sharednodes.Name)
-	// byState are the engine's filters that read nothing of a node but its state.
+	// byState are the engine's filters that only depend on a node's state.
 	byState = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity, names.NodeResourcesFit, names.NodeDeclaredFeatures)
-	// idle are the engine's plugins that do nothing for pods that are modelled.
+	// idle are the engine's plugins that do nothing for modelled pods.
 	idle = sets.New(names.NodePorts, names.VolumeRestrictions, names.NodeVolumeLimits, names.VolumeBinding, names.VolumeZone, names.DynamicResources, names.GangScheduling)
-	// scoredByState are the engine's score plugins that read nothing of a node but its
-	// state, and whose scores are not normalized.
+	// scoredByState are the engine's score plugins that only depend on a node's state, and
+	// whose scores are not normalized.
 	scoredByState = sets.New(names.NodeResourcesFit, names.NodeResourcesBalancedAllocation)
 )
 
-// profile is what there is to know of the profile that the plugin is part of.
+// profile describes the profile that contains the plugin.
 type profile struct {
-	// modelled says whether the best node can be known without the engine.
+	// modelled reports whether the best node can be determined without the engine.
 	modelled bool
 	// parts are the names of our plugins.
 	parts []string
-	// others are the filters that are not asked by state.
+	// others are the filters that are not evaluated per state.
 	others sets.Set[string]
 	scores []score
-	// enginesFirst says that the engine's own filters come before ours: what they refuse, they
-	// refuse first.
+	// enginesFirst reports that the engine's own filters run before ours, so that their rejections
+	// come first.
 	enginesFirst bool
-	// preemptsByDefault says that where no node takes a pod, DefaultPreemption is asked after this
-	// plugin, and no other that has anything to say.
+	// preemptsByDefault reports that if no node fits, DefaultPreemption runs after this plugin, and no
+	// other plugin that can do anything.
 	preemptsByDefault bool
-	// byEngine says that the engine's own plugins score some of it.
+	// byEngine reports whether plugins of the engine contribute to the score.
 	byEngine bool
-	// comparisons says that tolerations may compare numbers.
+	// comparisons reports whether tolerations may compare numbers.
 	comparisons bool
 }
 
@@ -65,13 +65,13 @@ type score struct {
 	ours   bool
 }
 
-// place returns where among the score plugins the plugin is, or -1.
+// place returns the position of the score plugin, or -1.
 func (p *profile) place(name string) int {
 	return slices.IndexFunc(p.scores, func(s score) bool { return s.name == name })
 }
 
-// newProfile returns what there is to know of the framework's profile; nil, if that
-// cannot be found out with this pod.
+// newProfile describes the framework's profile. It returns nil if that is not possible with
+// this pod.
 func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) *profile {
 	plugins := f.ListPlugins()
 	p := &profile{
@@ -82,9 +82,9 @@ func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nod
 	switch {
 	case reason != "":
 	case len(f.Extenders()) > 0:
-		reason = "there is an extender"
+		reason = "the profile has an extender"
 	case !comesFirst(plugins.PostFilter.Enabled):
-		reason = fmt.Sprintf("it has to be enabled at postFilter too, before %s", names.DefaultPreemption)
+		reason = fmt.Sprintf("it must also be enabled at postFilter, before %s", names.DefaultPreemption)
 	default:
 		added, known := hasAddedAffinity(ctx, f, pod, nodes)
 		if !known {
@@ -96,13 +96,12 @@ func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nod
 	}
 	p.modelled = reason == ""
 	if !p.modelled {
-		klog.FromContext(ctx).Info("CandidateNodes leaves the choice of nodes to the engine", "profile", f.ProfileName(), "reason", reason)
+		klog.FromContext(ctx).Info("CandidateNodes is inactive for this profile", "profile", f.ProfileName(), "reason", reason)
 	}
 	return p
 }
 
-// read takes the plugins in, and returns what about them is not modelled; nothing, if
-// all is.
+// read reads the plugins, and returns which of them is not supported, or "" if all are.
 func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 	parts := sets.New[string]()
 	for _, plugin := range slices.Concat(plugins.PreFilter.Enabled, plugins.Filter.Enabled) {
@@ -110,7 +109,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 		case ours.Has(plugin.Name):
 			parts.Insert(plugin.Name)
 		case plugin.Name != Name && !byState.Has(plugin.Name) && !idle.Has(plugin.Name):
-			return fmt.Sprintf("it does not know the filter %s", plugin.Name)
+			return fmt.Sprintf("it does not support the filter %s", plugin.Name)
 		}
 		if !byState.Has(plugin.Name) {
 			p.others.Insert(plugin.Name)
@@ -124,7 +123,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 		case scoredByState.Has(plugin.Name):
 			p.byEngine = true
 		case !s.ours && !idle.Has(plugin.Name) && plugin.Name != names.NodeAffinity && plugin.Name != names.TaintToleration:
-			return fmt.Sprintf("it does not know the score %s", plugin.Name)
+			return fmt.Sprintf("it does not support the score plugin %s", plugin.Name)
 		}
 		p.scores = append(p.scores, s)
 	}
@@ -143,13 +142,13 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 	for _, plugin := range plugins.PreFilter.Enabled {
 		before = before && plugin.Name != Name
 		if !before && ours.Has(plugin.Name) {
-			return fmt.Sprintf("%s comes after it", plugin.Name)
+			return fmt.Sprintf("%s must be enabled before it", plugin.Name)
 		}
 	}
 	return ""
 }
 
-// lastIndex returns where the last plugin of a set is, or -1.
+// lastIndex returns the index of the last plugin that is in the set, or -1.
 func lastIndex(enabled []schedulerconfig.Plugin, of sets.Set[string]) int {
 	last := -1
 	for i, plugin := range enabled {
@@ -160,7 +159,7 @@ func lastIndex(enabled []schedulerconfig.Plugin, of sets.Set[string]) int {
 	return last
 }
 
-// comesFirst says whether this plugin is before the one that preempts, if there is one.
+// comesFirst reports whether this plugin runs before preemption, if that is enabled.
 func comesFirst(enabled []schedulerconfig.Plugin) bool {
 	place := func(name string) int {
 		return slices.IndexFunc(enabled, func(p schedulerconfig.Plugin) bool { return p.Name == name })
@@ -169,9 +168,9 @@ func comesFirst(enabled []schedulerconfig.Plugin) bool {
 	return place(Name) >= 0 && (preemption < 0 || place(Name) < preemption)
 }
 
-// hasAddedAffinity says whether the arguments of NodeAffinity add to what pods ask
-// for: it then has something to do for a pod that asks for nothing. This pod, without
-// what it asks for of nodes, is to find out. It may be that plugins fail for it.
+// hasAddedAffinity reports whether the arguments of NodeAffinity add to the requirements of
+// pods: then NodeAffinity is active for a pod without requirements. It tests this with a copy
+// of the pod without its requirements. Plugins may fail for it.
 func hasAddedAffinity(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) (added, known bool) {
 	ctx, state := withProbe(ctx), framework.NewCycleState()
 	pod = pod.DeepCopy()
@@ -188,7 +187,7 @@ func hasAddedAffinity(ctx context.Context, f framework.Framework, pod *corev1.Po
 	return !state.GetSkipFilterPlugins().Has(names.NodeAffinity) || !state.GetSkipScorePlugins().Has(names.NodeAffinity), true
 }
 
-// probeKey marks a context in which this plugin itself runs the engine's plugins.
+// probeKey marks a context in which this plugin runs the engine's plugins.
 type probeKey struct{}
 
 func withProbe(ctx context.Context) context.Context {

@@ -44,7 +44,7 @@ func (l *liar) Score(context.Context, fwk.CycleState, *corev1.Pod, fwk.NodeInfo)
 func (l *liar) ScoreExtensions() fwk.ScoreExtensions { return nil }
 
 // TestRefusedNode covers a node that was chosen and does not take the pod, which only a
-// defect can cause: nothing is evicted there, and the pod is tried again with all nodes.
+// defect can cause: nothing is evicted there, and the pod is retried with all nodes.
 func TestRefusedNode(t *testing.T) {
 	profile := shipped(t)[0].profile
 	e := newEngine(t, []schedulerconfig.KubeSchedulerProfile{*profile}, frameworkruntime.Registry{

@@ -14,8 +14,8 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// engineScorer returns how one of the engine's score plugins scores nodes for the
-// pod; nil if it does not.
+// engineScorer returns the scorer of one of the engine's plugins for the pod; nil if it does
+// not score the pod.
 func (s *search) engineScorer(name string) scan.Scorer {
 	switch name {
 	case names.NodeAffinity:
@@ -36,8 +36,8 @@ type affinityScorer struct {
 
 var _ scan.Remembered = affinityScorer{}
 
-// newAffinityScorer returns the scorer for the pod; nil if it prefers nothing, or its
-// terms cannot be parsed, of which the engine tells.
+// newAffinityScorer returns the scorer for the pod; nil if it has no preferences, or its
+// terms cannot be parsed, which the engine reports.
 func newAffinityScorer(pod *corev1.Pod) scan.Scorer {
 	if pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil {
 		return nil
@@ -64,7 +64,7 @@ func (affinityScorer) Normalize(_ []scan.Group, scores []int64) {
 	scale(scores)
 }
 
-// scale brings scores into 0..MaxScore, in proportion to the highest.
+// scale scales scores to 0..MaxScore, in proportion to the highest.
 func scale(scores []int64) {
 	most := slices.Max(scores)
 	if most == 0 {
@@ -112,7 +112,7 @@ func (taintScorer) Version() int64 {
 	return 0
 }
 
-// Normalize gives the node with most of them nothing, and one without any MaxScore.
+// Normalize gives 0 to the node with the most taints, and MaxScore to nodes without any.
 func (taintScorer) Normalize(_ []scan.Group, scores []int64) {
 	scale(scores)
 	for i, score := range scores {
@@ -120,8 +120,7 @@ func (taintScorer) Normalize(_ []scan.Group, scores []int64) {
 	}
 }
 
-// engineScorer has the engine run one of its own plugins, whose score is not
-// normalized.
+// engineScorer makes the engine run one of its own plugins whose score is not normalized.
 type engineScorer struct {
 	search *search
 	name   string
@@ -130,7 +129,7 @@ type engineScorer struct {
 var _ scan.Remembered = &engineScorer{}
 var _ manyScorer = &engineScorer{}
 
-// manyScorer scores many nodes at less than the cost of one after the other.
+// manyScorer scores many nodes at a lower cost than one by one.
 type manyScorer interface {
 	scoreMany(nodes []fwk.NodeInfo) []int64
 }

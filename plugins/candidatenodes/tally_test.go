@@ -123,7 +123,7 @@ func (t tally) add(profile string, k kind, got, want simulation.Decision) {
 // isNarrowed says whether CandidateNodes left one node.
 func isNarrowed(d simulation.Decision) bool {
 	for reason := range d.Reasons {
-		if strings.Contains(reason, "left out by plugin(s)") && strings.Contains(reason, candidateNodes) {
+		if strings.Contains(reason, "excluded by plugin(s)") && strings.Contains(reason, candidateNodes) {
 			return len(d.Scores) == 0
 		}
 	}

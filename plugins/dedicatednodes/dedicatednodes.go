@@ -1,5 +1,5 @@
-// Package dedicatednodes scores nodes by whom they are meant for, as their taints
-// and extended resources say, so that pods stay off what is kept for others.
+// Package dedicatednodes scores nodes by their purpose, according to their taints and
+// extended resources, so that pods avoid nodes that are reserved for others.
 package dedicatednodes
 
 import (
@@ -28,15 +28,15 @@ const (
 	extendedResourcesSignerName = "stowage.dev/" + Name + ".extendedResources"
 )
 
-// DedicatedNodes is a score plugin that prefers the nodes that are meant for a pod
-// to those that anyone may use, and these to the nodes that are meant for others.
+// DedicatedNodes is a score plugin that prefers nodes dedicated to the pod over general
+// nodes, and general nodes over nodes dedicated to others.
 type DedicatedNodes struct {
 	weights      weights
 	scarce       *scarceResources
 	taintWeights taintWeights
-	// comparisons says that tolerations may compare numbers.
+	// comparisons reports whether tolerations may compare numbers.
 	comparisons bool
-	// horizon is how long a stay has to be not to count as short, in seconds.
+	// horizon is the stay, in seconds, from which on it does not count as short.
 	horizon float64
 }
 
@@ -51,8 +51,8 @@ func (pl *DedicatedNodes) Name() string {
 	return Name
 }
 
-// SignPod signs the pod by all that is read of it: its tolerations, and which scarce
-// resources it requests. How much it requests of them changes nothing.
+// SignPod signs the pod by its tolerations and by which scarce resources it requests. The
+// requested amounts do not matter.
 func (pl *DedicatedNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	return []fwk.SignFragment{
 		{Key: fwk.TolerationsSignerName, Value: fwk.TolerationsSigner(pod)},
@@ -60,8 +60,8 @@ func (pl *DedicatedNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.Sig
 	}, nil
 }
 
-// PreFilter reads the pod's tolerations and requests, once for all nodes, and says in
-// a scan how a node's score comes about. It filters nothing.
+// PreFilter reads the pod's tolerations and requests once for all nodes, and passes the
+// scorer to a scan. It filters nothing.
 func (pl *DedicatedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	s := pl.newState(pod)
 	state.Write(preScoreStateKey, s)
@@ -69,13 +69,12 @@ func (pl *DedicatedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod
 	return nil, fwk.NewStatus(fwk.Skip)
 }
 
-// PreFilterExtensions returns nothing: there is no filter.
+// PreFilterExtensions returns nil, because there is no filter.
 func (pl *DedicatedNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 	return nil
 }
 
-// PreScore leaves scoring to other plugins where the pod's tolerations and requests
-// tell none of the nodes from another, scoring them is left to other plugins.
+// PreScore skips pods for which all nodes get the same score.
 func (pl *DedicatedNodes) PreScore(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
 	s, err := pl.readState(state, pod)
 	if err != nil {
@@ -88,8 +87,8 @@ func (pl *DedicatedNodes) PreScore(_ context.Context, state fwk.CycleState, pod 
 	return nil
 }
 
-// Score returns how far the node is meant for the pod, finer than a node score can
-// tell: NormalizeScore brings it into range.
+// Score returns how well the node's purpose matches the pod, with a higher resolution than
+// node scores. NormalizeScore scales it.
 func (pl *DedicatedNodes) Score(_ context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
 	s, err := pl.readState(state, pod)
 	if err != nil {
@@ -98,7 +97,7 @@ func (pl *DedicatedNodes) Score(_ context.Context, state fwk.CycleState, pod *co
 	return s.rawScore(node), nil
 }
 
-// readState returns what PreFilter or PreScore has left, or works it out.
+// readState returns the state of PreFilter or PreScore, or computes it.
 func (pl *DedicatedNodes) readState(state fwk.CycleState, pod *corev1.Pod) (*preScoreState, error) {
 	return cycle.ReadOr(state, preScoreStateKey, func() (*preScoreState, error) { return pl.newState(pod), nil })
 }
@@ -108,14 +107,14 @@ func (pl *DedicatedNodes) ScoreExtensions() fwk.ScoreExtensions {
 	return pl
 }
 
-// NormalizeScore brings the scores of all nodes into 0..MaxScore.
+// NormalizeScore scales the scores of all nodes to 0..MaxScore.
 func (pl *DedicatedNodes) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, scores fwk.NodeScoreList) *fwk.Status {
 	normalize(scores)
 	return nil
 }
 
-// New returns the plugin for the given arguments, or an error that names the
-// argument that is wrong.
+// New returns the plugin for the given arguments, or an error that names the invalid
+// argument.
 func New(_ context.Context, obj runtime.Object, _ fwk.Handle) (fwk.Plugin, error) {
 	args, ok := obj.(*config.DedicatedNodesArgs)
 	if !ok {

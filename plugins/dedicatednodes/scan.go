@@ -26,7 +26,7 @@ func (scorer) Version() int64 {
 	return 0
 }
 
-// Normalize brings raw scores into range as NormalizeScore does.
+// Normalize scales raw scores to range as NormalizeScore does.
 func (scorer) Normalize(_ []scan.Group, scores []int64) {
 	best := slices.Max(scores)
 	for i, raw := range scores {

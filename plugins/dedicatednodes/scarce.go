@@ -11,12 +11,12 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// scarceResources are the extended resources that nodes are kept free for.
+// scarceResources are the extended resources whose nodes are kept free.
 type scarceResources struct {
-	// listed are those that the arguments give. None means all.
+	// listed are the resources in the arguments. Empty means all.
 	listed sets.Set[corev1.ResourceName]
-	// extended remembers, by name, whether a resource is an extended one: to find out
-	// takes longer than all the rest of a score.
+	// extended caches, by name, whether a resource is extended, because that takes longer
+	// than the rest of a score.
 	extended sync.Map
 }
 
@@ -28,7 +28,7 @@ func newScarceResources(names []string) *scarceResources {
 	return r
 }
 
-// has says whether the resource is a scarce one.
+// has reports whether the resource is scarce.
 func (r *scarceResources) has(name corev1.ResourceName) bool {
 	if len(r.listed) > 0 {
 		return r.listed.Has(name)
@@ -55,9 +55,9 @@ func (r *scarceResources) requested(pod *corev1.Pod) []corev1.ResourceName {
 	return names
 }
 
-// free returns the fraction of the node's scarce resources that is not requested yet,
-// from 0 to 1: the largest of them all, and 0 for a pod that requests any of those
-// that the node has.
+// free returns the fraction of the node's scarce resources that is not requested yet, from 0
+// to 1: the largest over all resources, or 0 if the pod requests any of the node's scarce
+// resources.
 func (r *scarceResources) free(node fwk.NodeInfo, requests sets.Set[corev1.ResourceName]) float64 {
 	most, requested := 0.0, node.GetRequested().GetScalarResources()
 	for name, allocatable := range node.GetAllocatable().GetScalarResources() {

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// scale is the raw score of a node that is ideal in every part.
+	// scale is the raw score of a node that is optimal in all parts.
 	scale = 1 << 40
-	// noise is by how much the raw scores of nodes that are equally good may differ,
-	// from rounding.
+	// noise is the maximum difference between raw scores of equally good nodes due to
+	// rounding.
 	noise = 2
 )
 
-// weights are the shares of the parts of the score. Together they make 1.
+// weights are the weights of the parts of the score. Their sum is 1.
 type weights struct {
 	toleratedTaints, scarceResources, preferNoSchedule, shortStay float64
 }
@@ -33,16 +33,16 @@ func newWeights(w config.DedicatedNodesWeights) weights {
 	}
 }
 
-// preScoreState is what scoring the nodes for one pod takes.
+// preScoreState is the state that Score needs for one pod.
 type preScoreState struct {
 	*DedicatedNodes
-	// tolerations are all of the pod's, explicit those that name a dedication.
+	// tolerations are all tolerations of the pod, explicit those that name a dedication.
 	tolerations, explicit []corev1.Toleration
-	// requested are the scarce resources that the pod asks for.
+	// requested are the scarce resources that the pod requests.
 	requested sets.Set[corev1.ResourceName]
 }
 
-// Clone returns the state itself: nothing changes it after PreScore.
+// Clone returns the state itself, which is not modified after PreScore.
 func (s *preScoreState) Clone() fwk.StateData {
 	return s
 }
@@ -57,7 +57,7 @@ func (pl *DedicatedNodes) newState(pod *corev1.Pod) *preScoreState {
 	return s
 }
 
-// allAlike says whether all nodes get the same score.
+// allAlike reports whether all nodes get the same score.
 func (s *preScoreState) allAlike(nodes []fwk.NodeInfo) bool {
 	if len(nodes) == 0 {
 		return true
@@ -87,9 +87,9 @@ func (s *preScoreState) rawScore(node fwk.NodeInfo) int64 {
 	return int64(math.Round(mean * scale))
 }
 
-// normalize gives the best nodes MaxScore, and each other node one point less for
-// each hundredth of scale, or part of one, that it is behind. So a node's score
-// depends on itself and the best node alone, and no worse node ties with the best.
+// normalize gives the best nodes MaxScore, and other nodes one point less for each started
+// hundredth of scale that they are behind. So a node's score depends only on itself and the
+// best node, and no worse node ties with the best.
 func normalize(scores fwk.NodeScoreList) {
 	var best int64
 	for _, s := range scores {

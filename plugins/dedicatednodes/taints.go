@@ -12,30 +12,30 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
-// conditionPrefix starts the keys of the taints by which Kubernetes says what state
-// a node is in. It has pods tolerate some of them unasked.
+// conditionPrefix is the prefix of the taints that Kubernetes sets for node conditions. Pods
+// tolerate some of them by default.
 const conditionPrefix = "node.kubernetes.io/"
 
-// isDedication says whether a taint with the key says whom a node is for, rather than
-// what state it is in. No key is every key, and so says neither.
+// isDedication reports whether a taint with the key dedicates a node, rather than describing
+// its condition. An empty key matches all keys, so it is not a dedication.
 func isDedication(key string) bool {
 	return key != "" && !strings.HasPrefix(key, conditionPrefix)
 }
 
-// tolerates says whether any of the tolerations tolerates the taint. Those that compare
-// numbers do where the engine's feature gate says so.
+// tolerates reports whether any of the tolerations tolerates the taint. Tolerations that
+// compare numbers only do if the engine's feature gate is enabled.
 func (pl *DedicatedNodes) tolerates(tolerations []corev1.Toleration, taint *corev1.Taint) bool {
 	return len(tolerations) > 0 && schedulingcorev1.TolerationsTolerateTaint(klog.Background(), tolerations, taint, pl.comparisons)
 }
 
-// affinity returns how far the taints dedicate a node to the pod, between 0 and 1:
+// affinity returns to what degree the taints dedicate a node to the pod, between 0 and 1:
 //
 //	1 - ½^(own + 1/(1+foreign))
 //
-// with own the number of NoSchedule and NoExecute taints that the pod tolerates by
-// name, and foreign that of the others. So a node without taints has ½, each taint of
-// the pod's own brings it halfway to 1, and of nodes with as many of these, the one
-// with the fewest foreign taints has the most.
+// where own is the number of NoSchedule and NoExecute taints that the pod tolerates by name,
+// and foreign the number of the others. So a node without taints has ½, each of the pod's own
+// taints brings it halfway to 1, and among nodes with the same number of these, the one with
+// the fewest foreign taints has the highest value.
 func (s *preScoreState) affinity(taints []corev1.Taint) float64 {
 	own, foreign := 0, 0
 	for i := range taints {
@@ -72,7 +72,7 @@ func stay(tolerations []corev1.Toleration, taints []corev1.Taint) float64 {
 // and value.
 type taintWeights map[keyValue]float64
 
-// keyValue is a taint, or, without a value, every one with the key.
+// keyValue is a taint, or all taints with the key if the value is empty.
 type keyValue struct {
 	key, value string
 }

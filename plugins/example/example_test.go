@@ -88,7 +88,7 @@ func TestPageWorks(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "./my-scheduler", "--config", "broken.yaml", "--master", "http://127.0.0.1:0", "--write-config-to", "/dev/stdout")
 	cmd.Dir = mine
-	if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), `initializing plugin \"Maintenance\": annotation: must name one`) {
+	if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), `initializing plugin \"Maintenance\": annotation: must not be empty`) {
 		t.Errorf("a configuration with a wrong argument: %v: %s", err, said)
 	}
 

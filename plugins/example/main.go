@@ -50,7 +50,7 @@ func newMaintenance(_ context.Context, obj runtime.Object, _ fwk.Handle) (fwk.Pl
 		return nil, err
 	}
 	if a.Annotation == "" {
-		return nil, errors.New("annotation: must name one")
+		return nil, errors.New("annotation: must not be empty")
 	}
 	return &maintenance{annotation: a.Annotation}, nil
 }

@@ -1,5 +1,5 @@
-// Package indexedinterpodaffinity filters and scores nodes by affinity between pods,
-// from counts of pods that are kept up to date.
+// Package indexedinterpodaffinity filters and scores nodes by inter-pod affinity, with
+// incremental counts of pods.
 package indexedinterpodaffinity
 
 import (
@@ -25,8 +25,8 @@ import (
 // Name is the name of the plugin in the registry and in configurations.
 const Name = "IndexedInterPodAffinity"
 
-// IndexedInterPodAffinity is a plugin that stands in for InterPodAffinity: it decides
-// the same, at a cost that does not grow with the number of pods.
+// IndexedInterPodAffinity is a plugin that replaces InterPodAffinity. It makes the same
+// decisions, at a cost that does not grow with the number of pods.
 type IndexedInterPodAffinity struct {
 	*indexed.Plugin
 }
@@ -72,8 +72,8 @@ func (i index) Part(pod *corev1.Pod, filter indexed.Filter) (scan.Part, error) {
 	return i.AffinityPart(pod, own)
 }
 
-// New returns the plugin for the given arguments, or an error that names the
-// argument that is wrong.
+// New returns the plugin for the given arguments, or an error that names the invalid
+// argument.
 func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	args, ok := obj.(*config.IndexedInterPodAffinityArgs)
 	if !ok {

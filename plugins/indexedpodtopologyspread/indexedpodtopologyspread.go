@@ -1,5 +1,5 @@
-// Package indexedpodtopologyspread filters and scores nodes by topology spread, from
-// counts of pods that are kept up to date.
+// Package indexedpodtopologyspread filters and scores nodes by topology spread constraints,
+// with incremental counts of pods.
 package indexedpodtopologyspread
 
 import (
@@ -29,8 +29,8 @@ import (
 // Name is the name of the plugin in the registry and in configurations.
 const Name = "IndexedPodTopologySpread"
 
-// IndexedPodTopologySpread is a plugin that stands in for PodTopologySpread: it
-// decides the same, at a cost that does not grow with the number of pods.
+// IndexedPodTopologySpread is a plugin that replaces PodTopologySpread. It makes the same
+// decisions, at a cost that does not grow with the number of pods.
 type IndexedPodTopologySpread struct {
 	*indexed.Plugin
 }
@@ -76,8 +76,8 @@ func (i index) Part(pod *corev1.Pod, filter indexed.Filter) (scan.Part, error) {
 	return i.SpreadPart(pod, own)
 }
 
-// New returns the plugin for the given arguments, or an error that names the
-// argument that is wrong.
+// New returns the plugin for the given arguments, or an error that names the invalid
+// argument.
 func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	args, ok := obj.(*config.IndexedPodTopologySpreadArgs)
 	if !ok {
@@ -102,7 +102,7 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 		IgnoreMatchLabelKeys:  !features.EnableMatchLabelKeysInPodTopologySpread,
 		TolerationComparisons: features.EnableTaintTolerationComparisonOperators,
 	}
-	// Without defaults, nothing else needs these objects to be watched.
+	// Without default constraints, these objects do not have to be watched.
 	if opts.SystemDefaulted || len(opts.DefaultConstraints) > 0 {
 		opts.DefaultSelector = defaultSelector(handle.SharedInformerFactory())
 	}
@@ -111,9 +111,9 @@ func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin
 	}, nil
 }
 
-// defaultSelector returns what selects the pods that default constraints are about:
-// those of the pod's services and its controller. To ask for a lister now is what
-// has its informer started.
+// defaultSelector returns a function that selects the pods for default constraints: those of
+// the pod's Services and controller. It requests the listers now, because that starts their
+// informers.
 func defaultSelector(factory informers.SharedInformerFactory) func(*corev1.Pod) labels.Selector {
 	core, apps := factory.Core().V1(), factory.Apps().V1()
 	services, controllers := core.Services().Lister(), core.ReplicationControllers().Lister()

@@ -22,52 +22,54 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// nodeClaims are the machines that Karpenter has asked a cloud for.
+// nodeClaims are the machines that Karpenter has requested from a cloud.
 var nodeClaims = schema.GroupVersionResource{Group: "karpenter.sh", Version: "v1", Resource: "nodeclaims"}
 
 const (
-	// patience is for how long after it was made a claim is waited for, and its plan kept to.
+	// patience is how long after its creation a claim is waited for, and its plan is
+	// followed.
 	patience = 2 * time.Minute
-	// together is how far apart claims of one plan are made at most: Karpenter asks for all of them at
-	// once. What it asks for later is for pods that found no room on these.
+	// together is the maximum time between the creation of claims of one plan: Karpenter
+	// creates all of them at once. Later claims are for pods that do not fit on these.
 	together = 5 * time.Second
-	// absent is how often to look for an API that the cluster does not have, or that may not be read.
+	// absent is the interval of retries if the API does not exist or may not be read.
 	absent = time.Minute
 )
 
-// claim is a machine that Karpenter has asked for.
+// claim is a machine that Karpenter has requested.
 type claim struct {
-	node string // once it has come up
+	node string // set when the node exists
 	made time.Time
-	// ready says that nothing is to be waited for: it is initialized, or on its way out.
+	// ready reports that there is nothing to wait for: the node is initialized, or is being
+	// deleted.
 	ready bool
-	// planned is what the pods request that it was made for.
+	// planned are the requests of the pods that it was created for.
 	planned cluster.Amounts
 }
 
-// claims follows what Karpenter has asked for, in clusters that have it.
+// claims tracks NodeClaims in clusters that have Karpenter.
 type claims struct {
 	clock clock.PassiveClock
-	// changes counts what may matter to pods that wait.
+	// changes counts the changes that may matter to waiting pods.
 	changes atomic.Int64
 
 	mu     sync.Mutex
 	byName map[string]claim
 	byNode map[string]string
-	// planned is what plans returned at looked; nil if claims have changed.
+	// planned is the result of plans at the time looked; nil if claims have changed since.
 	planned map[string]cluster.Amounts
 	looked  time.Time
 }
 
-// newClaims returns claims that are followed until the context ends. In a simulation, which has no
-// API server, there are none.
+// newClaims returns claims that are watched until the context ends. In a simulation, which
+// has no API server, there are none.
 func newClaims(ctx context.Context, cfg *rest.Config) (*claims, error) {
 	c := &claims{clock: clock.RealClock{}, byName: map[string]claim{}, byNode: map[string]string{}}
 	if cfg == nil {
 		return c, nil
 	}
 	cfg = rest.CopyConfig(cfg)
-	cfg.ContentType, cfg.AcceptContentTypes = "", "" // what has no type has no protobuf form
+	cfg.ContentType, cfg.AcceptContentTypes = "", "" // without a type there is no protobuf encoding
 	client, err := dynamic.NewForConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -76,17 +78,17 @@ func newClaims(ctx context.Context, cfg *rest.Config) (*claims, error) {
 	return c, nil
 }
 
-// run follows claims until the context ends.
+// run watches claims until the context ends.
 func (c *claims) run(ctx context.Context, client dynamic.Interface) {
 	err := wait.PollUntilContextCancel(ctx, absent, true, func(ctx context.Context) (bool, error) {
 		_, err := client.Resource(nodeClaims).List(ctx, metav1.ListOptions{Limit: 1})
 		if err != nil {
-			klog.FromContext(ctx).V(2).Info("Karpenter's NodeClaims cannot be read, so its plans are not known", "reason", err)
+			klog.FromContext(ctx).V(2).Info("Cannot read Karpenter's NodeClaims, so its plans are unknown", "reason", err)
 		}
 		return err == nil, nil
 	})
 	if err != nil {
-		return // it is over
+		return // the context has ended
 	}
 	informer := dynamicinformer.NewDynamicSharedInformerFactory(client, 0).ForResource(nodeClaims).Informer()
 	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -102,7 +104,7 @@ func (c *claims) run(ctx context.Context, client dynamic.Interface) {
 		},
 	})
 	if err != nil {
-		klog.FromContext(ctx).Error(err, "Karpenter's NodeClaims are not followed, so its plans are not known")
+		klog.FromContext(ctx).Error(err, "Cannot watch Karpenter's NodeClaims, so its plans are unknown")
 		return
 	}
 	informer.RunWithContext(ctx)
@@ -114,7 +116,7 @@ func (c *claims) see(obj any) {
 	}
 }
 
-// read returns what is of interest of a NodeClaim.
+// read returns the relevant fields of a NodeClaim.
 func read(object *unstructured.Unstructured) *claim {
 	c := &claim{made: object.GetCreationTimestamp().Time, ready: object.GetDeletionTimestamp() != nil, planned: cluster.Amounts{}}
 	c.node, _, _ = unstructured.NestedString(object.Object, "status", "nodeName")
@@ -138,7 +140,7 @@ func read(object *unstructured.Unstructured) *claim {
 	return c
 }
 
-// set replaces what is known of a claim; nothing, if it is gone.
+// set replaces a claim; nil deletes it.
 func (c *claims) set(name string, now *claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -155,7 +157,7 @@ func (c *claims) set(name string, now *claim) {
 	}
 }
 
-// planOf returns what was planned for a node, and whether others of its plan are still on their way.
+// planOf returns the plan for a node, and whether other nodes of the plan are not ready yet.
 func (c *claims) planOf(node string) (planned cluster.Amounts, coming bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,7 +174,7 @@ func (c *claims) planOf(node string) (planned cluster.Amounts, coming bool) {
 	return nil, false
 }
 
-// plans returns what was planned for nodes of late, by their names.
+// plans returns the recent plans by node name.
 func (c *claims) plans() map[string]cluster.Amounts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -187,7 +189,7 @@ func (c *claims) plans() map[string]cluster.Amounts {
 	return c.planned
 }
 
-// coming says whether there is anything to wait for.
+// coming reports whether there are nodes to wait for.
 func (c *claims) coming() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,24 +9,24 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// period is how often to look whether pods that wait may go on.
+// period is the interval at which waiting pods are checked.
 const period = time.Second
 
-// held are the pods that wait for nodes on their way.
+// held are the pods that wait for nodes that are not ready yet.
 type held struct {
 	claims   *claims
 	activate func(klog.Logger, map[string]*corev1.Pod)
-	// start has something done beside, for as long as the plugin lives.
+	// start runs a function in the background for the lifetime of the plugin.
 	start func(func(context.Context))
 
 	mu sync.Mutex
-	// pods are nil while none wait, and nobody looks after them.
+	// pods is nil if no pods wait and no goroutine checks them.
 	pods map[string]*corev1.Pod
-	seen int64 // the changes of claims that all of them know of
+	seen int64 // the number of changes of claims that all of them have seen
 }
 
-// add has the pod wait, if not too many do. It is tried again when a node has come, or there is
-// nothing more to wait for.
+// add makes the pod wait, unless too many do. It is retried when a node has become ready, or
+// there is nothing left to wait for.
 func (h *held) add(pod *corev1.Pod) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -41,7 +41,7 @@ func (h *held) add(pod *corev1.Pod) bool {
 	return true
 }
 
-// look has pods tried again until none wait.
+// look retries pods until none wait.
 func (h *held) look(ctx context.Context) {
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
@@ -57,7 +57,8 @@ func (h *held) look(ctx context.Context) {
 	}
 }
 
-// release has the pods tried again if there is a reason, and says whether any wait still.
+// release retries the pods if there is a reason to, and reports whether any are still
+// waiting.
 func (h *held) release(logger klog.Logger) bool {
 	h.mu.Lock()
 	pods, changes := h.pods, h.claims.changes.Load()
@@ -67,7 +68,8 @@ func (h *held) release(logger klog.Logger) bool {
 	}
 	h.pods = nil
 	h.mu.Unlock()
-	// One that the engine has not put back yet is noted there, and tried again as well.
+	// The engine notes pods that it has not returned to the queue yet, and retries them as
+	// well.
 	h.activate(logger, pods)
 	return false
 }

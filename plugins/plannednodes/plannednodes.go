@@ -1,7 +1,7 @@
-// Package plannednodes has pods keep to what an autoscaler has planned. Karpenter plans nodes for
-// all pods that wait, and makes them at once. They get usable one after the other, and pods that
-// take the first ones as they come fill these in other proportions than planned, so that in the
-// end some pods find no room, and Karpenter makes nodes more.
+// Package plannednodes makes pods follow an autoscaler's plan. Karpenter plans nodes for all
+// pending pods and creates them at once. They become ready one after another. If pods fill
+// the first nodes in the order in which they come, the proportions differ from the plan, so
+// that some pods find no room in the end and Karpenter creates more nodes.
 package plannednodes
 
 import (
@@ -25,29 +25,30 @@ import (
 const (
 	// Name is the name of the plugin in the registry and in configurations.
 	Name = "PlannedNodes"
-	// stateKey is the key in CycleState to what is planned.
+	// stateKey is the key in CycleState for the plans.
 	stateKey = "PreFilter" + Name
 	// requestsSignerName keys what this plugin reads of a pod in the pod's signature.
 	requestsSignerName = "stowage.dev/" + Name + ".requests"
-	// tolerance is how far apart the parts of the planned cpu and memory may get that are used on
-	// a node, before a pod waits for others. By trials: a pod or two of another shape are within it.
+	// tolerance is how far the used fractions of planned cpu and memory may differ on a node
+	// before a pod waits for other nodes. According to trials, one or two pods of another
+	// shape are within it.
 	tolerance = 0.2
-	// mostHeld is how many pods wait at a time. Each that is held has the engine look at other
-	// pods that wait.
+	// mostHeld limits how many pods wait at a time, because each one makes the engine try
+	// other pending pods.
 	mostHeld = 100
-	// ErrReason is what a pod that waits is told.
-	ErrReason = "node would be filled in other proportions than its autoscaler has planned, and the pod may fit better on planned nodes that are not ready yet"
+	// ErrReason is the message for a pod that waits.
+	ErrReason = "node would be filled in other proportions than the autoscaler planned, and the pod may fit better on planned nodes that are not ready yet"
 )
 
 var holds = metrics.NewCounter(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "planned_nodes_holds_total", StabilityLevel: metrics.ALPHA,
-	Help: "Times that a pod which had found a node was put back to wait for other nodes that an autoscaler had planned with it.",
+	Help: "Times that a pod with a suitable node was returned to the queue to wait for other nodes that the autoscaler had planned.",
 })
 
 var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(holds) })
 
-// PlannedNodes is a plugin that prefers nodes where a pod keeps to the proportions that were
-// planned, and has pods wait for nodes on their way where none of those that are ready is such.
+// PlannedNodes is a plugin that prefers nodes on which a pod fits the planned proportions,
+// and makes pods wait for other planned nodes if there is no such node.
 type PlannedNodes struct {
 	handle fwk.Handle
 	claims *claims
@@ -68,13 +69,13 @@ func (pl *PlannedNodes) Name() string {
 	return Name
 }
 
-// EventsToRegister names none: the plugin has pods tried again itself.
+// EventsToRegister registers no events, because the plugin activates the pods itself.
 func (pl *PlannedNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return nil, nil
 }
 
-// Permit lets the pod have its node, or puts it back. Only here is the node known that is best for
-// the pod. A filter would have the engine evict other pods to make room elsewhere.
+// Permit admits the pod to its node, or returns it to the queue. Only here is the best node
+// for the pod known. A filter would make the engine preempt other pods.
 func (pl *PlannedNodes) Permit(_ context.Context, _ fwk.CycleState, pod *corev1.Pod, node string) (*fwk.Status, time.Duration) {
 	planned, coming := pl.claims.planOf(node)
 	if !coming || scan.OfGroup(pod) {
@@ -82,7 +83,7 @@ func (pl *PlannedNodes) Permit(_ context.Context, _ fwk.CycleState, pod *corev1.
 	}
 	info, err := pl.handle.SnapshotSharedLister().NodeInfos().Get(node)
 	if err != nil {
-		return nil, 0 // it is gone; binding will tell
+		return nil, 0 // the node was deleted; binding will fail
 	}
 	if imbalance(planned, info, cluster.Requests(pod)) <= tolerance || !pl.held.add(pod) {
 		return nil, 0

@@ -13,12 +13,12 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
-// SignPod signs the pod by what it requests: nothing else of it is read.
+// SignPod signs the pod by its requests, because nothing else is used.
 func (pl *PlannedNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	return []fwk.SignFragment{{Key: requestsSignerName, Value: cluster.Requests(pod)}}, nil
 }
 
-// PreFilter looks at what is planned. It filters nothing.
+// PreFilter reads the plans. It filters nothing.
 func (pl *PlannedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	pl.Feed.Update(nodes)
 	var part scan.Part
@@ -38,12 +38,12 @@ func (pl *PlannedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod *
 	return nil, fwk.NewStatus(fwk.Skip)
 }
 
-// PreFilterExtensions returns nothing: there is no filter.
+// PreFilterExtensions returns nil, because there is no filter.
 func (pl *PlannedNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 	return nil
 }
 
-// PreScore leaves the choice to other plugins where nothing has been planned of late.
+// PreScore skips the pod if there are no recent plans.
 func (pl *PlannedNodes) PreScore(_ context.Context, state fwk.CycleState, _ *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
 	if _, err := cycle.Read[*scorer](state, stateKey); err != nil {
 		return fwk.NewStatus(fwk.Skip)
@@ -51,34 +51,34 @@ func (pl *PlannedNodes) PreScore(_ context.Context, state fwk.CycleState, _ *cor
 	return nil
 }
 
-// Score returns how well the pod keeps to what was planned for the node.
+// Score returns how well the pod fits the planned proportions of the node.
 func (pl *PlannedNodes) Score(_ context.Context, state fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
 	s, err := cycle.Read[*scorer](state, stateKey)
 	if err != nil {
-		return fwk.MaxScore, nil // enabled for Score alone, it has nothing to say
+		return fwk.MaxScore, nil // no state if enabled only for Score
 	}
 	return s.score(node), nil
 }
 
-// ScoreExtensions returns nothing: scores are in range as they are.
+// ScoreExtensions returns nil, because scores are in range.
 func (pl *PlannedNodes) ScoreExtensions() fwk.ScoreExtensions {
 	return nil
 }
 
-// scorer scores nodes for a pod that requests so much.
+// scorer scores nodes for a pod with these requests.
 type scorer struct {
-	plans    map[string]cluster.Amounts // by nodes; nothing changes it
+	plans    map[string]cluster.Amounts // by node name; not modified
 	requests cluster.Amounts
 }
 
 var _ scan.Scorer = &scorer{}
 
-// Clone returns the same: nothing changes it.
+// Clone returns the state itself, which is not modified.
 func (s *scorer) Clone() fwk.StateData {
 	return s
 }
 
-// Prepare does nothing: which nodes take the pod does not matter.
+// Prepare does nothing, because scores do not depend on which nodes fit.
 func (s *scorer) Prepare([]scan.Group) {}
 
 // Score returns the node's score.
@@ -86,11 +86,11 @@ func (s *scorer) Score(node scan.Node) int64 {
 	return s.score(node.Info)
 }
 
-// Normalize does nothing: scores are in range as they are.
+// Normalize does nothing, because scores are in range.
 func (s *scorer) Normalize([]scan.Group, []int64) {}
 
-// score returns how little imbalance there would be, in hundredths of the plan; all of it for a node
-// that was not planned of late: those that were there before are to be filled first.
+// score returns 100 minus the imbalance in hundredths of the plan. Nodes without a recent
+// plan get the maximum, so that existing nodes are filled first.
 func (s *scorer) score(node fwk.NodeInfo) int64 {
 	planned, is := s.plans[node.Node().Name]
 	if !is {
@@ -99,12 +99,12 @@ func (s *scorer) score(node fwk.NodeInfo) int64 {
 	return int64(math.Round(float64(fwk.MaxScore) * (1 - min(1, imbalance(planned, node, s.requests)))))
 }
 
-// imbalance returns how far apart the parts of the planned cpu and memory are that would be used
-// with the pod on the node, as fractions of what was planned:
+// imbalance returns the difference between the fractions of the planned cpu and memory that
+// would be used with the pod on the node:
 //
 //	|(requested_cpu + request_cpu) / planned_cpu - (requested_memory + request_memory) / planned_memory|
 //
-// It is 0 where one of them was not planned.
+// It is 0 if one of them was not planned.
 func imbalance(planned cluster.Amounts, node fwk.NodeInfo, request cluster.Amounts) float64 {
 	part := func(name corev1.ResourceName) float64 {
 		requested, _ := usage.Of(node, name)

@@ -19,51 +19,51 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// capacityRatio is the part of the cluster's allocatable that is on preemptible
+// capacityRatio is the share of the cluster's allocatable resources that is on preemptible
 // nodes.
 var capacityRatio = metrics.NewGaugeVec(&metrics.GaugeOpts{
 	Subsystem:      "stowage",
 	Name:           "preemptible_capacity_ratio",
-	Help:           "Part of the cluster's allocatable that is on preemptible nodes, from 0 to 1, by resource.",
+	Help:           "Share of the cluster's allocatable resources that is on preemptible nodes, from 0 to 1, by resource.",
 	StabilityLevel: metrics.ALPHA,
 }, []string{"resource"})
 
 var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(capacityRatio) })
 
 const (
-	// The part of the capacity on preemptible nodes that is too much for the cluster to
-	// do without begins above two thirds.
+	// The warning starts above two thirds, because the cluster may not cope with the loss of
+	// that much capacity.
 	alarmNumerator, alarmDenominator = 2, 3
-	// eventReason is that of the warning.
+	// eventReason is the reason of the warning about capacity.
 	eventReason = "MostlyPreemptible"
-	// noneReason is that of the warning that policies have nothing to hold for.
+	// noneReason is the reason of the warning that policies apply to no nodes.
 	noneReason = "NoPreemptibleNodes"
 )
 
-// alarm follows the part of the cluster's capacity that is preemptible: in a metric
-// at all times, and in an event when it goes over two thirds, or is nothing though a
-// policy is about it, and a pod is being scheduled, so by the leader alone.
+// alarm tracks the share of the cluster's capacity that is preemptible. It always updates the
+// metric. Events are only sent while a pod is scheduled, so only by the leader: if the share
+// rises above two thirds, or if a policy is about preemptible nodes and there are none.
 type alarm struct {
 	recognizer preemptible.Recognizer
 	recorder   events.EventRecorder
 
-	// synced says that all nodes have been seen that were there at the start.
+	// synced reports whether all initial nodes have been seen.
 	synced func() bool
 
 	mu    sync.Mutex
 	nodes map[string]capacity
 	sum   capacity
-	// preemptible are the preemptible nodes: the event is about one of them.
+	// preemptible are the preemptible nodes: the event refers to one of them.
 	preemptible map[string]*corev1.Node
 	// autoscaled are the nodes that an autoscaler has marked.
 	autoscaled map[string]bool
-	// raised says that it went over two thirds and the event was sent.
+	// raised reports that the share is above two thirds and the event was sent.
 	raised bool
-	// missed says that there was no preemptible node, and the event was sent.
+	// missed reports that there is no preemptible node and the event was sent.
 	missed bool
 }
 
-// capacity is an amount of cpu and memory, and how much of it is preemptible.
+// capacity is an amount of cpu and memory, and the preemptible part of it.
 type capacity struct {
 	cpu, memory, preemptibleCPU, preemptibleMemory int64 // millicores, bytes
 }
@@ -81,7 +81,7 @@ func newAlarm(r preemptible.Recognizer, factory informers.SharedInformerFactory,
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following nodes: %w", err)
+		return nil, fmt.Errorf("watching nodes: %w", err)
 	}
 	a.synced = registration.HasSynced
 	return a, nil
@@ -112,7 +112,7 @@ func (a *alarm) forget(name string) {
 	a.set(name, capacity{})
 }
 
-// set replaces the capacity of a node. The lock is held.
+// set replaces the capacity of a node. The caller holds the lock.
 func (a *alarm) set(name string, now capacity) {
 	before := a.nodes[name]
 	if before == now {
@@ -134,8 +134,8 @@ func (c *capacity) add(other capacity, sign int64) {
 	c.preemptibleMemory += sign * other.preemptibleMemory
 }
 
-// mayBePreemptible says whether the cluster has preemptible nodes, or may have some
-// that have not been seen yet.
+// mayBePreemptible reports whether the cluster has preemptible nodes, or may have some that
+// have not been seen yet.
 func (a *alarm) mayBePreemptible() bool {
 	if !a.synced() {
 		return true
@@ -145,15 +145,14 @@ func (a *alarm) mayBePreemptible() bool {
 	return len(a.preemptible) > 0
 }
 
-// hasAutoscaler says whether an autoscaler has marked one of the cluster's nodes.
+// hasAutoscaler reports whether an autoscaler has marked a node of the cluster.
 func (a *alarm) hasAutoscaler() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.autoscaled) > 0
 }
 
-// sound sends the event if the capacity has gone over two thirds since it was last
-// below.
+// sound sends the event if the share has risen above two thirds.
 func (a *alarm) sound() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -161,13 +160,14 @@ func (a *alarm) sound() {
 	if over && !a.raised {
 		first := slices.Min(slices.Collect(maps.Keys(a.preemptible)))
 		a.recorder.Eventf(a.preemptible[first], nil, corev1.EventTypeWarning, eventReason, "Scheduling",
-			"%.0f %% of the cluster's cpu and %.0f %% of its memory are on preemptible nodes: more than two thirds",
+			"%.0f%% of the cluster's cpu and %.0f%% of its memory are on preemptible nodes, which is more than two thirds",
 			100*ratio(a.sum.preemptibleCPU, a.sum.cpu), 100*ratio(a.sum.preemptibleMemory, a.sum.memory))
 	}
 	a.raised = over
 }
 
-// lacks says whether no node is known as preemptible, and no event has said so since one was.
+// lacks reports whether there are no preemptible nodes, and no event was sent since there
+// were any.
 func (a *alarm) lacks() bool {
 	if a.mayBePreemptible() {
 		return false
@@ -177,18 +177,18 @@ func (a *alarm) lacks() bool {
 	return !a.missed && len(a.nodes) > 0
 }
 
-// miss sends the event that no node is known as preemptible, about a pod for which something is to
-// hold of such nodes: perhaps some are, and nothing holds for them.
+// miss sends the event that there are no preemptible nodes, for a pod with a policy about
+// them: perhaps their label is not configured.
 func (a *alarm) miss(ctx context.Context, pod *corev1.Pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.missed = true
-	const text = "no node has a label by which preemptible nodes are known, so every node counts as on demand: if some are not, name their label in nodeLabels of " + Name
-	klog.FromContext(ctx).Info("A policy is about preemptible nodes, and "+text, "pod", klog.KObj(pod))
-	a.recorder.Eventf(pod, nil, corev1.EventTypeWarning, noneReason, "Scheduling", "The policy is about preemptible nodes, and "+text)
+	const text = "no node has a label that marks preemptible nodes, so all nodes count as on-demand: if some are preemptible, add their label to nodeLabels of " + Name
+	klog.FromContext(ctx).Info("A policy is about preemptible nodes, but "+text, "pod", klog.KObj(pod))
+	a.recorder.Eventf(pod, nil, corev1.EventTypeWarning, noneReason, "Scheduling", "The pod's policy is about preemptible nodes, but "+text)
 }
 
-// over says whether more than two thirds of the cpu or of the memory is preemptible.
+// over reports whether more than two thirds of the cpu or of the memory is preemptible.
 func (c capacity) over() bool {
 	return c.preemptibleCPU*alarmDenominator > c.cpu*alarmNumerator || c.preemptibleMemory*alarmDenominator > c.memory*alarmNumerator
 }

@@ -39,7 +39,7 @@ func TestAlarm(t *testing.T) {
 	a := c.plugin.alarm
 	a.recorder = recorder
 	const over = "Warning MostlyPreemptible "
-	const ofNodes = " are on preemptible nodes: more than two thirds"
+	const ofNodes = " are on preemptible nodes, which is more than two thirds"
 	steps := []struct {
 		name        string
 		change      func()
@@ -50,15 +50,15 @@ func TestAlarm(t *testing.T) {
 		{"one for all", func() { a.see(sized(node("a"), "4", "6Gi")) }, 0, 0, ""},
 		{"half the cpu", func() { a.see(sized(spot("b", "z", "m"), "4", "2Gi")) }, 0.5, 0.25, ""},
 		{"two thirds are not too much", func() { a.see(sized(spot("c", "z", "m"), "4", "1Gi")) }, 2.0 / 3, 3.0 / 9, ""},
-		{"more is", func() { a.see(sized(spot("d", "z", "m"), "8", "1Gi")) }, 0.8, 0.4, over + "80 % of the cluster's cpu and 40 % of its memory" + ofNodes},
+		{"more is", func() { a.see(sized(spot("d", "z", "m"), "8", "1Gi")) }, 0.8, 0.4, over + "80% of the cluster's cpu and 40% of its memory" + ofNodes},
 		{"once is enough", func() { a.see(sized(spot("e", "z", "m"), "20", "0")) }, 0.9, 0.4, ""},
 		{"the same again", func() { a.see(sized(spot("e", "z", "m"), "20", "0")) }, 0.9, 0.4, ""},
 		{"one becomes another kind", func() { a.see(sized(node("e"), "20", "0")) }, 0.4, 0.4, ""},
-		{"and back", func() { a.see(sized(spot("e", "z", "m"), "20", "0")) }, 0.9, 0.4, over + "90 % of the cluster's cpu and 40 % of its memory" + ofNodes},
+		{"and back", func() { a.see(sized(spot("e", "z", "m"), "20", "0")) }, 0.9, 0.4, over + "90% of the cluster's cpu and 40% of its memory" + ofNodes},
 		{"one goes", func() { a.forget("e"); a.forget("d") }, 2.0 / 3, 3.0 / 9, ""},
-		{"memory alone is too much", func() { a.see(sized(node("a"), "4", "1Gi")) }, 2.0 / 3, 0.75, over + "67 % of the cluster's cpu and 75 % of its memory" + ofNodes},
+		{"memory alone is too much", func() { a.see(sized(node("a"), "4", "1Gi")) }, 2.0 / 3, 0.75, over + "67% of the cluster's cpu and 75% of its memory" + ofNodes},
 		{"all go", func() { a.forget("a"); a.forget("b"); a.forget("c"); a.forget("never there") }, 0, 0, ""},
-		{"only preemptible ones", func() { a.see(sized(spot("b", "z", "m"), "1", "1Gi")) }, 1, 1, over + "100 % of the cluster's cpu and 100 % of its memory" + ofNodes},
+		{"only preemptible ones", func() { a.see(sized(spot("b", "z", "m"), "1", "1Gi")) }, 1, 1, over + "100% of the cluster's cpu and 100% of its memory" + ofNodes},
 	}
 	for _, step := range steps {
 		step.change()
@@ -115,7 +115,7 @@ func TestPoliciesAboutNodesThatNobodyKnows(t *testing.T) {
 		l.try(pods...)
 		got := 0
 		for len(l.handle.events.Events) > 0 {
-			if event := <-l.handle.events.Events; strings.HasPrefix(event, "Warning NoPreemptibleNodes The policy is about preemptible nodes") {
+			if event := <-l.handle.events.Events; strings.HasPrefix(event, "Warning NoPreemptibleNodes The pod's policy is about preemptible nodes") {
 				got++
 			}
 		}

@@ -12,21 +12,21 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// blindPods is how many pods wait for a limit that an autoscaler does not see.
+// blindPods counts pods that wait for a limit that the autoscaler cannot see.
 var blindPods = metrics.NewGauge(&metrics.GaugeOpts{
 	Subsystem:      "stowage",
 	Name:           "autoscaler_blind_pods",
-	Help:           "Pending pods that a limit on preemptible nodes alone keeps off a node, where the cluster has an autoscaler, which does not know of the limit.",
+	Help:           "Pending pods that only a limit on preemptible nodes keeps off a node, in a cluster with an autoscaler that cannot see the limit.",
 	StabilityLevel: metrics.ALPHA,
 })
 
 var registerBlindPods = sync.OnceFunc(func() { legacyregistry.MustRegister(blindPods) })
 
-// blindReason is that of the event.
+// blindReason is the reason of the event.
 const blindReason = "AutoscalerBlind"
 
-// blind are the pods that wait for a limit that stands nowhere in their specs, where an autoscaler
-// looks: it takes the node that refuses them for the right one, and makes no other.
+// blind are the pods that wait for a limit that is not part of their specs. An autoscaler
+// assumes that they fit the node that rejects them, and creates no other node.
 type blind struct {
 	mu   sync.Mutex
 	pods map[types.UID]bool
@@ -37,7 +37,7 @@ func newBlind() *blind {
 	return &blind{pods: map[types.UID]bool{}}
 }
 
-// add says whether the pod is new among them.
+// add adds the pod, and reports whether it is new.
 func (b *blind) add(pod types.UID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,8 +58,8 @@ func (b *blind) remove(pod types.UID) {
 	}
 }
 
-// PostFilter finds pods that a limit alone keeps off a node, where an autoscaler is at work. It runs
-// when no node takes the pod, and leaves it at that.
+// PostFilter finds pods that only a limit keeps off a node, in a cluster with an autoscaler.
+// It runs if no node fits, and makes no room.
 func (pl *PreemptibleNodes) PostFilter(_ context.Context, cycleState fwk.CycleState, pod *corev1.Pod, statuses fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
 	s, err := readState(cycleState)
 	if err != nil || !s.filters() || !pl.alarm.hasAutoscaler() || !pl.limitAlone(statuses) {
@@ -68,14 +68,14 @@ func (pl *PreemptibleNodes) PostFilter(_ context.Context, cycleState fwk.CycleSt
 	}
 	if pl.blind.add(pod.UID) {
 		pl.recorder.Eventf(pod, nil, corev1.EventTypeWarning, blindReason, "Scheduling",
-			"A node has room, but the workload's limit on preemptible nodes rules it out. The cluster's autoscaler does not know of the limit and may make no other node: "+
-				"apply config/scheduler/autoscaler (before Kubernetes 1.36 its folder webhook), by which new pods say so themselves, and let the workload make its pods again")
+			"A node has room, but the workload's limit on preemptible nodes excludes it. The cluster's autoscaler cannot see the limit and may not create another node: "+
+				"apply config/scheduler/autoscaler (before Kubernetes 1.36: config/scheduler/autoscaler/webhook), which writes limits into new pods, and recreate the workload's pods")
 	}
 	return nil, fwk.NewStatus(fwk.Unschedulable)
 }
 
-// limitAlone says whether a node takes the pod but for a limit: filters run in order, and this
-// plugin's comes after the engine's own.
+// limitAlone reports whether a node would fit if there were no limit: filters run in order,
+// and this plugin's runs after those of the engine.
 func (pl *PreemptibleNodes) limitAlone(statuses fwk.NodeToStatusReader) bool {
 	nodes, err := pl.lister.NodeInfos().List()
 	return err == nil && slices.ContainsFunc(nodes, func(node fwk.NodeInfo) bool {

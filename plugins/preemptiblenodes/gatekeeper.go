@@ -26,33 +26,33 @@ import (
 )
 
 const (
-	// heldFor is how long a pod is held at most while its workload is not known: then it goes on as
-	// one that has not been told, and the plugin says what is wrong.
+	// heldFor is the maximum time that a pod is held while its workload is not in the cache.
+	// Then the gate is removed, and the plugin reports the error.
 	heldFor = 10 * time.Second
-	// gatekeepers is how many pods are told at the same time: a request each.
+	// gatekeepers is the number of concurrent requests.
 	gatekeepers = 16
 	// controllerIndex indexes pods by the UID of their controller.
 	controllerIndex = "stowage.dev/controller"
 )
 
-// Gatekeeper tells pods with preemptible.LimitGate which side of their workload's limit they are on, in their
-// own node affinity, and takes the gate away. One of a cluster must be at work at a time.
+// Gatekeeper removes preemptible.LimitGate from pods, and adds node affinity for their side
+// of the workload's limit. Only one may be active in a cluster.
 type Gatekeeper struct {
 	client kubernetes.Interface
 	pods   cache.SharedIndexInformer
 	clock  clock.Clock
-	// awaited is closed when there is something to do.
+	// awaited is closed when there is a gated pod.
 	awaited     chan struct{}
 	onceAwaited sync.Once
 
 	mu sync.Mutex
-	// queue has the pods to be told; nil while another replica does it.
+	// queue has the gated pods; nil while another replica is active.
 	queue    workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	profiles map[string]*PreemptibleNodes // by the name of the scheduler
 	siblings *siblings
 }
 
-// NewGatekeeper returns a Gatekeeper of the cluster of the handle.
+// NewGatekeeper returns a Gatekeeper for the cluster of the handle.
 func NewGatekeeper(handle fwk.Handle) (*Gatekeeper, error) {
 	registerGateMetrics()
 	g := &Gatekeeper{
@@ -82,22 +82,22 @@ func NewGatekeeper(handle fwk.Handle) (*Gatekeeper, error) {
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("following pods: %w", err)
+		return nil, fmt.Errorf("watching pods: %w", err)
 	}
 	return g, nil
 }
 
-// Serve has it tell the pods of a profile, by the plugin's arguments there.
+// Serve registers a profile and its plugin's arguments.
 func (g *Gatekeeper) Serve(profile string, pl *PreemptibleNodes) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.profiles[profile] = pl
 }
 
-// Awaited is closed once there is a pod to be told.
+// Awaited returns a channel that is closed when there is a gated pod.
 func (g *Gatekeeper) Awaited() <-chan struct{} { return g.awaited }
 
-// Run tells pods until the context ends.
+// Run processes pods until the context ends.
 func (g *Gatekeeper) Run(ctx context.Context) {
 	if !cache.WaitForCacheSync(ctx.Done(), g.pods.HasSynced) {
 		return
@@ -122,7 +122,7 @@ func (g *Gatekeeper) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// byController is controllerIndex.
+// byController implements controllerIndex.
 func byController(obj any) ([]string, error) {
 	if pod, ok := obj.(*corev1.Pod); ok {
 		if uid := controllerOf(pod); uid != "" {
@@ -136,7 +136,7 @@ func gated(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Spec.SchedulingGates, func(gate corev1.PodSchedulingGate) bool { return gate.Name == preemptible.LimitGate })
 }
 
-// see looks at a pod that is new or not as it was.
+// see processes a pod that is new or has changed.
 func (g *Gatekeeper) see(pod *corev1.Pod) {
 	if !gated(pod) {
 		g.forget(pod)
@@ -172,7 +172,7 @@ func (g *Gatekeeper) forget(pod *corev1.Pod) {
 	g.siblings.forget(pod)
 }
 
-// next tells the next pod, and says whether there may be more.
+// next processes the next pod, and reports whether there may be more.
 func (g *Gatekeeper) next(ctx context.Context, queue workqueue.TypedRateLimitingInterface[cache.ObjectName]) bool {
 	name, over := queue.Get()
 	if over {
@@ -186,13 +186,13 @@ func (g *Gatekeeper) next(ctx context.Context, queue workqueue.TypedRateLimiting
 	case errors.Is(err, errNotKnownYet), apierrors.IsConflict(err):
 		queue.AddRateLimited(name)
 	default:
-		klog.FromContext(ctx).Error(err, "Taking the scheduling gate away that limits on preemptible nodes need; the pod waits until it is gone", "pod", name, "gate", preemptible.LimitGate)
+		klog.FromContext(ctx).Error(err, "Failed to remove the scheduling gate for limits on preemptible nodes; the pod waits until it is removed", "pod", name, "gate", preemptible.LimitGate)
 		queue.AddRateLimited(name)
 	}
 	return true
 }
 
-// tell tells the pod of that name its side.
+// tell determines the side of the pod and removes its gate.
 func (g *Gatekeeper) tell(ctx context.Context, name cache.ObjectName) error {
 	obj, exists, err := g.pods.GetIndexer().GetByKey(name.String())
 	if err != nil || !exists {
@@ -214,7 +214,7 @@ func (g *Gatekeeper) tell(ctx context.Context, name cache.ObjectName) error {
 	_, err = g.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		g.forget(pod) // it may have been gone before it was counted
+		g.forget(pod) // it may have been deleted before it was counted
 		return nil
 	case err != nil:
 		g.forget(pod)
@@ -225,8 +225,8 @@ func (g *Gatekeeper) tell(ctx context.Context, name cache.ObjectName) error {
 	return nil
 }
 
-// decide returns the pod's side, and counts it from now on, so that no two replicas are given the
-// same place at once. It is the same until the gate is gone.
+// decide returns the pod's side, and counts it from now on, so that no two replicas get the
+// same place. It does not change until the gate is removed.
 func (g *Gatekeeper) decide(pl *PreemptibleNodes, pod *corev1.Pod) (side, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -238,14 +238,14 @@ func (g *Gatekeeper) decide(pl *PreemptibleNodes, pod *corev1.Pod) (side, error)
 		return "", err
 	}
 	if err != nil {
-		to = anywhere // the plugin says what is wrong, and keeps the pod where it is
+		to = anywhere // the plugin reports the error and rejects the pod
 	}
 	g.siblings.tell(pod, to)
 	return to, nil
 }
 
-// ungate returns what takes the gate away, and sets the affinity, in one request: an affinity can
-// be changed only while there are gates. It is refused if the pod is not as it was.
+// ungate returns a patch that removes the gate and sets the affinity in one request, because
+// the affinity is only mutable while there are gates. It fails if the pod has changed.
 func ungate(pod *corev1.Pod, affinity *corev1.Affinity) ([]byte, error) {
 	spec := map[string]any{"schedulingGates": []map[string]string{{"$patch": "delete", "name": preemptible.LimitGate}}}
 	if !equality.Semantic.DeepEqual(affinity, pod.Spec.Affinity) {

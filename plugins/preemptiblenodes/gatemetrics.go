@@ -8,18 +8,18 @@ import (
 )
 
 var (
-	// toldPods is how many pods were told their side.
+	// toldPods counts pods whose gate was removed.
 	toldPods = metrics.NewCounterVec(&metrics.CounterOpts{
 		Subsystem:      "stowage",
 		Name:           "limit_gates_removed_total",
-		Help:           "Pods told on which kind of nodes they may be, by side: Any, PreferPreemptible, OnDemand or Preemptible.",
+		Help:           "Scheduling gates for limits on preemptible nodes that were removed, by the nodes that the pod may use: Any, PreferPreemptible, OnDemand or Preemptible.",
 		StabilityLevel: metrics.ALPHA,
 	}, []string{"side"})
-	// heldSeconds is how long they were held. Creation times are in whole seconds.
+	// heldSeconds is the time that they were held. Creation times are in whole seconds.
 	heldSeconds = metrics.NewHistogram(&metrics.HistogramOpts{
 		Subsystem:      "stowage",
 		Name:           "limit_gate_seconds",
-		Help:           "Seconds from a pod's creation, which is known to the second, until its scheduling gate for limits on preemptible nodes was removed.",
+		Help:           "Seconds from the creation of a pod, which is recorded in whole seconds, until its scheduling gate for limits on preemptible nodes was removed.",
 		Buckets:        []float64{1, 2, 5, 10, 20, 60, 300},
 		StabilityLevel: metrics.ALPHA,
 	})

@@ -13,13 +13,13 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 )
 
-// pool is a set of preemptible nodes that are likely to go together: what a
-// platform takes back, it takes back by zone and instance type.
+// pool is a set of preemptible nodes that are likely to be removed together, because
+// platforms reclaim capacity by zone and instance type.
 type pool struct {
 	zone, instanceType string
 }
 
-// nodeFacts is what counts about a node.
+// nodeFacts are the relevant properties of a node.
 type nodeFacts struct {
 	preemptible, notified bool
 	pool                  pool
@@ -27,20 +27,20 @@ type nodeFacts struct {
 	replicas map[types.UID]int
 }
 
-// tally is how many replicas of a controller are where.
+// tally is the number of replicas of a controller by kind of node and pool.
 type tally struct {
 	preemptible, onDemand int
 	pools                 map[pool]int
 }
 
-// nodeIndex keeps the facts of all nodes, and the tallies of all controllers, in
-// step with the scheduler's snapshot, assumed pods included.
+// nodeIndex tracks the facts of all nodes and the tallies of all controllers in the
+// scheduler's snapshot, including assumed pods.
 type nodeIndex struct {
 	recognizer preemptible.Recognizer
 
 	mu sync.Mutex
-	// facts is read without the lock while a pod is scheduled: nothing changes it
-	// then, as the engine schedules one pod at a time.
+	// facts is read without the lock while a pod is scheduled: it does not change then,
+	// because the engine schedules one pod at a time.
 	facts    map[string]*nodeFacts
 	tallies  map[types.UID]*tally
 	notified int
@@ -48,8 +48,8 @@ type nodeIndex struct {
 
 var _ changes.Subscriber = &nodeIndex{}
 
-// newNodeIndex returns the index of the feed's snapshot. Profiles that tell nodes by the
-// same labels and taints share one.
+// newNodeIndex returns the index of the feed's snapshot. Profiles with the same labels and
+// taints share one.
 func newNodeIndex(feed *changes.Feed, r preemptible.Recognizer) *nodeIndex {
 	return changes.Shared(feed, fmt.Sprint(r), func() *nodeIndex {
 		return &nodeIndex{recognizer: r, facts: map[string]*nodeFacts{}, tallies: map[types.UID]*tally{}}
@@ -63,15 +63,15 @@ func (x *nodeIndex) Changed(_ int, node fwk.NodeInfo) {
 	x.set(node.Node().Name, x.factsOf(node))
 }
 
-// Gone forgets a node.
+// Gone removes a node.
 func (x *nodeIndex) Gone(_ int, name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.set(name, nil)
 }
 
-// factsOf returns the facts of a node. Pods that are on their way out do not count:
-// what replaces them must not be counted out by them.
+// factsOf returns the facts of a node. Pods that are being deleted do not count, so that
+// their replacements fit within the limit.
 func (x *nodeIndex) factsOf(node fwk.NodeInfo) *nodeFacts {
 	object := node.Node()
 	f := &nodeFacts{
@@ -90,12 +90,12 @@ func (x *nodeIndex) factsOf(node fwk.NodeInfo) *nodeFacts {
 	return f
 }
 
-// counts says whether a pod is a replica that lasts.
+// counts reports whether a pod is a replica that remains.
 func counts(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
-// set replaces the facts of a node; nothing, if it is gone.
+// set replaces the facts of a node; nil deletes them.
 func (x *nodeIndex) set(name string, now *nodeFacts) {
 	if before, known := x.facts[name]; known {
 		x.add(before, -1)
@@ -154,7 +154,7 @@ func (x *nodeIndex) tallyOf(controllers map[types.UID]bool) tally {
 	return sum
 }
 
-// recount returns the same as tallyOf, from the pods that are on the nodes.
+// recount returns the same as tallyOf, from the pods on the nodes.
 func (x *nodeIndex) recount(controllers map[types.UID]bool, nodes []fwk.NodeInfo) tally {
 	sum := tally{pools: map[pool]int{}}
 	for _, node := range nodes {

@@ -14,18 +14,18 @@ import (
 
 // Annotations of a pod template, or of a namespace for all its pods.
 const (
-	// PreemptibleAnnotation says whether pods may be on preemptible nodes: never,
+	// PreemptibleAnnotation reports whether pods may be on preemptible nodes: never,
 	// allow, prefer or require.
 	PreemptibleAnnotation = preemptible.ModeAnnotation
-	// PreemptibleMaxAnnotation is the most replicas that may, as a number or as a
-	// percentage of the desired ones, rounded down.
+	// PreemptibleMaxAnnotation is the maximum number of replicas on preemptible nodes, as a
+	// number or as a percentage of the desired replicas, rounded down.
 	PreemptibleMaxAnnotation = preemptible.MaxAnnotation
-	// OnDemandMinAnnotation is the least replicas that have to be on other nodes, as a
-	// number or as a percentage of the desired ones, rounded up.
+	// OnDemandMinAnnotation is the minimum number of replicas on other nodes, as a number or
+	// as a percentage of the desired replicas, rounded up.
 	OnDemandMinAnnotation = preemptible.OnDemandMinAnnotation
 )
 
-// OptionsOf returns what the arguments say. They have been validated.
+// OptionsOf returns the options in the arguments, which must be valid.
 func OptionsOf(args *config.PreemptibleNodesArgs) preemptible.Options {
 	mode := preemptible.Mode(args.Default.Preemptible)
 	options := preemptible.Options{
@@ -43,7 +43,7 @@ func OptionsOf(args *config.PreemptibleNodesArgs) preemptible.Options {
 	return options
 }
 
-// replicasOf returns a limit; nil where there is none.
+// replicasOf returns a limit; nil if there is none.
 func replicasOf(limit *intstr.IntOrString) *preemptible.Replicas {
 	if limit == nil {
 		return nil
@@ -52,8 +52,8 @@ func replicasOf(limit *intstr.IntOrString) *preemptible.Replicas {
 	return &replicas
 }
 
-// contradiction says what is wrong where what the pod's policy rules out is all that its own node
-// selector and required node affinity leave; nothing where they can be met together.
+// contradiction returns an error message if the pod's node selector and required node
+// affinity only allow nodes that its policy excludes; "" otherwise.
 func (pl *PreemptibleNodes) contradiction(pod *corev1.Pod, p preemptible.Policy) string {
 	kind := ""
 	switch {
@@ -66,11 +66,11 @@ func (pl *PreemptibleNodes) contradiction(pod *corev1.Pod, p preemptible.Policy)
 	if kind == "" {
 		return ""
 	}
-	return fmt.Sprintf("the pod's node selector and affinity leave %s, which contradicts %s: %s: change one of them in the pod template", kind, PreemptibleAnnotation, p.Mode)
+	return fmt.Sprintf("the pod's node selector and affinity allow %s, which contradicts %s: %s: change one of them in the pod template", kind, PreemptibleAnnotation, p.Mode)
 }
 
-// OptionsOfProfile returns what the plugin is told in a scheduler's profile, if it is
-// enabled there.
+// OptionsOfProfile returns the options of the plugin in a scheduler's profile, and whether it
+// is enabled there.
 func OptionsOfProfile(profile *schedulerconfig.KubeSchedulerProfile) (preemptible.Options, bool) {
 	enabled := slices.Concat(profile.Plugins.MultiPoint.Enabled, profile.Plugins.Filter.Enabled)
 	if !slices.ContainsFunc(enabled, func(p schedulerconfig.Plugin) bool { return p.Name == Name }) {

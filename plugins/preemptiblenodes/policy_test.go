@@ -8,18 +8,18 @@ import (
 
 func TestWrongAnnotations(t *testing.T) {
 	const limit = "must be a number of replicas, such as 2, or a percentage from 0% to 100%, such as 66%"
-	const contradiction = "annotations stowage.dev/preemptible: require and stowage.dev/preemptible-max or stowage.dev/on-demand-min contradict each other"
-	const none = "belongs to no annotation of Stowage's; there are stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min"
+	const contradiction = "annotation stowage.dev/preemptible: require cannot be combined with stowage.dev/preemptible-max or stowage.dev/on-demand-min"
+	const none = "belongs to an unknown annotation: its name must be one of stowage.dev/preemptible, stowage.dev/preemptible-max, stowage.dev/on-demand-min"
 	tests := []struct {
 		name        string
 		annotations stringMap
 		want        string
 	}{
-		{"a mode that there is not", stringMap{PreemptibleAnnotation: "sometimes"}, `annotation stowage.dev/preemptible: "sometimes" is none of never, allow, prefer, require`},
-		{"a mode in capitals", stringMap{PreemptibleAnnotation: "Never"}, `annotation stowage.dev/preemptible: "Never" is none of never, allow, prefer, require`},
-		{"a mode that is empty", stringMap{PreemptibleAnnotation: ""}, `annotation stowage.dev/preemptible: "" is none of never, allow, prefer, require`},
-		{"a mode with a blank", stringMap{PreemptibleAnnotation: "never "}, `annotation stowage.dev/preemptible: "never " is none of never, allow, prefer, require`},
-		{"a boolean for a mode", stringMap{PreemptibleAnnotation: "false"}, `annotation stowage.dev/preemptible: "false" is none of never, allow, prefer, require`},
+		{"a mode that there is not", stringMap{PreemptibleAnnotation: "sometimes"}, `annotation stowage.dev/preemptible: "sometimes" must be one of never, allow, prefer, require`},
+		{"a mode in capitals", stringMap{PreemptibleAnnotation: "Never"}, `annotation stowage.dev/preemptible: "Never" must be one of never, allow, prefer, require`},
+		{"a mode that is empty", stringMap{PreemptibleAnnotation: ""}, `annotation stowage.dev/preemptible: "" must be one of never, allow, prefer, require`},
+		{"a mode with a blank", stringMap{PreemptibleAnnotation: "never "}, `annotation stowage.dev/preemptible: "never " must be one of never, allow, prefer, require`},
+		{"a boolean for a mode", stringMap{PreemptibleAnnotation: "false"}, `annotation stowage.dev/preemptible: "false" must be one of never, allow, prefer, require`},
 		{"a maximum in words", stringMap{PreemptibleMaxAnnotation: "half"}, `annotation stowage.dev/preemptible-max: "half" ` + limit},
 		{"a maximum that is empty", stringMap{PreemptibleMaxAnnotation: ""}, `annotation stowage.dev/preemptible-max: "" ` + limit},
 		{"a maximum below nothing", stringMap{PreemptibleMaxAnnotation: "-1"}, `annotation stowage.dev/preemptible-max: "-1" ` + limit},

@@ -1,6 +1,6 @@
-// Package preemptiblenodes decides how much of a workload may be on nodes that can
-// be taken away at short notice, and spreads that part over what is taken away
-// together.
+// Package preemptiblenodes limits how many replicas of a workload run on nodes that may be
+// removed at short notice, and spreads these replicas over nodes that are likely to be
+// removed together.
 package preemptiblenodes
 
 import (
@@ -28,22 +28,21 @@ import (
 const (
 	// Name is the name of the plugin in the registry and in configurations.
 	Name = "PreemptibleNodes"
-	// stateKey is the key in CycleState to what is known of the pod.
+	// stateKey is the key in CycleState for the pod's state.
 	stateKey = Name
 	// policySignerName keys what this plugin reads of a pod in the pod's signature.
 	policySignerName = "stowage.dev/" + Name + ".policy"
 )
 
-// Reasons why a node does not take a pod.
+// Reasons for which a node is rejected.
 const (
-	ErrReasonNotice      = "node(s) were about to be taken away"
-	ErrReasonPreemptible = "node(s) were preemptible, which the pod's policy rules out"
-	ErrReasonOnDemand    = "node(s) were not preemptible, which the pod's policy requires"
-	ErrReasonCap         = "node(s) were preemptible, and the workload had all the replicas on such nodes that its policy allows"
+	ErrReasonNotice      = "node(s) were about to be removed"
+	ErrReasonPreemptible = "node(s) were preemptible, which the pod's policy does not allow"
+	ErrReasonOnDemand    = "node(s) were not preemptible, but the pod's policy requires preemptible nodes"
+	ErrReasonCap         = "node(s) were preemptible, and the workload already had its maximum of replicas on preemptible nodes"
 )
 
-// PreemptibleNodes is a plugin that filters and scores nodes by whether they are
-// preemptible.
+// PreemptibleNodes is a plugin that filters and scores nodes by whether they are preemptible.
 type PreemptibleNodes struct {
 	options    preemptible.Options
 	asking     preemptible.Options
@@ -74,39 +73,38 @@ func (pl *PreemptibleNodes) Name() string {
 	return Name
 }
 
-// state is what is known of the pod that is being scheduled.
+// state is the state of the pod that is being scheduled.
 type state struct {
 	policy   preemptible.Policy
 	workload workload
-	// tally is where the other replicas are.
+	// tally counts the other replicas.
 	tally tally
-	// hardCap and softCap are how many may be on preemptible nodes.
+	// hardCap and softCap are the maximum numbers of replicas on preemptible nodes.
 	hardCap, softCap int
 	facts            map[string]*nodeFacts
-	// fewest is the number of the workload's replicas in the pool that has fewest, of
-	// those that could take the pod.
+	// fewest is the number of replicas in the pool with the fewest, among the pools that fit.
 	fewest int
 }
 
-// Clone returns a copy: preemption takes pods away from it and gives them back.
+// Clone returns a copy, because preemption removes and adds pods.
 func (s *state) Clone() fwk.StateData {
 	c := *s
 	c.tally = s.tally.clone()
 	return &c
 }
 
-// signature is all that is read of a pod where there are no preemptible nodes.
+// signature are the properties of a pod that matter if there are no preemptible nodes.
 type signature struct {
 	Namespace   string            `json:"namespace"`
 	DaemonSet   bool              `json:"daemonSet"`
 	Annotations map[string]string `json:"annotations"`
 }
 
-// SignPod signs pods only while there are no preemptible nodes. Where there are, a
-// node's score depends on where the siblings are, and each pod placed changes it.
+// SignPod signs pods only while there are no preemptible nodes. Otherwise a node's score
+// depends on the location of the siblings, and each placed pod changes it.
 func (pl *PreemptibleNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	if pl.alarm.mayBePreemptible() {
-		return nil, fwk.NewStatus(fwk.Unschedulable, "where the workload's other replicas are counts")
+		return nil, fwk.NewStatus(fwk.Unschedulable, "the score depends on the workload's other replicas")
 	}
 	s := signature{Namespace: pod.Namespace, DaemonSet: internalcluster.OfDaemonSet(pod), Annotations: map[string]string{}}
 	for key, value := range pod.Annotations {
@@ -117,7 +115,7 @@ func (pl *PreemptibleNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.S
 	return []fwk.SignFragment{{Key: policySignerName, Value: s}}, nil
 }
 
-// PreFilter finds the pod's policy, and where its workload's other replicas are.
+// PreFilter determines the pod's policy, and counts the workload's other replicas.
 func (pl *PreemptibleNodes) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	s, status := pl.newState(ctx, pod, nodes)
 	if status.IsSkip() {
@@ -134,21 +132,20 @@ func (pl *PreemptibleNodes) PreFilter(ctx context.Context, cycleState fwk.CycleS
 	return nil, nil
 }
 
-// filters says whether the policy can rule out a node.
+// filters reports whether the policy can exclude a node.
 func (s *state) filters() bool {
 	return s.hardCap != preemptible.Unlimited || s.policy.HardMode && s.policy.OnlyOneKind()
 }
 
-// newState returns what is known of the pod. Pods of DaemonSets are bound to their
-// nodes, and so are those that have one and come back to have room made for a resize:
-// nothing here applies to them.
+// newState returns the state of the pod. Pods of DaemonSets are bound to their nodes, and so
+// are pods with a node that are scheduled to make room for a resize: they are skipped.
 func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes []fwk.NodeInfo) (*state, *fwk.Status) {
 	if internalcluster.OfDaemonSet(pod) || pod.Spec.NodeName != "" {
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
 	pl.Feed.Update(nodes)
 	pl.alarm.sound()
-	// Before anything is read: what changes from here on wakes the pod.
+	// Before anything is read, because later changes activate the pod.
 	pl.wait(pod)
 	p, err := pl.options.PolicyOf(pod, pl.namespaces)
 	if err != nil {
@@ -167,13 +164,13 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 		if !errors.Is(err, errNotKnownYet) {
 			return nil, fwk.AsStatus(err)
 		}
-		klog.FromContext(ctx).V(4).Info("The pod has to wait for its workload", "pod", klog.KObj(pod), "reason", err)
+		klog.FromContext(ctx).V(4).Info("The pod waits until its workload is in the scheduler's cache", "pod", klog.KObj(pod), "reason", err)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the pod's "+err.Error())
 	}
 	s.tally = pl.tally(pod, s.workload.controllers, nodes)
 	desired := s.workload.desired
 	if desired == unknownReplicas {
-		// As far as anybody can tell, it wants those that it has, and this one.
+		// Assume that it wants the existing replicas and this one.
 		desired = s.tally.preemptible + s.tally.onDemand + 1
 	}
 	s.hardCap, s.softCap = p.Caps(desired)
@@ -183,9 +180,9 @@ func (pl *PreemptibleNodes) newState(ctx context.Context, pod *corev1.Pod, nodes
 	return s, nil
 }
 
-// tally returns how many of the controllers' replicas are where. While the engine
-// places a pod group, it adds members to the snapshot and leaves the generations of
-// the nodes as they were, so the index misses them.
+// tally counts the controllers' replicas. While the engine places a pod group, it adds
+// members to the snapshot without changing the generations of the nodes, so the index misses
+// them.
 func (pl *PreemptibleNodes) tally(pod *corev1.Pod, controllers map[types.UID]bool, nodes []fwk.NodeInfo) tally {
 	if pod.Spec.SchedulingGroup != nil {
 		return pl.nodes.recount(controllers, nodes)
@@ -198,12 +195,12 @@ func (pl *PreemptibleNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 	return pl
 }
 
-// AddPod counts a pod that would be on the node.
+// AddPod counts a hypothetical pod on the node.
 func (pl *PreemptibleNodes) AddPod(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, added fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
 	return countPod(cycleState, added.GetPod(), node, 1)
 }
 
-// RemovePod counts a pod out that would no longer be on the node.
+// RemovePod subtracts a pod that would be removed from the node.
 func (pl *PreemptibleNodes) RemovePod(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, removed fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
 	return countPod(cycleState, removed.GetPod(), node, -1)
 }
@@ -222,7 +219,7 @@ func countPod(cycleState fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo, sig
 	return nil
 }
 
-// Filter keeps pods off nodes that will soon be gone, and holds their policy.
+// Filter rejects nodes that will be removed soon, and enforces the policy.
 func (pl *PreemptibleNodes) Filter(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
 	s, err := readState(cycleState)
 	if err != nil {
@@ -238,8 +235,7 @@ func (pl *PreemptibleNodes) Filter(_ context.Context, cycleState fwk.CycleState,
 	return nil
 }
 
-// rejects returns why a node with those facts does not take the pod; no reason, if it
-// does.
+// rejects returns why a node with these facts is rejected, or "" if it is not.
 func (s *state) rejects(f *nodeFacts) (fwk.Code, string) {
 	switch {
 	case f.notified:
@@ -249,14 +245,14 @@ func (s *state) rejects(f *nodeFacts) (fwk.Code, string) {
 	case s.policy.HardMode && !f.preemptible && s.policy.Mode == preemptible.Require:
 		return fwk.UnschedulableAndUnresolvable, ErrReasonOnDemand
 	case f.preemptible && s.tally.preemptible >= s.hardCap:
-		// A sibling that is preempted makes room.
+		// Preempting a sibling makes room.
 		return fwk.Unschedulable, ErrReasonCap
 	}
 	return fwk.Success, ""
 }
 
-// New returns the plugin for the given arguments, or an error that names the
-// argument that is wrong.
+// New returns the plugin for the given arguments, or an error that names the invalid
+// argument.
 func New(ctx context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	args, ok := obj.(*config.PreemptibleNodesArgs)
 	if !ok {

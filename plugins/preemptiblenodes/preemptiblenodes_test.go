@@ -196,7 +196,7 @@ func TestAClusterOfPreemptibleNodesAloneRuns(t *testing.T) {
 func TestAnUnknownNamespace(t *testing.T) {
 	for args, want := range map[string]map[string]int{
 		"":                  {},
-		"enforcement: Hard": {"namespace shop is not known yet": 1},
+		"enforcement: Hard": {"namespace shop is not in the scheduler's cache yet": 1},
 	} {
 		c := newCluster(t, args)
 		c.addNodes(spot("b", "z", "m"))

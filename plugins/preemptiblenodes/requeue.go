@@ -20,12 +20,11 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/util"
 )
 
-// EventsToRegister returns what can give a pod a node that this plugin refused it:
-// another annotation of the pod, a sibling that goes, or comes where that makes the
-// workload larger, a node that comes, changes or goes with the replicas on it. What
-// changes in workloads and namespaces is followed by followWorkloads, as the engine's
-// own events for these are of a cache that may lag behind, or run ahead of, the one
-// that this plugin reads.
+// EventsToRegister returns the events after which a pod that this plugin rejected may fit: a
+// changed annotation of the pod, a sibling that ends or that makes the workload larger, and a
+// node that is added, changed or deleted. Changes of workloads and namespaces are handled by
+// followWorkloads, because the cache behind the engine's own events for these may be older or
+// newer than the one that this plugin reads.
 func (pl *PreemptibleNodes) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return []fwk.ClusterEventWithHint{
 		{Event: fwk.ClusterEvent{Resource: fwk.TargetPod, ActionType: fwk.Update}, QueueingHintFn: pl.hintForItself},
@@ -34,7 +33,7 @@ func (pl *PreemptibleNodes) EventsToRegister(context.Context) ([]fwk.ClusterEven
 	}, nil
 }
 
-// hintForItself lets the pod try again if it has another policy or controller.
+// hintForItself retries the pod if its policy or controller has changed.
 func (pl *PreemptibleNodes) hintForItself(_ klog.Logger, _ *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
 	before, now, err := util.As[*corev1.Pod](oldObj, newObj)
 	if err != nil {
@@ -46,8 +45,8 @@ func (pl *PreemptibleNodes) hintForItself(_ klog.Logger, _ *corev1.Pod, oldObj, 
 	return fwk.Queue, nil
 }
 
-// hintForSibling lets the pod try again if a sibling is on its way out, has come to its
-// end or is one no longer; for one that comes, see hintForNewSibling.
+// hintForSibling retries the pod if a sibling is being deleted, has ended or has another
+// controller. For new siblings, see hintForNewSibling.
 func (pl *PreemptibleNodes) hintForSibling(_ klog.Logger, pod *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
 	before, now, err := util.As[*corev1.Pod](oldObj, newObj)
 	if err != nil {
@@ -61,7 +60,7 @@ func (pl *PreemptibleNodes) hintForSibling(_ klog.Logger, pod *corev1.Pod, oldOb
 	}
 	own, err := pl.workloads.of(pod)
 	if err != nil {
-		return fwk.Queue, nil // nothing is known: let the next attempt tell
+		return fwk.Queue, nil // unknown: the next attempt will find out
 	}
 	if own.controllers[controllerOf(before)] {
 		return fwk.Queue, nil
@@ -69,8 +68,8 @@ func (pl *PreemptibleNodes) hintForSibling(_ klog.Logger, pod *corev1.Pod, oldOb
 	return fwk.QueueSkip, nil
 }
 
-// hintForNewSibling lets the pod try again if another pod has got a node and is one more
-// replica of a workload that wants as many as it has: its cap may have risen.
+// hintForNewSibling retries the pod if another pod was bound that is an additional replica of
+// a workload that wants as many as it has: the cap may have risen.
 func (pl *PreemptibleNodes) hintForNewSibling(pod, placed *corev1.Pod) fwk.QueueingHint {
 	if owner := controllerOf(pod); owner == "" || owner != controllerOf(placed) || !counts(placed) {
 		return fwk.QueueSkip
@@ -81,8 +80,8 @@ func (pl *PreemptibleNodes) hintForNewSibling(pod, placed *corev1.Pod) fwk.Queue
 	return fwk.Queue
 }
 
-// hintForNode lets the pod try again if a node is new to it, or gone, or has become
-// another kind of node.
+// hintForNode retries the pod if a node was added or deleted, or has become another kind of
+// node.
 func (pl *PreemptibleNodes) hintForNode(_ klog.Logger, _ *corev1.Pod, oldObj, newObj any) (fwk.QueueingHint, error) {
 	before, now, err := util.As[*corev1.Node](oldObj, newObj)
 	if err != nil {
@@ -106,7 +105,7 @@ func (pl *PreemptibleNodes) hintForNode(_ klog.Logger, _ *corev1.Pod, oldObj, ne
 	return fwk.QueueSkip, nil
 }
 
-// controllerOf returns the UID of a pod's direct controller; nothing, if it has none.
+// controllerOf returns the UID of a pod's direct controller, or "" if it has none.
 func controllerOf(pod *corev1.Pod) types.UID {
 	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
 		return owner.UID
@@ -114,12 +113,11 @@ func controllerOf(pod *corev1.Pod) types.UID {
 	return ""
 }
 
-// waiting holds the pods that may have to wait for a change of their workload or
-// namespace.
+// waiting are the pods that may have to wait for a change of their workload or namespace.
 type waiting struct {
 	mu sync.Mutex
-	// byController holds pods by UID, by the UID of their direct controller. That is
-	// known of every pod, whatever the cache lacks of its workload.
+	// byController holds pods by UID, by the UID of their direct controller, which is known
+	// even if the cache does not contain the workload.
 	byController map[types.UID]map[types.UID]*corev1.Pod
 	controllers  map[types.UID]types.UID // by the UID of the pod
 }
@@ -140,7 +138,7 @@ func (w *waiting) add(pod *corev1.Pod) {
 	w.controllers[pod.UID] = controller
 }
 
-// remove forgets a pod that waits no longer.
+// remove forgets a pod that no longer waits.
 func (w *waiting) remove(pod types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -186,8 +184,8 @@ func (w *waiting) in(namespace string) map[string]*corev1.Pod {
 	return found
 }
 
-// wait has the pod wait for changes. One that is gone or has a node by now does not:
-// no event would tell to forget it.
+// wait registers the pod for changes. It does not if the pod was deleted or has a node by
+// now, because no event would remove it.
 func (pl *PreemptibleNodes) wait(pod *corev1.Pod) {
 	pl.waiting.add(pod)
 	known, err := pl.pods.Pods(pod.Namespace).Get(pod.Name)
@@ -196,8 +194,8 @@ func (pl *PreemptibleNodes) wait(pod *corev1.Pod) {
 	}
 }
 
-// followWorkloads lets pods try again when what their policy is taken from changes:
-// the workload, or the namespace. By then the cache that is read has the change.
+// followWorkloads retries pods when the source of their policy changes: the workload, or the
+// namespace. At that time, the cache contains the change.
 func (pl *PreemptibleNodes) followWorkloads(ctx context.Context, factory informers.SharedInformerFactory, handle fwk.Handle) error {
 	logger := klog.FromContext(ctx)
 	wake := func(pods map[string]*corev1.Pod) {
@@ -240,13 +238,13 @@ func (pl *PreemptibleNodes) followWorkloads(ctx context.Context, factory informe
 			DeleteFunc: func(obj any) { follow.changed(lastKnown(obj)) }, // its pods no longer count
 		})
 		if err != nil {
-			return fmt.Errorf("following workloads: %w", err)
+			return fmt.Errorf("watching workloads: %w", err)
 		}
 	}
 	return pl.followPods(factory)
 }
 
-// followPods forgets pods that wait no longer.
+// followPods forgets pods that no longer wait.
 func (pl *PreemptibleNodes) followPods(factory informers.SharedInformerFactory) error {
 	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(_, now any) {
@@ -261,19 +259,18 @@ func (pl *PreemptibleNodes) followPods(factory informers.SharedInformerFactory) 
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("following pods: %w", err)
+		return fmt.Errorf("watching pods: %w", err)
 	}
 	return nil
 }
 
-// forget forgets a pod that waits no longer.
+// forget forgets a pod that no longer waits.
 func (pl *PreemptibleNodes) forget(pod *corev1.Pod) {
 	pl.waiting.remove(pod.UID)
 	pl.blind.remove(pod.UID)
 }
 
-// lastKnown returns the object that an informer says is gone, as it was when it was
-// last seen.
+// lastKnown returns the last known state of an object that an informer reports as deleted.
 func lastKnown(obj any) any {
 	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 		return gone.Obj
@@ -281,8 +278,8 @@ func lastKnown(obj any) any {
 	return obj
 }
 
-// replaced says whether the object is another one of the same name: after a time
-// without news, its end and the other's beginning arrive as one change.
+// replaced reports whether the object is another one of the same name: after a disconnect, a
+// deletion and a creation arrive as one change.
 func replaced(before, now any) bool {
 	old, err := meta.Accessor(before)
 	if err != nil {
@@ -292,7 +289,7 @@ func replaced(before, now any) bool {
 	return err == nil && old.GetUID() != object.GetUID()
 }
 
-// matters says whether anything changed but the status.
+// matters reports whether anything except the status changed.
 func matters(before, now any) bool {
 	switch now := now.(type) {
 	case *appsv1.Deployment:

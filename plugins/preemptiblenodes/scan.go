@@ -7,7 +7,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// part returns what there is to say about nodes for the pod in a scan.
+// part returns the plugin's part of a scan for the pod.
 func (pl *PreemptibleNodes) part(s *state) scan.Part {
 	return scan.Part{
 		Labels: keys(pl.nodes.recognizer),
@@ -23,8 +23,8 @@ func (pl *PreemptibleNodes) part(s *state) scan.Part {
 	}
 }
 
-// keys are the labels that tell pools of preemptible nodes from each other, and these
-// from other nodes.
+// keys are the labels that distinguish pools of preemptible nodes from each other and from
+// other nodes.
 func keys(r preemptible.Recognizer) []string {
 	keys := []string{corev1.LabelTopologyZone, corev1.LabelInstanceTypeStable}
 	for _, label := range r.Labels {
@@ -40,7 +40,7 @@ type scorer struct {
 
 var _ scan.Scorer = &scorer{}
 
-// Prepare looks for the pool with the fewest of the workload's replicas.
+// Prepare finds the pool with the fewest of the workload's replicas.
 func (s *scorer) Prepare(groups []scan.Group) {
 	s.fewest, _ = s.compare(groups)
 }
@@ -50,5 +50,5 @@ func (s *scorer) Score(node scan.Node) int64 {
 	return s.score(node.Info)
 }
 
-// Normalize does nothing: scores are in range as they are.
+// Normalize does nothing, because scores are in range.
 func (s *scorer) Normalize([]scan.Group, []int64) {}

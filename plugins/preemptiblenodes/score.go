@@ -12,7 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// wish is which nodes a pod's policy prefers.
+// wish is the preference of a pod's policy.
 type wish int
 
 const (
@@ -21,8 +21,8 @@ const (
 	wishOnDemand
 )
 
-// wish returns which nodes the policy prefers, with the workload's replicas where
-// they are: beyond a cap, others than preemptible ones.
+// wish returns the preference of the policy at the current number of replicas: above a cap,
+// nodes that are not preemptible.
 func (s *state) wish() wish {
 	switch {
 	case s.tally.preemptible >= s.softCap || s.policy.Mode == preemptible.Never:
@@ -33,8 +33,8 @@ func (s *state) wish() wish {
 	return noWish
 }
 
-// PreScore looks for the pool with the fewest of the workload's replicas. Where all
-// nodes would get the same score, it leaves scoring to other plugins.
+// PreScore finds the pool with the fewest of the workload's replicas. It skips the pod if all
+// nodes would get the same score.
 func (pl *PreemptibleNodes) PreScore(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
 	s, err := readState(cycleState)
 	if errors.Is(err, fwk.ErrNotFound) {
@@ -57,8 +57,8 @@ func (pl *PreemptibleNodes) PreScore(ctx context.Context, cycleState fwk.CycleSt
 	return nil
 }
 
-// compare returns the number of the workload's replicas in the pool that has fewest,
-// of those that could take the pod, and whether all nodes get the same score.
+// compare returns the number of replicas in the pool with the fewest, among the pools that
+// fit, and whether all nodes get the same score.
 func (s *state) compare(groups []scan.Group) (int, bool) {
 	fewest, most, ofKind := math.MaxInt, 0, 0
 	for _, group := range groups {
@@ -71,13 +71,14 @@ func (s *state) compare(groups []scan.Group) (int, bool) {
 	return fewest, fewest >= most && (s.wish() == noWish || !bothKinds)
 }
 
-// Score returns 100, less 50 for a node of the kind that the policy does not
-// prefer, and less up to 50 for a preemptible node of a pool that has more of the
-// workload's replicas than another:
+// Score returns 100, minus 50 for a node of the kind that the policy does not prefer, and
+// minus up to 50 for a preemptible node in a pool with more of the workload's replicas than
+// another:
 //
 //	100 - 50·[not preferred] - 50·e / (1 + e)
 //
-// with e the replicas in the node's pool beyond those in the pool that has fewest.
+// where e is the number of replicas in the node's pool beyond those in the pool with the
+// fewest.
 func (pl *PreemptibleNodes) Score(_ context.Context, cycleState fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
 	s, err := readState(cycleState)
 	if err != nil {
@@ -102,7 +103,7 @@ func (s *state) score(node fwk.NodeInfo) int64 {
 	return score
 }
 
-// ScoreExtensions returns nothing: scores are in range as they are.
+// ScoreExtensions returns nil, because scores are in range.
 func (pl *PreemptibleNodes) ScoreExtensions() fwk.ScoreExtensions {
 	return nil
 }

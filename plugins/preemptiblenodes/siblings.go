@@ -8,21 +8,21 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// siblings counts the replicas of controllers, and those that may be on a preemptible node. It
-// looks at all pods of a controller once, when it is first asked, and then at those that change:
-// looking at all of them for each takes seconds where thousands are told.
+// siblings counts the replicas of controllers, and those that may use preemptible nodes. It
+// reads all pods of a controller once, and then only changed ones: reading all of them for
+// each pod takes seconds if thousands have gates.
 type siblings struct {
 	pods        cache.Indexer // by controllerIndex
 	controllers map[types.UID]*sideCounts
-	// told are the sides of pods that the cache shows with their gate still.
+	// told are the sides of pods whose gate is still in the cache.
 	told map[types.UID]side
 }
 
 // sideCounts are the pods of a controller that count.
 type sideCounts struct {
-	// nodes says which nodes are preemptible.
+	// nodes recognizes preemptible nodes.
 	nodes preemptible.Recognizer
-	// mayBe says of each pod whether it may be on a preemptible node.
+	// mayBe reports for each pod whether it may use preemptible nodes.
 	mayBe map[types.UID]bool
 	free  int // how many may
 }
@@ -31,8 +31,8 @@ func newSiblings(pods cache.Indexer) *siblings {
 	return &siblings{pods: pods, controllers: map[types.UID]*sideCounts{}, told: map[types.UID]side{}}
 }
 
-// of returns how many pods the controllers have, and how many of them may be on a preemptible
-// node, all but the pod itself.
+// of returns the number of pods of the controllers, and how many of them may use preemptible
+// nodes, excluding the pod itself.
 func (s *siblings) of(controllers map[types.UID]bool, nodes preemptible.Recognizer, pod types.UID) (all, free int, err error) {
 	for uid := range controllers {
 		counted, known := s.controllers[uid]
@@ -52,14 +52,14 @@ func (s *siblings) of(controllers map[types.UID]bool, nodes preemptible.Recogniz
 	return all, free, nil
 }
 
-// count looks at all pods of a controller.
+// count reads all pods of a controller.
 func (s *siblings) count(controller types.UID, nodes preemptible.Recognizer) (*sideCounts, error) {
 	pods, err := s.pods.ByIndex(controllerIndex, string(controller))
 	if err != nil {
 		return nil, err
 	}
 	counted := &sideCounts{nodes: nodes, mayBe: map[types.UID]bool{}}
-	if len(pods) > 0 { // else nobody would ever take it away
+	if len(pods) > 0 { // otherwise nothing would remove it
 		s.controllers[controller] = counted
 	}
 	for _, obj := range pods {
@@ -68,7 +68,8 @@ func (s *siblings) count(controller types.UID, nodes preemptible.Recognizer) (*s
 	return counted, nil
 }
 
-// look counts a pod that has changed as the cache has it: what a handler is told of may be older.
+// look counts a changed pod from the cache, because the state that a handler receives may be
+// older.
 func (s *siblings) look(pod *corev1.Pod) {
 	controller := controllerOf(pod)
 	counted, known := s.controllers[controller]
@@ -86,19 +87,19 @@ func (s *siblings) look(pod *corev1.Pod) {
 	}
 }
 
-// tell notes the side that a pod is given.
+// tell notes the side that a pod gets.
 func (s *siblings) tell(pod *corev1.Pod, to side) {
 	s.told[pod.UID] = to
 	s.look(pod)
 }
 
-// forget takes that back, or has it be known from the pod itself.
+// forget reverts that, or takes the side from the pod itself.
 func (s *siblings) forget(pod *corev1.Pod) {
 	delete(s.told, pod.UID)
 	s.look(pod)
 }
 
-// set counts a pod. One whose side is still to be told may not be on a preemptible node.
+// set counts a pod. While its side is not determined, it may not use preemptible nodes.
 func (s *siblings) set(counted *sideCounts, pod *corev1.Pod) {
 	counted.remove(pod.UID)
 	if !counts(pod) {

@@ -6,25 +6,25 @@ import (
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
-// side is what a pod's policy comes to for this one pod, before a node is looked for.
+// side is the result of a policy for one pod, determined before it is scheduled.
 type side string
 
 const (
-	// anywhere: it may be on either kind of node, as far as hard limits go.
+	// anywhere: it may use both kinds of nodes, as far as hard limits are concerned.
 	anywhere side = "Any"
-	// onDemandOnly: it has to keep off preemptible nodes.
+	// onDemandOnly: it must avoid preemptible nodes.
 	onDemandOnly side = "OnDemand"
-	// preferablyPreemptible: it may be on either kind, and would rather be on preemptible ones.
+	// preferablyPreemptible: it may use both kinds, and prefers preemptible nodes.
 	preferablyPreemptible side = "PreferPreemptible"
-	// preemptibleOnly: it may be on no others.
+	// preemptibleOnly: it must use preemptible nodes.
 	preemptibleOnly side = "Preemptible"
 )
 
-// sideOf returns the side that a new pod gets. Of a workload with a limit, only as many replicas
-// may go anywhere as are allowed on preemptible nodes; the others keep off these, wherever the
-// first ones are by now. So whoever moves replicas by what their specs say, as autoscalers do,
-// cannot break the limit. Replicas that have not been told count as free to go anywhere.
-// The error says what the cache lacks, or is wrong.
+// sideOf returns the side of a new pod. In a workload with a limit, only as many replicas may
+// go anywhere as are allowed on preemptible nodes. The others must avoid them, wherever the
+// first ones run by now. So autoscalers, which move replicas according to their specs, cannot
+// violate the limit. Replicas without a side count as free to go anywhere. The error is about
+// a missing or invalid object in the cache.
 func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings *siblings) (side, error) {
 	policy, err := pl.options.PolicyOf(pod, pl.namespaces)
 	if err != nil {
@@ -59,18 +59,18 @@ func (pl *PreemptibleNodes) sideOf(pod *corev1.Pod, siblings *siblings) (side, e
 	return anywhere, nil
 }
 
-// confine returns the affinity that keeps the pod to its side; the pod's own, where that has no
-// room for it, or need not be changed.
+// confine returns the affinity that restricts the pod to its side, or the pod's own affinity
+// if it cannot or need not be changed.
 func (pl *PreemptibleNodes) confine(pod *corev1.Pod, to side) *corev1.Affinity {
 	nodes := pl.options.Nodes
 	switch {
 	case to == onDemandOnly && !nodes.KeepsOff(&pod.Spec) && !nodes.Confines(&pod.Spec):
-		// One that its selector confines to preemptible nodes waits; the plugin says for what.
+		// A pod whose selector requires preemptible nodes waits; the plugin reports why.
 		return nodes.Exclude(pod.Spec.Affinity)
 	case to == preferablyPreemptible:
 		return nodes.Favor(pod.Spec.Affinity)
 	case to == preemptibleOnly && !nodes.Confines(&pod.Spec):
-		// Where there are terms already, the plugin alone keeps it to its side.
+		// If there are terms already, only the plugin enforces its side.
 		affinity, _ := nodes.Confine(pod.Spec.Affinity)
 		return affinity
 	}

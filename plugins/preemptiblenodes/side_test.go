@@ -100,7 +100,7 @@ func TestContradiction(t *testing.T) {
 	} {
 		p := pod(mode, stringMap{PreemptibleAnnotation: mode})
 		p.Spec.NodeSelector = stringMap{"karpenter.sh/capacity-type": tt.value}
-		want := "the pod's node selector and affinity leave " + tt.leaves + ", which contradicts stowage.dev/preemptible: " + mode + ": change one of them in the pod template"
+		want := "the pod's node selector and affinity allow " + tt.leaves + ", which contradicts stowage.dev/preemptible: " + mode + ": change one of them in the pod template"
 		if d := c.schedule(p); d.Node != "" || !strings.Contains(fmt.Sprint(d.Reasons), want) {
 			t.Errorf("%s: placed on %q, for reasons %v, want %s", mode, d.Node, d.Reasons, want)
 		}

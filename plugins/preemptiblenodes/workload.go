@@ -18,20 +18,20 @@ import (
 
 // workload is the top controller of a pod.
 type workload struct {
-	// desired is how many replicas it should have; unknownReplicas, if only its
-	// controller knows.
+	// desired is the number of desired replicas; unknownReplicas if only the controller knows
+	// it.
 	desired int
 	// controllers are the direct controllers of its pods: for a Deployment, its
 	// ReplicaSets.
 	controllers map[types.UID]bool
 }
 
-// unknownReplicas stands for the desired replicas of a workload of a kind that this
-// plugin cannot read.
+// unknownReplicas is the number of desired replicas of a workload whose kind this plugin
+// cannot read.
 const unknownReplicas = -1
 
-// errNotKnownYet says that the cache lags behind: the object will come.
-var errNotKnownYet = errors.New("is not known yet")
+// errNotKnownYet means that the cache is behind: the object will arrive.
+var errNotKnownYet = errors.New("is not in the scheduler's cache yet")
 
 // workloads finds the workload of a pod.
 type workloads struct {
@@ -49,7 +49,7 @@ const ownerIndex = "stowage.dev/owner"
 func newWorkloads(factory informers.SharedInformerFactory) (*workloads, error) {
 	replicaSets := factory.Apps().V1().ReplicaSets()
 	indexer := replicaSets.Informer().GetIndexer()
-	// Another profile of this scheduler may have added it already.
+	// Another profile of this scheduler may have added it.
 	if _, has := indexer.GetIndexers()[ownerIndex]; !has {
 		err := indexer.AddIndexers(cache.Indexers{ownerIndex: func(obj any) ([]string, error) {
 			set, ok := obj.(*appsv1.ReplicaSet)
@@ -75,8 +75,8 @@ func newWorkloads(factory informers.SharedInformerFactory) (*workloads, error) {
 	}, nil
 }
 
-// of returns the workload of a pod: for one without a controller, the pod itself.
-// The error says which object the cache does not have yet.
+// of returns the workload of a pod, which is the pod itself if it has no controller. The
+// error names the object that is missing from the cache.
 func (w *workloads) of(pod *corev1.Pod) (workload, error) {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -89,8 +89,8 @@ func (w *workloads) of(pod *corev1.Pod) (workload, error) {
 	return workload{desired: desired, controllers: map[types.UID]bool{owner.UID: true}}, err
 }
 
-// ofReplicaSet returns the workload of the pods of a ReplicaSet: the ReplicaSet
-// itself, or what controls it, with all of its ReplicaSets.
+// ofReplicaSet returns the workload of the pods of a ReplicaSet: the ReplicaSet itself, or
+// its controller with all of its ReplicaSets.
 func (w *workloads) ofReplicaSet(namespace string, owner *metav1.OwnerReference) (workload, error) {
 	set, err := w.replicaSets.ReplicaSets(namespace).Get(owner.Name)
 	if err := check(owner, set, err); err != nil {
@@ -108,7 +108,7 @@ func (w *workloads) ofReplicaSet(namespace string, owner *metav1.OwnerReference)
 	for _, obj := range siblings {
 		sibling := obj.(*appsv1.ReplicaSet)
 		all.controllers[sibling.UID] = true
-		// What another controller than a Deployment wants is what it gives to its sets.
+		// Other controllers than a Deployment distribute their replicas over the ReplicaSets.
 		all.desired += replicas(sibling.Spec.Replicas)
 	}
 	if top.Kind == "Deployment" && top.APIVersion == appsv1.SchemeGroupVersion.String() {
@@ -121,8 +121,8 @@ func (w *workloads) ofReplicaSet(namespace string, owner *metav1.OwnerReference)
 	return all, nil
 }
 
-// concerned returns the direct controllers whose pods count a change of a workload:
-// its own UID, and those of the ReplicaSets below the same top controller.
+// concerned returns the direct controllers whose pods a change of a workload affects: its own
+// UID, and those of the ReplicaSets with the same top controller.
 func (w *workloads) concerned(object metav1.Object) []types.UID {
 	uids, top := []types.UID{object.GetUID()}, object.GetUID()
 	if owner := metav1.GetControllerOfNoCopy(object); owner != nil {
@@ -130,7 +130,7 @@ func (w *workloads) concerned(object metav1.Object) []types.UID {
 	}
 	siblings, err := w.byOwner.ByIndex(ownerIndex, string(top))
 	if err != nil {
-		return uids // cannot be: newWorkloads has made the index
+		return uids // impossible: newWorkloads has created the index
 	}
 	for _, obj := range siblings {
 		uids = append(uids, obj.(*appsv1.ReplicaSet).UID)
@@ -167,7 +167,8 @@ func (w *workloads) desired(namespace string, owner *metav1.OwnerReference) (int
 	return unknownReplicas, nil
 }
 
-// check returns an error unless the owner was found, and is no other of its name.
+// check returns an error unless the owner was found and is not another object of the same
+// name.
 func check(owner *metav1.OwnerReference, found metav1.Object, err error) error {
 	if apierrors.IsNotFound(err) || err == nil && found.GetUID() != owner.UID {
 		return fmt.Errorf("%s %s %w", owner.Kind, owner.Name, errNotKnownYet)
@@ -175,7 +176,7 @@ func check(owner *metav1.OwnerReference, found metav1.Object, err error) error {
 	return err
 }
 
-// replicas returns a number of replicas, where the API server sets 1 by default.
+// replicas returns a number of replicas, with the API server's default of 1.
 func replicas(number *int32) int {
 	if number == nil {
 		return 1

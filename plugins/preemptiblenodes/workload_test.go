@@ -144,54 +144,54 @@ func TestWorkloadOfAPod(t *testing.T) {
 			controllers: []types.UID{"db"},
 		},
 		{
-			name: "a ReplicaSet that is not known yet",
+			name: "a ReplicaSet that is not in the scheduler's cache yet",
 			pod:  p("apps/v1", "ReplicaSet", "web-1"),
-			err:  "ReplicaSet web-1 is not known yet",
+			err:  "ReplicaSet web-1 is not in the scheduler's cache yet",
 		},
 		{
-			name:    "a Deployment that is not known yet",
+			name:    "a Deployment that is not in the scheduler's cache yet",
 			objects: []runtime.Object{replicaSet("web-1", "web", 3)},
 			pod:     p("apps/v1", "ReplicaSet", "web-1"),
-			err:     "Deployment web is not known yet",
+			err:     "Deployment web is not in the scheduler's cache yet",
 		},
 		{
-			name: "a StatefulSet that is not known yet",
+			name: "a StatefulSet that is not in the scheduler's cache yet",
 			pod:  p("apps/v1", "StatefulSet", "db"),
-			err:  "StatefulSet db is not known yet",
+			err:  "StatefulSet db is not in the scheduler's cache yet",
 		},
 		{
-			name: "a Job that is not known yet",
+			name: "a Job that is not in the scheduler's cache yet",
 			pod:  p("batch/v1", "Job", "batch"),
-			err:  "Job batch is not known yet",
+			err:  "Job batch is not in the scheduler's cache yet",
 		},
 		{
-			name: "a ReplicationController that is not known yet",
+			name: "a ReplicationController that is not in the scheduler's cache yet",
 			pod:  p("v1", "ReplicationController", "old"),
-			err:  "ReplicationController old is not known yet",
+			err:  "ReplicationController old is not in the scheduler's cache yet",
 		},
 		{
 			name:    "a StatefulSet of the same name, made anew",
 			objects: []runtime.Object{uid(statefulSet("db", 3), "db anew")},
 			pod:     p("apps/v1", "StatefulSet", "db"),
-			err:     "StatefulSet db is not known yet",
+			err:     "StatefulSet db is not in the scheduler's cache yet",
 		},
 		{
 			name:    "a ReplicaSet of the same name, made anew",
 			objects: []runtime.Object{deployment("web", 3), uid(replicaSet("web-1", "web", 3), "web-1 anew")},
 			pod:     p("apps/v1", "ReplicaSet", "web-1"),
-			err:     "ReplicaSet web-1 is not known yet",
+			err:     "ReplicaSet web-1 is not in the scheduler's cache yet",
 		},
 		{
 			name:    "a Deployment of the same name, made anew",
 			objects: []runtime.Object{uid(deployment("web", 3), "web anew"), replicaSet("web-1", "web", 3)},
 			pod:     p("apps/v1", "ReplicaSet", "web-1"),
-			err:     "Deployment web is not known yet",
+			err:     "Deployment web is not in the scheduler's cache yet",
 		},
 		{
 			name:    "a Job of the same name, made anew",
 			objects: []runtime.Object{uid(job("batch", 3), "batch anew")},
 			pod:     p("batch/v1", "Job", "batch"),
-			err:     "Job batch is not known yet",
+			err:     "Job batch is not in the scheduler's cache yet",
 		},
 	}
 	for _, tt := range tests {
@@ -233,8 +233,8 @@ func TestAPodOfAnUnknownWorkloadWaits(t *testing.T) {
 		stored runtime.Object
 		want   map[string]int
 	}{
-		{nil, map[string]int{"the pod's ReplicaSet web-1 is not known yet": 1}},
-		{replicaSet("web-1", "web", 1), map[string]int{"the pod's Deployment web is not known yet": 1}},
+		{nil, map[string]int{"the pod's ReplicaSet web-1 is not in the scheduler's cache yet": 1}},
+		{replicaSet("web-1", "web", 1), map[string]int{"the pod's Deployment web is not in the scheduler's cache yet": 1}},
 		{deployment("web", 1), map[string]int{}},
 	}
 	for _, step := range steps {

@@ -1,7 +1,7 @@
-// Package scaledownorder has scale-downs empty nodes. Which pods a ReplicaSet deletes when it
-// is scaled down is up to its controller, which knows nothing of how full nodes are: each
-// workload gives up pods on other nodes, and all nodes stay in use. This package gives pods a
-// deletion cost by their node, the same for all workloads, so that they give up the same nodes.
+// Package scaledownorder makes scale-downs empty nodes. The controller of a ReplicaSet
+// chooses which pods to delete, regardless of how full nodes are, so workloads remove pods
+// from different nodes and all nodes remain in use. This package gives pods a deletion cost
+// by node, which is the same for all workloads, so that they remove pods from the same nodes.
 package scaledownorder
 
 import (
@@ -26,16 +26,17 @@ import (
 const (
 	// Name is the name of the plugin in the registry and in configurations.
 	Name = "ScaleDownOrder"
-	// generation is for how long nodes count as made at the same time.
+	// generation is the period within which nodes count as created at the same time.
 	generation = 10 * time.Minute
-	// shuffle is into how many groups those are divided, by their names.
+	// shuffle is the number of groups into which these are divided, by name.
 	shuffle = 64
 )
 
-// epoch is when costs begin, so that they are small: Karpenter weighs them, too, as parts of 2^27.
+// epoch is the start of costs, so that they are small: Karpenter also uses them, as fractions
+// of 2^27.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// ScaleDownOrder is a plugin that binds pods of ReplicaSets with a deletion cost.
+// ScaleDownOrder is a plugin that binds pods of ReplicaSets and sets their deletion cost.
 type ScaleDownOrder struct {
 	handle fwk.Handle
 	nodes  corelisters.NodeLister
@@ -48,9 +49,9 @@ func (pl *ScaleDownOrder) Name() string {
 	return Name
 }
 
-// Bind binds the pod to the node, with what it costs to delete it there: the API server copies the
-// annotations of a binding to its pod, so that it takes no request more. Pods that are not
-// concerned are left to the next plugin.
+// Bind binds the pod to the node, with its deletion cost there. The API server copies the
+// annotations of a binding to the pod, so this requires no additional request. All other pods
+// are left to the next plugin.
 func (pl *ScaleDownOrder) Bind(ctx context.Context, _ fwk.CycleState, pod *corev1.Pod, node string) *fwk.Status {
 	found, err := pl.nodes.Get(node)
 	if err != nil || !concerned(pod) {
@@ -73,13 +74,13 @@ func (pl *ScaleDownOrder) Bind(ctx context.Context, _ fwk.CycleState, pod *corev
 	return fwk.AsStatus(schedutil.BindPod(ctx, pl.handle.ClientSet(), binding))
 }
 
-// respected are annotations of pods that are left alone: a cost of their own, and limits on
-// how many replicas are on preemptible nodes, which the nodes that are left could exceed.
+// respected are annotations of pods that are not changed: their own cost, and limits on
+// preemptible nodes, which the remaining replicas could exceed.
 var respected = []string{corev1.PodDeletionCost, preemptible.MaxAnnotation, preemptible.OnDemandMinAnnotation}
 
-// concerned says whether a ReplicaSet may choose the pod by its node: nobody else reads the cost,
-// and the workload asks neither to be spread nor for limits, which deleting pods of some
-// nodes first could undo.
+// concerned reports whether a ReplicaSet may choose the pod by its node: only ReplicaSets use
+// the cost, and the workload has neither spread constraints nor limits, which deleting the
+// pods of some nodes first could violate.
 func concerned(pod *corev1.Pod) bool {
 	for _, key := range respected {
 		if _, given := pod.Annotations[key]; given {
@@ -92,9 +93,9 @@ func concerned(pod *corev1.Pod) bool {
 		len(pod.Spec.TopologySpreadConstraints) == 0 && (affinity == nil || affinity.PodAntiAffinity == nil)
 }
 
-// cost returns the deletion cost of pods on a node: the pods with the lowest go first. The newer a
-// node, the lower it is; of nodes that were made within ten minutes, as for one burst, the name
-// decides:
+// cost returns the deletion cost of pods on a node. The pods with the lowest cost are deleted
+// first. The newer a node, the lower the cost. Among nodes created within ten minutes, for
+// example for one burst, the name decides:
 //
 //	-(64·⌊(created - 2020) / 10 min⌋ + hash(name) mod 64)
 func cost(node *corev1.Node) int64 {

@@ -19,44 +19,45 @@ import (
 )
 
 const (
-	// memory is for how long what others have bound tells what they are about to do, and tick
-	// how often that is looked at anew.
+	// memory is how long bindings of others are used to predict them, and tick is how often
+	// the prediction is updated.
 	memory = 3 * time.Second
 	tick   = 100 * time.Millisecond
-	// usualDelay is what is taken for the delay as long as there is none known, and mostDelay
-	// the most that counts of one: a pod may have to wait for its volumes.
+	// usualDelay is the assumed delay while none has been measured, and mostDelay is the
+	// maximum that counts, because a pod may wait for volumes.
 	usualDelay, mostDelay = 25 * time.Millisecond, time.Second
-	// weight is that of one delay in their mean.
+	// weight is the weight of one delay in the mean.
 	weight = 8
-	// mostPods is how many pods are remembered of each kind.
+	// mostPods limits how many pods of each kind are remembered.
 	mostPods = 2000
 )
 
-// others is what is known of the schedulers beside this one. All profiles share it.
+// others tracks other schedulers. All profiles share it.
 type others struct {
 	clock clock.PassiveClock
 
 	mu sync.Mutex
 	// own are the names of this scheduler's profiles.
 	own sets.Set[string]
-	// decided are when nodes were chosen here for pods that are not seen to be bound yet, and
-	// delay is how long that takes on average. It takes others as long.
+	// decided are the times at which nodes were chosen here, for pods that are not yet seen
+	// as bound. delay is the average time until they are, which is assumed for others as
+	// well.
 	decided  map[types.UID]time.Time
 	delay    time.Duration
 	landings []landing
 	nodes    map[string]known
-	// fullness is the sum of that of all nodes.
+	// fullness is the sum over all nodes.
 	fullness int64
 	outlook  outlook
 	looked   time.Time
 }
 
-// landing is a pod of others that has got a node.
+// landing is a pod of another scheduler that was bound.
 type landing struct {
 	at       time.Time
 	node     string
 	requests cluster.Amounts
-	// fuller says, once it is judged, that the node was fuller than nodes are on average.
+	// fuller reports, once it is evaluated, that the node was fuller than average.
 	judged, fuller bool
 }
 
@@ -72,8 +73,8 @@ func newOthers() *others {
 	return &others{clock: clock.RealClock{}, own: sets.New[string](), decided: map[types.UID]time.Time{}, delay: usualDelay, nodes: map[string]known{}}
 }
 
-// beside has others be those who are no profile of the handle's scheduler. The first of these
-// follows what they bind.
+// beside starts tracking bindings of schedulers other than the profiles of the handle's
+// scheduler. Only the first call starts the watch.
 func (o *others) beside(handle fwk.Handle) error {
 	o.mu.Lock()
 	first := o.own.Len() == 0
@@ -92,17 +93,17 @@ func (o *others) beside(handle fwk.Handle) error {
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("following pods: %w", err)
+		return fmt.Errorf("watching pods: %w", err)
 	}
 	return nil
 }
 
-// decide notes that a node was chosen for a pod, and undecide that nothing comes of it.
+// decide notes that a node was chosen for a pod, and undecide that the pod will not be bound.
 func (o *others) decide(uid types.UID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.decided) >= mostPods {
-		clear(o.decided) // of some it was missed that they were bound
+		clear(o.decided) // the binding of some was missed
 	}
 	o.decided[uid] = o.clock.Now()
 }
@@ -113,7 +114,7 @@ func (o *others) undecide(uid types.UID) {
 	delete(o.decided, uid)
 }
 
-// land notes that a pod has got a node. One of a DaemonSet had no other to choose.
+// land notes that a pod was bound. Pods of DaemonSets do not count.
 func (o *others) land(pod *corev1.Pod) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -133,7 +134,7 @@ func (o *others) land(pod *corev1.Pod) {
 	}
 }
 
-// forget forgets what has been too long ago.
+// forget removes old entries.
 func (o *others) forget(now time.Time) {
 	o.landings = slices.DeleteFunc(o.landings, func(l landing) bool { return now.Sub(l.at) >= memory })
 }
@@ -148,7 +149,7 @@ func (o *others) Changed(_ int, info fwk.NodeInfo) {
 	o.nodes[name] = now
 }
 
-// Gone forgets the node.
+// Gone removes the node.
 func (o *others) Gone(_ int, name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -156,8 +157,8 @@ func (o *others) Gone(_ int, name string) {
 	delete(o.nodes, name)
 }
 
-// fullness returns how much is requested of the node's cpu and memory, in millionths of each
-// and summed up, but for a pod that requests so much.
+// fullness returns the sum of the requested fractions of the node's cpu and memory in
+// millionths, without a pod with these requests.
 func fullness(info fwk.NodeInfo, without cluster.Amounts) int64 {
 	const whole = 1_000_000
 	requested, allocatable := info.GetRequested(), info.GetAllocatable()
@@ -165,13 +166,13 @@ func fullness(info fwk.NodeInfo, without cluster.Amounts) int64 {
 	if all := allocatable.GetMilliCPU(); all > 0 {
 		sum += whole * (requested.GetMilliCPU() - without[corev1.ResourceCPU]) / all
 	}
-	if all := allocatable.GetMemory() >> 10; all > 0 { // in kibibytes, lest it overflow
+	if all := allocatable.GetMemory() >> 10; all > 0 { // in kibibytes, to avoid an overflow
 		sum += whole * ((requested.GetMemory() - without[corev1.ResourceMemory]) >> 10) / all
 	}
 	return sum
 }
 
-// look returns what others are about to do. It has been told before of what has changed.
+// look returns the prediction for other schedulers, after all changes were reported.
 func (o *others) look() outlook {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -184,7 +185,7 @@ func (o *others) look() outlook {
 	return o.outlook
 }
 
-// judge says of pods that have landed since the last time to which kind of nodes they went.
+// judge evaluates to which kind of nodes pods have gone since the last time.
 func (o *others) judge() {
 	for i := len(o.landings) - 1; i >= 0 && !o.landings[i].judged; i-- {
 		l := &o.landings[i]
@@ -195,7 +196,7 @@ func (o *others) judge() {
 	}
 }
 
-// expect returns the outlook by what has landed of late.
+// expect returns the outlook from recent bindings.
 func (o *others) expect() outlook {
 	fuller := 0
 	for _, l := range o.landings {
@@ -217,8 +218,8 @@ func (o *others) expect() outlook {
 			next.smallest[name] = min(next.smallest[name], l.requests[name])
 		}
 	}
-	// From their choice on it takes that long until it is known here, and from the one here on
-	// until they know.
+	// It takes this long until their choice is visible here, and until ours is visible to
+	// them.
 	for name, amount := range sum {
 		unseen := amount * (2 * o.delay).Milliseconds() / memory.Milliseconds()
 		next.distance[name] = max(next.distance[name], unseen)

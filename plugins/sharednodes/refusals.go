@@ -22,8 +22,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Reasons of the metric, which has those of the kubelet's own, kubelet_admission_rejections_total:
-// for extended resources there is one, however many names these have.
+// Reasons of the metric, which are those of kubelet_admission_rejections_total: extended
+// resources share one, whatever their names.
 const (
 	outOf          = "OutOf"
 	outOfExtended  = "OutOfExtendedResources"
@@ -31,36 +31,36 @@ const (
 	tooManyVolumes = "VolumeAttachmentLimitExceeded"
 )
 
-// reasons are all of them.
+// reasons is the set of all reasons.
 var reasons = sets.New(outOf+"cpu", outOf+"memory", outOf+"ephemeral-storage", outOf+"pods", outOfExtended, unexpected, tooManyVolumes)
 
-// shortages are what a kubelet says where it has not enough devices, or cpus of their own for
-// pods that get such. It has no reason for these but unexpected, which may be others, too.
+// shortages are messages of a kubelet without enough devices or exclusive cpus. Their reason
+// is unexpected, which has other causes as well.
 var shortages = []string{"requested number of devices unavailable", "not enough cpus available"}
 
 var refused = metrics.NewCounterVec(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "refused_pods_total", StabilityLevel: metrics.ALPHA,
-	Help: "Pods that this scheduler had bound and their node refused for want of room, by the kubelet's reason. Their controllers make others. Another scheduler may place pods on the same nodes.",
+	Help: "Pods bound by this scheduler that their node rejected for lack of room, by the kubelet's reason. Their controllers create replacements. Another scheduler may place pods on the same nodes.",
 }, []string{"reason"})
 
 var registerMetrics = sync.OnceFunc(func() {
 	legacyregistry.MustRegister(refused)
 	for reason := range reasons {
-		refused.WithLabelValues(reason) // there from the start, for alerts
+		refused.WithLabelValues(reason) // present from the start, for alerts
 	}
 })
 
 const (
-	// eventReason is that of the event about a refused pod.
+	// eventReason is the reason of the event about a rejected pod.
 	eventReason = "RefusedByNode"
-	// remembered is how long a pod that was bound is known at least. A kubelet that runs
-	// decides within a second or so.
+	// remembered is the minimum time that a bound pod is remembered. A running kubelet
+	// decides within about a second.
 	remembered = 5 * time.Minute
 )
 
-// refusals tells of pods that were bound here and that their nodes refuse for want of room.
-// The scheduler's own informer has no pods that have failed, so this has one of its own, of
-// those of the profile, which runs once a pod was bound: where no replica leads, none does.
+// refusals counts pods that were bound here and that their node rejected for lack of room.
+// The scheduler's own informer excludes failed pods, so this has its own informer for failed
+// pods of the profile. It starts when the first pod is bound, so only in the leader.
 type refusals struct {
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
@@ -68,7 +68,7 @@ type refusals struct {
 	run      func()
 
 	mu sync.Mutex
-	// now and before are the pods that were bound since the turn, and before it.
+	// now and before are the pods that were bound in the current and the previous period.
 	now, before sets.Set[types.UID]
 	turned      time.Time
 }
@@ -91,7 +91,7 @@ func newRefusals(ctx context.Context, handle fwk.Handle) *refusals {
 			_, err = r.failed.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: r.see})
 		}
 		if err != nil {
-			klog.FromContext(ctx).Error(err, "Pods that nodes refuse are not counted")
+			klog.FromContext(ctx).Error(err, "Cannot count the pods that nodes reject")
 			return
 		}
 		go r.failed.RunWithContext(ctx)
@@ -99,7 +99,7 @@ func newRefusals(ctx context.Context, handle fwk.Handle) *refusals {
 	return r
 }
 
-// bound remembers a pod that was bound. It may have been refused before this is called.
+// bound remembers a bound pod. It may have been rejected before this is called.
 func (r *refusals) bound(pod *corev1.Pod) {
 	r.run()
 	r.mu.Lock()
@@ -113,7 +113,7 @@ func (r *refusals) bound(pod *corev1.Pod) {
 	}
 }
 
-// see tells of a pod that has failed if it was bound here and was refused for want of room.
+// see counts a failed pod if it was bound here and was rejected for lack of room.
 func (r *refusals) see(obj any) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {
@@ -130,11 +130,12 @@ func (r *refusals) see(obj any) {
 	}
 	refused.WithLabelValues(reason).Inc()
 	r.recorder.Eventf(regarding(pod), nil, corev1.EventTypeWarning, eventReason, "Binding",
-		"Node %s refused pod %s, which had been bound to it, for want of room (%s): its room was taken before the scheduler could know, as another scheduler on the same nodes does. "+
-			"Where that happens often, give each scheduler nodes of its own, by a taint or a label", pod.Spec.NodeName, pod.Name, pod.Status.Reason)
+		"Node %s rejected pod %s for lack of room (%s) after it was bound: the room was taken before the scheduler saw it, for example by another scheduler for the same nodes. "+
+			"If this happens often, give each scheduler its own nodes with a taint or a label", pod.Spec.NodeName, pod.Name, pod.Status.Reason)
 }
 
-// shortage returns the metric's reason if the node has refused the pod for want of room.
+// shortage returns the metric's reason if the node rejected the pod for lack of room; ""
+// otherwise.
 func shortage(status *corev1.PodStatus) string {
 	switch {
 	case status.Reason == unexpected:
@@ -152,8 +153,8 @@ func shortage(status *corev1.PodStatus) string {
 	return ""
 }
 
-// regarding returns what the event is about: the pod's controller, which is there when the
-// pod is gone, and gets one event that counts; the pod, if it has none.
+// regarding returns the object of the event: the pod's controller, which outlives the pod and
+// gets one event with a count, or the pod if it has none.
 func regarding(pod *corev1.Pod) runtime.Object {
 	owner := metav1.GetControllerOf(pod)
 	if owner == nil {
@@ -162,7 +163,7 @@ func regarding(pod *corev1.Pod) runtime.Object {
 	return &corev1.ObjectReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Namespace: pod.Namespace, Name: owner.Name, UID: owner.UID}
 }
 
-// trim keeps of a pod that has failed what is looked at: there may be many.
+// trim removes unused fields of a failed pod, because there may be many.
 func trim(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {

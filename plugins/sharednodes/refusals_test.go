@@ -84,8 +84,8 @@ func counted(t *testing.T) float64 {
 	return n
 }
 
-const note = "Warning RefusedByNode Node node-1 refused pod web-1, which had been bound to it, for want of room (OutOfcpu): its room was taken before the scheduler could know, " +
-	"as another scheduler on the same nodes does. Where that happens often, give each scheduler nodes of its own, by a taint or a label"
+const note = "Warning RefusedByNode Node node-1 rejected pod web-1 for lack of room (OutOfcpu) after it was bound: the room was taken before the scheduler saw it, " +
+	"for example by another scheduler for the same nodes. If this happens often, give each scheduler its own nodes with a taint or a label"
 
 func TestRefused(t *testing.T) {
 	tests := []struct {

@@ -8,21 +8,21 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/usage"
 )
 
-// mostDistance is the part of a node, one by so many, that is kept free for others at most.
+// mostDistance limits the part of a node that is kept free for others, as its reciprocal.
 const mostDistance = 4
 
-// outlook is what others are about to do, as far as what they have just done tells.
+// outlook predicts other schedulers from their recent bindings.
 type outlook struct {
 	version int64
-	// packing says that they fill nodes, as BinPacking does, and so are after the same ones.
-	// Those who spread go where most is free, so that nobody gets in another's way.
+	// packing reports that they fill nodes like BinPacking, so they choose the same nodes.
+	// Schedulers that spread choose the emptiest nodes, so there is no conflict.
 	packing bool
-	// distance is what they may have taken of a node without its being known here, and
-	// smallest the least that one of their pods takes.
+	// distance is the amount that they may have taken of a node without being visible here,
+	// and smallest is the smallest request of one of their pods.
 	distance, smallest cluster.Amounts
 }
 
-// scorer scores nodes for a pod that requests so much.
+// scorer scores nodes for a pod with these requests.
 type scorer struct {
 	outlook
 	requests cluster.Amounts
@@ -30,12 +30,12 @@ type scorer struct {
 
 var _ scan.Remembered = &scorer{}
 
-// Clone returns the same: nothing changes it.
+// Clone returns the state itself, which is not modified.
 func (s *scorer) Clone() fwk.StateData {
 	return s
 }
 
-// Prepare does nothing: which nodes take the pod does not matter.
+// Prepare does nothing, because scores do not depend on which nodes fit.
 func (s *scorer) Prepare([]scan.Group) {}
 
 // Score returns the node's score.
@@ -43,7 +43,7 @@ func (s *scorer) Score(node scan.Node) int64 {
 	return s.score(node.Info)
 }
 
-// Normalize does nothing: scores are in range as they are.
+// Normalize does nothing, because scores are in range.
 func (s *scorer) Normalize([]scan.Group, []int64) {}
 
 // Version returns the version of the outlook.
@@ -51,8 +51,8 @@ func (s *scorer) Version() int64 {
 	return s.version
 }
 
-// score returns how much of the distance is left on the node beside the pod, in hundredths;
-// all of it where no pod of others has room anyway.
+// score returns how much of the distance remains on the node with the pod, in hundredths. It
+// is 100 if no pod of another scheduler fits anyway.
 func (s *scorer) score(node fwk.NodeInfo) int64 {
 	for name, least := range s.smallest {
 		if requested, allocatable := usage.Of(node, name); least > allocatable-requested {

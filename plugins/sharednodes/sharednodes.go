@@ -1,7 +1,7 @@
-// Package sharednodes is for nodes on which another scheduler places pods, too. Neither
-// knows where the other does until that is done, so that both may take what is left of a
-// node, which then refuses one of the pods. This package has fewer refused, and tells of
-// those that are.
+// Package sharednodes is for nodes on which another scheduler also places pods. Each
+// scheduler sees the other's decisions only after binding, so both may use the same room on a
+// node, which then rejects one of the pods. This package reduces the number of rejections,
+// and reports them.
 package sharednodes
 
 import (
@@ -22,13 +22,13 @@ import (
 const (
 	// Name is the name of the plugin in the registry and in configurations.
 	Name = "SharedNodes"
-	// stateKey is the key in CycleState to what others are about to do.
+	// stateKey is the key in CycleState for the outlook.
 	stateKey = "PreFilter" + Name
 	// requestsSignerName keys what this plugin reads of a pod in the pod's signature.
 	requestsSignerName = "stowage.dev/" + Name + ".requests"
 )
 
-// SharedNodes is a plugin that keeps a distance from nodes that another scheduler is filling.
+// SharedNodes is a plugin that leaves some room on nodes that another scheduler is filling.
 type SharedNodes struct {
 	others   *others
 	refusals *refusals
@@ -47,13 +47,13 @@ func (pl *SharedNodes) Name() string {
 	return Name
 }
 
-// SignPod signs the pod by what it requests: nothing else of it is read.
+// SignPod signs the pod by its requests, because nothing else is used.
 func (pl *SharedNodes) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
 	return []fwk.SignFragment{{Key: requestsSignerName, Value: cluster.Requests(pod)}}, nil
 }
 
-// PreFilter looks at what others have done of late. It filters nothing: where they leave no
-// other room, the pod goes there.
+// PreFilter reads recent bindings of other schedulers. It filters nothing: if there is no
+// other room, the pod uses the room that is left for others.
 func (pl *SharedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	pl.Feed.Update(nodes)
 	var part scan.Part
@@ -66,12 +66,12 @@ func (pl *SharedNodes) PreFilter(_ context.Context, state fwk.CycleState, pod *c
 	return nil, fwk.NewStatus(fwk.Skip)
 }
 
-// PreFilterExtensions returns nothing: there is no filter.
+// PreFilterExtensions returns nil, because there is no filter.
 func (pl *SharedNodes) PreFilterExtensions() fwk.PreFilterExtensions {
 	return nil
 }
 
-// PreScore leaves the choice to other plugins where there is nobody to keep a distance from.
+// PreScore skips the pod if no room has to be left for others.
 func (pl *SharedNodes) PreScore(_ context.Context, state fwk.CycleState, _ *corev1.Pod, _ []fwk.NodeInfo) *fwk.Status {
 	if _, err := cycle.Read[*scorer](state, stateKey); err != nil {
 		return fwk.NewStatus(fwk.Skip)
@@ -79,33 +79,33 @@ func (pl *SharedNodes) PreScore(_ context.Context, state fwk.CycleState, _ *core
 	return nil
 }
 
-// Score returns how much of the distance there would be left on the node.
+// Score returns how much of the distance would remain on the node.
 func (pl *SharedNodes) Score(_ context.Context, state fwk.CycleState, _ *corev1.Pod, node fwk.NodeInfo) (int64, *fwk.Status) {
 	s, err := cycle.Read[*scorer](state, stateKey)
 	if err != nil {
-		return fwk.MaxScore, nil // enabled for Score alone, it has nothing to say
+		return fwk.MaxScore, nil // no state if enabled only for Score
 	}
 	return s.score(node), nil
 }
 
-// ScoreExtensions returns nothing: scores are in range as they are.
+// ScoreExtensions returns nil, because scores are in range.
 func (pl *SharedNodes) ScoreExtensions() fwk.ScoreExtensions {
 	return nil
 }
 
-// Reserve notes when the node was chosen.
+// Reserve notes the time at which the node was chosen.
 func (pl *SharedNodes) Reserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node string) *fwk.Status {
 	pl.others.decide(pod.UID)
 	return pl.Reserver.Reserve(ctx, state, pod, node)
 }
 
-// Unreserve notes that nothing comes of it.
+// Unreserve notes that the pod will not be bound.
 func (pl *SharedNodes) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node string) {
 	pl.others.undecide(pod.UID)
 	pl.Reserver.Unreserve(ctx, state, pod, node)
 }
 
-// PostBind notes that the pod was bound here, so that its refusal is told of here.
+// PostBind notes that the pod was bound here, so that a rejection is counted here.
 func (pl *SharedNodes) PostBind(_ context.Context, _ fwk.CycleState, pod *corev1.Pod, _ string) {
 	pl.refusals.bound(pod)
 }

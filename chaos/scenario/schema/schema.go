@@ -39,7 +39,7 @@ var (
 	rawType          = reflect.TypeFor[json.RawMessage]()
 )
 
-// Describer is a type that says itself what its schema is.
+// Describer is a type that returns its own schema.
 type Describer interface{ JSONSchema() Object }
 
 // Of returns the schema of values of the type of v: a struct or a pointer to one, for plugins' arguments.

@@ -21,7 +21,7 @@ app.kubernetes.io/component: schedule
 {{- else }}
 {{- with $values.evict }}
 {{- $args = list "evict" "--in-cluster" (printf "--namespace-labels=%s" .namespaceLabels) }}
-{{- /* Whatever becomes of the schedule: nobody is there to look then. */}}
+{{- /* Required, because nobody watches a scheduled run. */}}
 {{- with .excludedWeekdays }}{{ $args = append $args (printf "--excluded-weekdays=%s" (join "," .)) }}{{ end }}
 {{- with .excludedTimesOfDay }}{{ $args = append $args (printf "--excluded-times-of-day=%s" (join "," .)) }}{{ end }}
 {{- $args = concat $args (list (printf "--timezone=%s" $values.timeZone) (printf "--recovery-timeout=%s" .recoveryTimeout)) }}
@@ -52,12 +52,12 @@ metadata:
 spec:
   {{- include "stowage.pod.place" (list . "chaos") | nindent 2 }}
   {{- if not $daily }}
-  # A run that is cut off puts everything back, and ends before the next is due. The
-  # deadline is the pod's: at that of a Job the pod is deleted, and log and report with it.
+  # At the deadline the run restores what it changed and ends, before the next one is due. It is
+  # set on the pod because a Job's own deadline deletes the pod, with its log and report.
   activeDeadlineSeconds: {{ int64 $values.activeDeadlineSeconds }}
   restartPolicy: Never
   {{- end }}
-  # Putting back gives up after two minutes without progress; then comes the report.
+  # Restoring stops after two minutes without progress; then the report is written.
   terminationGracePeriodSeconds: 150
   securityContext: {{- include "stowage.pod.security" (list . true) | nindent 4 }}
   containers:

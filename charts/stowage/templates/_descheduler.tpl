@@ -3,7 +3,7 @@
 {{ .Values.descheduler.policy | default (.Files.Get "files/descheduler/base/policy.yaml") }}
 {{- end }}
 
-{{/* The labels of its pods. Jobs of the same name are no replicas of a Deployment. */}}
+{{/* The labels of its pods. Pods of Jobs of the same name must not count as replicas of a Deployment. */}}
 {{- define "stowage.descheduler.selector" -}}
 {{ include "stowage.selector" (list . "descheduler") }}
 {{- if eq .Values.descheduler.kind "Deployment" }}
@@ -35,14 +35,14 @@ metadata:
     {{- include "stowage.descheduler.selector" . | nindent 4 }}
     {{- with $values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
   annotations:
-    # It is not to evict itself, by whatever policy.
+    # The descheduler must not evict itself, whatever the policy.
     descheduler.alpha.kubernetes.io/evict: "false"
     {{- with $values.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
 spec:
   {{- include "stowage.pod.place" $program | nindent 2 }}
   {{- if not $loop }}
-  # A run that is cut off ends cleanly, and before the next is due. The deadline is the
-  # pod's: at that of a Job the pod is deleted, and log and report with it.
+  # At the deadline the run ends cleanly, before the next one is due. It is set on the pod because a
+  # Job's own deadline deletes the pod, with its log and report.
   activeDeadlineSeconds: {{ int64 $values.activeDeadlineSeconds }}
   restartPolicy: Never
   {{- end }}

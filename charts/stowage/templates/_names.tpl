@@ -1,16 +1,16 @@
 {{/* Templates take the root and a program: (list . "scheduler"). */}}
 
-{{/* What a program's objects are called: stowage-scheduler in a release stowage. */}}
+{{/* The name of a program's objects: stowage-scheduler in a release named stowage. */}}
 {{- define "stowage.name" -}}
 {{ (index . 0).Release.Name }}-{{ index . 1 }}
 {{- end }}
 
-{{/* What an object is called whose name is that of a release stowage. */}}
+{{/* The name of an object in this release. Takes its name in a release named stowage. */}}
 {{- define "stowage.renamed" -}}
 {{- if hasPrefix "stowage-" (index . 1) }}{{ (index . 0).Release.Name }}{{ trimPrefix "stowage" (index . 1) }}{{ else }}{{ index . 1 }}{{ end }}
 {{- end }}
 
-{{/* By which labels a program's pods are selected. */}}
+{{/* The selector labels of a program's pods. */}}
 {{- define "stowage.selector" -}}
 app.kubernetes.io/name: stowage-{{ index . 1 }}
 app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
@@ -34,7 +34,7 @@ namespace: {{ (index . 0).Release.Namespace | quote }}
 labels: {{- include "stowage.labels" . | nindent 2 }}
 {{- end }}
 
-{{/* The name of a ConfigMap with one file: with another content it is another. Takes root, program, suffix, content. */}}
+{{/* The name of a ConfigMap with one file, with a hash of its content. Takes root, program, suffix, content. */}}
 {{- define "stowage.file.name" -}}
 {{ include "stowage.name" . }}-{{ index . 2 }}-{{ sha256sum (index . 3) | trunc 10 }}
 {{- end }}

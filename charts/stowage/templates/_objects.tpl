@@ -1,6 +1,6 @@
 {{/*
-The objects of a text of config/, as they are in this release. Takes root, program and text, and
-annotations for the ClusterRole. The namespace is Helm's to make.
+The objects in a file of config/, adapted to this release. Takes root, program, text, and annotations
+for the ClusterRole. Helm creates the namespace.
 */}}
 {{- define "stowage.objects" -}}
 {{- $root := .root }}

@@ -30,7 +30,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Where a program's pods may be, as its values say. Takes root and program, and whose values it has if it has none. */}}
+{{/* The scheduling constraints of a program's pods. Takes root and program, and the program whose values are the fallback. */}}
 {{- define "stowage.pod.place" -}}
 {{- $values := index (index . 0).Values (last .) -}}
 serviceAccountName: {{ include "stowage.name" . }}
@@ -65,13 +65,13 @@ topologySpreadConstraints:
   whenUnsatisfiable: ScheduleAnyway
   labelSelector:
     matchLabels: {{- $labels | nindent 6 }}
-  # In a rollout the old replicas do not count: they are about to go.
+  # Ignore replicas of the previous revision: a rollout removes them.
   matchLabelKeys: [pod-template-hash]
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* What a program needs to know to leave its own pod alone. */}}
+{{/* The environment by which a program recognizes its own pod. */}}
 {{- define "stowage.pod.own" -}}
 - name: POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -79,7 +79,7 @@ topologySpreadConstraints:
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}
 
-{{/* Arguments as a JSON list, with those for the log. Takes the root and the list. */}}
+{{/* Arguments as a JSON list, with the logging flags. Takes the root and the list. */}}
 {{- define "stowage.args" -}}
 {{- $args := index . 1 }}
 {{- with (index . 0).Values.logging }}

@@ -10,7 +10,7 @@
 {{- toJson $names }}
 {{- end }}
 
-{{/* What scheduler.limits.admission comes to: policy, webhook or none. */}}
+{{/* The effective value of scheduler.limits.admission: policy, webhook or none. */}}
 {{- define "stowage.scheduler.limits" -}}
 {{- $admission := .Values.scheduler.limits.admission }}
 {{- if ne $admission "auto" }}{{ $admission }}
@@ -19,7 +19,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The admission policies, as text. They are taken apart before refusals.yaml is rendered. */}}
+{{/* The admission policies, as text. They are parsed before refusals.yaml is rendered. */}}
 {{- define "stowage.scheduler.policies" -}}
 {{- with .Values.scheduler.limits.policies }}
 {{- range splitList "\n---\n" . }}
@@ -29,7 +29,7 @@
 {{- .Values.scheduler.limits.policies | default (.Files.Get "files/scheduler/autoscaler/webhook/policies.yaml") }}
 {{- end }}
 
-{{/* How the API server asks the webhook, as text. */}}
+{{/* The MutatingWebhookConfiguration, as text. */}}
 {{- define "stowage.scheduler.webhook" -}}
 {{- with .Values.scheduler.limits.webhook }}
 {{- include "stowage.refuse.file" (list "scheduler.limits.webhook" . (list "admissionregistration.k8s.io/v1") (list "MutatingWebhookConfiguration")) }}
@@ -42,7 +42,7 @@
 {{- if semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version }}yes{{ end }}
 {{- end }}
 
-{{/* Descheduler and chaos predict what the scheduler does: they know its profiles only as they are shipped. */}}
+{{/* Descheduler and chaos predict what the scheduler does. Without its configuration they only know the default profiles. */}}
 {{- define "stowage.scheduler.own" -}}
 {{- if and .Values.scheduler.enabled .Values.scheduler.config }}yes{{ end }}
 {{- end }}

@@ -1,5 +1,5 @@
-// Package strategytest has a session that tests of strategies run against: a simple
-// scheduler stands for the real one.
+// Package strategytest has a session for tests of strategies, with a simple scheduler instead of
+// the real one.
 package strategytest
 
 import (
@@ -14,14 +14,14 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
-// Session keeps proposals for which Schedule finds a node that gains. A pod on its way out
-// is not evictable.
+// Session keeps proposals for which Schedule finds a node with a gain. A pod that is leaving is
+// not evictable.
 type Session struct {
-	// Schedule returns where a pod would go, or nothing. The state has it on no node.
+	// Schedule returns the node of a pod, or nothing. The state has it on no node.
 	Schedule func(state *strategy.State, pod *corev1.Pod) string
 	// Keep says why a pod is not evictable, or nothing. Nil keeps none.
 	Keep func(pod *corev1.Pod) string
-	// Limit is the most moves; 0 is no limit.
+	// Limit is the maximum number of moves; 0 means no limit.
 	Limit int
 
 	// Moves are those that were kept, as "namespace/name from>to: reason", in order.

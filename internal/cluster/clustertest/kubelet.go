@@ -9,15 +9,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Run gives a pod the status that a kubelet writes once all of its containers run and are
-// ready: fake nodes leave out most of it.
+// Run sets the status that a kubelet writes when all containers of a pod run and are ready,
+// most of which is missing on fake nodes.
 func Run(pod *corev1.Pod, at time.Time) {
 	since := metav1.NewTime(at)
 	pod.Status = corev1.PodStatus{
-		Phase: corev1.PodRunning, StartTime: &since, QOSClass: pod.Status.QOSClass, // which the API server writes
+		Phase: corev1.PodRunning, StartTime: &since, QOSClass: pod.Status.QOSClass, // set by the API server
 		HostIP: "10.0.0.1", HostIPs: []corev1.HostIP{{IP: "10.0.0.1"}}, PodIP: "10.1.0.1", PodIPs: []corev1.PodIP{{IP: "10.1.0.1"}},
 	}
-	// In the order in which a kubelet happens to have them.
+	// In an arbitrary order, as written by a kubelet.
 	for _, kind := range []corev1.PodConditionType{corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.PodReady, corev1.ContainersReady, corev1.PodScheduled} {
 		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: since})
 	}
@@ -32,7 +32,7 @@ func Run(pod *corev1.Pod, at time.Time) {
 	}
 }
 
-// End gives a pod that was run the status of one whose containers have ended.
+// End sets the status of a pod whose containers have ended.
 func End(pod *corev1.Pod, at time.Time, code int32) {
 	pod.Status.Phase = corev1.PodSucceeded
 	reason := "Completed"

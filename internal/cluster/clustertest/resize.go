@@ -1,5 +1,5 @@
-// Package clustertest gives pods what they have in clusters: drawn, for random tests, or as a
-// kubelet writes it.
+// Package clustertest sets fields that pods have in real clusters: random ones for property
+// tests, or those of a kubelet.
 package clustertest
 
 import (
@@ -11,13 +11,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// DrawResize puts the pod at any point of a resize: what its containers and the pod as a
-// whole were granted and have differs from what they ask for, and the node may have put
-// the resize off, or may not be able to grant it at all.
+// DrawResize puts the pod into a random state of a resize: the allocated and actual resources
+// of its containers and of the pod differ from the requested ones, and the node may have
+// deferred the resize or may not be able to perform it.
 func DrawResize(t *rapid.T, pod *corev1.Pod) {
 	pod.Status.ContainerStatuses = drawStatuses(t, pod.Spec.Containers)
 	pod.Status.InitContainerStatuses = drawStatuses(t, pod.Spec.InitContainers)
-	if rapid.Bool().Draw(t, "pod's status") { // kubelets of 1.36 and later tell it of every pod
+	if rapid.Bool().Draw(t, "pod's status") { // kubelets of 1.36 and later set it for all pods
 		requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
 		pod.Status.AllocatedResources = drawScaled(t, requests)
 		pod.Status.Resources = &corev1.ResourceRequirements{Requests: drawScaled(t, requests)}
@@ -31,8 +31,8 @@ func DrawResize(t *rapid.T, pod *corev1.Pod) {
 	}
 }
 
-// drawStatuses leaves out some: a container that has not started has none, and a kubelet
-// that knows no resizes tells no resources.
+// drawStatuses omits some: a container that has not started has no status, and a kubelet
+// without support for resizes reports no resources.
 func drawStatuses(t *rapid.T, containers []corev1.Container) []corev1.ContainerStatus {
 	var statuses []corev1.ContainerStatus
 	for _, c := range containers {
@@ -49,7 +49,7 @@ func drawStatuses(t *rapid.T, containers []corev1.Container) []corev1.ContainerS
 	return statuses
 }
 
-// drawScaled draws half, all or twice of what can be resized.
+// drawScaled draws half, all or twice the resources that can be resized.
 func drawScaled(t *rapid.T, list corev1.ResourceList) corev1.ResourceList {
 	scaled := list.DeepCopy()
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {

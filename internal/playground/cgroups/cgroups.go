@@ -1,5 +1,5 @@
-// Package cgroups keeps the control groups of a playground's real nodes: all that runs on
-// them is in groups below one that has the playground's name, so that it can be told from
+// Package cgroups manages the control groups of a playground's real nodes. All of their
+// processes are in groups below one with the playground's name, which separates them from
 // everything else on the machine.
 package cgroups
 
@@ -21,24 +21,24 @@ import (
 // root is where Linux distributions mount the hierarchies.
 const root = "/sys/fs/cgroup"
 
-// needed are the controllers that a kubelet insists on.
+// needed are the controllers that a kubelet requires.
 var needed = []string{"cpu", "cpuset", "memory", "pids"}
 
-// Of returns the group of the playground in the folder. Playgrounds of one name may be in
-// several folders.
+// Of returns the group of the playground in the directory. Playgrounds in different
+// directories may have the same name.
 func Of(dir string) string {
 	h := fnv.New32a()
 	h.Write([]byte(dir))
 	return fmt.Sprintf("%s-%08x", filepath.Base(dir), h.Sum32())
 }
 
-// Unified says whether the machine has the one hierarchy of version 2.
+// Unified reports whether the machine only has the unified hierarchy of cgroup v2.
 func Unified() bool {
 	var system unix.Statfs_t
 	return unix.Statfs(root, &system) == nil && system.Type == unix.CGROUP2_SUPER_MAGIC
 }
 
-// Check says which of the controllers the machine lacks that nodes need; nil if none.
+// Check returns an error for the required controllers that the machine lacks.
 func Check() error {
 	has := func(controller string) bool {
 		info, err := os.Stat(filepath.Join(root, controller))
@@ -54,14 +54,14 @@ func Check() error {
 	}
 	for _, controller := range needed {
 		if !has(controller) {
-			return fmt.Errorf("the kernel has no control groups for %s in %s", controller, root)
+			return fmt.Errorf("the kernel has no %s controller for control groups in %s", controller, root)
 		}
 	}
 	return nil
 }
 
-// hierarchies returns the folders of the hierarchies: one of version 2, or those of version 1
-// and, where there is one, that of version 2 beside them, which has no controllers.
+// hierarchies returns the directories of the hierarchies: the one of v2, or those of v1 and,
+// if it exists, the one of v2 without controllers.
 func hierarchies() ([]string, error) {
 	if Unified() {
 		return []string{root}, nil
@@ -74,7 +74,7 @@ func hierarchies() ([]string, error) {
 	for _, entry := range entries {
 		dir := filepath.Join(root, entry.Name())
 		var system unix.Statfs_t
-		// Links are second names of a hierarchy.
+		// Links are aliases of a hierarchy.
 		if entry.IsDir() && unix.Statfs(dir, &system) == nil && (system.Type == unix.CGROUP_SUPER_MAGIC || system.Type == unix.CGROUP2_SUPER_MAGIC) {
 			dirs = append(dirs, dir)
 		}
@@ -82,7 +82,7 @@ func hierarchies() ([]string, error) {
 	return dirs, nil
 }
 
-// Make makes a group, a path of names below the root, in every hierarchy.
+// Make creates a group, which is a path below the root, in all hierarchies.
 func Make(group string) error {
 	dirs, err := hierarchies()
 	if err != nil {
@@ -93,14 +93,14 @@ func Make(group string) error {
 			parent := dir
 			dir = filepath.Join(dir, name)
 			if Unified() {
-				// What a parent does not hand on, a group does not have.
+				// A group only has controllers that its parent delegates.
 				on := "+" + strings.Join(needed, " +")
 				if err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte(on), 0); err != nil {
-					return fmt.Errorf("handing on the controllers of control group %s: %w", parent, err)
+					return fmt.Errorf("enabling the controllers of control group %s: %w", parent, err)
 				}
 			}
 			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-				return fmt.Errorf("making a control group: %w", err)
+				return fmt.Errorf("creating a control group: %w", err)
 			}
 			if err := inherit(parent, dir); err != nil {
 				return err
@@ -110,8 +110,8 @@ func Make(group string) error {
 	return nil
 }
 
-// inherit gives a group of version 1's cpuset what its parent has: it starts with nothing,
-// and takes no process then.
+// inherit copies the parent's cpuset to a group of v1: it starts empty, and then accepts no
+// process.
 func inherit(parent, dir string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		value, err := os.ReadFile(filepath.Join(parent, file))
@@ -128,14 +128,15 @@ func inherit(parent, dir string) error {
 	return nil
 }
 
-// Join puts this process into the group.
+// Join moves this process into the group.
 func Join(group string) error {
 	dirs, err := hierarchies()
 	if err != nil {
 		return err
 	}
 	for _, dir := range dirs {
-		// 0 is who writes: its id may be another here than where the group was made.
+		// 0 means the calling process: its PID may differ in the namespace in which the group
+		// was created.
 		if err := os.WriteFile(filepath.Join(dir, group, "cgroup.procs"), []byte("0"), 0); err != nil {
 			return fmt.Errorf("joining a control group: %w", err)
 		}
@@ -143,7 +144,7 @@ func Join(group string) error {
 	return nil
 }
 
-// File returns a file of a group: of version 1, in the hierarchy that counts processes.
+// File returns a file of a group. In v1, it is in the hierarchy of the pids controller.
 func File(group, name string) string {
 	if Unified() {
 		return filepath.Join(root, group, name)
@@ -151,8 +152,8 @@ func File(group, name string) string {
 	return filepath.Join(root, "pids", group, name)
 }
 
-// Remove removes a group and those below it, whose processes have ended. That there is none
-// is no error. The kernel may need a moment to see that a group is empty.
+// Remove removes a group and its subgroups, whose processes have ended. A missing group is
+// not an error. The kernel may need a moment to see that a group is empty.
 func Remove(group string) error {
 	dirs, err := hierarchies()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -174,7 +175,7 @@ func Remove(group string) error {
 	return fmt.Errorf("removing control groups: %w", err)
 }
 
-// remove removes a folder of groups, those below it first: the files in them cannot be removed.
+// remove removes a directory of groups recursively: the files in it cannot be removed.
 func remove(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

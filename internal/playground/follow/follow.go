@@ -1,4 +1,4 @@
-// Package follow tells what changes about the nodes and pods of a cluster.
+// Package follow reports changes of the nodes and pods of a cluster.
 package follow
 
 import (
@@ -12,18 +12,18 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Changes are called with an object as it was and as it is: nil where it was not
-// yet or is no more. The calls about nodes, and those about pods, come one by one;
-// a node's and a pod's may come at the same time.
+// Changes are called with the old and the new object: the old one is nil for a new object,
+// the new one for a deleted object. Calls for nodes are sequential, and so are calls for
+// pods; a call for a node and one for a pod may be concurrent.
 type Changes struct {
 	Node func(was, is *corev1.Node)
 	Pod  func(was, is *corev1.Pod)
-	// Trim takes from an object what is not needed of it: there may be very many.
+	// Trim removes unused fields of an object, because there may be very many.
 	Trim cache.TransformFunc
 }
 
-// NodesAndPods calls the functions until ctx ends. It returns when they have been
-// called for all that there is.
+// NodesAndPods calls the functions until ctx ends. It returns after the calls for all
+// existing objects.
 func NodesAndPods(ctx context.Context, client kubernetes.Interface, changes Changes) error {
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(changes.Trim))
 	nodes, nodesErr := factory.Core().V1().Nodes().Informer().AddEventHandler(handler(changes.Node))
@@ -32,7 +32,7 @@ func NodesAndPods(ctx context.Context, client kubernetes.Interface, changes Chan
 		return fmt.Errorf("watching nodes and pods: %w", err)
 	}
 	factory.Start(ctx.Done())
-	// The handlers, not just the informers: those run behind.
+	// Wait for the handlers, because those are behind the informers.
 	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced, pods.HasSynced) {
 		return fmt.Errorf("watching nodes and pods: %w", context.Cause(ctx))
 	}

@@ -1,6 +1,5 @@
-// Package karpenter runs the real Karpenter beside a playground, with the cloud of its own
-// that has fake nodes: the playground's KWOK takes them as its own, so that they become Ready
-// and pods run there.
+// Package karpenter runs the real Karpenter with its KWOK provider next to a playground: the
+// playground's KWOK manages Karpenter's fake nodes, so that they become Ready and run pods.
 package karpenter
 
 import (
@@ -17,24 +16,25 @@ import (
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
-// folder is where hack/karpenter.sh leaves it, seen from the project's root.
+// folder is the output directory of hack/karpenter.sh, relative to the project's root.
 var folder = filepath.Join("out", "peers", "karpenter")
 
-// Labels of its nodes, and values of the second.
+// Labels of its nodes, and the values of the second label.
 const (
 	PoolLabel         = "karpenter.sh/nodepool"
 	CapacityTypeLabel = "karpenter.sh/capacity-type"
 	Spot              = "spot"
 	OnDemand          = "on-demand"
-	// PriceLabel has what a node costs, in dollars an hour.
+	// PriceLabel is the price of a node in dollars per hour.
 	PriceLabel = "eks-node-viewer/instance-price"
 )
 
-// NodeClaims are what it makes its nodes of. A node has its claim's name as its host's.
+// NodeClaims is the resource of which Karpenter creates its nodes. The hostname of a node is
+// the name of its claim.
 var NodeClaims = schema.GroupVersionResource{Group: "karpenter.sh", Version: "v1", Resource: "nodeclaims"}
 
-// system is the nodes that a playground has beside those of Karpenter's. Workloads do not
-// tolerate them, so that they fit on Karpenter's only.
+// system are the nodes of a playground that are not Karpenter's. Workloads do not tolerate
+// their taint, so they only fit on Karpenter's nodes.
 const system = `apiVersion: playground.stowage.dev/v1alpha1
 kind: NodePool
 groups:
@@ -44,10 +44,10 @@ groups:
   taints: [{key: CriticalAddonsOnly, value: "true", effect: NoSchedule}]
 `
 
-// SystemNodes returns the nodes that a playground for Karpenter starts with.
+// SystemNodes returns the nodes with which a playground for Karpenter starts.
 func SystemNodes() (*pool.Pool, error) { return pool.Parse([]byte(system)) }
 
-// Find returns the folder that Karpenter is in. That it is not built is an error.
+// Find returns the directory with Karpenter, or an error if it is not built.
 func Find() (string, error) {
 	root, err := playground.ProjectRoot()
 	if err != nil {
@@ -55,12 +55,12 @@ func Find() (string, error) {
 	}
 	dir := filepath.Join(root, folder)
 	if _, err := os.Stat(filepath.Join(dir, "stamp")); err != nil {
-		return "", fmt.Errorf("there is no Karpenter yet: run hack/karpenter.sh in %s", root)
+		return "", fmt.Errorf("Karpenter is not built: run `hack/karpenter.sh` in %s", root)
 	}
 	return dir, nil
 }
 
-// Version returns the version that is built.
+// Version returns the version that was built.
 func Version() string {
 	dir, err := Find()
 	if err != nil {
@@ -74,16 +74,16 @@ func Version() string {
 	return version
 }
 
-// nodeClass has a machine take five seconds until its node is there. A real one takes half a
-// minute and more, but what is done while it does is the same.
+// nodeClass makes nodes appear after five seconds. Real ones take half a minute and more, but
+// Karpenter does the same meanwhile.
 const nodeClass = `apiVersion: karpenter.kwok.sh/v1alpha1
 kind: KWOKNodeClass
 metadata: {name: default}
 spec: {nodeRegistrationDelay: 5s}
 `
 
-// Start installs Karpenter's kinds and starts it. It has no nodes to offer until there is a
-// NodePool, see Pool.
+// Start installs Karpenter's CRDs and starts it. It creates no nodes without a NodePool, see
+// Pool.
 func Start(ctx context.Context, play *playground.Playground) (*process.Process, error) {
 	dir, err := Find()
 	if err != nil {
@@ -102,15 +102,15 @@ func Start(ctx context.Context, play *playground.Playground) (*process.Process, 
 		Name: "karpenter", Path: filepath.Join(dir, "karpenter"), Env: []string{"KUBECONFIG=" + play.Kubeconfig},
 		Args: []string{
 			"--disable-leader-election=true", "--cpu-requests=1000",
-			"--metrics-port=0", "--health-probe-port=0", // any free ones
-			// By default a second without another pod begins to plan. On a busy machine a
-			// burst of pods takes longer breaths than that.
+			"--metrics-port=0", "--health-probe-port=0", // free ports
+			// By default, planning begins after one second without another pending pod. On a
+			// busy machine, the pauses within a burst are longer.
 			"--batch-idle-duration=3s",
 		},
 	})
 }
 
-// apply applies objects. It has files for them, as kubectl reads its own standard input only.
+// apply applies objects from files, because kubectl only reads its own standard input.
 func apply(ctx context.Context, play *playground.Playground, yaml string) error {
 	file, err := os.CreateTemp("", "stowage-karpenter-*.yaml")
 	if err != nil {

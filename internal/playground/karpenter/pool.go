@@ -7,24 +7,24 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
-// Policies say which nodes Karpenter takes away by itself: those without pods, or also those
-// of which the pods would fit elsewhere, or on a cheaper one.
+// Policies determine which nodes Karpenter removes: empty nodes only, or also those whose
+// pods fit on other nodes or on a cheaper node.
 const (
 	WhenEmpty                = "WhenEmpty"
 	WhenEmptyOrUnderutilized = "WhenEmptyOrUnderutilized"
 )
 
-// Pool is what nodes Karpenter may make: spot and on demand, of 2 to 16 cores.
+// Pool defines the nodes that Karpenter may create: spot and on-demand, with 2 to 16 cores.
 type Pool struct {
 	Name string
 	// Policy is WhenEmpty or WhenEmptyOrUnderutilized.
 	Policy string
-	// Taint is the key of a taint that its nodes have, which keeps pods off that are for
-	// another pool's; none where it is empty.
+	// Taint is the key of a taint on its nodes, which keeps pods for other pools off; "" for
+	// none.
 	Taint string
 }
 
-// Nodes are taken away soon, and as many at once as there are: by default it is a tenth.
+// Nodes are removed soon, without a limit: by default, it is a tenth at a time.
 const poolYAML = `apiVersion: karpenter.sh/v1
 kind: NodePool
 metadata: {name: %s}
@@ -45,8 +45,8 @@ spec:
     budgets: [{nodes: 100%%}]
 `
 
-// Apply creates the pool, or brings it up to date, and waits until Karpenter is ready to make
-// nodes of it.
+// Apply creates or updates the pool, and waits until Karpenter is ready to create nodes for
+// it.
 func (p Pool) Apply(ctx context.Context, play *playground.Playground) error {
 	taint := ""
 	if p.Taint != "" {

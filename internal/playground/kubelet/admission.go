@@ -1,6 +1,6 @@
-// Package kubelet does for fake nodes what KWOK leaves out: like a kubelet, it
-// refuses pods that a node has no room for. On real nodes that is how it shows
-// that two schedulers have placed pods on one node at the same moment.
+// Package kubelet adds a function of kubelets to KWOK's fake nodes: it rejects pods for which
+// a node has no room. On real nodes, this happens if two schedulers place pods on a node at
+// the same time.
 package kubelet
 
 import (
@@ -24,8 +24,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
-// ReasonPrefix begins the status reason of a refused pod; the resource follows,
-// as in OutOfcpu.
+// ReasonPrefix is the prefix of the status reason of a rejected pod. The resource follows, as
+// in OutOfcpu.
 const ReasonPrefix = "OutOf"
 
 // admission decides on pods in the order in which they reach their nodes.
@@ -35,32 +35,32 @@ type admission struct {
 
 	mu    sync.Mutex
 	nodes map[string]*room
-	// pods holds the decision on every pod that has a node.
+	// pods holds the decision for each pod that has a node.
 	pods map[types.UID]decision
 }
 
-// room is what a node has and what the pods admitted to it request. A node that is
-// not known, yet or any more, has no allocatable, and admits every pod.
+// room is the allocatable of a node and the requests of the pods admitted to it. An unknown
+// node has no allocatable, and admits all pods.
 type room struct {
 	allocatable, requested cluster.Amounts
 }
 
-// decision is what became of a pod: either it was admitted to a node, or refused.
+// decision is the decision for a pod: it is admitted to a node, or rejected.
 type decision struct {
 	node     string
 	requests cluster.Amounts
 	refusal  *refusal
 }
 
-// refusal is what the status of a refused pod is to say.
+// refusal is the status of a rejected pod.
 type refusal struct {
 	namespace, name string
 	uid             types.UID
 	reason, message string
 }
 
-// Start decides on the pods of all nodes until ctx ends. It returns when it has
-// seen those that there are.
+// Start decides on the pods of all nodes until ctx ends. It returns when it has seen all
+// existing pods.
 func Start(ctx context.Context, client kubernetes.Interface) error {
 	a := &admission{
 		client:   client,
@@ -83,12 +83,12 @@ func (a *admission) changeNode(was, is *corev1.Node) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if is == nil {
-		// What its pods request stays: they may outlive it, and it may come back.
+		// Keep the requests of its pods, which may outlive it, because it may return.
 		a.room(was.Name).allocatable = nil
 		return
 	}
 	if is.Annotations[pool.FakeAnnotation] != pool.Fake {
-		return // a real one has a kubelet of its own
+		return // a real node has its own kubelet
 	}
 	a.room(is.Name).allocatable = cluster.Allocatable(is)
 }
@@ -120,13 +120,13 @@ func (a *admission) changePod(was, is *corev1.Pod) {
 		d = a.decide(is)
 		a.pods[is.UID] = d
 	}
-	// Said again whenever it is seen not to have ended: KWOK may have let it run.
+	// Repeat this whenever the pod has not ended, because KWOK may have set it to running.
 	if d.refusal != nil {
 		a.refusals.Add(*d.refusal)
 	}
 }
 
-// decide admits a pod to its node, or refuses it.
+// decide admits a pod to its node, or rejects it.
 func (a *admission) decide(pod *corev1.Pod) decision {
 	room := a.room(pod.Spec.NodeName)
 	requests := cluster.Requests(withoutDevices(pod, room.allocatable))
@@ -147,9 +147,9 @@ func (a *admission) decide(pod *corev1.Pod) decision {
 	return decision{node: pod.Spec.NodeName, requests: requests}
 }
 
-// withoutDevices leaves out of the pod's requests the extended resources that a kubelet does
-// not count either: those that its claim gives it devices for, and those that the node
-// does not have, which are somebody else's to judge.
+// withoutDevices removes the extended resources that a kubelet does not count either from the
+// pod's requests: those for which its claim provides devices, and those that the node does
+// not have.
 func withoutDevices(pod *corev1.Pod, allocatable cluster.Amounts) *corev1.Pod {
 	claimed := map[corev1.ContainerExtendedResourceRequest]bool{}
 	if status := pod.Status.ExtendedResourceClaimStatus; status != nil {
@@ -170,7 +170,7 @@ func withoutDevices(pod *corev1.Pod, allocatable cluster.Amounts) *corev1.Pod {
 	return counted
 }
 
-// release gives back what an admitted pod has requested, once.
+// release subtracts the requests of an admitted pod, once.
 func (a *admission) release(uid types.UID) {
 	if d := a.pods[uid]; d.requests != nil {
 		a.room(d.node).requested.Add(d.requests, -1)
@@ -178,8 +178,8 @@ func (a *admission) release(uid types.UID) {
 	}
 }
 
-// writeNext writes the next refusal to its pod's status; false means that there
-// will be none any more.
+// writeNext writes the next rejection to its pod's status. It returns false at the end of the
+// queue.
 func (a *admission) writeNext(ctx context.Context) bool {
 	r, shutdown := a.refusals.Get()
 	if shutdown {
@@ -193,7 +193,7 @@ func (a *admission) writeNext(ctx context.Context) bool {
 	if err == nil {
 		_, err = a.client.CoreV1().Pods(r.namespace).Patch(ctx, r.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 	}
-	// A pod that is gone, or another of its name, needs no refusal.
+	// A deleted pod, or another one of its name, needs no rejection.
 	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		a.refusals.Forget(r)
 	} else {
@@ -202,7 +202,7 @@ func (a *admission) writeNext(ctx context.Context) bool {
 	return true
 }
 
-// trim keeps of a pod what is decided by: there may be very many.
+// trim removes unused fields of a pod, because there may be very many.
 func trim(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {

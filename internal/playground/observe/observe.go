@@ -12,11 +12,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
 )
 
-// State is how far a pod has come.
+// State is the state of a pod.
 type State string
 
-// The states of a pod: its phase, but for a Pending one that has a node and for
-// one that is being deleted.
+// The states of a pod are its phase, except for Pending pods that have a node and for pods
+// that are being deleted.
 const (
 	Pending     State = "Pending"
 	Scheduled   State = "Scheduled"
@@ -26,10 +26,10 @@ const (
 	Terminating State = "Terminating"
 )
 
-// States are all states in the order in which pods go through them.
+// States are all states in the usual order.
 var States = []State{Pending, Scheduled, Running, Succeeded, Failed, Terminating}
 
-// appLabel is the label that pods are told apart by.
+// appLabel is the label by which pods are grouped.
 const appLabel = "app"
 
 // Group is a set of pods that are counted together.
@@ -39,17 +39,17 @@ type Group struct {
 	State          State
 }
 
-// Counts are the numbers at one moment.
+// Counts are the counts at one point in time.
 type Counts struct {
-	// Nodes and NodesReady count nodes, those that pods can be scheduled on apart.
+	// Nodes counts all nodes, NodesReady those on which pods can be scheduled.
 	Nodes, NodesReady int
 	// Pods counts pods by group.
 	Pods map[Group]int
-	// Binds counts the pods that have got a node since the observer started.
+	// Binds counts the pods that were bound since the observer started.
 	Binds int
 }
 
-// InState returns how many pods are in the state.
+// InState returns the number of pods in the state.
 func (c Counts) InState(state State) int {
 	total := 0
 	for group, n := range c.Pods {
@@ -60,7 +60,7 @@ func (c Counts) InState(state State) int {
 	return total
 }
 
-// Total returns how many pods there are.
+// Total returns the number of pods.
 func (c Counts) Total() int {
 	total := 0
 	for _, n := range c.Pods {
@@ -69,13 +69,14 @@ func (c Counts) Total() int {
 	return total
 }
 
-// Observer follows a cluster.
+// Observer counts the objects of a cluster.
 type Observer struct {
 	mu     sync.Mutex
 	counts Counts
 }
 
-// Start follows a cluster until ctx ends. It returns when it has counted all there is.
+// Start observes a cluster until ctx ends. It returns when it has counted all existing
+// objects.
 func Start(ctx context.Context, client kubernetes.Interface) (*Observer, error) {
 	o := &Observer{counts: Counts{Pods: map[Group]int{}}}
 	if err := follow.NodesAndPods(ctx, client, follow.Changes{Node: o.countNode, Pod: o.countPod, Trim: trim}); err != nil {
@@ -83,11 +84,11 @@ func Start(ctx context.Context, client kubernetes.Interface) (*Observer, error) 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.counts.Binds = 0 // those that had a node already
+	o.counts.Binds = 0 // pods that already had a node
 	return o, nil
 }
 
-// Counts returns the numbers as they are now.
+// Counts returns the current counts.
 func (o *Observer) Counts() Counts {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -142,8 +143,8 @@ func stateOf(pod *corev1.Pod) State {
 	}
 }
 
-// Schedulable says whether pods can be scheduled on a node: it is Ready, and the
-// node lifecycle controller has taken off the taint that new nodes get.
+// Schedulable reports whether pods can be scheduled on a node: it is Ready, and the node
+// lifecycle controller has removed the taint of new nodes.
 func Schedulable(node *corev1.Node) bool {
 	for _, taint := range node.Spec.Taints {
 		if taint.Key == corev1.TaintNodeNotReady {
@@ -158,17 +159,19 @@ func Schedulable(node *corev1.Node) bool {
 	return false
 }
 
-// Available says whether a pod counts for its budget: it is ready, and not on its way out.
+// Available reports whether a pod counts as healthy for its disruption budget: it is ready,
+// and not being deleted.
 func Available(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && hasCondition(pod, corev1.PodReady, "")
 }
 
-// Evicted says whether a pod was evicted through the API server, by what that says.
+// Evicted reports whether a pod was evicted through the API server, according to its
+// conditions.
 func Evicted(pod *corev1.Pod) bool {
 	return hasCondition(pod, corev1.DisruptionTarget, "EvictionByEvictionAPI")
 }
 
-// hasCondition says whether a pod has the condition, for the reason if one is given.
+// hasCondition reports whether a pod has the condition, and the reason if one is given.
 func hasCondition(pod *corev1.Pod, kind corev1.PodConditionType, reason string) bool {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == kind {
@@ -178,7 +181,7 @@ func hasCondition(pod *corev1.Pod, kind corev1.PodConditionType, reason string) 
 	return false
 }
 
-// trim keeps of an object what is counted: there may be very many.
+// trim removes unused fields of an object, because there may be very many.
 func trim(obj any) (any, error) {
 	switch o := obj.(type) {
 	case *corev1.Pod:

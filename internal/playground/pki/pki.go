@@ -1,5 +1,5 @@
-// Package pki makes the certificates and kubeconfigs of a playground: the certificate
-// authorities are its own, and gone with it.
+// Package pki creates the certificates and kubeconfigs of a playground. Their certificate
+// authorities are only used for that playground.
 package pki
 
 import (
@@ -22,7 +22,7 @@ import (
 	"k8s.io/client-go/util/keyutil"
 )
 
-// validity is how long certificates last: far longer than any playground.
+// validity is the lifetime of certificates, which exceeds that of any playground.
 const validity = 365 * 24 * time.Hour
 
 // Authority signs certificates of one playground and keeps them in a folder.
@@ -32,14 +32,13 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// Identity is who a client certificate says that its bearer is: a user and the
-// groups it belongs to.
+// Identity is the identity in a client certificate: a user and its groups.
 type Identity struct {
 	User   string
 	Groups []string
 }
 
-// KeyPair names the PEM files of a certificate and its key.
+// KeyPair are the PEM files of a certificate and its key.
 type KeyPair struct {
 	Cert, Key string
 }
@@ -75,7 +74,7 @@ func (a *Authority) Server(name string, hosts []string, addresses []net.IP) (Key
 	})
 }
 
-// Client issues a certificate for somebody to show to servers.
+// Client issues a client certificate.
 func (a *Authority) Client(id Identity) (KeyPair, error) {
 	return a.issue(id.User, &x509.Certificate{
 		Subject:     pkix.Name{CommonName: id.User, Organization: id.Groups},
@@ -96,8 +95,8 @@ func (a *Authority) SigningKey(name string) (KeyPair, error) {
 	return a.write(name, pem.EncodeToMemory(&pem.Block{Type: keyutil.PublicKeyBlockType, Bytes: public}), key)
 }
 
-// Kubeconfig writes a kubeconfig that stands alone: it embeds the certificates
-// and reaches the server as the identity.
+// Kubeconfig writes a self-contained kubeconfig: it embeds the certificates with which the
+// identity connects to the server.
 func (a *Authority) Kubeconfig(path, context, server string, id Identity) error {
 	pair, err := a.Client(id)
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
-// Namespace returns a fresh namespace that takes pods, gone with the test.
+// Namespace creates a namespace in which pods can be created, and deletes it at the end of
+// the test.
 func Namespace(t *testing.T, client kubernetes.Interface) string {
 	t.Helper()
 	namespaces := client.CoreV1().Namespaces()
@@ -32,7 +33,7 @@ func Namespace(t *testing.T, client kubernetes.Interface) string {
 			t.Error(err)
 		}
 	})
-	// Without its service account a namespace takes no pods.
+	// Without its service account, no pods can be created in a namespace.
 	Eventually(t, "the namespace has a service account", func(ctx context.Context) (bool, string) {
 		_, err := client.CoreV1().ServiceAccounts(ns.Name).Get(ctx, "default", metav1.GetOptions{})
 		return err == nil, fmt.Sprint(err)
@@ -40,8 +41,8 @@ func Namespace(t *testing.T, client kubernetes.Interface) string {
 	return ns.Name
 }
 
-// AwaitAdmission waits until the API server would create the pod, or would refuse to.
-// Admission hears of priority classes and quotas by watches, some time after they are made.
+// AwaitAdmission waits until the API server accepts, or rejects, the pod. Admission receives
+// priority classes and quotas through watches, some time after they are created.
 func AwaitAdmission(t *testing.T, client kubernetes.Interface, ns string, pod *corev1.Pod, admits bool) {
 	t.Helper()
 	Eventually(t, fmt.Sprintf("it is %t that the API server takes pod %s", admits, pod.Name), func(ctx context.Context) (bool, string) {
@@ -50,7 +51,7 @@ func AwaitAdmission(t *testing.T, client kubernetes.Interface, ns string, pod *c
 	})
 }
 
-// Allowed asks the API server whether a service account may do something, in all namespaces
+// Allowed asks the API server whether a service account has the permission, in all namespaces
 // unless the action names one.
 func Allowed(ctx context.Context, client kubernetes.Interface, namespace, account string, action authorizationv1.ResourceAttributes) (bool, error) {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
@@ -64,8 +65,9 @@ func Allowed(ctx context.Context, client kubernetes.Interface, namespace, accoun
 	return answer.Status.Allowed, nil
 }
 
-// AwaitAllowed waits until a service account may do all that. The API server hears of roles
-// and of bindings by watches, some time after they are made: an action of each will do.
+// AwaitAllowed waits until a service account has all of these permissions. The API server
+// receives roles and bindings through watches, some time after they are created: one action
+// of each is sufficient.
 func AwaitAllowed(ctx context.Context, client kubernetes.Interface, namespace, account string, actions ...authorizationv1.ResourceAttributes) error {
 	for _, action := range actions {
 		if err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, Patience, true, func(ctx context.Context) (bool, error) {
@@ -77,9 +79,9 @@ func AwaitAllowed(ctx context.Context, client kubernetes.Interface, namespace, a
 	return nil
 }
 
-// AwaitCordons waits until the cluster's scheduler has heard of each node whether it is
-// cordoned: that comes by a watch too. It asks with a pod for each node, which tolerates the
-// node's other taints, and leaves none.
+// AwaitCordons waits until the cluster's scheduler knows for each node whether it is
+// cordoned, which it also receives through a watch. It tests this with a pod for each node,
+// which tolerates the node's other taints, and deletes them.
 func AwaitCordons(t *testing.T, client kubernetes.Interface, ns string) {
 	t.Helper()
 	pods, ctx := client.CoreV1().Pods(ns), t.Context()
@@ -127,8 +129,8 @@ func AwaitCordons(t *testing.T, client kubernetes.Interface, ns string) {
 	}
 }
 
-// Everything names what there is in the cluster, each as kind, namespace and name, but for what
-// comes and goes by itself.
+// Everything lists the objects in the cluster by kind, namespace and name, except for those
+// that come and go on their own.
 func Everything(t *testing.T, p *playground.Playground) []string {
 	t.Helper()
 	kubectl := func(args ...string) string {

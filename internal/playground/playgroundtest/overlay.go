@@ -9,8 +9,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
-// WriteOverlay writes what a user would to change our manifests, and returns its folder. In
-// the files, CONFIG is the folder that ours are in.
+// WriteOverlay writes a user's overlay of our manifests, and returns its directory. In the
+// files, CONFIG is the directory of the manifests.
 func WriteOverlay(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -15,8 +15,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
-// Port returns a port of 127.0.0.1 that nobody gets but a program with --permit-port-sharing,
-// until the test ends.
+// Port reserves a port of 127.0.0.1 until the end of the test. Only a program with
+// --permit-port-sharing can use it.
 func Port(t *testing.T) string {
 	t.Helper()
 	port, err := playground.ReservePort(0)
@@ -27,8 +27,8 @@ func Port(t *testing.T) string {
 	return strconv.Itoa(port.Number)
 }
 
-// Environ returns the environment without a cluster that it names, and with a home that is
-// empty: a program under test must not go by where it is tested.
+// Environ returns the environment without a cluster, and with an empty home directory: a
+// program under test must not depend on the machine.
 func Environ(t *testing.T) []string {
 	t.Helper()
 	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
@@ -38,8 +38,8 @@ func Environ(t *testing.T) []string {
 	return append(env, "HOME="+t.TempDir())
 }
 
-// Run runs a program that make has built, in cleanups too, with nothing of where it is tested. It
-// returns what the program prints and, if it fails, why.
+// Run runs a program that make has built, isolated from the machine, also in cleanups. It
+// returns the output of the program and, if it fails, the error.
 func Run(t *testing.T, program string, args ...string) (string, error) {
 	t.Helper()
 	binary, err := playground.FindBinary(program)
@@ -56,7 +56,7 @@ func Run(t *testing.T, program string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// KubernetesVersion returns the version that programs are linked with: that of go.mod.
+// KubernetesVersion returns the version that programs link, which is that in go.mod.
 func KubernetesVersion(t *testing.T) string {
 	t.Helper()
 	root, err := playground.ProjectRoot()

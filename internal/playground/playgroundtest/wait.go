@@ -1,5 +1,5 @@
-// Package playgroundtest has what tests on a playground have in common: they wait for what
-// is observed, never for a duration, and hear at once of a program that has ended.
+// Package playgroundtest contains helpers for tests on a playground: they wait for
+// observations, never for a duration, and fail immediately if a program has ended.
 package playgroundtest
 
 import (
@@ -14,25 +14,25 @@ import (
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
-// Patience bounds every wait: far more than anything takes on a busy machine.
+// Patience limits all waits. It is much longer than anything takes on a busy machine.
 const Patience = 3 * time.Minute
 
-// Eventually waits until the condition holds, in cleanups too. It fails the test with what
-// the condition said last when it does not, and at once when a program that the test needs
-// has ended by itself.
+// Eventually waits until the condition holds, also in cleanups. If it does not, the test
+// fails with the last message of the condition. It fails immediately if a program that the
+// test needs has ended.
 func Eventually(t *testing.T, what string, condition func(ctx context.Context) (bool, string)) {
 	t.Helper()
 	EventuallyWithin(t, Patience, what, condition)
 }
 
-// EventuallyWithin is Eventually for what takes longer than anything else does.
+// EventuallyWithin is Eventually with another limit, for what takes longer.
 func EventuallyWithin(t *testing.T, patience time.Duration, what string, condition func(ctx context.Context) (bool, string)) {
 	t.Helper()
 	last := ""
 	ctx := context.WithoutCancel(t.Context())
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		ok, state := condition(ctx)
-		if ctx.Err() == nil { // a request that the deadline cut off tells nothing
+		if ctx.Err() == nil { // a request that the deadline interrupted has no information
 			last = state
 		}
 		if ok {
@@ -45,15 +45,15 @@ func EventuallyWithin(t *testing.T, patience time.Duration, what string, conditi
 	}
 }
 
-// needed are the programs that tests need, by the tests' names.
+// needed are the programs that tests need, by test name.
 var (
 	mu     sync.Mutex
 	needed = map[string][]*process.Process{}
 )
 
-// Need has the waits of the test and of its subtests fail when the program ends by itself.
-// It stops the program with the test, so that it can give back what it holds, such as a
-// lease, and shows the end of its log where the test has failed.
+// Need makes the waits of the test and its subtests fail when the program ends unexpectedly.
+// At the end of the test it stops the program gracefully, so that it can release resources
+// such as a lease, and shows the end of its log if the test has failed.
 func Need(t *testing.T, p *process.Process) {
 	t.Helper()
 	mu.Lock()
@@ -62,7 +62,7 @@ func Need(t *testing.T, p *process.Process) {
 	StopAfter(t, p)
 }
 
-// StopAfter is Need for a program that may end: another takes its place.
+// StopAfter is Need for a program that may end, because another one replaces it.
 func StopAfter(t *testing.T, p *process.Process) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -73,7 +73,7 @@ func StopAfter(t *testing.T, p *process.Process) {
 	})
 }
 
-// endedByThemselves says how a program ended that a test needs, or one that it is part of.
+// endedByThemselves describes how a program that a test or its parent needs has ended.
 func endedByThemselves(test string) error {
 	mu.Lock()
 	defer mu.Unlock()

@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// Platforms holds, by the name of a platform, the labels that it gives to the
-// nodes that it may take back.
+// Platforms maps the name of a platform to the labels of its preemptible nodes.
 var Platforms = map[string]map[string]string{
 	"karpenter": {"karpenter.sh/capacity-type": "spot"},
 	"eks":       {"eks.amazonaws.com/capacityType": "SPOT"},

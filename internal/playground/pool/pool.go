@@ -1,5 +1,5 @@
-// Package pool describes fake nodes: groups of alike machines over zones, from a
-// YAML file to the Node objects.
+// Package pool reads a YAML file that describes fake nodes, as groups of equal machines in
+// zones, and creates the Node objects.
 package pool
 
 import (
@@ -17,17 +17,17 @@ import (
 )
 
 const (
-	// APIVersion and Kind head a pool file.
+	// APIVersion and Kind are those of a pool file.
 	APIVersion = "playground.stowage.dev/v1alpha1"
 	Kind       = "NodePool"
 
-	// FakeAnnotation with the value Fake is on nodes that no kubelet is behind.
+	// FakeAnnotation with the value Fake marks nodes without a kubelet.
 	FakeAnnotation = "kwok.x-k8s.io/node"
 	Fake           = "fake"
 	// GroupLabel names the group of a fake node.
 	GroupLabel = "playground.stowage.dev/group"
 
-	// podsPerNode is the default of Kubernetes' own limit.
+	// podsPerNode is Kubernetes' default limit.
 	podsPerNode = "110"
 )
 
@@ -35,23 +35,23 @@ const (
 type Pool struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Groups are the kinds of machines.
+	// Groups are the kinds of nodes.
 	Groups []Group `json:"groups"`
 }
 
-// Group is a number of nodes that differ only in name and zone.
+// Group is a number of nodes that only differ in name and zone.
 type Group struct {
 	// Name is the prefix of the nodes' names and the value of GroupLabel.
 	Name string `json:"name"`
-	// Count is how many nodes there are.
+	// Count is the number of nodes.
 	Count int `json:"count"`
-	// Zones take the nodes in turn; none means a single zone, zone-a.
+	// Zones are assigned to the nodes in turn. Empty means a single zone, zone-a.
 	Zones []string `json:"zones,omitempty"`
-	// InstanceType is the value of node.kubernetes.io/instance-type; the group's
-	// name where it is empty.
+	// InstanceType is the value of node.kubernetes.io/instance-type. Empty means the group's
+	// name.
 	InstanceType string `json:"instanceType,omitempty"`
-	// Capacity is what each node offers, all of it allocatable: cpu, memory, pods
-	// (110 where it is not given), ephemeral-storage, extended resources.
+	// Capacity is the capacity of each node, all of which is allocatable: cpu, memory, pods
+	// (default: 110), ephemeral-storage, extended resources.
 	Capacity map[corev1.ResourceName]Quantity `json:"capacity"`
 	// Labels and Taints are added to each node.
 	Labels map[string]string `json:"labels,omitempty"`
@@ -61,11 +61,11 @@ type Group struct {
 	Preemptible string `json:"preemptible,omitempty"`
 }
 
-// Quantity is a Kubernetes quantity as it stands in the file, a number or a
-// string; Validate parses it, and can so say where a wrong one stands.
+// Quantity is a Kubernetes quantity as written in the file, a number or a string. Validate
+// parses it, so that errors name the field.
 type Quantity string
 
-// UnmarshalJSON takes a number or a string as it is.
+// UnmarshalJSON accepts a number or a string.
 func (q *Quantity) UnmarshalJSON(data []byte) error {
 	*q = Quantity(strings.Trim(string(data), `"`))
 	return nil
@@ -104,7 +104,7 @@ func Parse(data []byte) (*Pool, error) {
 	return p, nil
 }
 
-// Size is the number of nodes.
+// Size returns the number of nodes.
 func (p *Pool) Size() int {
 	total := 0
 	for _, g := range p.Groups {
@@ -113,8 +113,8 @@ func (p *Pool) Size() int {
 	return total
 }
 
-// Scale returns the pool with the given number of nodes in all, its groups in the
-// proportions of this one, by the method of largest remainders.
+// Scale returns the pool with the given total number of nodes. Its groups have the same
+// proportions, by the method of largest remainders.
 func (p *Pool) Scale(nodes int) *Pool {
 	scaled := &Pool{TypeMeta: p.TypeMeta, Groups: slices.Clone(p.Groups)}
 	size := p.Size()

@@ -74,7 +74,7 @@ func TestBadPools(t *testing.T) {
 	}{
 		{"an empty file", "", `apiVersion: Unsupported value: "": supported values: "playground.stowage.dev/v1alpha1"`},
 		{"a file of another kind", "apiVersion: v1\nkind: Pod\n", `kind: Unsupported value: "Pod": supported values: "NodePool"`},
-		{"no groups", header, "groups: Required value: at least one group of nodes"},
+		{"no groups", header, "groups: Required value: at least one node group"},
 		{"YAML that is none", "groups: [", "yaml: line 1: did not find expected node content"},
 		{"an unknown field", header + "nodes: 3\n", `unknown field "nodes"`},
 		{"an unknown field of a group", group("  zone: zone-a\n"), `unknown field "groups[0].zone"`},

@@ -14,7 +14,7 @@ import (
 // maxNameLength leaves room for a node's number in a DNS label.
 const maxNameLength = 50
 
-// Validate says everything that is wrong with the pool, each with its field.
+// Validate returns all errors of the pool, with their fields.
 func (p *Pool) Validate() error {
 	var errs field.ErrorList
 	if p.APIVersion != APIVersion {
@@ -25,7 +25,7 @@ func (p *Pool) Validate() error {
 	}
 	groups := field.NewPath("groups")
 	if len(p.Groups) == 0 {
-		errs = append(errs, field.Required(groups, "at least one group of nodes"))
+		errs = append(errs, field.Required(groups, "at least one node group"))
 	}
 	names := sets.New[string]()
 	for i := range p.Groups {
@@ -70,7 +70,7 @@ func (g *Group) validateCapacity(at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		if _, given := g.Capacity[name]; !given {
-			errs = append(errs, field.Required(at.Key(string(name)), "how much of it a node has"))
+			errs = append(errs, field.Required(at.Key(string(name)), "the quantity that each node has"))
 		}
 	}
 	for name, text := range g.Capacity {

@@ -1,7 +1,7 @@
-// Package preload writes the objects that a playground begins with as its database keeps
-// them, so that a large cluster is there from the start: created through the API server, a
-// pod takes three requests until it is Ready. No cluster but a fake one may be made so,
-// since nothing validates the objects, defaults them or admits them.
+// Package preload writes the initial objects of a playground in the format of its database,
+// so that a large cluster exists from the start: if it is created through the API server, a
+// pod requires three requests until it is Ready. This is only suitable for fake clusters,
+// because the objects are not validated, defaulted or admitted.
 package preload
 
 import (
@@ -24,13 +24,13 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// Object is what a cluster consists of.
+// Object is an object of the cluster.
 type Object interface {
 	metav1.Object
 	runtime.Object
 }
 
-// Entry is an object as the database keeps it.
+// Entry is an object in the format of the database.
 type Entry struct{ Key, Value []byte }
 
 // Writer writes objects to a file.
@@ -40,13 +40,13 @@ type Writer struct {
 	serializer *protobuf.Serializer
 }
 
-// bufferSize is that of what is read and written, in bytes.
+// bufferSize is the size of buffers, in bytes.
 const bufferSize = 1 << 20
 
-// mostBytes bounds a key or a value; etcd takes requests of 1.5 MiB.
+// mostBytes limits the size of a key or a value; etcd accepts requests of 1.5 MiB.
 const mostBytes = 1 << 20
 
-// Create creates the file, or empties it.
+// Create creates the file, or truncates it.
 func Create(path string) (*Writer, error) {
 	file, err := os.Create(path)
 	if err != nil {
@@ -66,7 +66,7 @@ func (w *Writer) Add(object Object) error {
 	if err != nil {
 		return fmt.Errorf("encoding %s %s/%s: %w", kind.Kind, object.GetNamespace(), object.GetName(), err)
 	}
-	// The API server's own layout: a resource is a folder, and in it each namespace.
+	// The layout of the API server: a directory per resource, and in it one per namespace.
 	for _, part := range [][]byte{[]byte(path.Join("/registry", folder, object.GetNamespace(), object.GetName())), value} {
 		if _, err := w.out.Write(binary.AppendUvarint(nil, uint64(len(part)))); err != nil {
 			return err
@@ -78,11 +78,10 @@ func (w *Writer) Add(object Object) error {
 	return nil
 }
 
-// Close ends the file.
+// Close closes the file.
 func (w *Writer) Close() error { return errors.Join(w.out.Flush(), w.file.Close()) }
 
-// kindOf returns the kind of an object, and the folder of the database that takes those of
-// that kind.
+// kindOf returns the kind of an object, and the directory of the database for that kind.
 func kindOf(object Object) (schema.GroupVersionKind, string, error) {
 	switch object.(type) {
 	case *corev1.Namespace:
@@ -101,7 +100,7 @@ func kindOf(object Object) (schema.GroupVersionKind, string, error) {
 	return schema.GroupVersionKind{}, "", fmt.Errorf("a %T cannot be preloaded", object)
 }
 
-// Read yields what is in a file, and an error at last if it is not whole.
+// Read yields the entries of a file, and finally an error if the file is truncated.
 func Read(path string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		file, err := os.Open(path)
@@ -131,14 +130,14 @@ func Read(path string) iter.Seq2[Entry, error] {
 	}
 }
 
-// readPart reads a key or a value; io.EOF says that there is none.
+// readPart reads a key or a value; io.EOF means that there is none.
 func readPart(in *bufio.Reader) ([]byte, error) {
 	length, err := binary.ReadUvarint(in)
 	if err != nil {
 		return nil, err
 	}
 	if length > mostBytes {
-		return nil, fmt.Errorf("a part of %d bytes: the most is %d", length, mostBytes)
+		return nil, fmt.Errorf("part of %d bytes: must be at most %d", length, mostBytes)
 	}
 	part := make([]byte, length)
 	if _, err := io.ReadFull(in, part); err != nil {

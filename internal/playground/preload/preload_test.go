@@ -90,7 +90,7 @@ func TestErrors(t *testing.T) {
 		{"a key without a value", data[:1+data[0]], "EOF"},
 		{"half a key", data[:5], "unexpected EOF"},
 		{"half a value", data[:len(data)-1], "unexpected EOF"},
-		{"a length that cannot be", []byte{0xff, 0xff, 0xff, 0x7f}, "a part of 268435455 bytes: the most is 1048576"},
+		{"a length that cannot be", []byte{0xff, 0xff, 0xff, 0x7f}, "part of 268435455 bytes: must be at most 1048576"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,9 +1,9 @@
-// Package realnode runs real nodes beside a playground's fake ones: a kubelet and a
-// containerd each, in namespaces of their own, so that a node is to its pods what a machine
-// would be, and all of it, mounts and networks included, ends with its first process.
+// Package realnode runs real nodes in addition to a playground's fake ones: each is a kubelet
+// and a containerd in their own namespaces, so that a node looks like a machine to its pods,
+// and everything, including mounts and networks, ends with its first process.
 //
-// Outside of these namespaces a node has a folder within the playground's, and control
-// groups within that of the playground's name.
+// Outside of these namespaces, a node has a directory within that of the playground, and
+// control groups within that of the playground.
 package realnode
 
 import (
@@ -17,18 +17,18 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 )
 
-// install is what Debian's and Ubuntu's packages are called.
+// install has the names of Debian's and Ubuntu's packages.
 const install = "apt-get install --no-install-recommends containerd runc containernetworking-plugins"
 
 var (
 	programs = []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc"}
-	// plugins are those that connect containers, pluginFolders where distributions and
-	// others put them.
+	// plugins are the CNI plugins that connect containers. pluginFolders are the directories
+	// in which distributions and others install them.
 	plugins       = []string{"bridge", "host-local", "loopback"}
 	pluginFolders = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
 )
 
-// Check says in one line what this machine lacks for real nodes; nil if nothing. It changes
+// Check returns a one-line error if this machine lacks something for real nodes. It changes
 // nothing.
 func Check() error {
 	err := errors.Join(checkRoot(), checkPrograms(), checkKernel())
@@ -40,7 +40,7 @@ func Check() error {
 
 func checkRoot() error {
 	if os.Geteuid() != 0 {
-		return errors.New("they need root: run this with sudo")
+		return errors.New("root is required: run this command with sudo")
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func checkPrograms() error {
 	return fmt.Errorf("not installed: %s (`%s`)", strings.Join(missing, ", "), install)
 }
 
-// pluginFolder returns the first folder that has all the plugins.
+// pluginFolder returns the first directory with all plugins.
 func pluginFolder() (string, error) {
 	for _, dir := range pluginFolders {
 		found := 0
@@ -80,7 +80,7 @@ func pluginFolder() (string, error) {
 func checkKernel() error {
 	systems, err := os.ReadFile("/proc/filesystems")
 	if err != nil {
-		return fmt.Errorf("reading what file systems there are: %w", err)
+		return fmt.Errorf("reading the supported file systems: %w", err)
 	}
 	var overlay error
 	if !strings.Contains(string(systems), "\toverlay\n") {

@@ -2,14 +2,14 @@ package realnode
 
 import "text/template"
 
-// Where things are within a node, whose /run, /var/lib and /var/log are its own.
+// Paths within a node, which has its own /run, /var/lib and /var/log.
 const (
 	containerdSocket = "/run/containerd/containerd.sock"
 	kubeletRoot      = "/var/lib/kubelet"
 	podLogs          = "/var/log/pods"
 )
 
-// containerdConfig is of version 2, which containerd 1.6 to 2 read.
+// containerdConfig has version 2, which containerd 1.6 to 2 support.
 var containerdConfig = template.Must(template.New("containerd").Parse(`version = 2
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -27,7 +27,7 @@ state = "/run/containerd"
     conf_dir = "{{.Dir}}/cni"
 `))
 
-// cniConfig plugs pods into the bridge that the node itself is plugged into.
+// cniConfig connects pods to the bridge of the node.
 var cniConfig = template.Must(template.New("cni").Parse(`{
   "cniVersion": "1.0.0", "name": "{{.Bridge}}",
   "plugins": [{
@@ -41,9 +41,10 @@ var cniConfig = template.Must(template.New("cni").Parse(`{
 }
 `))
 
-// kubeletConfig leaves the machine as it is: it fails on kernel settings that are not as it
-// wants them, makes no packet filter rules, and neither evicts pods nor deletes images for
-// want of room on a disk that is not its own, but at the very end.
+// kubeletConfig does not change the machine: the kubelet fails if kernel settings differ from
+// the required ones, creates no packet filter rules, and neither evicts pods nor deletes
+// images because of disk pressure until the disk is almost full, because the disk is not its
+// own.
 var kubeletConfig = template.Must(template.New("kubelet").Parse(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: {{.Address}}

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// dialTimeout is how long a connection to a node or a pod may take.
+// dialTimeout limits how long a connection to a node or a pod may take.
 const dialTimeout = 3 * time.Second
 
-// ServeEgress is the way from the API server to kubelets and pods: it takes CONNECT requests
-// on a Unix socket, and connects within the network for addresses that are in it, and on
-// the machine for others. It serves until this process ends.
+// ServeEgress provides the API server's connections to kubelets and pods. It serves CONNECT
+// requests on a Unix socket, and connects within the network for addresses in it, and on the
+// machine for others. It serves until this process ends.
 func (n *Network) ServeEgress(socket string) error {
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -26,7 +26,7 @@ func (n *Network) ServeEgress(socket string) error {
 	return os.Chmod(socket, 0o600)
 }
 
-// EgressConfig is what tells the API server to go there.
+// EgressConfig returns the API server's configuration for it.
 func EgressConfig(socket string) []byte {
 	return fmt.Appendf(nil, `apiVersion: apiserver.k8s.io/v1beta1
 kind: EgressSelectorConfiguration
@@ -40,10 +40,10 @@ egressSelections:
 `, socket)
 }
 
-// connect answers one CONNECT request.
+// connect handles one CONNECT request.
 func (n *Network) connect(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
-		http.Error(w, "only CONNECT is served here", http.StatusMethodNotAllowed)
+		http.Error(w, "only CONNECT is supported", http.StatusMethodNotAllowed)
 		return
 	}
 	to, err := n.dialAny(r.Host)
@@ -64,7 +64,7 @@ func (n *Network) connect(w http.ResponseWriter, r *http.Request) {
 	join(bufferedConn{from, buffered.Reader}, to)
 }
 
-// dialAny connects to an address of the network in it, and to others on the machine.
+// dialAny connects to addresses of the network within it, and to others on the machine.
 func (n *Network) dialAny(host string) (net.Conn, error) {
 	if to, err := netip.ParseAddrPort(host); err == nil && network.Contains(to.Addr()) {
 		return n.dial(to)
@@ -72,7 +72,7 @@ func (n *Network) dialAny(host string) (net.Conn, error) {
 	return net.DialTimeout("tcp", host, dialTimeout)
 }
 
-// bufferedConn is a connection of which something has been read already.
+// bufferedConn is a connection from which data was already read.
 type bufferedConn struct {
 	net.Conn
 	reader *bufio.Reader

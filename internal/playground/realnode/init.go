@@ -22,11 +22,11 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 )
 
-// stepTimeout bounds how long a step of a node's start may take.
+// stepTimeout limits how long a step of a node's start may take.
 const stepTimeout = time.Minute
 
-// settings are those of the kernel that the kubelet insists on. They are the whole machine's,
-// and stay as they are there: the node sees files of its own in their place.
+// settings are kernel settings that the kubelet requires. The machine's settings are not
+// changed: the node sees its own files instead.
 var settings = map[string]string{
 	"vm/overcommit_memory":      "1",
 	"vm/panic_on_oom":           "0",
@@ -36,10 +36,10 @@ var settings = map[string]string{
 	"kernel/keys/root_maxbytes": "25000000",
 }
 
-// Run is what a node's first process does, in Namespaces of its own: it makes them look like
-// a machine, and runs containerd and the kubelet, which the binary is when it is told so by
-// the arguments. It returns an error as soon as either has ended; the kernel then ends
-// everything else of the node.
+// Run is the first process of a node, in Namespaces of its own: it makes them look like a
+// machine, and runs containerd and the kubelet, which is this binary with the given
+// arguments. It returns an error when either has ended; the kernel then ends all other
+// processes of the node.
 func Run(config, binary string, kubelet ...string) error {
 	var n node
 	data, err := os.ReadFile(config)
@@ -47,7 +47,7 @@ func Run(config, binary string, kubelet ...string) error {
 		err = json.Unmarshal(data, &n)
 	}
 	if err != nil {
-		return fmt.Errorf("reading what node to be: %w", err)
+		return fmt.Errorf("reading the configuration of the node: %w", err)
 	}
 	if err := errors.Join(cgroups.Join(n.system()), unix.Sethostname([]byte(n.Name))); err != nil {
 		return err
@@ -75,14 +75,15 @@ func Run(config, binary string, kubelet ...string) error {
 	return reap(map[int]string{containerd: "containerd", runs: "the kubelet"})
 }
 
-// mount gives the node its own /proc, /run, /var/lib and /var/log, and kernel settings.
+// mount mounts the node's own /proc, /run, /var/lib and /var/log, and kernel settings.
 func (n *node) mount() error {
 	type mount struct {
 		source, target, kind string
 		flags                uintptr
 	}
 	mounts := []mount{
-		// Nothing gets out; what is mounted for a pod gets to its containers.
+		// Mounts do not propagate out of the node, but those for a pod propagate to its
+		// containers.
 		{"", "/", "", unix.MS_REC | unix.MS_PRIVATE},
 		{"", "/", "", unix.MS_REC | unix.MS_SHARED},
 		{"proc", "/proc", "proc", 0},
@@ -106,7 +107,7 @@ func (n *node) mount() error {
 	return nil
 }
 
-// connect waits until the node is plugged into the network, and sets its end up.
+// connect waits until the node is connected to the network, and configures its interface.
 func (n *node) connect() error {
 	var uplink netlink.Link
 	err := wait.PollUntilContextTimeout(context.Background(), 10*time.Millisecond, stepTimeout, true, func(context.Context) (bool, error) {
@@ -130,7 +131,7 @@ func (n *node) connect() error {
 		address(bridge, netip.PrefixFrom(n.Address, network.Bits())),
 		netlink.LinkSetUp(bridge),
 		netlink.RouteAdd(&netlink.Route{Gw: net.IP(gateway.AsSlice())}),
-		// It is the namespace's own.
+		// This setting belongs to the namespace.
 		os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0),
 	)
 	if err != nil {
@@ -139,7 +140,7 @@ func (n *node) connect() error {
 	return nil
 }
 
-// start starts a program, which writes where this process does, and returns its id.
+// start starts a program with the output of this process, and returns its PID.
 func (n *node) start(program string, args ...string) (int, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -154,7 +155,7 @@ func (n *node) start(program string, args ...string) (int, error) {
 	return p.Pid, nil
 }
 
-// importImages gives the images to containerd, once it answers.
+// importImages imports the images into containerd when it responds.
 func (n *node) importImages() error {
 	err := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, stepTimeout, true, func(context.Context) (bool, error) {
 		conn, err := net.Dial("unix", containerdSocket)
@@ -175,8 +176,8 @@ func (n *node) importImages() error {
 	return nil
 }
 
-// reap takes note of processes that have ended, as the first of a node has to, until one of
-// those is among them.
+// reap collects processes that have ended, as the first process must, until one of the given
+// ones has ended.
 func reap(vital map[int]string) error {
 	for {
 		var status syscall.WaitStatus

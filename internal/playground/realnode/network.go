@@ -14,30 +14,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The addresses of nodes and pods, of which nobody outside their namespaces knows.
+// The addresses of nodes and pods, which are only used within their namespaces.
 var (
 	network = netip.MustParsePrefix("10.88.0.0/16")
 	gateway = netip.MustParseAddr("10.88.0.1")
 )
 
-// The names of the interfaces: the switch that nodes are plugged into, and within each node
-// the end of its cable, and the bridge that it shares with its pods.
+// The names of the interfaces: the bridge that connects the nodes, and within each node its
+// end of the veth pair and the bridge that it shares with its pods.
 const (
 	switchName = "switch"
 	uplinkName = "eth0"
 	bridgeName = "pods"
 )
 
-// Network is what the nodes of a playground are connected by: a switch in a network
-// namespace of its own, where the API server answers under its service's address. It ends
-// with this process, and with Close.
+// Network connects the nodes of a playground: a bridge in its own network namespace, in which
+// the API server responds at the address of its Service. It ends with this process, and with
+// Close.
 type Network struct {
 	namespace *os.File
 	listener  net.Listener
 }
 
-// NewNetwork makes a network in which the API server, which listens on the machine's server
-// address, answers at the service address.
+// NewNetwork creates a network in which the API server, which listens on the machine's server
+// address, responds at the service address.
 func NewNetwork(service, server netip.AddrPort) (*Network, error) {
 	n := &Network{}
 	err := onThread(func() error {
@@ -52,14 +52,14 @@ func NewNetwork(service, server netip.AddrPort) (*Network, error) {
 	})
 	if err != nil {
 		n.Close()
-		return nil, fmt.Errorf("making a network for real nodes: %w", err)
+		return nil, fmt.Errorf("creating the network of real nodes: %w", err)
 	}
 	go n.forward(server)
 	return n, nil
 }
 
-// onThread runs a function on a thread of its own, which ends with it: what the function
-// makes of the thread concerns nobody else.
+// onThread runs a function on its own thread, which ends with it, so that its changes to the
+// thread affect nothing else.
 func onThread(f func() error) error {
 	done := make(chan error)
 	go func() {
@@ -69,7 +69,7 @@ func onThread(f func() error) error {
 	return <-done
 }
 
-// do runs a function in the network's namespace. What it opens stays there.
+// do runs a function in the network's namespace. Files that it opens remain there.
 func (n *Network) do(f func() error) error {
 	return onThread(func() error {
 		if err := unix.Setns(int(n.namespace.Fd()), unix.CLONE_NEWNET); err != nil {
@@ -79,7 +79,7 @@ func (n *Network) do(f func() error) error {
 	})
 }
 
-// Close ends the network. What its nodes hold of it ends with them.
+// Close ends the network. References of its nodes end with them.
 func (n *Network) Close() {
 	if n.listener != nil {
 		n.listener.Close()
@@ -89,7 +89,7 @@ func (n *Network) Close() {
 	}
 }
 
-// setUp makes the switch and listens where the API server is to answer.
+// setUp creates the bridge and listens at the service address.
 func (n *Network) setUp(service netip.AddrPort) error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -111,7 +111,7 @@ func (n *Network) setUp(service netip.AddrPort) error {
 	return err
 }
 
-// forward passes connections on to the API server, until Close.
+// forward forwards connections to the API server until Close.
 func (n *Network) forward(server netip.AddrPort) {
 	for {
 		from, err := n.listener.Accept()
@@ -119,7 +119,7 @@ func (n *Network) forward(server netip.AddrPort) {
 			return
 		}
 		if err != nil {
-			continue // out of descriptors, for the moment
+			continue // temporarily out of file descriptors
 		}
 		go func() {
 			to, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(server))
@@ -132,7 +132,7 @@ func (n *Network) forward(server netip.AddrPort) {
 	}
 }
 
-// Plug connects a node, whose first process is given, with the switch.
+// Plug connects a node, given by its first process, to the bridge.
 func (n *Network) Plug(number, pid int) error {
 	return n.do(func() error {
 		bridge, err := netlink.LinkByName(switchName)
@@ -161,18 +161,18 @@ func (n *Network) dial(to netip.AddrPort) (net.Conn, error) {
 	return conn, err
 }
 
-// address gives an interface an address.
+// address sets the address of an interface.
 func address(link netlink.Link, prefix netip.Prefix) error {
 	ip := &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
 	return netlink.AddrAdd(link, &netlink.Addr{IPNet: ip})
 }
 
-// join passes on what comes from either side to the other, until both have ended.
+// join copies data between both connections until both have ended.
 func join(a, b net.Conn) {
 	done := make(chan struct{}, 2)
 	pass := func(to, from net.Conn) {
 		_, _ = io.Copy(to, from)
-		// The other direction may go on, as after the end of a request.
+		// The other direction may continue, as after the end of a request.
 		if half, ok := to.(interface{ CloseWrite() error }); ok {
 			_ = half.CloseWrite()
 		}

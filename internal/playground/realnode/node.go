@@ -14,43 +14,44 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/cgroups"
 )
 
-// Namespaces are those that a node's first process gets of its own.
+// Namespaces are the namespaces that a node's first process gets.
 const Namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
 
-// configFile is what tells a node's first process what to be.
+// configFile is the configuration of a node's first process.
 const configFile = "node.json"
 
-// Options say what nodes are to be like.
+// Options describe a node.
 type Options struct {
-	// Number tells the nodes of a playground apart, from 1 to 254.
+	// Number identifies a node of a playground, from 1 to 254.
 	Number int
-	// Dir is the node's folder, which is made.
+	// Dir is the node's directory, which is created.
 	Dir string
 	// Group is the control group of the playground.
 	Group string
-	// CAFile is the certificate of those who may talk to the kubelet.
+	// CAFile is the CA of clients that may connect to the kubelet.
 	CAFile string
-	// Kubeconfig writes the kubeconfig of the kubelet, who has the node's name.
+	// Kubeconfig writes the kubeconfig of the kubelet, whose name is that of the node.
 	Kubeconfig func(path, node string) error
-	// Images are archives that the node has the images of.
+	// Images are image archives to import.
 	Images []string
 }
 
 // Name returns the name of a node.
 func Name(number int) string { return fmt.Sprintf("real-%d", number) }
 
-// node is what a node's first process is told.
+// node is the configuration of a node's first process.
 type node struct {
 	Name, Dir, Group, CAFile string
 	Address                  netip.Addr
 	Images                   []string
-	// Plugins is the folder of the CNI plugins.
+	// Plugins is the directory of the CNI plugins.
 	Plugins string
-	// PodsFirst and PodsLast are between what the node's pods get as addresses.
+	// PodsFirst and PodsLast are the range of addresses for the node's pods.
 	PodsFirst, PodsLast netip.Addr
 }
 
-// Prepare writes what a node needs, and returns the configuration of its first process: see Run.
+// Prepare writes the files of a node, and returns the configuration of its first process: see
+// Run.
 func Prepare(opts Options) (config string, err error) {
 	plugins, err := pluginFolder()
 	if err != nil {
@@ -86,8 +87,8 @@ func Prepare(opts Options) (config string, err error) {
 	if err := os.WriteFile(n.path(configFile), data, 0o600); err != nil {
 		return "", err
 	}
-	// The kubelet's pods are beside what runs the node: a group that has others below it may
-	// have no processes in version 2.
+	// The kubelet's pods are in a sibling of the node's own group: in v2, a group with
+	// subgroups must not contain processes.
 	return n.path(configFile), cgroups.Make(n.system())
 }
 
@@ -108,7 +109,7 @@ func (n *node) write(file string, text *template.Template) error {
 	return f.Close()
 }
 
-// What is the same for all nodes, for the templates.
+// Values that are equal for all nodes, for the templates.
 func (n *node) Gateway() netip.Addr   { return gateway }
 func (n *node) Network() netip.Prefix { return network }
 func (n *node) Bridge() string        { return bridgeName }

@@ -11,8 +11,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
-// The components, by the names under which the binary runs them, and by those of their
-// programs. Every version of playground.Versions knows every flag and feature gate below.
+// The components, by the names under which the binary runs them and by the names of their
+// programs. All versions in playground.Versions support all flags and feature gates below.
 const (
 	etcd              = "etcd"
 	apiServer         = "kube-apiserver"
@@ -22,30 +22,30 @@ const (
 )
 
 const (
-	// serviceCIDR is where services get addresses that nothing answers on, and
-	// serviceIP the one of the API server's own service.
+	// serviceCIDR is the range of Service addresses, on which nothing listens, and serviceIP
+	// the address of the API server's own Service.
 	serviceCIDR = "10.96.0.0/16"
 	serviceIP   = "10.96.0.1"
 
-	// etcdQuotaBytes has room for the largest clusters that one machine can fake.
+	// etcdQuotaBytes is sufficient for the largest clusters that one machine can simulate.
 	etcdQuotaBytes = 8 << 30
 
-	// nodeEvictionRate is how many nodes a second that have fallen silent have their pods
-	// taken away, however many of their zone have. By default it is one in ten seconds, and none
-	// where most of a small zone is silent, so that a control plane that cannot see its nodes
-	// does not move everything: the loss of a zone of 1,000 nodes would take three hours.
+	// nodeEvictionRate is the number of unreachable nodes per second whose pods are evicted,
+	// regardless of how many nodes of their zone are unreachable. By default it is one in ten
+	// seconds, and none if most of a small zone is unreachable, so that a control plane that
+	// has lost its connection does not evict everything: the loss of a zone with 1,000 nodes
+	// would take three hours.
 	nodeEvictionRate = "1000"
 )
 
-// componentEnv makes the Go runtime of a component trade memory, which machines have, for
-// processor time, of which a control plane never has enough, and the other way round from
-// its share of memory on.
+// componentEnv makes the Go runtime of a component use more memory and less CPU time, which a
+// control plane never has enough of, until its share of memory is used.
 func componentEnv(name string) []string {
 	return []string{"GOGC=200", fmt.Sprintf("GOMEMLIMIT=%d", memoryLimit(name))}
 }
 
-// memoryLimit returns the component's share of memory in bytes: no limit, as the Go runtime
-// has it, where the machine does not say how much there is.
+// memoryLimit returns the component's share of memory in bytes, or no limit, in terms of the
+// Go runtime, if the size of the memory is unknown.
 func memoryLimit(name string) int64 {
 	var system unix.Sysinfo_t
 	if err := unix.Sysinfo(&system); err != nil {
@@ -54,7 +54,7 @@ func memoryLimit(name string) int64 {
 	return int64(system.Totalram) * int64(system.Unit) / 100 * playground.MemoryPercent[name]
 }
 
-// etcdSocket is a Unix socket: it takes no port, and only this user can reach it.
+// etcdSocket is a Unix socket, which requires no port and is only accessible to this user.
 func (s *supervisor) etcdSocket() string { return s.path("etcd.sock") }
 
 func (s *supervisor) etcdArgs() []string {
@@ -63,8 +63,8 @@ func (s *supervisor) etcdArgs() []string {
 		"--data-dir=" + s.path("etcd"),
 		"--listen-client-urls=unix://" + s.etcdSocket(),
 		"--listen-peer-urls=unix://" + s.path("etcd-peer.sock"),
-		// What is advertised must be an address, but there are no peers that would
-		// call it: nothing listens there.
+		// The advertised URL must be an address, but nothing listens there because there are
+		// no peers.
 		"--advertise-client-urls=http://127.0.0.1:2379",
 		"--initial-advertise-peer-urls=http://127.0.0.1:2380",
 		"--initial-cluster=playground=http://127.0.0.1:2380",
@@ -83,9 +83,8 @@ func (s *supervisor) apiServerArgs() []string {
 		"--tls-cert-file=" + s.serving.Cert,
 		"--tls-private-key-file=" + s.serving.Key,
 		"--client-ca-file=" + s.authority.CAFile(),
-		// As kubeadm has it, with an authority of its own. Nobody speaks for others here, but
-		// servers in pods ask the API server whom they may believe that, and log errors for as
-		// long as it does not say.
+		// As in kubeadm, with its own CA. Nothing uses it to impersonate users, but servers
+		// in pods read the CA from the API server, and log errors until they can.
 		"--requestheader-client-ca-file=" + s.frontProxy.CAFile(),
 		"--requestheader-allowed-names=front-proxy-client",
 		"--requestheader-username-headers=X-Remote-User",
@@ -94,7 +93,7 @@ func (s *supervisor) apiServerArgs() []string {
 		"--anonymous-auth=false",
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
-		"--allow-privileged=true", // as elsewhere: namespaces say who may be
+		"--allow-privileged=true", // as usual: namespaces decide who may be privileged
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + s.accounts.Cert,
 		"--service-account-signing-key-file=" + s.accounts.Key,
@@ -102,11 +101,11 @@ func (s *supervisor) apiServerArgs() []string {
 		// The service "kubernetes" cannot point to a loopback address.
 		"--endpoint-reconciler-type=none",
 		"--advertise-address=127.0.0.1",
-		// As a provider sizes them for thousands of nodes.
+		// The sizes that a provider uses for thousands of nodes.
 		"--max-requests-inflight=3000",
 		"--max-mutating-requests-inflight=1000",
-		// The check of its cache against etcd reads every object from both, every few
-		// minutes: seconds of processor time with 200,000 pods.
+		// The comparison of its cache with etcd reads all objects from both, every few
+		// minutes: seconds of CPU time with 200,000 pods.
 		"--feature-gates=DetectCacheInconsistency=false",
 	}
 	if s.opts.RealNodes > 0 {
@@ -149,7 +148,7 @@ func (s *supervisor) schedulerArgs() []string {
 	)
 }
 
-// clientArgs set the limits of a component's client.
+// clientArgs are the client limits of a component.
 func (s *supervisor) clientArgs() []string {
 	return []string{
 		fmt.Sprintf("--kube-api-qps=%g", s.opts.ClientQPS),
@@ -168,9 +167,9 @@ func (s *supervisor) kwokArgs() []string {
 	}
 }
 
-// leaseDuration is how long a fake node's heartbeat is good for. Heartbeats come
-// four times as often, at most 50 a second for all nodes together: a kubelet's
-// usual 10 s would make 5,000 nodes the control plane's main load.
+// leaseDuration is the lease duration of fake nodes. They renew it four times as often, at
+// most 50 times a second for all nodes together: with a kubelet's usual 10 s, 5,000 nodes
+// would be the main load of the control plane.
 func (s *supervisor) leaseDuration() time.Duration {
 	nodes := 0
 	if s.opts.Pool != nil {

@@ -15,17 +15,17 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
-// nodeStartMillis is how long a new node takes to become Ready. KWOK passes over
-// pods of nodes whose lease it has taken but not seen yet in its own watch, and
-// never comes back to them; no pod is bound to a node before that is Ready.
+// nodeStartMillis is the time until a new node becomes Ready. KWOK ignores pods of nodes
+// whose lease it holds but has not yet seen in its own watch, and never retries them; no pod
+// is bound to a node before it is Ready.
 const nodeStartMillis = 1000
 
 // kwokConfigFile is the name of KWOK's configuration in the playground's folder.
 const kwokConfigFile = "kwok.yaml"
 
-// kwokOptions raise how much KWOK does at once, and give pods addresses out of a
-// range that is large enough. By default nothing of KWOK's looks after the pods of a node
-// that it takes up: those of a node that was silent would be lost to it.
+// kwokOptions increase KWOK's parallelism, and give pods addresses from a large range. By
+// default, KWOK ignores existing pods of a node that it starts to manage: those of a node
+// that was silent would be lost.
 const kwokOptions = `apiVersion: config.kwok.x-k8s.io/v1alpha1
 kind: KwokConfiguration
 options:
@@ -36,15 +36,15 @@ options:
   podsOnNodeSyncParallelism: 4
 `
 
-// fakeSelector is what nodes carry that KWOK is to look after.
+// fakeSelector selects the nodes that KWOK manages.
 const fakeSelector = pool.FakeAnnotation + "=" + pool.Fake
 
-// silentLabel makes a fake node fall silent, as a machine that has died: KWOK lets go
-// of a node that has it, so its heartbeats end and nothing becomes of its pods, not even
-// of those that are deleted. Without the label, KWOK takes the node up again.
+// silentLabel makes a fake node unreachable, like a machine that has failed: KWOK stops
+// managing the node, so its heartbeats end and its pods do not change, even if they are
+// deleted. When the label is removed, KWOK manages the node again.
 const silentLabel = "chaos.stowage.dev/silent"
 
-// podComplete is the life of a Job's pod, and podReadyAgain that of a pod whose node was
+// podComplete is the lifecycle of a Job's pod, and podReadyAgain that of a pod whose node was
 // silent: see the files.
 var (
 	//go:embed pod-complete.yaml
@@ -53,14 +53,14 @@ var (
 	podReadyAgain string
 )
 
-// podDeleteDelay finds how long a pod takes to go once it is told to: by default it goes at once,
-// while a kubelet lets its containers run on for up to their grace period. The annotation gives a
-// duration such as 30s.
+// podDeleteDelay reads how long a pod takes to terminate. By default it terminates
+// immediately, while a kubelet lets its containers run for up to their grace period. The
+// annotation is a duration such as 30s.
 const podDeleteDelay = `.metadata.annotations["pod-delete.stage.kwok.x-k8s.io/delay"]`
 
-// kwokConfig returns KWOK's options and the stages that nodes and pods go
-// through: KWOK's own, but for the start of a node, the completion of a Job's pods,
-// the end of pods and the return of a node.
+// kwokConfig returns KWOK's options and the stages of nodes and pods: KWOK's own, except for
+// the start of a node, the completion of a Job's pods, the termination of pods and the return
+// of a node.
 func kwokConfig() ([]byte, error) {
 	nodeStart, err := delayed(nodefast.DefaultNodeInit, v1alpha1.StageDelay{DurationMilliseconds: ptr.To[int64](nodeStartMillis)})
 	if err != nil {
@@ -87,7 +87,7 @@ func kwokConfig() ([]byte, error) {
 func delayed(text string, delay v1alpha1.StageDelay) (string, error) {
 	var stage v1alpha1.Stage
 	if err := yaml.UnmarshalStrict([]byte(text), &stage); err != nil {
-		return "", fmt.Errorf("read KWOK's stage: %w", err)
+		return "", fmt.Errorf("reading KWOK's stage: %w", err)
 	}
 	stage.Spec.Delay = &delay
 	out, err := yaml.Marshal(stage)

@@ -10,13 +10,12 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/preload"
 )
 
-// preloadBatch is how many objects are put into the database in a transaction, of which etcd
-// takes 128.
+// preloadBatch is the number of objects per transaction; etcd accepts 128.
 const preloadBatch = 100
 
-// preload puts the objects into the database that the playground is to begin with. Nothing
-// but etcd runs then, so that the controllers find all of them at once: a ReplicaSet that
-// is seen before its pods would make others.
+// preload writes the playground's initial objects to the database. Only etcd runs at that
+// time, so that controllers see all of them at once: a ReplicaSet that is seen before its
+// pods would create others.
 func (s *supervisor) preload(ctx context.Context) error {
 	begin := time.Now()
 	client, err := clientv3.New(clientv3.Config{Context: ctx, Endpoints: []string{"unix://" + s.etcdSocket()}})
@@ -28,7 +27,7 @@ func (s *supervisor) preload(ctx context.Context) error {
 	done, reported := 0, begin
 	put := func() error {
 		if _, err := client.Txn(ctx).Then(batch...).Commit(); err != nil {
-			return fmt.Errorf("putting objects into the database: %w", err)
+			return fmt.Errorf("writing objects to the database: %w", err)
 		}
 		done += len(batch)
 		batch = batch[:0]

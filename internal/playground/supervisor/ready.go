@@ -16,10 +16,10 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
 )
 
-// nodeCreators is how many nodes are created at once.
+// nodeCreators is the number of nodes that are created in parallel.
 const nodeCreators = 16
 
-// dialUnix says whether something answers on a Unix socket.
+// dialUnix returns an error unless a server responds on a Unix socket.
 func dialUnix(path string) error {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {
@@ -28,19 +28,19 @@ func dialUnix(path string) error {
 	return conn.Close()
 }
 
-// readyz says whether the API server is ready.
+// readyz returns an error unless the API server is ready.
 func readyz(ctx context.Context, client kubernetes.Interface) error {
 	return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
 }
 
-// defaultServiceAccount says whether pods can be created in the default namespace.
+// defaultServiceAccount returns an error unless pods can be created in the default namespace.
 func defaultServiceAccount(ctx context.Context, client kubernetes.Interface) error {
 	_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 	return err
 }
 
-// startNodes creates the pool's nodes, if they are not there from the start, and waits until
-// pods can be scheduled on them and on the real ones, which create themselves.
+// startNodes creates the pool's nodes, unless they were preloaded, and waits until pods can
+// be scheduled on them and on the real nodes, which register themselves.
 func (s *supervisor) startNodes(ctx context.Context, real int) error {
 	var nodes []*corev1.Node
 	if s.opts.Pool != nil {
@@ -72,8 +72,7 @@ func (s *supervisor) startNodes(ctx context.Context, real int) error {
 	return nil
 }
 
-// createNodes creates the nodes, many at a time, and reports how many there are
-// once a second.
+// createNodes creates the nodes in parallel, and reports the progress once a second.
 func createNodes(ctx context.Context, client kubernetes.Interface, nodes []*corev1.Node, progress func(created int)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -92,8 +91,8 @@ func createNodes(ctx context.Context, client kubernetes.Interface, nodes []*core
 	return context.Cause(ctx)
 }
 
-// awaitNodes waits until pods can be scheduled on that many nodes, and reports
-// how many there are once a second.
+// awaitNodes waits until pods can be scheduled on that many nodes, and reports the progress
+// once a second.
 func awaitNodes(ctx context.Context, client kubernetes.Interface, want int, progress func(ready int)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

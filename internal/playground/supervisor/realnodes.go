@@ -19,21 +19,21 @@ import (
 	"github.com/stowage-k8s/stowage/internal/version"
 )
 
-// RealNode is the component that is the first process of a real node, and Kubelet the one
-// that it starts there.
+// RealNode is the component that is the first process of a real node, and Kubelet the
+// component that it starts.
 const (
 	RealNode = "real-node"
 	Kubelet  = "kubelet"
 )
 
 const (
-	// egressConfigFile is the name of the API server's configuration of the way to nodes.
+	// egressConfigFile is the API server's configuration for connections to nodes.
 	egressConfigFile = "egress.yaml"
 	egressSocketFile = "egress.sock"
 )
 
-// makeNetwork makes what connects real nodes with each other and with the API server, after
-// a look at whether they can run here at all.
+// makeNetwork creates the network that connects real nodes and the API server, after checking
+// whether real nodes can run here.
 func (s *supervisor) makeNetwork() error {
 	if err := realnode.Check(); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (s *supervisor) makeNetwork() error {
 	return err
 }
 
-// writeRealNodeFiles writes what the API server needs to reach real nodes, and answers there.
+// writeRealNodeFiles writes the files that the API server needs to connect to real nodes.
 func (s *supervisor) writeRealNodeFiles() error {
 	var err error
 	if s.kubeletClient, err = s.authority.Client(pki.Identity{User: "kube-apiserver-kubelet-client", Groups: []string{"system:masters"}}); err != nil {
@@ -60,8 +60,8 @@ func (s *supervisor) writeRealNodeFiles() error {
 	)
 }
 
-// startRealNodes starts the real nodes and returns their names. They create their Node
-// objects themselves.
+// startRealNodes starts the real nodes and returns their names. They register their own Node
+// objects.
 func (s *supervisor) startRealNodes() ([]string, error) {
 	if s.opts.RealNodes == 0 {
 		return nil, nil
@@ -71,7 +71,7 @@ func (s *supervisor) startRealNodes() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.step(fmt.Sprintf("%d images for real nodes made", len(images)), begin)
+	s.step(fmt.Sprintf("%d images for real nodes created", len(images)), begin)
 	images = append(images, s.opts.Images...)
 	var names []string
 	for number := 1; number <= s.opts.RealNodes; number++ {
@@ -106,8 +106,8 @@ func (s *supervisor) startRealNodes() ([]string, error) {
 	return names, nil
 }
 
-// writeImages makes images of the programs that are beside this one, but for those that are
-// given, and returns their files.
+// writeImages creates images of the programs in this binary's directory, except for those
+// that are given, and returns their files.
 func (s *supervisor) writeImages() ([]string, error) {
 	if err := os.Mkdir(s.path("images"), 0o700); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (s *supervisor) writeImages() ([]string, error) {
 		binary := filepath.Join(filepath.Dir(s.binary), program.Name)
 		_, err := os.Stat(binary)
 		reference := image.Reference(program)
-		// Pods that want what is missing will say so.
+		// Pods that need a missing image will report it.
 		if slices.Contains(given, reference) || errors.Is(err, fs.ErrNotExist) && program != image.Pause {
 			continue
 		}

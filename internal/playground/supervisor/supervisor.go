@@ -1,6 +1,6 @@
-// Package supervisor runs the processes of a playground, as the child of the
-// program that wants one: it starts them in order, brings the nodes to Ready,
-// and takes everything down again at the end, whoever brings it about.
+// Package supervisor runs the processes of a playground, as a child of the program that
+// starts it: it starts them in order, waits until the nodes are Ready, and stops and removes
+// everything at the end, whatever its cause.
 package supervisor
 
 import (
@@ -31,48 +31,48 @@ import (
 )
 
 const (
-	// startTimeout and startTimePerNode bound how long a start may take. Only a
-	// machine that is busy with something else needs a tenth of it.
+	// startTimeout and startTimePerNode limit the duration of a start. A start only takes
+	// more than a tenth of that on a busy machine.
 	startTimeout     = 2 * time.Minute
 	startTimePerNode = 50 * time.Millisecond
 
-	// pollInterval is how often to look whether a component answers.
+	// pollInterval is the interval at which components are checked.
 	pollInterval = 25 * time.Millisecond
 
-	// maxComponents is how many components there are at most, without real nodes.
+	// maxComponents is the maximum number of components without real nodes.
 	maxComponents = 5
 )
 
-// supervisor holds what one playground consists of.
+// supervisor is the state of one playground.
 type supervisor struct {
 	opts playground.Options
-	// dir is the playground's folder, binary what re-executes itself as each of the
-	// components.
+	// dir is the playground's directory. binary is the executable that runs itself as each of
+	// the components.
 	dir, binary string
 	emit        func(playground.Event)
 
 	port      int
 	client    kubernetes.Interface
 	authority *pki.Authority
-	// frontProxy is the authority of those who speak for others, see apiServerArgs.
+	// frontProxy is the CA of aggregated API servers, see apiServerArgs.
 	frontProxy *pki.Authority
-	// serving and accounts are the API server's certificate, and the keys of the
-	// service accounts' tokens.
+	// serving and accounts are the API server's certificate, and the keys of service account
+	// tokens.
 	serving, accounts pki.KeyPair
-	// kubeletClient is what it shows to kubelets, and network what connects it with them:
-	// nil where there are none.
+	// kubeletClient is the API server's client certificate for kubelets, and network connects
+	// it with them: nil if there are no real nodes.
 	kubeletClient pki.KeyPair
 	network       *realnode.Network
 	components    []*process.Process
-	// failed takes the component that ended by itself.
+	// failed receives the component that ended unexpectedly.
 	failed chan *process.Process
 }
 
-// Run runs the playground in the folder, which the process that started this one
-// has locked and handed over with the files of package playground. It returns when
-// ctx ends, in ends or a component fails; nothing of the playground is left then.
+// Run runs the playground in the directory, which the parent process has locked and passed
+// with the files of package playground. It returns when ctx ends, in ends or a component
+// fails, after it has removed the playground.
 func Run(ctx context.Context, dir, binary string, in io.Reader) error {
-	// The components inherit the lock, so that it lasts as long as any of them; the
+	// The components inherit the lock, so that it is held as long as any of them runs. The
 	// stream of events ends with this process.
 	unix.CloseOnExec(playground.EventsFD)
 	lock := os.NewFile(playground.LockFD, "lock")
@@ -84,7 +84,7 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 		emit: func(e playground.Event) {
 			encoding.Lock()
 			defer encoding.Unlock()
-			// Nobody may be listening any more; that is no reason not to clean up.
+			// The parent may have ended, but cleaning up must continue.
 			_ = encoder.Encode(e)
 		},
 		failed: make(chan *process.Process, maxComponents+playground.MostRealNodes),
@@ -95,7 +95,7 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 	err := decoder.Decode(&s.opts)
 	if err == nil {
 		go func() {
-			// The other end is held open by whoever wants the playground.
+			// The parent holds the other end open.
 			_, _ = io.Copy(io.Discard, in)
 			cancel()
 		}()
@@ -109,7 +109,7 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 	return err
 }
 
-// run starts everything, then waits for the end; nil means that the end was asked for.
+// run starts everything, then waits for the end; nil means that the end was requested.
 func (s *supervisor) run(ctx context.Context) error {
 	debug.SetMemoryLimit(memoryLimit(playground.SupervisorName))
 	started := time.Now()
@@ -137,7 +137,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 }
 
-// start brings up the control plane and the nodes.
+// start starts the control plane and the nodes.
 func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	info := playground.Info{
 		Name:       s.opts.Name,
@@ -174,7 +174,7 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	}
 	server, err := s.client.Discovery().ServerVersion()
 	if err != nil {
-		return info, fmt.Errorf("asking the API server for its version: %w", err)
+		return info, fmt.Errorf("getting the version of the API server: %w", err)
 	}
 	info.Kubernetes = server.GitVersion
 	info.RealNodes, err = s.startRealNodes()
@@ -184,7 +184,7 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 	return info, s.startNodes(ctx, len(info.RealNodes))
 }
 
-// startControlPlane starts the components in the order in which they need each other.
+// startControlPlane starts the components in the order of their dependencies.
 func (s *supervisor) startControlPlane(ctx context.Context) error {
 	begin := time.Now()
 	if err := s.startComponent(etcd, s.etcdArgs()); err != nil {
@@ -193,7 +193,7 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 	if err := s.await(ctx, "etcd", func(context.Context) error { return dialUnix(s.etcdSocket()) }); err != nil {
 		return err
 	}
-	s.step("etcd answers", begin)
+	s.step("etcd ready", begin)
 	if s.opts.Preload != "" {
 		if err := s.orFailed(ctx, s.preload); err != nil {
 			return err
@@ -207,7 +207,7 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 	if err := s.await(ctx, "kube-apiserver", func(ctx context.Context) error { return readyz(ctx, s.client) }); err != nil {
 		return err
 	}
-	s.step("kube-apiserver answers", begin)
+	s.step("kube-apiserver ready", begin)
 
 	begin = time.Now()
 	if err := s.startComponent(controllerManager, s.controllerManagerArgs()); err != nil {
@@ -221,11 +221,11 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 			return err
 		}
 	}
-	// Without its service account a namespace takes no pods.
+	// Without its service account, no pods can be created in a namespace.
 	if err := s.await(ctx, "kube-controller-manager", func(ctx context.Context) error { return defaultServiceAccount(ctx, s.client) }); err != nil {
 		return err
 	}
-	s.step("controllers run", begin)
+	s.step("controllers running", begin)
 	return nil
 }
 
@@ -273,9 +273,8 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 	return os.WriteFile(s.path(kwokConfigFile), config, 0o600)
 }
 
-// startComponent re-executes the binary as one of the components, or starts the component's
-// program where Kubernetes is of a version that the binary is not. KWOK, which is not part of
-// it, is always the binary's.
+// startComponent runs the binary as one of the components, or the component's program for
+// other Kubernetes versions. KWOK, which is not part of Kubernetes, is always in the binary.
 func (s *supervisor) startComponent(name string, args []string) error {
 	path := s.binary
 	if s.opts.Kubernetes != playground.LinkedVersion && name != kwok {
@@ -287,7 +286,7 @@ func (s *supervisor) startComponent(name string, args []string) error {
 	return err
 }
 
-// startProcess starts something that the playground cannot be without.
+// startProcess starts a process without which the playground fails.
 func (s *supervisor) startProcess(spec process.Spec) (*process.Process, error) {
 	spec.Log = filepath.Join(s.logDir(), spec.Name+".log")
 	p, err := process.Start(spec)
@@ -302,8 +301,7 @@ func (s *supervisor) startProcess(spec process.Spec) (*process.Process, error) {
 	return p, nil
 }
 
-// stop kills the components, last first. They hold nothing that is worth a
-// graceful end.
+// stop kills the components in reverse order. Nothing in them needs a graceful shutdown.
 func (s *supervisor) stop() {
 	for _, p := range slices.Backward(s.components) {
 		p.Kill()
@@ -321,13 +319,13 @@ func (s *supervisor) await(ctx context.Context, what string, check func(context.
 			last = check(ctx)
 			return last == nil, nil
 		}); err != nil {
-			return fmt.Errorf("waiting for %s: %w (last answer: %v)", what, context.Cause(ctx), last)
+			return fmt.Errorf("waiting for %s: %w (last error: %v)", what, context.Cause(ctx), last)
 		}
 		return nil
 	})
 }
 
-// orFailed runs work, and cuts it short when a component fails meanwhile.
+// orFailed runs work, and cancels it if a component fails.
 func (s *supervisor) orFailed(ctx context.Context, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -341,7 +339,7 @@ func (s *supervisor) orFailed(ctx context.Context, work func(context.Context) er
 	}
 }
 
-// explain says why a component ended that should not have.
+// explain describes why a component ended unexpectedly.
 func (s *supervisor) explain(p *process.Process) error {
 	err := p.EndedByItself()
 	for _, dir := range []string{s.dir, s.logDir()} {
@@ -353,12 +351,12 @@ func (s *supervisor) explain(p *process.Process) error {
 	return err
 }
 
-// step reports something that has just finished.
+// step reports a completed step.
 func (s *supervisor) step(message string, begin time.Time) {
 	s.emit(playground.Event{Step: &playground.Step{Message: message, Took: time.Since(begin)}})
 }
 
-// interim reports how far something has come that takes longer.
+// interim reports the progress of a step.
 func (s *supervisor) interim(begin time.Time, format string, args ...any) {
 	s.emit(playground.Event{Step: &playground.Step{Message: fmt.Sprintf(format, args...), Interim: true, Took: time.Since(begin)}})
 }
@@ -374,7 +372,7 @@ func (s *supervisor) logDir() string {
 
 func (s *supervisor) kubeconfigOf(component string) string { return s.path(component + ".kubeconfig") }
 
-// newClient returns the administrator's client.
+// newClient returns the client of the administrator.
 func (s *supervisor) newClient() (kubernetes.Interface, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", s.path("kubeconfig"))
 	if err != nil {

@@ -1,7 +1,6 @@
-// Package config holds the internal form of the arguments of Stowage's
-// scheduler plugins. Users write the versioned form (package v1) under
-// pluginConfig in a KubeSchedulerConfiguration; plugins receive this one, with
-// every default filled in.
+// Package config holds the internal types of the arguments of Stowage's scheduler plugins.
+// Users write the versioned types (package v1) under pluginConfig in a
+// KubeSchedulerConfiguration. Plugins receive the internal types with all defaults.
 //
 // +k8s:deepcopy-gen=package
 // +groupName=kubescheduler.config.k8s.io

@@ -6,9 +6,9 @@ import (
 )
 
 var (
-	// SchemeGroupVersion is the scheduler's own group: the engine decodes the
-	// arguments of a plugin NAME as kind NAMEArgs of the group and version of
-	// the configuration that they stand in.
+	// SchemeGroupVersion is the group of the scheduler: the engine decodes the arguments of a
+	// plugin NAME as kind NAMEArgs in the group and version of the configuration that
+	// contains them.
 	SchemeGroupVersion = schedulerconfig.SchemeGroupVersion
 
 	localSchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)

@@ -11,57 +11,57 @@ import (
 type BinPackingArgs struct {
 	metav1.TypeMeta
 
-	// Strategy is how nodes that could take a pod are told apart.
+	// Strategy determines how nodes that fit are compared.
 	Strategy PackingStrategy
-	// EmptyNodes is when a pod may open a node that has no pods yet.
+	// EmptyNodes determines when a pod may use a node without pods.
 	EmptyNodes EmptyNodesPolicy
-	// Resources are the resources to pack by, each with its weight.
+	// Resources are the resources to pack by, with their weights.
 	Resources []ResourceSpec
-	// TypicalPods are the pods that Fragmentation keeps capacity usable for. None
-	// means the pods in the cluster.
+	// TypicalPods are the pods for which Fragmentation keeps capacity usable. Empty means the
+	// pods in the cluster.
 	TypicalPods []TypicalPod
 }
 
-// PackingStrategy is how nodes that could take a pod are told apart.
+// PackingStrategy determines how nodes that fit are compared.
 type PackingStrategy string
 
 const (
-	// BestFit prefers the node that the pod leaves fullest.
+	// BestFit prefers the node that is fullest with the pod.
 	BestFit PackingStrategy = "BestFit"
-	// DotProduct prefers the node with the least left of what the pod asks most of.
+	// DotProduct prefers the node with the least free capacity of the resources that the pod
+	// requests most.
 	DotProduct PackingStrategy = "DotProduct"
-	// Fragmentation prefers the node where the pod takes the least capacity out of
-	// the reach of typical pods.
+	// Fragmentation prefers the node where the least capacity becomes unusable for typical
+	// pods.
 	Fragmentation PackingStrategy = "Fragmentation"
 )
 
-// EmptyNodesPolicy is when a pod may open a node that has no pods yet.
+// EmptyNodesPolicy determines when a pod may use a node without pods.
 type EmptyNodesPolicy string
 
 const (
-	// LastResort takes an empty node only if no node in use will do.
+	// LastResort uses an empty node only if no node in use fits.
 	LastResort EmptyNodesPolicy = "LastResort"
-	// LikeAnyOther leaves it to the strategy, which then need not fill one node after
-	// the other.
+	// LikeAnyOther lets the strategy decide, which may not fill one node after another.
 	LikeAnyOther EmptyNodesPolicy = "LikeAnyOther"
 )
 
-// ResourceSpec is one resource to pack by.
+// ResourceSpec is a resource to pack by.
 type ResourceSpec struct {
-	// Name is cpu, memory, ephemeral-storage, pods, hugepages-<size> or the name
-	// of an extended resource.
+	// Name is cpu, memory, ephemeral-storage, pods, hugepages-<size> or the name of an
+	// extended resource.
 	Name string
-	// Weight is the share of the resource in the score, 1 to 100.
+	// Weight is the weight of the resource in the score, 1 to 100.
 	Weight int64
-	// Ceiling is how far to fill a node with the resource before others are
-	// preferred, in percent of its allocatable, 1 to 100.
+	// Ceiling is the percentage of allocatable, 1 to 100, up to which a node is filled with
+	// the resource before other nodes are preferred.
 	Ceiling int64
 }
 
 // TypicalPod is a kind of pod that is common in the cluster.
 type TypicalPod struct {
-	// Requests is what a pod of the kind requests.
+	// Requests are the requests of such a pod.
 	Requests corev1.ResourceList
-	// Weight is how common the kind is, against the others.
+	// Weight is the frequency of the kind relative to the others.
 	Weight int64
 }

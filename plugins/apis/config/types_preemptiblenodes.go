@@ -11,60 +11,60 @@ import (
 type PreemptibleNodesArgs struct {
 	metav1.TypeMeta
 
-	// NodeLabels are the labels by which a preemptible node is known: any one of
-	// them will do.
+	// NodeLabels are the labels that mark preemptible nodes. A node is preemptible if it has
+	// any of them.
 	NodeLabels []NodeLabel
-	// TerminationNotices are the keys of the taints that say that a node will soon be
-	// gone. One that ends in /* stands for every key with that prefix.
+	// TerminationNotices are the keys of taints that announce the removal of a node. A key
+	// that ends in /* matches all keys with that prefix.
 	TerminationNotices []string
-	// Default is the policy of workloads that say nothing, in namespaces that say
-	// nothing.
+	// Default is the policy of workloads without annotations in namespaces without
+	// annotations.
 	Default PreemptiblePolicy
-	// Enforcement is whether namespaces' and the default policy are hard.
+	// Enforcement determines whether the policies of namespaces and the default policy are
+	// hard.
 	Enforcement Enforcement
 }
 
-// NodeLabel is a label of a node, with the values that count.
+// NodeLabel is a label of nodes, with the values that match.
 type NodeLabel struct {
 	// Key is the label's key.
 	Key string
-	// Values are the values that count.
+	// Values are the values that match.
 	Values []string
 }
 
-// PreemptiblePolicy says how many replicas of a workload may be on preemptible
-// nodes.
+// PreemptiblePolicy determines how many replicas of a workload may run on preemptible nodes.
 type PreemptiblePolicy struct {
-	// Preemptible is whether they may at all.
+	// Preemptible determines whether replicas may run on preemptible nodes.
 	Preemptible PreemptibleMode
-	// PreemptibleMax is the most that may, as a number or as a percentage of the
-	// workload's desired replicas, rounded down. Nil means all.
+	// PreemptibleMax is the maximum number of replicas on preemptible nodes, as a number or
+	// as a percentage of the workload's desired replicas, rounded down. Nil means all.
 	PreemptibleMax *intstr.IntOrString
-	// OnDemandMin is the least that has to be on other nodes, as a number or as a
+	// OnDemandMin is the minimum number of replicas on other nodes, as a number or as a
 	// percentage of the workload's desired replicas, rounded up. Nil means none.
 	OnDemandMin *intstr.IntOrString
 }
 
-// PreemptibleMode is whether a workload may use preemptible nodes.
+// PreemptibleMode determines whether a workload may use preemptible nodes.
 type PreemptibleMode string
 
 const (
-	// PreemptibleNever keeps off preemptible nodes.
+	// PreemptibleNever avoids preemptible nodes.
 	PreemptibleNever PreemptibleMode = "never"
-	// PreemptibleAllow does not care.
+	// PreemptibleAllow has no preference.
 	PreemptibleAllow PreemptibleMode = "allow"
-	// PreemptiblePrefer goes to preemptible nodes first.
+	// PreemptiblePrefer prefers preemptible nodes.
 	PreemptiblePrefer PreemptibleMode = "prefer"
-	// PreemptibleRequire keeps off all other nodes.
+	// PreemptibleRequire requires preemptible nodes.
 	PreemptibleRequire PreemptibleMode = "require"
 )
 
-// Enforcement is whether a policy is a rule or a wish.
+// Enforcement determines whether a policy is a requirement or a preference.
 type Enforcement string
 
 const (
-	// Soft policies weigh in the score.
+	// Soft policies affect the score.
 	Soft Enforcement = "Soft"
-	// Hard policies leave a pod unscheduled rather than be broken.
+	// Hard policies leave a pod unscheduled if they cannot be met.
 	Hard Enforcement = "Hard"
 )

@@ -1,5 +1,5 @@
-// Package changes tells plugins what is new in the scheduler's snapshot, so that they
-// can keep figures of the whole cluster at a cost that grows with what changed.
+// Package changes tells plugins what changed in the scheduler's snapshot, so that they can
+// maintain figures of the whole cluster at a cost that depends on the number of changes.
 package changes
 
 import (
@@ -11,43 +11,45 @@ import (
 )
 
 const (
-	// compareEvery is how old the last comparison of all nodes may be where events are
-	// followed. It bounds how long a change that no event announced goes unnoticed.
+	// compareEvery is the interval between comparisons of all nodes if events are available.
+	// It limits how long a change without an event can go unnoticed.
 	compareEvery = time.Second
-	// linger is how long a node is looked at after an event: the engine's own handler
-	// may come to the same event later.
+	// linger is how long a node is compared after an event, because the engine's own handler
+	// may see the same event later.
 	linger = 100 * time.Millisecond
 )
 
-// Subscriber keeps figures of nodes. It is told of one change at a time, from the first
-// update after it came, which is about all nodes. A node keeps its slot, a small number that no other node has, until it is gone.
+// Subscriber maintains figures of nodes. It is told of one change at a time, starting with
+// all nodes at the first update. A node keeps its slot, a small number that no other node
+// has, until it is deleted.
 type Subscriber interface {
-	// Changed is told of a node that is new or not as it was.
+	// Changed is called for a node that is new or has changed.
 	Changed(slot int, node fwk.NodeInfo)
-	// Gone is told of a node that is no more. Its slot may be given to another.
+	// Gone is called for a node that was deleted. Its slot may be reused.
 	Gone(slot int, name string)
 }
 
-// Feed compares one snapshot with the next by the generations of their nodes: the
-// engine gives a node a generation that no other has each time anything about it or
-// its pods changes. Where it hears of events, it compares the nodes concerned only,
-// and all of them once a second. The zero Feed has seen nothing and hears of nothing.
+// Feed compares successive snapshots by the generations of their nodes: the engine gives a
+// node a new, unique generation whenever the node or its pods change. If events are
+// available, it compares only the nodes that they name, and all nodes once a second. The zero
+// Feed has seen no nodes and receives no events.
 type Feed struct {
-	clock  clock.PassiveClock // nil is the real one
-	events *events            // nil where there are none
+	clock  clock.PassiveClock // nil means the real clock
+	events *events            // nil if there are no events
 
 	mu sync.Mutex
-	// nodes is the list seen last. The engine makes another when nodes come or go, and
-	// this one, as long as it is held, is at no other's address.
+	// nodes is the list of the last update. The engine creates another list when nodes are
+	// added or deleted. While this one is referenced, its address is not reused.
 	nodes  []fwk.NodeInfo
 	seen   []seen         // by place in the list
 	places map[string]int // by name
 	free   []int          // slots
 	slots  int
-	// hot are the places of nodes that events were about, until when.
+	// hot are the places of nodes with recent events, with the time until which they are
+	// compared.
 	hot      []int
 	compared time.Time
-	// unexplained are nodes that had changed without an event so far, since when.
+	// unexplained are nodes that changed without an event, with the time when that was found.
 	unexplained map[string]time.Time
 
 	subscribers []*subscription
@@ -63,12 +65,12 @@ type seen struct {
 type subscription struct {
 	Subscriber
 	key string
-	// fresh says that it has not been told of anything yet.
+	// fresh reports that the subscriber has not been told of any node.
 	fresh bool
 }
 
-// Update tells the subscribers how the snapshot's nodes differ from those of the last
-// update. The nodes are those of the snapshot's list, in its order.
+// Update tells the subscribers what changed in the snapshot's nodes since the last update.
+// The nodes are the snapshot's list, in its order.
 func (f *Feed) Update(nodes []fwk.NodeInfo) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,7 +101,7 @@ func (f *Feed) now() time.Time {
 	return f.clock.Now()
 }
 
-// heat makes the nodes be looked at for a while.
+// heat adds nodes to those that are compared for a while.
 func (f *Feed) heat(names map[string]struct{}, now time.Time) {
 	for name := range names {
 		delete(f.unexplained, name)
@@ -115,7 +117,7 @@ func (f *Feed) heat(names map[string]struct{}, now time.Time) {
 	}
 }
 
-// compareHot looks at the nodes that events were about.
+// compareHot compares the nodes with recent events.
 func (f *Feed) compareHot(now time.Time) {
 	still := f.hot[:0]
 	for _, place := range f.hot {
@@ -129,7 +131,8 @@ func (f *Feed) compareHot(now time.Time) {
 	f.hot = still
 }
 
-// compare tells of the node in the place if it is not as it was, and returns whether.
+// compare tells the subscribers if the node in the place has changed, and reports whether it
+// has.
 func (f *Feed) compare(place int) bool {
 	node, s := f.nodes[place], &f.seen[place]
 	generation := node.GetGeneration()
@@ -145,8 +148,8 @@ func (f *Feed) compare(place int) bool {
 	return true
 }
 
-// compareAll looks at all nodes. With audit, what has changed should have been
-// announced by an event.
+// compareAll compares all nodes. With audit, it checks that changes were announced by an
+// event.
 func (f *Feed) compareAll(audit bool, now time.Time) {
 	f.compared = now
 	for place := range f.nodes {
@@ -158,7 +161,7 @@ func (f *Feed) compareAll(audit bool, now time.Time) {
 		f.compareHot(now) // cools them down
 	}
 	for name, since := range f.unexplained {
-		// An event on its way would have come by now.
+		// A delayed event would have arrived by now.
 		if now.Sub(since) >= compareEvery {
 			delete(f.unexplained, name)
 			healed.Inc()
@@ -166,8 +169,8 @@ func (f *Feed) compareAll(audit bool, now time.Time) {
 	}
 }
 
-// sameNodes says whether the nodes are those seen last, in the same order. A
-// generation that is as it was proves it without a look at the name.
+// sameNodes reports whether the nodes are the same as in the last update, in the same order.
+// Equal generations prove it without comparing names.
 func (f *Feed) sameNodes() bool {
 	if len(f.nodes) != len(f.seen) {
 		return false
@@ -180,7 +183,7 @@ func (f *Feed) sameNodes() bool {
 	return true
 }
 
-// rearrange brings what was seen into the order of the nodes.
+// rearrange brings the known nodes into the order of the list.
 func (f *Feed) rearrange() {
 	before := make(map[string]seen, len(f.seen))
 	for _, s := range f.seen {
@@ -200,7 +203,7 @@ func (f *Feed) rearrange() {
 		name := node.Node().Name
 		s, known := before[name]
 		if !known {
-			// The engine counts generations from 1: 0 is a node not seen yet.
+			// The engine counts generations from 1: 0 is a node not seen before.
 			s = seen{name: name, slot: f.newSlot()}
 		}
 		if !s.hotUntil.IsZero() {
@@ -213,7 +216,7 @@ func (f *Feed) rearrange() {
 	}
 }
 
-// drop tells of a node that is gone.
+// drop tells the subscribers that a node was deleted.
 func (f *Feed) drop(s seen) {
 	delete(f.unexplained, s.name)
 	f.free = append(f.free, s.slot)
@@ -247,16 +250,16 @@ func (f *Feed) introduce() {
 	}
 }
 
-// Distrust has the next update compare all nodes: somebody has found one that is not as
-// it was, of which the feed did not know.
+// Distrust makes the next update compare all nodes, because a node was found to have changed
+// without the feed having noticed.
 func (f *Feed) Distrust() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.compared = time.Time{}
 }
 
-// Shared returns the feed's subscriber of the type and the key, which newSubscriber
-// makes if there is none: profiles of a scheduler that want the same figures share them.
+// Shared returns the feed's subscriber of the type and the key. If there is none, it calls
+// newSubscriber. Profiles of a scheduler share subscribers this way.
 func Shared[T Subscriber](f *Feed, key string, newSubscriber func() T) T {
 	f.mu.Lock()
 	defer f.mu.Unlock()

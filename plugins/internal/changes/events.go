@@ -18,20 +18,20 @@ import (
 
 var healed = metrics.NewCounter(&metrics.CounterOpts{
 	Namespace: "stowage", Name: "unannounced_node_changes_total", StabilityLevel: metrics.ALPHA,
-	Help: "Nodes that had changed in the scheduler's snapshot without an event that says so, and were brought up to date by the comparison of all nodes.",
+	Help: "Nodes that changed in the scheduler's snapshot without an event, and were updated by the comparison of all nodes.",
 })
 
 var registerMetrics = sync.OnceFunc(func() { legacyregistry.MustRegister(healed) })
 
-// feeds are the feeds of all snapshots: one is used by all plugins of all profiles of
-// a scheduler. They live as long as those: plugins hold their snapshot.
+// feeds maps each snapshot to its feed: all plugins of all profiles of a scheduler use the
+// same one. Feeds live as long as the plugins, which reference the snapshot.
 var feeds = struct {
 	sync.Mutex
 	of map[weak.Pointer[cache.Snapshot]]weak.Pointer[Feed]
 }{of: map[weak.Pointer[cache.Snapshot]]weak.Pointer[Feed]{}}
 
-// Of returns the feed of the scheduler that the handle belongs to. It hears of events
-// once the handle's informers for nodes and pods run.
+// Of returns the feed of the scheduler that the handle belongs to. It receives events once
+// the handle's informers for nodes and pods run.
 func Of(handle fwk.Handle) (*Feed, error) {
 	snapshot, ok := handle.SnapshotSharedLister().(*cache.Snapshot)
 	if !ok {
@@ -58,23 +58,23 @@ func Of(handle fwk.Handle) (*Feed, error) {
 	return feed, nil
 }
 
-// events gathers the names of nodes that events were about.
+// events collects the names of nodes for which events arrived.
 type events struct {
 	registrations []toolscache.ResourceEventHandlerRegistration
 	synced        bool
 
 	mu sync.Mutex
-	// names is what was gathered, drained what the last drain returned.
+	// names are the collected names, drained those that the last drain returned.
 	names, drained map[string]struct{}
-	// lost says that names were dropped, as nobody asked for them: the scheduler is not
-	// the one that leads, and nodes come and go.
+	// lost reports that names were dropped because nobody drained them: this replica does not
+	// lead.
 	lost bool
 }
 
-// maxNames is how many names are gathered at most.
+// maxNames limits how many names are collected.
 const maxNames = 1 << 16
 
-// newEvents follows nodes and pods.
+// newEvents watches nodes and pods.
 func newEvents(factory informers.SharedInformerFactory) (*events, error) {
 	e := &events{names: map[string]struct{}{}, drained: map[string]struct{}{}}
 	core := factory.Core().V1()
@@ -96,7 +96,7 @@ func newEvents(factory informers.SharedInformerFactory) (*events, error) {
 			},
 		})
 		if err != nil {
-			return nil, fmt.Errorf("following nodes and pods: %w", err)
+			return nil, fmt.Errorf("watching nodes and pods: %w", err)
 		}
 		e.registrations = append(e.registrations, registration)
 	}
@@ -125,8 +125,8 @@ func (e *events) touch(name string) {
 	e.names[name] = struct{}{}
 }
 
-// reliable says whether all that happens comes here: the informers run. Those of a
-// simulation never do.
+// reliable reports whether all events arrive here, which requires that the informers run.
+// Those of a simulation never do.
 func (e *events) reliable() bool {
 	if e == nil {
 		return false
@@ -142,8 +142,8 @@ func (e *events) reliable() bool {
 	return true
 }
 
-// drain returns the names gathered since the last call, and whether some were lost.
-// They are good until the next.
+// drain returns the names collected since the last call, and whether some were lost. They are
+// valid until the next call.
 func (e *events) drain() (names map[string]struct{}, lost bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -153,19 +153,19 @@ func (e *events) drain() (names map[string]struct{}, lost bool) {
 	return e.drained, lost
 }
 
-// Reserver is a part of every plugin that goes by a feed: it says where the engine
-// assumes a pod to be, of which no event tells.
+// Reserver is embedded by all plugins that use a feed. It tells the feed where the engine
+// assumes a pod, for which there is no event.
 type Reserver struct {
 	Feed *Feed
 }
 
-// Reserve notes that the pod has come to the node.
+// Reserve notes that the pod is assumed on the node.
 func (r Reserver) Reserve(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, nodeName string) *fwk.Status {
 	r.touch(nodeName)
 	return nil
 }
 
-// Unreserve notes that the pod is about to leave the node.
+// Unreserve notes that the pod will be removed from the node.
 func (r Reserver) Unreserve(_ context.Context, _ fwk.CycleState, _ *corev1.Pod, nodeName string) {
 	r.touch(nodeName)
 }

@@ -1,4 +1,4 @@
-// Package cycle reads what a plugin has left for itself in a scheduling cycle.
+// Package cycle reads the state that a plugin stored in a scheduling cycle.
 package cycle
 
 import (
@@ -8,8 +8,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// Read returns what is under the key. The error wraps fwk.ErrNotFound if there is
-// nothing.
+// Read returns the state under the key. The error wraps fwk.ErrNotFound if there is none.
 func Read[T fwk.StateData](state fwk.CycleState, key fwk.StateKey) (T, error) {
 	var none T
 	data, err := state.Read(key)
@@ -18,13 +17,13 @@ func Read[T fwk.StateData](state fwk.CycleState, key fwk.StateKey) (T, error) {
 	}
 	typed, ok := data.(T)
 	if !ok {
-		return none, fmt.Errorf("%q holds a %T, not a %T", key, data, none)
+		return none, fmt.Errorf("%q has type %T, not %T", key, data, none)
 	}
 	return typed, nil
 }
 
-// ReadOr returns what is under the key, or what otherwise makes if there is nothing:
-// where a profile enables a plugin for Score alone, PreScore has not run.
+// ReadOr returns the state under the key, or the result of otherwise if there is none: if a
+// profile enables a plugin only for Score, PreScore has not run.
 func ReadOr[T fwk.StateData](state fwk.CycleState, key fwk.StateKey, otherwise func() (T, error)) (T, error) {
 	data, err := Read[T](state, key)
 	if errors.Is(err, fwk.ErrNotFound) {

@@ -1,8 +1,7 @@
-// Package indexed has a plugin of the engine decide from counts that are kept up to
-// date, where it would go through the cluster's pods itself for every pod to be
-// placed. What the counts do not cover is left to the engine's plugin: pods that are
-// there only in thought, pod groups, pods that have a node, events, and whatever goes
-// wrong.
+// Package indexed makes a plugin of the engine decide from incremental counts instead of
+// iterating over the cluster's pods for each pod. It delegates everything that the counts do
+// not cover to the engine's plugin: hypothetical pods, pod groups, pods with a node, events,
+// and errors.
 package indexed
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// Upstream is a plugin of the engine that goes by which pods are where.
+// Upstream is a plugin of the engine whose decisions depend on the location of pods.
 type Upstream interface {
 	fwk.PreFilterPlugin
 	fwk.PreFilterExtensions
@@ -30,23 +29,23 @@ type Upstream interface {
 	fwk.SignPlugin
 }
 
-// Index answers from counts what the engine's plugin answers. What it returns about
-// a pod is good until the next Look.
+// Index provides the answers of the engine's plugin from counts. What it returns about a pod
+// is valid until the next Look.
 type Index interface {
-	// Look brings the counts up to date with the snapshot's nodes.
+	// Look updates the counts from the snapshot's nodes.
 	Look(nodes []fwk.NodeInfo)
 	// Filter returns which nodes may take the pod; nil, if all may.
 	Filter(pod *corev1.Pod) (Filter, error)
-	// Scorer returns how to score the nodes that take the pod; nil, if there is
-	// nothing to say.
+	// Scorer returns the scorer for the nodes that fit the pod; nil if the plugin does not
+	// score the pod.
 	Scorer(pod *corev1.Pod, feasible []fwk.NodeInfo) (Scorer, error)
-	// Part returns what there is to say in a scan. The filter is the pod's.
+	// Part returns the part for a scan. The filter is the pod's.
 	Part(pod *corev1.Pod, filter Filter) (scan.Part, error)
 }
 
-// Filter says which nodes may take a pod.
+// Filter filters nodes for a pod.
 type Filter interface {
-	// Feasible returns success if the node may, or why not.
+	// Feasible returns success if the node fits, or the reason why it does not.
 	Feasible(node fwk.NodeInfo) *fwk.Status
 }
 
@@ -54,25 +53,25 @@ type Filter interface {
 type Scorer interface {
 	// Score returns the node's score before it is normalized.
 	Score(node fwk.NodeInfo) int64
-	// Normalize brings the scores of all nodes that take the pod into 0..MaxScore.
+	// Normalize scales the scores of all nodes that fit the pod to 0..MaxScore.
 	Normalize(scores fwk.NodeScoreList)
 }
 
-// Plugin decides what the engine's plugin decides. It has all of a plugin but what it
-// is called: plugins embed it.
+// Plugin makes the decisions of the engine's plugin. It implements everything except the
+// name: plugins embed it.
 type Plugin struct {
 	upstream Upstream
 	index    Index
 	snapshot fwk.SharedLister
 	changes.Reserver
 	name string
-	// filterKey and scoreKey are the keys in CycleState to what PreFilter and PreScore
-	// have found out.
+	// filterKey and scoreKey are the keys in CycleState for the results of PreFilter and
+	// PreScore.
 	filterKey, scoreKey fwk.StateKey
 }
 
-// New returns the part that plugins have in common, for the plugin of that name.
-// The index follows the feed.
+// New returns the common part of the plugin with that name. The index is updated from the
+// feed.
 func New(name string, upstream Upstream, index Index, snapshot fwk.SharedLister, feed *changes.Feed) *Plugin {
 	return &Plugin{
 		upstream: upstream, index: index, snapshot: snapshot, Reserver: changes.Reserver{Feed: feed}, name: name,
@@ -80,7 +79,7 @@ func New(name string, upstream Upstream, index Index, snapshot fwk.SharedLister,
 	}
 }
 
-// EventsToRegister returns what the engine's plugin waits for.
+// EventsToRegister returns the events of the engine's plugin.
 func (pl *Plugin) EventsToRegister(ctx context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return pl.upstream.EventsToRegister(ctx)
 }
@@ -90,17 +89,17 @@ func (pl *Plugin) SignPod(ctx context.Context, pod *corev1.Pod) ([]fwk.SignFragm
 	return pl.upstream.SignPod(ctx, pod)
 }
 
-// covers says whether the counts answer for the pod. One that has a node is among those
-// that are counted, and comes back only to have room made for its resize.
+// covers reports whether the counts apply to the pod. A pod with a node is itself counted,
+// and is only scheduled to make room for its resize.
 func covers(pod *corev1.Pod) bool {
 	return !scan.OfGroup(pod) && pod.Spec.NodeName == ""
 }
 
-// PreFilter finds out which nodes may take the pod.
+// PreFilter determines which nodes fit the pod.
 func (pl *Plugin) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	if covers(pod) {
 		pl.index.Look(nodes)
-		// On an error, the engine's plugin says in its own words what is wrong.
+		// On an error, the engine's plugin returns its own message.
 		if filter, err := pl.index.Filter(pod); err == nil {
 			cycleState.Write(pl.filterKey, &filterState{filter: filter, upstream: pl.lazily(ctx, pod, nodes)})
 			if part, err := pl.index.Part(pod, filter); err == nil {
@@ -118,9 +117,9 @@ func (pl *Plugin) PreFilter(ctx context.Context, cycleState fwk.CycleState, pod 
 	return result, status
 }
 
-// lazily returns what returns, when it is first asked, what the engine's plugin finds
-// out about the pod. It goes by the context of PreFilter: whoever asks is told to stop
-// as soon as enough nodes are found, but the answer is for all that ask later.
+// lazily returns a function that runs the engine's PreFilter for the pod on its first call.
+// It uses the context of PreFilter, because that of a caller is cancelled as soon as enough
+// nodes are found, but the result is shared.
 func (pl *Plugin) lazily(ctx context.Context, pod *corev1.Pod, nodes []fwk.NodeInfo) func() (fwk.CycleState, *fwk.Status) {
 	return sync.OnceValues(func() (fwk.CycleState, *fwk.Status) {
 		state := framework.NewCycleState()
@@ -134,7 +133,7 @@ func (pl *Plugin) PreFilterExtensions() fwk.PreFilterExtensions {
 	return pl
 }
 
-// AddPod counts a pod that would be on the node.
+// AddPod counts a hypothetical pod on the node.
 func (pl *Plugin) AddPod(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, added fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
 	own, status := pl.changed(cycleState)
 	if own == nil {
@@ -143,7 +142,7 @@ func (pl *Plugin) AddPod(ctx context.Context, cycleState fwk.CycleState, pod *co
 	return pl.upstream.AddPod(ctx, own, pod, added, node)
 }
 
-// RemovePod counts a pod out that would no longer be on the node.
+// RemovePod subtracts a pod that would be removed from the node.
 func (pl *Plugin) RemovePod(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, removed fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
 	own, status := pl.changed(cycleState)
 	if own == nil {
@@ -152,8 +151,8 @@ func (pl *Plugin) RemovePod(ctx context.Context, cycleState fwk.CycleState, pod 
 	return pl.upstream.RemovePod(ctx, own, pod, removed, node)
 }
 
-// changed returns the state of the engine's plugin to be changed, which from here on
-// is what counts. It is nil if that plugin has nothing to say about the pod.
+// changed returns the state of the engine's plugin for modification. From then on, this state
+// is used. It is nil if that plugin skips the pod.
 func (pl *Plugin) changed(cycleState fwk.CycleState) (fwk.CycleState, *fwk.Status) {
 	s, err := cycle.Read[*filterState](cycleState, pl.filterKey)
 	if err != nil {
@@ -163,8 +162,9 @@ func (pl *Plugin) changed(cycleState fwk.CycleState) (fwk.CycleState, *fwk.Statu
 		found, status := s.upstream()
 		switch {
 		case status.IsSkip():
-			// It was different when the cycle began, or this would not have been asked: a
-			// namespace or a service has changed meanwhile. What was found then stands.
+			// The result was different at the start of the cycle, or this would not be
+			// called: a Namespace or Service has changed since. The earlier result remains
+			// valid.
 			return nil, nil
 		case !status.IsSuccess():
 			return nil, status
@@ -174,7 +174,7 @@ func (pl *Plugin) changed(cycleState fwk.CycleState) (fwk.CycleState, *fwk.Statu
 	return s.own, nil
 }
 
-// Filter says whether the node may take the pod.
+// Filter reports whether the node fits the pod.
 func (pl *Plugin) Filter(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
 	s, err := cycle.Read[*filterState](cycleState, pl.filterKey)
 	switch {
@@ -188,7 +188,7 @@ func (pl *Plugin) Filter(ctx context.Context, cycleState fwk.CycleState, pod *co
 	return s.filter.Feasible(node)
 }
 
-// PreScore finds out how to score the nodes that take the pod.
+// PreScore determines how to score the nodes that fit the pod.
 func (pl *Plugin) PreScore(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
 	if covers(pod) {
 		if err := pl.lookIfNotYet(cycleState); err != nil {
@@ -208,8 +208,8 @@ func (pl *Plugin) PreScore(ctx context.Context, cycleState fwk.CycleState, pod *
 	return status
 }
 
-// lookIfNotYet brings the counts up to date unless PreFilter has: a profile may
-// enable the plugin for scores alone.
+// lookIfNotYet updates the counts if PreFilter has not, because a profile may enable the
+// plugin only for scores.
 func (pl *Plugin) lookIfNotYet(cycleState fwk.CycleState) error {
 	if _, err := cycleState.Read(pl.filterKey); err == nil {
 		return nil
@@ -239,7 +239,7 @@ func (pl *Plugin) ScoreExtensions() fwk.ScoreExtensions {
 	return pl
 }
 
-// NormalizeScore brings the scores of all nodes into 0..MaxScore.
+// NormalizeScore scales the scores of all nodes to 0..MaxScore.
 func (pl *Plugin) NormalizeScore(ctx context.Context, cycleState fwk.CycleState, pod *corev1.Pod, scores fwk.NodeScoreList) *fwk.Status {
 	s, err := cycle.Read[*scoreState](cycleState, pl.scoreKey)
 	switch {

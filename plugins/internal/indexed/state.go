@@ -4,15 +4,15 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// filterState is what PreFilter has found out, and what has been thought of since.
+// filterState is the result of PreFilter, with hypothetical changes.
 type filterState struct {
-	// filter are the counts' answers; nil, if all nodes may take the pod.
+	// filter is the answer of the counts; nil if all nodes fit the pod.
 	filter Filter
-	// upstream returns what the engine's plugin finds out. Clones share the answer,
-	// which nobody changes.
+	// upstream returns the result of the engine's plugin. Clones share it; it is not
+	// modified.
 	upstream func() (fwk.CycleState, *fwk.Status)
-	// own is the state of the engine's plugin with the pods that were added and removed
-	// in thought; nil as long as there are none. If it is there, it counts.
+	// own is the state of the engine's plugin with the pods that were hypothetically added
+	// and removed; nil if there are none. If set, it is used.
 	own fwk.CycleState
 }
 
@@ -26,14 +26,14 @@ func (s *filterState) Clone() fwk.StateData {
 	return &c
 }
 
-// scoreState is what PreScore has found out.
+// scoreState is the result of PreScore.
 type scoreState struct {
 	scorer Scorer
-	// own is the state of the engine's plugin, where that one is asked instead.
+	// own is the state of the engine's plugin, if it is used instead.
 	own fwk.CycleState
 }
 
-// Clone returns the state itself: nothing changes it.
+// Clone returns the state itself, which is not modified.
 func (s *scoreState) Clone() fwk.StateData {
 	return s
 }

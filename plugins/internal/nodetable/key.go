@@ -8,8 +8,8 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// statics number what does not change with a node's pods: its taints, labels and
-// declared features. They number extended resources as well.
+// statics numbers the properties of nodes that do not change with pods: taints, labels and
+// declared features. It also numbers extended resources.
 type statics struct {
 	numbers   map[string]uint32
 	resources map[corev1.ResourceName]uint32
@@ -26,7 +26,7 @@ func newStatics() statics {
 	return statics{numbers: map[string]uint32{}, resources: map[corev1.ResourceName]uint32{}}
 }
 
-// of returns the number of what the node is like without its pods.
+// of returns the number of the node's properties that do not depend on pods.
 func (s *statics) of(object *corev1.Node, info fwk.NodeInfo, labels []string) uint32 {
 	var key []byte
 	for _, name := range labels {
@@ -55,12 +55,12 @@ func (s *statics) of(object *corev1.Node, info fwk.NodeInfo, labels []string) ui
 	return number
 }
 
-// appendText appends the text and its end. No name, label or taint has a byte 0.
+// appendText appends the text and a terminator. Names, labels and taints contain no byte 0.
 func appendText(key []byte, text string) []byte {
 	return append(append(key, text...), 0)
 }
 
-// appendKey appends what names the state of a node with that static number.
+// appendKey appends the key of the node's state, given the static number.
 func (s *statics) appendKey(key []byte, static uint32, info fwk.NodeInfo, empty bool) []byte {
 	key = binary.LittleEndian.AppendUint32(key, static)
 	key = s.appendResource(key, info.GetAllocatable())

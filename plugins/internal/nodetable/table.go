@@ -1,8 +1,7 @@
-// Package nodetable groups the nodes of the scheduler's snapshot by their state: what
-// they have, what is requested there, their taints, and the labels that anybody goes
-// by. What holds for one node of a state holds for all of them, so a question about
-// all nodes costs as much as there are states, of which a cluster of thousands of
-// nodes may have a few dozen.
+// Package nodetable groups the nodes of the scheduler's snapshot by state: allocatable and
+// requested resources, taints, and the labels that are in use. All nodes of a state are
+// evaluated at once, so the cost of evaluating all nodes depends on the number of states, of
+// which a cluster with thousands of nodes may have a few dozen.
 package nodetable
 
 import (
@@ -18,40 +17,41 @@ import (
 )
 
 const (
-	// maxLabels is how many labels tell states apart at most. Beyond, a quarter of them
-	// is dropped, those asked for longest ago.
+	// maxLabels limits how many labels distinguish states. Above it, the least recently used
+	// quarter is dropped.
 	maxLabels = 256
-	// maxValues is how many values a label of a small cluster may have to be taken for
-	// one that nodes have in common. In a large one it is a quarter of the nodes.
+	// maxValues is the number of values up to which a label is considered shared by nodes in
+	// a small cluster. In a large cluster it is a quarter of the nodes.
 	maxValues = 64
 )
 
-// State is what some nodes have in common.
+// State is the common state of some nodes.
 type State struct {
-	// ID is a small number that no other state of the same epoch has.
+	// ID is a small number, unique among the states of the epoch.
 	ID int
-	// Static is the number of what does not change with pods: labels, taints and such.
+	// Static is the number of the properties that do not change with pods, such as labels and
+	// taints.
 	Static int
-	// Slots are those of the nodes in the state, by their names.
+	// Slots are the slots of the nodes in the state, by node name.
 	Slots []int32
 
 	key string
-	// place is where in the table's list of states with nodes this one is.
+	// place is the index in the table's list of states with nodes.
 	place int
 }
 
-// Table knows the state of each node. What it returns is good until the next update;
-// the engine places one pod after the other, so this is no burden.
+// Table maps each node to its state. Results are valid until the next update, which is
+// sufficient because the engine places one pod after another.
 type Table struct {
 	feed *changes.Feed
 
 	mu     sync.Mutex
 	labels []string
-	// asked is when, by number of updates, a label was asked for last.
+	// asked is the number of the update in which a label was last used.
 	asked   map[string]int64
 	updates int64
-	// individual are labels of which nearly every node has a value of its own, at the
-	// number of nodes that was found out with.
+	// individual are labels for which nearly every node has its own value, with the number of
+	// nodes at the time.
 	individual map[string]int
 	nodes      []node // by slot
 	count      int    // of nodes
@@ -64,7 +64,7 @@ type Table struct {
 
 type node struct {
 	info fwk.NodeInfo // nil for a slot without a node
-	// generation is that of the info when the state was found.
+	// generation is the generation of info when the state was determined.
 	generation int64
 	name       string
 	object     *corev1.Node
@@ -84,9 +84,9 @@ func newTable(feed *changes.Feed) *Table {
 	return &Table{feed: feed, asked: map[string]int64{}, individual: map[string]int{}, states: map[string]*State{}, static: newStatics()}
 }
 
-// Update brings the table up to date with the snapshot, and has it tell states apart
-// by the labels, beside others. It returns false if it does not do so, as nearly every
-// node has a value of its own of one of them; so it is with the hostname.
+// Update updates the table from the snapshot, and distinguishes states by the labels, in
+// addition to others. It returns false if it cannot, because nearly every node has its own
+// value of one of them, such as the hostname.
 func (t *Table) Update(nodes []fwk.NodeInfo, labels ...[]string) bool {
 	t.feed.Update(nodes)
 	t.mu.Lock()
@@ -118,8 +118,8 @@ func (t *Table) Update(nodes []fwk.NodeInfo, labels ...[]string) bool {
 	return !slices.ContainsFunc(slices.Concat(labels...), t.isIndividual)
 }
 
-// isIndividual says whether the label is known to be one of which nearly every node has
-// a value of its own. Where there are now far more or fewer nodes, that is forgotten.
+// isIndividual reports whether nearly every node is known to have its own value of the label.
+// The knowledge expires when the number of nodes changes significantly.
 func (t *Table) isIndividual(key string) bool {
 	then := t.individual[key]
 	if then > 0 && (t.count > 2*then || 2*t.count < then) {
@@ -129,7 +129,7 @@ func (t *Table) isIndividual(key string) bool {
 	return then > 0
 }
 
-// dropLabels drops those asked for longest ago if there are too many.
+// dropLabels drops the least recently used labels if there are too many.
 func (t *Table) dropLabels() {
 	if len(t.labels) <= maxLabels {
 		return
@@ -143,7 +143,7 @@ func (t *Table) dropLabels() {
 	t.labels = slices.DeleteFunc(t.labels, func(key string) bool { return t.asked[key] == 0 })
 }
 
-// valuesOf returns how many values nodes have of the label.
+// valuesOf returns the number of different values of the label.
 func (t *Table) valuesOf(key string) int {
 	values := map[string]struct{}{}
 	for i := range t.nodes {
@@ -154,18 +154,18 @@ func (t *Table) valuesOf(key string) int {
 	return len(values)
 }
 
-// Current says whether the node in the slot is still as it was when its state was
-// found. The engine changes nodes of a snapshot in place, before the feed hears of it.
+// Current reports whether the node in the slot has not changed since its state was
+// determined. The engine changes nodes of a snapshot in place, before the feed notices.
 func (t *Table) Current(slot int) bool {
 	return t.nodes[slot].generation == t.nodes[slot].info.GetGeneration()
 }
 
-// Epoch changes when IDs of states are given anew.
+// Epoch changes when the IDs of states are reassigned.
 func (t *Table) Epoch() int64 {
 	return t.epoch
 }
 
-// States returns the states that nodes are in.
+// States returns the states that have nodes.
 func (t *Table) States() []*State {
 	return t.live
 }
@@ -183,7 +183,7 @@ func (t *Table) Node(slot int) scan.Node {
 	return scan.Node{Slot: slot, Info: t.nodes[slot].info, Empty: t.nodes[slot].empty}
 }
 
-// Changed finds the state that the node is in now.
+// Changed determines the new state of the node.
 func (t *Table) Changed(slot int, info fwk.NodeInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -203,11 +203,11 @@ func (t *Table) Changed(slot int, info fwk.NodeInfo) {
 	}
 	t.place(slot)
 	if len(t.states) > 2*t.count+1024 {
-		t.rebuild() // most are of the past
+		t.rebuild() // most states have no nodes
 	}
 }
 
-// Gone forgets the node.
+// Gone removes the node.
 func (t *Table) Gone(slot int, _ string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -216,7 +216,7 @@ func (t *Table) Gone(slot int, _ string) {
 	t.count--
 }
 
-// rebuild starts over with the nodes that there are.
+// rebuild starts over with the current nodes.
 func (t *Table) rebuild() {
 	t.epoch++
 	t.states, t.live, t.static = map[string]*State{}, nil, newStatics()
@@ -229,7 +229,7 @@ func (t *Table) rebuild() {
 	}
 }
 
-// place puts the node in the slot to the others in its state.
+// place adds the node in the slot to its state.
 func (t *Table) place(slot int) {
 	n := &t.nodes[slot]
 	t.buffer = t.static.appendKey(t.buffer[:0], n.static, n.info, n.empty)
@@ -251,7 +251,7 @@ func (t *Table) place(slot int) {
 	state.Slots = slices.Insert(state.Slots, i, int32(slot))
 }
 
-// leave takes the node in the slot out of its state, if it has one.
+// leave removes the node in the slot from its state, if it has one.
 func (t *Table) leave(slot int) {
 	n := &t.nodes[slot]
 	state := n.state

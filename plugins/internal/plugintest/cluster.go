@@ -12,34 +12,33 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Cluster is a small cluster that changes at random. It goes through the engine's
-// cache, so snapshots are made, and generations given, as in the scheduler.
+// Cluster is a small cluster that changes randomly. It uses the engine's cache, so snapshots
+// and generations are created as in the scheduler.
 type Cluster struct {
-	// NewNode and NewPod draw what comes: the node of a name, as it is or as it is to
-	// be, and the pod of a number on a node.
+	// NewNode draws a new version of the node with that name, and NewPod the pod with that
+	// number on a node.
 	NewNode func(name string) *corev1.Node
 	NewPod  func(number int, node string) *corev1.Pod
-	// Nodes are by name, Pods by their nodes.
+	// Nodes are by name, Pods by node name.
 	Nodes map[string]*corev1.Node
 	Pods  map[string][]*corev1.Pod
 
 	rt       *rapid.T
 	cache    cache.Cache
 	snapshot *cache.Snapshot
-	made     int // pods
+	made     int // number of pods
 }
 
-// NewCluster returns a cluster without nodes. The context ends what runs in the
-// background.
+// NewCluster returns a cluster without nodes. Background work ends with the context.
 func NewCluster(ctx context.Context, rt *rapid.T) *Cluster {
-	metrics.Register() // the cache cannot do without
+	metrics.Register() // required by the cache
 	return &Cluster{
 		rt: rt, cache: cache.New(ctx, nil, false, false), snapshot: cache.NewEmptySnapshot(),
 		Nodes: map[string]*corev1.Node{}, Pods: map[string][]*corev1.Pod{},
 	}
 }
 
-// Change makes one thing different, and returns the name of the node it was about.
+// Change makes one change, and returns the name of the affected node.
 func (c *Cluster) Change() string {
 	logger := klog.Background()
 	name := fmt.Sprintf("n%d", rapid.IntRange(0, 9).Draw(c.rt, "node"))

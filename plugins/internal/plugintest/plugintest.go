@@ -10,14 +10,13 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// Scorer is a plugin that scores.
+// Scorer is a score plugin.
 type Scorer interface {
 	fwk.PreScorePlugin
 	fwk.ScorePlugin
 }
 
-// Score returns the nodes' scores for the pod, in order; nil, if the plugin has
-// nothing to say.
+// Score returns the nodes' scores for the pod, in order; nil if the plugin skips it.
 func Score(t testing.TB, pl Scorer, pod *corev1.Pod, nodes []fwk.NodeInfo) fwk.NodeScoreList {
 	t.Helper()
 	ctx, state := context.Background(), framework.NewCycleState()
@@ -42,8 +41,7 @@ func Score(t testing.TB, pl Scorer, pod *corev1.Pod, nodes []fwk.NodeInfo) fwk.N
 	return scores
 }
 
-// Scores returns the nodes' scores for the pod by name; nil, if the plugin has
-// nothing to say.
+// Scores returns the nodes' scores for the pod by name; nil if the plugin skips it.
 func Scores(t testing.TB, pl Scorer, pod *corev1.Pod, nodes ...fwk.NodeInfo) map[string]int64 {
 	t.Helper()
 	list := Score(t, pl, pod, nodes)

@@ -12,8 +12,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// newOwnedWorkload draws what pods of a workload ask for, and, in a world with
-// everything, whose they are.
+// newOwnedWorkload draws the requirements of a workload's pods and, in a world with
+// Everything, their owner.
 func (w *World) newOwnedWorkload() *corev1.Pod {
 	pod := w.newWorkload()
 	if !w.options.Everything {
@@ -21,7 +21,7 @@ func (w *World) newOwnedWorkload() *corev1.Pod {
 	}
 	meta := w.newMeta(pod.Namespace)
 	switch w.IntN(15) {
-	case 0: // nobody's
+	case 0: // no owner
 	case 1:
 		pod.OwnerReferences = owner("apps/v1", "DaemonSet", meta)
 	case 2:
@@ -39,7 +39,8 @@ func (w *World) newOwnedWorkload() *corev1.Pod {
 	return pod
 }
 
-// newReplicaSet makes a ReplicaSet of an owner, and returns how its pods name it.
+// newReplicaSet creates a ReplicaSet of an owner, and returns the owner reference for its
+// pods.
 func (w *World) newReplicaSet(namespace string, by []metav1.OwnerReference) []metav1.OwnerReference {
 	meta := w.newMeta(namespace)
 	meta.OwnerReferences = by
@@ -66,8 +67,8 @@ func (w *World) replicas() *int32 {
 	return ptr.To(int32(w.IntN(12)))
 }
 
-// scale changes how many replicas a workload should have, begins a rollout, or starts
-// another workload in the place of one.
+// scale changes the desired replicas of a workload, starts a rollout, or replaces the
+// workload.
 func (w *World) scale() {
 	if w.Chance(0.1) {
 		w.workloads[w.IntN(len(w.workloads))] = w.newOwnedWorkload()
@@ -103,8 +104,8 @@ func (w *World) scale() {
 	w.owners[i] = obj
 }
 
-// newPolicyAnnotations draws what a workload or a namespace says of preemptible nodes:
-// a few times something that makes no sense.
+// newPolicyAnnotations draws the policy of a workload or a namespace for preemptible nodes,
+// which is sometimes invalid.
 func (w *World) newPolicyAnnotations(likely float64) map[string]string {
 	if !w.Chance(likely) {
 		return nil

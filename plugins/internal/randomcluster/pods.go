@@ -10,8 +10,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// NewPod draws a pod for the node; with no node, one to be placed. Most pods are one
-// of many of the same workload, so that the same is asked again later.
+// NewPod draws a pod on the node, or a pending one without a node. Most pods belong to a
+// workload with many pods, so that the same requirements are repeated.
 func (w *World) NewPod(node string) *corev1.Pod {
 	pod := w.newWorkload()
 	if w.Chance(0.7) {
@@ -35,8 +35,8 @@ func (w *World) NewPod(node string) *corev1.Pod {
 	return pod
 }
 
-// Another returns a pod to be placed that asks for the same as the one given, or, in a
-// world with everything, for the same but for one thing.
+// Another returns a pending pod with the same requirements as the given one or, in a world
+// with Everything, with one difference.
 func (w *World) Another(pod *corev1.Pod) *corev1.Pod {
 	pod = pod.DeepCopy()
 	w.name(pod)
@@ -52,7 +52,7 @@ func (w *World) name(pod *corev1.Pod) {
 	pod.UID = types.UID(pod.Name)
 }
 
-// newWorkload draws what a pod asks for.
+// newWorkload draws the requirements of a pod.
 func (w *World) newWorkload() *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.someNamespace(), Labels: w.newLabels()}}
 	w.addNodeAffinity(pod)
@@ -188,7 +188,7 @@ func (w *World) newKey() string {
 		corev1.LabelTopologyZone, corev1.LabelTopologyZone, corev1.LabelTopologyZone, corev1.LabelTopologyZone, Rack, Rack, Nowhere)
 }
 
-// newSelector draws a selector: most take pods of one app, some nothing or everything.
+// newSelector draws a selector: most match pods of one app, some nothing or everything.
 func (w *World) newSelector() *metav1.LabelSelector {
 	app := Pick(w, "a", "b", "c")
 	switch {
@@ -226,7 +226,7 @@ func (w *World) addConstraints(pod *corev1.Pod) {
 	}
 }
 
-// NewConstraint draws a constraint of topology spread.
+// NewConstraint draws a topology spread constraint.
 func (w *World) NewConstraint(key string, kind corev1.UnsatisfiableConstraintAction) corev1.TopologySpreadConstraint {
 	c := corev1.TopologySpreadConstraint{
 		MaxSkew: int32(1 + w.IntN(4)), TopologyKey: key, WhenUnsatisfiable: kind, LabelSelector: w.newSelector(),

@@ -92,7 +92,7 @@ func (w *World) resize(pod *corev1.Pod) {
 	pod.Spec.Containers[0].Resources.Requests = w.newContainer("").Resources.Requests
 }
 
-// hasRoom says whether the pod's node has the resources that it asks for.
+// hasRoom reports whether the pod's node has the resources that it asks for.
 func (w *World) hasRoom(pod *corev1.Pod) bool {
 	node := w.nodes[pod.Spec.NodeName]
 	left := cluster.Allocatable(node)

@@ -1,5 +1,5 @@
-// Package randomcluster draws clusters that change, and pods to be placed in them,
-// for tests that compare two ways to decide.
+// Package randomcluster draws clusters that change, and pods to place in them, for tests that
+// compare two ways to decide.
 package randomcluster
 
 import (
@@ -14,53 +14,53 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Rack is a topology key beside hostname and zone; no node has Nowhere.
+// Rack is a topology key in addition to hostname and zone; no node has the key Nowhere.
 const (
 	Rack    = "example.com/rack"
 	Nowhere = "example.com/nowhere"
 	Size    = "example.com/size"
 )
 
-// namespaces are where pods are. The last is never known.
+// namespaces are the namespaces of pods. The last one never exists.
 var namespaces = []string{"ns0", "ns1", "ns2", "ns3", "unknown"}
 
-// Cluster is told what there is, and what becomes of it. A simulation is one.
+// Cluster receives the objects and their changes. A simulation implements it.
 type Cluster interface {
 	// AddNode adds a node, or replaces it.
 	AddNode(node *corev1.Node)
-	// RemoveNode removes a node. Its pods stay until they are removed themselves.
+	// RemoveNode removes a node. Its pods are kept until they are removed.
 	RemoveNode(node *corev1.Node) error
 	AddPod(pod *corev1.Pod) error
 	UpdatePod(before, after *corev1.Pod) error
 	RemovePod(pod *corev1.Pod) error
-	// Store adds or replaces an object that is neither node nor pod.
+	// Store adds or replaces an object other than a node or a pod.
 	Store(obj runtime.Object) error
 	Forget(obj runtime.Object) error
 }
 
-// Options say what a world is like.
+// Options describe a world.
 type Options struct {
-	// Nodes and Pods are how many there are at most, at first. There are five nodes
-	// at least.
+	// Nodes and Pods are the maximum initial numbers. There are at least five nodes.
 	Nodes, Pods int
-	// Affinity and Spread are the shares of pods that ask for affinity to other pods,
-	// and to be spread.
+	// Affinity and Spread are the fractions of pods with inter-pod affinity and with spread
+	// constraints.
 	Affinity, Spread float64
-	// Everything gives nodes and pods also what affinity and spread do not look at:
+	// Everything also draws properties that affinity and spread constraints do not use:
 	// resources, workloads, policies for preemptible nodes, images, ports.
 	Everything bool
-	// Policies is the share of workloads and namespaces that say something of
-	// preemptible nodes. This and all that follows is of worlds with Everything.
+	// Policies is the fraction of workloads and namespaces with a policy for preemptible
+	// nodes. This and the following options require Everything.
 	Policies float64
-	// Preferences is the share of pods that prefer nodes by their labels.
+	// Preferences is the fraction of pods that prefer nodes by label.
 	Preferences float64
-	// Untidy has nodes without a hostname or a zone, or with another's.
+	// Untidy draws nodes without a hostname or a zone, or with that of another node.
 	Untidy bool
-	// ManyLabels has pods ask for many different labels of nodes.
+	// ManyLabels draws pods that select nodes by many different labels.
 	ManyLabels bool
-	// FewRequests has pods request one of few things, so that many nodes are in use alike.
+	// FewRequests draws pods with few different requests, so that many nodes have the same
+	// requested resources.
 	FewRequests bool
-	// Alike has nodes of few sizes, which come with the same labels and taints.
+	// Alike draws nodes with few sizes, labels and taints.
 	Alike bool
 }
 
@@ -77,7 +77,7 @@ type World struct {
 	made      int // pods and owners
 }
 
-// New returns a world without anything in it.
+// New returns an empty world.
 func New(t testing.TB, r *rand.Rand, cluster Cluster, options Options) *World {
 	return &World{Rand: r, t: t, options: options, cluster: cluster, nodes: map[string]*corev1.Node{}}
 }
@@ -105,7 +105,7 @@ func (w *World) Fill() {
 	}
 }
 
-// Chance is true with the probability.
+// Chance returns true with the probability.
 func (w *World) Chance(p float64) bool {
 	return w.Float64() < p
 }
@@ -127,7 +127,7 @@ func (w *World) store(obj runtime.Object) {
 	w.must(w.cluster.Store(obj))
 }
 
-// Change makes up to four things different.
+// Change makes up to four changes.
 func (w *World) Change() {
 	w.t.Helper()
 	kinds := 12
@@ -143,7 +143,7 @@ func (w *World) Change() {
 		case 5, 6:
 			w.updatePod()
 		case 7:
-			w.setNode(w.nodeName()) // often one that is there
+			w.setNode(w.nodeName()) // often an existing one
 		case 8:
 			w.touchNode()
 		case 9:
@@ -160,12 +160,12 @@ func (w *World) Change() {
 	}
 }
 
-// Placed says that the pod was put on a node, and that the cluster knows.
+// Placed records that the pod was placed on a node, which the cluster already knows.
 func (w *World) Placed(pod *corev1.Pod) {
 	w.pods = append(w.pods, pod)
 }
 
-// setNamespace adds a namespace, or gives it other labels.
+// setNamespace adds a namespace, or changes its labels.
 func (w *World) setNamespace(name string) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
 	if w.Chance(0.7) {
@@ -184,8 +184,8 @@ func (w *World) removeNamespace() {
 	w.must(w.cluster.Forget(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Pick(w, namespaces...)}}))
 }
 
-// addPod adds a pod to a node, whether it may be there or not. Where nodes have
-// resources it mostly has room there.
+// addPod adds a pod to a node, whether or not it fits there. If nodes have resources, it
+// usually does.
 func (w *World) addPod() {
 	pod := w.NewPod(w.someNode())
 	for range 4 {
@@ -207,7 +207,7 @@ func (w *World) removePod() {
 	w.pods = slices.Delete(w.pods, i, i+1)
 }
 
-// updatePod gives a pod other labels, or begins to delete it.
+// updatePod changes a pod's labels, or starts its deletion.
 func (w *World) updatePod() {
 	if len(w.pods) == 0 {
 		return
@@ -226,12 +226,12 @@ func (w *World) updatePod() {
 	w.pods[i] = after
 }
 
-// someNode returns the name of a node that is there.
+// someNode returns the name of an existing node.
 func (w *World) someNode() string {
 	return Pick(w, slices.Sorted(maps.Keys(w.nodes))...)
 }
 
-// nodeName returns the name of a node that may be there.
+// nodeName returns the name of a node that may exist.
 func (w *World) nodeName() string {
 	return fmt.Sprintf("node-%d", w.IntN(w.options.Nodes+5))
 }

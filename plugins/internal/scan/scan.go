@@ -1,10 +1,9 @@
-// Package scan is how plugins tell CandidateNodes what they think of nodes, so that
-// it can find the best node without asking about each of them.
+// Package scan lets plugins tell CandidateNodes how they evaluate nodes, so that it can find
+// the best node without evaluating each one.
 //
-// What tells one node from another is its state: what it has and what is requested
-// there, its taints, and its labels as far as a plugin goes by them. Plugins are
-// asked about one node for all that are alike, in their taints and labels or in all of
-// the state, and about exceptions by themselves.
+// Nodes are distinguished by their state: allocatable and requested resources, taints, and
+// the labels that a plugin uses. Plugins are asked once for all nodes with the same taints
+// and labels, or the same state, and individually for exceptions.
 package scan
 
 import (
@@ -18,47 +17,46 @@ import (
 type Node struct {
 	Slot int
 	Info fwk.NodeInfo
-	// Empty is what Empty says of it.
+	// Empty is the result of the function Empty.
 	Empty bool
 }
 
-// Group is a number of nodes that are alike, by one of them.
+// Group is a set of equal nodes, represented by one of them.
 type Group struct {
 	Node
 	Count int
 }
 
-// Part is what one plugin has to say about the nodes for one pod. The zero Part has
-// nothing to say. Unless its scorer is one that is remembered, it goes by the taints and
-// labels of nodes alone, but for exceptions.
+// Part is one plugin's evaluation of nodes for one pod. The zero Part evaluates nothing.
+// Unless its scorer is Remembered, it depends only on the taints and labels of nodes, except
+// for exceptions.
 type Part struct {
-	// Labels are the keys of the labels that it goes by. Of the hostname it goes by
-	// whether a node has one, and by its value for exceptions alone.
+	// Labels are the keys of the labels that it depends on. For the hostname, it depends on
+	// whether the node has one; only exceptions may depend on its value.
 	Labels []string
-	// Exceptions calls its argument for each slot whose node it may think different of
-	// than of others with the same taints and labels. Nil if there are none.
+	// Exceptions calls its argument for the slot of each node that it may evaluate
+	// differently than other nodes with the same taints and labels. Nil if there are none.
 	Exceptions func(func(slot int))
-	// Admits says whether a node takes the pod. Nil if it is for others to say.
+	// Admits reports whether a node fits the pod. Nil if the plugin does not filter.
 	Admits func(Node) bool
-	// Scorer scores the nodes that take the pod. Nil if it does not matter to it.
+	// Scorer scores the nodes that fit the pod. Nil if the plugin does not score the pod.
 	Scorer Scorer
 }
 
 // Scorer scores nodes as its plugin does.
 type Scorer interface {
-	// Prepare is PreScore: it is told of all nodes that take the pod.
+	// Prepare is called like PreScore with all nodes that fit the pod.
 	Prepare(groups []Group)
 	// Score returns the score of a node before it is normalized.
 	Score(node Node) int64
-	// Normalize brings the scores of the groups, in the order of Prepare, into
-	// 0..MaxScore as NormalizeScore does.
+	// Normalize scales the scores of the groups, in the order of Prepare, to 0..MaxScore like
+	// NormalizeScore.
 	Normalize(groups []Group, scores []int64)
 }
 
-// Remembered is a Scorer whose scores, before they are normalized, depend on nothing
-// but the state of the node and, of the pod, on what it requests, its tolerations and
-// its node affinity: as long as the version is the same, they need not be asked again.
-// It prepares nothing, and needs no groups to normalize.
+// Remembered is a Scorer whose raw scores depend only on the state of the node and on the
+// pod's requests, tolerations and node affinity: they are reused as long as the version is
+// the same. Its Prepare does nothing, and Normalize does not use the groups.
 type Remembered interface {
 	Scorer
 	Version() int64
@@ -69,7 +67,7 @@ type state struct {
 	Part
 }
 
-// Clone returns the state itself: nothing changes it.
+// Clone returns the state itself, which is not modified.
 func (s *state) Clone() fwk.StateData {
 	return s
 }
@@ -78,13 +76,13 @@ func key(plugin string) fwk.StateKey {
 	return fwk.StateKey("stowage.dev/scan/" + plugin)
 }
 
-// Write leaves what the plugin has to say for CandidateNodes. It is for PreFilter,
-// and takes that CandidateNodes comes after the plugin.
+// Write stores the plugin's part for CandidateNodes. It is called in PreFilter, and
+// CandidateNodes must come after the plugin.
 func Write(cycleState fwk.CycleState, plugin string, part Part) {
 	cycleState.Write(key(plugin), &state{part})
 }
 
-// Read returns what the plugin has to say, and whether it has left anything.
+// Read returns the plugin's part, and whether it stored one.
 func Read(cycleState fwk.CycleState, plugin string) (Part, bool) {
 	data, err := cycleState.Read(key(plugin))
 	if err != nil {
@@ -97,19 +95,18 @@ func Read(cycleState fwk.CycleState, plugin string) (Part, bool) {
 	return s.Part, true
 }
 
-// Delete removes what the plugin has to say.
+// Delete removes the plugin's part.
 func Delete(cycleState fwk.CycleState, plugin string) {
 	cycleState.Delete(key(plugin))
 }
 
-// OfGroup says whether the engine is placing a pod group: it adds members to the
-// snapshot then, and leaves the generations of nodes as they were.
+// OfGroup reports whether the engine is placing a pod group: then it adds members to the
+// snapshot without changing the generations of nodes.
 func OfGroup(pod *corev1.Pod) bool {
 	return pod.Spec.SchedulingGroup != nil
 }
 
-// Empty says whether nothing is on the node but what every node has: pods of
-// DaemonSets, and those that come from the node itself.
+// Empty reports whether the node has no pods except those of DaemonSets and static pods.
 func Empty(node fwk.NodeInfo) bool {
 	for _, pod := range node.GetPods() {
 		if p := pod.GetPod(); !cluster.OfDaemonSet(p) && !cluster.ControlledBy(p, cluster.NodeKind) {

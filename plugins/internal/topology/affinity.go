@@ -10,24 +10,23 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity"
 )
 
-// AffinityFilter says on which nodes a pod keeps to what it and the pods on nodes
-// require of each other. A nil filter lets the pod go anywhere.
+// AffinityFilter reports on which nodes a pod satisfies its required terms and those of
+// existing pods. A nil filter admits all nodes.
 type AffinityFilter struct {
 	// affinity are the counts of pods that match all of the pod's terms, for each
 	// of their topology keys.
 	affinity []*Counts
-	// first says that no pod matches all of the terms yet, but this one does, so
-	// that it may go to a domain without any.
+	// first reports that no pod matches all of the terms yet, but this one does, so that it
+	// may use a domain without matching pods.
 	first bool
 	// antiAffinity are the counts for each of the pod's terms.
 	antiAffinity []*Counts
-	// against are the required anti-affinity terms of pods on nodes that match the pod.
+	// against are the required anti-affinity terms of existing pods that match the pod.
 	against []*heldTerm
 }
 
-// AffinityFilter returns on which nodes the pod keeps to required affinity and
-// anti-affinity. It fails for a pod whose terms cannot be parsed, which upstream
-// takes for one that no node is right for.
+// AffinityFilter returns the filter for required affinity and anti-affinity. It fails if the
+// pod's terms cannot be parsed, in which case upstream rejects all nodes.
 func (c *Cluster) AffinityFilter(pod *corev1.Pod) (*AffinityFilter, error) {
 	info, err := framework.NewPodInfo(pod)
 	if err != nil {
@@ -74,8 +73,8 @@ func affinityTerm(key string, match []fwk.AffinityTerm) Term {
 	return Term{Key: key, Match: match, Nodes: nodeFilter{keys: []string{key}}}
 }
 
-// Feasible returns success if the pod may go to the node, or why not, with the code
-// and the reason of the engine's InterPodAffinity.
+// Feasible returns success if the node fits, or the code and the reason of the engine's
+// InterPodAffinity.
 func (f *AffinityFilter) Feasible(info fwk.NodeInfo) *fwk.Status {
 	if f == nil {
 		return nil
@@ -92,8 +91,8 @@ func (f *AffinityFilter) Feasible(info fwk.NodeInfo) *fwk.Status {
 	return nil
 }
 
-// keepsAffinity says whether the pods that the pod must be with are in all the
-// node's domains, or the pod may be the first.
+// keepsAffinity reports whether matching pods exist in all of the node's domains, or the pod
+// may be the first.
 func (f *AffinityFilter) keepsAffinity(node map[string]string) bool {
 	for _, counts := range f.affinity {
 		value, has := node[counts.term.Key]
@@ -104,8 +103,8 @@ func (f *AffinityFilter) keepsAffinity(node map[string]string) bool {
 	return true
 }
 
-// keepsAntiAffinity says whether none of the pods that the pod must not be with is
-// in the node's domains.
+// keepsAntiAffinity reports whether no pod in the node's domains matches the pod's
+// anti-affinity.
 func (f *AffinityFilter) keepsAntiAffinity(node map[string]string) bool {
 	for _, counts := range f.antiAffinity {
 		if value, has := node[counts.term.Key]; has && counts.Pods(value) > 0 {
@@ -115,7 +114,7 @@ func (f *AffinityFilter) keepsAntiAffinity(node map[string]string) bool {
 	return true
 }
 
-// accepted says whether no pod in the node's domains must not be with the pod.
+// accepted reports whether no pod in the node's domains has anti-affinity to the pod.
 func (f *AffinityFilter) accepted(node map[string]string) bool {
 	for _, held := range f.against {
 		if value, has := node[held.term.TopologyKey]; has && held.domains[value] > 0 {

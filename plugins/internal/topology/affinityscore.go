@@ -10,27 +10,27 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// AffinityScorer says how well nodes do by what a pod and the pods on nodes prefer.
-// A nil scorer has nothing to say.
+// AffinityScorer scores nodes by the preferences of a pod and of existing pods. A nil scorer
+// does not score.
 type AffinityScorer struct {
 	// own are the counts for the pod's preferred terms.
 	own []weightedCounts
-	// others are the terms of pods on nodes that match the pod.
+	// others are the terms of existing pods that match the pod.
 	others []weightedHeld
 }
 
 type weightedCounts struct {
 	counts *Counts
-	weight int64 // below 0 for anti-affinity
+	weight int64 // negative for anti-affinity
 }
 
 type weightedHeld struct {
 	held *heldTerm
-	// factor is what the weights of the domains count, 1 for preferred terms.
+	// factor is the weight of the domains, 1 for preferred terms.
 	factor int64
 }
 
-// AffinityScorer returns how to score nodes for the pod.
+// AffinityScorer returns the scorer for the pod.
 func (c *Cluster) AffinityScorer(pod *corev1.Pod) (*AffinityScorer, error) {
 	info, err := framework.NewPodInfo(pod)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Cluster) AffinityScorer(pod *corev1.Pod) (*AffinityScorer, error) {
 	if err := c.addOwn(s, info.GetPreferredAntiAffinityTerms(), -1); err != nil {
 		return nil, err
 	}
-	// A pod with preferences of its own is scored by those of others all the same.
+	// Preferences of existing pods apply even if the pod has its own.
 	if len(s.own) == 0 && c.opts.IgnorePreferredTermsOfExistingPods {
 		return nil, nil
 	}
@@ -69,7 +69,7 @@ func (c *Cluster) addOwn(s *AffinityScorer, terms []fwk.WeightedAffinityTerm, si
 	return nil
 }
 
-// addOthers adds the terms of pods on nodes that match the pod.
+// addOthers adds the terms of existing pods that match the pod.
 func (c *Cluster) addOthers(s *AffinityScorer, pod *corev1.Pod) {
 	namespace := c.namespaceLabels(pod)
 	c.preferred.matching(pod, namespace, func(held *heldTerm) {
@@ -84,8 +84,8 @@ func (c *Cluster) addOthers(s *AffinityScorer, pod *corev1.Pod) {
 	})
 }
 
-// Score returns the node's score before it is normalized: the weights of all pods in
-// its domains that prefer, or are preferred, less of those that would rather not.
+// Score returns the node's raw score: the weights of all pods in its domains with affinity,
+// minus those with anti-affinity.
 func (s *AffinityScorer) Score(info fwk.NodeInfo) int64 {
 	if s == nil {
 		return 0
@@ -104,8 +104,8 @@ func (s *AffinityScorer) Score(info fwk.NodeInfo) int64 {
 	return score
 }
 
-// Normalize brings the scores of all nodes that take the pod into 0..MaxScore,
-// the worst to 0 and the best to the most. Where all are the same, they are 0.
+// Normalize scales the scores of all nodes that fit the pod to 0..MaxScore, from the worst to
+// the best. If all are equal, they are 0.
 func (s *AffinityScorer) Normalize(scores fwk.NodeScoreList) {
 	if s == nil {
 		return
@@ -119,7 +119,7 @@ func (s *AffinityScorer) Normalize(scores fwk.NodeScoreList) {
 			scores[i].Score = 0
 			continue
 		}
-		// The order of the operations decides how a fraction is cut off.
+		// The order of operations determines how fractions are truncated.
 		scores[i].Score = int64(float64(fwk.MaxScore) * (float64(scores[i].Score-least) / float64(most-least)))
 	}
 }

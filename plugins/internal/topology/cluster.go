@@ -1,22 +1,22 @@
-// Package topology answers where affinity between pods and topology spread let a pod
-// go, and how good each node is by them, from counts of pods per term and topology
-// domain that follow the scheduler's snapshot: a pod that comes or goes changes the
-// counts of the terms that it matches, and nothing is counted twice.
+// Package topology determines where inter-pod affinity and topology spread constraints allow
+// a pod, and scores nodes by them. It uses counts of pods per term and topology domain that
+// are updated from the scheduler's snapshot: a pod that is added or removed changes the
+// counts of the terms that it matches.
 //
-// It decides what the engine's InterPodAffinity and PodTopologySpread decide, to the
-// reason and the score: required and preferred affinity and anti-affinity, those of
-// the pods that are on nodes already against the pod to be placed, namespace
-// selectors, spread with DoNotSchedule and ScheduleAnyway with all their fields, and
-// default constraints. A differential test holds it to that.
+// It makes the same decisions as the engine's InterPodAffinity and PodTopologySpread,
+// including reasons and scores: required and preferred affinity and anti-affinity, those of
+// existing pods against the pod, namespace selectors, constraints with DoNotSchedule and
+// ScheduleAnyway with all their fields, and default constraints. A differential test verifies
+// this.
 //
-// It does not cover pods that are there only in thought: what the engine asks with
-// AddPod and RemovePod, for nominated pods and in preemption.
+// It does not support hypothetical pods, which the engine adds and removes with AddPod and
+// RemovePod for nominated pods and in preemption.
 //
-// Labels of namespaces count as they are when a pod is placed, as upstream has it:
-// the namespaces that a selector of the pod to be placed takes are listed afresh for
-// every question, and a change gives another term with counts of its own; selectors
-// of pods on nodes are asked about that pod's namespace every time. So nothing here
-// needs to hear of a change. A namespace that the lister does not know has no labels.
+// The labels of namespaces are read when a pod is placed, as upstream does: the namespaces
+// that a selector of the pod matches are listed each time, and a change results in another
+// term with its own counts; selectors of existing pods are evaluated for the pod's namespace
+// each time. So this package does not need events for namespaces. A namespace that the lister
+// does not know has no labels.
 package topology
 
 import (
@@ -30,51 +30,50 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 )
 
-// DefaultMaxTerms is how many terms are counted where the options do not say. A term
-// takes some 30 bytes per node that has pods which it counts.
+// DefaultMaxTerms is the default limit for terms. A term takes about 30 bytes per node with
+// pods that it counts.
 const DefaultMaxTerms = 1024
 
-// Options say how to decide, in the words of the arguments of the engine's plugins.
+// Options are the arguments of the engine's plugins.
 type Options struct {
-	// Namespaces are what namespace selectors choose from.
+	// Namespaces lists the namespaces for namespace selectors.
 	Namespaces corelisters.NamespaceLister
-	// HardPodAffinityWeight is the weight of required affinity of pods on nodes in
-	// the score of a pod that matches it; 0 leaves it out.
+	// HardPodAffinityWeight is the weight of required affinity of existing pods in the score
+	// of a pod that matches it; 0 disables it.
 	HardPodAffinityWeight int32
-	// IgnorePreferredTermsOfExistingPods leaves a pod without preferred terms of its
-	// own without scores.
+	// IgnorePreferredTermsOfExistingPods disables scores for a pod without its own preferred
+	// terms.
 	IgnorePreferredTermsOfExistingPods bool
-	// DefaultConstraints apply to pods that have none, to the pods that
-	// DefaultSelector takes.
+	// DefaultConstraints apply to pods without constraints, and count the pods that
+	// DefaultSelector selects.
 	DefaultConstraints []corev1.TopologySpreadConstraint
-	// DefaultSelector returns what selects the pods that belong with this one, by
-	// its services and controller. It is needed only where there are defaults.
+	// DefaultSelector returns the selector of the pods that belong to the same Services and
+	// controller. It is only required with default constraints.
 	DefaultSelector func(*corev1.Pod) labels.Selector
-	// SystemDefaulted takes the engine's own default constraints instead. They also
-	// count on nodes that lack some of their keys.
+	// SystemDefaulted uses the engine's own default constraints instead. They also count on
+	// nodes that lack some of their keys.
 	SystemDefaulted bool
-	// IgnoreMatchLabelKeys leaves out matchLabelKeys of spread constraints, and
-	// TolerationComparisons lets tolerations compare numbers, as the engine's feature
-	// gates say.
+	// IgnoreMatchLabelKeys ignores matchLabelKeys of spread constraints, and
+	// TolerationComparisons lets tolerations compare numbers, according to the engine's
+	// feature gates.
 	IgnoreMatchLabelKeys, TolerationComparisons bool
-	// MaxTerms is how many terms of pods to be placed are counted at a time; beyond,
-	// those asked for longest ago are dropped. 0 is DefaultMaxTerms.
+	// MaxTerms limits how many terms of pods are counted at a time. Above it, the least
+	// recently used are dropped. 0 means DefaultMaxTerms.
 	MaxTerms int
-	// Feed is what to follow. Nil is one of its own.
+	// Feed is the source of changes. Nil means a new feed.
 	Feed *changes.Feed
 }
 
-// Cluster answers from the counts. What it returns about a pod is good until the next
-// Look: the engine places one pod after the other, so this is no burden. Several
-// goroutines may ask what was returned about nodes at the same time.
+// Cluster provides results from the counts. Results about a pod are valid until the next
+// Look, which is sufficient because the engine places one pod after another. Results about
+// nodes can be used by several goroutines.
 type Cluster struct {
 	*store
 	opts Options
 	feed *changes.Feed
 }
 
-// New returns a cluster that has not seen a snapshot yet. Clusters with the same feed
-// share the counts.
+// New returns a cluster without a snapshot. Clusters with the same feed share the counts.
 func New(opts Options) *Cluster {
 	if opts.MaxTerms == 0 {
 		opts.MaxTerms = DefaultMaxTerms
@@ -89,9 +88,9 @@ func New(opts Options) *Cluster {
 	return &Cluster{store: counts, opts: opts, feed: opts.Feed}
 }
 
-// Look brings the counts up to date with the snapshot's nodes. It costs what the feed
-// takes to find what has changed, and of a node whose labels and taints are as they
-// were, only the pods that came or went.
+// Look updates the counts from the snapshot's nodes. The cost is that of finding changes in
+// the feed and, for a node whose labels and taints have not changed, that of the pods that
+// were added or removed.
 func (c *Cluster) Look(nodes []fwk.NodeInfo) {
 	c.feed.Update(nodes)
 	c.mu.Lock()
@@ -99,11 +98,11 @@ func (c *Cluster) Look(nodes []fwk.NodeInfo) {
 	c.looks++
 }
 
-// namespaceLabels returns the labels of the pod's namespace as they are now.
+// namespaceLabels returns the current labels of the pod's namespace.
 func (c *Cluster) namespaceLabels(pod *corev1.Pod) labels.Set {
 	namespace, err := c.opts.Namespaces.Get(pod.Namespace)
 	if err != nil {
-		return nil // as upstream: a namespace that is not known has no labels
+		return nil // as upstream: an unknown namespace has no labels
 	}
 	return namespace.Labels
 }

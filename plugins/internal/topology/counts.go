@@ -4,18 +4,18 @@ import (
 	"math"
 )
 
-// Counts are how many pods a term counts in each domain, kept up to date node by node.
+// Counts is the number of pods that a term counts in each domain, updated node by node.
 type Counts struct {
 	term      Term
 	partition *partition
 	slots     map[int]int     // pods that count on the node in a slot, where there are any
 	domains   map[*domain]int // those in a domain, where there are any
 	total     int             // pods in all domains
-	// levels are how many domains have a number of pods, from 1; least is no more than
-	// the least such number.
+	// levels is the number of domains per number of pods, from 1; least is at most the lowest
+	// such number.
 	levels map[int]int
 	least  int
-	// used is the look in which the counts were asked for last.
+	// used is the Look in which the counts were last requested.
 	used uint64
 }
 
@@ -25,23 +25,23 @@ func newCounts(term Term, p *partition) *Counts {
 	return c
 }
 
-// Pods returns how many pods count in the domain with that value.
+// Pods returns the number of pods in the domain with that value.
 func (c *Counts) Pods(value string) int {
 	return c.domains[c.partition.domains[value]]
 }
 
-// Total returns how many pods count in all domains.
+// Total returns the number of pods in all domains.
 func (c *Counts) Total() int {
 	return c.total
 }
 
-// Domains returns how many domains there are.
+// Domains returns the number of domains.
 func (c *Counts) Domains() int {
 	return len(c.partition.domains)
 }
 
-// Least returns how many pods the domain with the fewest has; where there is no
-// domain, more than any has.
+// Least returns the number of pods in the domain with the fewest. If there is no domain, it
+// returns more than any domain has.
 func (c *Counts) Least() int {
 	switch {
 	case c.Domains() == 0:
@@ -55,7 +55,7 @@ func (c *Counts) Least() int {
 	return c.least
 }
 
-// on returns how many of the node's pods count, whether the node is of a domain or not.
+// on returns how many of the node's pods count, whether or not the node belongs to a domain.
 func (c *Counts) on(slot int) int {
 	return c.slots[slot]
 }

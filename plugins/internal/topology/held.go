@@ -8,26 +8,25 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// heldTerm is a term that pods on nodes have, and how heavily in which domain. It is
-// matched against a pod to be placed, so its namespace selector stays a selector:
-// the labels of that pod's namespace are looked up each time.
+// heldTerm is a term of existing pods, with weights per domain. It is matched against a pod
+// to be placed, so its namespace selector is evaluated each time with the labels of that
+// pod's namespace.
 type heldTerm struct {
 	term fwk.AffinityTerm
 	id   string
-	// domains are the summed weights by value of the topology key. What sums to
-	// nothing is not there.
+	// domains are the total weights by value of the topology key. A total of 0 is removed.
 	domains map[string]int64
-	// holders are how many pods have the term, in a domain or not.
+	// holders is the number of pods with the term, in a domain or not.
 	holders int
 }
 
-// heldTerms are all the different terms of one kind that pods on nodes have.
+// heldTerms are all different terms of one kind of existing pods.
 type heldTerms struct {
 	byID  map[string]*heldTerm
 	byPod termIndex[*heldTerm]
 }
 
-// holding is one pod's part in a held term.
+// holding is one pod's contribution to a held term.
 type holding struct {
 	of     *heldTerms
 	term   *heldTerm
@@ -38,7 +37,7 @@ func newHeldTerms() heldTerms {
 	return heldTerms{byID: map[string]*heldTerm{}, byPod: newTermIndex[*heldTerm]()}
 }
 
-// take returns a pod's part in the term, which becomes known if it is not yet.
+// take returns a pod's contribution to the term, which is added if it is new.
 func (h *heldTerms) take(term fwk.AffinityTerm, weight int64) holding {
 	var b strings.Builder
 	writePart(&b, term.TopologyKey)
@@ -54,8 +53,8 @@ func (h *heldTerms) take(term fwk.AffinityTerm, weight int64) holding {
 	return holding{of: h, term: held, weight: weight}
 }
 
-// matching calls found for each held term that matches the pod, whose namespace has
-// the labels.
+// matching calls found for each held term that matches the pod, whose namespace has the
+// labels.
 func (h *heldTerms) matching(pod *corev1.Pod, namespace labels.Set, found func(*heldTerm)) {
 	h.byPod.find(pod, func(held *heldTerm) {
 		if held.term.Matches(pod, namespace) {
@@ -64,12 +63,12 @@ func (h *heldTerms) matching(pod *corev1.Pod, namespace labels.Set, found func(*
 	})
 }
 
-// enter adds the pod's part on a node with these labels.
+// enter adds the pod's contribution on a node with these labels.
 func (h holding) enter(node map[string]string) {
 	h.add(node, h.weight)
 }
 
-// leave undoes enter.
+// leave reverts enter.
 func (h holding) leave(node map[string]string) {
 	h.add(node, -h.weight)
 }
@@ -84,7 +83,7 @@ func (h holding) add(node map[string]string, weight int64) {
 	}
 }
 
-// release gives up the pod's part. A term that no pod has is forgotten.
+// release removes the pod's contribution. A term without pods is removed.
 func (h holding) release() {
 	held := h.term
 	held.holders--

@@ -10,15 +10,15 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// podKind is pods on nodes that are the same to every term: of one namespace, with the
+// podKind is a set of existing pods that are equal to all terms: in one namespace, with the
 // same labels, and all or none of them being deleted.
 type podKind struct {
 	key string
 	// sample is one of them.
 	sample *corev1.Pod
-	// on is how many are on which nodes, by slot.
+	// on is the number of pods per node, by slot.
 	on []podsOn
-	// counts are those that they count in.
+	// counts are the counts that include them.
 	counts []*Counts
 }
 
@@ -29,7 +29,7 @@ type podsOn struct {
 // podKinds are all kinds, by namespace and key.
 type podKinds map[string]map[string]*podKind
 
-// of returns the pod's kind, which is new if no other pod is of it.
+// of returns the pod's kind, which is added if it is new.
 func (k podKinds) of(pod *corev1.Pod) (kind *podKind, isNew bool) {
 	key := kindKey(pod)
 	if kind := k[pod.Namespace][key]; kind != nil {
@@ -55,7 +55,7 @@ func kindKey(pod *corev1.Pod) string {
 	return key.String()
 }
 
-// drop forgets the kind if there are no pods of it any more.
+// drop removes the kind if it has no pods.
 func (k podKinds) drop(kind *podKind) {
 	if len(kind.on) > 0 {
 		return
@@ -88,7 +88,7 @@ func (k podKinds) matching(term *Term, found func(*podKind)) {
 	}
 }
 
-// add adds pods of the kind to the node in the slot, or takes them away.
+// add adds pods of the kind to the node in the slot, or removes them.
 func (k *podKind) add(slot, pods int) {
 	for _, counts := range k.counts {
 		counts.count(slot, pods)
@@ -102,7 +102,7 @@ func (k *podKind) add(slot, pods int) {
 	}
 }
 
-// countIn has the pods of the kind counted.
+// countIn adds the pods of the kind to the counts.
 func (k *podKind) countIn(counts *Counts) {
 	k.counts = append(k.counts, counts)
 	for _, on := range k.on {
@@ -110,7 +110,7 @@ func (k *podKind) countIn(counts *Counts) {
 	}
 }
 
-// leave has the pods of the kind no longer counted.
+// leave removes the pods of the kind from the counts.
 func (k *podKind) leave(counts *Counts) {
 	k.counts = slices.DeleteFunc(k.counts, func(c *Counts) bool { return c == counts })
 }

@@ -12,29 +12,29 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/helper"
 )
 
-// nodeFilter says which nodes make up a term's domains. The zero filter takes all.
+// nodeFilter determines which nodes belong to a term's domains. The zero filter admits all.
 type nodeFilter struct {
 	// keys are labels that a node must have, whatever their values.
 	keys []string
-	// affinity is what a pod requires of a node's labels and name; nil if the term
-	// does not ask for it.
+	// affinity is the pod's requirement for a node's labels and name; nil if the term ignores
+	// it.
 	affinity *nodeaffinity.RequiredNodeAffinity
-	// taints says that nodes with taints that keep the pod out do not count.
+	// taints means that nodes whose taints exclude the pod do not count.
 	taints      bool
 	tolerations []corev1.Toleration
-	// comparisons says that tolerations may compare numbers.
+	// comparisons reports whether tolerations may compare numbers.
 	comparisons bool
-	// podID names what affinity and tolerations ask for.
+	// podID identifies affinity and tolerations.
 	podID string
 }
 
-// admits says whether the node counts.
+// admits reports whether the node counts.
 func (f *nodeFilter) admits(node *corev1.Node) bool {
 	if !hasAll(node.Labels, f.keys) {
 		return false
 	}
 	if f.affinity != nil {
-		// An expression that cannot be parsed matches nothing, as upstream has it.
+		// As upstream, an expression that cannot be parsed matches nothing.
 		if matches, _ := f.affinity.Match(node); !matches {
 			return false
 		}
@@ -46,7 +46,7 @@ func (f *nodeFilter) admits(node *corev1.Node) bool {
 	return true
 }
 
-// writeID writes what names the filter.
+// writeID writes what identifies the filter.
 func (f *nodeFilter) writeID(id *strings.Builder) {
 	for _, key := range f.keys {
 		writePart(id, key)
@@ -55,8 +55,8 @@ func (f *nodeFilter) writeID(id *strings.Builder) {
 	writePart(id, f.podID)
 }
 
-// honour makes the filter take only nodes that the pod could go to by node selector
-// and required node affinity, and by taints, where asked.
+// honour restricts the filter to nodes that match the pod's node selector, required node
+// affinity and tolerations, where requested.
 func (f *nodeFilter) honour(pod *corev1.Pod, affinity, taints bool) error {
 	var asks struct {
 		Selector    map[string]string    `json:",omitempty"`
@@ -80,7 +80,7 @@ func (f *nodeFilter) honour(pod *corev1.Pod, affinity, taints bool) error {
 	}
 	id, err := json.Marshal(asks)
 	if err != nil {
-		return fmt.Errorf("naming the nodes that pod %s asks for: %w", klog.KObj(pod), err)
+		return fmt.Errorf("reading the required nodes of pod %s: %w", klog.KObj(pod), err)
 	}
 	f.podID = string(id)
 	return nil
@@ -94,7 +94,7 @@ func requiredNodes(pod *corev1.Pod) *corev1.NodeSelector {
 	return pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 }
 
-// hasAll says whether the labels have all the keys.
+// hasAll reports whether the labels have all the keys.
 func hasAll(labels map[string]string, keys []string) bool {
 	for _, key := range keys {
 		if _, has := labels[key]; !has {

@@ -9,8 +9,8 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// AffinityPart returns what affinity has to say about nodes for the pod in a scan.
-// The filter is the pod's.
+// AffinityPart returns the pod's part of a scan for inter-pod affinity. The filter is the
+// pod's.
 func (c *Cluster) AffinityPart(pod *corev1.Pod, f *AffinityFilter) (scan.Part, error) {
 	s, err := c.AffinityScorer(pod)
 	if err != nil {
@@ -36,8 +36,8 @@ func (c *Cluster) AffinityPart(pod *corev1.Pod, f *AffinityFilter) (scan.Part, e
 	return part, nil
 }
 
-// SpreadPart returns what spread constraints have to say about nodes for the pod in a
-// scan. The filter is the pod's.
+// SpreadPart returns the pod's part of a scan for topology spread constraints. The filter is
+// the pod's.
 func (c *Cluster) SpreadPart(pod *corev1.Pod, f *SpreadFilter) (scan.Part, error) {
 	s, err := c.unweighted(pod)
 	if err != nil {
@@ -97,8 +97,8 @@ func (s spreadScan) Normalize(groups []scan.Group, scores []int64) {
 	normalizeGroups(groups, scores, s.scorer.Normalize)
 }
 
-// labelsAndExceptions returns the labels that counts and held terms go by, and, where
-// these are the hostname's, what calls its argument for the nodes with pods that count.
+// labelsAndExceptions returns the labels that counts and held terms use, and, for hostname
+// labels, a function that yields the nodes with pods that count.
 func (s *store) labelsAndExceptions(counts []*Counts, held []*heldTerm) ([]string, func(func(int))) {
 	var keys []string
 	byHostname := false
@@ -135,8 +135,8 @@ func (s *store) labelsAndExceptions(counts []*Counts, held []*heldTerm) ([]strin
 	}
 }
 
-// exceptionsOf calls its argument for the nodes that have pods that count, or share
-// their hostname with one that does.
+// exceptionsOf yields the nodes with pods that count, and the nodes that share their
+// hostname.
 func (s *store) exceptionsOf(counts *Counts, exception func(slot int)) {
 	if counts.term.Key != corev1.LabelHostname {
 		return
@@ -151,7 +151,7 @@ func (s *store) exceptionsOf(counts *Counts, exception func(slot int)) {
 	}
 }
 
-// normalizeGroups normalizes the scores of groups as if they were those of nodes.
+// normalizeGroups normalizes the scores of groups like those of nodes.
 func normalizeGroups(groups []scan.Group, scores []int64, normalize func(fwk.NodeScoreList)) {
 	list := make(fwk.NodeScoreList, len(groups))
 	for i, group := range groups {

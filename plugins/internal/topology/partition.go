@@ -6,26 +6,26 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// partition is how some terms part the nodes into domains: by the values of a label,
-// those nodes that a filter takes. Terms that differ in the pods that they count share
-// one.
+// partition is the division of nodes into domains by some terms: by the values of a label,
+// for the nodes that a filter admits. Terms that only differ in the pods that they count
+// share one.
 type partition struct {
 	id      string
 	key     string
 	nodes   nodeFilter
 	domains map[string]*domain // by value of the key
-	of      []*domain          // by slot; nil for a node that is of none
-	// users are the counts that go by it.
+	of      []*domain          // by slot; nil for a node without a domain
+	// users are the counts that use it.
 	users map[*Counts]struct{}
 }
 
-// domain is there while at least one node makes it up, with pods or without.
+// domain exists while at least one node belongs to it, with or without pods.
 type domain struct {
 	value string
 	nodes int
 }
 
-// partitionID names how the term parts the nodes.
+// partitionID identifies how the term divides the nodes.
 func partitionID(term *Term) string {
 	var id strings.Builder
 	writePart(&id, term.Key)
@@ -37,7 +37,7 @@ func newPartition(id string, term *Term) *partition {
 	return &partition{id: id, key: term.Key, nodes: term.Nodes, domains: map[string]*domain{}, users: map[*Counts]struct{}{}}
 }
 
-// domain returns the domain of the node in the slot; nil if it is of none.
+// domain returns the domain of the node in the slot; nil if it has none.
 func (p *partition) domain(slot int) *domain {
 	if slot >= len(p.of) {
 		return nil
@@ -45,7 +45,7 @@ func (p *partition) domain(slot int) *domain {
 	return p.of[slot]
 }
 
-// enter makes the node part of its domain, if the filter takes it.
+// enter adds the node to its domain, if the filter admits it.
 func (p *partition) enter(slot int, node *corev1.Node) {
 	if !p.nodes.admits(node) {
 		return
@@ -66,7 +66,7 @@ func (p *partition) enter(slot int, node *corev1.Node) {
 	}
 }
 
-// leave undoes enter.
+// leave reverts enter.
 func (p *partition) leave(slot int) {
 	d := p.domain(slot)
 	if d == nil {

@@ -12,39 +12,38 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// systemConstraints are what the engine applies to pods without constraints, unless
-// its configuration lists others.
+// systemConstraints are the constraints that the engine applies to pods without constraints,
+// unless its configuration lists others.
 var systemConstraints = []corev1.TopologySpreadConstraint{
 	{TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway, MaxSkew: 3},
 	{TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway, MaxSkew: 5},
 }
 
-// SpreadFilter says on which nodes a pod keeps to its topology spread constraints
-// with DoNotSchedule. A nil filter lets the pod go anywhere.
+// SpreadFilter reports on which nodes a pod satisfies its topology spread constraints with
+// DoNotSchedule. A nil filter admits all nodes.
 type SpreadFilter struct {
 	limits []spreadLimit
 }
 
-// spreadLimit is what one constraint comes to.
+// spreadLimit is the limit of one constraint.
 type spreadLimit struct {
 	counts *Counts
-	// most is how many pods a domain may have for the pod to go there.
+	// most is the maximum number of pods in a domain that the pod may use.
 	most int
 }
 
-// constraint is a spread constraint of a pod with its defaults filled in.
+// constraint is a spread constraint of a pod with all defaults.
 type constraint struct {
 	key        string
 	maxSkew    int32
 	minDomains int32
 	selector   labels.Selector
-	// affinity and taints say whether nodes that the pod could not go to by these
-	// are left out.
+	// affinity and taints report whether nodes that these exclude for the pod are ignored.
 	affinity, taints bool
 }
 
-// SpreadFilter returns on which nodes the pod keeps to its constraints. It fails for
-// a pod whose selectors cannot be parsed, as upstream does.
+// SpreadFilter returns the filter for the pod's constraints. As upstream, it fails if the
+// pod's selectors cannot be parsed.
 func (c *Cluster) SpreadFilter(pod *corev1.Pod) (*SpreadFilter, error) {
 	constraints, err := c.constraints(pod, corev1.DoNotSchedule)
 	if err != nil || len(constraints) == 0 {
@@ -64,9 +63,9 @@ func (c *Cluster) SpreadFilter(pod *corev1.Pod) (*SpreadFilter, error) {
 	return f, nil
 }
 
-// most returns how many pods a domain may have for the pod to go there: maxSkew more
-// than the least of all domains, with the pod itself if it counts. Where there are
-// fewer domains than minDomains, the least is nothing.
+// most returns the maximum number of pods in a domain that the pod may use: maxSkew more than
+// the domain with the fewest pods, minus the pod itself if it counts. If there are fewer
+// domains than minDomains, the lowest number is 0.
 func (s *constraint) most(counts *Counts, pod *corev1.Pod) int {
 	least := counts.Least()
 	if counts.Domains() < int(s.minDomains) {
@@ -79,8 +78,8 @@ func (s *constraint) most(counts *Counts, pod *corev1.Pod) int {
 	return most
 }
 
-// Feasible returns success if the pod may go to the node, or why not, with the code
-// and the reason of the engine's PodTopologySpread.
+// Feasible returns success if the node fits, or the code and the reason of the engine's
+// PodTopologySpread.
 func (f *SpreadFilter) Feasible(info fwk.NodeInfo) *fwk.Status {
 	if f == nil {
 		return nil
@@ -97,8 +96,8 @@ func (f *SpreadFilter) Feasible(info fwk.NodeInfo) *fwk.Status {
 	return nil
 }
 
-// constraints returns the pod's constraints of one kind, or the default ones for a
-// pod that has none of either kind.
+// constraints returns the pod's constraints of one kind, or the default constraints for a pod
+// without any.
 func (c *Cluster) constraints(pod *corev1.Pod, kind corev1.UnsatisfiableConstraintAction) ([]constraint, error) {
 	specs, own := pod.Spec.TopologySpreadConstraints, true
 	if len(specs) == 0 {
@@ -128,8 +127,8 @@ func (c *Cluster) constraints(pod *corev1.Pod, kind corev1.UnsatisfiableConstrai
 	return constraints, nil
 }
 
-// parse fills in the defaults. The API server merges matchLabelKeys into the selector
-// too, but not where its gate for that is off, nor in pods older than that.
+// parse sets the defaults. The API server also merges matchLabelKeys into the selector, but
+// not if its feature gate is disabled, and not in older pods.
 func (c *Cluster) parse(pod *corev1.Pod, spec corev1.TopologySpreadConstraint) (constraint, error) {
 	selector, err := metav1.LabelSelectorAsSelector(spec.LabelSelector)
 	if err != nil {
@@ -148,8 +147,8 @@ func (c *Cluster) parse(pod *corev1.Pod, spec corev1.TopologySpreadConstraint) (
 	}, nil
 }
 
-// withLabels narrows the selector down to pods that have the same values of the keys.
-// Keys that the pod does not have are left out.
+// withLabels restricts the selector to pods with the same values of the keys. Keys that the
+// pod does not have are ignored.
 func withLabels(selector labels.Selector, pod labels.Set, keys []string) labels.Selector {
 	same := labels.Set{}
 	for _, key := range keys {
@@ -161,8 +160,8 @@ func withLabels(selector labels.Selector, pod labels.Set, keys []string) labels.
 	return selector.Add(requirements...)
 }
 
-// spreadTerms returns the terms that count what the constraints are about. With
-// allKeys, only nodes that have the topology keys of all of them count.
+// spreadTerms returns the terms that count the pods of the constraints. With allKeys, only
+// nodes that have all of the topology keys count.
 func (c *Cluster) spreadTerms(pod *corev1.Pod, constraints []constraint, allKeys bool) ([]Term, error) {
 	var keys []string
 	if allKeys {
@@ -174,7 +173,7 @@ func (c *Cluster) spreadTerms(pod *corev1.Pod, constraints []constraint, allKeys
 	for _, s := range constraints {
 		selector := s.selector
 		if selector.Empty() {
-			selector = labels.Nothing() // an empty selector counts no pods, as upstream has it
+			selector = labels.Nothing() // as upstream: an empty selector matches no pods
 		}
 		term := Term{Key: s.key, Live: true, Match: []fwk.AffinityTerm{inNamespace(pod.Namespace, selector)}}
 		term.Nodes = nodeFilter{keys: keys, comparisons: c.opts.TolerationComparisons}

@@ -8,8 +8,8 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// SpreadScorer says how well nodes do by a pod's topology spread constraints with
-// ScheduleAnyway. A nil scorer has nothing to say.
+// SpreadScorer scores nodes by a pod's topology spread constraints with ScheduleAnyway. A nil
+// scorer does not score.
 type SpreadScorer struct {
 	store *store
 	parts []spreadPart
@@ -22,15 +22,16 @@ type SpreadScorer struct {
 // spreadPart is what one constraint adds to a score.
 type spreadPart struct {
 	counts *Counts
-	// perNode says that a node's own pods count, whether the node counts or not.
+	// perNode reports that the pods on the node count, whether or not the node belongs to a
+	// domain.
 	perNode bool
-	// weight makes up for topologies of many domains having few pods in each.
+	// weight compensates that topologies with many domains have few pods in each.
 	weight float64
 	base   float64
 }
 
-// SpreadScorer returns how to score for the pod the nodes that take it: how many
-// domains they are in decides what each constraint weighs.
+// SpreadScorer returns the scorer for the nodes that fit the pod: the weight of each
+// constraint depends on the number of their domains.
 func (c *Cluster) SpreadScorer(pod *corev1.Pod, feasible []fwk.NodeInfo) (*SpreadScorer, error) {
 	s, err := c.unweighted(pod)
 	if s != nil {
@@ -39,13 +40,13 @@ func (c *Cluster) SpreadScorer(pod *corev1.Pod, feasible []fwk.NodeInfo) (*Sprea
 	return s, err
 }
 
-// unweighted returns the scorer before it knows which nodes take the pod.
+// unweighted returns the scorer before the nodes that fit are known.
 func (c *Cluster) unweighted(pod *corev1.Pod) (*SpreadScorer, error) {
 	constraints, err := c.constraints(pod, corev1.ScheduleAnyway)
 	if err != nil || len(constraints) == 0 {
 		return nil, err
 	}
-	// The engine's own defaults do without keys that nodes lack.
+	// The engine's own defaults do not require keys that nodes lack.
 	allKeys := len(pod.Spec.TopologySpreadConstraints) > 0 || !c.opts.SystemDefaulted
 	terms, err := c.spreadTerms(pod, constraints, allKeys)
 	if err != nil {
@@ -60,8 +61,8 @@ func (c *Cluster) unweighted(pod *corev1.Pod) (*SpreadScorer, error) {
 	return s, nil
 }
 
-// weigh works out what each constraint weighs by the nodes that take the pod, each of
-// which stands for a number of nodes that are alike.
+// weigh computes the weight of each constraint from the nodes that fit the pod. Each of them
+// represents a number of equal nodes.
 func (s *SpreadScorer) weigh(feasible []fwk.NodeInfo, number func(i int) int) {
 	s.unscored = sets.New[string]()
 	var scored []map[string]string
@@ -84,8 +85,8 @@ func (s *SpreadScorer) weigh(feasible []fwk.NodeInfo, number func(i int) int) {
 	}
 }
 
-// countValues returns how many different values of the key the nodes have; not to
-// have it is the same as an empty value.
+// countValues returns the number of different values of the key among the nodes. A missing
+// key equals an empty value.
 func countValues(nodes []map[string]string, key string) int {
 	values := sets.New[string]()
 	for _, labels := range nodes {
@@ -94,8 +95,8 @@ func countValues(nodes []map[string]string, key string) int {
 	return values.Len()
 }
 
-// Score returns the node's score before it is normalized, the lower the better: how
-// many pods there are in its domains, each constraint with its weight.
+// Score returns the node's raw score, the lower the better: the weighted number of pods in
+// its domains.
 func (s *SpreadScorer) Score(info fwk.NodeInfo) int64 {
 	if s == nil {
 		return 0
@@ -121,8 +122,8 @@ func (s *SpreadScorer) Score(info fwk.NodeInfo) int64 {
 	return int64(math.Round(score))
 }
 
-// Normalize brings the scores of all nodes that take the pod into 0..MaxScore, so
-// that fewer pods score more. Nodes that lack a key get 0.
+// Normalize scales the scores of all nodes that fit the pod to 0..MaxScore, so that fewer
+// pods score higher. Nodes that lack a key get 0.
 func (s *SpreadScorer) Normalize(scores fwk.NodeScoreList) {
 	if s == nil {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 )
 
-// store keeps the counts.
+// store contains the counts.
 type store struct {
 	maxTerms int
 
@@ -25,22 +25,22 @@ type store struct {
 	byPod     termIndex[*Counts]
 	kinds     podKinds
 
-	// What pods on nodes ask for: weights are 1 per pod for what is required.
+	// The terms of existing pods; required terms have a weight of 1 per pod.
 	requiredAffinity, requiredAntiAffinity, preferred heldTerms
 }
 
-// nodeState is a node as the counts have it.
+// nodeState is the state of a node in the counts.
 type nodeState struct {
 	slot int
 	node *corev1.Node
 	pods map[fwk.PodInfo]*podState
 }
 
-// podState is a pod as the counts have it.
+// podState is the state of a pod in the counts.
 type podState struct {
 	kind     *podKind
 	holdings []holding
-	// seen is the change of the node that found the pod there last.
+	// seen is the last change of the node in which the pod was there.
 	seen uint64
 }
 
@@ -54,7 +54,7 @@ func newStore(maxTerms int) *store {
 
 var _ changes.Subscriber = &store{}
 
-// Changed brings one node up to date.
+// Changed updates one node.
 func (s *store) Changed(slot int, info fwk.NodeInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *store) Changed(slot int, info fwk.NodeInfo) {
 	}
 }
 
-// Gone takes a node away that is no more.
+// Gone removes a deleted node.
 func (s *store) Gone(_ int, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *store) Gone(_ int, name string) {
 	delete(s.nodes, name)
 }
 
-// enter makes the node, and what its pods hold, part of the domains.
+// enter adds the node, and the terms of its pods, to the domains.
 func (s *store) enter(n *nodeState) {
 	if hostname, has := n.node.Labels[corev1.LabelHostname]; has {
 		s.hostnames[hostname] = append(s.hostnames[hostname], n.slot)
@@ -117,7 +117,7 @@ func (s *store) enter(n *nodeState) {
 	}
 }
 
-// leave undoes enter.
+// leave reverts enter.
 func (s *store) leave(n *nodeState) {
 	if hostname, has := n.node.Labels[corev1.LabelHostname]; has {
 		s.hostnames[hostname] = slices.DeleteFunc(s.hostnames[hostname], func(slot int) bool { return slot == n.slot })
@@ -135,7 +135,7 @@ func (s *store) leave(n *nodeState) {
 	}
 }
 
-// addPod counts a pod that came to the node.
+// addPod adds a pod of the node.
 func (s *store) addPod(n *nodeState, pod fwk.PodInfo) *podState {
 	kind, isNew := s.kinds.of(pod.GetPod())
 	if isNew {
@@ -154,8 +154,8 @@ func (s *store) addPod(n *nodeState, pod fwk.PodInfo) *podState {
 	return p
 }
 
-// removePod undoes addPod: the engine makes a new PodInfo of a pod that changes, so
-// this one is of the kind that it was of then.
+// removePod reverts addPod. The engine creates a new PodInfo when a pod changes, so this one
+// still has the original kind.
 func (s *store) removePod(n *nodeState, pod fwk.PodInfo, p *podState) {
 	for _, h := range p.holdings {
 		h.leave(n.node.Labels)
@@ -166,7 +166,7 @@ func (s *store) removePod(n *nodeState, pod fwk.PodInfo, p *podState) {
 	delete(n.pods, pod)
 }
 
-// holdings returns the pod's parts in the terms that pods on nodes have.
+// holdings returns the pod's contributions to the terms of existing pods.
 func (s *store) holdings(pod fwk.PodInfo) []holding {
 	var all []holding
 	for _, term := range pod.GetRequiredAffinityTerms() {
@@ -184,8 +184,8 @@ func (s *store) holdings(pod fwk.PodInfo) []holding {
 	return all
 }
 
-// counts returns the counts of the term. The first time it is asked for, all kinds of
-// pods are gone through.
+// counts returns the counts of the term. On the first request, it evaluates all kinds of
+// pods.
 func (s *store) counts(term Term) *Counts {
 	id := term.ID()
 	counts := s.terms[id]
@@ -200,7 +200,7 @@ func (s *store) counts(term Term) *Counts {
 	return counts
 }
 
-// partition returns how the term parts the nodes.
+// partition returns how the term divides the nodes.
 func (s *store) partition(term *Term) *partition {
 	id := partitionID(term)
 	p := s.parts[id]
@@ -214,8 +214,8 @@ func (s *store) partition(term *Term) *partition {
 	return p
 }
 
-// makeRoom drops the counts asked for longest ago if there is no room for more. It
-// may drop what was asked for in the same look: whoever asked keeps it until the next.
+// makeRoom drops the least recently used counts if there are too many. It may drop counts
+// that were requested in the same Look: the caller keeps them until the next one.
 func (s *store) makeRoom() {
 	for len(s.terms) >= s.maxTerms {
 		var oldest string
@@ -236,7 +236,7 @@ func (s *store) makeRoom() {
 	}
 }
 
-// sameTopology says whether two states of a node are the same to every term.
+// sameTopology reports whether two states of a node are equal to all terms.
 func sameTopology(a, b *corev1.Node) bool {
 	return maps.Equal(a.Labels, b.Labels) && slices.EqualFunc(a.Spec.Taints, b.Spec.Taints, func(s, t corev1.Taint) bool {
 		return s.MatchTaint(&t) && s.Value == t.Value

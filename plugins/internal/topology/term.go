@@ -12,22 +12,22 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// Term says which pods to count in the domains of a topology key: the nodes that
-// have one value of that label, such as those of a zone. Terms with the same ID count
-// the same.
+// Term selects the pods to count in the domains of a topology key. A domain is the set of
+// nodes with one value of that label, such as a zone. Terms with the same ID have the same
+// counts.
 type Term struct {
-	// Key is the label that tells one domain from another.
+	// Key is the topology key.
 	Key string
-	// Match are the terms a pod matches, every one of them, to be counted. Their
-	// namespaces are resolved: they match without a look at a namespace's labels.
+	// Match are the terms that a pod must match, all of them, to be counted. Their namespaces
+	// are resolved: they match without reading the labels of a namespace.
 	Match []fwk.AffinityTerm
-	// Live leaves out pods that are being deleted.
+	// Live excludes pods that are being deleted.
 	Live bool
-	// Nodes are the nodes that make up the domains.
+	// Nodes selects the nodes that form the domains.
 	Nodes nodeFilter
 }
 
-// ID names the term by what it counts.
+// ID identifies the term by what it counts.
 func (t *Term) ID() string {
 	var id strings.Builder
 	writePart(&id, t.Key)
@@ -41,7 +41,7 @@ func (t *Term) ID() string {
 	return id.String()
 }
 
-// counts says whether a pod counts.
+// counts reports whether a pod counts.
 func (t *Term) counts(pod *corev1.Pod) bool {
 	if t.Live && pod.DeletionTimestamp != nil {
 		return false
@@ -49,8 +49,7 @@ func (t *Term) counts(pod *corev1.Pod) bool {
 	return matchesAll(t.Match, pod)
 }
 
-// matchesAll says whether the pod matches every one of the terms, whose namespaces
-// are resolved.
+// matchesAll reports whether the pod matches all of the terms, whose namespaces are resolved.
 func matchesAll(terms []fwk.AffinityTerm, pod *corev1.Pod) bool {
 	for i := range terms {
 		if !terms[i].Matches(pod, nil) {
@@ -60,9 +59,8 @@ func matchesAll(terms []fwk.AffinityTerm, pod *corev1.Pod) bool {
 	return true
 }
 
-// resolve returns the term of a pod to be placed with its namespace selector
-// replaced by the namespaces that have the labels now. A selector of every namespace
-// stays: it needs no list of them.
+// resolve returns the term of a pod with its namespace selector replaced by the namespaces
+// that currently match. A selector for all namespaces is kept, because it needs no list.
 func resolve(term fwk.AffinityTerm, namespaces corelisters.NamespaceLister) (fwk.AffinityTerm, error) {
 	resolved := fwk.AffinityTerm{Selector: term.Selector, TopologyKey: term.TopologyKey, NamespaceSelector: labels.Nothing()}
 	switch {
@@ -97,12 +95,12 @@ func resolveAll(terms []fwk.AffinityTerm, namespaces corelisters.NamespaceLister
 	return resolved, nil
 }
 
-// inNamespace returns a term for the pods of one namespace that a selector takes.
+// inNamespace returns a term for the pods that a selector matches in one namespace.
 func inNamespace(namespace string, selector labels.Selector) fwk.AffinityTerm {
 	return fwk.AffinityTerm{Namespaces: sets.New(namespace), Selector: selector, NamespaceSelector: labels.Nothing()}
 }
 
-// writeMatch writes what names a term apart from its topology key.
+// writeMatch writes what identifies a term, except its topology key.
 func writeMatch(id *strings.Builder, term *fwk.AffinityTerm) {
 	for _, namespace := range slices.Sorted(maps.Keys(term.Namespaces)) {
 		writePart(id, namespace)
@@ -111,8 +109,8 @@ func writeMatch(id *strings.Builder, term *fwk.AffinityTerm) {
 	writeSelector(id, term.Selector)
 }
 
-// writeSelector writes the selector so that one that takes nothing is told from one
-// that takes everything: both are empty as text.
+// writeSelector writes the selector such that one that matches nothing differs from one that
+// matches everything: both are empty as text.
 func writeSelector(id *strings.Builder, selector labels.Selector) {
 	if labels.MatchesNothing(selector) {
 		id.WriteByte(1)
@@ -121,7 +119,7 @@ func writeSelector(id *strings.Builder, selector labels.Selector) {
 	id.WriteByte(2)
 }
 
-// writePart writes a part of an ID and its end, which no name or label contains.
+// writePart writes a part of an ID and a terminator, which no name or label contains.
 func writePart(id *strings.Builder, part string) {
 	id.WriteString(part)
 	id.WriteByte(0)

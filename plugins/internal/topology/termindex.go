@@ -7,12 +7,12 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// termIndex finds the few of many terms that could match a pod: by a label that their
-// selectors ask for, and by namespace.
+// termIndex finds the few of many terms that may match a pod: by a label that their selectors
+// require, and by namespace.
 type termIndex[T comparable] map[termKey]map[T]struct{}
 
-// termKey is a namespace, none for every one, and a label, none for terms that do not
-// ask for one of certain values.
+// termKey is a namespace, empty for all namespaces, and a label, empty for terms that require
+// no specific values.
 type termKey struct {
 	namespace, key, value string
 }
@@ -21,7 +21,7 @@ func newTermIndex[T comparable]() termIndex[T] {
 	return termIndex[T]{}
 }
 
-// add has the entry found for pods that could match the term.
+// add adds the entry for pods that may match the term.
 func (x termIndex[T]) add(term *fwk.AffinityTerm, entry T) {
 	for _, key := range termKeys(term) {
 		if x[key] == nil {
@@ -31,7 +31,7 @@ func (x termIndex[T]) add(term *fwk.AffinityTerm, entry T) {
 	}
 }
 
-// remove undoes add.
+// remove reverts add.
 func (x termIndex[T]) remove(term *fwk.AffinityTerm, entry T) {
 	for _, key := range termKeys(term) {
 		delete(x[key], entry)
@@ -41,7 +41,7 @@ func (x termIndex[T]) remove(term *fwk.AffinityTerm, entry T) {
 	}
 }
 
-// find calls found for each entry whose term could match the pod, once.
+// find calls found once for each entry whose term may match the pod.
 func (x termIndex[T]) find(pod *corev1.Pod, found func(T)) {
 	if len(x) == 0 {
 		return
@@ -58,11 +58,11 @@ func (x termIndex[T]) find(pod *corev1.Pod, found func(T)) {
 	}
 }
 
-// termKeys returns the keys of which a pod that matches the term has exactly one.
+// termKeys returns the keys of which a matching pod has exactly one.
 func termKeys(term *fwk.AffinityTerm) []termKey {
 	requirements, selectable := term.Selector.Requirements()
 	if !selectable {
-		return nil // takes nothing
+		return nil // matches nothing
 	}
 	key, values := narrowest(requirements)
 	var keys []termKey
@@ -81,7 +81,7 @@ func termKeys(term *fwk.AffinityTerm) []termKey {
 	return keys
 }
 
-// narrowest returns the label that a pod needs one of the fewest values of.
+// narrowest returns the label with the fewest values that match.
 func narrowest(requirements labels.Requirements) (string, []string) {
 	key, values := "", []string{""}
 	for _, r := range requirements {

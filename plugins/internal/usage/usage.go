@@ -1,4 +1,4 @@
-// Package usage reads amounts of resources by their names.
+// Package usage reads the amounts of resources by name.
 package usage
 
 import (
@@ -6,7 +6,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// Of returns what is requested of a resource on the node and what is allocatable.
+// Of returns the requested and the allocatable amount of a resource on the node.
 func Of(node fwk.NodeInfo, resource corev1.ResourceName) (requested, allocatable int64) {
 	if resource == corev1.ResourcePods {
 		return int64(len(node.GetPods())), int64(node.GetAllocatable().GetAllowedPodNumber())

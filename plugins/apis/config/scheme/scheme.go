@@ -1,6 +1,6 @@
-// Package scheme adds the arguments of Stowage's plugins to the scheduler's own
-// schemes, so that they are decoded, strictly, with the configuration that they
-// stand in. Importing it for its side effect is enough.
+// Package scheme adds the arguments of Stowage's plugins to the scheduler's schemes, so that
+// they are decoded strictly with the configuration that contains them. Importing it for its
+// side effect is sufficient.
 package scheme
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	// The engine decodes with the first, and applies defaults and converts with the second.
+	// The engine decodes with the first, and sets defaults and converts with the second.
 	for _, scheme := range []*runtime.Scheme{schedulerscheme.Scheme, schedulerv1.GetPluginArgConversionScheme()} {
 		utilruntime.Must(config.AddToScheme(scheme))
 		utilruntime.Must(v1.AddToScheme(scheme))

@@ -7,25 +7,29 @@ import (
 	schedulerv1 "k8s.io/kubernetes/pkg/scheduler/apis/config/v1"
 )
 
-// The generator does not see the engine's own conversions, as they are generated
-// themselves: it needs to be told of them.
+// The generator does not find the engine's own conversions, because they are generated. They
+// must be declared here.
 
-// Convert_v1_InterPodAffinityArgs_To_config_InterPodAffinityArgs is the engine's.
+// Convert_v1_InterPodAffinityArgs_To_config_InterPodAffinityArgs calls the engine's
+// conversion.
 func Convert_v1_InterPodAffinityArgs_To_config_InterPodAffinityArgs(in *schedulerconfigv1.InterPodAffinityArgs, out *schedulerconfig.InterPodAffinityArgs, s conversion.Scope) error {
 	return schedulerv1.Convert_v1_InterPodAffinityArgs_To_config_InterPodAffinityArgs(in, out, s)
 }
 
-// Convert_config_InterPodAffinityArgs_To_v1_InterPodAffinityArgs is the engine's.
+// Convert_config_InterPodAffinityArgs_To_v1_InterPodAffinityArgs calls the engine's
+// conversion.
 func Convert_config_InterPodAffinityArgs_To_v1_InterPodAffinityArgs(in *schedulerconfig.InterPodAffinityArgs, out *schedulerconfigv1.InterPodAffinityArgs, s conversion.Scope) error {
 	return schedulerv1.Convert_config_InterPodAffinityArgs_To_v1_InterPodAffinityArgs(in, out, s)
 }
 
-// Convert_v1_PodTopologySpreadArgs_To_config_PodTopologySpreadArgs is the engine's.
+// Convert_v1_PodTopologySpreadArgs_To_config_PodTopologySpreadArgs calls the engine's
+// conversion.
 func Convert_v1_PodTopologySpreadArgs_To_config_PodTopologySpreadArgs(in *schedulerconfigv1.PodTopologySpreadArgs, out *schedulerconfig.PodTopologySpreadArgs, s conversion.Scope) error {
 	return schedulerv1.Convert_v1_PodTopologySpreadArgs_To_config_PodTopologySpreadArgs(in, out, s)
 }
 
-// Convert_config_PodTopologySpreadArgs_To_v1_PodTopologySpreadArgs is the engine's.
+// Convert_config_PodTopologySpreadArgs_To_v1_PodTopologySpreadArgs calls the engine's
+// conversion.
 func Convert_config_PodTopologySpreadArgs_To_v1_PodTopologySpreadArgs(in *schedulerconfig.PodTopologySpreadArgs, out *schedulerconfigv1.PodTopologySpreadArgs, s conversion.Scope) error {
 	return schedulerv1.Convert_config_PodTopologySpreadArgs_To_v1_PodTopologySpreadArgs(in, out, s)
 }

@@ -145,12 +145,12 @@ func TestBadPreemptibleNodesArgs(t *testing.T) {
 		{
 			"require and a maximum",
 			"      default: {preemptible: require, preemptibleMax: 1}\n",
-			"args.default.preemptibleMax: Forbidden: preemptible: require leaves replicas beyond a limit nowhere to go",
+			"args.default.preemptibleMax: Forbidden: cannot be combined with preemptible: require, which leaves no nodes for replicas beyond the limit",
 		},
 		{
 			"require and a minimum",
 			"      default: {preemptible: require, onDemandMin: 1}\n",
-			"args.default.onDemandMin: Forbidden: preemptible: require leaves replicas beyond a limit nowhere to go",
+			"args.default.onDemandMin: Forbidden: cannot be combined with preemptible: require, which leaves no nodes for replicas beyond the limit",
 		},
 		{
 			"an enforcement that there is not",

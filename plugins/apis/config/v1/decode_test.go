@@ -165,17 +165,17 @@ func TestBadBinPackingArgs(t *testing.T) {
 		{
 			"typical pods for a strategy that has no use for them",
 			"      {strategy: BestFit, typicalPods: [{requests: {cpu: 1}}]}\n",
-			"args.typicalPods: Forbidden: only strategy Fragmentation has a use for it",
+			"args.typicalPods: Forbidden: only allowed with strategy Fragmentation",
 		},
 		{
 			"a typical pod that requests nothing",
 			"      typicalPods: [{requests: {cpu: 1}}, {weight: 2}]\n",
-			"args.typicalPods[1].requests: Required value: what pods of the kind request",
+			"args.typicalPods[1].requests: Required value: the requests of such a pod",
 		},
 		{
 			"a typical pod that requests what is not packed by",
 			"      typicalPods: [{requests: {cpu: 1, nvidia.com/gpu: 1}}]\n",
-			"args.typicalPods[0].requests[nvidia.com/gpu]: Forbidden: it is none of the resources to pack by: cpu, memory",
+			"args.typicalPods[0].requests[nvidia.com/gpu]: Forbidden: must be one of the resources to pack by: cpu, memory",
 		},
 		{
 			"a typical pod that requests a negative amount",
@@ -190,7 +190,7 @@ func TestBadBinPackingArgs(t *testing.T) {
 		{
 			"a typical pod that is several pods",
 			"      {resources: [{name: pods}], typicalPods: [{requests: {pods: 2}}]}\n",
-			`args.typicalPods[0].requests[pods]: Invalid value: "2": every pod takes up exactly 1`,
+			`args.typicalPods[0].requests[pods]: Invalid value: "2": must be 1, because each pod counts as 1`,
 		},
 		{
 			"a typical pod that requests no quantity",

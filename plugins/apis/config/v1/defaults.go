@@ -6,7 +6,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
-// SetDefaults_BinPackingArgs packs by cpu and memory alike unless told otherwise.
+// SetDefaults_BinPackingArgs sets the defaults, including cpu and memory as equal resources.
 func SetDefaults_BinPackingArgs(args *BinPackingArgs) {
 	if args.Strategy == "" {
 		args.Strategy = PackingStrategy(config.Fragmentation)

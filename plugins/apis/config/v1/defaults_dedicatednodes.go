@@ -6,7 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// SetDefaults_DedicatedNodesArgs switches every part of the score on.
+// SetDefaults_DedicatedNodesArgs sets the defaults, which enable all parts of the score.
 func SetDefaults_DedicatedNodesArgs(args *DedicatedNodesArgs) {
 	setDefault(&args.Weights.ToleratedTaints, 2)
 	setDefault(&args.Weights.ScarceResources, 1)

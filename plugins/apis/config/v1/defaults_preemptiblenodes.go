@@ -5,7 +5,8 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
-// SetDefaults_PreemptibleNodesArgs knows the platforms, and sets no limits.
+// SetDefaults_PreemptibleNodesArgs sets the defaults: the labels and taints of supported
+// platforms, and no limits.
 func SetDefaults_PreemptibleNodesArgs(args *PreemptibleNodesArgs) {
 	known := preemptible.Known()
 	if len(args.NodeLabels) == 0 {

@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	// SchemeGroupVersion is the scheduler's own group and version, see package config.
+	// SchemeGroupVersion is the group and version of the scheduler, see package config.
 	SchemeGroupVersion = schedulerconfigv1.SchemeGroupVersion
 
 	localSchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes, RegisterDefaults)

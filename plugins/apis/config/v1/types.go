@@ -11,50 +11,49 @@ import (
 type BinPackingArgs struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Strategy is how nodes that could take a pod are told apart: BestFit prefers
-	// the node that the pod leaves fullest, DotProduct the one with the least left of
-	// what the pod asks most of, Fragmentation the one where the pod takes the least
-	// capacity out of the reach of typical pods. Default: Fragmentation.
+	// Strategy determines how nodes that fit are compared: BestFit prefers the node that is
+	// fullest with the pod, DotProduct the node with the least free capacity of the resources
+	// that the pod requests most, Fragmentation the node where the least capacity becomes
+	// unusable for typical pods. Default: Fragmentation.
 	Strategy PackingStrategy `json:"strategy,omitempty"`
-	// EmptyNodes is when a pod may open a node that has no pods yet, those of
-	// DaemonSets apart: LastResort takes it only if no node in use will do, which
-	// needs the fewest nodes; LikeAnyOther leaves it to the strategy, which fills a
-	// cluster of a fixed size further. Default: LastResort.
+	// EmptyNodes determines when a pod may use a node without pods, except those of
+	// DaemonSets: LastResort uses it only if no node in use fits, which requires the fewest
+	// nodes; LikeAnyOther lets the strategy decide, which fills a cluster of a fixed size
+	// further. Default: LastResort.
 	EmptyNodes EmptyNodesPolicy `json:"emptyNodes,omitempty"`
-	// Resources are the resources to pack by, each with its weight. An extended
-	// resource counts only for pods that request it. Default: cpu and memory,
-	// with weight 1 each.
+	// Resources are the resources to pack by, with their weights. An extended resource counts
+	// only for pods that request it. Default: cpu and memory, with weight 1 each.
 	// +listType=map
 	// +listMapKey=name
 	Resources []ResourceSpec `json:"resources,omitempty"`
-	// TypicalPods are the pods that Fragmentation keeps capacity usable for.
-	// Default: what the pods in the cluster request, as it changes.
+	// TypicalPods are the pods for which Fragmentation keeps capacity usable. Default: the
+	// current pods in the cluster.
 	// +listType=atomic
 	TypicalPods []TypicalPod `json:"typicalPods,omitempty"`
 }
 
-// PackingStrategy is how nodes that could take a pod are told apart.
+// PackingStrategy determines how nodes that fit are compared.
 type PackingStrategy string
 
-// EmptyNodesPolicy is when a pod may open a node that has no pods yet.
+// EmptyNodesPolicy determines when a pod may use a node without pods.
 type EmptyNodesPolicy string
 
-// ResourceSpec is one resource to pack by.
+// ResourceSpec is a resource to pack by.
 type ResourceSpec struct {
-	// Name is cpu, memory, ephemeral-storage, pods, hugepages-<size> or the name
-	// of an extended resource, such as nvidia.com/gpu.
+	// Name is cpu, memory, ephemeral-storage, pods, hugepages-<size> or the name of an
+	// extended resource, such as nvidia.com/gpu.
 	Name string `json:"name"`
-	// Weight is the share of the resource in the score, 1 to 100. Default: 1.
+	// Weight is the weight of the resource in the score, 1 to 100. Default: 1.
 	Weight *int64 `json:"weight,omitempty"`
-	// Ceiling is how far to fill a node with the resource before others are
-	// preferred, in percent of its allocatable, 1 to 100. Default: 100.
+	// Ceiling is the percentage of allocatable, 1 to 100, up to which a node is filled with
+	// the resource before other nodes are preferred. Default: 100.
 	Ceiling *int64 `json:"ceiling,omitempty"`
 }
 
 // TypicalPod is a kind of pod that is common in the cluster.
 type TypicalPod struct {
-	// Requests is what a pod of the kind requests.
+	// Requests are the requests of such a pod.
 	Requests corev1.ResourceList `json:"requests"`
-	// Weight is how common the kind is, against the others, 1 or more. Default: 1.
+	// Weight is the frequency of the kind relative to the others, 1 or more. Default: 1.
 	Weight *int64 `json:"weight,omitempty"`
 }

@@ -10,45 +10,45 @@ import (
 type DedicatedNodesArgs struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Weights are the shares of the parts of the score.
+	// Weights are the weights of the parts of the score.
 	Weights DedicatedNodesWeights `json:"weights,omitempty"`
-	// ScarceResources are the extended resources that nodes are kept free for, such
-	// as nvidia.com/gpu. Default: every one that a node has.
+	// ScarceResources are the extended resources whose nodes are kept free, such as
+	// nvidia.com/gpu. Default: all that a node has.
 	// +listType=set
 	ScarceResources []string `json:"scarceResources,omitempty"`
-	// PreferNoSchedule are the weights of PreferNoSchedule taints. A taint that is not
-	// listed weighs 1.
+	// PreferNoSchedule are the weights of PreferNoSchedule taints. Other taints have the
+	// weight 1.
 	// +listType=atomic
 	PreferNoSchedule []TaintWeight `json:"preferNoSchedule,omitempty"`
-	// StayHorizon is how long a pod has to be able to stay on a node with a NoExecute
-	// taint for the stay not to count as short. Default: 1h.
+	// StayHorizon is the time from which on a stay on a node with a NoExecute taint does not
+	// count as short. Default: 1h.
 	StayHorizon *metav1.Duration `json:"stayHorizon,omitempty"`
 }
 
-// DedicatedNodesWeights are the shares of the parts of the score, 0 to 100 each; 0
-// switches the part off. They only balance the parts: how much the score counts
-// against that of other plugins is the plugin's weight in the profile.
+// DedicatedNodesWeights are the weights of the parts of the score, 0 to 100 each; 0 disables
+// the part. They only balance the parts: the plugin's weight in the profile determines how
+// much the score counts relative to other plugins.
 type DedicatedNodesWeights struct {
 	// ToleratedTaints prefers nodes whose taints the pod tolerates by name. Default: 2,
-	// as the first such taint moves this part less than one taint, or a whole free
-	// GPU, moves the others.
+	// because the first such taint changes this part less than one taint, or a whole free
+	// GPU, changes the others.
 	ToleratedTaints *int64 `json:"toleratedTaints,omitempty"`
-	// ScarceResources keeps nodes free whose extended resources the pod does not ask
-	// for. Default: 1.
+	// ScarceResources avoids nodes with extended resources that the pod does not request.
+	// Default: 1.
 	ScarceResources *int64 `json:"scarceResources,omitempty"`
 	// PreferNoSchedule avoids nodes with PreferNoSchedule taints. Default: 1.
 	PreferNoSchedule *int64 `json:"preferNoSchedule,omitempty"`
-	// ShortStay avoids nodes whose NoExecute taints the pod tolerates for a time only.
-	// Default: 1.
+	// ShortStay avoids nodes whose NoExecute taints the pod tolerates only for a limited
+	// time. Default: 1.
 	ShortStay *int64 `json:"shortStay,omitempty"`
 }
 
-// TaintWeight is how much a PreferNoSchedule taint counts.
+// TaintWeight is the weight of a PreferNoSchedule taint.
 type TaintWeight struct {
 	// Key is the taint's key.
 	Key string `json:"key"`
-	// Value is the taint's value. Default: any that is not listed itself.
+	// Value is the taint's value. Default: all values that are not listed.
 	Value string `json:"value,omitempty"`
-	// Weight is how much the taint counts, 1 to 100. Default: 1.
+	// Weight is the weight of the taint, 1 to 100. Default: 1.
 	Weight *int64 `json:"weight,omitempty"`
 }

@@ -11,50 +11,49 @@ import (
 type PreemptibleNodesArgs struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// NodeLabels are the labels by which a preemptible node is known: any one of
-	// them will do. Default: those that the known platforms set.
+	// NodeLabels are the labels that mark preemptible nodes. A node is preemptible if it has
+	// any of them. Default: the labels of supported platforms.
 	// +listType=map
 	// +listMapKey=key
 	NodeLabels []NodeLabel `json:"nodeLabels,omitempty"`
-	// TerminationNotices are the keys of the taints that say that a node will soon be
-	// gone. One that ends in /* stands for every key with that prefix. Default: those
-	// that the known platforms and autoscalers set.
+	// TerminationNotices are the keys of taints that announce the removal of a node. A key
+	// that ends in /* matches all keys with that prefix. Default: the taints of supported
+	// platforms and autoscalers.
 	// +listType=set
 	TerminationNotices []string `json:"terminationNotices,omitempty"`
-	// Default is the policy of workloads that say nothing, in namespaces that say
-	// nothing. Default: preemptible nodes are allowed, without limits.
+	// Default is the policy of workloads without annotations in namespaces without
+	// annotations. Default: preemptible nodes are allowed, without limits.
 	Default PreemptiblePolicy `json:"default,omitempty"`
-	// Enforcement is whether namespaces' and the default policy are Hard, and leave a
-	// pod unscheduled rather than be broken, or Soft, and weigh in the score. What a
-	// workload says of itself is always hard. Default: Soft.
+	// Enforcement determines whether the policies of namespaces and the default policy are
+	// Hard, and leave a pod unscheduled if they cannot be met, or Soft, and affect the score.
+	// The annotations of a workload are always hard. Default: Soft.
 	Enforcement Enforcement `json:"enforcement,omitempty"`
 }
 
-// NodeLabel is a label of a node, with the values that count.
+// NodeLabel is a label of nodes, with the values that match.
 type NodeLabel struct {
 	// Key is the label's key.
 	Key string `json:"key"`
-	// Values are the values that count, at least one.
+	// Values are the values that match, at least one.
 	// +listType=set
 	Values []string `json:"values"`
 }
 
-// PreemptiblePolicy says how many replicas of a workload may be on preemptible
-// nodes.
+// PreemptiblePolicy determines how many replicas of a workload may run on preemptible nodes.
 type PreemptiblePolicy struct {
-	// Preemptible is whether they may at all: never, allow, prefer or require.
-	// Default: allow.
+	// Preemptible determines whether replicas may run on preemptible nodes: never, allow,
+	// prefer or require. Default: allow.
 	Preemptible PreemptibleMode `json:"preemptible,omitempty"`
-	// PreemptibleMax is the most that may, as a number or as a percentage of the
-	// workload's desired replicas, rounded down. Default: all.
+	// PreemptibleMax is the maximum number of replicas on preemptible nodes, as a number or
+	// as a percentage of the workload's desired replicas, rounded down. Default: all.
 	PreemptibleMax *intstr.IntOrString `json:"preemptibleMax,omitempty"`
-	// OnDemandMin is the least that has to be on other nodes, as a number or as a
+	// OnDemandMin is the minimum number of replicas on other nodes, as a number or as a
 	// percentage of the workload's desired replicas, rounded up. Default: none.
 	OnDemandMin *intstr.IntOrString `json:"onDemandMin,omitempty"`
 }
 
-// PreemptibleMode is whether a workload may use preemptible nodes.
+// PreemptibleMode determines whether a workload may use preemptible nodes.
 type PreemptibleMode string
 
-// Enforcement is whether a policy is a rule or a wish.
+// Enforcement determines whether a policy is a requirement or a preference.
 type Enforcement string

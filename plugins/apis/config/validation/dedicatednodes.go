@@ -11,8 +11,8 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
-// ValidateDedicatedNodesArgs checks the arguments of the DedicatedNodes plugin; path
-// is where they stand.
+// ValidateDedicatedNodesArgs validates the arguments of the DedicatedNodes plugin, which are
+// at path.
 func ValidateDedicatedNodesArgs(path *field.Path, args *config.DedicatedNodesArgs) error {
 	errs := validateDedicatedNodesWeights(path.Child("weights"), args.Weights)
 	errs = append(errs, validateScarceResources(path.Child("scarceResources"), args.ScarceResources)...)
@@ -35,8 +35,8 @@ func validateDedicatedNodesWeights(path *field.Path, weights config.DedicatedNod
 	return errs
 }
 
-// validateScarceResources accepts extended resources only: every node has the others,
-// and every pod takes of them.
+// validateScarceResources accepts only extended resources: other resources exist on all
+// nodes, and all pods use them.
 func validateScarceResources(path *field.Path, names []string) field.ErrorList {
 	var errs field.ErrorList
 	for i, name := range names {

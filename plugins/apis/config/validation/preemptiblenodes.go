@@ -13,20 +13,20 @@ import (
 )
 
 var (
-	// PreemptibleModes are the ways to use preemptible nodes.
+	// PreemptibleModes are the allowed values of preemptible.
 	PreemptibleModes = []config.PreemptibleMode{config.PreemptibleNever, config.PreemptibleAllow, config.PreemptiblePrefer, config.PreemptibleRequire}
 	enforcements     = []config.Enforcement{config.Soft, config.Hard}
 )
 
-// noticePrefix marks a termination notice that stands for all keys with a prefix.
+// noticePrefix marks a termination notice that matches all keys with a prefix.
 const noticePrefix = "/*"
 
-// ValidatePreemptibleNodesArgs checks the arguments of the PreemptibleNodes plugin;
-// path is where they stand.
+// ValidatePreemptibleNodesArgs validates the arguments of the PreemptibleNodes plugin, which
+// are at path.
 func ValidatePreemptibleNodesArgs(path *field.Path, args *config.PreemptibleNodesArgs) error {
 	var errs field.ErrorList
 	if len(args.NodeLabels) == 0 {
-		errs = append(errs, field.Required(path.Child("nodeLabels"), "at least one label by which preemptible nodes are known"))
+		errs = append(errs, field.Required(path.Child("nodeLabels"), "at least one label that marks preemptible nodes"))
 	}
 	for i, label := range args.NodeLabels {
 		errs = append(errs, validateNodeLabel(path.Child("nodeLabels").Index(i), label, args.NodeLabels[:i])...)
@@ -73,7 +73,7 @@ func validateNodeLabel(path *field.Path, label config.NodeLabel, before []config
 	return errs
 }
 
-// ValidatePreemptiblePolicy checks a policy; path is where it stands.
+// ValidatePreemptiblePolicy validates a policy, which is at path.
 func ValidatePreemptiblePolicy(path *field.Path, policy config.PreemptiblePolicy) field.ErrorList {
 	var errs field.ErrorList
 	if !slices.Contains(PreemptibleModes, policy.Preemptible) {
@@ -90,7 +90,7 @@ func ValidatePreemptiblePolicy(path *field.Path, policy config.PreemptiblePolicy
 		if _, err := preemptible.ParseReplicas(limit.value.String()); err != nil {
 			errs = append(errs, field.Invalid(at, limit.value.String(), err.Error()))
 		} else if policy.Preemptible == config.PreemptibleRequire {
-			errs = append(errs, field.Forbidden(at, "preemptible: require leaves replicas beyond a limit nowhere to go"))
+			errs = append(errs, field.Forbidden(at, "cannot be combined with preemptible: require, which leaves no nodes for replicas beyond the limit"))
 		}
 	}
 	return errs

@@ -16,7 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/apis/config"
 )
 
-// maxWeight bounds a resource's weight, as the scheduler's own plugins do.
+// maxWeight limits a resource's weight, as in the scheduler's own plugins.
 const maxWeight = 100
 
 // nativeResources are the resources without a domain that a node can run out of.
@@ -27,20 +27,19 @@ var nativeResources = []corev1.ResourceName{
 	corev1.ResourcePods,
 }
 
-// ArgsPath is where the arguments of a plugin stand in a KubeSchedulerConfiguration.
-// Plugins are not told the index of their entry, so it is keyed by name.
+// ArgsPath is the path of a plugin's arguments in a KubeSchedulerConfiguration. Plugins do
+// not know the index of their entry, so the name is the key.
 func ArgsPath(plugin string) *field.Path {
 	return field.NewPath("pluginConfig").Key(plugin).Child("args")
 }
 
-// strategies are the ways to pack.
+// strategies are the allowed values of strategy.
 var strategies = []config.PackingStrategy{config.BestFit, config.DotProduct, config.Fragmentation}
 
-// emptyNodes are the policies for empty nodes.
+// emptyNodes are the allowed values of emptyNodes.
 var emptyNodes = []config.EmptyNodesPolicy{config.LastResort, config.LikeAnyOther}
 
-// ValidateBinPackingArgs checks the arguments of the BinPacking plugin; path is
-// where they stand.
+// ValidateBinPackingArgs validates the arguments of the BinPacking plugin, which are at path.
 func ValidateBinPackingArgs(path *field.Path, args *config.BinPackingArgs) error {
 	var errs field.ErrorList
 	if !slices.Contains(strategies, args.Strategy) {
@@ -77,7 +76,7 @@ func validateResources(path *field.Path, specs []config.ResourceSpec) field.Erro
 
 func validateTypicalPods(path *field.Path, args *config.BinPackingArgs) field.ErrorList {
 	if len(args.TypicalPods) > 0 && args.Strategy != config.Fragmentation {
-		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("only strategy %s has a use for it", config.Fragmentation))}
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("only allowed with strategy %s", config.Fragmentation))}
 	}
 	var packed []string
 	for _, spec := range args.Resources {
@@ -87,17 +86,17 @@ func validateTypicalPods(path *field.Path, args *config.BinPackingArgs) field.Er
 	for i, typical := range args.TypicalPods {
 		at := path.Index(i)
 		if len(typical.Requests) == 0 {
-			errs = append(errs, field.Required(at.Child("requests"), "what pods of the kind request"))
+			errs = append(errs, field.Required(at.Child("requests"), "the requests of such a pod"))
 		}
 		for _, name := range slices.Sorted(maps.Keys(typical.Requests)) {
 			requests, quantity := at.Child("requests").Key(string(name)), typical.Requests[name]
 			switch {
 			case !slices.Contains(packed, string(name)):
-				errs = append(errs, field.Forbidden(requests, "it is none of the resources to pack by: "+strings.Join(packed, ", ")))
+				errs = append(errs, field.Forbidden(requests, "must be one of the resources to pack by: "+strings.Join(packed, ", ")))
 			case quantity.Sign() <= 0:
 				errs = append(errs, field.Invalid(requests, quantity.String(), "must be more than 0"))
 			case name == corev1.ResourcePods && quantity.CmpInt64(1) != 0:
-				errs = append(errs, field.Invalid(requests, quantity.String(), "every pod takes up exactly 1"))
+				errs = append(errs, field.Invalid(requests, quantity.String(), "must be 1, because each pod counts as 1"))
 			}
 		}
 		errs = append(errs, inRange(at.Child("weight"), typical.Weight, 1, math.MaxInt32)...)
@@ -113,9 +112,8 @@ func inRange(path *field.Path, value, low, high int64) field.ErrorList {
 	return nil
 }
 
-// validateResourceName accepts the names of resources that nodes have. A name
-// without a domain that is none of them is most likely a slip ("cpus"), which
-// would otherwise just never count.
+// validateResourceName accepts the names of resources of nodes. An unknown name without a
+// domain, such as "cpus", is probably a typo, and would never match.
 func validateResourceName(path *field.Path, name string) *field.Error {
 	resource := corev1.ResourceName(name)
 	if slices.Contains(nativeResources, resource) || v1helper.IsHugePageResourceName(resource) || v1helper.IsExtendedResourceName(resource) {

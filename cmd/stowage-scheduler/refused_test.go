@@ -50,11 +50,11 @@ func TestTellsOfRefusedPods(t *testing.T) {
 		var got []string
 		for _, e := range list.Items {
 			if e.Reason == "RefusedByNode" {
-				short, _, _ := strings.Cut(e.Note, ",")
+				short, _, _ := strings.Cut(e.Note, " (")
 				got = append(got, fmt.Sprint(e.ReportingController, " of ", e.Regarding.Kind, " ", e.Regarding.UID, ": ", short))
 			}
 		}
-		want := []string{fmt.Sprint("stowage of ReplicaSet ", set.UID, ": Node ", bound.Spec.NodeName, " rejected pod ", bound.Name)}
+		want := []string{fmt.Sprint("stowage of ReplicaSet ", set.UID, ": Node ", bound.Spec.NodeName, " rejected pod ", bound.Name, " for lack of room")}
 		diff := cmp.Diff(want, got)
 		return diff == "", diff
 	})

@@ -89,7 +89,7 @@ func TestPreScoreSaysWhyItCannotLookAtTheNodes(t *testing.T) {
 	pl := newPlugin(t, packBy(config.Fragmentation, cpu))
 	pl.lister = brokenLister{}
 	status := pl.PreScore(context.Background(), framework.NewCycleState(), pod(nil), nil)
-	if want := "looking at all nodes: no snapshot"; status.Code() != fwk.Error || status.Message() != want {
+	if want := "listing nodes: no snapshot"; status.Code() != fwk.Error || status.Message() != want {
 		t.Errorf("status %v, want the error %q", status, want)
 	}
 }

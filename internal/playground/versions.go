@@ -32,7 +32,7 @@ func (o *Options) validateVersion() error {
 	case o.Kubernetes == "":
 		o.Kubernetes = LinkedVersion
 	case !slices.Contains(Versions, o.Kubernetes):
-		return fmt.Errorf("Kubernetes version %q: must be one of %s", o.Kubernetes, strings.Join(Versions, ", "))
+		return fmt.Errorf("unsupported Kubernetes version %q: must be one of %s", o.Kubernetes, strings.Join(Versions, ", "))
 	case o.Kubernetes != LinkedVersion && o.RealNodes > 0:
 		return fmt.Errorf("real nodes have kubelets of Kubernetes %s, which must not be newer than the control plane: Kubernetes %s cannot be used with real nodes", LinkedVersion, o.Kubernetes)
 	}

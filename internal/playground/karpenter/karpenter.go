@@ -55,7 +55,7 @@ func Find() (string, error) {
 	}
 	dir := filepath.Join(root, folder)
 	if _, err := os.Stat(filepath.Join(dir, "stamp")); err != nil {
-		return "", fmt.Errorf("Karpenter is not built: run `hack/karpenter.sh` in %s", root)
+		return "", fmt.Errorf("no build of Karpenter: run `hack/karpenter.sh` in %s", root)
 	}
 	return dir, nil
 }

@@ -152,7 +152,7 @@ func TestProgramsRefuse(t *testing.T) {
 		},
 		{
 			"a strategy that there is not", "descheduler", "descheduler.policy", policy + "profiles:\n- name: a\n  plugins: {balance: {enabled: [LowNodeUtilisation]}}\n",
-			[]string{"/policy.yaml:5: profiles[0].plugins.balance.enabled[0]", `did you mean "LowNodeUtilization"?`, "there are Consolidate, "},
+			[]string{"/policy.yaml:5: profiles[0].plugins.balance.enabled[0]", `did you mean "LowNodeUtilization"?`, "must be one of Consolidate, DefaultEvictor, HighNodeUtilization, "},
 		},
 		{
 			"a plugin that there is not", "scheduler", "scheduler.config", config + "profiles: [{schedulerName: a, plugins: {score: {enabled: [{name: BinPackin}]}}}]\n",

@@ -35,6 +35,9 @@ type Case struct {
 	pods string
 	// FitsNowhere says that pods that fit nowhere arrive beside those that are measured.
 	FitsNowhere bool
+	// Backlog is how many pods that fit nowhere were there before. They are tried again whenever
+	// one of the pods that come and go meanwhile is deleted.
+	Backlog int
 	// fills says that the pods that were there before take all of every node.
 	fills bool
 	// beside is the subject that works on the same nodes, on a playground.
@@ -53,6 +56,7 @@ func Cases() []Case {
 		{Name: "spread"},
 		{Name: "preemption", fills: true},
 		{Name: "unschedulable", pods: "plain", FitsNowhere: true},
+		{Name: "backlog", pods: "plain", Backlog: 10_000},
 		{Name: "daemonset"},
 		{Name: twoSchedulers, pods: "packing", beside: subjects.Default},
 		{Name: twoPackers, pods: "packing", beside: subjects.MostAllocated},
@@ -160,6 +164,7 @@ func (c Comparison) write(dir string, gates []featuregate.Feature) error {
 		{harness.WorkloadFile, "workload.yaml", ""},
 		{"node.yaml", "node.yaml", ""},
 		{"nowhere.yaml", "nowhere.yaml", ""},
+		{"passing.yaml", "passing.yaml", ""},
 		{"existing.yaml", "pods/" + pods + ".yaml", "existing"},
 		{"measured.yaml", "pods/" + pods + ".yaml", "measured"},
 	} {

@@ -134,6 +134,7 @@ func TestMeasuredPods(t *testing.T) {
 		"spread":            "zone DoNotSchedule",
 		"preemption":        "priority: 1000",
 		"unschedulable":     "",
+		"backlog":           "",
 		"daemonset":         "nodeAffinity required matchFields node-60",
 		twoSchedulers:       "",
 		twoPackers:          "",

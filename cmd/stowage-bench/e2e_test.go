@@ -19,7 +19,7 @@ func TestE2EErrors(t *testing.T) {
 	}{
 		{
 			"a case that is not there", []string{"--case", "affinity"},
-			`--case="affinity": must be one of ["plain" "packing" "node-affinity" "pod-anti-affinity" "pod-affinity" "preferred" "spread" "preemption" "unschedulable" "daemonset" "two-schedulers" "two-packers"]`,
+			`--case="affinity": must be one of ["plain" "packing" "node-affinity" "pod-anti-affinity" "pod-affinity" "preferred" "spread" "preemption" "unschedulable" "backlog" "daemonset" "two-schedulers" "two-packers"]`,
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "floor"},

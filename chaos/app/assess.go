@@ -21,6 +21,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
@@ -234,7 +235,7 @@ func newAssessPods(built *options) *cobra.Command {
 func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []string) ([]question, error)) *cobra.Command {
 	source, output, limits := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}, &thresholdFlags{}
 	source.add(cmd, cmd.Flags())
-	source.dump.AddNow(cmd.Flags())
+	cli.Group(cmd.Flags(), cli.Cluster, func() { source.dump.AddNow(cmd.Flags()) })
 	limits.add(cmd.Flags())
 	output.addDocument(cmd, cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -295,7 +296,7 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 		answers = append(answers, a)
 	}
 	if len(answers) == 0 && len(nothing) > 0 {
-		return nil, exit.With(errors.New(strings.Join(nothing, "; ")), exitInconclusive)
+		return nil, exit.With(errors.New(strings.Join(nothing, "; ")), exit.Inconclusive)
 	}
 	for _, line := range nothing {
 		fmt.Fprintln(os.Stderr, "Note:", line)
@@ -358,5 +359,5 @@ func worst(answers []answer) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	return exit.With(fmt.Errorf("not survived: %s", strings.Join(bad, "; ")), exitBroken)
+	return exit.With(fmt.Errorf("not survived: %s", strings.Join(bad, "; ")), exit.Failed)
 }

@@ -91,7 +91,7 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 		return audit.WriteTable(w, found, f.output.format == report.Wide)
 	})
 	if err == nil && limit != "" && found.Worst().AtLeast(limit) {
-		return exit.With(fmt.Errorf("found problems of severity %s or higher", limit), exitBroken)
+		return exit.With(fmt.Errorf("found problems of severity %s or higher", limit), exit.Failed)
 	}
 	return err
 }

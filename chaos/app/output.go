@@ -12,6 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	common "github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -35,8 +36,10 @@ func (f *outputFlags) addDocument(cmd *cobra.Command, fs *pflag.FlagSet) {
 
 func (f *outputFlags) addAmong(cmd *cobra.Command, fs *pflag.FlagSet, formats []report.Format, usage string) {
 	f.format = report.Table
-	fs.VarP(&formatValue{&f.format, formats}, "output", "o", usage)
-	f.file.Add(fs)
+	cli.Group(fs, cli.Output, func() {
+		fs.VarP(&formatValue{&f.format, formats}, "output", "o", usage)
+		f.file.Add(fs)
+	})
 	var names []string
 	for _, format := range formats {
 		names = append(names, string(format))

@@ -193,7 +193,7 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 		return err
 	})
 	if err == nil && len(optIns.Workloads) == 0 {
-		return exit.With(errors.New("no workload has opted in: label workloads with chaos.stowage.dev/enabled=enabled. Dry run: nothing was changed"), exitInconclusive)
+		return exit.With(errors.New("no workload has opted in: label workloads with chaos.stowage.dev/enabled=enabled. Dry run: nothing was changed"), exit.Inconclusive)
 	}
 	return err
 }
@@ -220,7 +220,7 @@ func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 		}
 		return err
 	})
-	if ctx.Err() != nil && exit.Code(err) == exitInconclusive {
+	if ctx.Err() != nil && exit.Code(err) == exit.Inconclusive {
 		return nil // that is how it ends, also before the first kill
 	}
 	return err

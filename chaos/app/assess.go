@@ -59,6 +59,12 @@ type answer struct {
 	Missed []string `json:"missed,omitempty"`
 }
 
+// assessment is what answers show to programs.
+type assessment struct {
+	header
+	Answers []answer `json:"answers"`
+}
+
 // thresholdFlags are the thresholds for the effect of a loss.
 type thresholdFlags struct {
 	maxPending, maxBrokenBudgets, minAvailability field.Share
@@ -308,7 +314,7 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 	return f.file.Write(out, func(w io.Writer) error {
 		if f.format != report.Table && f.format != report.Wide {
-			return writeDocument(w, string(f.format), answers)
+			return writeDocument(w, string(f.format), assessment{headerOf("ChaosAssessment"), answers})
 		}
 		for i, a := range answers {
 			if i > 0 {

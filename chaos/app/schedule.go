@@ -162,6 +162,7 @@ func (k *keeper) optIns(ctx context.Context) (schedule.OptIns, error) {
 
 // plannedDay is what a dry run shows to programs.
 type plannedDay struct {
+	header
 	Plan     schedule.Plan      `json:"plan"`
 	Problems []schedule.Problem `json:"problems,omitempty"`
 	Excluded []string           `json:"excluded,omitempty"`
@@ -177,7 +178,7 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 	plan := k.rules.Day(k.seed, today, optIns.Workloads, nil)
 	err = k.flags.output.file.Write(out, func(w io.Writer) error {
 		if format := k.flags.output.format; format != report.Table && format != report.Wide {
-			return writeDocument(w, string(format), plannedDay{plan, optIns.Problems, optIns.Excluded})
+			return writeDocument(w, string(format), plannedDay{headerOf("ChaosSchedule"), plan, optIns.Problems, optIns.Excluded})
 		}
 		fmt.Fprint(w, common.Table(schedule.State{Plan: plan}.Rows(k.rules.Zone())))
 		for _, problem := range optIns.Problems {

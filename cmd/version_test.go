@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
@@ -34,12 +36,18 @@ func TestVersion(t *testing.T) {
 			if got := says("version"); got != said[0] {
 				t.Errorf("version says %q, and --version %q", got, said[0])
 			}
-			var build struct{ Program, Version, KubernetesVersion string }
-			if err := json.Unmarshal([]byte(says("version", "-o", "json")), &build); err != nil {
-				t.Fatal(err)
-			}
-			if build.Program != program || build.Version != said[1] || build.KubernetesVersion != kubernetes {
-				t.Errorf("version -o json says %+v, want version %s of Kubernetes %s", build, said[1], kubernetes)
+			for _, format := range []string{"json", "yaml"} {
+				var build struct{ Program, Version, KubernetesVersion string }
+				text := []byte(says("version", "-o", format))
+				if json.Valid(text) != (format == "json") {
+					t.Errorf("version -o %s is not %s: %s", format, format, text)
+				}
+				if err := yaml.Unmarshal(text, &build); err != nil {
+					t.Fatal(err)
+				}
+				if build.Program != program || build.Version != said[1] || build.KubernetesVersion != kubernetes {
+					t.Errorf("version -o %s says %+v, want version %s of Kubernetes %s", format, build, said[1], kubernetes)
+				}
 			}
 		})
 	}

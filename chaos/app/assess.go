@@ -21,6 +21,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/field"
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
@@ -56,6 +57,12 @@ type answer struct {
 	Clock string    `json:"clock,omitempty"`
 	// Missed lists the thresholds that the loss would miss.
 	Missed []string `json:"missed,omitempty"`
+}
+
+// assessment is what answers show to programs.
+type assessment struct {
+	header
+	Answers []answer `json:"answers"`
 }
 
 // thresholdFlags are the thresholds for the effect of a loss.
@@ -234,7 +241,7 @@ func newAssessPods(built *options) *cobra.Command {
 func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []string) ([]question, error)) *cobra.Command {
 	source, output, limits := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}, &thresholdFlags{}
 	source.add(cmd, cmd.Flags())
-	source.dump.AddNow(cmd.Flags())
+	cli.Group(cmd.Flags(), cli.Cluster, func() { source.dump.AddNow(cmd.Flags()) })
 	limits.add(cmd.Flags())
 	output.addDocument(cmd, cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -295,7 +302,7 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 		answers = append(answers, a)
 	}
 	if len(answers) == 0 && len(nothing) > 0 {
-		return nil, exit.With(errors.New(strings.Join(nothing, "; ")), exitInconclusive)
+		return nil, exit.With(errors.New(strings.Join(nothing, "; ")), exit.Inconclusive)
 	}
 	for _, line := range nothing {
 		fmt.Fprintln(os.Stderr, "Note:", line)
@@ -307,7 +314,7 @@ func (f *sourceFlags) ask(ctx context.Context, questions func(asking) ([]questio
 func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 	return f.file.Write(out, func(w io.Writer) error {
 		if f.format != report.Table && f.format != report.Wide {
-			return writeDocument(w, string(f.format), answers)
+			return writeDocument(w, string(f.format), assessment{headerOf("ChaosAssessment"), answers})
 		}
 		for i, a := range answers {
 			if i > 0 {
@@ -358,5 +365,5 @@ func worst(answers []answer) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	return exit.With(fmt.Errorf("not survived: %s", strings.Join(bad, "; ")), exitBroken)
+	return exit.With(fmt.Errorf("not survived: %s", strings.Join(bad, "; ")), exit.Failed)
 }

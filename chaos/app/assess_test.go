@@ -18,6 +18,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func TestAnswersSayWhatIsMissed(t *testing.T) {
@@ -40,7 +41,7 @@ func TestAnswersSayWhatIsMissed(t *testing.T) {
 		}
 	}
 	err := worst(answers)
-	if err == nil || err.Error() != "not survived: lose zone b: one, two, three, and 2 more" || ExitCode(err) != exitBroken {
+	if err == nil || err.Error() != "not survived: lose zone b: one, two, three, and 2 more" || ExitCode(err) != exit.Failed {
 		t.Errorf("error %v with code %d", err, ExitCode(err))
 	}
 	if err := worst(answers[:1]); err != nil {
@@ -107,15 +108,15 @@ func TestQuestionsAboutNothingAreNoPass(t *testing.T) {
 		code int
 		want string
 	}{
-		{"no node has a zone", []string{"assess", "zone"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
-		{"no question has anything to lose", []string{"assess"}, exitInconclusive, "no node has the label topology.kubernetes.io/zone"},
-		{"no node is preemptible", []string{"assess", "spot"}, exitInconclusive, "no node is preemptible"},
-		{"no pod may go", []string{"assess", "pods", "--all"}, exitInconclusive, "evict 0 pods: no pod is selected; excluded: 1 without a controller"},
-		{"a namespace that is misspelt", []string{"assess", "pods", "--namespaces=shopp"}, exitRefused, `--namespaces: no namespace shopp (did you mean "shop"?)`},
-		{"an exclusion that is misspelt", []string{"assess", "pods", "--namespaces=!shpo"}, exitRefused, "--namespaces: no namespace shpo"},
-		{"a kind that nothing has", []string{"assess", "pods", "--kinds=!Foo"}, exitRefused, "--kinds: no pod has an owner of kind Foo"},
-		{"a format of runs", []string{"assess", "-o=junit"}, exitRefused, `unknown format "junit": must be table, wide, json or yaml`},
-		{"a format of nothing", []string{"audit", "-o=yml"}, exitRefused, `unknown format "yml": must be table, wide, json or yaml`},
+		{"no node has a zone", []string{"assess", "zone"}, exit.Inconclusive, "no node has the label topology.kubernetes.io/zone"},
+		{"no question has anything to lose", []string{"assess"}, exit.Inconclusive, "no node has the label topology.kubernetes.io/zone"},
+		{"no node is preemptible", []string{"assess", "spot"}, exit.Inconclusive, "no node is preemptible"},
+		{"no pod may go", []string{"assess", "pods", "--all"}, exit.Inconclusive, "evict 0 pods: no pod is selected; excluded: 1 without a controller"},
+		{"a namespace that is misspelt", []string{"assess", "pods", "--namespaces=shopp"}, exit.Refused, `--namespaces: no namespace shopp (did you mean "shop"?)`},
+		{"an exclusion that is misspelt", []string{"assess", "pods", "--namespaces=!shpo"}, exit.Refused, "--namespaces: no namespace shpo"},
+		{"a kind that nothing has", []string{"assess", "pods", "--kinds=!Foo"}, exit.Refused, "--kinds: no pod has an owner of kind Foo"},
+		{"a format of runs", []string{"assess", "-o=junit"}, exit.Refused, `unknown format "junit": must be table, wide, json or yaml`},
+		{"a format of nothing", []string{"audit", "-o=yml"}, exit.Refused, `unknown format "yml": must be table, wide, json or yaml`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := executed(t, tt.args...)

@@ -86,14 +86,20 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 	found := audit.Run(inventory, options)
 	err = f.output.file.Write(cmd.OutOrStdout(), func(w io.Writer) error {
 		if f.output.format != report.Table && f.output.format != report.Wide {
-			return writeDocument(w, string(f.output.format), found)
+			return writeDocument(w, string(f.output.format), audited{headerOf("ChaosAudit"), found})
 		}
 		return audit.WriteTable(w, found, f.output.format == report.Wide)
 	})
 	if err == nil && limit != "" && found.Worst().AtLeast(limit) {
-		return exit.With(fmt.Errorf("found problems of severity %s or higher", limit), exitBroken)
+		return exit.With(fmt.Errorf("found problems of severity %s or higher", limit), exit.Failed)
 	}
 	return err
+}
+
+// audited is what an audit shows to programs.
+type audited struct {
+	header
+	*audit.Report
 }
 
 // inventory reads the objects to check.

@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/run"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/simulation"
@@ -33,11 +34,13 @@ type clusterFlags struct {
 }
 
 func (f *clusterFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
-	f.client.Add(fs)
-	fs.BoolVar(&f.inCluster, "in-cluster", false, "use the cluster that the program runs in, for example as a Job")
-	fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "the KubeSchedulerConfiguration file of a scheduler in the cluster. Can be repeated. "+
-		"By default, default-scheduler has its default configuration, and stowage-scheduler the profiles it is shipped with")
-	logsapi.AddFlags(f.built.logging, fs)
+	cli.Group(fs, cli.Cluster, func() {
+		f.client.Add(fs)
+		fs.BoolVar(&f.inCluster, "in-cluster", false, "use the cluster that the program runs in, for example as a Job")
+		fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "the KubeSchedulerConfiguration file of a scheduler in the cluster. Can be repeated. "+
+			"By default, default-scheduler has its default configuration, and stowage-scheduler the profiles it is shipped with")
+	})
+	cli.Group(fs, cli.Logging, func() { logsapi.AddFlags(f.built.logging, fs) })
 	_ = cmd.MarkFlagFilename("scheduler-config", "yaml", "yml", "json")
 	_ = cmd.RegisterFlagCompletionFunc("context", f.completeContexts)
 }
@@ -81,22 +84,11 @@ func (f *clusterFlags) validate(forReal bool) error {
 	case f.client.Context != "" && !slices.Contains(f.contexts(), f.client.Context):
 		return refusedf("--context: no context %q in the kubeconfig (%s)", f.client.Context, f.choice())
 	}
-	if !f.inCluster && f.client.Kubeconfig == "" && f.client.Context == "" {
-		if names := f.contexts(); len(names) > 0 {
-			// Like kubectl, for commands that only read.
-			f.client.Context = currentContext()
-		}
+	if !f.inCluster {
+		f.client.UseCurrentContext()
 	}
 	_, _, err := f.client.Config(program)
 	return refused(err)
-}
-
-func currentContext() string {
-	raw, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
-	if err != nil {
-		return ""
-	}
-	return raw.CurrentContext
 }
 
 // opened is a watched cluster with an assessor.
@@ -214,7 +206,7 @@ type sourceFlags struct {
 
 func (f *sourceFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.clusterFlags.add(cmd, fs)
-	f.dump.Add(fs)
+	cli.Group(fs, cli.Cluster, func() { f.dump.Add(fs) })
 }
 
 // validate checks everything that needs no cluster.

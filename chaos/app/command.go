@@ -109,20 +109,17 @@ Exit codes:
 			logs.InitLogs()
 			return refused(logsapi.ValidateAndApply(built.logging, nil))
 		},
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version.Line(program),
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version: version.Line(program),
 	}
-	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
 	cmd.AddCommand(
 		newEvictCommand(built), newScheduleCommand(built), newNodeCommand(built), newZoneCommand(built), newSpotCommand(built),
 		newLatencyCommand(built), newAuditCommand(built), newAssessCommand(built), newScenarioCommand(built), newInteractiveCommand(built),
 		newReplayCommand(built), newReportCommand(), newRestoreCommand(built), version.Command(program),
 	)
-	cli.Strict(cmd, refused)
+	cli.Setup(cmd)
 	return cmd
 }
 

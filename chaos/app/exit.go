@@ -9,23 +9,15 @@ import (
 	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
-// The exit codes.
-const (
-	exitError        = 1
-	exitBroken       = 2
-	exitInconclusive = 3
-	exitRefused      = 4
-)
-
 // refused marks an error after which nothing was changed.
-func refused(err error) error { return exit.With(err, exitRefused) }
+func refused(err error) error { return exit.Refuse(err) }
 
 func refusedf(format string, args ...any) error { return refused(fmt.Errorf(format, args...)) }
 
 // verdictError returns the error for the verdict of a run; nil if the steady state held.
 func verdictError(end journal.End) error {
 	codes := map[journal.Verdict]int{
-		journal.Failed: exitError, journal.Broken: exitBroken, journal.Inconclusive: exitInconclusive, journal.Refused: exitRefused,
+		journal.Failed: exit.Error, journal.Broken: exit.Failed, journal.Inconclusive: exit.Inconclusive, journal.Refused: exit.Refused,
 	}
 	code, bad := codes[end.Verdict]
 	if !bad {

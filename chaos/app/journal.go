@@ -96,7 +96,7 @@ func (f *runFlags) replay(cmd *cobra.Command, path string) error {
 		if err != nil {
 			return errors.Join(err, others) // with the exit code of what else went wrong
 		}
-		return exit.With(others, exitInconclusive)
+		return exit.With(others, exit.Inconclusive)
 	}
 	fmt.Fprintf(os.Stderr, "the same victims as in %s were drawn: %s\n", path, common.Count(len(now), "draw"))
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/report"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	common "github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -35,8 +36,10 @@ func (f *outputFlags) addDocument(cmd *cobra.Command, fs *pflag.FlagSet) {
 
 func (f *outputFlags) addAmong(cmd *cobra.Command, fs *pflag.FlagSet, formats []report.Format, usage string) {
 	f.format = report.Table
-	fs.VarP(&formatValue{&f.format, formats}, "output", "o", usage)
-	f.file.Add(fs)
+	cli.Group(fs, cli.Output, func() {
+		fs.VarP(&formatValue{&f.format, formats}, "output", "o", usage)
+		f.file.Add(fs)
+	})
 	var names []string
 	for _, format := range formats {
 		names = append(names, string(format))
@@ -63,8 +66,18 @@ func (f *outputFlags) report(out io.Writer, r *report.Report) error {
 	return f.file.Write(out, func(w io.Writer) error { return r.Write(w, f.format) })
 }
 
+// header begins each document for programs.
+type header struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+}
+
+// headerOf returns the header of a document of the kind.
+func headerOf(kind string) header { return header{report.APIVersion, kind} }
+
 // preview is what a dry run shows to programs.
 type preview struct {
+	header
 	Seed        string              `json:"seed"`
 	Choices     []journal.Choice    `json:"choices"`
 	Predictions []assess.Prediction `json:"predictions"`
@@ -76,7 +89,7 @@ type preview struct {
 // preview shows what a dry run would do.
 func (f *outputFlags) preview(out io.Writer, r *journal.Run) error {
 	p := preview{
-		Seed: r.Start.Seed, Choices: journal.All(r.Choices), Predictions: journal.All(r.Predictions), Checks: journal.All(r.Checks), End: r.End,
+		header: headerOf("ChaosPreview"), Seed: r.Start.Seed, Choices: journal.All(r.Choices), Predictions: journal.All(r.Predictions), Checks: journal.All(r.Checks), End: r.End,
 	}
 	for _, note := range r.Notes {
 		p.Notes = append(p.Notes, note.What.Message)

@@ -115,7 +115,7 @@ func (r *restoring) named(ctx context.Context, runs []string) error {
 	}
 	left, err := r.sum(ctx, total)
 	if err == nil && len(nothing) > 0 && left > 0 {
-		err = exit.With(fmt.Errorf("nothing to restore of run %s: check the run ID", strings.Join(nothing, ", ")), exitInconclusive)
+		err = exit.With(fmt.Errorf("nothing to restore of run %s: check the run ID", strings.Join(nothing, ", ")), exit.Inconclusive)
 	}
 	return err
 }
@@ -145,7 +145,7 @@ func (r *restoring) all(ctx context.Context, force bool) error {
 	if _, err := r.sum(ctx, total); err != nil || len(alone) == 0 {
 		return err
 	}
-	return exit.With(fmt.Errorf("skipped runs in progress: %s; wait until they end, name them, or use --force", strings.Join(alone, ", ")), exitInconclusive)
+	return exit.With(fmt.Errorf("skipped runs in progress: %s; wait until they end, name them, or use --force", strings.Join(alone, ", ")), exit.Inconclusive)
 }
 
 // release deletes the lease of a run that crashed. If that fails, the lease expires anyway.

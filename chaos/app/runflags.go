@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/internal/cli"
 )
 
 // runFlags are the flags of every command that acts on a cluster.
@@ -53,7 +54,9 @@ func (f *runFlags) addReplay(cmd *cobra.Command, fs *pflag.FlagSet) {
 func (f *runFlags) addDoing(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.clusterFlags.add(cmd, fs)
 	fs.BoolVar(&f.noDryRun, "no-dry-run", false, "make changes instead of only showing them. Requires --context or --in-cluster")
-	fs.StringVar(&f.journal, "journal", "", "the `file` to write the journal to, as JSON lines; - for no journal (default chaos-ID.jsonl in the current directory, none for a dry run)")
+	cli.Group(fs, cli.Output, func() {
+		fs.StringVar(&f.journal, "journal", "", "the `file` to write the journal to, as JSON lines; - for no journal (default chaos-ID.jsonl in the current directory, none for a dry run)")
+	})
 	fs.DurationVar(&f.patience, "recovery-timeout", 10*time.Minute, "how long to wait for the workloads to recover. Pods on a dead node are replaced only after they are deleted, by default after 5 minutes")
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	common "github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -110,6 +111,6 @@ func newScenarioSchemaCommand(built *options) *cobra.Command {
 			})
 		},
 	}
-	output.file.Add(cmd.Flags())
+	cli.Group(cmd.Flags(), cli.Output, func() { output.file.Add(cmd.Flags()) })
 	return cmd
 }

@@ -162,6 +162,7 @@ func (k *keeper) optIns(ctx context.Context) (schedule.OptIns, error) {
 
 // plannedDay is what a dry run shows to programs.
 type plannedDay struct {
+	header
 	Plan     schedule.Plan      `json:"plan"`
 	Problems []schedule.Problem `json:"problems,omitempty"`
 	Excluded []string           `json:"excluded,omitempty"`
@@ -177,7 +178,7 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 	plan := k.rules.Day(k.seed, today, optIns.Workloads, nil)
 	err = k.flags.output.file.Write(out, func(w io.Writer) error {
 		if format := k.flags.output.format; format != report.Table && format != report.Wide {
-			return writeDocument(w, string(format), plannedDay{plan, optIns.Problems, optIns.Excluded})
+			return writeDocument(w, string(format), plannedDay{headerOf("ChaosSchedule"), plan, optIns.Problems, optIns.Excluded})
 		}
 		fmt.Fprint(w, common.Table(schedule.State{Plan: plan}.Rows(k.rules.Zone())))
 		for _, problem := range optIns.Problems {
@@ -193,7 +194,7 @@ func (k *keeper) show(ctx context.Context, out io.Writer) error {
 		return err
 	})
 	if err == nil && len(optIns.Workloads) == 0 {
-		return exit.With(errors.New("no workload has opted in: label workloads with chaos.stowage.dev/enabled=enabled. Dry run: nothing was changed"), exitInconclusive)
+		return exit.With(errors.New("no workload has opted in: label workloads with chaos.stowage.dev/enabled=enabled. Dry run: nothing was changed"), exit.Inconclusive)
 	}
 	return err
 }
@@ -220,7 +221,7 @@ func (k *keeper) keep(ctx context.Context, out io.Writer) error {
 		}
 		return err
 	})
-	if ctx.Err() != nil && exit.Code(err) == exitInconclusive {
+	if ctx.Err() != nil && exit.Code(err) == exit.Inconclusive {
 		return nil // that is how it ends, also before the first kill
 	}
 	return err

@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/metrics"
 	"github.com/stowage-k8s/stowage/chaos/notify"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/telemetry"
@@ -41,12 +42,16 @@ type tellingFlags struct {
 }
 
 func (f *tellingFlags) add(fs *pflag.FlagSet) {
-	f.notify.Add(fs)
-	f.serving.Add(fs, program, servingPort)
+	cli.Group(fs, cli.Metrics, func() {
+		f.notify.Add(fs)
+		fs.StringVar(&f.textfile, "metrics-textfile", "", "the `file` to write metrics to at the end, for the textfile collector of the node exporter. Must end in .prom")
+		fs.StringVar(&f.pushgateway, "pushgateway", "", "the Prometheus Pushgateway to push metrics to at the end, a `URL` such as http://pushgateway.monitoring:9091")
+	})
+	cli.Group(fs, cli.Serving, func() { f.serving.Add(fs, program, servingPort) })
 	f.serves = func() bool { return fs.Changed("secure-port") }
-	fs.Lookup("secure-port").Usage = fmt.Sprintf("serve health checks and metrics with HTTPS on this port, such as %d (default off)", servingPort)
-	fs.StringVar(&f.textfile, "metrics-textfile", "", "the `file` to write metrics to at the end, for the textfile collector of the node exporter. Must end in .prom")
-	fs.StringVar(&f.pushgateway, "pushgateway", "", "the Prometheus Pushgateway to push metrics to at the end, a `URL` such as http://pushgateway.monitoring:9091")
+	port := fs.Lookup("secure-port")
+	port.Usage = fmt.Sprintf("serve health checks and metrics with HTTPS on this port, such as %d (default off)", servingPort)
+	port.DefValue = "0" // what the help shows
 }
 
 func (f *tellingFlags) validate() error {

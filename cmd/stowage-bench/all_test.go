@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 // TestParts checks that there is a command for each part, and that it takes what it is given.
@@ -42,7 +44,7 @@ func TestAllErrors(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code, _, _ := execute(t, ended, "all", "--results-dir", t.TempDir()); code != interruptedCode {
-		t.Errorf("interrupted: exit code %d, want %d", code, interruptedCode)
+	if code, _, _ := execute(t, ended, "all", "--results-dir", t.TempDir()); code != exit.Interrupted {
+		t.Errorf("interrupted: exit code %d, want %d", code, exit.Interrupted)
 	}
 }

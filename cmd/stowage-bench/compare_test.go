@@ -43,7 +43,7 @@ func TestCompare(t *testing.T) {
 	flags := []string{"--results", results, "--baseline", baseline}
 	write(t, results, "loop", 10, 11, 9, 10, 12)
 	write(t, results, "e2e", 10, 11, 9, 10, 12)
-	if code, _, stderr := compareIn(t, flags...); code != 1 || stderr != "stowage-bench: --baseline="+baseline+": there are no ratios: --save writes them\n" {
+	if code, _, stderr := compareIn(t, flags...); code != 1 || stderr != "Error: --baseline="+baseline+": there are no ratios: --save writes them\n" {
 		t.Errorf("without a baseline: exit code %d, error %q", code, stderr)
 	}
 	code, stdout, stderr := compareIn(t, append(flags, "--save")...)
@@ -71,7 +71,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("worse: exit code %d, output %q", code, stdout)
 	}
 	code, _, stderr = compareIn(t, append(flags, "--fail")...)
-	if !strings.HasSuffix(stderr, "stowage-bench: something is worse than in the baseline, beyond noise\n") || code != 1 {
+	if !strings.HasSuffix(stderr, "Error: something is worse than in the baseline, beyond noise\n") || code != 1 {
 		t.Errorf("worse, with --fail: exit code %d, error %q", code, stderr)
 	}
 }

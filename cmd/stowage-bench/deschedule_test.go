@@ -40,7 +40,7 @@ func TestDescheduleErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := execute(t, t.Context(), append([]string{"deschedule"}, tt.args...)...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "stowage-bench: ") || !strings.Contains(stderr, tt.want) {
+			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
 			}
 		})

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,14 +14,12 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
 
+	"github.com/stowage-k8s/stowage/internal/cli"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/version"
 )
 
-const (
-	program = "stowage-bench"
-	// interruptedCode is the exit code of programs that Ctrl-C has ended.
-	interruptedCode = 130
-)
+const program = "stowage-bench"
 
 func main() {
 	// Kubernetes' packages register flags globally, which cobra would add to ours.
@@ -37,17 +34,11 @@ func main() {
 // run runs the command and returns the exit code.
 func run(ctx context.Context, cmd *cobra.Command) int {
 	err := cmd.ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		// Whatever failed did so because of the interruption.
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: interrupted\n", program)
-		return interruptedCode
-	default:
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", program, err)
-		return 1
+		err = exit.With(errors.New("interrupted"), exit.Interrupted)
 	}
+	return exit.Report(cmd.ErrOrStderr(), err)
 }
 
 func newCommand() *cobra.Command {
@@ -60,18 +51,13 @@ workloads: "loop", "scaling" and "packing" run the scheduling engine on clusters
 start, and "real" on real nodes as well.
 "report" shows what they have measured, "compare" what has become better or worse, and
 "all" runs the quick form of each. It needs no cluster, and makes no request of any.`,
-		Version:       version.Line(program),
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version: version.Line(program),
 	}
-	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return errors.New(err.Error() + " (see " + cmd.CommandPath() + " --help)")
-	})
 	cmd.AddCommand(
 		newAllCommand(), newChaosCommand(), newCompareCommand(), newDescheduleCommand(), newE2ECommand(), newKarpenterCommand(), newLoopCommand(),
 		newPackingCommand(), newRealCommand(), newReportCommand(), newScaleCommand(), newScalingCommand(),
 		version.Command(program),
 	)
+	cli.Setup(cmd)
 	return cmd
 }

@@ -63,7 +63,7 @@ func TestErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := execute(t, t.Context(), append([]string{"packing"}, tt.args...)...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "stowage-bench: ") || !strings.Contains(stderr, tt.want) {
+			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
 			}
 		})
@@ -74,7 +74,7 @@ func TestInterruption(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	code, stdout, stderr := execute(t, ctx, "packing")
-	if want := "stowage-bench: interrupted\n"; code != 130 || stdout != "" || stderr != want {
+	if want := "Error: interrupted\n"; code != 130 || stdout != "" || stderr != want {
 		t.Errorf("exit code %d, output %q, error %q, want 130 and %q", code, stdout, stderr, want)
 	}
 }

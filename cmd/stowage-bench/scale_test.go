@@ -33,7 +33,7 @@ func TestScaleErrors(t *testing.T) {
 				args = append(args, "--output-file", filepath.Join(t.TempDir(), "scale.json"))
 			}
 			code, stdout, stderr := execute(t, t.Context(), args...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "stowage-bench: ") || !strings.Contains(stderr, tt.want) {
+			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
 			}
 		})

@@ -69,12 +69,16 @@ func TestAssess(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var answers [2][]struct {
-				Question   string            `json:"question"`
-				Prediction assess.Prediction `json:"prediction"`
-				AsOf       time.Time         `json:"asOf"`
-				Clock      string            `json:"clock"`
-				Missed     []string          `json:"missed"`
+			var documents [2]struct {
+				APIVersion string `json:"apiVersion"`
+				Kind       string `json:"kind"`
+				Answers    []struct {
+					Question   string            `json:"question"`
+					Prediction assess.Prediction `json:"prediction"`
+					AsOf       time.Time         `json:"asOf"`
+					Clock      string            `json:"clock"`
+					Missed     []string          `json:"missed"`
+				} `json:"answers"`
 			}
 			for i, source := range [][]string{api.flags, dump} {
 				table := run(t, slices.Concat(tt.args, source)...)
@@ -84,21 +88,22 @@ func TestAssess(t *testing.T) {
 					t.Errorf("exit code %d: %s", table.code, table.log)
 				}
 				asYAML := run(t, slices.Concat(tt.args, source, []string{"-o=yaml"})...)
-				if err := yaml.UnmarshalStrict([]byte(asYAML.out), &answers[i]); err != nil {
+				if err := yaml.UnmarshalStrict([]byte(asYAML.out), &documents[i]); err != nil {
 					t.Fatalf("%v: %s", err, asYAML.out)
 				}
-				if len(answers[i]) != tt.questions {
-					t.Errorf("%d answers: %s", len(answers[i]), asYAML.out)
+				answers := documents[i].Answers
+				if len(answers) != tt.questions || documents[i].APIVersion != "chaos.stowage.dev/v1alpha1" || documents[i].Kind != "ChaosAssessment" {
+					t.Errorf("%d answers: %s", len(answers), asYAML.out)
 				}
-				for j, answer := range answers[i] {
+				for j, answer := range answers {
 					table.shows(t, answer.Question)
 					if dumped := i == 1; dumped != (answer.Clock == "from the dump") || dumped == answer.AsOf.IsZero() {
 						t.Errorf("ages are as of %s, %q", answer.AsOf, answer.Clock)
 					}
-					answers[i][j].AsOf, answers[i][j].Clock = time.Time{}, ""
+					answers[j].AsOf, answers[j].Clock = time.Time{}, ""
 				}
 			}
-			if diff := cmp.Diff(answers[0], answers[1]); diff != "" {
+			if diff := cmp.Diff(documents[0], documents[1]); diff != "" {
 				t.Errorf("what a live cluster and a dump come to (-live +dump):\n%s", diff)
 			}
 		})

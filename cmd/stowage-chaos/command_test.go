@@ -63,7 +63,7 @@ func TestBadInput(t *testing.T) {
 		{"a seed that is none", []string{"evict", "--all", "--seed=x"}, "--seed: "},
 		{"a runtime before now", []string{"evict", "--all", "--interval=1m", "--max-runtime=-5m"}, `--max-runtime: must be a duration such as 30s, 5m or 1h30m, not "-5m0s"`},
 		{"a text that is given twice", []string{"evict", "--all", "--context=recorded", "--context=other"}, "--context is given twice"},
-		{"an unknown flag", []string{"evict", "--all", "--max-kil=1"}, "unknown flag: --max-kil (see stowage-chaos evict --help)"},
+		{"an unknown flag", []string{"evict", "--all", "--max-kil=1"}, `unknown flag: --max-kil (did you mean "--max-kill"?) (see stowage-chaos evict --help)`},
 		{"an unknown format", []string{"evict", "--all", "-o", "xml"}, "must be one of table, wide, json, yaml, junit, markdown, html"},
 		{"a format that a dry run has not", []string{"evict", "--all", "-o", "junit"}, "--output=junit: a dry run supports only table, wide, json and yaml"},
 		{"metrics where nobody reads them", []string{"evict", "--all", "--metrics-textfile=metrics.txt"}, "--metrics-textfile=metrics.txt: must end in .prom"},
@@ -136,7 +136,7 @@ func TestWhichCluster(t *testing.T) {
 		})
 	}
 	t.Run("no cluster at all", func(t *testing.T) {
-		run(t, "evict", "--all").want(t, 4, "no cluster is named: give --kubeconfig, or run in a cluster")
+		run(t, "evict", "--all").want(t, 4, "no cluster is named: set --context or --kubeconfig, or run in a cluster")
 	})
 }
 

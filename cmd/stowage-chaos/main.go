@@ -19,6 +19,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/app"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/plugins"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
@@ -54,9 +55,5 @@ func main() {
 	registry := plugins.NewRegistry()
 	maps.Copy(registry, plugins.StandIns())
 	cmd := app.NewCommand(app.WithScheduler(config.Scheduler, registry), app.WithPreemptible(preemptiblenodes.OptionsOfProfile))
-	err := cmd.ExecuteContext(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "Error:", err)
-	}
-	os.Exit(app.ExitCode(err))
+	os.Exit(exit.Report(os.Stderr, cmd.ExecuteContext(ctx)))
 }

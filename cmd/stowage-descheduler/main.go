@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
 	"os/signal"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/descheduler/app"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/plugins"
 	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
 )
@@ -26,9 +26,5 @@ func main() {
 	registry := plugins.NewRegistry()
 	maps.Copy(registry, plugins.StandIns())
 	cmd := app.NewCommand(app.WithScheduler(config.Scheduler, registry), app.WithPreemptible(preemptiblenodes.OptionsOfProfile))
-	err := cmd.ExecuteContext(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "Error:", err)
-	}
-	os.Exit(app.ExitCode(err))
+	os.Exit(exit.Report(os.Stderr, cmd.ExecuteContext(ctx)))
 }

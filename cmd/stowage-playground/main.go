@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
+	"github.com/stowage-k8s/stowage/internal/cli"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/supervisor"
 	"github.com/stowage-k8s/stowage/internal/version"
@@ -23,7 +25,7 @@ func main() {
 	if len(os.Args) > 2 && os.Args[1] == "component" {
 		code, err := runComponent(os.Args[2], os.Args[3:])
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "stowage-playground:", err)
+			fmt.Fprintln(os.Stderr, "Error:", err)
 		}
 		os.Exit(code)
 	}
@@ -34,10 +36,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := newCommand().ExecuteContext(ctx)
 	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "stowage-playground:", err)
-		os.Exit(1)
-	}
+	os.Exit(exit.Report(os.Stderr, err))
 }
 
 func newCommand() *cobra.Command {
@@ -50,12 +49,10 @@ run no containers, and report pods as running immediately.
 
 It listens only on 127.0.0.1 and stores its files in $TMPDIR (/tmp by default). When
 it stops, no process, port or file remains.`,
-		Version:       version.Line(playground.BinaryName),
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version: version.Line(playground.BinaryName),
 	}
-	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.AddCommand(newUpCommand(), newDownCommand(), newListCommand(), newKubeconfigCommand(), newDemoCommand(), newSuperviseCommand(), version.Command(playground.BinaryName))
+	cli.Setup(cmd)
 	return cmd
 }
 

@@ -128,7 +128,7 @@ func TestWebhookRefuses(t *testing.T) {
 		{"policies that are none", []string{"--policies", broken}, broken + ": Pod a: must be a MutatingAdmissionPolicy or a MutatingAdmissionPolicyBinding"},
 		{"a certificate without its key", []string{"--policies", policies, "--tls-cert-file", "tls.crt"}, "--tls-cert-file and --tls-private-key-file must be set together"},
 		{"a certificate that is not there", []string{"--policies", policies, "--tls-cert-file", "/does/not/exist", "--tls-private-key-file", "/does/not/exist"}, "/does/not/exist: no such file or directory"},
-		{"no cluster", []string{"--policies", policies}, "no cluster is named: give --kubeconfig, or run in a cluster"},
+		{"no cluster", []string{"--policies", policies}, "no cluster is named: set --context or --kubeconfig, or run in a cluster"},
 		{"no port", []string{"--policies", policies, "--secure-port", "0"}, "--secure-port 0 must be between 1 and 65535"},
 		{"a flag that says nothing", []string{"--policies", policies, "--kubeconfig="}, "--kubeconfig is empty: omit it, or set a value"},
 		{"a flag that does not exist", []string{"--policy", policies}, "unknown flag: --policy (see stowage-scheduler webhook --help)"},

@@ -75,20 +75,19 @@ PodDisruptionBudget. A run stops if the cluster does not behave as planned.
 It reads the policies of the upstream descheduler (apiVersion: descheduler/v1alpha2), and
 can replace it in a CronJob: without a subcommand it executes "run".
 
-Exit codes: 0 done, or nothing to do; 1 an error; 2 stopped for safety; 3 an invalid
-policy or scheduler configuration.`,
-		Example:           run.Example + "\n\n  # show what a run would do\n  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml",
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return cli.CheckGiven(cmd.Flags()) },
-		Args:              cobra.NoArgs,
-		RunE:              run.RunE,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		Version:           version.Line(program),
+Exit codes:
+  0  done, or nothing to do
+  1  error, or interrupted
+  2  stopped for safety
+  4  refused: invalid flags, policy or scheduler configuration; nothing was changed`,
+		Example: run.Example + "\n\n  # show what a run would do\n  stowage-descheduler plan --kubeconfig ~/.kube/config --policy-config-file policy.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    run.RunE,
+		Version: version.Line(program),
 	}
-	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
 	run.Flags().VisitAll(func(f *pflag.Flag) { cmd.Flags().AddFlag(f) })
 	cmd.AddCommand(run, newPlanCommand(built), newValidateCommand(built), version.Command(program))
-	cli.Strict(cmd, func(err error) error { return err })
+	cli.Setup(cmd)
 	return cmd
 }

@@ -11,6 +11,8 @@ import (
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
 	"github.com/stowage-k8s/stowage/descheduler/policy"
+	"github.com/stowage-k8s/stowage/internal/cli"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
@@ -22,8 +24,10 @@ type configurationFlags struct {
 
 func (f *configurationFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVar(&f.policy, "policy-config-file", "", "the DeschedulerPolicy file (apiVersion: descheduler/v1alpha2, required)")
-	fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "the KubeSchedulerConfiguration file of one of the cluster's schedulers; may be repeated. "+
-		"By default, default-scheduler with the defaults of Kubernetes and the shipped profiles of stowage-scheduler are simulated")
+	cli.Group(fs, cli.Cluster, func() {
+		fs.StringArrayVar(&f.schedulers, "scheduler-config", nil, "the KubeSchedulerConfiguration file of one of the cluster's schedulers; may be repeated. "+
+			"By default, default-scheduler with the defaults of Kubernetes and the shipped profiles of stowage-scheduler are simulated")
+	})
 	for _, name := range []string{"policy-config-file", "scheduler-config"} {
 		_ = cmd.MarkFlagFilename(name, "yaml", "yml", "json")
 	}
@@ -32,7 +36,7 @@ func (f *configurationFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 // loadPolicy reads the policy and prints its warnings.
 func (f *configurationFlags) loadPolicy(built *options) (*policy.Policy, error) {
 	if f.policy == "" {
-		return nil, invalid(errors.New("--policy-config-file is required (a DeschedulerPolicy file)"))
+		return nil, exit.Refuse(errors.New("--policy-config-file is required (a DeschedulerPolicy file)"))
 	}
 	var own []policy.Plugin
 	for _, plugin := range built.strategies {
@@ -42,7 +46,7 @@ func (f *configurationFlags) loadPolicy(built *options) (*policy.Policy, error) 
 	}
 	p, err := policy.LoadFile(f.policy, own...)
 	if err != nil {
-		return nil, invalid(err)
+		return nil, exit.Refuse(err)
 	}
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(os.Stderr, "Warning: %s: %s\n", f.policy, warning)
@@ -55,7 +59,7 @@ func (f *configurationFlags) loadPolicy(built *options) (*policy.Policy, error) 
 func (f *configurationFlags) loadProfiles(built *options) ([]*schedulerconfig.KubeSchedulerProfile, error) {
 	profiles, err := simulation.Load(simulation.Configurations{BuiltIn: built.configurations, Files: f.schedulers, Registry: built.registry})
 	if err != nil {
-		return nil, invalid(fmt.Errorf("--scheduler-config: %w", err))
+		return nil, exit.Refuse(fmt.Errorf("--scheduler-config: %w", err))
 	}
 	return profiles, nil
 }

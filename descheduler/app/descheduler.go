@@ -24,6 +24,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/report"
 	"github.com/stowage-k8s/stowage/internal/simulation"
@@ -126,7 +127,7 @@ type descheduler struct {
 // newDescheduler checks everything that can be checked without a cluster.
 func newDescheduler(built *options, files *configurationFlags, flags *planningFlags) (*descheduler, error) {
 	if err := flags.validate(); err != nil {
-		return nil, err
+		return nil, exit.Refuse(err)
 	}
 	loaded, err := files.loadPolicy(built)
 	if err != nil {
@@ -149,7 +150,7 @@ func (d *descheduler) use(ctx context.Context, s *live) error {
 	d.live, d.own = s, connect.OwnPod()
 	source, err := usage.New(d.policy.MetricsProviders, usage.Options{Config: s.cluster.Config})
 	if err != nil {
-		return invalid(err)
+		return exit.Refuse(err)
 	}
 	d.usage = source
 	_, err = disruption.WaitObserved(ctx, s.cluster, "", logWaiting(klog.FromContext(ctx)))

@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stowage-k8s/stowage/descheduler/explain"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -22,8 +24,10 @@ type outputFlags struct {
 
 func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 	f.format = explain.Table
-	fs.VarP(&f.format, "output", "o", "the format of plan and result: table, wide, json, yaml or html")
-	f.file.Add(fs)
+	cli.Group(fs, cli.Output, func() {
+		fs.VarP(&f.format, "output", "o", "the format of plan and result: table, wide, json, yaml or html")
+		f.file.Add(fs)
+	})
 	var names []string
 	for _, format := range explain.Formats {
 		names = append(names, string(format))
@@ -71,19 +75,22 @@ cooldowns and no actual usage.`,
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)
-	flags.source.Add(fs)
-	flags.source.AddNow(fs)
-	fs.StringVar(&flags.dump, "dump", "", "record the cluster in this file; without --policy-config-file, make no plan")
+	cli.Group(fs, cli.Cluster, func() {
+		flags.source.Add(fs)
+		flags.source.AddNow(fs)
+		fs.StringVar(&flags.dump, "dump", "", "record the cluster in this file; without --policy-config-file, make no plan")
+	})
 	return cmd
 }
 
 func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 	if err := f.source.Validate(); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if f.source.Path != "" && (f.client.Kubeconfig != "" || f.client.Context != "" || f.dump != "") {
-		return errors.New("--from-dump cannot be combined with --kubeconfig, --context or --dump")
+		return exit.Refuse(errors.New("--from-dump cannot be combined with --kubeconfig, --context or --dump"))
 	}
+	f.client.UseCurrentContext()
 	if f.dump != "" && f.files.policy == "" {
 		s, err := open(cmd.Context(), &f.client)
 		if err != nil {
@@ -92,7 +99,7 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 		return s.record(f.dump)
 	}
 	if err := f.output.file.Validate(); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	d, err := newDescheduler(built, &f.files, &f.planning)
 	if err != nil {
@@ -114,7 +121,7 @@ func (f *planFlags) run(cmd *cobra.Command, built *options) error {
 func (f *planFlags) offline(ctx context.Context, d *descheduler) (explain.Document, error) {
 	picture, clock, err := f.source.Read()
 	if err != nil {
-		return explain.Document{}, err
+		return explain.Document{}, exit.Refuse(err)
 	}
 	d.now = func() time.Time { return clock.Now }
 	d.progress.say("planning for %s with %s", report.Count(len(picture.Nodes), "node"), report.Count(len(picture.Pods), "pod"))

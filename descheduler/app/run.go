@@ -20,6 +20,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/explain"
 	"github.com/stowage-k8s/stowage/descheduler/metrics"
 	"github.com/stowage-k8s/stowage/descheduler/plan"
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/connect"
 	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/telemetry"
@@ -49,8 +50,10 @@ type runFlags struct {
 
 // addClient adds the flags for the cluster. One has the name of the upstream descheduler, too.
 func addClient(fs *pflag.FlagSet, client *connect.Flags) {
-	client.Add(fs)
-	fs.StringVar(&client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
+	cli.Group(fs, cli.Cluster, func() {
+		client.Add(fs)
+		fs.StringVar(&client.Kubeconfig, "client-connection-kubeconfig", "", "the same as --kubeconfig")
+	})
 }
 
 func newRunCommand(built *options) *cobra.Command {
@@ -81,29 +84,31 @@ repeatedly; with --leader-elect, only one of several replicas does.`,
 	flags.files.add(cmd, fs)
 	flags.planning.add(fs)
 	flags.output.add(cmd, fs)
-	flags.serving.Add(fs, program, servingPort)
+	cli.Group(fs, cli.Serving, func() { flags.serving.Add(fs, program, servingPort) })
 	fs.BoolVar(&flags.dryRun, "dry-run", false, "only show what would be done; evict nothing")
 	fs.DurationVar(&flags.interval, "descheduling-interval", 0, "run repeatedly, with this time from start to start; 0 runs once")
 	fs.DurationVar(&flags.waveTimeout, "wave-timeout", 5*time.Minute, "how long the replacements of a wave may take to become ready, in addition to the grace period of the pods")
-	fs.StringVar(&flags.textfile, "metrics-textfile", "", "the file to write metrics to at the end of each run, for the node exporter's textfile collector; must end in .prom")
-	fs.StringVar(&flags.pushgateway, "pushgateway", "", "the URL of the Prometheus Pushgateway to push metrics to at the end of each run, such as http://pushgateway.monitoring:9091")
+	cli.Group(fs, cli.Metrics, func() {
+		fs.StringVar(&flags.textfile, "metrics-textfile", "", "the file to write metrics to at the end of each run, for the node exporter's textfile collector; must end in .prom")
+		fs.StringVar(&flags.pushgateway, "pushgateway", "", "the URL of the Prometheus Pushgateway to push metrics to at the end of each run, such as http://pushgateway.monitoring:9091")
+	})
 	flags.election = electionDefaults()
-	componentbaseoptions.BindLeaderElectionFlags(&flags.election, fs)
-	logsapi.AddFlags(flags.logging, fs)
+	cli.Group(fs, cli.Election, func() { componentbaseoptions.BindLeaderElectionFlags(&flags.election, fs) })
+	cli.Group(fs, cli.Logging, func() { logsapi.AddFlags(flags.logging, fs) })
 	ignoreOthers(fs)
 	return cmd
 }
 
 func (f *runFlags) run(cmd *cobra.Command, built *options) error {
 	if err := f.validate(); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	logs.InitLogs()
 	if err := logsapi.ValidateAndApply(f.logging, nil); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if err := f.output.file.Validate(); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	d, err := newDescheduler(built, &f.files, &f.planning)
 	if err != nil {
@@ -111,7 +116,7 @@ func (f *runFlags) run(cmd *cobra.Command, built *options) error {
 	}
 	cfg, _, err := f.client.Config(program)
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
@@ -195,7 +200,7 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 	}
 	switch result := doc.Result; {
 	case result != nil && result.Safety:
-		return exit.With(errors.Join(fmt.Errorf("stopped for safety: %s", result.Stopped), err), exitSafety)
+		return exit.With(errors.Join(fmt.Errorf("stopped for safety: %s", result.Stopped), err), exit.Failed)
 	case result != nil && result.Cause != plan.NotStopped:
 		return errors.Join(fmt.Errorf("ended early: %s", result.Stopped), err)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func newValidateCommand(built *options) *cobra.Command {
@@ -14,7 +16,7 @@ func newValidateCommand(built *options) *cobra.Command {
 		Use:   "validate",
 		Short: "Check a policy and scheduler configurations, without a cluster",
 		Long: `Checks a policy and scheduler configurations as strictly as a run does. Each mistake is
-printed on its own line, and the exit code is 3. With -o yaml, prints the policy with all
+printed on its own line, and the exit code is 4. With -o yaml, prints the policy with all
 defaults.`,
 		Example: `  stowage-descheduler validate --policy-config-file policy.yaml
   stowage-descheduler validate --policy-config-file policy.yaml --scheduler-config scheduler.yaml -o yaml`,
@@ -29,12 +31,12 @@ defaults.`,
 
 func validate(cmd *cobra.Command, built *options, files *configurationFlags, output string) error {
 	if !slices.Contains([]string{"", "yaml"}, output) {
-		return fmt.Errorf("--output=%s: must be yaml, or omitted", output)
+		return exit.Refuse(fmt.Errorf("--output=%s: must be yaml, or omitted", output))
 	}
 	p, err := files.loadPolicy(built)
 	_, profilesErr := files.loadProfiles(built)
 	if err := errors.Join(err, profilesErr); err != nil {
-		return invalid(err)
+		return exit.Refuse(err)
 	}
 	if output == "" {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid\n", files.policy)

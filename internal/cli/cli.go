@@ -1,5 +1,5 @@
-// Package cli makes command lines strict: an empty shell variable, a repeated flag or a
-// misspelled command is an error, so that a mistake never does something else.
+// Package cli makes the command lines of all programs alike and strict: an empty shell variable, a
+// repeated flag or a misspelled command is an error, so that a mistake never does something else.
 package cli
 
 import (
@@ -9,16 +9,34 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
-// Strict makes a command and all its subcommands refuse wrong flags and arguments with a
-// hint at their help, and lets CheckGiven find strings that are given twice. mark wraps the
-// errors. Call Strict after all flags and commands have been added.
-func Strict(root *cobra.Command, mark func(error) error) {
+// Setup makes a program's command and all its subcommands refuse wrong flags and arguments with
+// the exit code exit.Refused and a hint at their help, shows flags by Group, and leaves -v to the
+// log level. CheckGiven runs before each command, unless the program has a PersistentPreRunE of its
+// own, which must call it. Call Setup after all flags and commands have been added.
+func Setup(root *cobra.Command) {
 	hint := func(cmd *cobra.Command, err error) error {
-		return mark(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
+		return exit.Refuse(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
 	}
-	root.SetFlagErrorFunc(hint)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if unknown, is := errors.AsType[*pflag.NotExistError](err); is && len(unknown.GetSpecifiedName()) > 1 {
+			err = fmt.Errorf("%w%s", err, spelling.DidYouMean("--"+unknown.GetSpecifiedName(), names(cmd.Flags())))
+		}
+		return hint(cmd, err)
+	})
+	if root.Version != "" {
+		root.Flags().Bool("version", false, "print the version and exit") // cobra's own takes -v
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SilenceErrors, root.SilenceUsage = true, true
+	if root.PersistentPreRunE == nil {
+		root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return exit.Refuse(CheckGiven(cmd.Flags())) }
+	}
+	showGroups(root)
 	each(root, func(cmd *cobra.Command) {
 		count(cmd.Flags())
 		if check := cmd.Args; check != nil {
@@ -30,6 +48,17 @@ func Strict(root *cobra.Command, mark func(error) error) {
 			}
 		}
 	})
+}
+
+// names returns the flags to choose from.
+func names(fs *pflag.FlagSet) []string {
+	var all []string
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && f.Deprecated == "" {
+			all = append(all, "--"+f.Name)
+		}
+	})
+	return all
 }
 
 func each(cmd *cobra.Command, do func(*cobra.Command)) {

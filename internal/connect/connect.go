@@ -69,7 +69,7 @@ func (f *Flags) find() (*rest.Config, string, error) {
 	if f.Kubeconfig == "" && f.Context == "" {
 		cfg, err := rest.InClusterConfig()
 		if errors.Is(err, rest.ErrNotInCluster) {
-			return nil, "", errors.New("no cluster is named: give --kubeconfig, or run in a cluster")
+			return nil, "", errors.New("no cluster is named: set --context or --kubeconfig, or run in a cluster")
 		}
 		return cfg, "the cluster it runs in", err
 	}
@@ -89,6 +89,17 @@ func (f *Flags) find() (*rest.Config, string, error) {
 		return nil, "", fmt.Errorf("context %q of the kubeconfig: %w", name, err)
 	}
 	return cfg, "context " + name, nil
+}
+
+// UseCurrentContext makes the flags name the current context of the kubeconfig, as kubectl does, if
+// they name no cluster and the kubeconfig has one. It is for commands that only read.
+func (f *Flags) UseCurrentContext() {
+	if f.Kubeconfig != "" || f.Context != "" {
+		return
+	}
+	if raw, err := clientcmd.NewDefaultClientConfigLoadingRules().Load(); err == nil {
+		f.Context = raw.CurrentContext
+	}
 }
 
 // Connect returns a client for the cluster after the API server has responded. The program's

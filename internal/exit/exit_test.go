@@ -1,6 +1,7 @@
 package exit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -16,6 +17,7 @@ func TestCode(t *testing.T) {
 		{"success", nil, 0},
 		{"an error without a code", cause, 1},
 		{"an error with a code", With(cause, 4), 4},
+		{"a refusal", Refuse(cause), 4},
 		{"one within another", fmt.Errorf("more: %w", With(cause, 3)), 3},
 		{"no error has no code", With(nil, 3), 0},
 	} {
@@ -27,5 +29,21 @@ func TestCode(t *testing.T) {
 	}
 	if err := With(cause, 2); !errors.Is(err, cause) || err.Error() != "cause" {
 		t.Errorf("%v has lost its cause", err)
+	}
+}
+
+func TestReport(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{nil, 0, ""},
+		{Refuse(errors.New("--seed: must be a number")), 4, "Error: --seed: must be a number\n"},
+	} {
+		var said bytes.Buffer
+		if code := Report(&said, tt.err); code != tt.code || said.String() != tt.want {
+			t.Errorf("%v: exit code %d and %q, want %d and %q", tt.err, code, said.String(), tt.code, tt.want)
+		}
 	}
 }

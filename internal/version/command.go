@@ -7,9 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 	kubernetes "k8s.io/component-base/version"
+	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
-// build is what `version -o json` prints.
+// build is what `version -o json` and `-o yaml` print.
 type build struct {
 	Program           string `json:"program"`
 	Version           string `json:"version"`
@@ -18,10 +21,9 @@ type build struct {
 	Platform          string `json:"platform"`
 }
 
-// Command returns a program's subcommand that prints what --version does, or more as JSON.
+// Command returns a program's subcommand that prints what --version does, or more as JSON or YAML.
 func Command(program string) *cobra.Command {
-	const jsonFormat = "json"
-	output := ""
+	output, formats := "", []string{"json", "yaml"}
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
@@ -29,23 +31,30 @@ func Command(program string) *cobra.Command {
   ` + program + ` version -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			of := build{
+				Program: program, Version: stowage, KubernetesVersion: kubernetes.Get().GitVersion,
+				GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+			}
+			var text []byte
+			var err error
 			switch output {
 			case "":
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), Line(program))
-				return err
-			case jsonFormat:
-				to := json.NewEncoder(cmd.OutOrStdout())
-				to.SetIndent("", "  ")
-				return to.Encode(build{
-					Program: program, Version: stowage, KubernetesVersion: kubernetes.Get().GitVersion,
-					GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-				})
+				text = []byte(Line(program) + "\n")
+			case "json":
+				text, err = json.MarshalIndent(of, "", "  ")
+				text = append(text, '\n')
+			case "yaml":
+				text, err = yaml.Marshal(of)
 			default:
-				return fmt.Errorf("--output %q: must be json, or omitted", output)
+				return exit.Refuse(fmt.Errorf("--output %q: must be json or yaml, or omitted", output))
 			}
+			if err == nil {
+				_, err = cmd.OutOrStdout().Write(text)
+			}
+			return err
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "json: print it as JSON, with the versions of Kubernetes and Go that it is built with")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{jsonFormat}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().StringVarP(&output, "output", "o", "", "print it as json or yaml, with the versions of Kubernetes and Go that it is built with")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

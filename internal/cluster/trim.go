@@ -15,6 +15,17 @@ import (
 // trimmed returns an object without what neither the scheduler nor any strategy looks
 // at: most of its size, and what may hold secrets, like environments, commands and
 // messages of containers. The object stays as it is; the result shares parts with it.
+//
+// What is left out is for others than who decides about nodes:
+//   - commands, environments, probes, mounts, security, names in the network and ephemeral
+//     containers, which request nothing, are for the kubelet that runs a pod
+//   - volumes of Secrets, ConfigMaps and the pod's own fields are the same on all nodes, and
+//     parameters of other volumes are for their drivers
+//   - addresses, IDs, images as resolved and messages say what has come of a pod that has a node
+//   - a node's system is in its labels; volumes in use and attached are between the kubelet and the
+//     controller that attaches them: the engine counts VolumeAttachments
+//
+// Tests hold it against what is read, by the engine, too: clustertest.TrimmedFields.
 func trimmed(original object) object {
 	o := shallowCopy(original)
 	switch o := o.(type) {

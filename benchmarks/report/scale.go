@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 	"github.com/stowage-k8s/stowage/internal/page"
 )
 
@@ -37,6 +38,7 @@ var scaleGroups = []struct {
 }{
 	{"Stowage", page.Own, []string{"stowage-scheduler", "stowage-descheduler", "stowage-chaos"}},
 	{"control plane", "", []string{"etcd", "kube-"}},
+	{"kube-scheduler's default profile", "", []string{subjects.Default}},
 	{"fake nodes and watcher", "", []string{"kwok", "playground", "stowage-bench"}},
 }
 

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/stowage-k8s/stowage/benchmarks/child"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
 // The processes whose costs are told, by the names that figures have them under: those that
-// are measured first, then the control plane's, then what is there for the benchmark only.
+// are measured first, what they are compared with, then the control plane's, then what is there for the benchmark only.
 var processes = []string{
-	"stowage-scheduler", "stowage-descheduler", "stowage-chaos",
+	"stowage-scheduler", "stowage-descheduler", "stowage-chaos", subjects.Default,
 	"etcd", "kube-apiserver", "kube-controller-manager", "kwok",
 	playground.SupervisorName, "stowage-bench",
 }

@@ -42,6 +42,7 @@ var metrics = []struct {
 	{"nodes_emptied", "count", "", "nodes that the plan empties"},
 	{"cpu_s_per_1000_pods", "s", figure.Lower, "processor time of the scheduler for 1,000 pods bound"},
 	{"exit_code", "code", "", "how the program ended"},
+	{"memory_of_default_pct", "%", figure.Lower, "the most resident memory of stowage-scheduler, of that of kube-scheduler's default profile beside it: both start, read the cluster and place as many pods"},
 	{cpuMetric, "s", figure.Lower, "processor time"},
 	{peakMetric, "MiB", figure.Lower, "the most resident memory in the step"},
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/utils/ptr"
 
+	"github.com/stowage-k8s/stowage/benchmarks/typical"
 	"github.com/stowage-k8s/stowage/internal/playground/preload"
 )
 
@@ -33,16 +34,18 @@ const bornSuffix = "-0000-4000-8000-000000000000"
 // newborn makes objects that are complete when they are born.
 type newborn struct {
 	at metav1.Time
+	// realistic ones have what no decision looks at, too.
+	realistic bool
 	// born counts them.
 	born int
 }
 
-func newNewborn(now time.Time) *newborn {
-	return &newborn{at: metav1.NewTime(now.Add(-age).Truncate(time.Second))}
+func newNewborn(now time.Time, realistic bool) *newborn {
+	return &newborn{at: metav1.NewTime(now.Add(-age).Truncate(time.Second)), realistic: realistic}
 }
 
 // write writes nodes and workloads to a file that a playground can begin with.
-func write(path string, nodes []*corev1.Node, workloads []Workload, now time.Time) (err error) {
+func write(path string, nodes []*corev1.Node, workloads []Workload, now time.Time, realistic bool) (err error) {
 	w, err := preload.Create(path)
 	if err != nil {
 		return err
@@ -52,7 +55,7 @@ func write(path string, nodes []*corev1.Node, workloads []Workload, now time.Tim
 			err = closed
 		}
 	}()
-	n := newNewborn(now)
+	n := newNewborn(now, realistic)
 	for _, name := range append(namespaces(len(nodes)), extraNamespace) {
 		if err := w.Add(n.namespace(name)); err != nil {
 			return err
@@ -106,6 +109,10 @@ func (n *newborn) node(node *corev1.Node) *corev1.Node {
 			Type: kind, Status: status, LastHeartbeatTime: n.at, LastTransitionTime: n.at, Reason: "Preloaded",
 		})
 	}
+	if n.realistic {
+		node.ManagedFields = typical.Managed(n.at, "kubelet", "kube-controller-manager")
+		node.Status.Images = typical.Images(n.born)
+	}
 	return node
 }
 
@@ -127,7 +134,7 @@ func (n *newborn) workload(w Workload) []preload.Object {
 			Namespace: w.Namespace, Name: w.Name, Generation: 1, Labels: labels,
 			Annotations: map[string]string{"deployment.kubernetes.io/revision": "1"},
 		}),
-		Spec: appsv1.DeploymentSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: w.template(labels)},
+		Spec: appsv1.DeploymentSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: w.template(labels, n.realistic)},
 		Status: appsv1.DeploymentStatus{
 			ObservedGeneration: 1, Replicas: replicas, UpdatedReplicas: replicas, ReadyReplicas: replicas, AvailableReplicas: replicas, TerminatingReplicas: ptr.To[int32](0),
 			Conditions: []appsv1.DeploymentCondition{
@@ -146,7 +153,7 @@ func (n *newborn) workload(w Workload) []preload.Object {
 			},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(deployment, appsv1.SchemeGroupVersion.WithKind("Deployment"))},
 		}),
-		Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: hashed}, Template: w.template(hashed)},
+		Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: hashed}, Template: w.template(hashed, n.realistic)},
 		Status: appsv1.ReplicaSetStatus{
 			ObservedGeneration: 1, Replicas: replicas, FullyLabeledReplicas: replicas,
 			ReadyReplicas: replicas, AvailableReplicas: replicas, TerminatingReplicas: ptr.To[int32](0),
@@ -173,7 +180,7 @@ func (n *newborn) pod(w Workload, replica int, node string, template corev1.PodT
 	pod := &corev1.Pod{
 		ObjectMeta: n.meta(metav1.ObjectMeta{
 			Namespace: w.Namespace, Name: w.podName(replica), GenerateName: w.setName() + "-", Generation: 1,
-			Labels: template.Labels, OwnerReferences: []metav1.OwnerReference{owner},
+			Labels: template.Labels, Annotations: template.Annotations, OwnerReferences: []metav1.OwnerReference{owner},
 		}),
 		Spec: template.Spec,
 	}
@@ -192,6 +199,12 @@ func (n *newborn) pod(w Workload, replica int, node string, template corev1.PodT
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: n.at}},
 		})
 	}
+	if n.realistic {
+		pod.ManagedFields = typical.Managed(n.at, "kube-controller-manager", "kubelet")
+		for i := range pod.Status.ContainerStatuses {
+			typical.DressStatus(&pod.Status.ContainerStatuses[i], n.born)
+		}
+	}
 	return pod
 }
 
@@ -207,8 +220,25 @@ func (w Workload) setName() string { return w.Name + "-" + w.hash() }
 
 func (w Workload) podName(replica int) string { return fmt.Sprintf("%s-%05d", w.setName(), replica) }
 
-func (w Workload) template(labels map[string]string) corev1.PodTemplateSpec {
-	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec(w.MilliCPU)}
+func (w Workload) template(labels map[string]string, realistic bool) corev1.PodTemplateSpec {
+	t := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec(w.MilliCPU)}
+	if realistic {
+		t.Annotations = typical.Annotations()
+		dress(&t.Spec, w.Name)
+	}
+	return t
+}
+
+// dress makes a pod as large as those of clusters.
+func dress(spec *corev1.PodSpec, app string) {
+	for i := range spec.Containers {
+		c := &spec.Containers[i]
+		typical.DressContainer(c, app)
+		c.ReadinessProbe = &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromString("http"), Scheme: corev1.URISchemeHTTP}},
+			PeriodSeconds: 10, FailureThreshold: 3, SuccessThreshold: 1, TimeoutSeconds: 1,
+		}
+	}
 }
 
 // podSpec returns what a pod of two containers asks for; memory goes with cpu. It is written
@@ -238,9 +268,13 @@ func podSpec(milliCPU int64) corev1.PodSpec {
 }
 
 // extraPod returns one of the pods that are scheduled beside those that run.
-func extraPod(i int) *corev1.Pod {
-	return &corev1.Pod{
+func (s Size) extraPod(i int) *corev1.Pod {
+	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: extraNamespace, Name: fmt.Sprintf("extra-%05d", i), Labels: map[string]string{appLabel: extraNamespace}},
 		Spec:       podSpec(tiers[i%len(tiers)].milliCPU),
 	}
+	if s.Realistic {
+		dress(&pod.Spec, extraNamespace)
+	}
+	return pod
 }

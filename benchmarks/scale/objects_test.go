@@ -17,7 +17,7 @@ import (
 // controllers go by, and identities against each other: nothing else validates them.
 func TestObjectsBelongTogether(t *testing.T) {
 	nodes := Pool(40).Nodes()
-	n := newNewborn(time.Now())
+	n := newNewborn(time.Now(), true)
 	identities := map[string]bool{}
 	claim := func(identity string) {
 		t.Helper()

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 )
 
 // TestRun measures on a small cluster; but for the zone, the loss of which takes half a minute
 // and is chaos' own.
 func TestRun(t *testing.T) {
 	steps := slices.DeleteFunc(Steps(), func(s Step) bool { return s.Name == "zone" })
-	size := Size{Nodes: 30, Pods: 900, Idle: time.Millisecond, Rounds: 1}
+	size := Size{Nodes: 30, Pods: 900, Idle: time.Millisecond, Rounds: 1, Realistic: true}
 	kept := 0
 	figures, err := Run(t.Context(), steps, size, Options{
 		LogDir: t.TempDir(), Progress: func(string) {}, Note: func(line string) { t.Log(line) },
@@ -30,6 +31,7 @@ func TestRun(t *testing.T) {
 		{Case: "schedule/30", Subject: product, Metric: "pods_created", Value: 60},
 		{Case: "schedule/30", Subject: product, Metric: "pods_churned", Value: 9},
 		{Case: "schedule/30", Subject: product, Metric: "pods_bound", Value: 69},
+		{Case: "memory/30", Subject: product, Metric: "pods_created", Value: 60},
 		{Case: "evict/30", Subject: product, Metric: "exit_code", Value: 0},
 		{Case: "plan/30", Subject: product, Metric: "nodes_emptied", Value: 2},
 	} {
@@ -38,7 +40,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	for process, name := range map[string]string{
-		schedulerProgram: "schedule/30", deschedulerProgram: "plan/30", chaosProgram: "evict/30",
+		subjects.Default: "memory/30", schedulerProgram: "schedule/30", deschedulerProgram: "plan/30", chaosProgram: "evict/30",
 		"etcd": "load/30", "kube-apiserver": "load/30", "kube-controller-manager": "load/30", "kwok": "load/30",
 	} {
 		for _, metric := range []string{cpuMetric, peakMetric} {

@@ -51,9 +51,9 @@ func WriteTable(out io.Writer, figures []figure.Figure) error {
 func Notes() []string {
 	return []string{
 		"All of it shares the cores of one machine: the API server, etcd, the fake nodes and the watcher take from the programs what they use. Times are those of the whole; processor time is the programs' own.",
-		"Nodes and pods are written into the database, and not through the API server: they lack the managed fields that it would add, which makes what keeps them whole smaller than it would be.",
+		"Nodes and pods are written into the database, and not through the API server: unless --realistic is given, they lack the managed fields that it would add, and environments, probes and images, which makes what keeps them whole smaller than it would be.",
 		"Nodes are fake: pods are Ready as soon as they have a node, without the start of containers.",
-		"kube-scheduler does not run: no pod asks for it, and it would keep all of them in memory.",
+		"kube-scheduler does not run but in the step memory: no pod asks for it, and it would keep all of them in memory.",
 	}
 }
 

@@ -20,6 +20,9 @@ type Size struct {
 	Idle time.Duration
 	// Rounds is how many times a decision is made.
 	Rounds int
+	// Realistic says that pods and nodes are as large as those of clusters: two containers with ten
+	// variables each, fifty images, managed fields.
+	Realistic bool
 }
 
 // Full is the size that the figures are published for, and Quick one of three minutes.
@@ -54,6 +57,7 @@ func Steps() []Step {
 	return []Step{
 		{"idle", (*bench).idle},
 		{"schedule", (*bench).schedule},
+		{"memory", (*bench).memory},
 		{"evict", (*bench).evict},
 		{"plan", (*bench).plan},
 		{"zone", (*bench).zone},

@@ -40,7 +40,7 @@ func (b *bench) schedule() (*outcome, error) {
 				return err
 			}
 		}
-		return b.createExtra(ctx, i)
+		return b.createExtra(ctx, i, scheduler)
 	})
 	if err != nil {
 		return nil, err
@@ -74,8 +74,10 @@ func (b *bench) victims(n int) []types.NamespacedName {
 	return victims
 }
 
-func (b *bench) createExtra(ctx context.Context, i int) error {
-	pod := extraPod(i)
+// createExtra creates an extra pod, for the scheduler of that name.
+func (b *bench) createExtra(ctx context.Context, i int, schedulerName string) error {
+	pod := b.size.extraPod(i)
+	pod.Spec.SchedulerName = schedulerName
 	_, err := b.client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 	return err
 }
@@ -92,7 +94,7 @@ func (b *bench) awaitExtra(n int) error {
 // deleteExtra deletes the extra pods.
 func (b *bench) deleteExtra(n int) error {
 	return b.each(n, "deleting pods", func(ctx context.Context, i int) error {
-		return b.delete(ctx, types.NamespacedName{Namespace: extraNamespace, Name: extraPod(i).Name})
+		return b.delete(ctx, types.NamespacedName{Namespace: extraNamespace, Name: b.size.extraPod(i).Name})
 	})
 }
 

@@ -73,7 +73,7 @@ func (b *bench) load(ctx context.Context) (_ *outcome, err error) {
 	nodes := pool.Nodes()
 	b.workloads = layout(nodes, b.size.Pods)
 	file := filepath.Join(b.dir, "objects")
-	if err := write(file, nodes, b.workloads, begin); err != nil {
+	if err := write(file, nodes, b.workloads, begin, b.size.Realistic); err != nil {
 		return nil, fmt.Errorf("writing the cluster: %w", err)
 	}
 	b.play, err = playground.Start(ctx, playground.Options{
@@ -153,17 +153,13 @@ func (b *bench) agreed(ctx context.Context) (string, bool, error) {
 }
 
 // startScheduler starts the scheduler, and waits until it has placed a pod.
-func (b *bench) startScheduler() (_ *outcome, err error) {
+func (b *bench) startScheduler() (*outcome, error) {
 	b.meter.begin()
-	b.opts.Progress("starting stowage-scheduler")
 	begin := time.Now()
-	b.scheduler, err = b.play.StartVital(b.cancel, schedulerProgram, "--kubeconfig", b.play.Kubeconfig, "--secure-port", "0",
-		"--leader-elect=false", "--kube-api-qps", fmt.Sprint(qps), "--kube-api-burst", fmt.Sprint(burst))
-	if err != nil {
+	if err := b.runScheduler(); err != nil {
 		return nil, err
 	}
-	b.meter.pids[schedulerProgram] = b.scheduler.PID()
-	if err := b.createExtra(b.ctx, 0); err != nil {
+	if err := b.createExtra(b.ctx, 0, scheduler); err != nil {
 		return nil, err
 	}
 	if err := b.awaitExtra(1); err != nil {
@@ -171,6 +167,21 @@ func (b *bench) startScheduler() (_ *outcome, err error) {
 	}
 	o := b.outcome(time.Since(begin))
 	return o, b.deleteExtra(1)
+}
+
+// runScheduler starts the scheduler as it is shipped.
+func (b *bench) runScheduler() (err error) {
+	b.opts.Progress("starting " + schedulerProgram)
+	if b.scheduler, err = b.play.StartVital(b.cancel, schedulerProgram, b.schedulerArgs()...); err != nil {
+		return err
+	}
+	b.meter.pids[schedulerProgram] = b.scheduler.PID()
+	return nil
+}
+
+// schedulerArgs are the arguments of the scheduler's program, whatever its profiles.
+func (b *bench) schedulerArgs() []string {
+	return []string{"--kubeconfig", b.play.Kubeconfig, "--secure-port", "0", "--leader-elect=false", "--kube-api-qps", fmt.Sprint(qps), "--kube-api-burst", fmt.Sprint(burst)}
 }
 
 // settle waits until every workload has all its pods Ready and nothing else is there.

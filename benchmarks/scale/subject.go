@@ -5,6 +5,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/steps"
+	"github.com/stowage-k8s/stowage/benchmarks/subjects"
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
@@ -43,6 +44,7 @@ func Described() []figure.Subject {
 		{Name: schedulerProgram, Version: ours, Settings: "profile " + scheduler + " of config/scheduler/config.yaml, no leader election; " + limits},
 		{Name: deschedulerProgram, Version: ours, Settings: fmt.Sprintf("Consolidate, nodes below %d %% of cpu, no cooldown; %s", sparseBelow, limits)},
 		{Name: chaosProgram, Version: ours, Settings: limits},
+		{Name: subjects.Default, Version: subjects.Version(false), Settings: "step memory only: " + subjects.Configurations[subjects.Default].Settings + ", in a process of its own, no leader election; " + limits},
 		component("etcd", "etcd of the playground", "--unsafe-no-fsync"),
 		component("kube-apiserver", kubernetes, "3,000 requests and 1,000 changes at once; its cache is not checked against etcd (DetectCacheInconsistency)"),
 		component("kube-controller-manager", kubernetes, limits+"; nodes evicted at 1,000/s"),

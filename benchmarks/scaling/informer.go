@@ -12,11 +12,14 @@ import (
 	"github.com/stowage-k8s/stowage/benchmarks/child"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/loop"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 const (
-	// informer is the subject that keeps objects.
+	// informer is the subject that keeps objects as kube-scheduler does, and trimming the one that
+	// does so as stowage-scheduler does.
 	informer = "informer"
+	trimming = "trimming informer"
 	// sampled is how many objects of a kind are kept to know what one takes.
 	sampled = 2000
 )
@@ -33,12 +36,12 @@ type kind struct {
 	name    string
 	typical func(i int) object
 	empty   func() object
-	// trimmed says that the scheduler's informer drops the managed fields.
-	trimmed bool
+	// scheduler says that a scheduler has an informer of it.
+	scheduler bool
 }
 
 var kinds = []kind{
-	{"node", func(i int) object { return typicalNode(i) }, func() object { return &corev1.Node{} }, false},
+	{"node", func(i int) object { return typicalNode(i) }, func() object { return &corev1.Node{} }, true},
 	{"pod", func(i int) object { return typicalPod(i) }, func() object { return &corev1.Pod{} }, true},
 	{"lease", func(i int) object { return typicalLease(i) }, func() object { return &coordinationv1.Lease{} }, false},
 	{"event", func(i int) object { return typicalEvent(i) }, func() object { return &corev1.Event{} }, false},
@@ -51,24 +54,45 @@ func (k kind) caseName() string { return "object/" + k.name }
 func objectFigures() ([]figure.Figure, error) {
 	var all []figure.Figure
 	for _, k := range kinds {
-		w, err := k.weigh()
+		w, err := k.weigh(unmanaged)
 		if err != nil {
 			return nil, fmt.Errorf("a typical %s: %w", k.name, err)
 		}
-		all = append(all,
-			figure.Figure{Case: k.caseName(), Subject: informer, Metric: storedBytes, Value: w.stored, Unit: "B"}.Rounded(0),
-			figure.Figure{Case: k.caseName(), Subject: informer, Metric: keptBytes, Value: w.kept, Unit: "B"}.Rounded(0),
-			figure.Figure{Case: k.caseName(), Subject: informer, Metric: decoding, Value: w.decoding, Unit: "us"}.Rounded(1))
+		all = append(all, figure.Figure{Case: k.caseName(), Subject: informer, Metric: storedBytes, Value: w.stored, Unit: "B"}.Rounded(0))
+		all = append(all, k.kept(informer, w)...)
+		if !k.scheduler {
+			continue
+		}
+		if w, err = k.weigh(cluster.SchedulerTransform()); err != nil {
+			return nil, fmt.Errorf("a typical %s, trimmed: %w", k.name, err)
+		}
+		all = append(all, k.kept(trimming, w)...)
 	}
 	return all, nil
+}
+
+// kept are the figures of an informer.
+func (k kind) kept(subject string, w weight) []figure.Figure {
+	return []figure.Figure{
+		figure.Figure{Case: k.caseName(), Subject: subject, Metric: keptBytes, Value: w.kept, Unit: "B"}.Rounded(0),
+		figure.Figure{Case: k.caseName(), Subject: subject, Metric: decoding, Value: w.decoding, Unit: "us"}.Rounded(1),
+	}
+}
+
+// unmanaged is the transform of kube-scheduler's informer of pods; it has none of nodes.
+func unmanaged(obj any) (any, error) {
+	if pod, is := obj.(*corev1.Pod); is {
+		pod.ManagedFields = nil
+	}
+	return obj, nil
 }
 
 // weight is what an object takes: bytes in protobuf, which is how etcd stores it, bytes of
 // heap in the store of an informer, and microseconds of CPU time to get there.
 type weight struct{ stored, kept, decoding float64 }
 
-// weigh returns the weight of a typical object, the mean of many.
-func (k kind) weigh() (weight, error) {
+// weigh returns the weight of a typical object in an informer with that transform, the mean of many.
+func (k kind) weigh(transform cache.TransformFunc) (weight, error) {
 	var w weight
 	encoded := make([][]byte, sampled)
 	for i := range encoded {
@@ -86,10 +110,11 @@ func (k kind) weigh() (weight, error) {
 		if err := o.Unmarshal(data); err != nil {
 			return w, err
 		}
-		if k.trimmed {
-			o.SetManagedFields(nil)
+		kept, err := transform(o)
+		if err != nil {
+			return w, err
 		}
-		if err := store.Add(o); err != nil {
+		if err := store.Add(kept); err != nil {
 			return w, err
 		}
 	}

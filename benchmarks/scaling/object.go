@@ -11,11 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	kubernetes "k8s.io/component-base/version"
 	"k8s.io/utils/ptr"
-)
 
-const (
-	variables = 10 // of each container's environment
-	images    = 50 // that a node reports: a kubelet's most
+	"github.com/stowage-k8s/stowage/benchmarks/typical"
 )
 
 // since is when everything has begun.
@@ -35,22 +32,18 @@ func typicalNode(i int) *corev1.Node {
 				corev1.LabelHostname: name, corev1.LabelTopologyZone: fmt.Sprint("zone-", i%3), corev1.LabelTopologyRegion: "region-1",
 				corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64", corev1.LabelInstanceTypeStable: "standard-32",
 			},
-			ManagedFields: managed("kubelet", "cloud-controller", "kube-controller-manager"),
+			ManagedFields: typical.Managed(since, "kubelet", "cloud-controller", "kube-controller-manager"),
 		},
 		Spec: corev1.NodeSpec{PodCIDR: "10.1.2.0/24", PodCIDRs: []string{"10.1.2.0/24"}, ProviderID: "cloud:///zone/" + name},
 		Status: corev1.NodeStatus{Capacity: amounts, Allocatable: amounts, NodeInfo: corev1.NodeSystemInfo{
 			MachineID: string(uid(i)), SystemUUID: string(uid(i)), BootID: string(uid(i)), KernelVersion: "6.8.0", OSImage: "Linux",
 			ContainerRuntimeVersion: "containerd://2.1.0", KubeletVersion: kubernetes.Get().GitVersion, OperatingSystem: "linux", Architecture: "amd64",
-		}},
+		}, Images: typical.Images(i)},
 	}
 	for _, kind := range []corev1.NodeConditionType{corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure, corev1.NodeReady} {
 		node.Status.Conditions = append(node.Status.Conditions, corev1.NodeCondition{
 			Type: kind, Status: corev1.ConditionTrue, Reason: "KubeletReady", Message: "kubelet is posting ready status", LastHeartbeatTime: since, LastTransitionTime: since,
 		})
-	}
-	for j := range images {
-		image := fmt.Sprintf("registry.example.com/team/service-%d", (i+j)%300)
-		node.Status.Images = append(node.Status.Images, corev1.ContainerImage{Names: []string{image + "@sha256:" + fmt.Sprintf("%064d", j), image + ":v1"}, SizeBytes: 1e8})
 	}
 	return node
 }
@@ -65,9 +58,9 @@ func typicalPod(i int) *corev1.Pod {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "team", Name: fmt.Sprintf("%s-%05d", set, i), GenerateName: set + "-", UID: uid(i), ResourceVersion: "1234567890",
-			CreationTimestamp: since, Labels: labels, Annotations: map[string]string{"example.com/checksum": "0123456789abcdef"},
+			CreationTimestamp: since, Labels: labels, Annotations: typical.Annotations(),
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set, UID: uid(i / 50), Controller: ptr.To(true), BlockOwnerDeletion: ptr.To(true)}},
-			ManagedFields:   managed("kube-controller-manager", "kubelet"),
+			ManagedFields:   typical.Managed(since, "kube-controller-manager", "kubelet"),
 		},
 		Spec: corev1.PodSpec{
 			NodeName: nodeName(i % 5000), SchedulerName: stowage, Priority: ptr.To(int32(0)), PreemptionPolicy: ptr.To(corev1.PreemptLowerPriority),
@@ -92,29 +85,25 @@ func typicalPod(i int) *corev1.Pod {
 	for _, name := range []string{"main", "proxy"} {
 		container := typicalContainer(name, app, token)
 		pod.Spec.Containers = append(pod.Spec.Containers, container)
-		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{
-			Name: name, Ready: true, Started: ptr.To(true), Image: container.Image, ImageID: container.Image + "@sha256:" + fmt.Sprintf("%064d", i),
-			ContainerID: "containerd://" + fmt.Sprintf("%064d", i), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: since}},
-		})
+		status := corev1.ContainerStatus{Name: name, Ready: true, Started: ptr.To(true), Image: container.Image, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: since}}}
+		typical.DressStatus(&status, i)
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, status)
 	}
 	return pod
 }
 
 func typicalContainer(name, app, token string) corev1.Container {
 	container := corev1.Container{
-		Name: name, Image: "registry.example.com/team/" + app + ":v1", Args: []string{"--config=/etc/" + app, "--verbose"}, ImagePullPolicy: corev1.PullIfNotPresent,
+		Name: name, Image: "registry.example.com/team/" + app + ":v1", ImagePullPolicy: corev1.PullIfNotPresent,
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("512Mi")},
 			Limits:   corev1.ResourceList{"memory": resource.MustParse("1Gi")},
 		},
-		Ports:                  []corev1.ContainerPort{{Name: "http", ContainerPort: 8080, Protocol: corev1.ProtocolTCP}},
 		VolumeMounts:           []corev1.VolumeMount{{Name: token, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}},
 		ReadinessProbe:         &corev1.Probe{PeriodSeconds: 10, FailureThreshold: 3, SuccessThreshold: 1, TimeoutSeconds: 1},
 		TerminationMessagePath: "/dev/termination-log", TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 	}
-	for i := range variables {
-		container.Env = append(container.Env, corev1.EnvVar{Name: fmt.Sprintf("SETTING_NUMBER_%d", i), Value: "some value of a setting"})
-	}
+	typical.DressContainer(&container, app)
 	return container
 }
 
@@ -125,7 +114,7 @@ func typicalLease(i int) *coordinationv1.Lease {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: corev1.NamespaceNodeLease, Name: node, UID: uid(i), ResourceVersion: "1234567890", CreationTimestamp: since,
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: node, UID: uid(i)}},
-			ManagedFields:   managed("kubelet"),
+			ManagedFields:   typical.Managed(since, "kubelet"),
 		},
 		Spec: coordinationv1.LeaseSpec{HolderIdentity: &node, LeaseDurationSeconds: ptr.To(int32(40)), RenewTime: ptr.To(metav1.NewMicroTime(since.Time))},
 	}
@@ -136,24 +125,12 @@ func typicalEvent(i int) *corev1.Event {
 	pod := typicalPod(i)
 	return &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: pod.Namespace, Name: pod.Name + ".17f3a1b2c3d4e5f6", UID: uid(i), ResourceVersion: "1234567890", CreationTimestamp: since, ManagedFields: managed("stowage-scheduler"),
+			Namespace: pod.Namespace, Name: pod.Name + ".17f3a1b2c3d4e5f6", UID: uid(i), ResourceVersion: "1234567890", CreationTimestamp: since, ManagedFields: typical.Managed(since, "stowage-scheduler"),
 		},
 		InvolvedObject: corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion},
 		Reason:         "Scheduled", Message: "Successfully assigned " + pod.Namespace + "/" + pod.Name + " to " + pod.Spec.NodeName,
 		Type: corev1.EventTypeNormal, Action: "Binding", ReportingController: stowage, ReportingInstance: "stowage-scheduler-5d8f7c9b6d-abcde", EventTime: metav1.NewMicroTime(since.Time),
 	}
-}
-
-// managed returns what the API server notes of each writer of an object.
-func managed(writers ...string) []metav1.ManagedFieldsEntry {
-	var all []metav1.ManagedFieldsEntry
-	for _, writer := range writers {
-		all = append(all, metav1.ManagedFieldsEntry{
-			Manager: writer, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", Time: &since, FieldsType: "FieldsV1",
-			FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{".":{},"f:app":{}}},"f:status":{"f:conditions":{"k:{\"type\":\"Ready\"}":{".":{},"f:lastTransitionTime":{},"f:status":{},"f:type":{}}},"f:phase":{},"f:podIP":{},"f:startTime":{}}}`),
-		})
-	}
-	return all
 }
 
 func nodeName(i int) string { return fmt.Sprintf("node-%06d", i) }

@@ -132,7 +132,8 @@ func Run(ctx context.Context, choice Choice, opts loop.Options, finished func([]
 // Described says of each subject which version it is, and how it is set.
 func Described() []figure.Subject {
 	described := slices.DeleteFunc(loop.Described(), func(s figure.Subject) bool { return !slices.Contains(Subjects, s.Name) })
-	return append(described, figure.Subject{
-		Name: informer, Version: "Kubernetes " + figure.Here().Kubernetes, Settings: "objects as the API server sends them, decoded, as the scheduler's informers keep them: pods without managed fields",
-	})
+	version := "Kubernetes " + figure.Here().Kubernetes
+	return append(described,
+		figure.Subject{Name: informer, Version: version, Settings: "objects as the API server sends them, decoded, as kube-scheduler's informers keep them: pods without managed fields"},
+		figure.Subject{Name: trimming, Version: version, Settings: "the same as stowage-scheduler's informers keep them: without what no decision looks at, and with what pods of a controller have in common kept once"})
 }

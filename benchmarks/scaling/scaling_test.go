@@ -8,9 +8,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/loop"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 func TestFitPower(t *testing.T) {
@@ -142,6 +144,7 @@ func TestWriteTables(t *testing.T) {
 		figure.Figure{Case: "object/node", Subject: informer, Metric: storedBytes, Value: 9000}, figure.Figure{Case: "object/node", Subject: informer, Metric: keptBytes, Value: 17_000},
 		figure.Figure{Case: "object/node", Subject: informer, Metric: decoding, Value: 20},
 		figure.Figure{Case: "object/pod", Subject: informer, Metric: storedBytes, Value: 3000}, figure.Figure{Case: "object/pod", Subject: informer, Metric: keptBytes, Value: 12_000},
+		figure.Figure{Case: "object/pod", Subject: trimming, Metric: keptBytes, Value: 3_000}, figure.Figure{Case: "object/pod", Subject: trimming, Metric: decoding, Value: 40},
 	)
 	var out strings.Builder
 	if err := choice.WriteTables(&out, figures); err != nil {
@@ -168,12 +171,13 @@ Memory in the largest cluster, in bytes: of the scheduler per node, and per pod 
   plain/nodes=100000/fill=0 stowage              2097        -
   zone-affinity/nodes=100000/fill=0 stowage         -      839
 
-A typical object: bytes as etcd stores it, bytes as an informer keeps it, and µs of CPU to get there
-  OBJECT  STORED  INFORMER  DECODING
-  node      9000     17000        20
-  pod       3000     12000         -
-  lease        -         -         -
-  event        -         -         -
+A typical object: bytes as etcd stores it, bytes as an informer keeps it and µs of CPU to
+get there; TRIMMED is the same in stowage-scheduler
+  OBJECT  STORED  INFORMER  DECODING  TRIMMED  DECODING
+  node      9000     17000        20        -         -
+  pod       3000     12000         -     3000        40
+  lease        -         -         -        -         -
+  event        -         -         -        -         -
 
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -183,21 +187,26 @@ A typical object: bytes as etcd stores it, bytes as an informer keeps it, and µ
 
 // TestObjects covers that what is kept is what was encoded, without what is dropped.
 func TestObjects(t *testing.T) {
+	whole := func(obj any) (any, error) { return obj, nil }
 	for _, k := range kinds {
-		w, err := k.weigh()
-		if err != nil {
-			t.Fatal(err)
+		weigh := func(transform cache.TransformFunc) weight {
+			t.Helper()
+			w, err := k.weigh(transform)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w
 		}
-		if w.stored < 100 || w.kept < w.stored || w.decoding <= 0 {
-			t.Errorf("a %s is %+v, want more than 100 bytes, and more in memory", k.name, w)
+		all, kept, trimmed := weigh(whole), weigh(unmanaged), weigh(cluster.SchedulerTransform())
+		t.Logf("a %s: whole %+v, in kube-scheduler %+v, in stowage-scheduler %+v", k.name, all, kept, trimmed)
+		if all.stored < 100 || all.kept < all.stored || all.decoding <= 0 {
+			t.Errorf("a %s is %+v, want more than 100 bytes, and more in memory", k.name, all)
 		}
-		k.trimmed = !k.trimmed
-		otherwise, err := k.weigh()
-		if err != nil {
-			t.Fatal(err)
+		if less := all.kept-kept.kept > 100; less != (k.name == "pod") {
+			t.Errorf("a %s is %+v, and in kube-scheduler %+v", k.name, all, kept)
 		}
-		if (otherwise.kept > w.kept) == k.trimmed {
-			t.Errorf("a %s is %+v, and with trimmed=%t %+v", k.name, w, k.trimmed, otherwise)
+		if k.scheduler && trimmed.kept*2 > kept.kept {
+			t.Errorf("a %s is %+v in kube-scheduler, and in stowage-scheduler %+v", k.name, kept, trimmed)
 		}
 	}
 }

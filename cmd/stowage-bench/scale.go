@@ -17,6 +17,7 @@ import (
 type scaleFlags struct {
 	steps       []string
 	quick       bool
+	realistic   bool
 	nodes, pods int
 	results     resultFlags
 	logDir      string
@@ -31,13 +32,17 @@ func newScaleCommand() *cobra.Command {
 the start, written straight into its database, as only a fake cluster may be; waits until the
 controllers have counted them; and measures there, with stowage-scheduler running: what all
 take while nothing happens; 10,000 more pods scheduled while 1 % of the others are deleted
-and replaced; what chaos would evict; what the descheduler would move; and a zone taken down
+and replaced; how much memory it needs beside kube-scheduler's default profile, which
+reads the same and places as many; what chaos would evict; what the descheduler would move; and a zone taken down
 by chaos, with all its pods placed again. Beside each step stand processor time and memory
 of each process, the control plane's included.
 
 Results are written to a file as well, as JSON, after each step.`,
 		Example: `  stowage-bench scale --quick
-  stowage-bench scale --step schedule --step zone --nodes 1000 --pods 30000 --log-dir /tmp/logs`,
+  stowage-bench scale --step schedule --step zone --nodes 1000 --pods 30000 --log-dir /tmp/logs
+
+  # the memory of schedulers, with pods as large as those of clusters
+  stowage-bench scale --step memory --realistic --nodes 500 --pods 10000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}
@@ -47,6 +52,7 @@ Results are written to a file as well, as JSON, after each step.`,
 	fs.StringArrayVar(&flags.steps, "step", nil, "measure this step only; may be given several times: "+strings.Join(steps, ", "))
 	fs.IntVar(&flags.nodes, "nodes", 0, "measure on this many nodes: 5,000 unless given, and 300 if --quick")
 	fs.IntVar(&flags.pods, "pods", 0, fmt.Sprintf("measure with this many pods that run, from %d to %d for each node: 30 for each unless given", scale.LeastPodsPerNode, scale.MostPodsPerNode))
+	fs.BoolVar(&flags.realistic, "realistic", false, "give pods environments, probes and managed fields, and nodes images, as in clusters: all need more memory")
 	flags.results.add(fs, "scale")
 	fs.StringVar(&flags.logDir, "log-dir", "", "folder that takes what all programs write")
 	for flag, values := range map[string][]string{"output": formats, "step": steps} {
@@ -88,6 +94,7 @@ func (f *scaleFlags) choose() ([]scale.Step, scale.Size, error) {
 	if f.quick {
 		size = scale.Quick
 	}
+	size.Realistic = f.realistic
 	if err := f.results.validate(); err != nil {
 		return nil, size, err
 	}

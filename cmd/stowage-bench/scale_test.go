@@ -17,7 +17,7 @@ func TestScaleErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"a step that is not there", []string{"--step", "load"}, `--step="load": must be one of ["idle" "schedule" "evict" "plan" "zone"]`},
+		{"a step that is not there", []string{"--step", "load"}, `--step="load": must be one of ["idle" "schedule" "memory" "evict" "plan" "zone"]`},
 		{"too few nodes", []string{"--nodes", "29"}, "--nodes=29: must be 30 or more"},
 		{"too few pods", []string{"--nodes", "100", "--pods", "999"}, "--pods=999: must be from 1000 to 4000 on 100 nodes"},
 		{"more pods than fit without a zone", []string{"--quick", "--pods", "12001"}, "--pods=12001: must be from 3000 to 12000 on 300 nodes"},
@@ -42,7 +42,7 @@ func TestScaleErrors(t *testing.T) {
 
 func TestScaleHelp(t *testing.T) {
 	_, stdout, _ := execute(t, t.Context(), "scale", "--help")
-	for _, want := range []string{"stowage-bench scale --quick", "out/bench/scale.json", "150,000", "idle, schedule, evict, plan, zone"} {
+	for _, want := range []string{"stowage-bench scale --quick", "out/bench/scale.json", "150,000", "idle, schedule, memory, evict, plan, zone"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not mention %s:\n%s", want, stdout)
 		}

@@ -28,7 +28,7 @@ func main() {
 func newCommand() *cobra.Command {
 	var s start
 	options := []app.Option{s.fit}
-	for name, factory := range startup.TellReading(s.withGatekeeper(plugins.NewRegistry())) {
+	for name, factory := range startup.TellReading(startup.TrimInformers(s.withGatekeeper(plugins.NewRegistry()))) {
 		options = append(options, app.WithPlugin(name, factory))
 	}
 	cmd := app.NewSchedulerCommand(options...)

@@ -15,6 +15,17 @@ import (
 // trimmed returns an object without fields that neither the scheduler nor any strategy reads:
 // most of its size, and fields that may contain secrets, such as environments, commands and
 // messages of containers. The object is not modified; the result shares parts with it.
+//
+// The omitted fields do not matter for the choice of a node:
+//   - commands, environments, probes, mounts, security contexts, host names and ephemeral containers,
+//     which request nothing, are for the kubelet that runs the pod
+//   - volumes of Secrets, ConfigMaps and the pod's own fields are the same on all nodes, and
+//     parameters of other volumes are for their drivers
+//   - addresses, IDs, resolved images and messages describe a pod that already has a node
+//   - the operating system of a node is in its labels; volumes in use and attached concern the kubelet
+//     and the controller that attaches them: the engine counts VolumeAttachments
+//
+// Tests compare clustertest.TrimmedFields with what is read, including by the engine.
 func trimmed(original object) object {
 	o := shallowCopy(original)
 	switch o := o.(type) {

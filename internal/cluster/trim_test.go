@@ -10,30 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
-)
 
-// trimmedFields are those that trimming takes, by the type that has them.
-var trimmedFields = map[string][]string{
-	"PodSpec": {
-		"EphemeralContainers", "DNSPolicy", "ServiceAccountName", "DeprecatedServiceAccount", "AutomountServiceAccountToken", "HostPID", "HostIPC",
-		"ShareProcessNamespace", "SecurityContext", "ImagePullSecrets", "Hostname", "Subdomain", "HostAliases", "DNSConfig", "EnableServiceLinks",
-		"SetHostnameAsFQDN", "HostnameOverride", "EvictionResponders",
-	},
-	"Container": {
-		"Command", "Args", "WorkingDir", "EnvFrom", "Env", "VolumeDevices", "LivenessProbe", "ReadinessProbe", "StartupProbe", "Lifecycle",
-		"TerminationMessagePath", "TerminationMessagePolicy", "ImagePullPolicy", "SecurityContext", "Stdin", "StdinOnce", "TTY",
-	},
-	"VolumeMount":              {"Name", "ReadOnly", "RecursiveReadOnly", "MountPath", "SubPath", "MountPropagation", "SubPathExpr"},
-	"PodStatus":                {"HostIP", "HostIPs", "PodIP", "PodIPs", "VolumeHealth"},
-	"ContainerStatus":          {"Image", "ImageID", "ContainerID", "VolumeMounts", "User", "AllocatedResourcesStatus", "StopSignal"},
-	"ContainerStateTerminated": {"Message", "ContainerID"},
-	"ContainerStateWaiting":    {"Message"},
-	"NodeStatus":               {"Addresses", "DaemonEndpoints", "VolumesInUse", "VolumesAttached", "Config"},
-	"NodeSystemInfo": {
-		"MachineID", "SystemUUID", "BootID", "KernelVersion", "OSImage", "ContainerRuntimeVersion", "KubeProxyVersion", "OperatingSystem", "Architecture", "Swap",
-		"RunningInUserNamespace",
-	},
-}
+	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
+)
 
 // TestEveryFieldIsDecided fails when a new release of Kubernetes has a field that
 // nobody has decided about: whether the scheduler or a strategy looks at it.
@@ -41,6 +20,13 @@ func TestEveryFieldIsDecided(t *testing.T) {
 	check(t, trimmedPodSpec)
 	check(t, func(c *corev1.Container) corev1.Container { return trimmedContainers([]corev1.Container{*c})[0] })
 	check(t, func(m *corev1.VolumeMount) corev1.VolumeMount { return trimmedMounts([]corev1.VolumeMount{*m})[0] })
+	check(t, keptSources)
+	check(t, func(s *corev1.CSIVolumeSource) corev1.CSIVolumeSource {
+		return *trimmedVolumes([]corev1.Volume{{VolumeSource: corev1.VolumeSource{CSI: s}}})[0].CSI
+	})
+	check(t, func(s *corev1.FlexVolumeSource) corev1.FlexVolumeSource {
+		return *trimmedVolumes([]corev1.Volume{{VolumeSource: corev1.VolumeSource{FlexVolume: s}}})[0].FlexVolume
+	})
 	check(t, trimmedPodStatus)
 	check(t, func(c *corev1.ContainerStatus) corev1.ContainerStatus {
 		return trimmedContainerStatuses([]corev1.ContainerStatus{*c})[0]
@@ -55,12 +41,12 @@ func TestEveryFieldIsDecided(t *testing.T) {
 	check(t, trimmedNodeInfo)
 }
 
-// check checks that trimming takes the trimmedFields of a structure, and no other.
+// check checks that trimming takes the TrimmedFields of a structure, and no other.
 func check[T any](t *testing.T, trim func(*T) T) {
 	t.Helper()
 	var full T
-	gone := slices.Clone(trimmedFields[reflect.TypeFor[T]().Name()])
-	fill(reflect.ValueOf(&full).Elem(), 4)
+	gone := slices.Clone(clustertest.TrimmedFields[reflect.TypeFor[T]().Name()])
+	clustertest.Fill(reflect.ValueOf(&full).Elem(), 4)
 	kept := reflect.ValueOf(trim(&full))
 	var got []string
 	for i := range kept.NumField() {
@@ -75,38 +61,19 @@ func check[T any](t *testing.T, trim func(*T) T) {
 	}
 }
 
-// fill sets every field to something.
-func fill(v reflect.Value, depth int) {
-	if depth == 0 || !v.CanSet() {
-		return
-	}
-	switch v.Kind() {
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), depth-1)
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0), depth-1)
-	case reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[metav1.Time]() {
-			v.Set(reflect.ValueOf(metav1.Unix(1, 0)))
-			return
+// keptSources returns the sources of volumes that trimming leaves, each of a volume of its own.
+func keptSources(*corev1.VolumeSource) corev1.VolumeSource {
+	var kept corev1.VolumeSource
+	sources := reflect.ValueOf(&kept).Elem()
+	for i := range sources.NumField() {
+		var one corev1.Volume
+		source := reflect.New(sources.Field(i).Type().Elem())
+		reflect.ValueOf(&one.VolumeSource).Elem().Field(i).Set(source)
+		if len(trimmedVolumes([]corev1.Volume{one})) > 0 {
+			sources.Field(i).Set(source)
 		}
-		for i := range v.NumField() {
-			// One source of a volume is enough: those of secrets are left out.
-			if v.Type() != reflect.TypeFor[corev1.VolumeSource]() || v.Type().Field(i).Name == "HostPath" {
-				fill(v.Field(i), depth-1)
-			}
-		}
-	case reflect.String:
-		v.SetString("x")
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Int, reflect.Int32, reflect.Int64:
-		v.SetInt(1)
 	}
+	return kept
 }
 
 func TestTrimmingChangesNoAnswer(t *testing.T) {

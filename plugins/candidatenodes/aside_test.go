@@ -95,7 +95,7 @@ func TestStepsAside(t *testing.T) {
 			pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To("group")}
 		}, 4, false},
 	}
-	e, _ := newEngines(t)
+	e, _ := newEngines(t, false)
 	e.addFour()
 	e.put(&corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: "volume", UID: "volume"},

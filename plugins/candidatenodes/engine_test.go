@@ -45,6 +45,7 @@ type engine struct {
 	sched    *scheduler.Scheduler
 	recorder *recorder
 	turn     atomic.Pointer[types.UID]
+	filled   bool // the API server has all fields of pods and nodes
 
 	mu       sync.Mutex
 	watched  map[schema.GroupVersionResource]bool

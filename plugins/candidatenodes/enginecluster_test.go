@@ -4,11 +4,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
 )
 
 // AddNode, and what else makes an engine a randomcluster.Cluster, tell the API server.
 // To settle is up to the test.
-func (e *engine) AddNode(node *corev1.Node) { e.put(node) }
+func (e *engine) AddNode(node *corev1.Node) {
+	if e.filled {
+		node = node.DeepCopy()
+		clustertest.FillTrimmed(node)
+	}
+	e.put(node)
+}
 
 func (e *engine) RemoveNode(node *corev1.Node) error { e.remove(node); return nil }
 
@@ -47,6 +55,9 @@ func (e *engine) known(pod *corev1.Pod) *corev1.Pod {
 	}
 	if pod.DeletionTimestamp != nil {
 		pod.DeletionTimestamp = &metav1.Time{Time: firstStart}
+	}
+	if e.filled {
+		clustertest.FillTrimmed(pod)
 	}
 	return pod
 }

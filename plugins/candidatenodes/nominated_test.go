@@ -52,7 +52,7 @@ func TestNominatedNodeIsLeft(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, want := newEngines(t)
+			got, want := newEngines(t, false)
 			for side, e := range map[string]*engine{"the profile": got, "the reference": want} {
 				e.AddNode(newNode("made"))
 				e.AddNode(newNode("full"))

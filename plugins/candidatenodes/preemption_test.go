@@ -13,8 +13,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/utils/ptr"
 
+	"github.com/stowage-k8s/stowage/internal/cluster/clustertest"
+	"github.com/stowage-k8s/stowage/internal/startup"
+	"github.com/stowage-k8s/stowage/plugins"
 	"github.com/stowage-k8s/stowage/plugins/internal/randomcluster"
 )
 
@@ -26,7 +30,8 @@ const (
 // TestPreemption draws small clusters that change, with pods of several priorities
 // and budgets, and compares what the engine does for each pod with and without
 // CandidateNodes: its node or the one it is nominated for, its victims, and what its
-// event and its condition say.
+// event and its condition say. In every other cluster, the engine with CandidateNodes keeps
+// pods and nodes trimmed, as stowage-scheduler does.
 func TestPreemption(t *testing.T) {
 	seen := map[string]int{}
 	for seed := *differentialSeed; seed < *differentialSeed+preemptionClusters && !t.Failed(); seed++ {
@@ -46,19 +51,41 @@ func TestPreemption(t *testing.T) {
 	}
 }
 
-// newEngines returns the scheduler with the shipped profiles, and the reference.
-func newEngines(t *testing.T) (got, want *engine) {
+// newEngines returns the scheduler with the shipped profiles, and the reference. The first keeps
+// pods and nodes trimmed, from an API server that has all of their fields, where trimming says so.
+func newEngines(t *testing.T, trimming bool) (got, want *engine) {
 	t.Helper()
 	var profiles, references []schedulerconfig.KubeSchedulerProfile
 	for _, c := range shipped(t) {
 		profiles, references = append(profiles, *c.profile), append(references, *reference(c.profile))
 	}
-	return newEngine(t, profiles, nil), newEngine(t, references, nil)
+	var registry frameworkruntime.Registry
+	if trimming {
+		registry = startup.TrimInformers(plugins.NewRegistry())
+	}
+	got = newEngine(t, profiles, registry)
+	got.filled = trimming
+	return got, newEngine(t, references, nil)
+}
+
+// lost returns what a trimming engine has taken from objects of the API server.
+func (e *engine) lost() string {
+	for _, pod := range e.pods() {
+		filled := pod.DeepCopy()
+		clustertest.FillTrimmed(filled)
+		if diff := cmp.Diff(filled, &pod); diff != "" {
+			return fmt.Sprintf("pod %s (-want +got):\n%s", pod.Name, diff)
+		}
+		if known, err := e.factory.Core().V1().Pods().Lister().Pods(pod.Namespace).Get(pod.Name); err == nil && (len(known.Spec.ImagePullSecrets) == 0) != (known.Spec.NodeName != "") {
+			return fmt.Sprintf("pod %s on node %q is kept whole, or otherwise not", pod.Name, known.Spec.NodeName)
+		}
+	}
+	return ""
 }
 
 func comparePreemption(t *testing.T, seed uint64, seen map[string]int) {
 	t.Helper()
-	got, want := newEngines(t)
+	got, want := newEngines(t, seed%2 == 1)
 	r := rand.New(rand.NewPCG(seed, 1))
 	got.graceful = r.IntN(3) == 0
 	want.graceful = got.graceful
@@ -99,6 +126,9 @@ func comparePreemption(t *testing.T, seed uint64, seen map[string]int) {
 				t.Fatalf("cluster %d, try %d: %s\nThe pod:\n%s", seed, try, wrong, asJSON(pod))
 			}
 		}
+	}
+	if lost := got.lost(); got.filled && lost != "" {
+		t.Errorf("cluster %d: %s", seed, lost)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
-	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
@@ -64,8 +63,7 @@ func WithPreemptible(of func(*schedulerconfig.KubeSchedulerProfile) (preemptible
 	return func(o *options) { o.preemptible = of }
 }
 
-// NewCommand returns the command stowage-chaos.
-func NewCommand(opts ...Option) *cobra.Command {
+func build(opts []Option) *options {
 	built := &options{
 		probes:  probes.All(),
 		logging: logsapi.NewLoggingConfiguration(),
@@ -76,6 +74,12 @@ func NewCommand(opts ...Option) *cobra.Command {
 	for _, opt := range opts {
 		opt(built)
 	}
+	return built
+}
+
+// NewCommand returns the command stowage-chaos.
+func NewCommand(opts ...Option) *cobra.Command {
+	built := build(opts)
 	cmd := &cobra.Command{
 		Use:   program,
 		Short: "Takes away pods, nodes, zones and preemptible capacity, within budgets, and measures the recovery",
@@ -99,18 +103,12 @@ nothing was done.`,
 
   # what would the loss of each zone do
   stowage-chaos assess zone`,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := refuseEmpty(cmd); err != nil {
-				return err
-			}
-			logs.InitLogs()
-			return refused(logsapi.ValidateAndApply(built.logging, nil))
-		},
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version.Line(program),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return built.prepare(cmd) },
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		Version:           version.Line(program),
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	logsapi "k8s.io/component-base/logs/api/v1"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
+)
+
+const dump = "testdata/cluster.yaml"
+
+// run runs the program, and returns what it prints, its error and its exit code.
+func run(args ...string) (out, failure string, code int) {
+	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged // one process, many commands
+	var printed bytes.Buffer
+	cmd := newCommand(options()...)
+	cmd.SetArgs(args)
+	cmd.SetOut(&printed)
+	err := cmd.Execute()
+	if err != nil {
+		failure = err.Error()
+	}
+	return printed.String(), failure, exit.Code(err)
+}
+
+func TestQuestions(t *testing.T) {
+	for _, tt := range []struct {
+		args string
+		code int
+		want []string
+	}{
+		{"why pod report-x7k2p -n shop", 0, []string{"None of the 8 nodes fits.", "request 500m less cpu (2500m instead of 3)", "Smallest change: tolerate the taint dedicated=batch:NoSchedule"}},
+		{"why report-x7k2p -n shop", 0, []string{"None of the 8 nodes fits."}},
+		{"why pod/web-7d9-bdfgh -n shop", 0, []string{"Node general-1 has the best score of the 6 nodes that fit.", "general-1 (here)"}},
+		{"why solver-0 -n shop", 0, []string{`No profile is known for schedulerName "stowge" (did you mean "stowage"?).`}},
+		{"why import-4tz6b -n shop", 0, []string{"kueue.x-k8s.io/admission"}},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			out, failure, code := run(append(strings.Fields(tt.args), "--from-dump", dump)...)
+			if code != tt.code {
+				t.Errorf("exit code %d, want %d: %s", code, tt.code, failure)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("it does not say %q:\n%s", want, out)
+				}
+			}
+		})
+	}
+}
+
+func TestMachineOutput(t *testing.T) {
+	for args, want := range map[string]string{
+		"why pod report-x7k2p -n shop": "ask.stowage.dev/v1alpha1 Why",
+	} {
+		out, failure, _ := run(append(strings.Fields(args), "--from-dump", dump, "-o", "json")...)
+		var answer struct{ APIVersion, Kind string }
+		if err := json.Unmarshal([]byte(out), &answer); err != nil {
+			t.Fatalf("%s: %v, %s", args, err, failure)
+		}
+		if got := answer.APIVersion + " " + answer.Kind; got != want {
+			t.Errorf("%s: it is a %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"why", "accepts between 1 and 2 arg(s), received 0 (see kubectl stowage why --help)"},
+		{"why node general-1", `"node": must be pod`},
+		{"why pod report-x7k2 -n shop", `there is no pod report-x7k2 in namespace shop (did you mean "report-x7k2p"?)`},
+		{"why pod report-x7k2p", "there is no pod report-x7k2p in namespace default, but in shop: use --namespace"},
+		{"whi pod a", `unknown command "whi" for "kubectl stowage" (did you mean "why"?) (see kubectl stowage --help)`},
+		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			args := strings.Fields(tt.args)
+			if args[0] != "whi" {
+				args = append(args, "--from-dump", dump)
+			}
+			out, failure, code := run(args...)
+			if !strings.Contains(failure, tt.want) || code != exitRefused || out != "" {
+				t.Errorf("exit code %d, error %q, want %q; it prints %q", code, failure, tt.want, out)
+			}
+		})
+	}
+}

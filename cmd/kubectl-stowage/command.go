@@ -40,9 +40,14 @@ of each pod with its own filters and scores. It only reads: nothing in the clust
 Exit codes:
   0  answered
   1  error
+  2  the answer is no: a loss would not be survived
+  3  inconclusive: nothing would be lost
   4  refused: a wrong flag, argument or file`,
 		Example: `  # Why is this pod pending, and what would change that?
-  kubectl stowage why pod web-5c7f8 --namespace shop`,
+  kubectl stowage why pod web-5c7f8 --namespace shop
+
+  # What would happen without this node?
+  kubectl stowage without node worker-1`,
 		PersistentPreRunE: reader.Prepare,
 		Args:              cobra.NoArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -52,7 +57,7 @@ Exit codes:
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.AddCommand(newWhyCommand(reader), version.Command(program))
+	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), version.Command(program))
 	cli.Strict(cmd, refused)
 	return cmd
 }

@@ -38,6 +38,10 @@ func TestQuestions(t *testing.T) {
 		{"why pod/web-7d9-bdfgh -n shop", 0, []string{"Node general-1 has the best score of the 6 nodes that fit.", "general-1 (here)"}},
 		{"why solver-0 -n shop", 0, []string{`No profile is known for schedulerName "stowge" (did you mean "stowage"?).`}},
 		{"why import-4tz6b -n shop", 0, []string{"kueue.x-k8s.io/admission"}},
+		{"without node general-1", 0, []string{"general-1", "Deployment shop/web"}},
+		{"without node general-1 --min-availability 90%", 2, []string{"general-1", "Deployment shop/web"}},
+		{"without zone zone-a", 2, []string{"zone-a", "shop/web"}},
+		{"without pool batch", 0, []string{"batch"}},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			out, failure, code := run(append(strings.Fields(tt.args), "--from-dump", dump)...)
@@ -75,6 +79,8 @@ func TestBadInput(t *testing.T) {
 		{"why pod report-x7k2 -n shop", `there is no pod report-x7k2 in namespace shop (did you mean "report-x7k2p"?)`},
 		{"why pod report-x7k2p", "there is no pod report-x7k2p in namespace default, but in shop: use --namespace"},
 		{"whi pod a", `unknown command "whi" for "kubectl stowage" (did you mean "why"?) (see kubectl stowage --help)`},
+		{"without node", "requires at least 1 arg(s), only received 0 (see kubectl stowage without node --help)"},
+		{"without pool bach", `no node is in pool "bach" (did you mean "batch"?), only in batch, general`},
 		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

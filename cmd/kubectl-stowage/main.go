@@ -1,5 +1,5 @@
 // Command kubectl-stowage is a kubectl plugin that answers questions about where pods fit: why a
-// pod is pending or where it is.
+// pod is pending or where it is, and what would happen without a node.
 package main
 
 import (

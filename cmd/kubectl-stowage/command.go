@@ -22,8 +22,11 @@ const (
 	called = "kubectl stowage"
 )
 
-// exitRefused is the exit code of errors in what the user has given.
-const exitRefused = 4
+// The exit codes besides 0 and 1.
+const (
+	exitNo      = 2
+	exitRefused = 4
+)
 
 // refused marks errors in what the user has given.
 func refused(err error) error { return exit.With(err, exitRefused) }
@@ -40,14 +43,17 @@ of each pod with its own filters and scores. It only reads: nothing in the clust
 Exit codes:
   0  answered
   1  error
-  2  the answer is no: a loss would not be survived
+  2  the answer is no: not all replicas fit, or a loss would not be survived
   3  inconclusive: nothing would be lost
   4  refused: a wrong flag, argument or file`,
 		Example: `  # Why is this pod pending, and what would change that?
   kubectl stowage why pod web-5c7f8 --namespace shop
 
   # What would happen without this node?
-  kubectl stowage without node worker-1`,
+  kubectl stowage without node worker-1
+
+  # How many of 20 replicas fit?
+  kubectl stowage fit deployment web --replicas 20 --namespace shop`,
 		PersistentPreRunE: reader.Prepare,
 		Args:              cobra.NoArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -57,7 +63,7 @@ Exit codes:
 	}
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), version.Command(program))
+	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newFitCommand(reader), version.Command(program))
 	cli.Strict(cmd, refused)
 	return cmd
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,6 +30,11 @@ func run(args ...string) (out, failure string, code int) {
 }
 
 func TestQuestions(t *testing.T) {
+	manifest := filepath.Join(t.TempDir(), "job.yaml")
+	job := "{apiVersion: batch/v1, kind: Job, metadata: {name: solve}, spec: {parallelism: 3, template: {spec: {containers: [{name: main, image: solver, resources: {requests: {cpu: 2}}}]}}}}\n"
+	if err := os.WriteFile(manifest, []byte(job), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args string
 		code int
@@ -42,6 +49,9 @@ func TestQuestions(t *testing.T) {
 		{"without node general-1 --min-availability 90%", 2, []string{"general-1", "Deployment shop/web"}},
 		{"without zone zone-a", 2, []string{"zone-a", "shop/web"}},
 		{"without pool batch", 0, []string{"batch"}},
+		{"fit deployment web --replicas 12 -n shop", 0, []string{"12 of 12 replicas fit", "6 already have a node, 6 more fit"}},
+		{"fit deployment/web --replicas 16 -n shop", 2, []string{"12 of 16 replicas fit", "2 more nodes like general-1 (pool general, m5.xlarge, zone zone-a) would hold all 4."}},
+		{"fit " + manifest, 0, []string{"Job default/solve, scheduler default-scheduler: 3 of 3 replicas fit"}},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			out, failure, code := run(append(strings.Fields(tt.args), "--from-dump", dump)...)
@@ -59,7 +69,8 @@ func TestQuestions(t *testing.T) {
 
 func TestMachineOutput(t *testing.T) {
 	for args, want := range map[string]string{
-		"why pod report-x7k2p -n shop": "ask.stowage.dev/v1alpha1 Why",
+		"why pod report-x7k2p -n shop":            "ask.stowage.dev/v1alpha1 Why",
+		"fit deployment web --replicas 7 -n shop": "ask.stowage.dev/v1alpha1 FitList",
 	} {
 		out, failure, _ := run(append(strings.Fields(args), "--from-dump", dump, "-o", "json")...)
 		var answer struct{ APIVersion, Kind string }
@@ -81,6 +92,10 @@ func TestBadInput(t *testing.T) {
 		{"whi pod a", `unknown command "whi" for "kubectl stowage" (did you mean "why"?) (see kubectl stowage --help)`},
 		{"without node", "requires at least 1 arg(s), only received 0 (see kubectl stowage without node --help)"},
 		{"without pool bach", `no node is in pool "bach" (did you mean "batch"?), only in batch, general`},
+		{"fit daemonset agent", `"daemonset": must be deployment, or give one FILE`},
+		{"fit deployment web -n shop --replicas 0", "--replicas=0: must be 1 or more"},
+		{"fit nowhere.yaml", "open nowhere.yaml: no such file or directory"},
+		{"fit deployment web -n shop -o xml", `"xml"`},
 		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

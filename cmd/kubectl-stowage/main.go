@@ -1,5 +1,5 @@
 // Command kubectl-stowage is a kubectl plugin that answers questions about where pods fit: why a
-// pod is pending or where it is, and what would happen without a node.
+// pod is pending or where it is, what would happen without a node, and how many replicas fit.
 package main
 
 import (

@@ -15,7 +15,7 @@ import (
 // TestVersion asks each program that people call what it is, by flag and by subcommand.
 func TestVersion(t *testing.T) {
 	kubernetes := playgroundtest.KubernetesVersion(t)
-	for _, program := range []string{"stowage-scheduler", "stowage-descheduler", "stowage-chaos", "stowage-playground", "stowage-bench"} {
+	for _, program := range []string{"stowage-scheduler", "stowage-descheduler", "stowage-chaos", "kubectl-stowage", "stowage-playground", "stowage-bench"} {
 		t.Run(program, func(t *testing.T) {
 			binary, err := playground.FindBinary(program)
 			if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
-	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
@@ -65,8 +64,7 @@ func WithPreemptible(of func(*schedulerconfig.KubeSchedulerProfile) (preemptible
 	return func(o *options) { o.preemptible = of }
 }
 
-// NewCommand returns the command stowage-chaos.
-func NewCommand(opts ...Option) *cobra.Command {
+func build(opts []Option) *options {
 	built := &options{
 		probes:  probes.All(),
 		logging: logsapi.NewLoggingConfiguration(),
@@ -77,6 +75,12 @@ func NewCommand(opts ...Option) *cobra.Command {
 	for _, opt := range opts {
 		opt(built)
 	}
+	return built
+}
+
+// NewCommand returns the command stowage-chaos.
+func NewCommand(opts ...Option) *cobra.Command {
+	built := build(opts)
 	cmd := &cobra.Command{
 		Use:   program,
 		Short: "Remove pods, nodes, zones and preemptible capacity within disruption budgets, and measure the recovery",
@@ -102,16 +106,10 @@ Exit codes:
 
   # Predict the loss of each zone
   stowage-chaos assess zone`,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := refuseEmpty(cmd); err != nil {
-				return err
-			}
-			logs.InitLogs()
-			return refused(logsapi.ValidateAndApply(built.logging, nil))
-		},
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version: version.Line(program),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return built.prepare(cmd) },
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:           version.Line(program),
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
 	cmd.AddCommand(

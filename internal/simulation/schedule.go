@@ -117,6 +117,13 @@ type filtered struct {
 	feasible, crowded []fwk.NodeInfo
 	sample            int
 	reasons           map[string]int
+
+	// nodes are those that were filtered, with their statuses. refusal is what PreFilter plugins
+	// say of all nodes instead, and narrowedBy the ones that leave some nodes out.
+	nodes      []fwk.NodeInfo
+	statuses   []*fwk.Status
+	refusal    *fwk.Status
+	narrowedBy sets.Set[string]
 }
 
 func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Framework, state *schedulerframework.CycleState, pod *corev1.Pod) (filtered, error) {
@@ -136,7 +143,7 @@ func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Fr
 		if status.Code() == fwk.Unschedulable {
 			f.crowded = nodes
 		}
-		f.reasons = reasons
+		f.reasons, f.refusal = reasons, status
 		return f, nil
 	}
 	if !narrowed.AllNodes() {
@@ -150,6 +157,7 @@ func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Fr
 	framework.Parallelizer().Until(ctx, len(nodes), func(i int) {
 		statuses[i] = framework.RunFilterPluginsWithNominatedPods(ctx, state, pod, nodes[i])
 	}, "simulation")
+	f.nodes, f.statuses, f.narrowedBy = nodes, statuses, narrowedBy
 	for i, status := range statuses {
 		switch {
 		case status.IsSuccess():

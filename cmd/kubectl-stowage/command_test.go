@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	logsapi "k8s.io/component-base/logs/api/v1"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
+)
+
+const dump = "testdata/cluster.yaml"
+
+// run runs the program, and returns what it prints, its error and its exit code.
+func run(args ...string) (out, failure string, code int) {
+	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged // one process, many commands
+	var printed bytes.Buffer
+	cmd := newCommand(options()...)
+	cmd.SetArgs(args)
+	cmd.SetOut(&printed)
+	err := cmd.Execute()
+	if err != nil {
+		failure = err.Error()
+	}
+	return printed.String(), failure, exit.Code(err)
+}
+
+func TestQuestions(t *testing.T) {
+	manifest := filepath.Join(t.TempDir(), "job.yaml")
+	job := "{apiVersion: batch/v1, kind: Job, metadata: {name: solve}, spec: {parallelism: 3, template: {spec: {containers: [{name: main, image: solver, resources: {requests: {cpu: 2}}}]}}}}\n"
+	if err := os.WriteFile(manifest, []byte(job), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args string
+		code int
+		want []string
+	}{
+		{"why pod report-x7k2p -n shop", 0, []string{"None of the 8 nodes fits.", "request 500m less cpu (2500m instead of 3)", "Smallest change: tolerate the taint dedicated=batch:NoSchedule"}},
+		{"why report-x7k2p -n shop", 0, []string{"None of the 8 nodes fits."}},
+		{"why pod/web-7d9-bdfgh -n shop", 0, []string{"Node general-1 has the best score of the 6 nodes that fit.", "general-1 (here)"}},
+		{"why solver-0 -n shop", 0, []string{`No profile is known for schedulerName "stowge" (did you mean "stowage"?).`}},
+		{"why import-4tz6b -n shop", 0, []string{"kueue.x-k8s.io/admission"}},
+		{"without node general-1", 0, []string{"general-1", "Deployment shop/web"}},
+		{"without node general-1 --min-availability 90%", 2, []string{"general-1", "Deployment shop/web"}},
+		{"without zone zone-a", 2, []string{"zone-a", "shop/web"}},
+		{"without pool batch", 0, []string{"batch"}},
+		{"fit deployment web --replicas 12 -n shop", 0, []string{"12 of 12 replicas fit", "6 already have a node, 6 more fit"}},
+		{"fit deployment/web --replicas 16 -n shop", 2, []string{"12 of 16 replicas fit", "2 more nodes like general-1 (pool general, m5.xlarge, zone zone-a) would hold all 4."}},
+		{"fit " + manifest, 0, []string{"Job default/solve, scheduler default-scheduler: 3 of 3 replicas fit"}},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			out, failure, code := run(append(strings.Fields(tt.args), "--from-dump", dump)...)
+			if code != tt.code {
+				t.Errorf("exit code %d, want %d: %s", code, tt.code, failure)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("it does not say %q:\n%s", want, out)
+				}
+			}
+		})
+	}
+}
+
+func TestMachineOutput(t *testing.T) {
+	for args, want := range map[string]string{
+		"why pod report-x7k2p -n shop":            "ask.stowage.dev/v1alpha1 Why",
+		"fit deployment web --replicas 7 -n shop": "ask.stowage.dev/v1alpha1 FitList",
+	} {
+		out, failure, _ := run(append(strings.Fields(args), "--from-dump", dump, "-o", "json")...)
+		var answer struct{ APIVersion, Kind string }
+		if err := json.Unmarshal([]byte(out), &answer); err != nil {
+			t.Fatalf("%s: %v, %s", args, err, failure)
+		}
+		if got := answer.APIVersion + " " + answer.Kind; got != want {
+			t.Errorf("%s: it is a %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"why", "accepts between 1 and 2 arg(s), received 0 (see kubectl stowage why --help)"},
+		{"why node general-1", `"node": must be pod`},
+		{"why pod report-x7k2 -n shop", `there is no pod report-x7k2 in namespace shop (did you mean "report-x7k2p"?)`},
+		{"why pod report-x7k2p", "there is no pod report-x7k2p in namespace default, but in shop: use --namespace"},
+		{"whi pod a", `unknown command "whi" for "kubectl stowage" (did you mean "why"?) (see kubectl stowage --help)`},
+		{"without node", "requires at least 1 arg(s), only received 0 (see kubectl stowage without node --help)"},
+		{"without pool bach", `no node is in pool "bach" (did you mean "batch"?), only in batch, general`},
+		{"fit daemonset agent", `"daemonset": must be deployment, or give one FILE`},
+		{"fit deployment web -n shop --replicas 0", "--replicas=0: must be 1 or more"},
+		{"fit nowhere.yaml", "open nowhere.yaml: no such file or directory"},
+		{"fit deployment web -n shop -o xml", `"xml"`},
+		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			args := strings.Fields(tt.args)
+			if args[0] != "whi" {
+				args = append(args, "--from-dump", dump)
+			}
+			out, failure, code := run(args...)
+			if !strings.Contains(failure, tt.want) || code != exit.Refused || out != "" {
+				t.Errorf("exit code %d, error %q, want %q; it prints %q", code, failure, tt.want, out)
+			}
+		})
+	}
+}

@@ -1,0 +1,32 @@
+// Command kubectl-stowage is a kubectl plugin that answers questions about where pods fit: why a
+// pod is pending or where it is, what would happen without a node, and how many replicas fit.
+package main
+
+import (
+	"context"
+	"maps"
+	"os"
+	"os/signal"
+	"syscall"
+
+	_ "k8s.io/component-base/logs/json/register"
+
+	"github.com/stowage-k8s/stowage/chaos/app"
+	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/exit"
+	"github.com/stowage-k8s/stowage/plugins"
+	"github.com/stowage-k8s/stowage/plugins/preemptiblenodes"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	os.Exit(exit.Report(os.Stderr, newCommand(options()...).ExecuteContext(ctx)))
+}
+
+// options are the schedulers that the program knows.
+func options() []app.Option {
+	registry := plugins.NewRegistry()
+	maps.Copy(registry, plugins.StandIns())
+	return []app.Option{app.WithScheduler(config.Scheduler, registry), app.WithPreemptible(preemptiblenodes.OptionsOfProfile)}
+}

@@ -16,7 +16,7 @@ if [ -x $out/descheduler ] && [ "$(cat $mark 2>/dev/null)" = "$stamp" ]; then
 	exit 0
 fi
 mkdir -p $out
-echo "building the known descheduler $version into out/peers/ (minutes, the first time)"
+echo "building the upstream descheduler $version into out/peers/ (minutes, the first time)"
 begin=$SECONDS
 go build "$@" -trimpath -ldflags "-s -w -X sigs.k8s.io/descheduler/pkg/version.version=$version" -o $out/descheduler $package
 echo "$stamp" >$mark

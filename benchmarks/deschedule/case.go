@@ -47,7 +47,7 @@ type Case struct {
 	// layout returns the workloads as they are before descheduling.
 	layout func(nodes []*corev1.Node, seed uint64) []Workload
 	goal   goal
-	// strategy is what the policy of the known descheduler enables, and ours what that of
+	// strategy is what the policy of the upstream descheduler enables, and ours what that of
 	// stowage does; the same where it is empty.
 	strategy, ours string
 }

@@ -24,7 +24,7 @@ func (c Comparison) String() string { return c.Case.name(c.Nodes) }
 // quickNodes is the number of nodes of Quick.
 const quickNodes = 200
 
-// Quick returns every case at 200 nodes; QuickSubjects are for it. The known descheduler
+// Quick returns every case at 200 nodes; QuickSubjects are for it. The upstream descheduler
 // evicts ten pods a second, one by one, so both of its subjects would take too long.
 func Quick(cases []Case) []Comparison {
 	var comparisons []Comparison

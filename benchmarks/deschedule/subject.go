@@ -13,7 +13,7 @@ import (
 
 const (
 	stowageProgram = "stowage-descheduler"
-	// peerProgram is where hack/peers.sh leaves the known descheduler.
+	// peerProgram is where hack/peers.sh leaves the upstream descheduler.
 	peerProgram = "out/peers/descheduler"
 	// qps and burst limit subjects, in requests per second.
 	qps, burst = 1000, 2000

@@ -38,7 +38,7 @@ func descheduleHeadlines(r results) []Headline {
 	}}
 }
 
-// peer names the known descheduler, with its version.
+// peer names the upstream descheduler, with its version.
 func (r results) peer() string {
 	for _, s := range r.Subjects {
 		if s.Name == peer {

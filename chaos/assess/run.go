@@ -260,7 +260,7 @@ func (r *run) stranded() []*victim {
 	return stranded
 }
 
-// result returns what came of it.
+// result returns the prediction.
 func (r *run) result() *Prediction {
 	p := &Prediction{How: r.loss.How, Waves: r.waves, Waiting: r.waited, Admitted: r.waited - len(r.waiting)}
 	for name := range r.nodes {

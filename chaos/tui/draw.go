@@ -161,11 +161,3 @@ func spark(part, whole int) rune {
 func (a amount) String() string {
 	return fmt.Sprintf("%.4g cpu, %.4g GiB", float64(a.cpu)/1000, float64(a.memory)/(1<<30))
 }
-
-// count says how many there are of something, in the singular or the plural.
-func count(n int, singular, plural string) string {
-	if n == 1 {
-		return "1 " + singular
-	}
-	return fmt.Sprintf("%d %s", n, plural)
-}

@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // preview is what is asked about a victim's loss, and the answer.
@@ -161,7 +162,7 @@ func (m *model) do() tea.Cmd {
 
 // summary says in a line or two what a prediction comes to.
 func summary(p *assess.Prediction) string {
-	said := count(len(p.Pods), "pod", "pods") + "."
+	said := report.Count(len(p.Pods), "pod") + "."
 	if i := slices.IndexFunc(p.Workloads, func(w assess.WorkloadFate) bool { return w.Desired > 1 && w.Ready > 0 && w.Floor == 0 }); i >= 0 {
 		said += fmt.Sprintf(" No pod of %s stays ready.", p.Workloads[i].Workload)
 	}

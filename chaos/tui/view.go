@@ -212,7 +212,7 @@ func (m *model) drawPreview() []string {
 	return append(lines, m.promptLine())
 }
 
-// promptLine is the last before the keys: the question, or what came of it.
+// promptLine is the last before the keys: the question, or the outcome.
 func (m *model) promptLine() string {
 	p := m.preview
 	switch {

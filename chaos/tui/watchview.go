@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // sparkWidth is how many characters of the past a recovery shows at least.
@@ -38,9 +40,12 @@ func (m *model) drawWatch() []string {
 func (m *model) status() string {
 	w := m.watch
 	short := w.short()
-	state := fmt.Sprintf("%s fewer ready pods than before.", count(short, "workload has", "workloads have"))
-	if short == 0 {
+	state := report.Count(short, "workload") + " have fewer ready pods than before."
+	switch short {
+	case 0:
 		state = "All workloads have as many ready pods as before."
+	case 1:
+		state = "1 workload has fewer ready pods than before."
 	}
 	switch w.stage {
 	case aborting:
@@ -53,7 +58,7 @@ func (m *model) status() string {
 	return m.outcome(state)
 }
 
-// outcome says what came of it.
+// outcome describes how the removal ended.
 func (m *model) outcome(state string) string {
 	w := m.watch
 	said := fmt.Sprintf("Done after %s. ", m.elapsed())

@@ -32,7 +32,7 @@ func newChaosCommand() *cobra.Command {
 		Long: `Runs stowage-chaos as a process on playgrounds, with real controllers and fake nodes:
 random evictions over workloads with all forms of budgets, the same draws again, the loss of
 a zone and of preemptible nodes, and SIGKILL at random moments. A watcher with a client of
-its own tells what came of it: budgets that were broken and by whom, how long pods took to be
+its own records the results: budgets that were broken and by whom, how long pods took to be
 replaced, how right predictions were, and what was left behind. The case decision is one
 eviction's prediction in memory, at 5,000 nodes and 150,000 pods.
 

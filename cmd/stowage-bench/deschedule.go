@@ -35,7 +35,7 @@ workloads were, and how skewed the nodes are before and after. All figures come 
 the API server and from a proxy in front of it, none from the subject; but for the case
 plan, which is planning on a recorded cluster of 5,000 nodes and 150,000 pods.
 
-The subjects are stowage-descheduler and the known descheduler, with nodeFit and
+The subjects are stowage-descheduler and the upstream descheduler, with nodeFit and
 without; that one is built by hack/peers.sh. Results are written to a file as well, as
 JSON, after each case.`,
 		Example: `  stowage-bench deschedule --quick

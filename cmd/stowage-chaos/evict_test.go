@@ -265,7 +265,7 @@ func reports(t *testing.T, path, ns string) {
 	}
 }
 
-// TestDelete takes a pod that the budget would keep, and says what came of it.
+// TestDelete takes a pod that the budget would keep, and reports the result.
 func TestDelete(t *testing.T) {
 	s := newShop(t)
 	none := []byte(`{"spec": {"maxUnavailable": 0}}`)

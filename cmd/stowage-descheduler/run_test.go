@@ -71,7 +71,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("a dry run has %d moves and the result %+v", len(planned.Plan.Moves), planned.Result)
 	}
 
-	t.Run("the known descheduler's arguments do the same", func(t *testing.T) {
+	t.Run("the upstream descheduler's arguments do the same", func(t *testing.T) {
 		e := run(t, "--policy-config-file", shippedPolicy, "--v", "3", "--dry-run", "--client-connection-kubeconfig", kubeconfig, "-o", "json")
 		e.want(t, 0)
 		if diff := cmp.Diff(moves(planned.Plan), moves(e.report(t).Plan)); diff != "" {

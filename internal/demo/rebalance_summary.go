@@ -128,7 +128,7 @@ func (r rebalancing) verdict(workloads []workload) error {
 	return errors.Join(errs...)
 }
 
-// summary shows what came of it.
+// summary shows the result.
 func (r rebalancing) summary(workloads []workload) string {
 	return fmt.Sprintf("\nCPU requests on nodes without taints, in percent of allocatable\n%s"+
 		"\nReplicas during the run of stowage-descheduler, and by zone\n%s\n%s", report.Table(r.skewRows()), report.Table(r.workloadRows(workloads)), r.carried())

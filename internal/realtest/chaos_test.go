@@ -167,7 +167,7 @@ func killed(t *testing.T, ns, kind string, before map[string]nodeMarks) {
 	if cmp.Equal(before, marks(t)) {
 		t.Fatal("the nodes are as they were while the run goes on")
 	}
-	runChaos(t, chaosArgs("restore", "--all")...).want(t, 3, "skipped: run ")
+	runChaos(t, chaosArgs("restore", "--all")...).want(t, 3, "skipped run ", "in progress on ")
 	runChaos(t, chaosArgs("restore", journal)...).want(t, 0, "Node "+node+": ", "1 object restored")
 	wantMarks(t, before)
 	runChaos(t, chaosArgs("restore", "--all")...).want(t, 0, "nothing to restore")

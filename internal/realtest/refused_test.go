@@ -24,7 +24,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{name: "without root", uid: nobody, path: os.Getenv("PATH"), want: []string{"root is required: run this command with sudo"}},
 		{name: "without containerd", path: "/nowhere", want: []string{"not installed: containerd, containerd-shim-runc-v2, ctr, runc", "apt-get install"}},
-		{name: "without either", uid: nobody, path: "/nowhere", want: []string{"they need root", "not installed: containerd"}},
+		{name: "without either", uid: nobody, path: "/nowhere", want: []string{"root is required: run this command with sudo", "not installed: containerd"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,7 +3,7 @@
 // another type. It goes on after an error and reports all, with line and field.
 //
 // Scenarios and policies are read by it. They differ in their Manner: a policy is a file of
-// the known descheduler's, and has to mean the same here as there.
+// the upstream descheduler's, and has to mean the same here as there.
 package strict
 
 import (

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 // Comparison is a case at a number of nodes.
@@ -113,7 +114,7 @@ func (c Comparison) subjects(all []Subject) []Subject {
 // check looks for the programs of the subjects before anything is started.
 func check(comparisons []Comparison, subjects []Subject) error {
 	if !slices.ContainsFunc(comparisons, func(c Comparison) bool { return len(c.subjects(subjects)) > 0 }) {
-		return fmt.Errorf("no subject takes part in any of the cases: %s and %s are for stowage only", planCase, planDefaultCase)
+		return exit.Refuse(fmt.Errorf("no subject takes part in any of the cases: %s and %s are for stowage only", planCase, planDefaultCase))
 	}
 	for _, s := range subjects {
 		if _, err := s.binary(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/benchmarks/child"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -70,7 +71,7 @@ func (f *allFlags) run(ctx context.Context) error {
 		return err
 	}
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
-		return fmt.Errorf("--results-dir: %w", err)
+		return exit.Refuse(fmt.Errorf("--results-dir: %w", err))
 	}
 	live, begin, list := report.NewLive(os.Stderr), time.Now(), parts()
 	var failed []string

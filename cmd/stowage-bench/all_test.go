@@ -38,7 +38,7 @@ func TestAllErrors(t *testing.T) {
 		{"an argument", []string{"loop"}, `unknown command "loop"`},
 	} {
 		code, _, stderr := execute(t, t.Context(), append([]string{"all"}, tt.args...)...)
-		if code != 1 || !strings.Contains(stderr, tt.want) {
+		if code != exit.Refused || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: exit code %d, error %q, want %q", tt.name, code, stderr, tt.want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/chaos"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -64,10 +65,10 @@ Results are written to a file as well, as JSON, after each case.`,
 func (f *chaosFlags) run(cmd *cobra.Command) error {
 	cases, size, err := f.choose()
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if err := f.results.prepare(f.logDir); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	live := report.NewLive(os.Stderr)
 	recording := f.results.begin("chaos", f.quick, chaos.Described())

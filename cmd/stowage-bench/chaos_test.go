@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func TestChaosErrors(t *testing.T) {
@@ -26,7 +28,7 @@ func TestChaosErrors(t *testing.T) {
 		{"fewer kills than one", []string{"--kills", "-5"}, "--kills=-5: must be 1 or more"},
 		{"a seed below 0", []string{"--seed=-1"}, `invalid argument "-1" for "--seed" flag`},
 		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},
-		{"no file", []string{"--output-file", ""}, "--output-file: must not be empty"},
+		{"no file", []string{"--output-file", ""}, "--output-file is empty: omit it, or set a value"},
 		{"a file in a folder that cannot be", []string{"--output-file", filepath.Join(file, "chaos.json")}, "--output-file: mkdir " + file + ": not a directory"},
 		{"logs in a folder that cannot be", []string{"--log-dir", filepath.Join(file, "logs")}, "--log-dir: mkdir " + file + ": not a directory"},
 		{"an argument", []string{"evict"}, `unknown command "evict"`},
@@ -38,8 +40,8 @@ func TestChaosErrors(t *testing.T) {
 				args = append(args, "--output-file", filepath.Join(t.TempDir(), "chaos.json"))
 			}
 			code, stdout, stderr := execute(t, t.Context(), args...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			if code != exit.Refused || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 4 and %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}

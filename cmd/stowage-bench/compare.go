@@ -14,6 +14,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/compare"
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -47,7 +48,7 @@ to be worse is worth another run before anything is concluded from it.`,
 	fs.StringVar(&flags.baseline, "baseline", filepath.Join("benchmarks", "baseline"), "folder with the ratios of the last release")
 	fs.StringVar(&flags.results, "results", filepath.Join("out", "bench"), "folder with the results to compare, which their ratios are written to as well")
 	fs.BoolVar(&flags.save, "save", false, "write the ratios of the results to the baseline instead of comparing them")
-	fs.BoolVar(&flags.fail, "fail", false, "end with exit code 1 if something is worse beyond noise")
+	fs.BoolVar(&flags.fail, "fail", false, "end with exit code 2 if something is worse beyond noise")
 	cmd.MarkFlagsMutuallyExclusive("save", "fail")
 	_, _ = cmd.MarkFlagDirname("baseline"), cmd.MarkFlagDirname("results")
 	return cmd
@@ -55,11 +56,11 @@ to be worse is worth another run before anything is concluded from it.`,
 
 func (f *compareFlags) run(cmd *cobra.Command) error {
 	if f.baseline == f.results {
-		return fmt.Errorf("--baseline=%s: must be another folder than --results", f.baseline)
+		return exit.Refuse(fmt.Errorf("--baseline=%s: must be another folder than --results", f.baseline))
 	}
 	runs, err := f.read(cmd.ErrOrStderr())
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if f.save {
 		return f.write(cmd.OutOrStdout(), runs)
@@ -163,7 +164,7 @@ func (f *compareFlags) conclude(out io.Writer, changes []compare.Change) error {
 	}
 	fmt.Fprintln(out, compare.Summary(changes))
 	if worse && f.fail {
-		return errors.New("something is worse than in the baseline, beyond noise")
+		return exit.With(errors.New("something is worse than in the baseline, beyond noise"), exit.Failed)
 	}
 	return nil
 }

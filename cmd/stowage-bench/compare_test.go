@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 // compareIn runs `compare` in the project's folder, which benchstat needs.
@@ -71,7 +72,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("worse: exit code %d, output %q", code, stdout)
 	}
 	code, _, stderr = compareIn(t, append(flags, "--fail")...)
-	if !strings.HasSuffix(stderr, "Error: something is worse than in the baseline, beyond noise\n") || code != 1 {
+	if !strings.HasSuffix(stderr, "Error: something is worse than in the baseline, beyond noise\n") || code != exit.Failed {
 		t.Errorf("worse, with --fail: exit code %d, error %q", code, stderr)
 	}
 }
@@ -91,8 +92,8 @@ func TestCompareErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := execute(t, t.Context(), append([]string{"compare"}, tt.args...)...)
-			if diff := cmp.Diff("", stdout); code != 1 || diff != "" || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			if diff := cmp.Diff("", stdout); code != exit.Refused || diff != "" || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 4 and %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}

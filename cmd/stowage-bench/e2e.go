@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/benchmarks/e2e"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -68,10 +69,10 @@ refuse, because both schedulers have taken the same room. The results are writte
 func (f *e2eFlags) run(cmd *cobra.Command) error {
 	comparisons, subjects, err := f.choose()
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if err := f.results.prepare(f.logDir); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	recording := f.results.begin("e2e", f.quick, e2e.Described())
 	recording.results.Notes = e2e.Notes

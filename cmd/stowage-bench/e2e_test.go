@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func TestE2EErrors(t *testing.T) {
@@ -34,14 +36,22 @@ func TestE2EErrors(t *testing.T) {
 		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},
 		{"logs in a folder that cannot be", []string{"--log-dir", filepath.Join(file, "logs")}, "--log-dir: mkdir " + file + ": not a directory"},
 		{"quick, and nodes", []string{"--quick", "--nodes", "500"}, "--quick: it chooses nodes itself, so leave out --nodes"},
-		{"programs that cannot be found", []string{"--case", "plain"}, "not in a checkout of the project"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := execute(t, t.Context(), append([]string{"e2e"}, tt.args...)...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			if code != exit.Refused || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 4 and %s", code, stdout, stderr, tt.want)
 			}
 		})
+	}
+}
+
+func TestProgramsThatCannotBeFound(t *testing.T) {
+	for _, args := range [][]string{{"e2e", "--case", "plain"}, {"deschedule", "--case", "skew", "--subject", "peer"}} {
+		code, stdout, stderr := execute(t, t.Context(), args...)
+		if want := "not in a checkout of the project"; code != exit.Error || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, output %q, error %q, want exit code 1 and %s", args[0], code, stdout, stderr, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/benchmarks/karpenter"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -55,19 +56,19 @@ hack/karpenter.sh. Results are written to a file as well, as JSON, after each tr
 
 func (f *karpenterFlags) run(cmd *cobra.Command) error {
 	if err := f.results.validate(); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	subjects, err := pick("--subject", f.subjects, karpenter.Subjects(), karpenterSubjectName)
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	policies, err := pick("--policy", f.policies, karpenter.Policies(), func(p string) string { return p })
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	seeds, err := pick("--seed", f.seeds, karpenter.Seeds(), seedName)
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if f.quick {
 		if len(f.subjects) == 0 {
@@ -81,7 +82,7 @@ func (f *karpenterFlags) run(cmd *cobra.Command) error {
 		}
 	}
 	if err := f.results.prepare(f.logDir); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	live := report.NewLive(os.Stderr)
 	recording := f.results.begin("karpenter", f.quick, karpenter.Described())

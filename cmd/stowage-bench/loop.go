@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/benchmarks/loop"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -72,16 +73,16 @@ have the same left. The results are written to a file as well, as JSON.`,
 func (f *loopFlags) run(cmd *cobra.Command) error {
 	comparisons, err := f.comparisons()
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if err := f.results.prepare(""); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	opts := loop.Options{Rounds: f.rounds, Seed: f.seed, Progress: showLater(report.NewLive(os.Stderr))}
 	if f.cpuProfile != "" {
 		profile, err := os.Create(f.cpuProfile)
 		if err != nil {
-			return fmt.Errorf("--cpuprofile: %w", err)
+			return exit.Refuse(fmt.Errorf("--cpuprofile: %w", err))
 		}
 		defer profile.Close()
 		opts.Profile = profile

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func TestLoopErrors(t *testing.T) {
@@ -37,7 +38,7 @@ func TestLoopErrors(t *testing.T) {
 		{"no rounds", []string{"--rounds", "0"}, "--rounds=0: must be 1 or more"},
 		{"a seed below 0", []string{"--seed=-1"}, `invalid argument "-1" for "--seed" flag`},
 		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},
-		{"no file", []string{"--output-file", ""}, "--output-file: must not be empty"},
+		{"no file", []string{"--output-file", ""}, "--output-file is empty: omit it, or set a value"},
 		{"a file in a folder that cannot be", []string{"--output-file", filepath.Join(file, "loop.json")}, "--output-file: mkdir " + file + ": not a directory"},
 		{"quick, and nodes", []string{"--quick", "--nodes", "1000"}, "--quick: it chooses nodes and fills itself, so leave out --nodes and --fill"},
 		{"quick, and fills", []string{"--quick", "--fill", "90"}, "--quick: it chooses nodes and fills itself, so leave out --nodes and --fill"},
@@ -62,8 +63,8 @@ func TestLoopErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := execute(t, t.Context(), append([]string{"loop"}, tt.args...)...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			if code != exit.Refused || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 4 and %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}

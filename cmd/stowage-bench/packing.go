@@ -13,6 +13,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/packing"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -70,22 +71,22 @@ well, as JSON.`,
 
 func (f *packingFlags) run(cmd *cobra.Command) error {
 	if err := f.validate(cmd.Flags().Changed("seeds")); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	subjects, err := pick("--subject", f.subjects, packing.Subjects(), subjectName)
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	traces, err := loadTraces(f.traceDir)
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	workloads, err := pick("--workload", f.workloads, f.offered(traces), packingWorkloadName)
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if err := f.results.prepare(""); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	live := report.NewLive(os.Stderr)
 	recording := f.results.begin("packing", f.quick, packing.Described())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/packing"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 // execute runs the program in an empty folder and returns its exit code and what it
@@ -53,18 +54,18 @@ func TestErrors(t *testing.T) {
 		},
 		{"no seeds", []string{"--seeds", "0"}, "--seeds=0: must be 1 or more"},
 		{"quick, and seeds", []string{"--quick", "--seeds", "1"}, "--quick: it takes one order of arrival, so leave out --seeds"},
-		{"no file", []string{"--output-file", ""}, "--output-file: must not be empty"},
+		{"no file", []string{"--output-file", ""}, "--output-file is empty: omit it, or set a value"},
 		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},
 		{"a folder without the trace", []string{"--trace-dir", empty}, "--trace-dir=" + empty + ": it has no folder openb"},
 		{"a trace without its files", []string{"--trace-dir", half}, filepath.Join(half, "openb", "openb_node_list_all_node.csv") + ": no such file or directory"},
 		{"an argument", []string{"uniform"}, `unknown command "uniform"`},
-		{"a flag that does not exist", []string{"--seed", "1"}, "unknown flag: --seed (see stowage-bench packing --help)"},
+		{"a flag that does not exist", []string{"--seed", "1"}, "unknown flag: --seed (did you mean \"--seeds\"?) (see stowage-bench packing --help)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := execute(t, t.Context(), append([]string{"packing"}, tt.args...)...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			if code != exit.Refused || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 4 and %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/benchmarks/real"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -51,18 +52,18 @@ Results are written to a file as well, as JSON, after each case.`,
 
 func (f *realFlags) run(cmd *cobra.Command) error {
 	if err := f.results.validate(); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	cases, err := pick("--case", f.cases, real.Cases(), realCaseName)
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	size := real.Full
 	if f.quick {
 		size = real.Quick
 	}
 	if err := f.results.prepare(f.logDir); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	live := report.NewLive(os.Stderr)
 	recording := f.results.begin("real", f.quick, real.Described())

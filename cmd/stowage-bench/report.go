@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	benchmarks "github.com/stowage-k8s/stowage/benchmarks/report"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -45,16 +46,16 @@ func (f reportFlags) run(out io.Writer) error {
 	name, isPage := strings.CutSuffix(f.output, pageSuffix)
 	switch {
 	case f.results == "":
-		return errors.New("--results: must not be empty")
+		return exit.Refuse(errors.New("--results: must not be empty"))
 	case !isPage:
-		return fmt.Errorf("--output=%s: must end with %s", f.output, pageSuffix)
+		return exit.Refuse(fmt.Errorf("--output=%s: must end with %s", f.output, pageSuffix))
 	}
 	r, err := benchmarks.Load(f.results)
 	if err != nil {
-		return fmt.Errorf("--results: %w", err)
+		return exit.Refuse(fmt.Errorf("--results: %w", err))
 	}
 	if err := os.MkdirAll(filepath.Dir(f.output), 0o755); err != nil {
-		return fmt.Errorf("--output: %w", err)
+		return exit.Refuse(fmt.Errorf("--output: %w", err))
 	}
 	for _, file := range []struct {
 		path  string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/scale"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -65,10 +66,10 @@ Results are written to a file as well, as JSON, after each step.`,
 func (f *scaleFlags) run(cmd *cobra.Command) error {
 	steps, size, err := f.choose()
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if err := f.results.prepare(f.logDir); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	live := report.NewLive(os.Stderr)
 	recording := f.results.begin("scale", f.quick, scale.Described())

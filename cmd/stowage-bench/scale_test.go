@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func TestScaleErrors(t *testing.T) {
@@ -22,7 +24,7 @@ func TestScaleErrors(t *testing.T) {
 		{"too few pods", []string{"--nodes", "100", "--pods", "999"}, "--pods=999: must be from 1000 to 4000 on 100 nodes"},
 		{"more pods than fit without a zone", []string{"--quick", "--pods", "12001"}, "--pods=12001: must be from 3000 to 12000 on 300 nodes"},
 		{"a format that does not exist", []string{"-o", "yaml"}, "--output=yaml: must be one of table, json"},
-		{"no file", []string{"--output-file", ""}, "--output-file: must not be empty"},
+		{"no file", []string{"--output-file", ""}, "--output-file is empty: omit it, or set a value"},
 		{"logs in a folder that cannot be", []string{"--log-dir", filepath.Join(file, "logs")}, "--log-dir: mkdir " + file + ": not a directory"},
 		{"an argument", []string{"zone"}, `unknown command "zone"`},
 	}
@@ -33,8 +35,8 @@ func TestScaleErrors(t *testing.T) {
 				args = append(args, "--output-file", filepath.Join(t.TempDir(), "scale.json"))
 			}
 			code, stdout, stderr := execute(t, t.Context(), args...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			if code != exit.Refused || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 4 and %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/benchmarks/loop"
 	"github.com/stowage-k8s/stowage/benchmarks/scaling"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -61,10 +62,10 @@ specification in memory, or a million of them would not fit.`,
 func (f *scalingFlags) run(cmd *cobra.Command) error {
 	choice, err := f.choose()
 	if err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	if err := f.results.prepare(""); err != nil {
-		return err
+		return exit.Refuse(err)
 	}
 	recording := f.results.begin("scaling", f.quick, scaling.Described())
 	recording.results.Notes = scaling.Notes

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
 func TestScalingErrors(t *testing.T) {
@@ -30,8 +31,8 @@ func TestScalingErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := execute(t, t.Context(), append([]string{"scaling"}, tt.args...)...)
-			if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit code %d, output %q, error %q, want exit code 1 and %s", code, stdout, stderr, tt.want)
+			if code != exit.Refused || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, output %q, error %q, want exit code 4 and %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}

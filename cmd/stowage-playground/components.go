@@ -22,6 +22,7 @@ import (
 	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
 	kwoklog "sigs.k8s.io/kwok/pkg/log"
 
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/playground/realnode"
 	"github.com/stowage-k8s/stowage/internal/playground/supervisor"
 )
@@ -88,7 +89,7 @@ func dropGlobalFlags() {
 func runComponent(name string, args []string) (int, error) {
 	run, ok := components[name]
 	if !ok {
-		return 1, fmt.Errorf("unknown component %q: must be one of %v", name, slices.Sorted(maps.Keys(components)))
+		return exit.Refused, fmt.Errorf("unknown component %q: must be one of %v", name, slices.Sorted(maps.Keys(components)))
 	}
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return 1, fmt.Errorf("setting the parent death signal: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
 func newDownCommand() *cobra.Command {
@@ -25,7 +28,7 @@ func newDownCommand() *cobra.Command {
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all && len(args) > 0 {
-				return errors.New("specify a name or --all, not both")
+				return exit.Refuse(errors.New("specify a name or --all, not both"))
 			}
 			names := runningNames()
 			if !all {
@@ -98,18 +101,20 @@ func newKubeconfigCommand() *cobra.Command {
 	}
 }
 
-// oneName returns the name in args, or that of the only running playground.
+// oneName returns the name in args, which must be that of a running playground, or that of the only
+// one.
 func oneName(args []string) (string, error) {
-	if len(args) > 0 {
+	switch names := runningNames(); {
+	case len(args) > 0 && slices.Contains(names, args[0]):
 		return args[0], nil
-	}
-	switch names := runningNames(); len(names) {
-	case 0:
+	case len(args) > 0:
+		return "", exit.Refuse(fmt.Errorf("no playground named %q is running%s", args[0], spelling.DidYouMean(args[0], names)))
+	case len(names) == 0:
 		return "", errors.New("no playground is running")
-	case 1:
+	case len(names) == 1:
 		return names[0], nil
 	default:
-		return "", fmt.Errorf("several playgrounds are running: specify one of %s", strings.Join(names, ", "))
+		return "", exit.Refuse(fmt.Errorf("several playgrounds are running: specify one of %s", strings.Join(names, ", ")))
 	}
 }
 

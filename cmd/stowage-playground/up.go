@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
@@ -45,6 +46,18 @@ func (f *startFlags) addTo(cmd *cobra.Command) {
 // options validates the flags and returns the options for a playground. It builds the control
 // plane if necessary.
 func (f *startFlags) options(ctx context.Context) (playground.Options, error) {
+	opts, err := f.validated()
+	if err != nil {
+		return opts, exit.Refuse(err)
+	}
+	if opts.Binary, err = os.Executable(); err != nil {
+		return opts, err
+	}
+	return opts, buildControlPlane(ctx, opts)
+}
+
+// validated returns the options that the flags set, complete but for the program to start.
+func (f *startFlags) validated() (playground.Options, error) {
 	opts := f.opts
 	if f.nodes < 0 {
 		return opts, fmt.Errorf("--nodes=%d: must be 1 or more, or 0 for the number in the pool", f.nodes)
@@ -64,13 +77,7 @@ func (f *startFlags) options(ctx context.Context) (playground.Options, error) {
 		}
 		opts.Pool = opts.Pool.Scale(f.nodes)
 	}
-	if opts.Binary, err = os.Executable(); err != nil {
-		return opts, err
-	}
-	if err := opts.Validate(); err != nil {
-		return opts, err
-	}
-	return opts, buildControlPlane(ctx, opts)
+	return opts, opts.Validate()
 }
 
 func newUpCommand() *cobra.Command {

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -43,6 +44,9 @@ func Setup(root *cobra.Command) {
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
 					return hint(cmd, suggest(cmd, args, err))
+				}
+				if err := cmp.Or(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+					return hint(cmd, err) // cobra itself checks them later, and does not say where help is
 				}
 				return nil
 			}

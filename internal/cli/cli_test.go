@@ -27,6 +27,9 @@ func program() *cobra.Command {
 	fs.Int("v", 0, "")
 	fs.String("old", "", "")
 	_ = fs.MarkDeprecated("old", "it has no effect")
+	fs.Bool("save", false, "")
+	fs.Bool("keep", false, "")
+	run.MarkFlagsMutuallyExclusive("save", "keep")
 	root := &cobra.Command{Use: "program", Args: cobra.NoArgs, RunE: nothing, Version: "program 1.0"}
 	fs.VisitAll(func(f *pflag.Flag) { root.Flags().AddFlag(f) })
 	root.AddCommand(run)
@@ -52,6 +55,8 @@ func TestSlipsAreRefused(t *testing.T) {
 		{"a number twice, as scripts do", []string{"run", "--v=1", "--v=2"}, ""},
 		{"a flag that there is not", []string{"run", "--fil=a"}, `unknown flag: --fil (did you mean "--file"?) (see program run --help)`},
 		{"a flag like none", []string{"run", "--nothing-like-it"}, "unknown flag: --nothing-like-it (see program run --help)"},
+		{"one of two that exclude each other", []string{"run", "--save"}, ""},
+		{"two that exclude each other", []string{"run", "--save", "--keep"}, "if any flags in the group [save keep] are set none of the others can be; [keep save] were all set (see program run --help)"},
 		{"-v of a command that logs nothing", []string{"-v"}, "unknown shorthand flag: 'v' in -v (see program --help)"},
 		{"a misspelled command", []string{"rnu"}, "unknown command \"rnu\" for \"program\" (did you mean \"run\"?) (see program --help)"},
 		{"a command that there is not", []string{"evict"}, "unknown command \"evict\" for \"program\" (see program --help)"},

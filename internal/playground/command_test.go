@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/process"
@@ -52,7 +53,7 @@ func TestBadCommands(t *testing.T) {
 		{"a pool with an unknown field", []string{"up", "--pool", file(header + "- {name: a, cuont: 5, capacity: {cpu: 1, memory: 1Gi}}")}, `unknown field "groups[0].cuont"`},
 		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for the number in the pool"},
 		{"a version that there is none of", []string{"up", "--kubernetes=1.20"}, `Kubernetes version "1.20": must be one of 1.34, `},
-		{"an unknown flag", []string{"up", "--node=1"}, "unknown flag: --node"},
+		{"an unknown flag", []string{"up", "--node=1"}, `unknown flag: --node (did you mean "--nodes"?)`},
 		{"an unknown command", []string{"start"}, `unknown command "start" for "stowage-playground"`},
 		{"a playground that does not run", []string{"down", "nobody"}, `no playground named "nobody" is running`},
 		{"a kubeconfig of none", []string{"kubeconfig", "nobody"}, `no playground named "nobody" is running`},
@@ -65,8 +66,8 @@ func TestBadCommands(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			out, code := command(t, tt.args...)
-			if code != 1 || !strings.Contains(out, tt.want) || strings.Count(out, "\n") != 1 {
-				t.Errorf("exit code %d, output %q, want code 1 and one line with %s", code, out, tt.want)
+			if code != exit.Refused || !strings.Contains(out, tt.want) || strings.Count(out, "\n") != 1 {
+				t.Errorf("exit code %d, output %q, want code %d and one line with %s", code, out, exit.Refused, tt.want)
 			}
 		})
 	}

@@ -107,8 +107,6 @@ Exit codes:
   # Predict the loss of each zone
   stowage-chaos assess zone`,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return built.prepare(cmd) },
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Version:           version.Line(program),
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)

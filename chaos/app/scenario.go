@@ -15,8 +15,6 @@ func newScenarioCommand(built *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenario",
 		Short: "Run or check scenario files: steps, a steady state, objectives",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newScenarioRunCommand(built), newScenarioValidateCommand(built), newScenarioSchemaCommand(built))
 	return cmd

@@ -31,8 +31,6 @@ and --max-broken-budgets allow, by default none, or if a workload would drop bel
 		Example: `  ` + path + ` without node worker-1
   ` + path + ` without zone eu-central-1a -o wide
   ` + path + ` without pool batch --from-dump cluster.dump`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	node, zone := newAssessNode(r.built), newAssessZone(r.built)
 	node.Use, node.Short = "node NAME...", "Predict what would happen without some nodes, all at once"

@@ -45,8 +45,6 @@ Exit codes:
   # How many of 20 replicas fit?
   kubectl stowage fit deployment web --replicas 20 --namespace shop`,
 		PersistentPreRunE: reader.Prepare,
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Version:           version.Line(program),
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)

@@ -23,6 +23,8 @@ import (
 
 // previewed is what a dry run shows to programs.
 type previewed struct {
+	APIVersion  string              `json:"apiVersion"`
+	Kind        string              `json:"kind"`
 	Seed        string              `json:"seed"`
 	Choices     []journal.Choice    `json:"choices"`
 	Predictions []assess.Prediction `json:"predictions"`
@@ -37,6 +39,9 @@ func (e ended) preview(t *testing.T) previewed {
 	var p previewed
 	if err := yaml.UnmarshalStrict([]byte(e.out), &p); err != nil {
 		t.Fatalf("%v: %s%s", err, e.out, e.log)
+	}
+	if p.APIVersion != "chaos.stowage.dev/v1alpha1" || p.Kind != "ChaosPreview" {
+		t.Errorf("it is %s, %s", p.APIVersion, p.Kind)
 	}
 	return p
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // Setup makes a program's command and all its subcommands refuse wrong flags and arguments with
-// the exit code exit.Refused and a hint at their help, shows flags by Group, and leaves -v to the
-// log level. CheckGiven runs before each command, unless the program has a PersistentPreRunE of its
+// the exit code exit.Refused and a hint at their help, has a command that only groups others show
+// its help, shows flags by Group, and leaves -v to the log level. CheckGiven runs before each command, unless the program has a PersistentPreRunE of its
 // own, which must call it. Call Setup after all flags and commands have been added.
 func Setup(root *cobra.Command) {
 	hint := func(cmd *cobra.Command, err error) error {
@@ -40,6 +40,11 @@ func Setup(root *cobra.Command) {
 	showGroups(root)
 	each(root, func(cmd *cobra.Command) {
 		count(cmd.Flags())
+		if cmd.HasSubCommands() && !cmd.Runnable() {
+			// Otherwise cobra's own error of a misspelled command has neither code nor hint, and
+			// below the root there is no error at all.
+			cmd.Args, cmd.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 		if check := cmd.Args; check != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {

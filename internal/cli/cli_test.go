@@ -32,7 +32,9 @@ func program() *cobra.Command {
 	run.MarkFlagsMutuallyExclusive("save", "keep")
 	root := &cobra.Command{Use: "program", Args: cobra.NoArgs, RunE: nothing, Version: "program 1.0"}
 	fs.VisitAll(func(f *pflag.Flag) { root.Flags().AddFlag(f) })
-	root.AddCommand(run)
+	several := &cobra.Command{Use: "several"}
+	several.AddCommand(&cobra.Command{Use: "first", RunE: nothing})
+	root.AddCommand(run, several)
 	Setup(root)
 	return root
 }
@@ -60,6 +62,8 @@ func TestSlipsAreRefused(t *testing.T) {
 		{"-v of a command that logs nothing", []string{"-v"}, "unknown shorthand flag: 'v' in -v (see program --help)"},
 		{"a misspelled command", []string{"rnu"}, "unknown command \"rnu\" for \"program\" (did you mean \"run\"?) (see program --help)"},
 		{"a command that there is not", []string{"evict"}, "unknown command \"evict\" for \"program\" (see program --help)"},
+		{"a group of commands", []string{"several"}, ""},
+		{"a misspelled command of a group", []string{"several", "frist"}, "unknown command \"frist\" for \"program several\" (did you mean \"first\"?) (see program several --help)"},
 		{"an argument too many", []string{"run", "now"}, "unknown command \"now\" for \"program run\" (see program run --help)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

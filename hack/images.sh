@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the images of the programs for Linux into the folder OUT, without a container engine:
 # PROGRAM.tar, an archive of an OCI image layout with an image for each architecture, and
-# PROGRAM.licenses.txt, beside the VERSION. The same commit makes the same images, on any
+# PROGRAM.licenses.txt, beside the VERSION; the latter of kubectl's plugin, which has no image. The same commit makes the same images, on any
 # machine with the same version of Go.
 # Usage: hack/images.sh OUT VERSION LDFLAGS ARCHITECTURE...
 set -euo pipefail
@@ -15,7 +15,7 @@ for architecture; do
 	fi
 done
 export CGO_ENABLED=0 # as in the Makefile: nothing is compiled twice
-programs=(stowage-scheduler stowage-descheduler stowage-chaos)
+programs=(stowage-scheduler stowage-descheduler stowage-chaos kubectl-stowage)
 # A checkout of somebody else's is not what git wants to work in, see hack/build.sh.
 revision=$(git rev-parse HEAD 2>/dev/null || true)
 created=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}

@@ -267,10 +267,12 @@ func podSpec(milliCPU int64) corev1.PodSpec {
 	}
 }
 
-// extraPod returns one of the pods that are scheduled beside those that run.
-func (s Size) extraPod(i int) *corev1.Pod {
+// extraPod returns one of the pods that are scheduled beside those that run, in a step of that
+// number. No step has the names of another: KWOK may still be about to delete those of the former
+// one, and does so by name.
+func (s Size) extraPod(step, i int) *corev1.Pod {
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: extraNamespace, Name: fmt.Sprintf("extra-%05d", i), Labels: map[string]string{appLabel: extraNamespace}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: extraNamespace, Name: fmt.Sprintf("extra-%d-%05d", step, i), Labels: map[string]string{appLabel: extraNamespace}},
 		Spec:       podSpec(tiers[i%len(tiers)].milliCPU),
 	}
 	if s.Realistic {

@@ -76,7 +76,7 @@ func (b *bench) victims(n int) []types.NamespacedName {
 
 // createExtra creates an extra pod, for the scheduler of that name.
 func (b *bench) createExtra(ctx context.Context, i int, schedulerName string) error {
-	pod := b.size.extraPod(i)
+	pod := b.size.extraPod(b.extraSteps, i)
 	pod.Spec.SchedulerName = schedulerName
 	_, err := b.client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 	return err
@@ -91,10 +91,11 @@ func (b *bench) awaitExtra(n int) error {
 	})
 }
 
-// deleteExtra deletes the extra pods.
+// deleteExtra deletes the extra pods of this step.
 func (b *bench) deleteExtra(n int) error {
+	defer func() { b.extraSteps++ }()
 	return b.each(n, "deleting pods", func(ctx context.Context, i int) error {
-		return b.delete(ctx, types.NamespacedName{Namespace: extraNamespace, Name: b.size.extraPod(i).Name})
+		return b.delete(ctx, types.NamespacedName{Namespace: extraNamespace, Name: b.size.extraPod(b.extraSteps, i).Name})
 	})
 }
 

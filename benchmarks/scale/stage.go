@@ -41,6 +41,8 @@ type bench struct {
 	dir       string
 	workloads []Workload
 	scheduler *process.Process
+	// extraSteps counts the steps that had extra pods.
+	extraSteps int
 	// ctx ends with the playground, too.
 	ctx    context.Context
 	cancel context.CancelCauseFunc

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/journal"
@@ -124,15 +123,8 @@ func (f *outputFlags) preview(out io.Writer, r *journal.Run) error {
 
 // writeDocument writes a value as JSON or YAML.
 func writeDocument(w io.Writer, format string, value any) error {
-	switch format {
-	case "json":
-		return common.WriteJSON(w, value)
-	case "yaml":
-		data, err := yaml.Marshal(value)
-		if err == nil {
-			_, err = w.Write(data)
-		}
-		return err
+	if !slices.Contains(common.Documents, format) {
+		return refusedf("-o %s: must be table, wide, json or yaml", format)
 	}
-	return refusedf("-o %s: must be table, wide, json or yaml", format)
+	return common.WriteDocument(w, format, value)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
+	"github.com/stowage-k8s/stowage/internal/report"
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
@@ -53,25 +56,65 @@ func newDownCommand() *cobra.Command {
 	return cmd
 }
 
+// listed is a running playground for programs.
+type listed struct {
+	Name       string     `json:"name"`
+	Kubernetes string     `json:"kubernetes,omitempty"`
+	Nodes      int        `json:"nodes"`
+	RealNodes  []string   `json:"realNodes,omitempty"`
+	Started    *time.Time `json:"started,omitempty"`
+	Server     string     `json:"server,omitempty"`
+	Kubeconfig string     `json:"kubeconfig,omitempty"`
+	Context    string     `json:"context,omitempty"`
+}
+
 func newListCommand() *cobra.Command {
-	return &cobra.Command{
+	output := ""
+	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List running playgrounds",
-		Args:    cobra.NoArgs,
+		Example: `  # for scripts
+  stowage-playground list -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
-			fmt.Fprintln(w, "NAME\tKUBERNETES\tNODES\tAGE\tSERVER\tKUBECONFIG")
-			for _, info := range playground.List() {
-				age := "starting"
-				if !info.Started.IsZero() {
-					age = duration.HumanDuration(time.Since(info.Started))
-				}
-				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", info.Name, info.Kubernetes, info.Nodes, age, info.Server, info.Kubeconfig)
+			switch {
+			case output == "":
+				return tableOf(cmd.OutOrStdout(), playground.List())
+			case !slices.Contains(report.Documents, output):
+				return exit.Refuse(fmt.Errorf("--output %q: must be json or yaml, or omitted", output))
 			}
-			return w.Flush()
+			items := []listed{}
+			for _, info := range playground.List() {
+				item := listed{info.Name, info.Kubernetes, info.Nodes, info.RealNodes, &info.Started, info.Server, info.Kubeconfig, info.Context}
+				if info.Started.IsZero() {
+					item.Started = nil // it is starting
+				}
+				items = append(items, item)
+			}
+			return report.WriteDocument(cmd.OutOrStdout(), output, struct {
+				APIVersion string   `json:"apiVersion"`
+				Kind       string   `json:"kind"`
+				Items      []listed `json:"items"`
+			}{pool.APIVersion, "PlaygroundList", items})
 		},
 	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "print it as json or yaml")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Documents, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func tableOf(out io.Writer, running []playground.Info) error {
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "NAME\tKUBERNETES\tNODES\tAGE\tSERVER\tKUBECONFIG")
+	for _, info := range running {
+		age := "starting"
+		if !info.Started.IsZero() {
+			age = duration.HumanDuration(time.Since(info.Started))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", info.Name, info.Kubernetes, info.Nodes, age, info.Server, info.Kubeconfig)
+	}
+	return w.Flush()
 }
 
 func newKubeconfigCommand() *cobra.Command {

@@ -19,6 +19,9 @@ import (
 	"github.com/stowage-k8s/stowage/internal/image"
 )
 
+// plugin is kubectl's, which is published without an image.
+const plugin = "kubectl-stowage"
+
 func main() {
 	var r release
 	var epoch int64
@@ -55,23 +58,31 @@ func (r *release) run() error {
 	for i, program := range image.Programs {
 		compressing.Go(func() { made[i], errs[i] = r.make(program, goroot, goversion) })
 	}
+	_, err = r.licenses(plugin, goroot, goversion)
 	compressing.Wait()
 	fmt.Print(strings.Join(made, ""))
-	return errors.Join(errs...)
+	return errors.Join(append(errs, err)...)
+}
+
+// licenses writes the licenses of all that a program is linked with, and returns them.
+func (r *release) licenses(program, goroot, goversion string) ([]byte, error) {
+	all, err := packages("./cmd/"+program, r.architectures)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := collect(program, goroot, goversion, all)
+	if err != nil {
+		return nil, err
+	}
+	return texts, os.WriteFile(filepath.Join(r.out, program+".licenses.txt"), texts, 0o644)
 }
 
 // make makes a program's images, which are one archive, and says how large it is and what
 // digest it has.
 func (r *release) make(program image.Program, goroot, goversion string) (string, error) {
-	all, err := packages("./cmd/"+program.Name, r.architectures)
-	if err != nil {
-		return "", err
-	}
 	options := r.options
-	if options.Licenses, err = collect(program.Name, goroot, goversion, all); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(r.out, program.Name+".licenses.txt"), options.Licenses, 0o644); err != nil {
+	var err error
+	if options.Licenses, err = r.licenses(program.Name, goroot, goversion); err != nil {
 		return "", err
 	}
 	var images []v1.Image

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -145,10 +146,13 @@ func newTransform() cache.TransformFunc {
 		if !ok {
 			return obj, nil // the tombstone of an object whose deletion was missed
 		}
-		o = trimmed(o)
+		short := trimmed(o)
+		if o.GetManagedFields() == nil && reflect.DeepEqual(short, o) {
+			return o, nil // a reflector has what it has listed transformed again: no second copy of all
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		sharer.share(o)
-		return o, nil
+		sharer.share(short)
+		return short, nil
 	}
 }

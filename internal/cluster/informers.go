@@ -5,9 +5,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// SchedulerTransform returns a transform for the pod and the node informer of a scheduler. Nodes,
-// and pods that have one, are trimmed and share equal parts, as those of a Follower: the engine
-// counts them, and reads no more of them than a prediction does. What it changes of a pod on a node
+// SchedulerTransform returns a transform for a scheduler's informers of pods, nodes and workloads.
+// Nodes, pods that have one, and workloads are trimmed and share equal parts, as those of a Follower:
+// the engine counts them, and reads no more of them than a prediction does. What it changes of a pod on a node
 // are conditions, by patches of what is different.
 //
 // A pod that waits for a node stays as it is, but for managed fields, which the engine's own

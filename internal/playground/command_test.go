@@ -3,10 +3,12 @@ package playground_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,6 +62,7 @@ func TestBadCommands(t *testing.T) {
 		{"fewer real nodes than none", []string{"up", "--real-nodes=-1"}, "-1 real nodes: must be from 0 to 100"},
 		{"images that nobody runs", []string{"up", "--image=/bin/ls"}, "images require real nodes: set --real-nodes to 1 or more"},
 		{"images that are not there", []string{"up", "--real-nodes=1", "--image=/does/not/exist"}, `images "/does/not/exist": no such file`},
+		{"a format that there is not", []string{"list", "-o", "wide"}, `--output "wide": must be json or yaml, or omitted`},
 		{"a name, and all", []string{"down", "--all", "somebody"}, "specify a name or --all, not both"},
 		{"an unknown component", []string{"component", "docker"}, `unknown component "docker": must be one of [etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kwok real-node]`},
 	}
@@ -113,6 +116,17 @@ func TestUp(t *testing.T) {
 	}
 	if out, code := command(t, "list"); code != 0 || !strings.Contains(out, "tested") || !strings.Contains(out, kubeconfig) {
 		t.Errorf("list: exit code %d, %q", code, out)
+	}
+	out, code := command(t, "list", "-o", "json")
+	var list struct {
+		Kind  string
+		Items []struct{ Name, Kubeconfig, Context string }
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 {
+		t.Fatalf("list -o json: exit code %d, %v: %s", code, err, out)
+	}
+	if i := slices.IndexFunc(list.Items, func(item struct{ Name, Kubeconfig, Context string }) bool { return item.Name == "tested" }); i < 0 || list.Items[i].Kubeconfig != kubeconfig || list.Kind != "PlaygroundList" {
+		t.Errorf("list -o json: %s", out)
 	}
 	var info playground.Info
 	for _, info = range playground.List() {

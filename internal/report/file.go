@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"sigs.k8s.io/yaml"
 )
 
 // WriteFile writes a file completely or not at all: it renames a finished temporary file.
@@ -38,4 +40,19 @@ func WriteJSON(out io.Writer, value any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
+}
+
+// Documents are the formats of documents for programs.
+var Documents = []string{"json", "yaml"}
+
+// WriteDocument writes a value as a document for programs, in one of the formats of Documents.
+func WriteDocument(out io.Writer, format string, value any) error {
+	if format == "json" {
+		return WriteJSON(out, value)
+	}
+	data, err := yaml.Marshal(value)
+	if err == nil {
+		_, err = out.Write(data)
+	}
+	return err
 }

@@ -1,15 +1,15 @@
 package version
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 	kubernetes "k8s.io/component-base/version"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stowage-k8s/stowage/internal/exit"
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // build is what `version -o json` and `-o yaml` print.
@@ -23,7 +23,7 @@ type build struct {
 
 // Command returns a program's subcommand that prints what --version does, or more as JSON or YAML.
 func Command(program string) *cobra.Command {
-	output, formats := "", []string{"json", "yaml"}
+	output := ""
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
@@ -35,26 +35,17 @@ func Command(program string) *cobra.Command {
 				Program: program, Version: stowage, KubernetesVersion: kubernetes.Get().GitVersion,
 				GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 			}
-			var text []byte
-			var err error
-			switch output {
-			case "":
-				text = []byte(Line(program) + "\n")
-			case "json":
-				text, err = json.MarshalIndent(of, "", "  ")
-				text = append(text, '\n')
-			case "yaml":
-				text, err = yaml.Marshal(of)
-			default:
+			switch {
+			case output == "":
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), Line(program))
+				return err
+			case !slices.Contains(report.Documents, output):
 				return exit.Refuse(fmt.Errorf("--output %q: must be json or yaml, or omitted", output))
 			}
-			if err == nil {
-				_, err = cmd.OutOrStdout().Write(text)
-			}
-			return err
+			return report.WriteDocument(cmd.OutOrStdout(), output, of)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "print it as json or yaml, with the versions of Kubernetes and Go that it is built with")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Documents, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -113,6 +113,10 @@ func TestBadInput(t *testing.T) {
 		{"upgrade pool batch --selector a=b", "--selector cannot be combined with a pool"},
 		{"upgrade pool batch --batch 0", "--batch=0: must be 1 or more"},
 		{"upgrade pool batch --batch 2 --surge 1", "--batch cannot be combined with --surge"},
+		{"upgrade pool batch --replaced-by a=b", "--replaced-by requires --run"},
+		{"upgrade pool batch --run", "--run requires --replace-command or --replaced-by"},
+		{"upgrade pool batch --run --replaced-by a=b", "--run cannot be combined with --from-dump"},
+		{"upgrade --run --resume nowhere.jsonl", "--resume: reading the journal: open nowhere.jsonl: no such file or directory"},
 		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

@@ -144,6 +144,9 @@ func (u *upgraded) replace(ctx context.Context, t *testing.T) {
 			if _, err := nodes.Create(ctx, now, metav1.CreateOptions{}); err != nil {
 				t.Error(err)
 			}
+			if err := os.Remove(file); err != nil { // the command waits for that
+				t.Error(err)
+			}
 		}
 	}
 }
@@ -199,7 +202,8 @@ func TestUpgradeForReal(t *testing.T) {
 		working.Go(func() { u.replace(replacing, t) })
 		defer working.Wait()
 		defer stop()
-		result, failure, code := u.run(t.Context(), t, "pool", "workers", "--journal", filepath.Join(u.folder, "3.jsonl"), "--replace-command", "touch "+u.folder+"/$STOWAGE_NODE.replace")
+		command := "f=" + u.folder + "/$STOWAGE_NODE.replace; touch $f; while test -e $f; do sleep 0.1; done"
+		result, failure, code := u.run(t.Context(), t, "pool", "workers", "--journal", filepath.Join(u.folder, "3.jsonl"), "--replace-command", command)
 		if code != 0 || result.Replaced != 3 || len(result.Waves) != 3 || result.BudgetsBroken != 0 || result.Unreplaced != 0 || result.Evictions < 5 {
 			t.Errorf("exit code %d, error %q, result %+v", code, failure, result)
 		}

@@ -75,15 +75,19 @@ Use --pool-label for another label.`,
 	return cmd
 }
 
+// poolOf returns the pool of a node by the label, or by those of autoscalers and platforms.
+func poolOf(node *corev1.Node, label string) string {
+	if label == "" {
+		return cluster.PoolOf(node)
+	}
+	return node.Labels[label]
+}
+
 // pool returns the nodes of a pool. The error names the pools that there are.
 func pool(picture *target.Picture, label, name string) ([]*corev1.Node, error) {
 	pools := map[string][]*corev1.Node{}
 	for _, node := range picture.Nodes {
-		of := node.Labels[label]
-		if label == "" {
-			of = cluster.PoolOf(node)
-		}
-		if of != "" {
+		if of := poolOf(node, label); of != "" {
 			pools[of] = append(pools[of], node)
 		}
 	}

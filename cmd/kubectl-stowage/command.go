@@ -28,12 +28,12 @@ func newCommand(opts ...app.Option) *cobra.Command {
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: called},
 		Short:       "Answer questions about where pods fit",
 		Long: `kubectl stowage answers questions about where pods fit, in any cluster, by simulating the scheduler
-of each pod with its own filters and scores. It only reads: nothing in the cluster is changed.
+of each pod with its own filters and scores. It only reads, except "upgrade --run".
 
 Exit codes:
   0  answered
   1  error
-  2  the answer is no: not all replicas fit, or a loss would not be survived
+  2  the answer is no: not all replicas fit, a loss would not be survived, or a node cannot be drained
   3  inconclusive: nothing would be lost
   4  refused: a wrong flag, argument or file`,
 		Example: `  # Why is this pod pending, and what would change that?
@@ -43,12 +43,15 @@ Exit codes:
   kubectl stowage without node worker-1
 
   # How many of 20 replicas fit?
-  kubectl stowage fit deployment web --replicas 20 --namespace shop`,
+  kubectl stowage fit deployment web --replicas 20 --namespace shop
+
+  # In which order can the nodes of a pool be replaced?
+  kubectl stowage upgrade pool general`,
 		PersistentPreRunE: reader.Prepare,
 		Version:           version.Line(program),
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newFitCommand(reader), version.Command(program))
+	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newFitCommand(reader), reader.Upgrade(called), version.Command(program))
 	cli.Setup(cmd)
 	return cmd
 }

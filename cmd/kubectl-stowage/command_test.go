@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -17,12 +18,16 @@ const dump = "testdata/cluster.yaml"
 
 // run runs the program, and returns what it prints, its error and its exit code.
 func run(args ...string) (out, failure string, code int) {
+	return runContext(context.Background(), args...)
+}
+
+func runContext(ctx context.Context, args ...string) (out, failure string, code int) {
 	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged // one process, many commands
 	var printed bytes.Buffer
 	cmd := newCommand(options()...)
 	cmd.SetArgs(args)
 	cmd.SetOut(&printed)
-	err := cmd.Execute()
+	err := cmd.ExecuteContext(ctx)
 	if err != nil {
 		failure = err.Error()
 	}
@@ -49,6 +54,9 @@ func TestQuestions(t *testing.T) {
 		{"without node general-1 --min-availability 90%", 2, []string{"general-1", "Deployment shop/web"}},
 		{"without zone zone-a", 2, []string{"zone-a", "shop/web"}},
 		{"without pool batch", 0, []string{"batch"}},
+		{"upgrade pool batch", 0, []string{"Pool batch: 2 of 2 nodes can be replaced, in 2 waves"}},
+		{"upgrade --selector karpenter.sh/nodepool=batch --batch 2", 0, []string{"2 of 2 nodes can be replaced, in 1 wave"}},
+		{"upgrade pool general", 2, []string{"4 of 6 nodes can be replaced", "pod shop/cache-0: it has no controller"}},
 		{"fit deployment web --replicas 12 -n shop", 0, []string{"12 of 12 replicas fit", "6 already have a node, 6 more fit"}},
 		{"fit deployment/web --replicas 16 -n shop", 2, []string{"12 of 16 replicas fit", "2 more nodes like general-1 (pool general, m5.xlarge, zone zone-a) would hold all 4."}},
 		{"fit " + manifest, 0, []string{"Job default/solve, scheduler default-scheduler: 3 of 3 replicas fit"}},
@@ -71,6 +79,7 @@ func TestMachineOutput(t *testing.T) {
 	for args, want := range map[string]string{
 		"why pod report-x7k2p -n shop":            "ask.stowage.dev/v1alpha1 Why",
 		"fit deployment web --replicas 7 -n shop": "ask.stowage.dev/v1alpha1 FitList",
+		"upgrade pool general":                    "ask.stowage.dev/v1alpha1 UpgradePlan",
 	} {
 		out, failure, _ := run(append(strings.Fields(args), "--from-dump", dump, "-o", "json")...)
 		var answer struct{ APIVersion, Kind string }
@@ -96,6 +105,18 @@ func TestBadInput(t *testing.T) {
 		{"fit deployment web -n shop --replicas 0", "--replicas=0: must be 1 or more"},
 		{"fit nowhere.yaml", "open nowhere.yaml: no such file or directory"},
 		{"fit deployment web -n shop -o xml", `"xml"`},
+		{"upgrade", "name the nodes to replace: pool NAME, or --selector LABELS"},
+		{"upgrade zone zone-a", `"zone": must be pool`},
+		{"upgrade pool bach", `no node is in pool "bach" (did you mean "batch"?), only in batch, general`},
+		{"upgrade --selector a=b", "--selector: no node has the labels a=b"},
+		{"upgrade --selector a==b==c", "--selector: "},
+		{"upgrade pool batch --selector a=b", "--selector cannot be combined with a pool"},
+		{"upgrade pool batch --batch 0", "--batch=0: must be 1 or more"},
+		{"upgrade pool batch --batch 2 --surge 1", "--batch cannot be combined with --surge"},
+		{"upgrade pool batch --replaced-by a=b", "--replaced-by requires --run"},
+		{"upgrade pool batch --run", "--run requires --replace-command or --replaced-by"},
+		{"upgrade pool batch --run --replaced-by a=b", "--run cannot be combined with --from-dump"},
+		{"upgrade --run --resume nowhere.jsonl", "--resume: reading the journal: open nowhere.jsonl: no such file or directory"},
 		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

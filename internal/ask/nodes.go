@@ -9,8 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
@@ -25,32 +23,10 @@ type addition struct {
 	placed     int
 }
 
-// like returns one more node like the given one, as it would join the cluster.
+// like returns one more node like the given one.
 func (w *World) like(node *corev1.Node, name string) *addition {
-	made := node.DeepCopy()
-	made.Name, made.UID, made.CreationTimestamp = name, types.UID(name), metav1.Time{}
-	made.Spec.ProviderID, made.Spec.Unschedulable = "", false
-	if made.Labels == nil {
-		made.Labels = map[string]string{}
-	}
-	made.Labels[corev1.LabelHostname] = name
-	made.Spec.Taints = slices.DeleteFunc(made.Spec.Taints, transient)
-	made.Status.Images, made.DeletionTimestamp = nil, nil
-	a := &addition{like: node, node: made}
-	for _, pod := range w.picture.Pods {
-		if pod.Spec.NodeName == node.Name && cluster.Holds(pod) && cluster.BelongsToNode(pod) {
-			pod = pod.DeepCopy()
-			pod.Name, pod.UID, pod.Spec.NodeName = pod.Name+"-"+name, types.UID(string(pod.UID)+"-"+name), name
-			a.pods = append(a.pods, pod)
-		}
-	}
-	for _, other := range w.picture.Others {
-		if storage, is := other.(*storagev1.CSINode); is && storage.Name == node.Name {
-			a.storage = storage.DeepCopy()
-			a.storage.Name, a.storage.UID = name, types.UID(name)
-		}
-	}
-	return a
+	made := w.picture.NewNode(node, name)
+	return &addition{like: node, node: made.Node, pods: made.Pods, storage: made.Storage}
 }
 
 // add adds a node to the world, and remove takes it away again.
@@ -91,12 +67,6 @@ func (a *addition) free() cluster.Amounts {
 	return free
 }
 
-// transient says whether a taint tells the state of a node, and not what the node is for.
-func transient(taint corev1.Taint) bool {
-	return strings.HasPrefix(taint.Key, "node.kubernetes.io/") || strings.HasPrefix(taint.Key, "node.cloudprovider.kubernetes.io/") ||
-		cluster.TaintedBy(&corev1.Node{Spec: corev1.NodeSpec{Taints: []corev1.Taint{taint}}}, cluster.RemovalTaints()) != ""
-}
-
 // kindOf describes nodes that are alike: by pool, instance type or size,
 // whether they are preemptible, and taints.
 func kindOf(node *corev1.Node) string {
@@ -114,7 +84,7 @@ func kindOf(node *corev1.Node) string {
 	}
 	var taints []string
 	for _, taint := range node.Spec.Taints {
-		if !transient(taint) && taint.Effect != corev1.TaintEffectPreferNoSchedule {
+		if !cluster.TransientTaint(taint) && taint.Effect != corev1.TaintEffectPreferNoSchedule {
 			taints = append(taints, taint.ToString())
 		}
 	}

@@ -221,7 +221,7 @@ func (s *search) candidates(nodes []*corev1.Node, changes []Change, verdicts map
 			add(uncordon(name))
 		case "TaintToleration":
 			for _, taint := range untolerated(pod, node) {
-				if !transient(taint) {
+				if !cluster.TransientTaint(taint) {
 					add(toleration(taint))
 				}
 			}

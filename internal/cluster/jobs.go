@@ -136,6 +136,10 @@ func (j *Jobs) Fails(pod *corev1.Pod) bool {
 	return job != nil && j.tally[job.UID] != nil && j.tally[job.UID][FailsJob] > 0
 }
 
+// Ends reports whether the pod's Job, or the index of the pod in it, fails because of the counted
+// losses.
+func (j *Jobs) Ends(pod *corev1.Pod) bool { return j.Fails(pod) || j.lost[pod.UID] == FailsIndex }
+
 // Loss returns the effect of the loss of the pod in addition to the counted ones, and a
 // description if the Job or the index fails, or may fail.
 func (j *Jobs) Loss(pod *corev1.Pod, way Way) (Harm, string) {

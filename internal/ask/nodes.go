@@ -25,9 +25,16 @@ type addition struct {
 	placed     int
 }
 
-// like returns one more node like the given one, as it would join the cluster.
+// like returns one more node like the given one.
 func (w *World) like(node *corev1.Node, name string) *addition {
-	made := node.DeepCopy()
+	made, pods, storage := NodeLike(w.picture, node, name)
+	return &addition{like: node, node: made, pods: pods, storage: storage}
+}
+
+// NodeLike returns one more node like the given one, as it would join the cluster, with the pods of
+// DaemonSets that it would have, and its CSINode: nil if the given one has none.
+func NodeLike(picture *cluster.Snapshot, node *corev1.Node, name string) (made *corev1.Node, pods []*corev1.Pod, storage *storagev1.CSINode) {
+	made = node.DeepCopy()
 	made.Name, made.UID, made.CreationTimestamp = name, types.UID(name), metav1.Time{}
 	made.Spec.ProviderID, made.Spec.Unschedulable = "", false
 	if made.Labels == nil {
@@ -36,21 +43,20 @@ func (w *World) like(node *corev1.Node, name string) *addition {
 	made.Labels[corev1.LabelHostname] = name
 	made.Spec.Taints = slices.DeleteFunc(made.Spec.Taints, transient)
 	made.Status.Images, made.DeletionTimestamp = nil, nil
-	a := &addition{like: node, node: made}
-	for _, pod := range w.picture.Pods {
+	for _, pod := range picture.Pods {
 		if pod.Spec.NodeName == node.Name && cluster.Holds(pod) && cluster.BelongsToNode(pod) {
 			pod = pod.DeepCopy()
 			pod.Name, pod.UID, pod.Spec.NodeName = pod.Name+"-"+name, types.UID(string(pod.UID)+"-"+name), name
-			a.pods = append(a.pods, pod)
+			pods = append(pods, pod)
 		}
 	}
-	for _, other := range w.picture.Others {
-		if storage, is := other.(*storagev1.CSINode); is && storage.Name == node.Name {
-			a.storage = storage.DeepCopy()
-			a.storage.Name, a.storage.UID = name, types.UID(name)
+	for _, other := range picture.Others {
+		if is, ok := other.(*storagev1.CSINode); ok && is.Name == node.Name {
+			storage = is.DeepCopy()
+			storage.Name, storage.UID = name, types.UID(name)
 		}
 	}
-	return a
+	return made, pods, storage
 }
 
 // add adds a node to the world, and remove takes it away again.
@@ -97,9 +103,9 @@ func transient(taint corev1.Taint) bool {
 		cluster.TaintedBy(&corev1.Node{Spec: corev1.NodeSpec{Taints: []corev1.Taint{taint}}}, cluster.RemovalTaints()) != ""
 }
 
-// kindOf describes nodes that are alike: by pool, instance type or size,
+// KindOf describes nodes that are alike: by pool, instance type or size,
 // whether they are preemptible, and taints.
-func kindOf(node *corev1.Node) string {
+func KindOf(node *corev1.Node) string {
 	var parts []string
 	if pool := cluster.PoolOf(node); pool != "" {
 		parts = append(parts, "pool "+pool)

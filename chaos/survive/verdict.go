@@ -24,7 +24,7 @@ type Failure struct {
 	Why []string `json:"why"`
 	// Unknown: whether it survives cannot be predicted.
 	Unknown bool `json:"unknown,omitempty"`
-	// Changes are the smallest changes after which it survives. All of them are needed.
+	// Changes are the smallest changes after which it survives, on top of those for the losses before.
 	Changes []Change `json:"changes,omitempty"`
 	// Missing says what there would have to be if no change was found.
 	Missing string `json:"missing,omitempty"`

@@ -11,9 +11,11 @@ import (
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
+	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/report"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/connect"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
 // Reader makes commands for other programs that only read a cluster. They find it, its schedulers
@@ -40,6 +42,13 @@ func (r *Reader) Source(cmd *cobra.Command) *Source {
 	return s
 }
 
+// Thresholds adds the flags for how much of a loss is acceptable, and returns what they say.
+func (s *Source) Thresholds(cmd *cobra.Command) func() assess.Thresholds {
+	f := &thresholdFlags{}
+	f.add(cmd.Flags())
+	return f.thresholds
+}
+
 // Validate checks everything that needs no cluster.
 func (s *Source) Validate() error {
 	if err := s.output.file.Validate(); err != nil {
@@ -53,6 +62,9 @@ func (s *Source) Schedulers() ([]*schedulerconfig.KubeSchedulerProfile, framewor
 	profiles, err := s.source.profiles()
 	return profiles, s.source.built.registry, err
 }
+
+// Recognizer returns the recognizer for preemptible nodes, with the settings of all schedulers.
+func (s *Source) Recognizer() (preemptible.Recognizer, error) { return s.source.recognizer() }
 
 // Picture returns the cluster, or the dump of one.
 func (s *Source) Picture(ctx context.Context) (*target.Picture, *connect.Clock, error) {

@@ -157,7 +157,8 @@ func (f *upgradeFlags) check() error {
 // belongs returns what says whether a node is one of the pool, or has the labels.
 func (f *upgradeFlags) belongs(name string) (func(*corev1.Node) bool, error) {
 	if f.selector == "" {
-		return func(node *corev1.Node) bool { return poolOf(node, f.label) == name }, nil
+		pool := assess.PoolBy(f.label)
+		return func(node *corev1.Node) bool { return pool(node) == name }, nil
 	}
 	selector, err := labels.Parse(f.selector)
 	if err != nil {
@@ -169,7 +170,8 @@ func (f *upgradeFlags) belongs(name string) (func(*corev1.Node) bool, error) {
 // nodes returns the nodes to replace.
 func (f *upgradeFlags) nodes(picture *target.Picture, name string) ([]*corev1.Node, error) {
 	if f.selector == "" {
-		return pool(picture, f.label, name)
+		loss, err := pool(picture, f.label, name)
+		return loss.Nodes, err
 	}
 	belongs, err := f.belongs(name)
 	if err != nil {

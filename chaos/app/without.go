@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -63,11 +62,11 @@ Use --pool-label for another label.`,
 	}, func(a asking, names []string) ([]question, error) {
 		var questions []question
 		for _, name := range names {
-			nodes, err := pool(a.picture, label, name)
+			loss, err := pool(a.picture, label, name)
 			if err != nil {
 				return nil, err
 			}
-			questions = append(questions, question{"lose pool " + name, assess.Loss{How: assess.Down, Dead: true, Nodes: nodes}, "it has no nodes"})
+			questions = append(questions, question{"lose pool " + name, loss, "it has no nodes"})
 		}
 		return questions, nil
 	})
@@ -75,30 +74,18 @@ Use --pool-label for another label.`,
 	return cmd
 }
 
-// poolOf returns the pool of a node by the label, or by those of autoscalers and platforms.
-func poolOf(node *corev1.Node, label string) string {
-	if label == "" {
-		return cluster.PoolOf(node)
-	}
-	return node.Labels[label]
-}
-
-// pool returns the nodes of a pool. The error names the pools that there are.
-func pool(picture *target.Picture, label, name string) ([]*corev1.Node, error) {
-	pools := map[string][]*corev1.Node{}
-	for _, node := range picture.Nodes {
-		if of := poolOf(node, label); of != "" {
-			pools[of] = append(pools[of], node)
-		}
+// pool returns the loss of a pool. The error names the pools that there are.
+func pool(picture *target.Picture, label, name string) (assess.Loss, error) {
+	pools := assess.EveryPool(picture, label)
+	if loss, known := pools[name]; known {
+		return loss, nil
 	}
 	names := slices.Sorted(maps.Keys(pools))
 	switch {
-	case len(pools[name]) > 0:
-		return pools[name], nil
 	case len(names) > 0:
-		return nil, fmt.Errorf("no node is in pool %q%s, only in %s", name, spelling.DidYouMean(name, names), strings.Join(names, ", "))
+		return assess.Loss{}, fmt.Errorf("no node is in pool %q%s, only in %s", name, spelling.DidYouMean(name, names), strings.Join(names, ", "))
 	case label != "":
-		return nil, fmt.Errorf("no node is in pool %q: none has the label %s", name, label)
+		return assess.Loss{}, fmt.Errorf("no node is in pool %q: none has the label %s", name, label)
 	}
-	return nil, fmt.Errorf("no node is in pool %q: none has a label that names its pool; use --pool-label", name)
+	return assess.Loss{}, fmt.Errorf("no node is in pool %q: none has a label that names its pool; use --pool-label", name)
 }

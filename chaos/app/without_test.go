@@ -27,9 +27,9 @@ func TestThePoolsOfNodes(t *testing.T) {
 		{"", "bacth", `no node is in pool "bacth" (did you mean "batch"?), only in batch, general`},
 		{"example.com/tier", "blue", `no node is in pool "blue": none has the label example.com/tier`},
 	} {
-		nodes, err := pool(picture, tt.label, tt.name)
+		loss, err := pool(picture, tt.label, tt.name)
 		var got []string
-		for _, node := range nodes {
+		for _, node := range loss.Nodes {
 			got = append(got, node.Name)
 		}
 		if err != nil {

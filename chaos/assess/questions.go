@@ -53,6 +53,17 @@ func LargestNode(picture *target.Picture) Loss {
 	return down([]*corev1.Node{largest})
 }
 
+// EveryNode returns the loss of each single node that is Ready and is not being removed.
+func EveryNode(picture *target.Picture) map[string]Loss {
+	losses := map[string]Loss{}
+	for _, node := range picture.Nodes {
+		if cluster.NodeReady(node) && cluster.NodeLeaving(node) == "" {
+			losses[node.Name] = down([]*corev1.Node{node})
+		}
+	}
+	return losses
+}
+
 // share returns the larger of the shares of cpu and memory, from 0 to 1.
 func share(part, whole cluster.Amounts) float64 {
 	largest := 0.0
@@ -67,15 +78,35 @@ func share(part, whole cluster.Amounts) float64 {
 // EveryZone returns the loss of each zone, by the node label topology.kubernetes.io/zone. Nodes
 // without the label are in no zone.
 func EveryZone(picture *target.Picture) map[string]Loss {
+	return each(picture, func(node *corev1.Node) string { return node.Labels[corev1.LabelTopologyZone] })
+}
+
+// EveryPool returns the loss of each pool of nodes, by a node label, or by those of autoscalers and
+// platforms if it is empty. Nodes without such a label are in no pool.
+func EveryPool(picture *target.Picture, label string) map[string]Loss {
+	return each(picture, PoolBy(label))
+}
+
+// PoolBy returns what names the pool of a node: a node label, or those of autoscalers and platforms if
+// it is empty.
+func PoolBy(label string) func(*corev1.Node) string {
+	if label == "" {
+		return cluster.PoolOf
+	}
+	return func(node *corev1.Node) string { return node.Labels[label] }
+}
+
+// each returns the loss of all nodes of the same name, except those without one.
+func each(picture *target.Picture, name func(*corev1.Node) string) map[string]Loss {
 	nodes := map[string][]*corev1.Node{}
 	for _, node := range picture.Nodes {
-		if zone := node.Labels[corev1.LabelTopologyZone]; zone != "" {
-			nodes[zone] = append(nodes[zone], node)
+		if of := name(node); of != "" {
+			nodes[of] = append(nodes[of], node)
 		}
 	}
 	losses := make(map[string]Loss, len(nodes))
-	for zone, nodes := range nodes {
-		losses[zone] = down(nodes)
+	for of, nodes := range nodes {
+		losses[of] = down(nodes)
 	}
 	return losses
 }

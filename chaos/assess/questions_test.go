@@ -81,3 +81,32 @@ func TestReadyQuestions(t *testing.T) {
 		t.Errorf("an unknown zone: %v, want an error that names those that there are", err)
 	}
 }
+
+func TestEachLossOfAKind(t *testing.T) {
+	b := new(build).
+		node("a", "4", "karpenter.sh/nodepool", "x", "team", "red").
+		node("b", "4", "karpenter.sh/nodepool", "x").
+		node("c", "4", "karpenter.sh/nodepool", "y").
+		node("d", "4").
+		taint("c", "karpenter.sh/disrupted", "", corev1.TaintEffectNoSchedule)
+	b.Nodes[3].Status.Conditions[0].Status = corev1.ConditionUnknown
+	for _, tt := range []struct {
+		name   string
+		losses map[string]Loss
+		want   map[string][]string
+	}{
+		{"each node that is there and stays", EveryNode(b.picture()), map[string][]string{"a": {"a"}, "b": {"b"}}},
+		{"each pool", EveryPool(b.picture(), ""), map[string][]string{"x": {"a", "b"}, "y": {"c"}}},
+		{"each pool by a label of one's own", EveryPool(b.picture(), "team"), map[string][]string{"red": {"a"}}},
+	} {
+		got := map[string][]string{}
+		for name, loss := range tt.losses {
+			for _, node := range loss.Nodes {
+				got[name] = append(got[name], node.Name)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}

@@ -34,13 +34,16 @@ Exit codes:
   0  answered
   1  error
   2  the answer is no: not all replicas fit, a loss would not be survived, or a node cannot be drained
-  3  inconclusive: nothing would be lost
+  3  inconclusive: nothing would be lost, or what happens cannot be predicted
   4  refused: a wrong flag, argument or file`,
 		Example: `  # Why is this pod pending, and what would change that?
   kubectl stowage why pod web-5c7f8 --namespace shop
 
   # What would happen without this node?
   kubectl stowage without node worker-1
+
+  # Which single losses are not survived, and what would change that?
+  kubectl stowage survive --losses node,zone
 
   # How many of 20 replicas fit?
   kubectl stowage fit deployment web --replicas 20 --namespace shop
@@ -51,7 +54,7 @@ Exit codes:
 		Version:           version.Line(program),
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newFitCommand(reader), reader.Upgrade(called), version.Command(program))
+	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newSurviveCommand(reader), newFitCommand(reader), reader.Upgrade(called), version.Command(program))
 	cli.Setup(cmd)
 	return cmd
 }

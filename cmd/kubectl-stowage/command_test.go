@@ -57,6 +57,9 @@ func TestQuestions(t *testing.T) {
 		{"upgrade pool batch", 0, []string{"Pool batch: 2 of 2 nodes can be replaced, in 2 waves"}},
 		{"upgrade --selector karpenter.sh/nodepool=batch --batch 2", 0, []string{"2 of 2 nodes can be replaced, in 1 wave"}},
 		{"upgrade pool general", 2, []string{"4 of 6 nodes can be replaced", "pod shop/cache-0: it has no controller"}},
+		{"survive -l app=web --losses node", 0, []string{"8 of 8 losses are survived."}},
+		{"survive -l app=web --losses zone", 2, []string{"0 of 3 losses are survived.", "each of 3 zones (zone-a, zone-b, zone-c): not survived", "Deployment shop/web", "set maxUnavailable of budget shop/web to 2 instead of 1"}},
+		{"survive -n other --losses zone,pool", 0, []string{"5 of 5 losses are survived."}},
 		{"fit deployment web --replicas 12 -n shop", 0, []string{"12 of 12 replicas fit", "6 already have a node, 6 more fit"}},
 		{"fit deployment/web --replicas 16 -n shop", 2, []string{"12 of 16 replicas fit", "2 more nodes like general-1 (pool general, m5.xlarge, zone zone-a) would hold all 4."}},
 		{"fit " + manifest, 0, []string{"Job default/solve, scheduler default-scheduler: 3 of 3 replicas fit"}},
@@ -78,6 +81,7 @@ func TestQuestions(t *testing.T) {
 func TestMachineOutput(t *testing.T) {
 	for args, want := range map[string]string{
 		"why pod report-x7k2p -n shop":            "ask.stowage.dev/v1alpha1 Why",
+		"survive -l app=web --losses zone":        "survive.stowage.dev/v1alpha1 Survival",
 		"fit deployment web --replicas 7 -n shop": "ask.stowage.dev/v1alpha1 FitList",
 		"upgrade pool general":                    "ask.stowage.dev/v1alpha1 UpgradePlan",
 	} {
@@ -101,6 +105,9 @@ func TestBadInput(t *testing.T) {
 		{"whi pod a", `unknown command "whi" for "kubectl stowage" (did you mean "why"?) (see kubectl stowage --help)`},
 		{"without node", "requires at least 1 arg(s), only received 0 (see kubectl stowage without node --help)"},
 		{"without pool bach", `no node is in pool "bach" (did you mean "batch"?), only in batch, general`},
+		{"survive --losses node,zones", `--losses: "zones" (did you mean "zone"?): must be one of zone, pool, preemptible, node`},
+		{"survive -l app==web==api", "--selector: "},
+		{"survive --losses preemptible --patches ../../docs/nowhere --no-changes", "--patches cannot be combined with --no-changes"},
 		{"fit daemonset agent", `"daemonset": must be deployment, or give one FILE`},
 		{"fit deployment web -n shop --replicas 0", "--replicas=0: must be 1 or more"},
 		{"fit nowhere.yaml", "open nowhere.yaml: no such file or directory"},

@@ -67,9 +67,9 @@ func (a *addition) free() cluster.Amounts {
 	return free
 }
 
-// kindOf describes nodes that are alike: by pool, instance type or size,
+// KindOf describes nodes that are alike: by pool, instance type or size,
 // whether they are preemptible, and taints.
-func kindOf(node *corev1.Node) string {
+func KindOf(node *corev1.Node) string {
 	var parts []string
 	if pool := cluster.PoolOf(node); pool != "" {
 		parts = append(parts, "pool "+pool)

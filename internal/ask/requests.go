@@ -29,9 +29,9 @@ func lower(pod *corev1.Pod, name corev1.ResourceName, by int64) (Change, bool) {
 	}
 	return Change{
 		Kind: Request,
-		Text: fmt.Sprintf("request %s less %s (%s instead of %s)", amount(name, by), name, amount(name, target), amount(name, requested)),
+		Text: fmt.Sprintf("request %s less %s (%s instead of %s)", Amount(name, by), name, Amount(name, target), Amount(name, requested)),
 		cost: 1 + 6*float64(by)/float64(requested), // half of it is as much as a new node
-		pod:  func(pod *corev1.Pod) { request(pod, name, target) },
+		pod:  func(pod *corev1.Pod) { Lower(pod, name, target) },
 	}, true
 }
 
@@ -39,8 +39,8 @@ func inBytes(name corev1.ResourceName) bool {
 	return name == corev1.ResourceMemory || name == corev1.ResourceEphemeralStorage
 }
 
-// amount is an amount of a resource as people write it.
-func amount(name corev1.ResourceName, amount int64) string { return quantity(name, amount).String() }
+// Amount is an amount of a resource as people write it.
+func Amount(name corev1.ResourceName, amount int64) string { return quantity(name, amount).String() }
 
 func quantity(name corev1.ResourceName, amount int64) *resource.Quantity {
 	switch {
@@ -52,9 +52,9 @@ func quantity(name corev1.ResourceName, amount int64) *resource.Quantity {
 	return resource.NewQuantity(amount, resource.DecimalSI)
 }
 
-// request lowers what the pod requests of a resource to the target: at the level of the pod if it
+// Lower lowers what the pod requests of a resource to the target: at the level of the pod if it
 // requests it there, else in its largest containers first.
-func request(pod *corev1.Pod, name corev1.ResourceName, target int64) {
+func Lower(pod *corev1.Pod, name corev1.ResourceName, target int64) {
 	if pod.Spec.Resources != nil {
 		if _, has := pod.Spec.Resources.Requests[name]; has {
 			over := cluster.Requests(pod)[name] - target

@@ -75,7 +75,7 @@ func label(node, key, value string) Change {
 
 // oneMore adds a node like another.
 func (w *World) oneMore(like *corev1.Node, name string) Change {
-	kind := kindOf(like)
+	kind := KindOf(like)
 	text := "add a node like " + like.Name + " (" + kind
 	if zone := like.Labels[corev1.LabelTopologyZone]; zone != "" {
 		text += ", zone " + zone

@@ -114,7 +114,7 @@ func (w *World) fill(ctx context.Context, fit *Fit, workload *Workload, wanted i
 	places := map[string]int{}
 	defer func() {
 		for _, node := range slices.Sorted(maps.Keys(places)) {
-			fit.Places = append(fit.Places, Place{Node: node, Group: kindOf(w.nodes[node]), Replicas: places[node]})
+			fit.Places = append(fit.Places, Place{Node: node, Group: KindOf(w.nodes[node]), Replicas: places[node]})
 		}
 		slices.SortStableFunc(fit.Places, func(a, b Place) int { return cmp.Compare(b.Replicas, a.Replicas) })
 	}()

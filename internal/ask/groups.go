@@ -44,7 +44,7 @@ func (w *World) groups(pod *corev1.Pod, verdicts []simulation.Verdict) []Group {
 		if verdict.Fits || node == nil {
 			continue
 		}
-		kind := kindOf(node)
+		kind := KindOf(node)
 		if byKind[kind] == nil {
 			byKind[kind] = &Group{Name: kind}
 		}

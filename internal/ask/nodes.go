@@ -97,9 +97,9 @@ func transient(taint corev1.Taint) bool {
 		cluster.TaintedBy(&corev1.Node{Spec: corev1.NodeSpec{Taints: []corev1.Taint{taint}}}, cluster.RemovalTaints()) != ""
 }
 
-// kindOf describes nodes that are alike: by pool, instance type or size,
+// KindOf describes nodes that are alike: by pool, instance type or size,
 // whether they are preemptible, and taints.
-func kindOf(node *corev1.Node) string {
+func KindOf(node *corev1.Node) string {
 	var parts []string
 	if pool := cluster.PoolOf(node); pool != "" {
 		parts = append(parts, "pool "+pool)

@@ -43,14 +43,17 @@ Exit codes:
   kubectl stowage without node worker-1
 
   # How many of 20 replicas fit?
-  kubectl stowage fit deployment web --replicas 20 --namespace shop`,
+  kubectl stowage fit deployment web --replicas 20 --namespace shop
+
+  # How many nodes would the pods need with other settings of the scheduler?
+  kubectl stowage try`,
 		PersistentPreRunE: reader.Prepare,
 		Args:              cobra.NoArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Version:           version.Line(program),
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newFitCommand(reader), version.Command(program))
+	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newFitCommand(reader), newTryCommand(reader), version.Command(program))
 	cli.Setup(cmd)
 	return cmd
 }

@@ -51,6 +51,9 @@ func TestQuestions(t *testing.T) {
 		{"without pool batch", 0, []string{"batch"}},
 		{"fit deployment web --replicas 12 -n shop", 0, []string{"12 of 12 replicas fit", "6 already have a node, 6 more fit"}},
 		{"fit deployment/web --replicas 16 -n shop", 2, []string{"12 of 16 replicas fit", "2 more nodes like general-1 (pool general, m5.xlarge, zone zone-a) would hold all 4."}},
+		{"try", 0, []string{"now", "most-allocated-all", "stowage-preemptible-first", "could be switched off"}},
+		{"try --profile stowage --order random --seed 42 --prices testdata/prices.yaml -o wide", 0, []string{"--order random --seed 0x2a", "USD per hour", "pool batch, m5.2xlarge"}},
+		{"try -o html", 0, []string{"<!DOCTYPE html>", "cpu requested on each node"}},
 		{"fit " + manifest, 0, []string{"Job default/solve, scheduler default-scheduler: 3 of 3 replicas fit"}},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
@@ -71,6 +74,7 @@ func TestMachineOutput(t *testing.T) {
 	for args, want := range map[string]string{
 		"why pod report-x7k2p -n shop":            "ask.stowage.dev/v1alpha1 Why",
 		"fit deployment web --replicas 7 -n shop": "ask.stowage.dev/v1alpha1 FitList",
+		"try --profile stowage":                   "ask.stowage.dev/v1alpha1 Try",
 	} {
 		out, failure, _ := run(append(strings.Fields(args), "--from-dump", dump, "-o", "json")...)
 		var answer struct{ APIVersion, Kind string }
@@ -96,6 +100,15 @@ func TestBadInput(t *testing.T) {
 		{"fit deployment web -n shop --replicas 0", "--replicas=0: must be 1 or more"},
 		{"fit nowhere.yaml", "open nowhere.yaml: no such file or directory"},
 		{"fit deployment web -n shop -o xml", `"xml"`},
+		{"fit deployment web -n shop -o html", `unknown format "html": must be table, wide, json or yaml`},
+		{"try -o xml", `unknown format "xml": must be table, wide, json, yaml or html`},
+		{"try now", `unknown command "now" for "kubectl stowage try"`},
+		{"try --profile stowag", `--profile: there is no profile "stowag" (did you mean "stowage"?), only default, most-allocated-all, stowage, stowage-spread, stowage-preemptible-first`},
+		{"try --order newest", "--order=newest: must be creation or random"},
+		{"try --seed 42", "--seed requires --order random"},
+		{"try --order random --seed x", `--seed: a seed is a whole number from 0 to 2^64-1, not "x"`},
+		{"try --prices nowhere.yaml", "--prices: open nowhere.yaml: no such file or directory"},
+		{"try --prices testdata/cluster.yaml", "--prices: testdata/cluster.yaml:"},
 		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/benchmarks/figure"
 	"github.com/stowage-k8s/stowage/config"
+	"github.com/stowage-k8s/stowage/internal/rivals"
 	_ "github.com/stowage-k8s/stowage/plugins/apis/config/scheme" // decodes the plugins' arguments
 	"github.com/stowage-k8s/stowage/plugins/sharednodes"
 )
@@ -22,10 +23,10 @@ import (
 // Names of subjects.
 const (
 	Stowage          = "stowage"
-	MostAllocatedAll = "most-allocated-all"
-	MostAllocated    = "most-allocated"
+	MostAllocatedAll = rivals.MostAllocatedAll
+	MostAllocated    = rivals.MostAllocated
 	DefaultBatching  = "default-batching"
-	Default          = "default"
+	Default          = rivals.Default
 	DefaultFastPath  = "default-fast-path"
 	// WithoutSharedNodes shows what a plugin of Stowage's does.
 	WithoutSharedNodes = "without-shared-nodes"
@@ -47,52 +48,26 @@ var Configurations = map[string]Configuration{
 	WithoutSharedNodes: {Settings: "the same profile without SharedNodes", Read: withoutSharedNodes},
 	MostAllocatedAll: {
 		Settings: "the default profile with MostAllocated of all nodes, without NodeResourcesBalancedAllocation, and with what default-batching has: kube-scheduler set to pack as well as it can",
-		Read:     reader(mostAllocated + "  percentageOfNodesToScore: 100\n"),
+		Read:     reader(rivals.MostAllocatedAllConfiguration),
 	},
 	MostAllocated: {
 		Settings: "the same with MostAllocated of its sample of nodes",
-		Read:     reader(mostAllocated),
+		Read:     reader(rivals.MostAllocatedConfiguration),
 	},
 	DefaultBatching: {
 		Settings: "the default profile, with what lets it place more pods in batches: no default spread constraints (defaultingType List), " +
 			"and no heed of what pods on nodes prefer unless the new pod has preferences, too (ignorePreferredTermsOfExistingPods)",
 		Read: reader(defaultBatching),
 	},
-	Default: {Settings: "kube-scheduler's default profile, with its sample of nodes", Read: reader(upstream)},
+	Default: {Settings: "kube-scheduler's default profile, with its sample of nodes", Read: reader(rivals.DefaultConfiguration)},
 	DefaultFastPath: {
 		Settings: "as default-batching, with the alpha feature gate " + string(features.InterPodAffinityHostnameFastPath) + ", where pods must not share a host",
 		Read:     reader(defaultBatching), Gates: []featuregate.Feature{features.InterPodAffinityHostnameFastPath},
 	},
 }
 
-const (
-	upstream = `apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-`
-	// batching is what opportunistic batching needs to place most pods without constraints:
-	// with spread constraints by default no pod is signed, and with preferences of others'
-	// only pods with the same labels are signed alike.
-	batching = `  pluginConfig:
-  - name: PodTopologySpread
-    args: {defaultingType: List}
-  - name: InterPodAffinity
-    args: {ignorePreferredTermsOfExistingPods: true}
-`
-	defaultBatching = upstream + `profiles:
-- schedulerName: default-batching
-` + batching
-	mostAllocated = upstream + `profiles:
-- schedulerName: most-allocated
-  plugins:
-    score:
-      disabled: [{name: NodeResourcesBalancedAllocation}]
-` + batching + `  - name: NodeResourcesFit
-    args:
-      scoringStrategy:
-        type: MostAllocated
-        resources: [{name: cpu, weight: 1}, {name: memory, weight: 1}]
-`
-)
+// defaultBatching is the default profile with what batching needs.
+const defaultBatching = rivals.DefaultConfiguration + "profiles:\n- schedulerName: default-batching\n" + rivals.Batching
 
 // Version returns which version a subject is: Stowage's, or else Kubernetes'.
 func Version(ours bool) string {

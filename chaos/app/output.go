@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,9 +29,20 @@ func (f *outputFlags) add(cmd *cobra.Command, fs *pflag.FlagSet) {
 // documents are the formats of everything but reports of runs.
 var documents = []report.Format{report.Table, report.Wide, report.JSON, report.YAML}
 
-// addDocument adds the flags for everything but reports of runs.
-func (f *outputFlags) addDocument(cmd *cobra.Command, fs *pflag.FlagSet) {
-	f.addAmong(cmd, fs, documents, "output format: table, wide, json or yaml")
+// addDocument adds the flags for everything but reports of runs. Some of it has more formats.
+func (f *outputFlags) addDocument(cmd *cobra.Command, fs *pflag.FlagSet, more ...report.Format) {
+	formats := slices.Concat(documents, more)
+	f.addAmong(cmd, fs, formats, "output format: "+choiceOf(formats))
+}
+
+// choiceOf lists formats in a sentence.
+func choiceOf(formats []report.Format) string {
+	var names []string
+	for _, format := range formats {
+		names = append(names, string(format))
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 func (f *outputFlags) addAmong(cmd *cobra.Command, fs *pflag.FlagSet, formats []report.Format, usage string) {
@@ -55,7 +67,7 @@ type formatValue struct {
 // Set takes a format by its name.
 func (v *formatValue) Set(name string) error {
 	if len(v.among) < len(report.Formats) && !slices.Contains(v.among, report.Format(name)) {
-		return fmt.Errorf("unknown format %q: must be table, wide, json or yaml", name)
+		return fmt.Errorf("unknown format %q: must be %s", name, choiceOf(v.among))
 	}
 	return v.Format.Set(name)
 }

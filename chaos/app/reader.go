@@ -35,10 +35,15 @@ type Source struct {
 }
 
 // Source adds the flags to a command.
-func (r *Reader) Source(cmd *cobra.Command) *Source {
+func (r *Reader) Source(cmd *cobra.Command) *Source { return r.newSource(cmd) }
+
+// SourceWithPage adds the flags to a command whose answer can also be a page.
+func (r *Reader) SourceWithPage(cmd *cobra.Command) *Source { return r.newSource(cmd, report.HTML) }
+
+func (r *Reader) newSource(cmd *cobra.Command, formats ...report.Format) *Source {
 	s := &Source{source: sourceFlags{clusterFlags: clusterFlags{built: r.built}}}
 	s.source.add(cmd, cmd.Flags())
-	s.output.addDocument(cmd, cmd.Flags())
+	s.output.addDocument(cmd, cmd.Flags(), formats...)
 	return s
 }
 
@@ -95,6 +100,14 @@ func (s *Source) Write(screen io.Writer, answer any, text func(out io.Writer, wi
 		}
 		return text(out, s.output.format == report.Wide)
 	})
+}
+
+// WriteWithPage is Write for an answer that can also be a page.
+func (s *Source) WriteWithPage(screen io.Writer, answer any, text func(out io.Writer, wide bool) error, page func(io.Writer) error) error {
+	if s.output.format == report.HTML {
+		return s.output.file.Write(screen, page)
+	}
+	return s.Write(screen, answer, text)
 }
 
 // prepare checks the flags of a command, and sets up logging.

@@ -165,7 +165,7 @@ func (s *NodeSelection) why(node *corev1.Node, r preemptible.Recognizer) string 
 		return whyOnDemand
 	case s.nodes.Preemptible == field.No && r.Preemptible(node):
 		return whyPreemptible
-	case !s.nodes.IncludeControlPlane && controlPlane(node):
+	case !s.nodes.IncludeControlPlane && cluster.ControlPlane(node):
 		return whyControlPlane
 	}
 	if mark, marked := cluster.NodeDoNotDisrupt(node); marked && s.nodes.SpareMarked {
@@ -185,7 +185,7 @@ func (s *NodeSelection) check(p *Picture) error {
 		if !there {
 			return nodeError("names", fmt.Errorf("no node %s%s", name, spelling.DidYouMean(name, slices.Sorted(maps.Keys(nodes)))))
 		}
-		if controlPlane(node) && !s.nodes.IncludeControlPlane {
+		if cluster.ControlPlane(node) && !s.nodes.IncludeControlPlane {
 			return nodeError("includeControlPlane", fmt.Errorf("is required, because node %s is a control plane node", name))
 		}
 		if mark, marked := cluster.NodeDoNotDisrupt(node); marked && s.nodes.SpareMarked {
@@ -230,11 +230,4 @@ func Zones(p *Picture) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(zones))
-}
-
-// controlPlane says whether a node is a control plane node. Older clusters use the second label.
-func controlPlane(node *corev1.Node) bool {
-	_, is := node.Labels["node-role.kubernetes.io/control-plane"]
-	_, was := node.Labels["node-role.kubernetes.io/master"]
-	return is || was
 }

@@ -49,12 +49,18 @@ Exit codes:
   kubectl stowage fit deployment web --replicas 20 --namespace shop
 
   # In which order can the nodes of a pool be replaced?
-  kubectl stowage upgrade pool general`,
+  kubectl stowage upgrade pool general
+
+  # How many nodes would the pods need with other settings of the scheduler?
+  kubectl stowage try`,
 		PersistentPreRunE: reader.Prepare,
 		Version:           version.Line(program),
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
-	cmd.AddCommand(newWhyCommand(reader), reader.Without(called), newSurviveCommand(reader), newFitCommand(reader), reader.Upgrade(called), version.Command(program))
+	cmd.AddCommand(
+		newWhyCommand(reader), reader.Without(called), newSurviveCommand(reader), newFitCommand(reader), reader.Upgrade(called), newTryCommand(reader),
+		version.Command(program),
+	)
 	cli.Setup(cmd)
 	return cmd
 }

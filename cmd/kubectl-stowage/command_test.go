@@ -62,6 +62,9 @@ func TestQuestions(t *testing.T) {
 		{"survive -n other --losses zone,pool", 0, []string{"5 of 5 losses are survived."}},
 		{"fit deployment web --replicas 12 -n shop", 0, []string{"12 of 12 replicas fit", "6 already have a node, 6 more fit"}},
 		{"fit deployment/web --replicas 16 -n shop", 2, []string{"12 of 16 replicas fit", "2 more nodes like general-1 (pool general, m5.xlarge, zone zone-a) would hold all 4."}},
+		{"try", 0, []string{"now", "most-allocated-all", "stowage-preemptible-first", "could be switched off"}},
+		{"try --profile stowage --order random --seed 42 --prices testdata/prices.yaml -o wide", 0, []string{"--order random --seed 0x2a", "USD per hour", "pool batch, m5.2xlarge"}},
+		{"try -o html", 0, []string{"<!DOCTYPE html>", "cpu requested on each node"}},
 		{"fit " + manifest, 0, []string{"Job default/solve, scheduler default-scheduler: 3 of 3 replicas fit"}},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
@@ -84,6 +87,7 @@ func TestMachineOutput(t *testing.T) {
 		"survive -l app=web --losses zone":        "survive.stowage.dev/v1alpha1 Survival",
 		"fit deployment web --replicas 7 -n shop": "ask.stowage.dev/v1alpha1 FitList",
 		"upgrade pool general":                    "ask.stowage.dev/v1alpha1 UpgradePlan",
+		"try --profile stowage":                   "ask.stowage.dev/v1alpha1 Try",
 	} {
 		out, failure, _ := run(append(strings.Fields(args), "--from-dump", dump, "-o", "json")...)
 		var answer struct{ APIVersion, Kind string }
@@ -124,6 +128,15 @@ func TestBadInput(t *testing.T) {
 		{"upgrade pool batch --run", "--run requires --replace-command or --replaced-by"},
 		{"upgrade pool batch --run --replaced-by a=b", "--run cannot be combined with --from-dump"},
 		{"upgrade --run --resume nowhere.jsonl", "--resume: reading the journal: open nowhere.jsonl: no such file or directory"},
+		{"fit deployment web -n shop -o html", `unknown format "html": must be table, wide, json or yaml`},
+		{"try -o xml", `unknown format "xml": must be table, wide, json, yaml or html`},
+		{"try now", `unknown command "now" for "kubectl stowage try"`},
+		{"try --profile stowag", `--profile: there is no profile "stowag" (did you mean "stowage"?), only default, most-allocated-all, stowage, stowage-spread, stowage-preemptible-first`},
+		{"try --order newest", "--order=newest: must be creation or random"},
+		{"try --seed 42", "--seed requires --order random"},
+		{"try --order random --seed x", `--seed: a seed is a whole number from 0 to 2^64-1, not "x"`},
+		{"try --prices nowhere.yaml", "--prices: open nowhere.yaml: no such file or directory"},
+		{"try --prices testdata/cluster.yaml", "--prices: testdata/cluster.yaml:"},
 		{"why pod a --scheduler-config nowhere.yaml", "--scheduler-config: open nowhere.yaml: no such file or directory"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

@@ -1,6 +1,6 @@
 // Command kubectl-stowage is a kubectl plugin that answers questions about where pods fit: why a
-// pod is pending or where it is, what would happen without a node, how many replicas fit, and in which
-// order nodes can be replaced.
+// pod is pending or where it is, what would happen without a node, how many replicas fit, in which
+// order nodes can be replaced, and how many nodes all pods would need with other settings of the scheduler.
 package main
 
 import (

@@ -14,6 +14,14 @@ func NodeReady(node *corev1.Node) bool {
 	})
 }
 
+// ControlPlane reports whether the node is a control plane node. Older clusters use the second
+// label.
+func ControlPlane(node *corev1.Node) bool {
+	_, is := node.Labels["node-role.kubernetes.io/control-plane"]
+	_, was := node.Labels["node-role.kubernetes.io/master"]
+	return is || was
+}
+
 // noticeTaints are the keys of taints by which platforms announce the removal of a node,
 // whatever their effect. Until then, its pods may remain.
 var noticeTaints = []string{

@@ -210,8 +210,8 @@ func TestBadArguments(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := plan(t, file)
-		if err == nil || app.ExitCode(err) != 3 || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: exit code %d, want 3: %v", label, app.ExitCode(err), err)
+		if err == nil || app.ExitCode(err) != 4 || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: exit code %d, want 4: %v", label, app.ExitCode(err), err)
 		}
 	}
 }

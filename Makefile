@@ -32,6 +32,9 @@ ARCHITECTURES := amd64 arm64
 # Tools have a module file of their own.
 TOOL := go tool -modfile=tools.mod
 
+# The tests that write what is made of code, with -update.
+GENERATED := ^(TestCommands|TestExitCodes|TestPlugins|TestPolicy|TestReference|TestPrometheusRules|TestTheReadmeHasEveryField)$$
+
 # What runs concurrently is tested with the race detector, which needs C; of what links the
 # scheduling engine, which takes minutes to build again, the few that do.
 RACE_PACKAGES := ./descheduler/executor ./internal/process ./internal/playground/... ./plugins/plannednodes ./plugins/preemptiblenodes ./plugins/sharednodes ./plugins/internal/changes ./plugins/internal/indexed
@@ -179,8 +182,9 @@ bench-go: ## Run the Go benchmarks of the plugins
 	go test -run '^$$' -bench . -benchmem ./plugins/...
 
 .PHONY: generate
-generate: ## Regenerate the conversions, defaults and deep copies of plugin arguments
+generate: build ## Regenerate the code of plugin arguments, and the pages and files that are made of code
 	@hack/generate.sh
+	go test ./docs/reference ./config/monitoring ./chaos/scenario -run '$(GENERATED)' -update
 
 .PHONY: clean
 clean: ## Stop playgrounds and remove what was built

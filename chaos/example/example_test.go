@@ -27,6 +27,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/docstest"
 )
 
 func init() {
@@ -52,7 +53,7 @@ func TestScenarioIsValid(t *testing.T) {
 }
 
 func TestBadArguments(t *testing.T) {
-	data := read(t, "scenario.yaml")
+	data := docstest.Read(t, "scenario.yaml")
 	for bad, want := range map[string]string{
 		"{labl: example.com/rack, for: 5m}":         `spec.steps[0].rack.labl: unknown field (did you mean "label"?)`,
 		"{for: 5m}":                                 "spec.steps[0].rack.label: is required",
@@ -211,32 +212,12 @@ func TestLeases(t *testing.T) {
 // page is where this example is explained.
 const page = "../README.md"
 
-func read(t *testing.T, file string) string {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
-// quoted returns the block of the page that begins like this.
-func quoted(t *testing.T, language, begin string) string {
-	t.Helper()
-	_, block, found := strings.Cut(read(t, page), "```"+language+"\n"+begin)
-	block, _, closed := strings.Cut(block, "\n```\n")
-	if !found || !closed {
-		t.Fatalf("%s has no block of %s that begins with %q", page, language, begin)
-	}
-	return begin + block + "\n"
-}
-
 func TestPageShowsTheseFiles(t *testing.T) {
 	for file, shown := range map[string]string{
-		"main.go":       quoted(t, "go", "// Command my-chaos"),
-		"scenario.yaml": quoted(t, "yaml", "apiVersion: chaos.stowage.dev/v1alpha1\nkind: Scenario\nmetadata:\n  name: lose-a-rack"),
+		"main.go":       docstest.Quoted(t, page, "go", "// Command my-chaos"),
+		"scenario.yaml": docstest.Quoted(t, page, "yaml", "apiVersion: chaos.stowage.dev/v1alpha1\nkind: Scenario\nmetadata:\n  name: lose-a-rack"),
 	} {
-		if diff := cmp.Diff(read(t, file), shown); diff != "" {
+		if diff := cmp.Diff(docstest.Read(t, file), shown); diff != "" {
 			t.Errorf("%s in %s (-file +page):\n%s", file, page, diff)
 		}
 	}
@@ -256,7 +237,7 @@ func TestPageWorks(t *testing.T) {
 	if err := os.Symlink(root, filepath.Join(beside, "stowage")); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", quoted(t, "console", "mkdir my-chaos"))
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", docstest.Quoted(t, page, "console", "mkdir my-chaos"))
 	cmd.Dir = beside
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "scenario lose-a-rack is valid") {

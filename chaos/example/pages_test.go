@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/stowage-k8s/stowage/internal/docstest"
 )
 
 // guides are the pages about the command line.
@@ -22,15 +24,14 @@ func each(cmd *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
-// commandLines returns the lines of console blocks that call the program, without comments.
-func commandLines(text string) []string {
+// commandLines returns the lines of blocks that call the program, without comments.
+func commandLines(t *testing.T, page string) []string {
+	t.Helper()
 	var lines []string
-	for _, block := range strings.Split(strings.ReplaceAll(text, "\\\n", " "), "```")[1:] {
-		for line := range strings.Lines(block) {
-			line, _, _ = strings.Cut(line, " #")
+	for _, block := range docstest.Blocks(t, page, "") {
+		for _, line := range block.Commands() {
 			line, _, _ = strings.Cut(line, " > ")
-			line = strings.TrimPrefix(strings.TrimSpace(line), "$ ")
-			line = strings.TrimPrefix(line, "- run: ")
+			line = strings.TrimPrefix(line, "- run: ") // of a workflow
 			if args, is := strings.CutPrefix(strings.TrimPrefix(line, "bin/"), "stowage-chaos "); is {
 				lines = append(lines, args)
 			}
@@ -43,7 +44,7 @@ func commandLines(text string) []string {
 func TestCommandLinesOfThePages(t *testing.T) {
 	found := 0
 	for _, file := range guides {
-		for _, line := range commandLines(read(t, file)) {
+		for _, line := range commandLines(t, file) {
 			found++
 			args := strings.Fields(strings.ReplaceAll(line, "'", ""))
 			cmd, rest, err := newCommand().Find(args)
@@ -81,11 +82,11 @@ func TestFlagsOfThePages(t *testing.T) {
 		}
 		return found
 	}
-	if n := check(page, read(t, page)); n < 30 {
+	if n := check(page, docstest.Read(t, page)); n < 30 {
 		t.Errorf("%s names %d flags: this test has lost its subject", page, n)
 	}
 	ours := 0
-	for line := range strings.Lines(read(t, comingFrom)) {
+	for line := range strings.Lines(docstest.Read(t, comingFrom)) {
 		if cells := strings.Split(strings.ReplaceAll(line, `\|`, ""), "|"); len(cells) >= 4 {
 			ours += check(comingFrom, cells[2])
 		}
@@ -98,7 +99,7 @@ func TestFlagsOfThePages(t *testing.T) {
 // TestEveryFlagOfTheOthers sees that what the others have is in the tables, on the left.
 func TestEveryFlagOfTheOthers(t *testing.T) {
 	var left strings.Builder
-	for line := range strings.Lines(read(t, comingFrom)) {
+	for line := range strings.Lines(docstest.Read(t, comingFrom)) {
 		if cells := strings.Split(line, "|"); len(cells) >= 4 {
 			left.WriteString(cells[1] + "\n")
 		}

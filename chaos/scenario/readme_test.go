@@ -15,6 +15,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/chaos/faults"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/internal/docstest"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
@@ -154,33 +155,28 @@ func TestTheReadmeHasEveryField(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(is, was); diff != "" {
-		t.Errorf("README.md is not what the schema says: go test ./chaos/scenario -update writes it (-schema +page):\n%s", diff)
+		t.Errorf("README.md is not what the schema says: run `make generate` (-schema +page):\n%s", diff)
 	}
 }
 
 // TestTheExamplesOfTheReadme reads all examples of README.md, and sees that each field is in
 // one of them.
 func TestTheExamplesOfTheReadme(t *testing.T) {
-	data, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := faults.All(preemptible.Recognizer{})
 	root, s := document(t), compiled(t, all)
 	used := map[string]bool{}
-	blocks := strings.Split(string(data), "```yaml\n")[1:]
+	blocks := docstest.Blocks(t, "README.md", "yaml")
 	if len(blocks) < 10 {
 		t.Fatalf("README.md has %d examples", len(blocks))
 	}
 	for _, block := range blocks {
-		block, _, _ = strings.Cut(block, "```")
-		file := complete(block)
+		file := complete(block.Text)
 		if _, err := scenario.Parse([]byte(file), all, allProbes); err != nil {
-			t.Errorf("%v in\n%s", err, block)
+			t.Errorf("%v in\n%s", err, block.Text)
 			continue
 		}
 		if err := valid(t, s, file); err != nil {
-			t.Errorf("the schema does not take this: %v\n%s", err, block)
+			t.Errorf("the schema does not take this: %v\n%s", err, block.Text)
 		}
 		var value any
 		if err := yaml.Unmarshal([]byte(file), &value); err != nil {

@@ -1,29 +1,40 @@
 package main
 
 import (
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stowage-k8s/stowage/internal/docstest"
+	"github.com/stowage-k8s/stowage/internal/exit"
 )
 
-// TestPage runs the commands of the page that have an output there.
+// TestPage runs the questions of the page, and compares the answers with those that it shows.
 func TestPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/kubectl-stowage.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := regexp.MustCompile("```console\nkubectl stowage ([^\n]*)\n```\n\n```\n([^`]*)```").FindAllStringSubmatch(string(page), -1)
-	if len(examples) < 3 {
-		t.Fatalf("there are %d examples: does this test know the page?", len(examples))
-	}
+	blocks := docstest.Blocks(t, "../../docs/kubectl-stowage.md", "console")
 	t.Chdir("../..")
-	for _, example := range examples {
-		out, _, _ := run(strings.Fields(example[1])...)
-		if diff := cmp.Diff(example[2], out); diff != "" {
-			t.Errorf("%s (-page +program):\n%s", example[1], diff)
+	answers := 0
+	for _, block := range blocks {
+		for _, command := range block.Commands() {
+			args, is := strings.CutPrefix(command, called+" ")
+			if !is {
+				continue // docs has a test that runs the page by kubectl
+			}
+			out, _, code := run(strings.Fields(args)...)
+			if code != 0 && code != exit.Failed {
+				t.Errorf("%s: exit code %d", command, code)
+			}
+			if block.Output == "" {
+				continue
+			}
+			answers++
+			if diff := cmp.Diff(block.Output, out); diff != "" {
+				t.Errorf("%s (-page +program):\n%s", command, diff)
+			}
 		}
+	}
+	if answers < 3 {
+		t.Errorf("the page shows %d answers: does this test know it?", answers)
 	}
 }

@@ -221,9 +221,8 @@ func TestReference(t *testing.T) {
 	var page bytes.Buffer
 	page.WriteString(`# Metrics
 
-Generated from the sources: ` + "`go test ./config/monitoring -run TestReference -update`" + `. Each program serves its metrics at
-` + "`/metrics`" + `, together with metrics of the Go runtime, the process and its requests to the API server. To scrape them, and for
-dashboards and alerts, see [monitoring](../config/monitoring/README.md). All metrics have the
+Generated from the sources by ` + "`make generate`" + `. Each program serves its metrics at ` + "`/metrics`" + `, together with metrics of
+the Go runtime, the process and its requests to the API server. To scrape them, and for dashboards and alerts, see [monitoring](../config/monitoring/README.md). All metrics have the
 [stability level](https://kubernetes.io/docs/concepts/cluster-administration/system-metrics/) alpha: a release may rename them.
 `)
 	program := ""

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/internal/docstest"
 )
 
 var update = flag.Bool("update", false, "write anew what is made of something else")
@@ -79,9 +81,7 @@ func TestRunbooks(t *testing.T) {
 		if diff := cmp.Diff(want, headings); diff != "" {
 			t.Errorf("%s: headings (-want +got):\n%s", file, diff)
 		}
-		_, check, _ := strings.Cut(page, "## How to check")
-		check, _, _ = strings.Cut(check, "## What to do")
-		if !strings.Contains(check, "```console\n") {
+		if len(docstest.Blocks(t, file, "console")) == 0 {
 			t.Errorf("%s has no commands to check with", file)
 		}
 		if said := fmt.Sprintf("Severity: %s.", all[name].Labels["severity"]); !strings.Contains(page, said) {

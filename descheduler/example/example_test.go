@@ -22,6 +22,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/descheduler/app"
 	"github.com/stowage-k8s/stowage/descheduler/strategies"
+	"github.com/stowage-k8s/stowage/internal/docstest"
 )
 
 // report is what the tests look at in a report.
@@ -210,8 +211,8 @@ func TestBadArguments(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := plan(t, file)
-		if err == nil || app.ExitCode(err) != 3 || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: exit code %d, want 3: %v", label, app.ExitCode(err), err)
+		if err == nil || app.ExitCode(err) != 4 || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: exit code %d, want 4: %v", label, app.ExitCode(err), err)
 		}
 	}
 }
@@ -223,32 +224,12 @@ const (
 	strategiesPage = "../strategies/README.md"
 )
 
-func read(t *testing.T, file string) string {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
-// quoted returns the block of the page that begins like this.
-func quoted(t *testing.T, language, begin string) string {
-	t.Helper()
-	_, block, found := strings.Cut(read(t, page), "```"+language+"\n"+begin)
-	block, _, closed := strings.Cut(block, "\n```\n")
-	if !found || !closed {
-		t.Fatalf("%s has no block of %s that begins with %q", page, language, begin)
-	}
-	return begin + block + "\n"
-}
-
 func TestPageShowsTheseFiles(t *testing.T) {
 	for file, shown := range map[string]string{
-		"main.go":     quoted(t, "go", "// Command my-descheduler"),
-		"policy.yaml": quoted(t, "yaml", "apiVersion: descheduler/"),
+		"main.go":     docstest.Quoted(t, page, "go", "// Command my-descheduler"),
+		"policy.yaml": docstest.Quoted(t, page, "yaml", "apiVersion: descheduler/"),
 	} {
-		if diff := cmp.Diff(read(t, file), shown); diff != "" {
+		if diff := cmp.Diff(docstest.Read(t, file), shown); diff != "" {
 			t.Errorf("%s in %s (-file +page):\n%s", file, page, diff)
 		}
 	}
@@ -256,7 +237,7 @@ func TestPageShowsTheseFiles(t *testing.T) {
 
 func TestPageHasEveryStrategy(t *testing.T) {
 	for _, s := range strategies.All() {
-		if !strings.Contains(read(t, strategiesPage), "\n| `"+s.Name+"` |") {
+		if !strings.Contains(docstest.Read(t, strategiesPage), "\n| `"+s.Name+"` |") {
 			t.Errorf("%s does not list %s", strategiesPage, s.Name)
 		}
 	}
@@ -276,14 +257,14 @@ func TestPageWorks(t *testing.T) {
 	if err := os.Symlink(root, filepath.Join(beside, "stowage")); err != nil {
 		t.Fatal(err)
 	}
-	out := run(t, beside, "bash", "-euo", "pipefail", "-c", quoted(t, "console", "mkdir my-descheduler"))
+	out := run(t, beside, "bash", "-euo", "pipefail", "-c", docstest.Quoted(t, page, "console", "mkdir my-descheduler"))
 	for _, want := range []string{"nodeLabel: example.com/retires\n", "within: 336h0m0s\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in the policy with all defaults: %s", want, out)
 		}
 	}
 	mine := filepath.Join(beside, "my-descheduler")
-	if err := os.WriteFile(filepath.Join(mine, "kustomization.yaml"), []byte(quoted(t, "yaml", "apiVersion: kustomize.")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(mine, "kustomization.yaml"), []byte(docstest.Quoted(t, page, "yaml", "apiVersion: kustomize.")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	installed := run(t, mine, filepath.Join(root, "bin/kubectl"), "kustomize", ".")

@@ -17,25 +17,27 @@ const (
 type Policy struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Profiles are run one after the other.
+	// Profiles are sets of plugins with their arguments, which run one after the other. Required.
 	Profiles []Profile `json:"profiles"`
-	// NodeSelector selects by label the nodes to look at. Nil means all.
+	// NodeSelector is a label selector of the nodes to process. Default: all nodes.
 	NodeSelector *string `json:"nodeSelector,omitempty"`
-	// MaxNoOfPodsToEvictPerNode is the most evictions per node. Nil means no limit,
-	// 0 means none.
+	// MaxNoOfPodsToEvictPerNode is the maximum number of evictions per node. 0 means no
+	// evictions. Default: no limit.
 	MaxNoOfPodsToEvictPerNode *uint `json:"maxNoOfPodsToEvictPerNode,omitempty"`
-	// MaxNoOfPodsToEvictPerNamespace is the most evictions per namespace.
+	// MaxNoOfPodsToEvictPerNamespace is the maximum number of evictions per namespace.
+	// Default: no limit.
 	MaxNoOfPodsToEvictPerNamespace *uint `json:"maxNoOfPodsToEvictPerNamespace,omitempty"`
-	// MaxNoOfPodsToEvictTotal is the most evictions of a run.
+	// MaxNoOfPodsToEvictTotal is the maximum number of evictions per run. Default: no limit.
 	MaxNoOfPodsToEvictTotal *uint `json:"maxNoOfPodsToEvictTotal,omitempty"`
-	// EvictionFailureEventNotification asks for an event where an eviction fails.
+	// EvictionFailureEventNotification records an event when an eviction fails.
 	EvictionFailureEventNotification bool `json:"evictionFailureEventNotification"`
-	// MetricsCollector is deprecated for a provider with source KubernetesMetrics.
+	// MetricsCollector is deprecated: use metricsProviders with source KubernetesMetrics.
 	MetricsCollector *MetricsCollector `json:"metricsCollector,omitempty"`
-	// MetricsProviders are where plugins may get the actual usage of nodes.
+	// MetricsProviders are the sources of the actual usage of nodes, each at most once.
+	// Default: none.
 	MetricsProviders []MetricsProvider `json:"metricsProviders,omitempty"`
-	// GracePeriodSeconds is the time that evicted pods get to end. Nil leaves it to
-	// the pod, 0 means at once.
+	// GracePeriodSeconds is the time that evicted pods have to terminate. 0 means
+	// immediately. Default: the pod's own.
 	GracePeriodSeconds *int64 `json:"gracePeriodSeconds,omitempty"`
 
 	// Warnings are about what is legal and may not be what was meant.
@@ -44,11 +46,11 @@ type Policy struct {
 
 // Profile is a set of plugins and their arguments.
 type Profile struct {
-	// Name is unique among the profiles.
+	// Name is the name of the profile, unique among the profiles. Required.
 	Name string `json:"name"`
-	// PluginConfigs are the arguments, at most one entry per plugin.
+	// PluginConfigs are the arguments of plugins, at most one entry per plugin.
 	PluginConfigs []PluginConfig `json:"pluginConfig" strict:"null"`
-	// Plugins are the plugins to run.
+	// Plugins are the plugins to run, per extension point.
 	Plugins Plugins `json:"plugins"`
 }
 
@@ -71,8 +73,10 @@ func (p *Profile) Evictor() *DefaultEvictorArgs {
 
 // PluginConfig holds the arguments of one plugin.
 type PluginConfig struct {
+	// Name is the name of the plugin. Required.
 	Name string `json:"name"`
-	Args Args   `json:"args"`
+	// Args are the arguments, see below.
+	Args Args `json:"args"`
 }
 
 // Args are the arguments of a plugin: a pointer to a struct with JSON tags.
@@ -83,19 +87,25 @@ type Args interface {
 
 // Plugins are the plugins to run per extension point, in order.
 type Plugins struct {
-	PreSort           PluginSet `json:"presort,omitzero"`
-	Sort              PluginSet `json:"sort,omitzero"`
-	Deschedule        PluginSet `json:"deschedule,omitzero"`
-	Balance           PluginSet `json:"balance,omitzero"`
-	Filter            PluginSet `json:"filter,omitzero"`
+	// PreSort is an extension point without plugins.
+	PreSort PluginSet `json:"presort,omitzero"`
+	// Sort is an extension point without plugins.
+	Sort PluginSet `json:"sort,omitzero"`
+	// Deschedule has the plugins that remove pods one by one, because of what they are.
+	Deschedule PluginSet `json:"deschedule,omitzero"`
+	// Balance has the plugins that compare nodes.
+	Balance PluginSet `json:"balance,omitzero"`
+	// Filter has the plugins that protect pods. DefaultEvictor is always enabled.
+	Filter PluginSet `json:"filter,omitzero"`
+	// PreEvictionFilter has the plugins that protect pods. DefaultEvictor is always enabled.
 	PreEvictionFilter PluginSet `json:"preevictionfilter,omitzero"`
 }
 
 // PluginSet names plugins.
 type PluginSet struct {
-	// Enabled are run in this order.
+	// Enabled are the names of the plugins to run, in this order. Default: none.
 	Enabled []string `json:"enabled,omitempty" strict:"null"`
-	// Disabled has no effect, for nothing is enabled that is not named.
+	// Disabled has no effect, because only enabled plugins run.
 	Disabled []string `json:"disabled,omitempty" strict:"null"`
 }
 
@@ -112,30 +122,36 @@ const (
 
 // MetricsCollector is the old way to ask for the metrics server.
 type MetricsCollector struct {
+	// Enabled equals a provider with source KubernetesMetrics.
 	Enabled bool `json:"enabled,omitempty"`
 }
 
 // MetricsProvider is one source of metrics.
 type MetricsProvider struct {
+	// Source is where the usage comes from. Required.
 	Source MetricsSource `json:"source"`
-	// Prometheus says where the server is, if it is the source.
+	// Prometheus is the server, for source Prometheus.
 	Prometheus *Prometheus `json:"prometheus,omitempty"`
 }
 
 // Prometheus is a Prometheus server.
 type Prometheus struct {
+	// URL is the address of the server, http or https. Required.
 	URL string `json:"url"`
-	// AuthToken is the token to use. Nil means that of the service account.
+	// AuthToken is the token to use. Default: that of the service account.
 	AuthToken *AuthToken `json:"authToken,omitempty"`
 }
 
 // AuthToken is a token that is kept in a Secret.
 type AuthToken struct {
+	// SecretReference names the Secret that has the token. Required.
 	SecretReference *SecretReference `json:"secretReference,omitempty"`
 }
 
 // SecretReference names a Secret.
 type SecretReference struct {
+	// Namespace is the namespace of the Secret. Required.
 	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
+	// Name is the name of the Secret. Required.
+	Name string `json:"name"`
 }

@@ -7,15 +7,17 @@ import (
 
 // Namespaces selects namespaces by name: only some, or all but some.
 type Namespaces struct {
+	// Include are the names of the only namespaces. Not together with exclude.
 	Include []string `json:"include,omitempty"`
+	// Exclude are the names of the namespaces that are left out.
 	Exclude []string `json:"exclude,omitempty"`
 }
 
 // PodSelection is which pods a plugin looks at.
 type PodSelection struct {
-	// Namespaces limits the namespaces. Nil means all.
+	// Namespaces limits the namespaces. Default: all.
 	Namespaces *Namespaces `json:"namespaces,omitempty"`
-	// LabelSelector limits the pods. Nil means all.
+	// LabelSelector limits the pods. Default: all.
 	LabelSelector *metav1.LabelSelector `json:"labelSelector,omitempty"`
 }
 
@@ -31,54 +33,66 @@ const MetricResource corev1.ResourceName = "MetricResource"
 // LowNodeUtilizationArgs are the arguments of the plugin that moves pods from nodes
 // that are full to nodes that are not.
 type LowNodeUtilizationArgs struct {
-	// UseDeviationThresholds takes thresholds as distances from the mean of all nodes:
-	// Thresholds below it, TargetThresholds above it.
+	// UseDeviationThresholds makes the thresholds deviations from the mean of all nodes:
+	// thresholds below it, targetThresholds above it.
 	UseDeviationThresholds bool `json:"useDeviationThresholds"`
-	// Thresholds are those that an underutilized node is below for all resources.
+	// Thresholds are the percentages, 0 to 100, below which a node is underutilized, for all of
+	// these resources: cpu, memory, pods, ephemeral-storage, hugepages-<size>, extended
+	// resources or, with a Prometheus query, MetricResource. Required.
 	Thresholds ResourceThresholds `json:"thresholds"`
-	// TargetThresholds are those that an overutilized node is above for any resource.
+	// TargetThresholds are the percentages above which a node is overutilized, for any of the
+	// resources. They are the same resources as in thresholds. Required.
 	TargetThresholds ResourceThresholds `json:"targetThresholds"`
-	// NumberOfNodes is how many nodes have to be more than underutilized.
+	// NumberOfNodes is the number of nodes: the plugin acts if more than these are
+	// underutilized. Nodes that offer no resource with a threshold do not count.
 	NumberOfNodes uint `json:"numberOfNodes"`
-	// MetricsUtilization looks at actual usage. Nil means at requests.
+	// MetricsUtilization goes by the actual usage of nodes. Default: their pods' requests.
 	MetricsUtilization *MetricsUtilization `json:"metricsUtilization,omitempty"`
-	// EvictableNamespaces are those whose pods may be evicted; those of all count.
+	// EvictableNamespaces are the namespaces whose pods may be evicted, exclude only. Pods in
+	// excluded namespaces still count as usage. Default: all.
 	EvictableNamespaces *Namespaces `json:"evictableNamespaces,omitempty"`
-	// EvictionLimits limit the evictions of the plugin.
+	// EvictionLimits are limits on the evictions of the plugin. Default: no limit.
 	EvictionLimits *EvictionLimits `json:"evictionLimits,omitempty"`
 }
 
 // MetricsUtilization is where the usage of nodes comes from.
 type MetricsUtilization struct {
-	// MetricsServer is deprecated for source KubernetesMetrics.
-	MetricsServer bool          `json:"metricsServer,omitempty"`
-	Source        MetricsSource `json:"source,omitempty"`
-	// Prometheus is what to ask it.
+	// MetricsServer is deprecated: use source KubernetesMetrics.
+	MetricsServer bool `json:"metricsServer,omitempty"`
+	// Source is one of metricsProviders. KubernetesMetrics has cpu, memory and pods. Required.
+	Source MetricsSource `json:"source,omitempty"`
+	// Prometheus is what to ask the server, for source Prometheus. Thresholds can then only be
+	// for MetricResource.
 	Prometheus *PrometheusQuery `json:"prometheus,omitempty"`
 }
 
 // PrometheusQuery asks for the usage of nodes.
 type PrometheusQuery struct {
-	// Query returns a vector of shares from 0 to 1, whose label instance is the node.
+	// Query is a query that returns the usage of each node, from 0 to 1, with the node's name as
+	// the label instance. Required.
 	Query string `json:"query,omitempty"`
 }
 
 // EvictionLimits limit the evictions of a plugin.
 type EvictionLimits struct {
-	// Node is the most evictions per node. Nil means no limit.
+	// Node is the maximum number of evictions per node. Default: no limit.
 	Node *uint `json:"node,omitempty"`
 }
 
 // HighNodeUtilizationArgs are the arguments of the plugin that moves pods from nodes
 // that are nearly empty to others.
 type HighNodeUtilizationArgs struct {
-	// Thresholds are those that an underutilized node is below for all resources.
+	// Thresholds are the percentages, 0 to 100, below which a node is underutilized, for all of
+	// these resources: as in LowNodeUtilization. Required.
 	Thresholds ResourceThresholds `json:"thresholds"`
-	// NumberOfNodes is how many nodes have to be more than underutilized.
+	// NumberOfNodes is the number of nodes: the plugin acts if more than these are
+	// underutilized.
 	NumberOfNodes uint `json:"numberOfNodes"`
-	// EvictionModes limit the pods that are evicted.
+	// EvictionModes are limits on the pods that are evicted: OnlyThresholdingResources evicts
+	// only pods that request a resource with a threshold. Default: none.
 	EvictionModes []EvictionMode `json:"evictionModes,omitempty"`
-	// EvictableNamespaces are those whose pods may be evicted; those of all count.
+	// EvictableNamespaces are the namespaces whose pods may be evicted, exclude only. Pods in
+	// excluded namespaces still count as usage. Default: all.
 	EvictableNamespaces *Namespaces `json:"evictableNamespaces,omitempty"`
 }
 
@@ -91,8 +105,9 @@ const OnlyThresholdingResources EvictionMode = "OnlyThresholdingResources"
 // RemoveDuplicatesArgs are the arguments of the plugin that spreads an owner's pods
 // that are on one node.
 type RemoveDuplicatesArgs struct {
+	// Namespaces limits the namespaces. Default: all.
 	Namespaces *Namespaces `json:"namespaces,omitempty"`
-	// ExcludeOwnerKinds are the kinds of owners whose pods stay.
+	// ExcludeOwnerKinds are the kinds of owners whose pods stay. Default: none.
 	ExcludeOwnerKinds []string `json:"excludeOwnerKinds,omitempty"`
 }
 
@@ -101,9 +116,10 @@ type RemoveDuplicatesArgs struct {
 type RemovePodsViolatingTopologySpreadConstraintArgs struct {
 	PodSelection `json:",inline"`
 
-	// Constraints are the constraints that count, by whenUnsatisfiable.
+	// Constraints are the constraints that count, by their whenUnsatisfiable. Default
+	// constraints of scheduler profiles are included. Default: DoNotSchedule.
 	Constraints []corev1.UnsatisfiableConstraintAction `json:"constraints"`
-	// TopologyBalanceNodeFit asks for a node that the pod could go to.
+	// TopologyBalanceNodeFit has no effect: no pod is moved without a destination.
 	TopologyBalanceNodeFit bool `json:"topologyBalanceNodeFit"`
 }
 
@@ -118,7 +134,9 @@ type RemovePodsViolatingInterPodAntiAffinityArgs struct {
 type RemovePodsViolatingNodeAffinityArgs struct {
 	PodSelection `json:",inline"`
 
-	// NodeAffinityType are the kinds of affinity that count.
+	// NodeAffinityType are the kinds of affinity that count:
+	// requiredDuringSchedulingIgnoredDuringExecution,
+	// preferredDuringSchedulingIgnoredDuringExecution. Required.
 	NodeAffinityType []string `json:"nodeAffinityType"`
 }
 
@@ -133,11 +151,12 @@ const (
 type RemovePodsViolatingNodeTaintsArgs struct {
 	PodSelection `json:",inline"`
 
-	// IncludePreferNoSchedule counts taints of this effect too.
+	// IncludePreferNoSchedule includes taints with the effect PreferNoSchedule.
 	IncludePreferNoSchedule bool `json:"includePreferNoSchedule"`
-	// ExcludedTaints do not count. Each is a key, or key=value.
+	// ExcludedTaints are the taints that do not count, each as key or key=value. Default: none.
 	ExcludedTaints []string `json:"excludedTaints,omitempty"`
-	// IncludedTaints are the only ones that count. Nil means all.
+	// IncludedTaints are the only taints that count, each as key or key=value. Not together with
+	// excludedTaints. Default: all.
 	IncludedTaints []string `json:"includedTaints,omitempty"`
 }
 
@@ -146,11 +165,12 @@ type RemovePodsViolatingNodeTaintsArgs struct {
 type RemovePodsHavingTooManyRestartsArgs struct {
 	PodSelection `json:",inline"`
 
-	// PodRestartThreshold is how many restarts of all containers are too many.
+	// PodRestartThreshold is the number of restarts of all containers from which on a pod is
+	// removed, 1 or more. Required.
 	PodRestartThreshold int32 `json:"podRestartThreshold"`
-	// IncludingInitContainers counts the restarts of init containers too.
+	// IncludingInitContainers includes restarts of init containers.
 	IncludingInitContainers bool `json:"includingInitContainers"`
-	// States are the states of pods or containers to look at. None means all.
+	// States are the states that count: Running, CrashLoopBackOff. Default: all.
 	States []string `json:"states,omitempty"`
 }
 
@@ -158,15 +178,15 @@ type RemovePodsHavingTooManyRestartsArgs struct {
 type RemoveFailedPodsArgs struct {
 	PodSelection `json:",inline"`
 
-	// ExcludeOwnerKinds are the kinds of owners whose pods stay.
+	// ExcludeOwnerKinds are the kinds of owners whose pods stay. Default: none.
 	ExcludeOwnerKinds []string `json:"excludeOwnerKinds,omitempty"`
-	// MinPodLifetimeSeconds is how old pods have to be.
+	// MinPodLifetimeSeconds is the age from which on failed pods are removed.
 	MinPodLifetimeSeconds uint `json:"minPodLifetimeSeconds"`
-	// Reasons are why the pod or a container failed. None means any.
+	// Reasons are the reasons for which the pod or a container failed. Default: any.
 	Reasons []string `json:"reasons,omitempty"`
-	// ExitCodes are those of containers. None means any.
+	// ExitCodes are the exit codes of containers. Default: any.
 	ExitCodes []int32 `json:"exitCodes,omitempty"`
-	// IncludingInitContainers looks at init containers too.
+	// IncludingInitContainers includes reasons and exit codes of init containers.
 	IncludingInitContainers bool `json:"includingInitContainers"`
 }
 
@@ -175,47 +195,60 @@ type RemoveFailedPodsArgs struct {
 type PodLifeTimeArgs struct {
 	PodSelection `json:",inline"`
 
-	// OwnerKinds limits the kinds of owners.
+	// OwnerKinds limits the kinds of owners. Default: all.
 	OwnerKinds *OwnerKinds `json:"ownerKinds,omitempty"`
-	// MaxPodLifeTimeSeconds is the age that pods have to be over. Nil means any.
+	// MaxPodLifeTimeSeconds is the age above which pods are removed. At least one of this,
+	// states, conditions and exitCodes is required. Default: any.
 	MaxPodLifeTimeSeconds *uint `json:"maxPodLifeTimeSeconds,omitempty"`
-	// States are phases, reasons of pods, or reasons of containers.
+	// States are phases of pods (Pending, Running, Succeeded, Failed, Unknown), reasons of pods
+	// (NodeAffinity, NodeLost, Shutdown, UnexpectedAdmissionError), or reasons of containers
+	// (ContainerCreating, CrashLoopBackOff, CreateContainerConfigError, CreateContainerError,
+	// ErrImagePull, ImagePullBackOff, InvalidImageName, PodInitializing, Completed,
+	// ContainerCannotRun, DeadlineExceeded, Error, Evicted, OOMKilled, StartError). Default: any.
 	States []string `json:"states,omitempty"`
-	// Conditions are conditions; a pod must have one of them.
+	// Conditions are conditions of pods. A pod must match one of them. Default: any.
 	Conditions []PodCondition `json:"conditions,omitempty"`
-	// ExitCodes are those of containers.
+	// ExitCodes are the exit codes of containers. Default: any.
 	ExitCodes []int32 `json:"exitCodes,omitempty"`
-	// IncludingInitContainers looks at states and exit codes of init containers too.
+	// IncludingInitContainers includes states and exit codes of init containers.
 	IncludingInitContainers bool `json:"includingInitContainers"`
-	// IncludingEphemeralContainers looks at states of ephemeral containers too.
+	// IncludingEphemeralContainers includes states of ephemeral containers.
 	IncludingEphemeralContainers bool `json:"includingEphemeralContainers"`
 }
 
 // OwnerKinds selects kinds of owners: only some, or all but some.
 type OwnerKinds struct {
+	// Include are the only kinds. Not together with exclude.
 	Include []string `json:"include,omitempty"`
+	// Exclude are the kinds that are left out.
 	Exclude []string `json:"exclude,omitempty"`
 }
 
 // PodCondition matches a condition of a pod by all fields that are set.
 type PodCondition struct {
-	Type   string                 `json:"type,omitempty"`
+	// Type is the type of the condition. Default: any.
+	Type string `json:"type,omitempty"`
+	// Status is the status of the condition. Default: any.
 	Status corev1.ConditionStatus `json:"status,omitempty"`
-	Reason string                 `json:"reason,omitempty"`
+	// Reason is the reason of the condition. Default: any.
+	Reason string `json:"reason,omitempty"`
 	// MinTimeSinceLastTransitionSeconds is the minimum time since its last transition.
+	// Default: any.
 	MinTimeSinceLastTransitionSeconds *uint `json:"minTimeSinceLastTransitionSeconds,omitempty"`
 }
 
-// ConsolidateArgs are the arguments of Stowage's plugin that empties whole nodes.
+// ConsolidateArgs are the arguments of the plugin that empties whole nodes. It is Stowage's own.
 type ConsolidateArgs struct {
-	// Thresholds are those that a node is below for all resources to be a candidate.
+	// Thresholds are the percentages, 0 to 100: a node that is below all of them may be emptied.
+	// The resources are those of LowNodeUtilization. Required.
 	Thresholds ResourceThresholds `json:"thresholds"`
-	// MaxNodes is the most nodes to empty in a run. Nil means no limit.
+	// MaxNodes is the maximum number of nodes to empty per run, 1 or more. Default: no limit.
 	MaxNodes *uint `json:"maxNodes,omitempty"`
 }
 
-// RestorePreemptibleArgs are the arguments of Stowage's plugin that brings workloads
-// back within their limits on preemptible nodes.
+// RestorePreemptibleArgs are the arguments of the plugin that brings workloads back within
+// their limits on preemptible nodes. It is Stowage's own.
 type RestorePreemptibleArgs struct {
+	// Namespaces limits the namespaces. Default: all.
 	Namespaces *Namespaces `json:"namespaces,omitempty"`
 }

@@ -6,47 +6,53 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// DefaultEvictorArgs say which pods may be evicted at all.
+// DefaultEvictorArgs are the arguments of the plugin that protects pods from eviction.
 type DefaultEvictorArgs struct {
-	// NodeSelector limits by label the nodes that count for NodeFit.
+	// NodeSelector is a label selector of nodes. It is part of nodeFit and has no effect.
+	// Default: all nodes.
 	NodeSelector *string `json:"nodeSelector,omitempty"`
-	// LabelSelector selects the pods that may be evicted. Nil means all.
+	// LabelSelector selects the pods that may be evicted. Default: all pods.
 	LabelSelector *metav1.LabelSelector `json:"labelSelector,omitempty"`
-	// NamespaceLabelSelector selects the namespaces whose pods may be evicted.
+	// NamespaceLabelSelector selects the namespaces whose pods may be evicted. Default: all
+	// namespaces.
 	NamespaceLabelSelector *metav1.LabelSelector `json:"namespaceLabelSelector,omitempty"`
-	// PriorityThreshold protects pods of this priority and above. Nil means that of
+	// PriorityThreshold protects pods of this priority and above. Default: that of
 	// system-cluster-critical.
 	PriorityThreshold *PriorityThreshold `json:"priorityThreshold,omitempty"`
-	// NodeFit asks for a node that the pod could go to.
+	// NodeFit has no effect: no pod is moved without a destination.
 	NodeFit bool `json:"nodeFit"`
-	// MinReplicas protects pods whose owner has fewer replicas. 0 and 1 mean none.
+	// MinReplicas protects pods of workloads with fewer desired replicas. 0 and 1 protect none.
 	MinReplicas uint `json:"minReplicas"`
-	// MinPodAge protects pods that started less long ago, and those that did not yet.
-	// Nil protects neither.
+	// MinPodAge protects pods that started more recently, and those that have not started: a
+	// duration such as 5m. Default: none.
 	MinPodAge *metav1.Duration `json:"minPodAge,omitempty"`
-	// NoEvictionPolicy is what the annotation against eviction means.
+	// NoEvictionPolicy is the meaning of the annotation
+	// descheduler.alpha.kubernetes.io/prefer-no-eviction: other pods are evicted first, or the
+	// pod is never evicted.
 	NoEvictionPolicy NoEvictionPolicy `json:"noEvictionPolicy"`
-	// PodProtections change the protections that are on.
+	// PodProtections are changes to which protections are enabled.
 	PodProtections PodProtections `json:"podProtections"`
 
-	// EvictLocalStoragePods is deprecated for defaultDisabled: [PodsWithLocalStorage].
+	// EvictLocalStoragePods is deprecated: use defaultDisabled: [PodsWithLocalStorage].
 	EvictLocalStoragePods bool `json:"evictLocalStoragePods,omitempty"`
-	// EvictDaemonSetPods is deprecated for defaultDisabled: [DaemonSetPods].
+	// EvictDaemonSetPods is deprecated: use defaultDisabled: [DaemonSetPods].
 	EvictDaemonSetPods bool `json:"evictDaemonSetPods,omitempty"`
-	// EvictSystemCriticalPods is deprecated for defaultDisabled: [SystemCriticalPods].
+	// EvictSystemCriticalPods is deprecated: use defaultDisabled: [SystemCriticalPods].
 	EvictSystemCriticalPods bool `json:"evictSystemCriticalPods,omitempty"`
-	// EvictFailedBarePods is deprecated for defaultDisabled: [FailedBarePods].
+	// EvictFailedBarePods is deprecated: use defaultDisabled: [FailedBarePods].
 	EvictFailedBarePods bool `json:"evictFailedBarePods,omitempty"`
-	// IgnorePvcPods is deprecated for extraEnabled: [PodsWithPVC].
+	// IgnorePvcPods is deprecated: use extraEnabled: [PodsWithPVC].
 	IgnorePvcPods bool `json:"ignorePvcPods,omitempty"`
-	// IgnorePodsWithoutPDB is deprecated for extraEnabled: [PodsWithoutPDB].
+	// IgnorePodsWithoutPDB is deprecated: use extraEnabled: [PodsWithoutPDB].
 	IgnorePodsWithoutPDB bool `json:"ignorePodsWithoutPDB,omitempty"`
 }
 
 // PriorityThreshold is a priority, given as a number or by its class.
 type PriorityThreshold struct {
+	// Value is the priority, at most 2000000000.
 	Value *int32 `json:"value,omitempty" strict:"null"`
-	Name  string `json:"name,omitempty"`
+	// Name is the name of a priority class. Not together with value.
+	Name string `json:"name,omitempty"`
 }
 
 // NoEvictionPolicy is what descheduler.alpha.kubernetes.io/prefer-no-eviction means.
@@ -88,9 +94,11 @@ var (
 
 // PodProtections change the protections that are on.
 type PodProtections struct {
-	// ExtraEnabled are on besides.
+	// ExtraEnabled are protections to enable: PodsWithPVC, PodsWithoutPDB,
+	// PodsWithResourceClaims. Default: none.
 	ExtraEnabled []PodProtection `json:"extraEnabled"`
-	// DefaultDisabled are off.
+	// DefaultDisabled are protections to disable: PodsWithLocalStorage, DaemonSetPods,
+	// SystemCriticalPods, FailedBarePods, PodsMarkedDoNotDisrupt, PodsOfGangs. Default: none.
 	DefaultDisabled []PodProtection `json:"defaultDisabled"`
 	// Config narrows protections.
 	Config *PodProtectionsConfig `json:"config,omitempty"`
@@ -98,17 +106,19 @@ type PodProtections struct {
 
 // PodProtectionsConfig narrows protections.
 type PodProtectionsConfig struct {
+	// PodsWithPVC narrows the protection of pods with volume claims.
 	PodsWithPVC *PodsWithPVCConfig `json:"PodsWithPVC,omitempty"`
 }
 
 // PodsWithPVCConfig narrows the protection of pods with volume claims.
 type PodsWithPVCConfig struct {
-	// ProtectedStorageClasses are the only ones protected. None means all.
+	// ProtectedStorageClasses are the only storage classes that are protected. Default: all.
 	ProtectedStorageClasses []ProtectedStorageClass `json:"protectedStorageClasses,omitempty"`
 }
 
 // ProtectedStorageClass names a storage class.
 type ProtectedStorageClass struct {
+	// Name is the name of the storage class. Required.
 	Name string `json:"name"`
 }
 

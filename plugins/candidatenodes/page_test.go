@@ -1,26 +1,17 @@
 package candidatenodes_test
 
 import (
-	"os"
-	"strings"
 	"testing"
 
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
+	"github.com/stowage-k8s/stowage/internal/docstest"
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
 // TestPage covers that the profile that the page shows is one that nodes are chosen for.
 func TestPage(t *testing.T) {
-	page, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	shown, _, found := strings.Cut(rest, "```")
-	if !found {
-		t.Fatal("the page shows no profile")
-	}
+	shown := docstest.Quoted(t, "README.md", "yaml", "profiles:")
 	profile, err := simulation.Profile([]byte("apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"+shown), "stowage")
 	if err != nil {
 		t.Fatal(err)

@@ -4,44 +4,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stowage-k8s/stowage/internal/docstest"
 	"github.com/stowage-k8s/stowage/plugins"
 )
 
-// page is where this example is explained, and block what it quotes.
+// page is where this example is explained.
 const page = "../README.md"
-
-var block = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
-
-// quoted returns what the page quotes of a language, in its order.
-func quoted(t *testing.T, language string) []string {
-	t.Helper()
-	var found []string
-	for _, match := range block.FindAllStringSubmatch(read(t, page), -1) {
-		if match[1] == language {
-			found = append(found, match[2])
-		}
-	}
-	return found
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
 
 func TestPageNamesEveryPlugin(t *testing.T) {
 	for name := range plugins.NewRegistry() {
-		if !strings.Contains(read(t, page), "\n| ["+name+"](") {
+		if !strings.Contains(docstest.Read(t, page), "\n| ["+name+"](") {
 			t.Errorf("%s does not list %s", page, name)
 		}
 	}
@@ -49,7 +26,7 @@ func TestPageNamesEveryPlugin(t *testing.T) {
 
 func TestPageShowsTheseFiles(t *testing.T) {
 	for file, language := range map[string]string{"main.go": "go", "config.yaml": "yaml"} {
-		if diff := cmp.Diff(read(t, file), quoted(t, language)[0]); diff != "" {
+		if diff := cmp.Diff(docstest.Read(t, file), docstest.Blocks(t, page, language)[0].Text); diff != "" {
 			t.Errorf("%s in %s (-file +page):\n%s", file, page, diff)
 		}
 	}
@@ -69,11 +46,11 @@ func TestPageWorks(t *testing.T) {
 	if err := os.Symlink(root, filepath.Join(beside, "stowage")); err != nil {
 		t.Fatal(err)
 	}
-	console := quoted(t, "console")
+	console := docstest.Blocks(t, page, "console")
 	if len(console) != 1 {
 		t.Fatalf("%s has %d blocks of commands, want 1", page, len(console))
 	}
-	out := run(t, beside, "bash", "-euo", "pipefail", "-c", console[0])
+	out := run(t, beside, "bash", "-euo", "pipefail", "-c", console[0].Text)
 	for _, want := range []string{"schedulerName: my-scheduler\n", "annotation: example.com/maintenance\n", "resourceName: stowage-scheduler\n", "kind: BinPackingArgs\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in what the scheduler says of its configuration: %s", want, out)
@@ -82,7 +59,7 @@ func TestPageWorks(t *testing.T) {
 
 	mine := filepath.Join(beside, "my-scheduler")
 	// The plugin is really made, with its arguments.
-	broken := strings.Replace(read(t, "config.yaml"), "annotation: example.com/maintenance", `annotation: ""`, 1)
+	broken := strings.Replace(docstest.Read(t, "config.yaml"), "annotation: example.com/maintenance", `annotation: ""`, 1)
 	if err := os.WriteFile(filepath.Join(mine, "broken.yaml"), []byte(broken), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +69,7 @@ func TestPageWorks(t *testing.T) {
 		t.Errorf("a configuration with a wrong argument: %v: %s", err, said)
 	}
 
-	if err := os.WriteFile(filepath.Join(mine, "kustomization.yaml"), []byte(quoted(t, "yaml")[1]), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(mine, "kustomization.yaml"), []byte(docstest.Blocks(t, page, "yaml")[1].Text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	installed := run(t, mine, filepath.Join(root, "bin/kubectl"), "kustomize", ".")

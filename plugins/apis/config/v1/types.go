@@ -41,7 +41,7 @@ type EmptyNodesPolicy string
 // ResourceSpec is a resource to pack by.
 type ResourceSpec struct {
 	// Name is cpu, memory, ephemeral-storage, pods, hugepages-<size> or the name of an
-	// extended resource, such as nvidia.com/gpu.
+	// extended resource, such as nvidia.com/gpu. Required.
 	Name string `json:"name"`
 	// Weight is the weight of the resource in the score, 1 to 100. Default: 1.
 	Weight *int64 `json:"weight,omitempty"`
@@ -52,7 +52,7 @@ type ResourceSpec struct {
 
 // TypicalPod is a kind of pod that is common in the cluster.
 type TypicalPod struct {
-	// Requests are the requests of such a pod.
+	// Requests are the requests of such a pod. Required.
 	Requests corev1.ResourceList `json:"requests"`
 	// Weight is the frequency of the kind relative to the others, 1 or more. Default: 1.
 	Weight *int64 `json:"weight,omitempty"`

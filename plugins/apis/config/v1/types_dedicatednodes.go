@@ -45,7 +45,7 @@ type DedicatedNodesWeights struct {
 
 // TaintWeight is the weight of a PreferNoSchedule taint.
 type TaintWeight struct {
-	// Key is the taint's key.
+	// Key is the taint's key. Required.
 	Key string `json:"key"`
 	// Value is the taint's value. Default: all values that are not listed.
 	Value string `json:"value,omitempty"`

@@ -32,9 +32,9 @@ type PreemptibleNodesArgs struct {
 
 // NodeLabel is a label of nodes, with the values that match.
 type NodeLabel struct {
-	// Key is the label's key.
+	// Key is the label's key. Required.
 	Key string `json:"key"`
-	// Values are the values that match, at least one.
+	// Values are the values that match, at least one. Required.
 	// +listType=set
 	Values []string `json:"values"`
 }

@@ -29,7 +29,6 @@ type upgradeFlags struct {
 	batch, surge        int
 	includeDoNotDisrupt bool
 	nodeReady           time.Duration
-	carry               upgradeRunFlags
 }
 
 // Upgrade returns the command "upgrade" of a program: in which order nodes can be replaced, and
@@ -48,62 +47,39 @@ The nodes of a wave are replaced by nodes like them, after the drain, or before 
 The plan also shows how long it takes. The times are those that the running pods and nodes took
 until they were Ready.
 
-Nothing is changed without --run. With it, the plan is carried out wave by wave: the nodes are
-cordoned, their pods evicted within budgets, and the replacements awaited. Then the nodes are
-replaced by --replace-command, or by others, whose nodes are known by --replaced-by. Each wave is
-planned again on the cluster as it is then. If the run is interrupted or fails, the nodes that are
-not replaced yet are uncordoned. --resume continues it. At the end the forecast is shown beside what
-happened.
-
 The exit code is 2 if a node cannot be drained.`,
 		Example: `  ` + path + ` upgrade pool general
 
   # Three nodes at a time, whose replacements join first
   ` + path + ` upgrade pool general --surge 3
 
-  ` + path + ` upgrade --selector node-role.kubernetes.io/worker --node-ready 4m
-
-  # Carry it out. Each node is replaced by a script
-  ` + path + ` upgrade pool general --run --context staging --replace-command './replace.sh "$STOWAGE_NODE"'`,
+  ` + path + ` upgrade --selector node-role.kubernetes.io/worker --node-ready 4m`,
 		Args: cobra.MaximumNArgs(2),
 	}
 	f.Source = r.Source(cmd)
 	cli.Group(cmd.Flags(), cli.Cluster, func() { f.source.dump.AddNow(cmd.Flags()) })
 	f.add(cmd.Flags())
-	f.carry.add(cmd, cmd.Flags())
-	cmd.RunE = f.do
-	return cmd
-}
-
-// do plans, and with --run carries the plan out.
-func (f *upgradeFlags) do(cmd *cobra.Command, args []string) error {
-	before, err := f.carry.read()
-	name := ""
-	if err == nil && before == nil {
-		name, err = f.pool(args)
-	} else if err == nil && len(args) > 0 {
-		err = errors.New("--resume cannot be combined with a pool: the journal has it")
-	}
-	if err := errors.Join(err, f.check(), f.carry.check(cmd.Flags())); err != nil {
-		return refused(err)
-	}
-	if f.carry.run {
-		if err := f.validateRun(); err != nil {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		name, err := f.pool(args)
+		if err == nil {
+			err = f.check()
+		}
+		if err != nil {
+			return refused(err)
+		}
+		if err := f.Validate(); err != nil {
 			return err
 		}
-		return f.carryOut(cmd.Context(), cmd.OutOrStdout(), name, before)
+		plan, err := f.plan(cmd.Context(), name)
+		if err != nil {
+			return err
+		}
+		if err := f.Write(cmd.OutOrStdout(), plan, plan.Write); err != nil {
+			return err
+		}
+		return blocked(plan)
 	}
-	if err := f.Validate(); err != nil {
-		return err
-	}
-	plan, err := f.plan(cmd.Context(), name)
-	if err != nil {
-		return err
-	}
-	if err := f.Write(cmd.OutOrStdout(), plan, plan.Write); err != nil {
-		return err
-	}
-	return blocked(plan)
+	return cmd
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {

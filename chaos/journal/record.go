@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/disruption"
@@ -37,8 +35,6 @@ type Record struct {
 	Budget       *Budget            `json:"budget,omitempty"`
 	Check        *Check             `json:"check,omitempty"`
 	Note         *Note              `json:"note,omitempty"`
-	Upgrade      *Upgrade           `json:"upgrade,omitempty"`
-	Replaced     *Replaced          `json:"replaced,omitempty"`
 	End          *End               `json:"end,omitempty"`
 }
 
@@ -185,44 +181,6 @@ type Check struct {
 // Note is a message for the reader.
 type Note struct {
 	Message string `json:"message"`
-}
-
-// Upgrade is what a run that replaces nodes is to do, so that another one can continue it.
-type Upgrade struct {
-	// Title names the nodes, such as "Pool general". They are those of Pool, by PoolLabel if it is
-	// set, or those with the labels of Selector.
-	Title     string `json:"title"`
-	Pool      string `json:"pool,omitempty"`
-	PoolLabel string `json:"poolLabel,omitempty"`
-	Selector  string `json:"selector,omitempty"`
-	// Nodes are all that are to be replaced, and Done those that earlier runs have replaced.
-	Nodes []Node `json:"nodes"`
-	Done  []Node `json:"done,omitempty"`
-
-	Batch               int             `json:"batch"`
-	Surge               bool            `json:"surge"`
-	IncludeDoNotDisrupt bool            `json:"includeDoNotDisrupt,omitempty"`
-	NodeReady           metav1.Duration `json:"nodeReady,omitzero"`
-	// Command replaces a node. Label is that of replacements, of which there were Before when the
-	// upgrade began.
-	Command string `json:"command,omitempty"`
-	Label   string `json:"label,omitempty"`
-	Before  int    `json:"before,omitempty"`
-	// Timeout is how long each part of a wave may take.
-	Timeout metav1.Duration `json:"timeout"`
-}
-
-// Node is a node that is to be replaced.
-type Node struct {
-	Name string `json:"name"`
-	UID  string `json:"uid"`
-}
-
-// Replaced is a node whose replacement is Ready.
-type Replaced struct {
-	Node Node `json:"node"`
-	// How says what is known of it: the node is gone, was upgraded in place, or is left cordoned.
-	How string `json:"how"`
 }
 
 // Verdict is the result of a run.

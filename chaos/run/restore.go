@@ -52,19 +52,22 @@ func (e *engine) hold() {
 	})
 }
 
-// forAWhile has a fault last, and puts back what it has changed, and only that.
+// forAWhile has a fault last, and puts back what it has changed, and only that. It goes by
+// an id of its own, since what other steps have changed lasts until the end of the run.
 func (e *engine) forAWhile(ctx context.Context, lasting fault.Lasting, choice *fault.Choice) error {
-	part, err := e.newPart()
+	e.parts++
+	id := fmt.Sprintf("%s%s%d", e.ID, undo.PartSeparator, e.parts)
+	own, err := e.newUndo(id)
 	if err != nil {
 		return err
 	}
-	if err := e.inject(ctx, part.undo, lasting.Inject, choice); err != nil {
+	if err := e.inject(ctx, own, lasting.Inject, choice); err != nil {
 		return err
 	}
-	if err := e.outlast(ctx, env{e, part.undo}, lasting, choice); err != nil {
+	if err := e.outlast(ctx, env{e, own}, lasting, choice); err != nil {
 		return err
 	}
-	return part.Restore(ctx)
+	return e.restore(ctx, id)
 }
 
 // watchPause is how often to look whether a fault still is in force.

@@ -28,7 +28,7 @@ func newCommand(opts ...app.Option) *cobra.Command {
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: called},
 		Short:       "Answer questions about where pods fit",
 		Long: `kubectl stowage answers questions about where pods fit, in any cluster, by simulating the scheduler
-of each pod with its own filters and scores. It only reads, except "upgrade --run".
+of each pod with its own filters and scores. It only reads: nothing in the cluster is changed.
 
 Exit codes:
   0  answered

@@ -7,7 +7,7 @@ out=$1 version=$2
 shift 2
 page=https://github.com/stowage-k8s/stowage
 # krew takes semantic versions only, and a commit without a tag has none.
-[[ $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && semantic=$version || semantic=v0.0.0-$version
+[[ $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && semantic=$version || semantic=v0.0.0-g$version
 {
 	cat <<EOF
 apiVersion: krew.googlecontainertools.github.com/v1alpha2
@@ -23,7 +23,10 @@ spec:
     filters and scores. It is read-only unless a command says otherwise:
     - why a pod is Pending, and the smallest change that gives it a node
     - what would happen without a node, a zone or a pool
+    - which losses workloads do not survive, and the smallest change after which they do
     - how many replicas of a workload fit
+    - in which order the nodes of a pool can be replaced
+    - how many nodes the pods would need with other settings of the scheduler
   platforms:
 EOF
 	for architecture; do

@@ -92,8 +92,15 @@ func honor() *corev1.NodeInclusionPolicy {
 // spreads pods so that some outlast the loss.
 func harden(w *workload, loss *Loss) []Change {
 	var changes []Change
-	for i, c := range w.draft.template.Spec.TopologySpreadConstraints {
+	constraints := w.draft.template.Spec.TopologySpreadConstraints
+	for i, c := range constraints {
 		if c.WhenUnsatisfiable != corev1.ScheduleAnyway || !slices.Contains(loss.keys, c.TopologyKey) {
+			continue
+		}
+		// The API server refuses a second hard one on the same key.
+		if slices.ContainsFunc(constraints, func(other corev1.TopologySpreadConstraint) bool {
+			return other.TopologyKey == c.TopologyKey && other.WhenUnsatisfiable == corev1.DoNotSchedule
+		}) {
 			continue
 		}
 		changes = append(changes, Change{
@@ -110,7 +117,7 @@ func harden(w *workload, loss *Loss) []Change {
 				continue
 			}
 			changes = append(changes, Change{
-				Kind: Spread, cost: costSpread, Text: fmt.Sprintf("make its preferred pod anti-affinity by %s required", term.PodAffinityTerm.TopologyKey),
+				Kind: Spread, cost: costSpread, Text: fmt.Sprintf("make its preferred pod anti-affinity by %s required", named(affinity.PodAntiAffinity, i)),
 				do: func(d *draft) {
 					anti := d.template.Spec.Affinity.PodAntiAffinity
 					anti.PreferredDuringSchedulingIgnoredDuringExecution = slices.Delete(anti.PreferredDuringSchedulingIgnoredDuringExecution, i, i+1)
@@ -120,6 +127,17 @@ func harden(w *workload, loss *Loss) []Change {
 		}
 	}
 	return changes
+}
+
+// named names a preferred term by its topology key, and by what it selects if another has the same key.
+func named(anti *corev1.PodAntiAffinity, i int) string {
+	term := anti.PreferredDuringSchedulingIgnoredDuringExecution[i].PodAffinityTerm
+	for j, other := range anti.PreferredDuringSchedulingIgnoredDuringExecution {
+		if i != j && other.PodAffinityTerm.TopologyKey == term.TopologyKey {
+			return fmt.Sprintf("%s (to pods with %s)", term.TopologyKey, metav1.FormatLabelSelector(term.LabelSelector))
+		}
+	}
+	return term.TopologyKey
 }
 
 // spread returns the changes that add a hard topology spread constraint, where there is none.

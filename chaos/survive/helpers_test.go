@@ -151,6 +151,39 @@ func (b *build) budget(app string, least, most *intstr.IntOrString) *build {
 	return b
 }
 
+// unready has a pod run that is not ready.
+func (b *build) unready(name string) *build {
+	for _, pod := range b.Pods {
+		if pod.Name == name {
+			pod.Status.Conditions[0].Status = corev1.ConditionFalse
+		}
+	}
+	return b
+}
+
+// paused pauses all Deployments.
+func (b *build) paused() *build {
+	for _, d := range b.Deployments {
+		d.Spec.Paused = true
+	}
+	return b
+}
+
+// claiming has the pods share a claim, which is bound to a volume that all nodes reach.
+func claiming(claim string) func(*corev1.PodSpec) {
+	return func(spec *corev1.PodSpec) {
+		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: claim, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}}})
+	}
+}
+
+// loosely has a hard constraint that lets all pods be on one node.
+func loosely(app, key string) func(*corev1.PodSpec) {
+	return func(spec *corev1.PodSpec) {
+		spreading(app, key, corev1.DoNotSchedule)(spec)
+		spec.TopologySpreadConstraints[len(spec.TopologySpreadConstraints)-1].MaxSkew = 5
+	}
+}
+
 func share(text string) *intstr.IntOrString { return ptr.To(intstr.Parse(text)) }
 
 // spreading spreads the pods of an app by a label.

@@ -85,8 +85,9 @@ type patch struct {
 	Spec       map[string]any    `json:"spec"`
 }
 
+// file returns the name of the patch's file. A namespace has no dot, but names may have dashes.
 func (p *patch) file() string {
-	return fmt.Sprintf("%s-%s-%s.yaml", strings.ToLower(p.Kind), p.Metadata["namespace"], p.Metadata["name"])
+	return fmt.Sprintf("%s-%s.%s.yaml", strings.ToLower(p.Kind), p.Metadata["namespace"], p.Metadata["name"])
 }
 
 // patches returns the patches that make the workload, and the budgets that select its pods, what

@@ -33,29 +33,29 @@ func TestKustomizeAppliesThePatches(t *testing.T) {
 		{
 			"a hard constraint instead of a soft one",
 			pair().deployment("web", "1", []string{"a1", "a1"}, spreading("web", corev1.LabelHostname, corev1.ScheduleAnyway)).budget("web", share("1"), nil), "node", "",
-			[]string{"deployment-shop-web.yaml", "kustomization.yaml"},
+			[]string{"deployment-shop.web.yaml", "kustomization.yaml"},
 		},
 		{
 			"a required anti-affinity instead of a preferred one",
 			pair().deployment("web", "1", []string{"a1", "a1"}, preferringOthers("web")).budget("web", share("1"), nil), "node", "",
-			[]string{"deployment-shop-web.yaml", "kustomization.yaml"},
+			[]string{"deployment-shop.web.yaml", "kustomization.yaml"},
 		},
 		{
 			"a constraint that the StatefulSet did not have",
 			pair().stateful("db", "1", []string{"a1", "a1"}).budget("db", share("1"), nil), "node", "",
-			[]string{"kustomization.yaml", "statefulset-shop-db.yaml"},
+			[]string{"kustomization.yaml", "statefulset-shop.db.yaml"},
 		},
 		{
 			"replicas", pair().deployment("web", "1", []string{"a1"}), "node", "1",
-			[]string{"deployment-shop-web.yaml", "kustomization.yaml"},
+			[]string{"deployment-shop.web.yaml", "kustomization.yaml"},
 		},
 		{
 			"a budget", pair().deployment("web", "1", []string{"a1", "a2", "b1", "b2"}).budget("web", nil, share("1")), "zone", "",
-			[]string{"kustomization.yaml", "poddisruptionbudget-shop-web.yaml"},
+			[]string{"kustomization.yaml", "poddisruptionbudget-shop.web.yaml"},
 		},
 		{
 			"a request", new(build).node("a1", "a", "4").node("b1", "b", "4").deployment("web", "2500m", []string{"a1", "b1"}), "node", "",
-			[]string{"deployment-shop-web.yaml", "kustomization.yaml"},
+			[]string{"deployment-shop.web.yaml", "kustomization.yaml"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestFilesOfOthersAreNotOverwritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mine := filepath.Join(dir, "deployment-shop-web.yaml")
+	mine := filepath.Join(dir, "deployment-shop.web.yaml")
 	if err := os.WriteFile(mine, []byte("kind: Deployment\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestFilesOfOthersAreNotOverwritten(t *testing.T) {
 	if err := WritePatches(dir, answer); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
-	if diff := cmp.Diff([]string{"deployment-shop-web.yaml"}, filesIn(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{"deployment-shop.web.yaml"}, filesIn(t, dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

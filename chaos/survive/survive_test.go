@@ -111,6 +111,27 @@ func TestTheSmallestChange(t *testing.T) {
 			[]string{"all preemptible nodes, Deployment shop/web: budget shop/web allows 1 disruption, and all 2 pods are lost at once > add a topology spread constraint on karpenter.sh/capacity-type (maxSkew: 1, whenUnsatisfiable: DoNotSchedule, nodeTaintsPolicy: Honor)"},
 		},
 		{
+			"a pod that is not ready says nothing about changes",
+			pair().deployment("web", "1", []string{"a1", "a1"}).budget("web", share("1"), nil).unready("web-1"), "node", "1",
+			[]string{"node a1, Deployment shop/web: budget shop/web allows no disruption, and 2 pods are lost at once; 0 of 1 pod ready at the worst moment > no change is tried: 1 of its 2 pods are not ready"},
+		},
+		{
+			"volumes that maybe only one node can attach",
+			pair().deployment("web", "1", []string{"a1"}, claiming("data")), "node", "1",
+			[]string{"node a1, Deployment shop/web: 1 pod is lost, and none comes back > no change is tried: its template has a volume that maybe only one node can attach"},
+		},
+		{
+			"rollouts that are paused",
+			pair().deployment("web", "1", []string{"a1"}).paused(), "node", "1",
+			[]string{"node a1, Deployment shop/web: 0 of 1 pod ready at the worst moment > no change is tried: its rollouts are paused"},
+		},
+		{
+			"a second hard constraint on a key would be refused",
+			pair().deployment("web", "1", []string{"a1", "a1"}, spreading("web", corev1.LabelHostname, corev1.ScheduleAnyway), loosely("web", corev1.LabelHostname)).
+				budget("web", share("1"), nil), "node", "",
+			[]string{"node a1, Deployment shop/web: budget shop/web allows 1 disruption, and all 2 pods are lost at once > set nodeTaintsPolicy: Honor in its topology spread constraint on kubernetes.io/hostname"},
+		},
+		{
 			"what has no controller is lost", pair().bare("cache", "1", "a1"), "node", "",
 			[]string{"node a1, Pod shop/cache-0: 1 pod is lost, and none comes back: it has no controller > no change is tried: it has no controller"},
 		},

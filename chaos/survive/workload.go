@@ -10,9 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 // workload is a Deployment or StatefulSet as it is in a picture.
@@ -87,6 +89,9 @@ func (w *workload) isDeployment(picture *target.Picture, owner *cluster.Workload
 		return "its Deployment or ReplicaSet is not in the snapshot"
 	}
 	w.deployment, w.replicaSet = picture.Deployments[i], picture.ReplicaSets[j]
+	if w.deployment.Spec.Paused {
+		return "its rollouts are paused"
+	}
 	if slices.ContainsFunc(w.pods, func(pod *corev1.Pod) bool { return !metav1.IsControlledBy(pod, w.replicaSet) }) {
 		return "it is being rolled out"
 	}
@@ -100,6 +105,12 @@ func (w *workload) isStatefulSet(picture *target.Picture, owner *cluster.Workloa
 		return "it is not in the snapshot"
 	}
 	w.stateful = picture.StatefulSets[i]
+	switch strategy := w.stateful.Spec.UpdateStrategy; {
+	case strategy.Type == appsv1.OnDeleteStatefulSetStrategyType:
+		return "its pods are replaced only when they are deleted (updateStrategy: OnDelete)"
+	case strategy.RollingUpdate != nil && ptr.Deref(strategy.RollingUpdate.Partition, 0) > 0:
+		return "its updateStrategy has a partition: not all pods would be replaced"
+	}
 	if status := w.stateful.Status; status.CurrentRevision != status.UpdateRevision {
 		return "it is being rolled out"
 	}
@@ -112,20 +123,34 @@ func (w *workload) settled() (why string) {
 	if len(w.draft.template.Spec.Containers) == 0 {
 		return "its template is not in the snapshot"
 	}
-	waiting := 0
+	waiting, unready := 0, 0
 	for _, pod := range w.pods {
-		if pod.Spec.NodeName == "" {
+		switch {
+		case pod.Spec.NodeName == "":
 			waiting++
+		case !disruption.Ready(pod):
+			unready++
+		}
+		if len(pod.Spec.ResourceClaims) > 0 || pod.Status.ExtendedResourceClaimStatus != nil {
+			return "its pods have devices of their own"
 		}
 	}
 	switch {
 	case waiting > 0:
 		return fmt.Sprintf("%d of its %d pods are pending already", waiting, len(w.pods))
+	case unready > 0: // new ones would most likely not be ready either
+		return fmt.Sprintf("%d of its %d pods are not ready", unready, len(w.pods))
+	case slices.ContainsFunc(w.draft.template.Spec.Volumes, ownVolume):
+		return "its template has a volume that maybe only one node can attach"
 	case len(w.pods) != w.draft.replicas:
 		return fmt.Sprintf("it has %d pods and wants %d", len(w.pods), w.draft.replicas)
 	}
 	return ""
 }
+
+// ownVolume says whether a volume of a template is a claim. The scheduler does not keep a second pod
+// with it from another node, where most volumes cannot be attached at the same time.
+func ownVolume(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil }
 
 // selector selects the pods of the workload.
 func (w *workload) selector() *metav1.LabelSelector {

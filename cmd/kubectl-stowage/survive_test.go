@@ -17,7 +17,7 @@ func TestPatchesAreWrittenButNotOverThoseOfOthers(t *testing.T) {
 			t.Fatalf("exit code %d, error %q", code, failure)
 		}
 	}
-	budget, err := os.ReadFile(filepath.Join(dir, "poddisruptionbudget-shop-web.yaml"))
+	budget, err := os.ReadFile(filepath.Join(dir, "poddisruptionbudget-shop.web.yaml"))
 	if err != nil || !strings.Contains(string(budget), "maxUnavailable: 2") {
 		t.Errorf("the patch is %s, error %v", budget, err)
 	}

@@ -103,6 +103,9 @@ func (f *tryFlags) options() (opts replay.Options, err error) {
 		return opts, err
 	}
 	opts.Registry = registry
+	if opts.Recognizer, err = f.source.Recognizer(); err != nil {
+		return opts, err
+	}
 	if opts.Subjects, err = replay.Subjects(profiles); err != nil {
 		return opts, exit.Refuse(fmt.Errorf("--scheduler-config: %w", err))
 	}

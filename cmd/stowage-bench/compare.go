@@ -127,7 +127,7 @@ func (f *compareFlags) write(out io.Writer, runs []compared) error {
 func (f *compareFlags) compare(ctx context.Context, out io.Writer, runs []compared) ([]compare.Change, error) {
 	saved, err := filepath.Glob(filepath.Join(f.baseline, "*.txt"))
 	if err != nil || len(saved) == 0 {
-		return nil, fmt.Errorf("--baseline=%s: there are no ratios: --save writes them", f.baseline)
+		return nil, exit.Refuse(fmt.Errorf("--baseline=%s: there are no ratios: --save writes them", f.baseline))
 	}
 	var all []compare.Change
 	for _, run := range runs {
@@ -163,6 +163,9 @@ func (f *compareFlags) conclude(out io.Writer, changes []compare.Change) error {
 		worse = worse || c.Verdict == compare.Worse
 	}
 	fmt.Fprintln(out, compare.Summary(changes))
+	if len(changes) == 0 && f.fail {
+		return exit.With(errors.New("--fail: no benchmark has both results and a baseline: nothing was compared"), exit.Inconclusive)
+	}
 	if worse && f.fail {
 		return exit.With(errors.New("something is worse than in the baseline, beyond noise"), exit.Failed)
 	}

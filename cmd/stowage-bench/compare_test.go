@@ -44,7 +44,7 @@ func TestCompare(t *testing.T) {
 	flags := []string{"--results", results, "--baseline", baseline}
 	write(t, results, "loop", 10, 11, 9, 10, 12)
 	write(t, results, "e2e", 10, 11, 9, 10, 12)
-	if code, _, stderr := compareIn(t, flags...); code != 1 || stderr != "Error: --baseline="+baseline+": there are no ratios: --save writes them\n" {
+	if code, _, stderr := compareIn(t, flags...); code != exit.Refused || stderr != "Error: --baseline="+baseline+": there are no ratios: --save writes them\n" {
 		t.Errorf("without a baseline: exit code %d, error %q", code, stderr)
 	}
 	code, stdout, stderr := compareIn(t, append(flags, "--save")...)
@@ -74,6 +74,12 @@ func TestCompare(t *testing.T) {
 	code, _, stderr = compareIn(t, append(flags, "--fail")...)
 	if !strings.HasSuffix(stderr, "Error: something is worse than in the baseline, beyond noise\n") || code != exit.Failed {
 		t.Errorf("worse, with --fail: exit code %d, error %q", code, stderr)
+	}
+	other := t.TempDir()
+	write(t, other, "chaos", 10, 11, 9, 10, 12)
+	code, _, stderr = compareIn(t, "--results", other, "--baseline", baseline, "--fail")
+	if !strings.HasSuffix(stderr, "nothing was compared\n") || code != exit.Inconclusive {
+		t.Errorf("nothing in common, with --fail: exit code %d, error %q", code, stderr)
 	}
 }
 

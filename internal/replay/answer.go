@@ -106,7 +106,7 @@ func (c *comparison) answer() *Answer {
 		for _, price := range c.prices {
 			total += price
 		}
-		a.PricePerHour, a.Currency = cents(total), c.opts.Prices.currency
+		a.PricePerHour, a.Currency = rounded(total), c.opts.Prices.currency
 	}
 	counts := map[string]int{}
 	for _, node := range c.nodes {
@@ -176,7 +176,7 @@ func (c *comparison) result(name, settings string, pods []*corev1.Pod, reasons m
 		r.cpu = append(r.cpu, shareOf(node, free, corev1.ResourceCPU))
 	}
 	if c.opts.Prices != nil {
-		r.PricePerHour = cents(price)
+		r.PricePerHour = rounded(price)
 	}
 	for reason, n := range reasons {
 		r.Reasons = append(r.Reasons, Reason{reason, n})
@@ -197,8 +197,8 @@ func shareOf(node *corev1.Node, free cluster.Amounts, name corev1.ResourceName) 
 // percent returns a fraction as a percentage with one decimal.
 func percent(fraction float64) float64 { return math.Round(1000*fraction) / 10 }
 
-// cents rounds an amount of money as people pay it.
-func cents(amount float64) *float64 {
-	amount = math.Round(100*amount) / 100
+// rounded rounds an amount of money to a hundredth of a cent: small nodes cost less than a cent per hour.
+func rounded(amount float64) *float64 {
+	amount = math.Round(10000*amount) / 10000
 	return &amount
 }

@@ -144,8 +144,8 @@ func (l *priceLoader) entry(path string, node *strict.Node) priceEntry {
 
 // of returns the prices of nodes, by name. It is an error if any has none: a sum without it would
 // be wrong.
-func (p *Prices) of(nodes []*corev1.Node) (map[string]float64, error) {
-	prices, recognizer := map[string]float64{}, preemptible.Known()
+func (p *Prices) of(nodes []*corev1.Node, recognizer preemptible.Recognizer) (map[string]float64, error) {
+	prices := map[string]float64{}
 	missing, example := 0, ""
 	for _, node := range nodes {
 		price, known := p.entry(node)

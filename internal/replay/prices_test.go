@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 )
 
 const head = "apiVersion: ask.stowage.dev/v1alpha1\nkind: NodePrices\n"
@@ -74,7 +75,7 @@ func TestPricesOfNodes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := prices.of(nodes)
+			got, err := prices.of(nodes, preemptible.Known())
 			if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
 				t.Errorf("%v, prices (-want +got):\n%s", err, diff)
 			}
@@ -108,7 +109,7 @@ func TestPriceOfAPlacement(t *testing.T) {
 		t.Errorf("all nodes cost %v %s, want 0.3 EUR", *answer.PricePerHour, answer.Currency)
 	}
 	for _, r := range answer.Results {
-		if want := *cents(0.1 * float64(r.NodesUsed+r.NodesKept)); *r.PricePerHour != want {
+		if want := *rounded(0.1 * float64(r.NodesUsed+r.NodesKept)); *r.PricePerHour != want {
 			t.Errorf("%s costs %v with %d nodes used and %d kept, want %v", r.Name, *r.PricePerHour, r.NodesUsed, r.NodesKept, want)
 		}
 	}

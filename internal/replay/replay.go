@@ -17,6 +17,7 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	Seed *uint64
 	// Prices are those of nodes; nil if they are not known.
 	Prices *Prices
+	// Recognizer tells which nodes are preemptible, for their prices.
+	Recognizer preemptible.Recognizer
 	// Now is the time of the picture.
 	Now time.Time
 	// Progress, if set, is told what is being done.
@@ -64,7 +67,7 @@ func Run(ctx context.Context, picture *cluster.Snapshot, opts Options) (*Answer,
 	c.keep()
 	if opts.Prices != nil {
 		var err error
-		if c.prices, err = opts.Prices.of(picture.Nodes); err != nil {
+		if c.prices, err = opts.Prices.of(picture.Nodes, opts.Recognizer); err != nil {
 			return nil, err
 		}
 	}

@@ -56,7 +56,7 @@ func (a *Answer) about() string {
 
 // needed says how good a placement can be.
 func (a *Answer) needed() string {
-	return fmt.Sprintf("No placement of these pods uses fewer than %s.", report.Count(a.LowerBound, "node"))
+	return fmt.Sprintf("No placement with no pod pending uses fewer than %s.", report.Count(a.LowerBound, "node"))
 }
 
 // costs says what all nodes cost; nothing if prices are not known.

@@ -14,6 +14,8 @@ import (
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/component-base/featuregate"
 	_ "k8s.io/kubernetes/pkg/features"
+
+	"github.com/stowage-k8s/stowage/internal/docstest"
 )
 
 const page = "kubernetes-versions.md"
@@ -37,12 +39,12 @@ func TestPageNamesWhatThereIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range regexp.MustCompile("`(Test[A-Z]\\w+)`").FindAllStringSubmatch(read(t), -1) {
+	for _, name := range regexp.MustCompile("`(Test[A-Z]\\w+)`").FindAllStringSubmatch(docstest.Read(t, page), -1) {
 		if !strings.Contains(code.String(), "func "+name[1]+"(") {
 			t.Errorf("there is no %s", name[1])
 		}
 	}
-	for _, link := range regexp.MustCompile(`\]\((\.\./[^)#]+)`).FindAllStringSubmatch(read(t), -1) {
+	for _, link := range regexp.MustCompile(`\]\((\.\./[^)#]+)`).FindAllStringSubmatch(docstest.Read(t, page), -1) {
 		if _, err := os.Stat(link[1]); err != nil {
 			t.Error(err)
 		}
@@ -51,7 +53,7 @@ func TestPageNamesWhatThereIs(t *testing.T) {
 
 // TestFeatureGates holds the lists of gates against the engine's own.
 func TestFeatureGates(t *testing.T) {
-	text, known := read(t), utilfeature.DefaultMutableFeatureGate.GetAllVersioned()
+	text, known := docstest.Read(t, page), utilfeature.DefaultMutableFeatureGate.GetAllVersioned()
 	_, gone, found := strings.Cut(text, "## Feature gates that are gone\n")
 	gone, table, found2 := strings.Cut(gone, "## Feature gates that touch us\n")
 	paragraphs := strings.Split(strings.TrimSpace(gone), "\n\n")
@@ -106,13 +108,4 @@ func stateIn(specs featuregate.VersionedSpecs, minor *version.Version) string {
 		}
 	}
 	return state
-}
-
-func read(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -331,7 +331,7 @@ func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 			if f.format == report.Wide {
 				most = len(a.Missed)
 			}
-			fmt.Fprintf(w, "\nnot survived: %s\n", strings.Join(firstOf(a.Missed, most), "\n              "))
+			fmt.Fprintf(w, "\nnot survived: %s\n", strings.Join(common.FirstOf(a.Missed, most), "\n              "))
 		}
 		if len(answers) > 0 && answers[0].Clock != "" {
 			fmt.Fprintf(w, "\nAges are relative to %s\n", connect.Clock{Now: answers[0].AsOf, From: answers[0].Clock})
@@ -346,20 +346,12 @@ func (f *outputFlags) answers(out io.Writer, answers []answer) error {
 // mostMissed is how many missed thresholds of a question are named where not all are asked for.
 const mostMissed = 3
 
-// firstOf returns the first of several sentences, and how many more there are.
-func firstOf(sentences []string, most int) []string {
-	if more := len(sentences) - most; more > 0 {
-		return append(slices.Clone(sentences[:most]), fmt.Sprintf("and %d more", more))
-	}
-	return sentences
-}
-
 // worst returns the error for missed thresholds.
 func worst(answers []answer) error {
 	var bad []string
 	for _, a := range answers {
 		if len(a.Missed) > 0 {
-			bad = append(bad, fmt.Sprintf("%s: %s", a.Question, strings.Join(firstOf(a.Missed, mostMissed), ", ")))
+			bad = append(bad, fmt.Sprintf("%s: %s", a.Question, strings.Join(common.FirstOf(a.Missed, mostMissed), ", ")))
 		}
 	}
 	if len(bad) == 0 {

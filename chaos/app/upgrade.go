@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/chaos/upgrade"
 	"github.com/stowage-k8s/stowage/internal/cli"
@@ -130,30 +129,17 @@ func (f *upgradeFlags) check() error {
 	return nil
 }
 
-// belongs returns what says whether a node is one of the pool, or has the labels.
-func (f *upgradeFlags) belongs(name string) (func(*corev1.Node) bool, error) {
-	if f.selector == "" {
-		pool := assess.PoolBy(f.label)
-		return func(node *corev1.Node) bool { return pool(node) == name }, nil
-	}
-	selector, err := labels.Parse(f.selector)
-	if err != nil {
-		return nil, fmt.Errorf("--selector: %w", err)
-	}
-	return func(node *corev1.Node) bool { return selector.Matches(labels.Set(node.Labels)) }, nil
-}
-
 // nodes returns the nodes to replace.
 func (f *upgradeFlags) nodes(picture *target.Picture, name string) ([]*corev1.Node, error) {
 	if f.selector == "" {
 		loss, err := pool(picture, f.label, name)
 		return loss.Nodes, err
 	}
-	belongs, err := f.belongs(name)
+	selector, err := labels.Parse(f.selector)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--selector: %w", err)
 	}
-	nodes := slices.DeleteFunc(slices.Clone(picture.Nodes), func(node *corev1.Node) bool { return !belongs(node) })
+	nodes := slices.DeleteFunc(slices.Clone(picture.Nodes), func(node *corev1.Node) bool { return !selector.Matches(labels.Set(node.Labels)) })
 	if len(nodes) == 0 {
 		return nil, fmt.Errorf("--selector: no node has the labels %s", f.selector)
 	}
@@ -183,14 +169,10 @@ func (f *upgradeFlags) plan(ctx context.Context, name string) (*upgrade.Plan, er
 	if err != nil {
 		return nil, refused(err)
 	}
-	return f.planFor(ctx, assessor, picture, f.title(name), nodes)
-}
-
-func (f *upgradeFlags) planFor(ctx context.Context, assessor *assess.Assessor, picture *target.Picture, title string, nodes []*corev1.Node) (*upgrade.Plan, error) {
 	progress := common.NewProgress(common.NewLive(os.Stderr))
 	defer progress.End()
 	return upgrade.New(ctx, assessor, picture, upgrade.Options{
-		Title: title, Nodes: nodes, Batch: max(f.batch, f.surge), Surge: f.surge > 0, IncludeDoNotDisrupt: f.includeDoNotDisrupt, NodeReady: f.nodeReady, Progress: progress.Say,
+		Title: f.title(name), Nodes: nodes, Batch: max(f.batch, f.surge), Surge: f.surge > 0, IncludeDoNotDisrupt: f.includeDoNotDisrupt, NodeReady: f.nodeReady, Progress: progress.Say,
 	})
 }
 
@@ -203,5 +185,5 @@ func blocked(plan *upgrade.Plan) error {
 	for _, b := range plan.Blocked {
 		names = append(names, b.Node)
 	}
-	return exit.With(fmt.Errorf("%d of %s cannot be drained: %s", len(names), common.Count(plan.Nodes, "node"), strings.Join(firstOf(names, 5), ", ")), exit.Failed)
+	return exit.With(fmt.Errorf("%d of %s cannot be drained: %s", len(names), common.Count(plan.Nodes, "node"), strings.Join(common.FirstOf(names, 5), ", ")), exit.Failed)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/scenario/schema"
 	"github.com/stowage-k8s/stowage/chaos/steady"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/report"
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
 
@@ -119,10 +120,7 @@ func nothing(format string, values ...any) steady.Observation {
 // summary lists what is wrong, but not without end.
 func summary(all []string) string {
 	const shown = 3
-	if len(all) <= shown {
-		return strings.Join(all, "; ")
-	}
-	return fmt.Sprintf("%s; and %d more", strings.Join(all[:shown], "; "), len(all)-shown)
+	return strings.Join(report.FirstOf(all, shown), "; ")
 }
 
 // address reads the URL of something to ask.

@@ -54,17 +54,12 @@ func (s *search) missing(ctx context.Context, loss int, f *Failure) (string, err
 func (s *search) nodesFor(ctx context.Context, loss int, f *Failure) (string, error) {
 	for nodes := 1; nodes <= min(len(f.pending), mostNodes); nodes++ {
 		for _, like := range s.samples(loss) {
-			snapshot := *s.picture.Snapshot
-			snapshot.Nodes, snapshot.Pods, snapshot.Others = slices.Clone(snapshot.Nodes), slices.Clone(snapshot.Pods), slices.Clone(snapshot.Others)
+			var made []cluster.NewNode
 			for n := range nodes {
-				made := s.picture.NewNode(like, fmt.Sprintf("new-node-%d", n+1))
-				snapshot.Nodes, snapshot.Pods = append(snapshot.Nodes, made.Node), append(snapshot.Pods, made.Pods...)
-				if made.Storage != nil {
-					snapshot.Others = append(snapshot.Others, made.Storage)
-				}
+				made = append(made, s.picture.NewNode(like, fmt.Sprintf("new-node-%d", n+1)))
 			}
 			s.progress("%s: trying nodes like %s for %s", s.losses[loss], like.Name, f.Workload)
-			picture := target.NewPicture(&snapshot, s.picture.Now)
+			picture := target.NewPicture(s.picture.With(made...), s.picture.Now)
 			failures, err := s.predict(ctx, picture, newJudge(picture, s.thresholds), s.losses[loss])
 			if err != nil {
 				return "", err

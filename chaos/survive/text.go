@@ -116,9 +116,10 @@ func (b *block) title(wide bool) string {
 	return fmt.Sprintf("%s (%s)", loss, listed(loss.Nodes, wide))
 }
 
+// listed joins names, of which the first are enough unless the format is wide.
 func listed(names []string, wide bool) string {
-	if more := len(names) - mostNames; more > 0 && !wide {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNames], ", "), more)
+	if wide {
+		return strings.Join(names, ", ")
 	}
-	return strings.Join(names, ", ")
+	return report.Names(names, mostNames)
 }

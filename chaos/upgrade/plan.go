@@ -1,4 +1,4 @@
-// Package upgrade plans and carries out the replacement of nodes, such as those of a pool whose
+// Package upgrade plans the replacement of nodes, such as those of a pool whose
 // Kubernetes version changes. The plan is an order of nodes in waves. No wave breaks a budget or
 // leaves a pod without a node, in a simulation of the cluster.
 package upgrade
@@ -124,15 +124,6 @@ type planner struct {
 
 // New returns the plan for the cluster of the picture.
 func New(ctx context.Context, assessor *assess.Assessor, picture *target.Picture, opts Options) (*Plan, error) {
-	return newPlan(ctx, assessor, picture, opts, len(opts.Nodes))
-}
-
-// Next returns a plan that ends after the first wave. If it has none, all nodes are blocked.
-func Next(ctx context.Context, assessor *assess.Assessor, picture *target.Picture, opts Options) (*Plan, error) {
-	return newPlan(ctx, assessor, picture, opts, 1)
-}
-
-func newPlan(ctx context.Context, assessor *assess.Assessor, picture *target.Picture, opts Options, most int) (*Plan, error) {
 	if opts.Progress == nil {
 		opts.Progress = func(string, ...any) {}
 	}
@@ -144,7 +135,7 @@ func newPlan(ctx context.Context, assessor *assess.Assessor, picture *target.Pic
 		},
 	}
 	left := slices.Clone(opts.Nodes)
-	for len(left) > 0 && len(p.plan.Waves) < most {
+	for len(left) > 0 {
 		p.sort(left)
 		done, err := p.next(ctx, left)
 		if err != nil {
@@ -156,10 +147,8 @@ func newPlan(ctx context.Context, assessor *assess.Assessor, picture *target.Pic
 		p.add(done)
 		left = slices.DeleteFunc(left, func(node *corev1.Node) bool { return slices.Contains(done.names(), node.Name) })
 	}
-	if len(p.plan.Waves) < most {
-		if err := p.block(ctx, left); err != nil {
-			return nil, err
-		}
+	if err := p.block(ctx, left); err != nil {
+		return nil, err
 	}
 	p.conclude()
 	return p.plan, nil

@@ -118,8 +118,8 @@ func short(d time.Duration) string { return d.Round(time.Second).String() }
 
 // some joins names, of which the first are enough unless all are asked for.
 func some(names []string, all bool) string {
-	if more := len(names) - mostNames; more > 0 && !all {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNames], ", "), more)
+	if all {
+		return strings.Join(names, ", ")
 	}
-	return strings.Join(names, ", ")
+	return report.Names(names, mostNames)
 }

@@ -53,17 +53,8 @@ func (p *planner) try(ctx context.Context, nodes []*corev1.Node, surge bool) (*t
 
 // with returns the picture with more nodes.
 func with(picture *target.Picture, nodes []cluster.NewNode) *target.Picture {
-	s := *picture.Snapshot
-	s.Nodes, s.Pods, s.Others = slices.Clone(s.Nodes), slices.Clone(s.Pods), slices.Clone(s.Others)
-	for _, node := range nodes {
-		s.Nodes = append(s.Nodes, node.Node)
-		s.Pods = append(s.Pods, node.Pods...)
-		if node.Storage != nil {
-			s.Others = append(s.Others, node.Storage)
-		}
-	}
 	is := *picture
-	is.Snapshot = &s
+	is.Snapshot = picture.With(nodes...)
 	return &is
 }
 

@@ -130,18 +130,9 @@ func survivedAll(answer *survive.Answer) error {
 	}
 	switch {
 	case len(not) > 0:
-		return exit.With(fmt.Errorf("not survived: %s", strings.Join(firstOf(not), ", ")), exit.Failed)
+		return exit.With(fmt.Errorf("not survived: %s", strings.Join(report.FirstOf(not, 5), ", ")), exit.Failed)
 	case len(unknown) > 0:
-		return exit.With(fmt.Errorf("not known whether survived: %s", strings.Join(firstOf(unknown), ", ")), exit.Inconclusive)
+		return exit.With(fmt.Errorf("not known whether survived: %s", strings.Join(report.FirstOf(unknown, 5), ", ")), exit.Inconclusive)
 	}
 	return nil
-}
-
-// firstOf returns the first of many names, and how many more there are.
-func firstOf(names []string) []string {
-	const most = 5
-	if more := len(names) - most; more > 0 {
-		return append(names[:most:most], fmt.Sprintf("and %d more", more))
-	}
-	return names
 }

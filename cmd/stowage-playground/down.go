@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/stowage-k8s/stowage/internal/cli"
 	"github.com/stowage-k8s/stowage/internal/exit"
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
-	"github.com/stowage-k8s/stowage/internal/report"
 	"github.com/stowage-k8s/stowage/internal/spelling"
 )
 
@@ -69,7 +69,7 @@ type listed struct {
 }
 
 func newListCommand() *cobra.Command {
-	output := ""
+	output := cli.Document{}
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -78,29 +78,22 @@ func newListCommand() *cobra.Command {
   stowage-playground list -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case output == "":
-				return tableOf(cmd.OutOrStdout(), playground.List())
-			case !slices.Contains(report.Documents, output):
-				return exit.Refuse(fmt.Errorf("--output %q: must be json or yaml, or omitted", output))
-			}
-			items := []listed{}
-			for _, info := range playground.List() {
+			running, items := playground.List(), []listed{}
+			for _, info := range running {
 				item := listed{info.Name, info.Kubernetes, info.Nodes, info.RealNodes, &info.Started, info.Server, info.Kubeconfig, info.Context}
 				if info.Started.IsZero() {
 					item.Started = nil // it is starting
 				}
 				items = append(items, item)
 			}
-			return report.WriteDocument(cmd.OutOrStdout(), output, struct {
+			return output.Write(cmd, struct {
 				APIVersion string   `json:"apiVersion"`
 				Kind       string   `json:"kind"`
 				Items      []listed `json:"items"`
-			}{pool.APIVersion, "PlaygroundList", items})
+			}{pool.APIVersion, "PlaygroundList", items}, func() error { return tableOf(cmd.OutOrStdout(), running) })
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "print it as json or yaml")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Documents, cobra.ShellCompDirectiveNoFileComp))
+	output.Add(cmd, "print it as json or yaml")
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
@@ -90,8 +89,5 @@ func (l landings) check(where string) error {
 const shown = 5
 
 func some(all []string, separator string) string {
-	if len(all) > shown {
-		all = append(slices.Clone(all[:shown]), fmt.Sprintf("and %d more", len(all)-shown))
-	}
-	return strings.Join(all, separator)
+	return strings.Join(report.FirstOf(all, shown), separator)
 }

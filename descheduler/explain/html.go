@@ -58,7 +58,7 @@ func utilisation(pictures []view) (page.Section, bool) {
 	s := page.Section{
 		Title:  utilizationTitle,
 		Text:   []string{"Nodes in use, " + titles(pictures) + ": " + nodes(pictures) + "."},
-		Tables: []page.Table{{Title: "In percent, " + titles(pictures), Header: rows[0], Rows: rows[1:]}},
+		Tables: []page.Table{page.TableOf("In percent, "+titles(pictures), rows)},
 	}
 	for _, r := range resources(pictures) {
 		b := &page.Bars{Upright: true, Categories: classes[:]}

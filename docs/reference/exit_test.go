@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
 // TestExitCodes covers that exit-codes.md has the codes of internal/exit, and what each program
@@ -27,7 +29,11 @@ the same in all programs.
 		fmt.Fprintf(&b, "| %s | %s |\n", c.code, cell(c.text))
 	}
 	for _, program := range programs {
-		if said := listed(commandsOf(t, program)[0].about); len(said) > 0 {
+		out, err := playgroundtest.Run(t, program, "--help")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := listed(parseHelp(out).about); len(said) > 0 {
 			fmt.Fprintf(&b, "\n## %s\n\n| code | meaning |\n|---|---|\n", program)
 			for _, c := range said {
 				fmt.Fprintf(&b, "| %s | %s |\n", c.code, cell(c.text))

@@ -17,8 +17,9 @@ import (
 
 // Setup makes a program's command and all its subcommands refuse wrong flags and arguments with
 // the exit code exit.Refused and a hint at their help, has a command that only groups others show
-// its help, shows flags by Group, and leaves -v to the log level. CheckGiven runs before each command, unless the program has a PersistentPreRunE of its
-// own, which must call it. Call Setup after all flags and commands have been added.
+// its help, shows flags by Group, and leaves -v to the log level. CheckGiven runs before each
+// command, unless the program has a PersistentPreRunE of its own, which must call it. Call Setup
+// after all flags and commands have been added.
 func Setup(root *cobra.Command) {
 	hint := func(cmd *cobra.Command, err error) error {
 		return exit.Refuse(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))

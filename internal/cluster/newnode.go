@@ -47,6 +47,19 @@ func (s *Snapshot) NewNode(like *corev1.Node, name string) NewNode {
 	return n
 }
 
+// With returns the snapshot with more nodes. It shares what it has with the original.
+func (s *Snapshot) With(nodes ...NewNode) *Snapshot {
+	more := *s
+	more.Nodes, more.Pods, more.Others = slices.Clone(s.Nodes), slices.Clone(s.Pods), slices.Clone(s.Others)
+	for _, node := range nodes {
+		more.Nodes, more.Pods = append(more.Nodes, node.Node), append(more.Pods, node.Pods...)
+		if node.Storage != nil {
+			more.Others = append(more.Others, node.Storage)
+		}
+	}
+	return &more
+}
+
 // TransientTaint reports whether a taint tells the state of a node, and not what the node is for.
 func TransientTaint(taint corev1.Taint) bool {
 	return strings.HasPrefix(taint.Key, "node.kubernetes.io/") || strings.HasPrefix(taint.Key, "node.cloudprovider.kubernetes.io/") ||

@@ -47,11 +47,6 @@ func (d *demo) writePage() error {
 	return nil
 }
 
-// tableOf returns a table of a page, of rows of which the first is the header.
-func tableOf(title string, rows [][]string) page.Table {
-	return page.Table{Title: title, Header: rows[0], Rows: rows[1:]}
-}
-
 // pageOfPacking tells of the act of the scheduler.
 func pageOfPacking(before, after outcome) ([]page.Headline, page.Section) {
 	names := []string{corev1.DefaultSchedulerName, schedulerName}
@@ -73,8 +68,8 @@ func pageOfPacking(before, after outcome) ([]page.Headline, page.Section) {
 			Heatmap: &page.Heatmap{Unit: "%", Each: "node", Grids: []page.Grid{{Name: "without Stowage", Values: before.used}, {Name: "with Stowage", Values: after.used}}},
 		}},
 		Tables: []page.Table{
-			tableOf("Workloads with spec.schedulerName: stowage, placed by", packingRows(before.packing, after.packing, names[0], names[1])),
-			tableOf("All workloads", packingRows(before.all, after.all, "without Stowage", "with Stowage")),
+			page.TableOf("Workloads with spec.schedulerName: stowage, placed by", packingRows(before.packing, after.packing, names[0], names[1])),
+			page.TableOf("All workloads", packingRows(before.all, after.all, "without Stowage", "with Stowage")),
 		},
 	}
 }
@@ -86,7 +81,7 @@ func pageOfPreemption(workloads []workload, stages []stage) page.Section {
 		Text:  []string{"Per zone: replicas on on-demand + preemptible nodes."},
 	}
 	for _, w := range workloads {
-		s.Tables = append(s.Tables, tableOf(fmt.Sprintf("Replicas of %s (%s)", w.app, policies[w.app].said), preemptRows(w, stages)))
+		s.Tables = append(s.Tables, page.TableOf(fmt.Sprintf("Replicas of %s (%s)", w.app, policies[w.app].said), preemptRows(w, stages)))
 	}
 	return s
 }
@@ -98,8 +93,8 @@ func pageOfRebalancing(r rebalancing, workloads []workload) page.Section {
 		Title: "A zone returns, and the descheduler restores the balance",
 		Text:  strings.Split(strings.TrimSpace(r.carried()), "\n"),
 		Tables: []page.Table{
-			tableOf("CPU requests on nodes without taints, in percent of allocatable", r.skewRows()),
-			tableOf("Replicas during the run of stowage-descheduler, and by zone", r.workloadRows(workloads)),
+			page.TableOf("CPU requests on nodes without taints, in percent of allocatable", r.skewRows()),
+			page.TableOf("Replicas during the run of stowage-descheduler, and by zone", r.workloadRows(workloads)),
 		},
 	}
 	if len(before.used) == len(after.used) {

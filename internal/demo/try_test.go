@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"regexp"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +16,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 
 	"github.com/stowage-k8s/stowage/config"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/docstest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 	"github.com/stowage-k8s/stowage/internal/replay"
 	"github.com/stowage-k8s/stowage/internal/rivals"
@@ -33,9 +32,7 @@ var begin = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 // TestTry covers what docs/kubectl-stowage.md shows of the demo's cluster.
 func TestTry(t *testing.T) {
 	registry := plugins.NewRegistry()
-	for name, standIn := range plugins.StandIns() {
-		registry[name] = standIn
-	}
+	maps.Copy(registry, plugins.StandIns())
 	profiles, err := simulation.Load(simulation.Configurations{BuiltIn: [][]byte{config.Scheduler}, Registry: registry})
 	if err != nil {
 		t.Fatal(err)
@@ -54,15 +51,8 @@ func TestTry(t *testing.T) {
 	if err := answer.Write(&out, false); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile("../../docs/kubectl-stowage.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := regexp.MustCompile("(?s)```\n(1086 pods placed anew on 500 nodes.*?)```").FindStringSubmatch(string(page))
-	if shown == nil {
-		t.Fatalf("the page does not show what is compared here:\n%s", out.String())
-	}
-	if diff := cmp.Diff(shown[1], out.String()); diff != "" {
+	shown := docstest.Quoted(t, "../../docs/kubectl-stowage.md", "", "1086 pods placed anew on 500 nodes")
+	if diff := cmp.Diff(shown, out.String()); diff != "" {
 		t.Errorf("the demo's cluster (-page +test):\n%s", diff)
 	}
 }
@@ -147,7 +137,7 @@ func placeByDefault(t *testing.T, s *cluster.Snapshot) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	sim, err := simulation.New(ctx, simulation.Options{Profiles: []*schedulerconfig.KubeSchedulerProfile{profiles[0]}, Registry: plugins.StandIns()})
+	sim, err := simulation.New(ctx, simulation.Options{Profiles: profiles, Registry: plugins.StandIns()})
 	if err == nil {
 		err = sim.Load(s)
 	}

@@ -71,6 +71,11 @@ type Table struct {
 	After string
 }
 
+// TableOf returns a table of rows, the first of which is its header.
+func TableOf(title string, rows [][]string) Table {
+	return Table{Title: title, Header: rows[0], Rows: rows[1:]}
+}
+
 // Fact is a name and what goes with it.
 type Fact struct{ Name, Text string }
 

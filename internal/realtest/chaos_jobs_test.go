@@ -157,7 +157,7 @@ func runningPod(t *testing.T, ns, label string) (pod *corev1.Pod) {
 }
 
 // TestChaosJobToldToEnd has the pod of a Job told to end while a node is lost: it puts the
-// node back, and says what came of it.
+// node back, and reports the outcome.
 func TestChaosJobToldToEnd(t *testing.T) {
 	ns := newShop(t, 2)
 	before := marks(t)

@@ -107,7 +107,7 @@ func start(t *testing.T, program string, args ...string) background {
 	return b
 }
 
-// awaitEnd waits until the program has ended, and returns what came of it.
+// awaitEnd waits until the program has ended, and returns the outcome.
 func (b background) awaitEnd(t *testing.T) outcome {
 	t.Helper()
 	playgroundtest.Eventually(t, b.Name()+" has ended", func(context.Context) (bool, string) {

@@ -110,7 +110,7 @@ func (c *comparison) answer() *Answer {
 	}
 	counts := map[string]int{}
 	for _, node := range c.nodes {
-		counts[ask.KindOf(node)]++
+		counts[c.kinds[node.Name]]++
 		if reason := c.kept[node.Name]; reason != "" {
 			a.Kept = append(a.Kept, Kept{node.Name, reason})
 		}
@@ -164,7 +164,7 @@ func (c *comparison) result(name, settings string, pods []*corev1.Pod, reasons m
 		node := c.nodes[i]
 		switch {
 		case inUse[node.Name]:
-			r.used[ask.KindOf(node)]++
+			r.used[c.kinds[node.Name]]++
 		case c.kept[node.Name] != "":
 			r.NodesKept++
 		default:

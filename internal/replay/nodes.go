@@ -13,8 +13,12 @@ import (
 
 // sortNodes puts nodes that are alike beside each other.
 func (c *comparison) sortNodes() {
+	c.kinds = map[string]string{}
+	for _, node := range c.picture.Nodes {
+		c.kinds[node.Name] = ask.KindOf(node)
+	}
 	c.nodes = slices.SortedFunc(slices.Values(c.picture.Nodes), func(a, b *corev1.Node) int {
-		return cmp.Or(cmp.Compare(ask.KindOf(a), ask.KindOf(b)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(c.kinds[a.Name], c.kinds[b.Name]), cmp.Compare(a.Name, b.Name))
 	})
 }
 

@@ -14,9 +14,6 @@ import (
 	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
-// leastSample is up to how many nodes kube-scheduler looks at all of them.
-const leastSample = 100
-
 // notes says what the figures do not tell.
 func (c *comparison) notes(a *Answer) []string {
 	notes := []string{"the pods are those that run or wait now, all placed from scratch: no autoscaler adds nodes, and no time passes in between. It is a comparison, and no plan to move pods"}
@@ -42,7 +39,7 @@ func (c *comparison) notes(a *Answer) []string {
 		notes = append(notes, "nothing is preempted: a scheduler could evict pods with a lower priority to make room for some that are pending here")
 	}
 	if sampling := c.sampling(); len(sampling) > 0 {
-		notes = append(notes, fmt.Sprintf("all nodes are scored. In a cluster of more than %d nodes, a scheduler with the settings of %s scores a sample of them", leastSample, strings.Join(sampling, " or ")))
+		notes = append(notes, fmt.Sprintf("all nodes are scored. In a cluster of more than %d nodes, a scheduler with the settings of %s scores a sample of them", simulation.LeastSample, strings.Join(sampling, " or ")))
 	}
 	var profiles []*schedulerconfig.KubeSchedulerProfile
 	for _, subject := range c.opts.Subjects {
@@ -63,7 +60,7 @@ func (a *Answer) pending() bool {
 func (c *comparison) sampling() []string {
 	var all []string
 	for _, s := range c.opts.Subjects {
-		if share := s.profile.PercentageOfNodesToScore; len(c.nodes) > leastSample && (share == nil || *share < 100) {
+		if simulation.SampleSize(s.profile.PercentageOfNodesToScore, len(c.nodes)) < len(c.nodes) {
 			all = append(all, s.Name)
 		}
 	}

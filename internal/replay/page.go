@@ -87,7 +87,7 @@ func (a *Answer) nodesSection() page.Section {
 	for _, r := range a.Results {
 		heat.Grids = append(heat.Grids, page.Grid{Name: r.Name, Values: r.cpu})
 	}
-	s := page.Section{Title: "Nodes", Tables: []page.Table{asTable("Results", a.rows())}}
+	s := page.Section{Title: "Nodes", Tables: []page.Table{page.TableOf("Results", a.rows())}}
 	if a.Nodes > 0 {
 		s.Charts = []page.Chart{{Title: "cpu requested on each node", Wide: true, About: "Nodes that are alike are beside each other, in the same place in each picture.", Heatmap: heat}}
 	}
@@ -96,13 +96,13 @@ func (a *Answer) nodesSection() page.Section {
 }
 
 func (a *Answer) kindsSection() page.Section {
-	s := page.Section{Title: "Kinds of nodes", Tables: []page.Table{asTable("Nodes used", a.kindRows())}}
+	s := page.Section{Title: "Kinds of nodes", Tables: []page.Table{page.TableOf("Nodes used", a.kindRows())}}
 	if len(a.Kept) > 0 {
 		rows := [][]string{{"node", "why"}}
 		for _, kept := range a.Kept {
 			rows = append(rows, []string{kept.Node, kept.Reason})
 		}
-		t := asTable("Never counted as removable", rows)
+		t := page.TableOf("Never counted as removable", rows)
 		t.Folded = true
 		s.Tables = append(s.Tables, t)
 	}
@@ -121,7 +121,7 @@ func (a *Answer) pendingSection() page.Section {
 		s.Text = []string{"None: all pods have a node, now and with each of the profiles."}
 		return s
 	}
-	s.Tables = []page.Table{asTable("Pending", rows)}
+	s.Tables = []page.Table{page.TableOf("Pending", rows)}
 	return s
 }
 
@@ -130,10 +130,5 @@ func (a *Answer) subjectsSection() page.Section {
 	for _, r := range a.Results {
 		rows = append(rows, []string{r.Name, r.Settings})
 	}
-	return page.Section{Title: "What is compared", Tables: []page.Table{asTable("Profiles", rows)}}
-}
-
-// asTable returns a table of rows, the first of which is its header.
-func asTable(title string, rows [][]string) page.Table {
-	return page.Table{Title: title, Header: rows[0], Rows: rows[1:]}
+	return page.Section{Title: "What is compared", Tables: []page.Table{page.TableOf("Profiles", rows)}}
 }

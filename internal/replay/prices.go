@@ -29,7 +29,7 @@ type Prices struct {
 // priceEntry is the price of the nodes that it selects.
 type priceEntry struct {
 	instanceType string
-	selector     labels.Selector // nil if the instance type selects
+	selector     labels.Selector
 	price        float64
 }
 
@@ -130,6 +130,8 @@ func (l *priceLoader) entry(path string, node *strict.Node) priceEntry {
 		if entry.selector, err = labels.Parse(fields.Selector); err != nil {
 			l.fail(strict.Child(path, "selector"), "must be a label selector such as pool=batch,zone in (a,b): %v", err)
 		}
+	default:
+		entry.selector = labels.SelectorFromSet(labels.Set{corev1.LabelInstanceTypeStable: fields.InstanceType})
 	}
 	switch {
 	case fields.PerHour == nil:
@@ -168,7 +170,7 @@ func (p *Prices) of(nodes []*corev1.Node, recognizer preemptible.Recognizer) (ma
 
 func (p *Prices) entry(node *corev1.Node) (price float64, known bool) {
 	for _, e := range p.entries {
-		if e.selector == nil && node.Labels[corev1.LabelInstanceTypeStable] == e.instanceType || e.selector != nil && e.selector.Matches(labels.Set(node.Labels)) {
+		if e.selector.Matches(labels.Set(node.Labels)) {
 			return e.price, true
 		}
 	}

@@ -43,6 +43,8 @@ type comparison struct {
 	picture *cluster.Snapshot
 	opts    Options
 
+	// kinds are those of all nodes, by name.
+	kinds map[string]string
 	// pods are placed anew, in this order. staying are those that belong to their node, and
 	// leaving have a node that they will not have for long.
 	pods, staying, leaving []*corev1.Pod

@@ -9,16 +9,16 @@ import (
 // How the engine samples nodes: findNodesThatFitPod and numFeasibleNodesToFind in its
 // schedule_one.go.
 const (
-	// leastSample is the number of nodes up to which it considers all.
-	leastSample = 100
+	// LeastSample is the number of nodes up to which it considers all.
+	LeastSample = 100
 	// leastPercentage is the minimum percentage of nodes by default.
 	leastPercentage = 5
 )
 
-// sampleSize returns how many of the nodes that fit a pod the engine scores, given the number
+// SampleSize returns how many of the nodes that fit a pod the engine scores, given the number
 // of nodes that it filters. A percentage of nil or 0 means the engine's default.
-func sampleSize(percentage *int32, nodes int) int {
-	if nodes < leastSample {
+func SampleSize(percentage *int32, nodes int) int {
+	if nodes < LeastSample {
 		return nodes
 	}
 	share := 0
@@ -28,7 +28,7 @@ func sampleSize(percentage *int32, nodes int) int {
 	if share == 0 {
 		share = max(leastPercentage, 50-nodes/125)
 	}
-	return max(leastSample, nodes*share/100)
+	return max(LeastSample, nodes*share/100)
 }
 
 // bestOfRuns returns the names, sorted, of the nodes that have the highest score, or share

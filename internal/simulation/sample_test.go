@@ -57,7 +57,7 @@ func TestSampleSize(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := sampleSize(tt.percentage, tt.nodes); got != tt.want {
+			if got := SampleSize(tt.percentage, tt.nodes); got != tt.want {
 				t.Errorf("%d nodes, want %d", got, tt.want)
 			}
 		})

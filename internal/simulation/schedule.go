@@ -173,7 +173,7 @@ func (s *Simulation) filter(ctx context.Context, framework schedulerframework.Fr
 			return filtered{}, fmt.Errorf("filtering %s for %s: %w", nodes[i].Node().Name, klog.KObj(pod), status.AsError())
 		}
 	}
-	f.sample, f.reasons = sampleSize(framework.PercentageOfNodesToScore(), len(nodes)), reasons
+	f.sample, f.reasons = SampleSize(framework.PercentageOfNodesToScore(), len(nodes)), reasons
 	return f, ctx.Err()
 }
 

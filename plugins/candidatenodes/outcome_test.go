@@ -67,7 +67,7 @@ type outcome struct {
 	Victims []string
 }
 
-// schedule tries to schedule a pod that waits, and returns what came of it. A pod that
+// schedule tries to schedule a pod that waits, and returns the outcome. A pod that
 // it places may still be one that the scheduler assumes is there.
 func (e *engine) schedule(pod *corev1.Pod) outcome {
 	e.t.Helper()

@@ -155,7 +155,7 @@ type thinker struct {
 	node           fwk.NodeInfo
 	new            []fwk.PodInfo // pods to be added
 	after          string        // what was done
-	diff           string        // what came of it that should not have
+	diff           string        // how the result differs from the expected one
 	seen           *tally
 }
 

@@ -15,7 +15,7 @@ import (
 // are measured first, what they are compared with, then the control plane's, then what is there for the benchmark only.
 var processes = []string{
 	"stowage-scheduler", "stowage-descheduler", "stowage-chaos", subjects.Default,
-	"etcd", "kube-apiserver", "kube-controller-manager", "kwok",
+	playground.Etcd, playground.APIServer, playground.ControllerManager, playground.Kwok,
 	playground.SupervisorName, "stowage-bench",
 }
 

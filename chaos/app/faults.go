@@ -1,6 +1,8 @@
 package app
 
 import (
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +16,9 @@ import (
 // durations are filled when the command runs.
 func newFaultCommand(built *options, cmd *cobra.Command, arguments any, fill func()) *cobra.Command {
 	flags := &runFlags{clusterFlags: clusterFlags{built: built}}
-	cmd.Args = cobra.NoArgs
+	if cmd.Args == nil {
+		cmd.Args = cobra.NoArgs
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		fill()
 		return flags.command(cmd, cmd.Name(), arguments)
@@ -22,6 +26,25 @@ func newFaultCommand(built *options, cmd *cobra.Command, arguments any, fill fun
 	flags.add(cmd, cmd.Flags())
 	flags.addObjectives(cmd.Flags())
 	return cmd
+}
+
+// byArguments makes the command's arguments the values of a flag, at most so many of them.
+func byArguments(cmd *cobra.Command, flag string, most int) {
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	cmd.Args = func(cmd *cobra.Command, names []string) error {
+		if err := cobra.MaximumNArgs(most)(cmd, names); err != nil || len(names) == 0 {
+			return err
+		}
+		if cmd.Flags().Changed(flag) {
+			return fmt.Errorf("names are given both as arguments and by --%s", flag)
+		}
+		for _, name := range names {
+			if err := cmd.Flags().Set(flag, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // optionalDuration adds a flag for an optional duration.
@@ -81,7 +104,7 @@ func addLoss(fs *pflag.FlagSet, loss *faults.Loss, kind string) (fill func()) {
 func newNodeCommand(built *options) *cobra.Command {
 	args := &faults.Node{}
 	cmd := &cobra.Command{
-		Use:   "node",
+		Use:   "node [NAME]...",
 		Short: "Drain nodes, or take them down",
 		Long: `Drains nodes within budgets, like an upgrade, or takes them down, like an outage. By default it
 takes one node. The nodes are restored at the end of the run, when the run is aborted, or by
@@ -96,28 +119,30 @@ remotely: a taint makes the control plane evict the node's pods at once.`,
   stowage-chaos node --node-labels pool=web --count 2 --context staging --no-dry-run
 
   # Take one node down for five minutes
-  stowage-chaos node --nodes worker-7 --kind down --duration 5m --context staging --no-dry-run`,
+  stowage-chaos node worker-7 --kind down --duration 5m --context staging --no-dry-run`,
 	}
 	args.Nodes.Add(cmd.Flags())
+	byArguments(cmd, "nodes", math.MaxInt)
 	return newFaultCommand(built, cmd, args, addLoss(cmd.Flags(), &args.Loss, "drained"))
 }
 
 func newZoneCommand(built *options) *cobra.Command {
 	args := &faults.Zone{}
 	cmd := &cobra.Command{
-		Use:   "zone",
+		Use:   "zone [NAME]",
 		Short: "Drain an availability zone, or take it down",
 		Long: `Drains all nodes of a zone within budgets, like an upgrade, or takes them down, like an outage.
 By default the zone is drawn at random. The nodes are restored at the end of the run, when the
 run is aborted, or by "stowage-chaos restore" after a crash.`,
 		Example: `  # Show what the loss of a zone would do
-  stowage-chaos zone --zone eu-central-1a --kind down
+  stowage-chaos zone eu-central-1a --kind down
 
   stowage-chaos zone --kind down --duration 10m --context staging --no-dry-run`,
 	}
 	fs := cmd.Flags()
 	fs.Var(&args.Zone, "zone", "the `zone` (default random)")
 	fs.BoolVar(&args.IncludeControlPlane, "include-control-plane", false, "include control plane nodes")
+	byArguments(cmd, "zone", 1)
 	return newFaultCommand(built, cmd, args, addLoss(fs, &args.Loss, "drained"))
 }
 

@@ -164,7 +164,7 @@ func TestPredict(t *testing.T) {
 		how: Evict, pods: []string{"batch-0", "batch-1"},
 		want: []string{
 			"batch-0 unreplaced: its Job would fail because of the loss of another pod",
-			"batch-1 unreplaced: its Job would fail: 2 of 2 allowed failures are used, and this is another; then all of its pods are deleted",
+			"batch-1 unreplaced: its Job would fail: it allows 2 failed pods and has had 2; then all of its pods are deleted",
 			"Job default/batch wants 2: 2, 0, 0",
 		},
 	}, {
@@ -192,7 +192,7 @@ func TestPredict(t *testing.T) {
 			return b
 		}(),
 		how: Delete, pods: []string{"batch-0"},
-		want: []string{"batch-0 unreplaced: its Job would fail: 0 of 0 allowed failures are used, and this is another; then all of its pods are deleted", "Job default/batch wants 2: 2, 0, 0"},
+		want: []string{"batch-0 unreplaced: its Job would fail: it allows no failed pods; then all of its pods are deleted", "Job default/batch wants 2: 2, 0, 0"},
 	}, {
 		name: "a Job that ends with a later wave has no pods left, not even what has replaced those of the first",
 		build: func() *build {
@@ -203,7 +203,7 @@ func TestPredict(t *testing.T) {
 		how: Drain, nodes: []string{"a"},
 		want: []string{
 			"batch-0 fits a>b",
-			"batch-1 unreplaced wave 2: its Job would fail: 1 of 1 allowed failures are used, and this is another; then all of its pods are deleted",
+			"batch-1 unreplaced wave 2: its Job would fail: it allows 1 failed pod and has had 1; then all of its pods are deleted",
 			"Job default/batch wants 3: 3, 0, 0", "budget batch: 1 of 1",
 		},
 	}, {

@@ -23,6 +23,7 @@ import (
 	kwoklog "sigs.k8s.io/kwok/pkg/log"
 
 	"github.com/stowage-k8s/stowage/internal/exit"
+	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/realnode"
 	"github.com/stowage-k8s/stowage/internal/playground/supervisor"
 )
@@ -30,17 +31,17 @@ import (
 // components are the programs that this binary can run itself as. Each needs its own process,
 // because their global state conflicts. They read os.Args and return an exit code.
 var components = map[string]func() int{
-	"etcd": func() int { etcdmain.Main(os.Args); return 0 },
-	"kube-apiserver": func() int {
+	playground.Etcd: func() int { etcdmain.Main(os.Args); return 0 },
+	playground.APIServer: func() int {
 		return cli.Run(apiserver.NewAPIServerCommand())
 	},
-	"kube-controller-manager": func() int {
+	playground.ControllerManager: func() int {
 		return cli.Run(controllermanager.NewControllerManagerCommand())
 	},
-	"kube-scheduler": func() int {
+	playground.KubeScheduler: func() int {
 		return cli.Run(scheduler.NewSchedulerCommand())
 	},
-	"kwok": runKwok,
+	playground.Kwok: runKwok,
 	supervisor.Kubelet: func() int {
 		return cli.Run(kubelet.NewKubeletCommand(context.Background()))
 	},

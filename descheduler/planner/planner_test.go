@@ -314,7 +314,7 @@ func TestPlan(t *testing.T) {
 			name:  "a pod whose Job has no failure left stays",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 2),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0") },
-			want:  []string{"web-0 NotEvictable: its Job would fail: 2 of 2 allowed failures are used, and this is another"},
+			want:  []string{"web-0 NotEvictable: its Job would fail: it allows 2 failed pods and has had 2"},
 		},
 		{
 			name: "a pod stays whose Job makes no more, since one of them has succeeded",
@@ -336,7 +336,7 @@ func TestPlan(t *testing.T) {
 			name:  "but no more of its pods than failures are left",
 			build: three().pods("web", "emptiest", "3", "a", "a").job("web", 2, 1),
 			run:   func(b *build) scripted { return each(off("a"), b, "web-0", "web-1") },
-			want:  []string{"web-0 a>b of 2, together 0", "web-1 NotEvictable: its Job would fail: 2 of 2 allowed failures are used, and this is another"},
+			want:  []string{"web-0 a>b of 2, together 0", "web-1 NotEvictable: its Job would fail: it allows 2 failed pods and has had 2"},
 		},
 		{
 			name: "a pod stays whose Job fails by disruptions, whatever comes after that rule",

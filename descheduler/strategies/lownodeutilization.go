@@ -113,7 +113,7 @@ func (c *lowCounts) idle(view *utilizationView, numberOfNodes uint) string {
 	case c.over == 0:
 		return view.told(view.no("overutilized"))
 	case c.cordoned == len(view.known):
-		return view.told(fmt.Sprintf("no node can take a pod: all %d nodes are cordoned", c.cordoned))
+		return view.told("no node can take a pod: all are cordoned")
 	case uint(c.under) <= numberOfNodes:
 		return view.told(view.few(c.under, c.spared, numberOfNodes))
 	}

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/internal/report"
 )
 
 // Harm is the effect of the loss of a pod on its Job. Higher values are worse.
@@ -175,14 +177,14 @@ func (j *Jobs) loss(job *batchv1.Job, pod *corev1.Pod, way Way) (Harm, string) {
 		failed += len(counting.Failed)
 	}
 	if limit := backoffLimit(job); failed >= limit {
-		return FailsJob, fmt.Sprintf("its Job would fail: %d of %d allowed failures are used, and this is another", failed, limit)
+		return FailsJob, "its Job would fail: " + oneTooMany(failed, limit)
 	}
 	perIndex := job.Spec.BackoffLimitPerIndex
 	if perIndex == nil {
 		return harm, why
 	}
 	if of := annotatedNumber(pod, batchv1.JobIndexFailureCountAnnotation); harm == Counted && of >= int(*perIndex) {
-		harm, why = FailsIndex, fmt.Sprintf("index %s of its Job would fail: %d of %d allowed failures are used, and this is another", indexOf(pod), of, *perIndex)
+		harm, why = FailsIndex, fmt.Sprintf("index %s of its Job would fail: %s", indexOf(pod), oneTooMany(of, int(*perIndex)))
 	}
 	if most := job.Spec.MaxFailedIndexes; harm == FailsIndex && most != nil && failedIndexes(job)+tally[FailsIndex] >= int(*most) {
 		return FailsJob, fmt.Sprintf("%s, and the Job as well: its maxFailedIndexes is %d", why, *most)
@@ -337,4 +339,12 @@ func annotatedNumber(pod *corev1.Pod, annotation string) int {
 		return 0
 	}
 	return n
+}
+
+// oneTooMany says that failures are at their limit.
+func oneTooMany(failed, limit int) string {
+	if limit == 0 {
+		return "it allows no failed pods"
+	}
+	return fmt.Sprintf("it allows %s and has had %d", report.Count(limit, "failed pod"), failed)
 }

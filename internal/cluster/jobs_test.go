@@ -129,22 +129,22 @@ func TestLossOfAJobsPod(t *testing.T) {
 		{name: "nor of one that is failing", picture: jobs(job(failures(0, 0), withCondition(batchv1.JobFailureTarget))), pod: jobPod("p")},
 		{name: "nor of one that is suspended", picture: jobs(job(failures(0, 0), func(j *batchv1.Job) { j.Spec.Suspend = ptr.To(true) })), pod: jobPod("p")},
 		{name: "nor does one that has succeeded", picture: jobs(job(failures(0, 0))), pod: jobPod("p", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })},
-		{name: "the last failure ends the Job", picture: jobs(job(failures(2, 2))), pod: jobPod("p"), want: FailsJob, why: "2 of 2 allowed failures are used, and this is another"},
-		{name: "six failures are allowed unless said", picture: jobs(job(func(j *batchv1.Job) { j.Spec.BackoffLimit, j.Status.Failed = nil, 6 })), pod: jobPod("p"), want: FailsJob, why: "6 of 6"},
+		{name: "the last failure ends the Job", picture: jobs(job(failures(2, 2))), pod: jobPod("p"), want: FailsJob, why: "it allows 2 failed pods and has had 2"},
+		{name: "six failures are allowed unless said", picture: jobs(job(func(j *batchv1.Job) { j.Spec.BackoffLimit, j.Status.Failed = nil, 6 })), pod: jobPod("p"), want: FailsJob, why: "it allows 6 failed pods and has had 6"},
 		{
 			name: "failures count too that the status has not in its sum yet",
 			picture: jobs(job(failures(2, 1), func(j *batchv1.Job) {
 				j.Status.UncountedTerminatedPods = &batchv1.UncountedTerminatedPods{Failed: []types.UID{"q"}}
 			})),
-			pod: jobPod("p"), want: FailsJob, why: "2 of 2 allowed failures are used, and this is another",
+			pod: jobPod("p"), want: FailsJob, why: "it allows 2 failed pods and has had 2",
 		},
 		{
 			name: "and pods on their way out", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(1, 0))}, Pods: []*corev1.Pod{jobPod("q", leaving)}},
-			pod: jobPod("p"), want: FailsJob, why: "1 of 1 allowed failures are used, and this is another",
+			pod: jobPod("p"), want: FailsJob, why: "it allows 1 failed pod and has had 1",
 		},
 		{
 			name: "and pods on their way out of a picture that leaves out the finalizers of all", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(1, 0))}, Pods: []*corev1.Pod{jobPod("q", leaving, unfinalized), jobPod("p")}},
-			pod: jobPod("p"), want: FailsJob, why: "1 of 1 allowed failures are used, and this is another",
+			pod: jobPod("p"), want: FailsJob, why: "it allows 1 failed pod and has had 1",
 		},
 		{
 			name: "but not those without a finalizer where others have it", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(2, 1))}, Pods: []*corev1.Pod{jobPod("q", leaving, unfinalized), jobPod("p", finalized)}},
@@ -158,16 +158,16 @@ func TestLossOfAJobsPod(t *testing.T) {
 			name: "but for those that the status has counted", picture: &Snapshot{Jobs: []*batchv1.Job{job(failures(2, 1), func(j *batchv1.Job) {
 				j.Status.UncountedTerminatedPods = &batchv1.UncountedTerminatedPods{Failed: []types.UID{"q"}}
 			})}, Pods: []*corev1.Pod{jobPod("q", leaving)}},
-			pod: jobPod("p"), want: FailsJob, why: "2 of 2 allowed failures are used, and this is another",
+			pod: jobPod("p"), want: FailsJob, why: "it allows 2 failed pods and has had 2",
 		},
 		{name: "disruptions that are ignored count as nothing", picture: jobs(job(failures(0, 0), withRules(ignores))), pod: jobPod("p")},
 		{name: "so they do where the pattern leaves out its status", picture: jobs(job(failures(0, 0), withRules(onCondition(ignore, disruption, "")))), pod: jobPod("p")},
-		{name: "but a pod that is just deleted is no disruption", picture: jobs(job(failures(0, 0), withRules(ignores))), pod: jobPod("p"), way: ptr.To(Deleted), want: FailsJob, why: "0 of 0"},
+		{name: "but a pod that is just deleted is no disruption", picture: jobs(job(failures(0, 0), withRules(ignores))), pod: jobPod("p"), way: ptr.To(Deleted), want: FailsJob, why: "it allows no failed pods"},
 		{name: "a pattern for the other status matches no disruption", picture: jobs(job(withRules(onCondition(failJob, disruption, corev1.ConditionFalse)))), pod: jobPod("p"), want: Counted},
 		{name: "a disruption may fail the Job", picture: jobs(job(withRules(onCondition(failJob, disruption, corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob, why: "podFailurePolicy rule 0 maps a disruption to FailJob"},
 		{name: "the first rule that matches decides", picture: jobs(job(withRules(ignores, onCondition(failJob, disruption, corev1.ConditionTrue)))), pod: jobPod("p")},
 		{name: "a rule may match a condition that the pod has anyway", picture: jobs(job(withRules(onCondition(failJob, "example.com/ConfigIssue", corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob},
-		{name: "a rule that counts comes before one that ignores", picture: jobs(job(failures(1, 1), withRules(onCondition(count, disruption, corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob, why: "1 of 1"},
+		{name: "a rule that counts comes before one that ignores", picture: jobs(job(failures(1, 1), withRules(onCondition(count, disruption, corev1.ConditionTrue), ignores))), pod: jobPod("p"), want: FailsJob, why: "it allows 1 failed pod and has had 1"},
 		{name: "SIGTERM is an exit code that is not 0", picture: jobs(job(withRules(onCodes(failJob, "", notIn, 0), ignores))), pod: jobPod("p"), want: FailsJob, why: "exit code 143"},
 		{name: "and may be named", picture: jobs(job(withRules(onCodes(failJob, "", in, 1, 143), ignores))), pod: jobPod("p"), want: FailsJob, why: "exit code 143"},
 		{name: "so may SIGKILL", picture: jobs(job(withRules(onCodes(failJob, "", in, 137), ignores))), pod: jobPod("p"), want: FailsJob, why: "exit code 137"},
@@ -181,10 +181,10 @@ func TestLossOfAJobsPod(t *testing.T) {
 		{name: "one that has ended there does", picture: jobs(job(withRules(onCodes(failJob, "helper", in, 42), ignores))), pod: jobPod("p", ended("helper", 42)), way: ptr.To(WithNode), want: FailsJob, why: "exit code 42 to FailJob"},
 		{name: "a disruption may fail the index", picture: jobs(job(perIndex(3, nil), withRules(onCondition(failIndex, disruption, corev1.ConditionTrue)))), pod: jobPod("p", atIndex("4", "")), want: FailsIndex, why: "index 4 of its Job would fail: podFailurePolicy rule 0"},
 		{name: "an index has failures of its own", picture: jobs(job(perIndex(1, nil), func(j *batchv1.Job) { j.Status.Failed = 50 })), pod: jobPod("p", atIndex("4", "0")), want: Counted},
-		{name: "and fails when they are used up", picture: jobs(job(perIndex(1, nil))), pod: jobPod("p", atIndex("4", "1")), want: FailsIndex, why: "1 of 1 allowed failures are used, and this is another"},
+		{name: "and fails when they are used up", picture: jobs(job(perIndex(1, nil))), pod: jobPod("p", atIndex("4", "1")), want: FailsIndex, why: "it allows 1 failed pod and has had 1"},
 		{name: "an index that fails is the end of a Job that allows no more", picture: jobs(job(perIndex(0, ptr.To[int32](2)), func(j *batchv1.Job) { j.Status.FailedIndexes = ptr.To("0,3") })), pod: jobPod("p", atIndex("4", "")), want: FailsJob, why: "maxFailedIndexes is 2"},
 		{name: "and not of one that does", picture: jobs(job(perIndex(0, ptr.To[int32](5)), func(j *batchv1.Job) { j.Status.FailedIndexes = ptr.To("0,2-4") })), pod: jobPod("p", atIndex("5", "")), want: FailsIndex},
-		{name: "failures in all count beside those of the index", picture: jobs(job(perIndex(5, nil), failures(3, 3))), pod: jobPod("p", atIndex("4", "")), want: FailsJob, why: "3 of 3"},
+		{name: "failures in all count beside those of the index", picture: jobs(job(perIndex(5, nil), failures(3, 3))), pod: jobPod("p", atIndex("4", "")), want: FailsJob, why: "it allows 3 failed pods and has had 3"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

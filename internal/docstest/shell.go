@@ -1,6 +1,7 @@
 package docstest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Shell runs commands of pages in bash, one after the other. A command has what those before it
@@ -36,7 +38,8 @@ func (s *Shell) Run(t testing.TB, command string) (string, error) {
 	return string(out), err
 }
 
-// endWith ends a process at the end of the test.
+// endWith ends a process at the end of the test, and waits until it has ended: it could act on what
+// comes afterwards.
 func endWith(t testing.TB, file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -49,6 +52,11 @@ func endWith(t testing.TB, file string) error {
 	t.Cleanup(func() {
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 			t.Error(err)
+		}
+		for alive := true; alive; time.Sleep(10 * time.Millisecond) {
+			// Its parent, which may not be told for a while, has ended.
+			_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+			alive = err == nil
 		}
 	})
 	return nil

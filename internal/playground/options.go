@@ -20,16 +20,23 @@ const (
 	DefaultClientBurst = 10000
 )
 
-// SupervisorName is the name of the process that runs the components. It also caches all
-// pods, to reject those for which nodes have no room.
-const SupervisorName = "playground"
+// The names of a control plane's processes. SupervisorName is the process that runs the
+// others. It also caches all pods, to reject those for which nodes have no room.
+const (
+	Etcd              = "etcd"
+	APIServer         = "kube-apiserver"
+	ControllerManager = "kube-controller-manager"
+	KubeScheduler     = "kube-scheduler"
+	Kwok              = "kwok"
+	SupervisorName    = "playground"
+)
 
 // MemoryPercent is the percentage of the machine's memory that each component, and the
 // supervisor, may use without memory pressure. On 24 GiB, the rest is sufficient for
 // schedulers, tools and watchers of a cluster of Kubernetes' maximum size, and each component
 // can handle the pods of a lost zone. With less, it would mostly collect garbage.
 var MemoryPercent = map[string]int64{
-	"kube-apiserver": 34, "kube-controller-manager": 12, "etcd": 11, "kube-scheduler": 9, "kwok": 6, SupervisorName: 6,
+	APIServer: 34, ControllerManager: 12, Etcd: 11, KubeScheduler: 9, Kwok: 6, SupervisorName: 6,
 }
 
 // Options describe the playground to start. The zero value is a control plane with a

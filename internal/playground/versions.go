@@ -41,7 +41,7 @@ func (o *Options) validateVersion() error {
 
 // checkBuilt returns an error that explains how to build the version if it is not built.
 func (o *Options) checkBuilt() error {
-	if o.Kubernetes == LinkedVersion || isFile(filepath.Join(ControlPlane(o.Binary, o.Kubernetes), "kube-apiserver")) {
+	if o.Kubernetes == LinkedVersion || isFile(filepath.Join(ControlPlane(o.Binary, o.Kubernetes), APIServer)) {
 		return nil
 	}
 	return fmt.Errorf("the control plane of Kubernetes %s is not built: run `hack/control-plane.sh %[1]s` in %s", o.Kubernetes, Checkout(o.Binary))

@@ -86,6 +86,9 @@ func (n *nominations) forget(obj any) {
 	}
 	if pod, ok := obj.(*corev1.Pod); ok {
 		n.set(pod.UID, "")
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.expected.Delete(pod.UID)
 	}
 }
 

@@ -11,15 +11,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 )
 
-// The components, by the names under which the binary runs them and by the names of their
-// programs. All versions in playground.Versions support all flags and feature gates below.
-const (
-	etcd              = "etcd"
-	apiServer         = "kube-apiserver"
-	controllerManager = "kube-controller-manager"
-	scheduler         = "kube-scheduler"
-	kwok              = "kwok"
-)
+// All versions in playground.Versions support all flags and feature gates below.
 
 const (
 	// serviceCIDR is the range of Service addresses, on which nothing listens, and serviceIP
@@ -120,7 +112,7 @@ func (s *supervisor) apiServerArgs() []string {
 }
 
 func (s *supervisor) controllerManagerArgs() []string {
-	kubeconfig := s.kubeconfigOf(controllerManager)
+	kubeconfig := s.kubeconfigOf(playground.ControllerManager)
 	return append(s.clientArgs(),
 		"--kubeconfig="+kubeconfig,
 		"--secure-port=0",
@@ -143,7 +135,7 @@ func (s *supervisor) controllerManagerArgs() []string {
 
 func (s *supervisor) schedulerArgs() []string {
 	return append(s.clientArgs(),
-		"--kubeconfig="+s.kubeconfigOf(scheduler),
+		"--kubeconfig="+s.kubeconfigOf(playground.KubeScheduler),
 		"--secure-port=0",
 	)
 }
@@ -159,7 +151,7 @@ func (s *supervisor) clientArgs() []string {
 func (s *supervisor) kwokArgs() []string {
 	return []string{
 		"--config=" + s.path(kwokConfigFile),
-		"--kubeconfig=" + s.kubeconfigOf(kwok),
+		"--kubeconfig=" + s.kubeconfigOf(playground.Kwok),
 		"--manage-nodes-with-annotation-selector=" + fakeSelector,
 		"--manage-nodes-with-label-selector=!" + silentLabel,
 		"--v=WARN",

@@ -187,10 +187,10 @@ func (s *supervisor) start(ctx context.Context) (playground.Info, error) {
 // startControlPlane starts the components in the order of their dependencies.
 func (s *supervisor) startControlPlane(ctx context.Context) error {
 	begin := time.Now()
-	if err := s.startComponent(etcd, s.etcdArgs()); err != nil {
+	if err := s.startComponent(playground.Etcd, s.etcdArgs()); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "etcd", func(context.Context) error { return dialUnix(s.etcdSocket()) }); err != nil {
+	if err := s.await(ctx, playground.Etcd, func(context.Context) error { return dialUnix(s.etcdSocket()) }); err != nil {
 		return err
 	}
 	s.step("etcd ready", begin)
@@ -201,28 +201,28 @@ func (s *supervisor) startControlPlane(ctx context.Context) error {
 	}
 
 	begin = time.Now()
-	if err := s.startComponent(apiServer, s.apiServerArgs()); err != nil {
+	if err := s.startComponent(playground.APIServer, s.apiServerArgs()); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "kube-apiserver", func(ctx context.Context) error { return readyz(ctx, s.client) }); err != nil {
+	if err := s.await(ctx, playground.APIServer, func(ctx context.Context) error { return readyz(ctx, s.client) }); err != nil {
 		return err
 	}
 	s.step("kube-apiserver ready", begin)
 
 	begin = time.Now()
-	if err := s.startComponent(controllerManager, s.controllerManagerArgs()); err != nil {
+	if err := s.startComponent(playground.ControllerManager, s.controllerManagerArgs()); err != nil {
 		return err
 	}
-	if err := s.startComponent(kwok, s.kwokArgs()); err != nil {
+	if err := s.startComponent(playground.Kwok, s.kwokArgs()); err != nil {
 		return err
 	}
 	if !s.opts.NoKubeScheduler {
-		if err := s.startComponent(scheduler, s.schedulerArgs()); err != nil {
+		if err := s.startComponent(playground.KubeScheduler, s.schedulerArgs()); err != nil {
 			return err
 		}
 	}
 	// Without its service account, no pods can be created in a namespace.
-	if err := s.await(ctx, "kube-controller-manager", func(ctx context.Context) error { return defaultServiceAccount(ctx, s.client) }); err != nil {
+	if err := s.await(ctx, playground.ControllerManager, func(ctx context.Context) error { return defaultServiceAccount(ctx, s.client) }); err != nil {
 		return err
 	}
 	s.step("controllers running", begin)
@@ -245,17 +245,17 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 	}
 	hosts := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
 	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(serviceIP)}
-	if s.serving, err = authority.Server(apiServer, hosts, addresses); err != nil {
+	if s.serving, err = authority.Server(playground.APIServer, hosts, addresses); err != nil {
 		return err
 	}
 	if s.accounts, err = authority.SigningKey("service-account"); err != nil {
 		return err
 	}
 	for file, id := range map[string]pki.Identity{
-		info.Kubeconfig:                   {User: "admin", Groups: []string{"system:masters"}},
-		s.kubeconfigOf(controllerManager): {User: "system:kube-controller-manager"},
-		s.kubeconfigOf(scheduler):         {User: "system:kube-scheduler"},
-		s.kubeconfigOf(kwok):              {User: "system:kwok", Groups: []string{"system:masters"}},
+		info.Kubeconfig: {User: "admin", Groups: []string{"system:masters"}},
+		s.kubeconfigOf(playground.ControllerManager): {User: "system:kube-controller-manager"},
+		s.kubeconfigOf(playground.KubeScheduler):     {User: "system:kube-scheduler"},
+		s.kubeconfigOf(playground.Kwok):              {User: "system:kwok", Groups: []string{"system:masters"}},
 	} {
 		if err := authority.Kubeconfig(file, info.Context, info.Server, id); err != nil {
 			return err
@@ -277,7 +277,7 @@ func (s *supervisor) writeFiles(info playground.Info) error {
 // other Kubernetes versions. KWOK, which is not part of Kubernetes, is always in the binary.
 func (s *supervisor) startComponent(name string, args []string) error {
 	path := s.binary
-	if s.opts.Kubernetes != playground.LinkedVersion && name != kwok {
+	if s.opts.Kubernetes != playground.LinkedVersion && name != playground.Kwok {
 		path = filepath.Join(playground.ControlPlane(s.binary, s.opts.Kubernetes), name)
 	} else {
 		args = append([]string{"component", name}, args...)

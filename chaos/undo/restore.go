@@ -107,16 +107,16 @@ func (r *restorer) has(node *corev1.Node) bool {
 
 // node puts a node back that was listed a moment ago.
 func (r *restorer) node(ctx context.Context, listed *corev1.Node) error {
-	name, node := listed.Name, listed
+	name := listed.Name
 	var what []string
 	err := persist(ctx, func() (err error) {
-		if node == nil {
-			if node, err = r.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{}); err != nil {
-				return err
+		was := listed
+		listed = nil // to be read again, should it have changed
+		if was == nil {
+			if was, err = r.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{}); err != nil {
+				return err // the client returns an empty node beside it
 			}
 		}
-		was := node
-		node = nil // to be read again, should it have changed
 		if what = nil; !r.has(was) {
 			return nil
 		}

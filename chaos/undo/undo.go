@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -124,12 +125,20 @@ func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), finishPatience)
 }
 
-// persist repeats what the API server refuses for the moment.
+// persist repeats what the API server refuses for the moment, and what it has not answered. All
+// requests can be repeated: changes name the version of the object that they are for.
 func persist(ctx context.Context, do func() error) error {
 	return retry.OnError(persistence, func(err error) bool {
 		return ctx.Err() == nil && (apierrors.IsConflict(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
-			apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err))
+			apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || lost(err))
 	}, do)
+}
+
+// lost reports whether the connection was lost or could not be made, or ended in the middle of
+// an answer.
+func lost(err error) bool {
+	return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // each calls do with every item, side by side, unless the context ends. It returns why that

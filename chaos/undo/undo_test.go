@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,6 +202,37 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 	conflicts = 3
 	if n, err := Restore(t.Context(), client, "r1", nil); n != 1 || err != nil {
 		t.Errorf("%d objects, error %v", n, err)
+	}
+}
+
+// TestRestoreThroughAnOutage has the API server fail in the ways in which it does for a moment,
+// once each, when a node is changed and when it is read again.
+func TestRestoreThroughAnOutage(t *testing.T) {
+	failures := []error{
+		apierrors.NewServiceUnavailable("starting"), apierrors.NewTimeoutError("too late", 1), apierrors.NewInternalError(errors.New("etcdserver: leader changed")),
+		apierrors.NewTooManyRequests("busy", 1), io.ErrUnexpectedEOF, io.EOF, syscall.ECONNRESET, syscall.ECONNREFUSED,
+	}
+	for _, change := range failures {
+		for _, read := range failures {
+			client := fake.NewClientset(realNode("a"))
+			u, _ := newRun(t, client, "r1")
+			if err := u.Cordon(t.Context(), realNode("a")); err != nil {
+				t.Fatal(err)
+			}
+			for verb, failure := range map[string]error{"patch": change, "get": read} {
+				failed := false
+				client.PrependReactor(verb, "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
+					if failed {
+						return false, nil, nil
+					}
+					failed = true
+					return true, nil, failure
+				})
+			}
+			if n, err := Restore(t.Context(), client, "r1", nil); n != 1 || err != nil || get(t, client, "a").Spec.Unschedulable {
+				t.Errorf("%v, then %v: %d objects are put back, error %v", change, read, n, err)
+			}
+		}
 	}
 }
 

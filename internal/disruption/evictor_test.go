@@ -229,6 +229,22 @@ func TestOutcomes(t *testing.T) {
 			want: Result{Outcome: Failed, RetryAfter: 10 * time.Second}, err: "going", spends: true,
 		},
 		{
+			name: "a server that does not hear from etcd in time", answer: status(metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError, Message: "etcdserver: request timed out"}),
+			want: Result{Outcome: Unanswered}, err: "the pod may have been evicted", spends: true,
+		},
+		{
+			name: "a server that runs out of time", answer: status(metav1.Status{Code: 504, Reason: metav1.StatusReasonTimeout, Message: "Timeout: request did not complete within requested timeout"}),
+			want: Result{Outcome: Unanswered}, err: "the pod may have been evicted", spends: true,
+		},
+		{
+			name: "a server that asks to try again", answer: status(metav1.Status{Code: 500, Reason: metav1.StatusReasonServerTimeout, Message: "try again", Details: &metav1.StatusDetails{RetryAfterSeconds: 2}}),
+			want: Result{Outcome: Unanswered, RetryAfter: 2 * time.Second}, err: "the pod may have been evicted", spends: true,
+		},
+		{
+			name: "a load balancer that has lost the server", want: Result{Outcome: Unanswered}, err: "the pod may have been evicted", spends: true,
+			answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
+		},
+		{
 			name: "no answer", want: Result{Outcome: Unanswered}, err: "the pod may have been evicted", spends: true,
 			answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		},

@@ -49,7 +49,8 @@ const (
 	Failed Outcome = "Failed"
 	// NotAsked: no request was made, because the context had ended or the target has no UID.
 	NotAsked Outcome = "NotAsked"
-	// Unanswered: the request was sent but got no response. The pod may have been evicted.
+	// Unanswered: the request was sent but got no response, or one that does not say whether it
+	// was carried out. The pod may have been evicted.
 	Unanswered Outcome = "Unanswered"
 )
 
@@ -133,11 +134,22 @@ func classify(err error, target Target) Result {
 	case answer.Code == http.StatusForbidden:
 		result.Outcome = Forbidden
 		result.Err = fmt.Errorf("%w (this requires permission to create pods/eviction)", err)
+	case inTheDark(err, answer):
+		result.Outcome = Unanswered
+		result.Err = fmt.Errorf("no response in time, so the pod may have been evicted: %w", err)
 	// The server sets no reason or cause in this response.
 	case answer.Code == http.StatusInternalServerError && strings.Contains(answer.Message, "more than one PodDisruptionBudget"):
 		result.Outcome = TwoBudgets
 	}
 	return result
+}
+
+// inTheDark reports whether whoever responded does not know if the request was carried out: the
+// API server when etcd does not respond in time, or a proxy before it. client-go takes these for
+// responses like any other.
+func inTheDark(err error, answer metav1.Status) bool {
+	return apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || strings.Contains(answer.Message, "etcdserver: ") ||
+		answer.Code == http.StatusGatewayTimeout || answer.Code == http.StatusBadGateway
 }
 
 // deniedByAdmission matches denials by admission webhooks and policies. Nothing else

@@ -1,0 +1,345 @@
+package faulttest
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/internal/faultproxy"
+	"github.com/stowage-k8s/stowage/internal/playground"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
+	"github.com/stowage-k8s/stowage/internal/playground/pool"
+	"github.com/stowage-k8s/stowage/internal/process"
+)
+
+var (
+	seeds = flag.Int("faults.seeds", 1, "`number` of seeds for each program")
+	first = flag.Uint64("faults.first", 1, "the first `seed`")
+)
+
+// nodes has a group for each program, so that their seeds can run at the same time.
+const nodes = `apiVersion: playground.stowage.dev/v1alpha1
+kind: NodePool
+groups:
+- {name: scheduler, count: 6, zones: [zone-a, zone-b, zone-c], labels: {for: scheduler}, capacity: {cpu: 4, memory: 16Gi}}
+- {name: descheduler, count: 6, zones: [zone-a, zone-b, zone-c], labels: {for: descheduler}, capacity: {cpu: 4, memory: 16Gi}}
+- {name: chaos, count: 6, zones: [zone-a, zone-b, zone-c], labels: {for: chaos}, capacity: {cpu: 4, memory: 16Gi}}
+`
+
+var (
+	play   *playground.Playground
+	client kubernetes.Interface
+
+	mu       sync.Mutex
+	injected = map[faultproxy.Kind]int{}
+	runs     = map[string]int{}
+	recovery []time.Duration
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := runOnPlayground(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func runOnPlayground(m *testing.M) (int, error) {
+	parsed, err := pool.Parse([]byte(nodes))
+	if err != nil {
+		return 0, err
+	}
+	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: parsed}); err != nil {
+		return 0, err
+	}
+	defer play.Stop()
+	if client, err = play.Client(); err != nil {
+		return 0, err
+	}
+	code := m.Run()
+	summarize()
+	return code, nil
+}
+
+// summarize prints what the runs came to.
+func summarize() {
+	mu.Lock()
+	defer mu.Unlock()
+	all := 0
+	for _, n := range injected {
+		all += n
+	}
+	fmt.Printf("runs: %v; %d faults:", runs, all)
+	for _, kind := range faultproxy.Kinds {
+		fmt.Printf(" %s %d,", kind, injected[kind])
+	}
+	fmt.Println()
+	if len(recovery) > 0 {
+		slices.Sort(recovery)
+		fmt.Printf("from the end of faults until all pods run: median %s, 99th percentile %s, most %s\n",
+			recovery[len(recovery)/2].Round(time.Millisecond), recovery[len(recovery)*99/100].Round(time.Millisecond), recovery[len(recovery)-1].Round(time.Millisecond))
+	}
+}
+
+// eachSeed runs a trial for each seed of a program.
+func eachSeed(t *testing.T, program string, run func(*testing.T, *trial)) {
+	t.Parallel()
+	for seed := *first; seed < *first+uint64(*seeds); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			tr := newTrial(t, program, seed)
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("again: go test ./internal/faulttest -run '%s' -faults.first=%d -faults.seeds=1\nfaults:\n%s\nlog:\n%s",
+						strings.SplitN(t.Name(), "/", 2)[0], seed, strings.Join(tr.faults(), "\n"), tr.logs())
+				}
+			})
+			run(t, tr)
+		})
+	}
+}
+
+// trial is a run of one seed.
+type trial struct {
+	program, namespace, dir string
+	seed                    uint64
+	draw                    *rand.Rand
+	proxies                 []*faultproxy.Proxy
+	programs                []*process.Process
+}
+
+func newTrial(t *testing.T, program string, seed uint64) *trial {
+	t.Helper()
+	return &trial{
+		program: program, namespace: playgroundtest.Namespace(t, client), dir: t.TempDir(),
+		seed: seed, draw: rand.New(rand.NewPCG(seed, 1)),
+	}
+}
+
+// proxy starts a proxy, and returns it with the path of its kubeconfig.
+func (tr *trial) proxy(t *testing.T) (*faultproxy.Proxy, string) {
+	t.Helper()
+	config, err := play.RESTConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := faultproxy.Start(config, faultproxy.Schedule{Seed: tr.seed + uint64(len(tr.proxies))<<32, Percent: 3 + tr.draw.IntN(20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.proxies = append(tr.proxies, p)
+	t.Cleanup(func() {
+		p.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for kind, n := range p.Injected() {
+			injected[kind] += n
+		}
+	})
+	dir := filepath.Join(tr.dir, fmt.Sprint(len(tr.proxies)))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path, err := p.Kubeconfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, path
+}
+
+func (tr *trial) faults() (all []string) {
+	for _, p := range tr.proxies {
+		all = append(all, p.Log()...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (tr *trial) logs() string {
+	var all []string
+	for _, p := range tr.programs {
+		all = append(all, p.LogTail(60))
+	}
+	return strings.ReplaceAll(strings.Join(all, "\n---\n"), " | ", "\n")
+}
+
+// start starts the program, which ends with the test at the latest.
+func (tr *trial) start(t *testing.T, args ...string) *process.Process {
+	t.Helper()
+	binary, err := playground.FindBinary(tr.program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("%s-%d-%d", tr.program, tr.seed, len(tr.programs))
+	p, err := process.Start(process.Spec{Name: name, Path: binary, Args: args, Log: filepath.Join(tr.dir, name+".log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.programs = append(tr.programs, p)
+	t.Cleanup(p.Kill)
+	mu.Lock()
+	defer mu.Unlock()
+	runs[tr.program]++
+	return p
+}
+
+// exitCode waits for a program that has been started to end; -1 is for a signal.
+func exitCode(t *testing.T, p *process.Process) int {
+	t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(playgroundtest.Patience):
+		t.Fatalf("%s does not end", p.Name())
+	}
+	var exit *exec.ExitError
+	switch err := p.Err(); {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	default:
+		t.Fatal(err)
+		return 0
+	}
+}
+
+// signals are how programs end before they have done what they were to do.
+var signals = []os.Signal{nil, syscall.SIGTERM, syscall.SIGKILL, syscall.SIGINT}
+
+// endAtAWrite ends the program after a number of requests that write, perhaps, and reports by
+// which signal; nil for none.
+func (tr *trial) endAtAWrite(proxy *faultproxy.Proxy, p *process.Process, most int) os.Signal {
+	signal := signals[tr.draw.IntN(len(signals))]
+	at := 1 + tr.draw.IntN(most)
+	if signal != nil {
+		proxy.OnWrite(func(n int) {
+			if n == at {
+				_ = p.Signal(signal)
+			}
+		})
+	}
+	return signal
+}
+
+// deploy creates a Deployment and its budget, and waits until its pods are ready, if they are to
+// be so now.
+func (tr *trial) deploy(t *testing.T, replicas, mayLack int, change func(*corev1.PodSpec), await bool) {
+	t.Helper()
+	labels := map[string]string{"app": "web"}
+	deployment := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(int32(replicas)), Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec: corev1.PodSpec{TerminationGracePeriodSeconds: ptr.To[int64](1), Containers: []corev1.Container{{
+					Name: "web", Image: "registry.k8s.io/pause",
+					Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m")}},
+				}}},
+			},
+		},
+	}
+	change(&deployment.Spec.Template.Spec)
+	budget := &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: ptr.To(intstr.FromInt(replicas - mayLack)), Selector: &metav1.LabelSelector{MatchLabels: labels}},
+	}
+	if _, err := client.PolicyV1().PodDisruptionBudgets(tr.namespace).Create(t.Context(), budget, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.AppsV1().Deployments(tr.namespace).Create(t.Context(), deployment, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if await {
+		tr.awaitRunning(t)
+		playgroundtest.Eventually(t, "the budget is known", func(ctx context.Context) (bool, string) {
+			b, err := client.PolicyV1().PodDisruptionBudgets(tr.namespace).Get(ctx, "web", metav1.GetOptions{})
+			return err == nil && int(b.Status.DisruptionsAllowed) == mayLack, fmt.Sprint(err, b.Status)
+		})
+	}
+}
+
+// scale sets the number of replicas.
+func (tr *trial) scale(t *testing.T, replicas int) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	if _, err := client.AppsV1().Deployments(tr.namespace).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitRunning waits until the Deployment has all of its pods, and no other is left.
+func (tr *trial) awaitRunning(t *testing.T) {
+	t.Helper()
+	last := ""
+	playgroundtest.EventuallyWithin(t, time.Minute, "all pods run", func(ctx context.Context) (bool, string) {
+		d, err := client.AppsV1().Deployments(tr.namespace).Get(ctx, "web", metav1.GetOptions{})
+		if err != nil {
+			return false, last
+		}
+		pods, err := client.CoreV1().Pods(tr.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, last
+		}
+		want := *d.Spec.Replicas
+		last = fmt.Sprintf("%d pods, %+v", len(pods.Items), d.Status)
+		for _, pod := range pods.Items {
+			if !healthy(&pod) {
+				last += fmt.Sprintf("\n%s on %q: deleted at %v, %+v", pod.Name, pod.Spec.NodeName, pod.DeletionTimestamp, pod.Status)
+			}
+		}
+		return d.Status.ObservedGeneration == d.Generation && d.Status.AvailableReplicas == want && len(pods.Items) == int(want), last
+	})
+}
+
+// awaitProgress waits until all pods run after the end of faults, and notes how long that took.
+func (tr *trial) awaitProgress(t *testing.T) {
+	t.Helper()
+	begin := time.Now()
+	tr.awaitRunning(t)
+	mu.Lock()
+	defer mu.Unlock()
+	recovery = append(recovery, time.Since(begin))
+}
+
+// record starts recording.
+func (tr *trial) record(t *testing.T) *Recorder {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	t.Cleanup(cancel)
+	r, err := Record(ctx, client, tr.namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// holds fails the test for each invariant that is broken.
+func holds(t *testing.T, history History, limits Limits) {
+	t.Helper()
+	for _, broken := range Check(history, limits) {
+		t.Error(broken)
+	}
+}

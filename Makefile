@@ -20,6 +20,10 @@ export CGO_ENABLED := 0
 
 FUZZTIME := 1m
 
+# How many seeds test-faults has for each program, and the first one.
+SEEDS := 20
+FIRST := 1
+
 # For the tests of one package: several times what they take where nothing else runs.
 TEST_TIMEOUT := 30m
 
@@ -83,6 +87,10 @@ test-differential: ## Compare 200,000 decisions each with the engine's own plugi
 	go test -timeout 60m ./plugins/internal/topology -run TestDifferential -v -differential.decisions=200000 $(ARGS)
 	go test -timeout 60m ./plugins/internal/indexed -run 'TestDecisions|TestThoughts' -v -differential.clusters=2000 $(ARGS)
 	go test -timeout 60m ./plugins/candidatenodes -run 'TestDifferential$$|TestPreemption' -v -differential.decisions=200000 $(ARGS)
+
+.PHONY: test-faults
+test-faults: build ## Run the programs against an API server that fails (SEEDS=20 each, 5 minutes; FIRST=1)
+	go test -timeout 6h -count=1 ./internal/faulttest -faults.seeds=$(SEEDS) -faults.first=$(FIRST) -v $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz how the node table and the feed of changes are brought up to date (FUZZTIME=1m each)

@@ -78,7 +78,8 @@ func TestDescheduler(t *testing.T) {
 		}
 		tr.awaitRunning(t)
 		if pods := tr.on(t, 0, 3); len(pods) > 0 {
-			t.Errorf("these pods were not moved: %v", pods)
+			text, _ := os.ReadFile(two)
+			t.Errorf("these pods were not moved: %v; the report is\n%s", pods, text)
 		}
 		holds(t, recorder.Stop(), Limits{Budgets: true, AtOnce: may, End: ended, Until: until})
 	})

@@ -40,6 +40,9 @@ const (
 type Limits struct {
 	// Scheduler is the name of the scheduler whose decisions are checked; "" for none.
 	Scheduler string
+	// Stale says that the scheduler may have decided by an old state of the cluster, so that a
+	// node may lack the room, and rejects the pod.
+	Stale bool
 	// Budgets are checked if all pods that go are evicted.
 	Budgets bool
 	// AtOnce is the maximum number of pods that may be missing at the same time; 0 for no limit.
@@ -117,7 +120,7 @@ func (c *checker) seePod(e Event) {
 	} else {
 		c.pods[now.UID] = now
 	}
-	if now.Status.Phase == corev1.PodFailed && now.Status.Reason != "" && now.Spec.SchedulerName == c.limits.Scheduler && (before == nil || before.Status.Phase != corev1.PodFailed) {
+	if !c.limits.Stale && now.Status.Phase == corev1.PodFailed && now.Status.Reason != "" && now.Spec.SchedulerName == c.limits.Scheduler && (before == nil || before.Status.Phase != corev1.PodFailed) {
 		c.breaks(NotRejected, e.At, "pod %s on %s: %s", now.Name, now.Spec.NodeName, now.Status.Reason)
 	}
 	if bound := now.Spec.NodeName != "" && (before == nil || before.Spec.NodeName == ""); bound && now.Spec.SchedulerName == c.limits.Scheduler {
@@ -144,6 +147,13 @@ func (c *checker) checkNode(at time.Time, pod *corev1.Pod) {
 			c.breaks(Admitted, at, "pod %s does not tolerate %s of %s", pod.Name, taint.Key, node.Name)
 		}
 	}
+	if !c.limits.Stale {
+		c.checkRoom(at, pod, node)
+	}
+}
+
+// checkRoom checks that all pods on the node fit together.
+func (c *checker) checkRoom(at time.Time, pod *corev1.Pod, node *corev1.Node) {
 	used := corev1.ResourceList{}
 	pods := 0
 	for _, other := range c.pods {
@@ -230,4 +240,15 @@ func (c *checker) checkBudgets(at time.Time) {
 			c.breaks(Budgets, at, "budget %s wants %d healthy pods, and there are %d", budget.Name, desired, now)
 		}
 	}
+}
+
+// Rejected returns the number of pods that nodes have rejected.
+func Rejected(history History) int {
+	pods := map[types.UID]bool{}
+	for _, e := range history {
+		if e.Pod != nil && e.Pod.Status.Phase == corev1.PodFailed && e.Pod.Status.Reason != "" {
+			pods[e.Pod.UID] = true
+		}
+	}
+	return len(pods)
 }

@@ -96,6 +96,7 @@ func TestCheck(t *testing.T) {
 		})), nil},
 		{"a selector that does not match", scheduler, told(node("a"), pod("p", "a", func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"disk": "ssd"} })), []string{Admitted}},
 		{"a pod that its node rejects", scheduler, told(node("a"), pod("p", "a"), pod("p", "a", unready, func(p *corev1.Pod) { p.Status.Phase, p.Status.Reason = corev1.PodFailed, "OutOfcpu" })), []string{NotRejected}},
+		{"the same after a change of leader", Limits{Scheduler: "ours", Stale: true}, told(node("a"), pod("p", "a"), pod("q", "a"), pod("r", "a"), pod("r", "a", unready, func(p *corev1.Pod) { p.Status.Phase, p.Status.Reason = corev1.PodFailed, "OutOfcpu" })), nil},
 		{"one pod too few for a budget", budgets, told(budget(2), pod("p", "a"), pod("q", "a"), pod("q", "a", leaving)), []string{Budgets}},
 		{"a budget that was not fulfilled yet", budgets, told(budget(2), pod("p", "a"), pod("q", "", unready)), nil},
 		{"as few as a budget allows", budgets, told(budget(2), pod("p", "a"), pod("q", "a"), pod("r", "a"), pod("q", "a", leaving)), nil},

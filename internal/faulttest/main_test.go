@@ -55,6 +55,9 @@ var (
 	injected = map[faultproxy.Kind]int{}
 	runs     = map[string]int{}
 	recovery []time.Duration
+	// rejected are the pods that nodes have rejected after a change of leader, and changes the
+	// runs that had one.
+	rejected, changes int
 )
 
 func TestMain(m *testing.M) {
@@ -97,6 +100,7 @@ func summarize() {
 		fmt.Printf(" %s %d,", kind, injected[kind])
 	}
 	fmt.Println()
+	fmt.Printf("leaders changed in %d runs, after which nodes rejected %d pods\n", changes, rejected)
 	if len(recovery) > 0 {
 		slices.Sort(recovery)
 		fmt.Printf("from the end of faults until all pods run: median %s, 99th percentile %s, most %s\n",
@@ -305,6 +309,8 @@ func (tr *trial) awaitRunning(t *testing.T) {
 		}
 		want := *d.Spec.Replicas
 		last = fmt.Sprintf("%d pods, %+v", len(pods.Items), d.Status)
+		// Their ReplicaSet has replaced those that nodes have rejected, and leaves them.
+		pods.Items = slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Status.Phase == corev1.PodFailed })
 		for _, pod := range pods.Items {
 			if !healthy(&pod) {
 				last += fmt.Sprintf("\n%s on %q: deleted at %v, %+v", pod.Name, pod.Spec.NodeName, pod.DeletionTimestamp, pod.Status)

@@ -152,7 +152,11 @@ func (u *unfit) complete(statuses *framework.NodeToStatus) (unexpected string) {
 	return ""
 }
 
-// same says whether two statuses mean the same to the engine.
+// same says whether two statuses mean the same to the engine. The order of reasons is up to chance where
+// several extended resources are not sufficient.
 func same(a, b *fwk.Status) bool {
-	return a.Code() == b.Code() && a.Plugin() == b.Plugin() && slices.Equal(a.Reasons(), b.Reasons())
+	if a.Code() != b.Code() || a.Plugin() != b.Plugin() || len(a.Reasons()) != len(b.Reasons()) {
+		return false
+	}
+	return slices.Equal(a.Reasons(), b.Reasons()) || slices.Equal(slices.Sorted(slices.Values(a.Reasons())), slices.Sorted(slices.Values(b.Reasons())))
 }

@@ -155,7 +155,7 @@ func (w *World) newClaim(namespace, name, class string) *corev1.PersistentVolume
 
 // putClaim adds a claim, with a volume that it is bound to or without.
 func (w *World) putClaim(claim *corev1.PersistentVolumeClaim, bound bool) {
-	if bound {
+	if bound || w.options.Bound {
 		class := *claim.Spec.StorageClassName
 		v := w.newVolume(class, "10Gi")
 		v.Spec.ClaimRef = &corev1.ObjectReference{Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID}
@@ -185,7 +185,7 @@ func (w *World) addClaims(pod *corev1.Pod) {
 		}})
 	}
 	for i := range 1 + w.IntN(2) {
-		if w.Chance(0.1) {
+		if !w.options.Bound && w.Chance(0.1) {
 			pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: fmt.Sprintf("ephemeral-%d", i), VolumeSource: corev1.VolumeSource{
 				Ephemeral: &corev1.EphemeralVolumeSource{VolumeClaimTemplate: &corev1.PersistentVolumeClaimTemplate{Spec: w.newClaim("", "", anywhere).Spec}},
 			}})

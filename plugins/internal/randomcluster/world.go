@@ -54,6 +54,8 @@ type Options struct {
 	// Volumes is the fraction of workloads with PersistentVolumeClaims, HostPorts that of those with
 	// host ports.
 	Volumes, HostPorts float64
+	// Bound has all claims have their volumes already.
+	Bound bool
 	// Preferences is the fraction of pods that prefer nodes by label.
 	Preferences float64
 	// Untidy draws nodes without a hostname or a zone, or with that of another node.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	fwk "k8s.io/kube-scheduler/framework"
 
@@ -20,8 +21,9 @@ type individual struct {
 	asked   int64
 	answers map[string]*answers
 	// claimed are the claims of the pods on each node, by slot; users are the nodes by claim.
-	claimed [][]string
-	users   map[string]sets.Set[int]
+	claimed [][]types.NamespacedName
+	users   map[types.NamespacedName]sets.Set[int]
+	buffer  []types.NamespacedName
 }
 
 // answers are by slot.
@@ -37,7 +39,7 @@ type answers struct {
 var _ changes.Subscriber = &individual{}
 
 func newIndividual() *individual {
-	return &individual{answers: map[string]*answers{}, users: map[string]sets.Set[int]{}}
+	return &individual{answers: map[string]*answers{}, users: map[types.NamespacedName]sets.Set[int]{}}
 }
 
 // Changed forgets what was said of the node.
@@ -46,43 +48,58 @@ func (in *individual) Changed(slot int, node fwk.NodeInfo) {
 	for slot >= len(in.claimed) {
 		in.claimed = append(in.claimed, nil)
 	}
+	in.buffer = in.buffer[:0]
 	for _, pod := range node.GetPods() {
 		pod := pod.GetPod()
 		for i := range pod.Spec.Volumes {
 			if name := claimOf(pod, &pod.Spec.Volumes[i]); name != "" {
-				in.claim(slot, pod.Namespace+"/"+name)
+				in.buffer = append(in.buffer, types.NamespacedName{Namespace: pod.Namespace, Name: name})
 			}
 		}
 	}
+	in.claim(slot, in.buffer)
 }
 
 // Gone forgets the node.
 func (in *individual) Gone(slot int, _ string) {
 	in.forget(slot)
-}
-
-func (in *individual) claim(slot int, claim string) {
-	if in.users[claim] == nil {
-		in.users[claim] = sets.New[int]()
+	if slot < len(in.claimed) {
+		in.claim(slot, nil)
 	}
-	in.users[claim].Insert(slot)
-	in.claimed[slot] = append(in.claimed[slot], claim)
 }
 
-// forget forgets a node, and which claims its pods have.
+// forget forgets what was said of the node.
 func (in *individual) forget(slot int) {
 	for _, a := range in.answers {
 		a.forget(slot)
 	}
-	if slot >= len(in.claimed) {
-		return
+}
+
+// claim notes which claims the pods on a node have: mostly those from before, and another.
+func (in *individual) claim(slot int, claims []types.NamespacedName) {
+	before, same := in.claimed[slot], 0
+	for same < len(before) && same < len(claims) && before[same] == claims[same] {
+		same++
 	}
-	for _, claim := range in.claimed[slot] {
-		if in.users[claim].Delete(slot); in.users[claim].Len() == 0 {
+	for _, claim := range before[same:] {
+		in.users[claim].Delete(slot)
+	}
+	added := claims[same:]
+	if same < len(before) {
+		added = claims // those in common may have been there twice
+	}
+	for _, claim := range added {
+		if in.users[claim] == nil {
+			in.users[claim] = sets.New[int]()
+		}
+		in.users[claim].Insert(slot)
+	}
+	for _, claim := range before[same:] {
+		if in.users[claim].Len() == 0 {
 			delete(in.users, claim)
 		}
 	}
-	in.claimed[slot] = in.claimed[slot][:0]
+	in.claimed[slot] = append(before[:same], claims[same:]...)
 }
 
 func (a *answers) forget(slot int) {
@@ -157,7 +174,11 @@ func (s *search) askEach() {
 	var unknown []int
 	for _, state := range s.table.States() {
 		for _, slot := range state.Slots {
-			if a.verdict(int(slot)) == notAsked {
+			switch {
+			case a.verdict(int(slot)) != notAsked:
+			case s.needs.met(s.table.Node(int(slot)).Info):
+				a.verdicts[slot] = takes
+			default:
 				unknown = append(unknown, int(slot))
 			}
 		}

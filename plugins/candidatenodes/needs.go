@@ -5,8 +5,11 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	fwk "k8s.io/kube-scheduler/framework"
 	v1helper "k8s.io/kubernetes/pkg/apis/core/v1/helper"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 	"k8s.io/kubernetes/pkg/scheduler/util"
@@ -20,10 +23,11 @@ import (
 type needs struct {
 	// labels are the keys of the labels that it depends on.
 	labels []string
-	// ofLabels are the engine's filters that are asked by labels. Topologies are where the pod's new
-	// volumes may be created, which needs no filter.
-	ofLabels   sets.Set[string]
+	// affinities are where the pod's volumes are, topologies where new ones may be created: the engine's
+	// filter would parse them for each node. OfLabels are filters that are asked by labels.
+	affinities []*nodeaffinity.LazyErrorNodeSelector
 	topologies [][]corev1.TopologySelectorTerm
+	ofLabels   sets.Set[string]
 	// ofNode are the engine's filters that are asked of each node.
 	ofNode  sets.Set[string]
 	ports   []corev1.ContainerPort
@@ -53,6 +57,9 @@ func (pl *CandidateNodes) needsOf(pod *corev1.Pod) (*needs, bool) {
 	if len(n.volumes) > 0 {
 		n.ofNode.Insert(names.NodeVolumeLimits)
 	}
+	if !pl.profile.filters.Has(names.VolumeBinding) {
+		n.affinities, n.topologies = nil, nil
+	}
 	n.ofLabels, n.ofNode = n.ofLabels.Intersection(pl.profile.filters), n.ofNode.Intersection(pl.profile.filters)
 	return n, true
 }
@@ -69,7 +76,14 @@ func (n *needs) key() string {
 
 // filter reports whether there is anything that may rule out a node.
 func (n *needs) filter() bool {
-	return len(n.ofLabels) > 0 || len(n.topologies) > 0 || n.answers != nil
+	return len(n.ofLabels) > 0 || len(n.affinities) > 0 || len(n.topologies) > 0 || n.answers != nil
+}
+
+// met reports whether the node surely has what the pod needs of it, so that no filter has to be asked.
+func (n *needs) met(node fwk.NodeInfo) bool {
+	return len(n.volumes) == 0 && !slices.ContainsFunc(n.ports, func(port corev1.ContainerPort) bool {
+		return node.GetUsedPorts().CheckConflict(port.HostIP, string(port.Protocol), port.HostPort)
+	})
 }
 
 // verdict returns what the filters said of the node by itself.
@@ -82,6 +96,11 @@ func (n *needs) verdict(slot int) verdict {
 
 // reaches reports whether all nodes with the labels of the node meet what depends on them.
 func (s *search) reaches(node scan.Node) bool {
+	for _, affinity := range s.needs.affinities {
+		if matches, err := affinity.Match(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: node.Info.Node().Labels}}); err != nil || !matches {
+			return false
+		}
+	}
 	for _, terms := range s.needs.topologies {
 		if !v1helper.MatchTopologySelectorTerms(terms, labels.Set(node.Info.Node().Labels)) {
 			return false

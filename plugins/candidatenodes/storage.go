@@ -9,6 +9,7 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	storagelisters "k8s.io/client-go/listers/storage/v1"
 	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/component-helpers/storage/ephemeral"
 	"k8s.io/component-helpers/storage/volume"
 	v1helper "k8s.io/kubernetes/pkg/apis/core/v1/helper"
@@ -142,7 +143,7 @@ func (st *storage) addBound(n *needs, claim *corev1.PersistentVolumeClaim, used 
 		n.labels = append(n.labels, zoneLabels...)
 	}
 	if v.Spec.NodeAffinity != nil && v.Spec.NodeAffinity.Required != nil {
-		n.ofLabels.Insert(names.VolumeBinding)
+		n.affinities = append(n.affinities, nodeaffinity.NewLazyErrorNodeSelector(v.Spec.NodeAffinity.Required))
 		for _, term := range v.Spec.NodeAffinity.Required.NodeSelectorTerms {
 			for _, expression := range term.MatchExpressions {
 				n.labels = append(n.labels, expression.Key)

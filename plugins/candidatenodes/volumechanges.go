@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/informers"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -18,8 +19,9 @@ const maxVolumeChanges = 1 << 14
 type volumeChanges struct {
 	// nodes are the names of the nodes concerned; claims are those whose pods' nodes are. All means all
 	// nodes.
-	nodes, claims sets.Set[string]
-	all           bool
+	nodes  sets.Set[string]
+	claims sets.Set[types.NamespacedName]
+	all    bool
 }
 
 // attachedVolume is the name of the index of VolumeAttachments by PersistentVolume.
@@ -89,7 +91,7 @@ func addIndex(informer toolscache.SharedIndexInformer, name string, of toolscach
 }
 
 func (e *volumeEvents) reset() {
-	e.volumeChanges = volumeChanges{nodes: sets.New[string](), claims: sets.New[string]()}
+	e.volumeChanges = volumeChanges{nodes: sets.New[string](), claims: sets.New[types.NamespacedName]()}
 }
 
 func (e *volumeEvents) note(obj any) {
@@ -98,7 +100,7 @@ func (e *volumeEvents) note(obj any) {
 	switch o := obj.(type) {
 	case *corev1.PersistentVolume:
 		if ref := o.Spec.ClaimRef; ref != nil {
-			e.claims.Insert(ref.Namespace + "/" + ref.Name)
+			e.claims.Insert(types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name})
 		} else {
 			e.all = true // of claims, too, that name it
 		}
@@ -109,7 +111,7 @@ func (e *volumeEvents) note(obj any) {
 			}
 		}
 	case *corev1.PersistentVolumeClaim:
-		e.claims.Insert(o.Namespace + "/" + o.Name)
+		e.claims.Insert(types.NamespacedName{Namespace: o.Namespace, Name: o.Name})
 	case *storagev1.VolumeAttachment:
 		e.nodes.Insert(o.Spec.NodeName)
 	case *storagev1.CSINode:

@@ -114,7 +114,7 @@ func (w *World) newVolume(class, size string) *corev1.PersistentVolume {
 	default:
 		source.CSI = &corev1.CSIPersistentVolumeSource{Driver: Pick(w, driver, driver, driver, trackingDriver), VolumeHandle: handle}
 	}
-	if w.Chance(0.2) {
+	if v.Spec.GCEPersistentDisk == nil && w.Chance(0.2) { // those of the former have a certain form
 		v.Labels[Pick(w, corev1.LabelTopologyZone, corev1.LabelTopologyZone, corev1.LabelFailureDomainBetaZone, corev1.LabelTopologyRegion)] = Pick(w, "z1", "z2", "z1__z3")
 	}
 	requirement := Pick(w,

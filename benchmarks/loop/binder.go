@@ -75,8 +75,9 @@ func (b *binder) register(registry frameworkruntime.Registry) error {
 }
 
 // bindToNothing has the profile bind by a binder, which comes last, so that it is done
-// when all are.
+// when all are. Nobody binds or creates volumes, either.
 func bindToNothing(profile *schedulerconfig.KubeSchedulerProfile) {
 	disable(profile.Plugins, names.DefaultBinder)
+	profile.Plugins.PreBind.Disabled = append(profile.Plugins.PreBind.Disabled, schedulerconfig.Plugin{Name: names.VolumeBinding})
 	profile.Plugins.MultiPoint.Enabled = append(profile.Plugins.MultiPoint.Enabled, schedulerconfig.Plugin{Name: binderName})
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
-	"k8s.io/client-go/tools/cache"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler"
@@ -26,8 +29,8 @@ type engine struct {
 	profile string
 	// arrived is how many pods have been put into the queue.
 	arrived int
-	// known are pods that the informer has, where preemption looks them up.
-	known cache.Indexer
+	// known are what informers have: pods, where preemption looks them up, and volumes.
+	known informers.SharedInformerFactory
 	stop  func()
 }
 
@@ -58,10 +61,10 @@ func (e *engine) start(ctx context.Context, cfg *schedulerconfig.KubeSchedulerCo
 		return err
 	}
 	client := fake.NewClientset()
-	informers := scheduler.NewInformerFactory(client, 0, nil)
+	factory := scheduler.NewInformerFactory(client, 0, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	discard := func(string) events.EventRecorderLogger { return &events.FakeRecorder{} }
-	sched, err := scheduler.New(ctx, client, informers, nil, discard,
+	sched, err := scheduler.New(ctx, client, factory, nil, discard,
 		scheduler.WithProfiles(cfg.Profiles...),
 		scheduler.WithPercentageOfNodesToScore(cfg.PercentageOfNodesToScore),
 		scheduler.WithParallelism(cfg.Parallelism),
@@ -72,15 +75,15 @@ func (e *engine) start(ctx context.Context, cfg *schedulerconfig.KubeSchedulerCo
 		return err
 	}
 	sched.FailureHandler = e.binder.fail
-	e.scheduler, e.known = sched, informers.Core().V1().Pods().Informer().GetIndexer()
+	e.scheduler, e.known = sched, factory
 	e.stop = func() {
 		cancel()
 		sched.SchedulingQueue.Close()
 		_ = sched.Profiles.Close() // of plugins that are not needed any more
-		informers.Shutdown()
+		factory.Shutdown()
 	}
-	informers.Start(ctx.Done())
-	informers.WaitForCacheSync(ctx.Done())
+	factory.Start(ctx.Done())
+	factory.WaitForCacheSync(ctx.Done())
 	if err := sched.WaitForHandlersSync(ctx); err != nil {
 		e.stop()
 		return err
@@ -98,6 +101,25 @@ func (e *engine) fill(logger klog.Logger) error {
 			return err
 		}
 	}
+	return e.know(e.scenario.storage()...)
+}
+
+// know puts objects where plugins look them up.
+func (e *engine) know(objects ...runtime.Object) error {
+	for _, obj := range objects {
+		kinds, _, err := clientscheme.Scheme.ObjectKinds(obj)
+		if err != nil {
+			return err
+		}
+		resource, _ := meta.UnsafeGuessKindToResource(kinds[0])
+		informer, err := e.known.ForResource(resource)
+		if err != nil {
+			return err
+		}
+		if err := informer.Informer().GetIndexer().Add(obj); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -111,9 +133,12 @@ func (e *engine) enqueue(ctx context.Context, pods int) error {
 	for e.waiting() < pods {
 		pod := e.scenario.arrival(e.arrived, e.profile)
 		if e.scenario.workload.nowhere {
-			if err := e.known.Add(pod); err != nil {
+			if err := e.know(pod); err != nil {
 				return err
 			}
+		}
+		if err := e.know(e.scenario.workload.claims.of(pod, e.arrived)...); err != nil {
+			return err
 		}
 		e.scheduler.SchedulingQueue.Add(ctx, pod)
 		e.arrived++

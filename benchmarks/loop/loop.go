@@ -54,6 +54,8 @@ func (c Case) Pods() int {
 		pods += (c.Nodes - full) * podsBefore
 	case c.Workload.varied:
 		pods += (c.Nodes - full) * variedBefore
+	case c.Workload.claims == limited:
+		pods += (c.Nodes - full) / 2 * fewVolumes
 	}
 	return pods
 }

@@ -116,6 +116,10 @@ func TestViolationsAreFound(t *testing.T) {
 		{"hostname-anti-affinity", []int{0, 1, 1}, []string{"arrived-0: 2 replicas are on node-00001"}},
 		{"zone-affinity", []int{0, 10, 1}, []string{"arrived-0: replicas are in zones zone-0, zone-1"}},
 		{"zone-spread", []int{0, 10, 1}, []string{"arrived-0: zone-0 has 2 replicas, another zone 0"}},
+		{"bound-claims", []int{0, 1, 1}, []string{"arrival-2: is in zone-1, its volume in zone-2"}},
+		{"wait-for-consumer", []int{0, 9, 4}, []string{"arrival-1: is on node-00009, which is not for it"}},
+		{"host-ports", []int{0, 1, 1}, []string{"arrived-0: 2 replicas are on node-00001"}},
+		{"daemonset", []int{0, 1, 1}, []string{"arrival-2: is on node-00001, and for another node"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.workload, func(t *testing.T) {

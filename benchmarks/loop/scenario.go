@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -52,12 +53,16 @@ type scenario struct {
 	// room is how many pods may arrive: half of those that fit. With more it would be
 	// up to the order of placements whether all find a place.
 	room int
+	// named are the nodes that pods name in turn.
+	named []string
+	// attached are the nodes that have as many volumes as they take.
+	attached map[string]bool
 }
 
 // newScenario returns the scenario of the case, always the same for the same seed.
 func newScenario(c Case, seed uint64) *scenario {
 	source := rand.New(rand.NewPCG(seed, 0))
-	s := &scenario{workload: c.Workload}
+	s := &scenario{workload: c.Workload, attached: map[string]bool{}}
 	for i, place := range source.Perm(c.Nodes) {
 		s.nodes = append(s.nodes, newNode(i, c.Workload, float64(place)/float64(c.Nodes)))
 	}
@@ -80,7 +85,7 @@ func newNode(i int, w Workload, place float64) *corev1.Node {
 		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Labels: map[string]string{
 			corev1.LabelHostname:           name,
 			corev1.LabelTopologyRegion:     "region-0",
-			corev1.LabelTopologyZone:       fmt.Sprintf("zone-%d", i%zones),
+			corev1.LabelTopologyZone:       zone(i),
 			corev1.LabelInstanceTypeStable: "standard-32",
 		}},
 		Status: corev1.NodeStatus{Capacity: size, Allocatable: size},
@@ -118,6 +123,7 @@ func chooseFull(source *rand.Rand, c Case) []bool {
 // populate puts pods on the full nodes, and, if they matter, on the others.
 func (s *scenario) populate(full []bool) {
 	templates := map[string]*corev1.Pod{}
+	others := 0
 	for i, node := range s.nodes {
 		milliCPU := int64(podMilliCPU)
 		switch {
@@ -125,6 +131,11 @@ func (s *scenario) populate(full []bool) {
 			milliCPU = fullMilliCPU
 		case s.workload.varied:
 			s.vary(i, node.Name)
+			continue
+		case s.workload.claims == limited:
+			if others++; others%2 == 0 {
+				s.attach(i, node.Name)
+			}
 			continue
 		case !s.workload.social:
 			continue
@@ -152,6 +163,17 @@ func (s *scenario) vary(i int, node string) {
 	}
 }
 
+// attach puts pods on the node that have as many volumes as it takes.
+func (s *scenario) attach(i int, node string) {
+	for slot := range fewVolumes {
+		pod := named(newPod(s.workload, fmt.Sprintf("before-%d", slot), podMilliCPU), fmt.Sprintf("before-%d-%d", i, slot))
+		s.workload.claims.ask(pod)
+		pod.Spec.NodeName = node
+		s.before = append(s.before, pod)
+	}
+	s.attached[node] = true
+}
+
 // appBefore returns the app of the pod in a node's slot: apps take as many nodes that
 // follow each other as they have replicas, or, if they are in one zone, as many that
 // follow each other in that.
@@ -168,6 +190,7 @@ func (s *scenario) limit(full []bool) {
 	for i, node := range s.nodes {
 		if !full[i] && s.eligible(node) {
 			free++
+			s.named = append(s.named, node.Name)
 		}
 	}
 	perNode := nodeMilliCPU / podMilliCPU
@@ -177,9 +200,11 @@ func (s *scenario) limit(full []bool) {
 	if s.workload.varied {
 		perNode /= 2
 	}
-	s.room = free * perNode / 2
 	s.replicas = perNode
+	s.room = free * perNode / 2
 	switch {
+	case s.workload.claims == limited:
+		s.room = free * fewVolumes // in whatever order
 	case s.workload.onePerNode:
 		s.replicas = min(perNode, free)
 	case s.workload.oneApp:
@@ -193,6 +218,12 @@ func (s *scenario) limit(full []bool) {
 func (s *scenario) eligible(node *corev1.Node) bool {
 	if len(node.Spec.Taints) > 0 && node.Spec.Taints[0] == untolerated {
 		return false
+	}
+	switch s.workload.claims {
+	case waiting:
+		return slices.Contains(allowedZones(), node.Labels[corev1.LabelTopologyZone])
+	case limited:
+		return !s.attached[node.Name]
 	}
 	selector := newPod(s.workload, "", podMilliCPU).Spec.NodeSelector
 	return selector == nil || node.Labels[poolLabel] == selector[poolLabel]
@@ -209,7 +240,20 @@ func (s *scenario) arrival(i int, schedulerName string) *corev1.Pod {
 	}
 	pod := named(newPod(s.workload, fmt.Sprintf("arrived-%d", i/s.replicas), milliCPU), fmt.Sprintf("arrival-%d", i))
 	pod.Spec.SchedulerName = schedulerName
+	s.workload.claims.ask(pod)
+	if s.workload.named {
+		pod.Spec.Affinity = forNode(s.named[i%len(s.named)])
+	}
 	return pod
+}
+
+// forNode returns what the controller of DaemonSets asks for.
+func forNode(name string) *corev1.Affinity {
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+			{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{name}},
+		}}},
+	}}}
 }
 
 // newPod returns a pod of the app.

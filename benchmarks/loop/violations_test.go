@@ -27,6 +27,7 @@ func violations(s *scenario, placed []*corev1.Pod) []string {
 			found = append(found, fmt.Sprintf("%s: is on %s, which is not for it", pod.Name, pod.Spec.NodeName))
 		}
 	}
+	found = append(found, misplaced(s, all)...)
 	byNode, byZone := count(s, all)
 	for _, app := range slices.Sorted(maps.Keys(byNode)) {
 		if s.workload.onePerNode {
@@ -37,6 +38,34 @@ func violations(s *scenario, placed []*corev1.Pod) []string {
 		}
 		if s.workload.Name == "zone-spread" {
 			found = append(found, skewed(app, byZone[app])...)
+		}
+	}
+	return found
+}
+
+// misplaced says which pods are where their volume is not, and which nodes have too many volumes.
+func misplaced(s *scenario, pods []*corev1.Pod) []string {
+	var found []string
+	volumes := map[string]int{}
+	for _, pod := range pods {
+		if len(pod.Spec.Volumes) > 0 {
+			volumes[pod.Spec.NodeName]++
+		}
+		var number int
+		if _, err := fmt.Sscanf(pod.Name, "arrival-%d", &number); err != nil {
+			continue
+		}
+		i := slices.IndexFunc(s.nodes, func(n *corev1.Node) bool { return n.Name == pod.Spec.NodeName })
+		if s.workload.claims == bound && i >= 0 && zone(i) != zone(number) {
+			found = append(found, fmt.Sprintf("%s: is in %s, its volume in %s", pod.Name, zone(i), zone(number)))
+		}
+		if s.workload.named && pod.Spec.NodeName != s.named[number%len(s.named)] {
+			found = append(found, fmt.Sprintf("%s: is on %s, and for another node", pod.Name, pod.Spec.NodeName))
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(volumes)) {
+		if volumes[node] > s.workload.claims.takes() {
+			found = append(found, fmt.Sprintf("%s: has %d volumes", node, volumes[node]))
 		}
 	}
 	return found

@@ -1,6 +1,9 @@
 package loop
 
 import (
+	"strconv"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -46,13 +49,17 @@ type Workload struct {
 	// nowhere says that no node has room for a pod. What is measured is an attempt to place it, with
 	// the try to preempt pods for it, of which none has a lower priority.
 	nowhere bool
+	// claims are those that each pod has one of.
+	claims claims
+	// named says that each pod is for a node that it names, as pods of DaemonSets are.
+	named bool
 	// constrain adds to a pod's spec what makes it one of this kind.
 	constrain func(spec *corev1.PodSpec, app string)
 }
 
 // fills are the fills that the workload is measured at unless others are asked for.
 func (w Workload) fills() []int {
-	if w.social {
+	if w.social || w.claims != "" || w.onePerNode || w.named {
 		return Fills[:1]
 	}
 	return Fills
@@ -95,8 +102,24 @@ func Workloads() []Workload {
 		{Name: "hostname-spread", social: true, constrain: func(spec *corev1.PodSpec, app string) {
 			spec.TopologySpreadConstraints = spread(app, corev1.LabelHostname, corev1.ScheduleAnyway)
 		}},
+		{Name: "bound-claims", claims: bound, constrain: func(*corev1.PodSpec, string) {}},
+		{Name: "wait-for-consumer", claims: waiting, constrain: func(*corev1.PodSpec, string) {}},
+		{Name: "csi-limits", claims: limited, constrain: func(*corev1.PodSpec, string) {}},
+		{Name: "host-ports", onePerNode: true, constrain: func(spec *corev1.PodSpec, app string) {
+			if port, has := portOf(app); has {
+				spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80, HostPort: port, Protocol: corev1.ProtocolTCP}}
+			}
+		}},
+		{Name: "daemonset", named: true, constrain: func(*corev1.PodSpec, string) {}},
 		{Name: "nowhere", social: true, nowhere: true, constrain: func(*corev1.PodSpec, string) {}},
 	}
+}
+
+// portOf returns the port of an app that arrives.
+func portOf(app string) (port int32, has bool) {
+	number, arrives := strings.CutPrefix(app, "arrived-")
+	n, err := strconv.Atoi(number)
+	return int32(10_000 + n), arrives && err == nil
 }
 
 func term(app, topologyKey string) corev1.PodAffinityTerm {

@@ -43,7 +43,9 @@ pods in empty clusters it counts the nodes used, too.
 A case is a workload, a number of nodes, and how many percent of them are full. Pods
 are of apps of 64 in "plain", and all of one in "job". Pods that look at other pods
 find 10 of their kind on each node; in "mixed", pods are of 24 sizes, and no two nodes
-have the same left. The results are written to a file as well, as JSON.`,
+have the same left. Pods with claims have one each: bound to a volume in one of 10
+zones, waiting to be created in one of 5, or with half of the nodes at their limit of
+24 volumes. The results are written to a file as well, as JSON.`,
 		Example: `  stowage-bench loop --quick
   stowage-bench loop --workload zone-affinity --nodes 5000 --subject stowage --subject default
   stowage-bench loop --workload plain --nodes 5000 --fill 98 --cpuprofile cpu.pprof
@@ -59,7 +61,7 @@ have the same left. The results are written to a file as well, as JSON.`,
 	fs.StringArrayVar(&flags.subjects, "subject", nil, "measure this subject only; may be given several times: "+strings.Join(subjects, ", "))
 	fs.StringArrayVar(&flags.nodes, "nodes", nil, "measure with this number of nodes only; may be given several times: "+strings.Join(nodes, ", "))
 	fs.StringArrayVar(&flags.fills, "fill", nil, "measure with this percentage of the nodes full; may be given several times: "+strings.Join(fills, ", ")+
-		" (default: all, but 0 for pods that look at other pods)")
+		" (default: all, but 0 for pods that look at other pods, or have claims, host ports or nodes that they name)")
 	fs.IntVar(&flags.rounds, "rounds", 5, "number of batches of pods that each subject schedules")
 	fs.Uint64Var(&flags.seed, "seed", 1, "chooses which nodes are full, labelled and tainted")
 	flags.results.add(fs, "loop")

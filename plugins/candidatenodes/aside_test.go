@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -56,6 +55,9 @@ func TestStepsAside(t *testing.T) {
 			pod.Spec.Volumes = []corev1.Volume{{Name: "volume", VolumeSource: source}}
 		}
 	}
+	claim := func(name string) func(*corev1.Pod) {
+		return volume(corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name}})
+	}
 	onNode := func(required bool, op corev1.NodeSelectorOperator) func(*corev1.Pod) {
 		term := corev1.NodeSelectorTerm{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: op, Values: []string{"b"}}}}
 		affinity := &corev1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{Weight: 1, Preference: term}}}
@@ -78,11 +80,24 @@ func TestStepsAside(t *testing.T) {
 		{"a port of its own", func(pod *corev1.Pod) { pod.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80}} }, 1, true},
 		{"host port", func(pod *corev1.Pod) {
 			pod.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80, HostPort: 80}}
-		}, 4, false},
+		}, 1, true},
 		{"host port of a sidecar", func(pod *corev1.Pod) {
 			pod.Spec.InitContainers = []corev1.Container{{Name: "beside", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways), Ports: []corev1.ContainerPort{{ContainerPort: 80, HostPort: 80}}}}
-		}, 4, false},
-		{"volume claim", volume(corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "claim"}}), 4, false},
+		}, 1, true},
+		{"volume of a CSI driver that goes with the pod", volume(corev1.VolumeSource{CSI: &corev1.CSIVolumeSource{Driver: "secrets"}}), 1, true},
+		{"volume claim", claim("anywhere"), 1, true},
+		{"volume claim, twice", func(pod *corev1.Pod) {
+			claim("anywhere")(pod)
+			pod.Spec.Volumes = append(pod.Spec.Volumes, pod.Spec.Volumes[0])
+			pod.Spec.Volumes[1].Name = "again"
+		}, 1, true},
+		{"volume on one node", claim("local"), 1, false},
+		{"volume that drivers of some nodes take over", claim("in-tree"), 4, false},
+		{"volume to be created", claim("waiting"), 1, true},
+		{"volume to be created in a zone", claim("waiting-for-zone"), 1, true},
+		{"volume to be created where there is room", claim("waiting-for-room"), 4, false},
+		{"volume to be created, or bound", claim("waiting-for-any"), 4, false},
+		{"volume that is being created", claim("selected"), 1, false},
 		{"disk", volume(corev1.VolumeSource{GCEPersistentDisk: &corev1.GCEPersistentDiskVolumeSource{PDName: "disk"}}), 4, false},
 		{"resource claim", func(pod *corev1.Pod) {
 			pod.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "device", ResourceClaimName: ptr.To("claim")}}
@@ -97,20 +112,7 @@ func TestStepsAside(t *testing.T) {
 	}
 	e, _ := newEngines(t, false)
 	e.addFour()
-	e.put(&corev1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: "volume", UID: "volume"},
-		Spec: corev1.PersistentVolumeSpec{
-			Capacity: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}, AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			ClaimRef:               &corev1.ObjectReference{Namespace: "default", Name: "claim", UID: "claim"},
-			PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/"}},
-		},
-		Status: corev1.PersistentVolumeStatus{Phase: corev1.VolumeBound},
-	})
-	e.put(&corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "claim", UID: "claim", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"}},
-		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "volume", AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}},
-		Status:     corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound},
-	})
+	putVolumes(e)
 	e.put(&resourcev1.ResourceClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "claim", UID: "claim"},
 		Status:     resourcev1.ResourceClaimStatus{Allocation: &resourcev1.AllocationResult{}},

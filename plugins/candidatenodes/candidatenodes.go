@@ -59,14 +59,17 @@ type CandidateNodes struct {
 	framework   framework.Framework
 	table       *nodetable.Table
 	nominations *nominations
+	storage     *storage
 
 	mu      sync.Mutex // guards what follows: a cycle is one after the other
 	profile *profile
 	memory  memory
 	marks   marks
 	statics statics
-	items   []item       // for reuse
-	groups  []scan.Group // for reuse
+	// individual is nil until a pod needs it.
+	individual *individual
+	items      []item       // for reuse
+	groups     []scan.Group // for reuse
 	// distrusted are pods whose chosen node was rejected: their next attempt considers all
 	// nodes.
 	distrusted sets.Set[types.UID]
@@ -197,11 +200,16 @@ func New(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, 
 	if err != nil {
 		return nil, err
 	}
+	storage, err := newStorage(handle.SharedInformerFactory())
+	if err != nil {
+		return nil, err
+	}
 	return &CandidateNodes{
 		Reserver:    changes.Reserver{Feed: feed},
 		framework:   engine,
 		table:       nodetable.Of(feed),
 		nominations: nominations,
+		storage:     storage,
 		distrusted:  sets.New[types.UID](),
 	}, nil
 }

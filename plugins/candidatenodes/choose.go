@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
@@ -27,7 +28,9 @@ const attempts = 3
 type search struct {
 	*CandidateNodes
 	ctx   context.Context
+	state fwk.CycleState
 	pod   *corev1.Pod
+	needs *needs
 	parts []scan.Part
 	// scorers are the score plugins that apply to the pod.
 	scorers []weightedScorer
@@ -69,13 +72,20 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 	if pl.profile == nil || !pl.profile.modelled || !pl.modelled(pod) {
 		return "", resultLeft, nil
 	}
-	s := &search{CandidateNodes: pl, ctx: ctx, pod: pod}
-	if !s.gather(state) {
+	needs, known := pl.needsOf(pod)
+	if !known {
 		return "", resultLeft, nil
 	}
-	labels := [][]string{labelsOf(pod)}
+	s := &search{CandidateNodes: pl, ctx: ctx, state: state, pod: pod, needs: needs}
+	if !s.gather() {
+		return "", resultLeft, nil
+	}
+	labels := [][]string{labelsOf(pod), needs.labels}
 	for _, part := range s.parts {
 		labels = append(labels, part.Labels)
+	}
+	if len(needs.ofNode) > 0 {
+		pl.individual = changes.Shared(pl.Feed, pl.framework.ProfileName(), newIndividual)
 	}
 	for range attempts {
 		if !pl.table.Update(nodes, labels...) {
@@ -101,9 +111,9 @@ func (pl *CandidateNodes) choose(ctx context.Context, state fwk.CycleState, pod 
 }
 
 // gather collects the parts of the profile's plugins. It returns false if one is missing.
-func (s *search) gather(state fwk.CycleState) bool {
+func (s *search) gather() bool {
 	for _, name := range s.profile.parts {
-		part, found := scan.Read(state, name)
+		part, found := scan.Read(s.state, name)
 		if !found {
 			return false
 		}
@@ -152,8 +162,8 @@ func (s *search) best() (string, string) {
 	return node, resultChosen
 }
 
-// mark marks the nodes that plugins must evaluate individually, and those that pods are nominated
-// for.
+// mark marks the nodes that plugins must evaluate individually, those that pods are nominated
+// for, and those that do not have what the pod needs.
 func (s *search) mark() {
 	s.marks.reset()
 	s.nominated = s.nominated[:0]
@@ -162,6 +172,9 @@ func (s *search) mark() {
 			s.nominated = append(s.nominated, slot)
 			s.marks.mark(slot, s.table.StateOf(slot))
 		}
+	}
+	if len(s.needs.ofNode) > 0 {
+		s.askEach()
 	}
 	for _, part := range s.parts {
 		if part.Exceptions != nil {
@@ -175,21 +188,21 @@ func (s *search) mark() {
 func (s *search) mayBeKept() bool {
 	for _, slot := range s.nominated {
 		node := s.table.Node(slot)
-		if s.known.takes(s, s.table.StateOf(slot), node) && s.admits(node) && s.nominations.yields(s.pod, node.Info.Node().Name) {
+		if !s.marks.bans(slot) && s.known.takes(s, s.table.StateOf(slot), node) && s.admits(node) && s.nominations.yields(s.pod, node.Info.Node().Name) {
 			return true
 		}
 	}
 	return false
 }
 
-// admits reports whether our plugins admit the pod to the node.
+// admits reports whether our plugins admit the pod to the node, and what it needs can be reached from there.
 func (s *search) admits(node scan.Node) bool {
 	for _, part := range s.parts {
 		if part.Admits != nil && !part.Admits(node) {
 			return false
 		}
 	}
-	return true
+	return s.reaches(node)
 }
 
 // collect finds the nodes that fit the pod. Nodes in the same state are one item, and each
@@ -221,7 +234,7 @@ func (s *search) collect() {
 	for _, slot := range s.marks.slots {
 		state, node := s.table.StateOf(slot), s.table.Node(slot)
 		s.check(node)
-		if s.known.takes(s, state, node) && s.admits(node) {
+		if !s.marks.bans(slot) && s.known.takes(s, state, node) && s.admits(node) {
 			s.items = append(s.items, item{state: state, group: len(s.groups), slot: slot})
 			s.groups = append(s.groups, scan.Group{Node: node, Count: 1})
 		}

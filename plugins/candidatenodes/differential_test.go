@@ -128,7 +128,8 @@ func newOptions(r *rand.Rand) randomcluster.Options {
 		Nodes: nodes, Pods: nodes * []int{0, 1, 3, 8, 20}[r.IntN(5)],
 		Affinity: share(0, 0, 0.1, 0.6), Spread: share(0, 0, 0.1, 0.5),
 		Everything: true,
-		Policies:   share(0, 0.3, 0.7), Preferences: share(0, 0.1, 0.3),
+		Volumes:    share(0, 0, 0.3, 0.7), HostPorts: share(0.03, 0.03, 0.4),
+		Policies: share(0, 0.3, 0.7), Preferences: share(0, 0.1, 0.3),
 		Untidy: r.IntN(6) == 0, ManyLabels: r.IntN(10) == 0, Alike: r.IntN(5) < 2, FewRequests: r.IntN(3) == 0,
 	}
 }

@@ -11,6 +11,10 @@ type marks struct {
 	nodes  []uint32 // by slot
 	states []stateMarks
 	slots  []int
+	// bars are marks of nodes that do not fit, and need no evaluation. They are not among the slots, unless
+	// they were marked before.
+	bars   []uint32 // by slot
+	barred []int
 }
 
 type stateMarks struct {
@@ -20,13 +24,35 @@ type stateMarks struct {
 
 func (m *marks) reset() {
 	m.number++
-	m.slots = m.slots[:0]
+	m.slots, m.barred = m.slots[:0], m.barred[:0]
 }
 
 func (m *marks) mark(slot int, state *nodetable.State) {
-	if state == nil || m.has(slot) {
-		return
+	if state != nil && !m.has(slot) {
+		m.add(slot, state)
+		m.slots = append(m.slots, slot)
 	}
+}
+
+// bar excludes a node that does not fit the pod.
+func (m *marks) bar(slot int, state *nodetable.State) {
+	for slot >= len(m.bars) {
+		m.bars = append(m.bars, 0)
+	}
+	m.bars[slot] = m.number
+	if !m.has(slot) {
+		m.add(slot, state)
+		m.barred = append(m.barred, slot)
+	}
+}
+
+// bans reports whether the node does not fit the pod.
+func (m *marks) bans(slot int) bool {
+	return slot < len(m.bars) && m.bars[slot] == m.number
+}
+
+// add counts a node that is not to be evaluated with the others in its state.
+func (m *marks) add(slot int, state *nodetable.State) {
 	for slot >= len(m.nodes) {
 		m.nodes = append(m.nodes, 0)
 	}
@@ -34,7 +60,6 @@ func (m *marks) mark(slot int, state *nodetable.State) {
 		m.states = append(m.states, stateMarks{})
 	}
 	m.nodes[slot] = m.number
-	m.slots = append(m.slots, slot)
 	if in := &m.states[state.ID]; in.number == m.number {
 		in.count++
 	} else {

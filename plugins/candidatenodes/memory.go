@@ -36,16 +36,14 @@ type known struct {
 	state fwk.CycleState
 	// verdicts are by ID of the state.
 	verdicts []verdict
-	// refusals are what the engine's filters say, each once.
-	mu       sync.Mutex
-	refusals []*fwk.Status
+	refusals refusals
 	columns  map[int]*column // by place of the score plugin
 	// used is the number of the last request for it.
 	used int64
 }
 
-// verdict is what the engine's filters say about a state: from firstRefusal on, it is a refusal by
-// its number.
+// verdict is what the engine's filters say about a state or a node: from firstRefusal on, it is a
+// refusal by its number.
 type verdict int
 
 const (
@@ -55,6 +53,12 @@ const (
 )
 
 func (v verdict) refused() bool { return v >= firstRefusal }
+
+// refusals are what the engine's filters say, each once.
+type refusals struct {
+	mu   sync.Mutex
+	list []*fwk.Status
+}
 
 // column is one plugin's scores, before they are normalized, by ID of the state.
 type column struct {
@@ -135,38 +139,43 @@ func (k *known) verdict(state *nodetable.State) verdict {
 	return k.verdicts[state.ID]
 }
 
+// ask makes the engine filter the node.
+func (k *known) ask(s *search, node scan.Node) verdict {
+	return s.ask(k.state, &k.refusals, node)
+}
+
 // ask makes the engine filter the node. There is no result if the node is no longer in its
 // state in the table, or if a plugin failed.
-func (k *known) ask(s *search, node scan.Node) verdict {
+func (s *search) ask(state fwk.CycleState, refusals *refusals, node scan.Node) verdict {
 	if !s.table.Current(node.Slot) {
 		s.stale.Store(true)
 		return notAsked
 	}
-	switch status := s.framework.RunFilterPlugins(s.ctx, k.state, s.pod, node.Info); {
+	switch status := s.framework.RunFilterPlugins(s.ctx, state, s.pod, node.Info); {
 	case status.IsSuccess():
 		return takes
 	case status.IsRejected():
-		return k.refuse(status)
+		return refusals.verdict(status)
 	}
 	s.failed.Store(true) // the engine will report the error
 	return notAsked
 }
 
-// refuse returns the verdict for a status.
-func (k *known) refuse(status *fwk.Status) verdict {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	at := slices.IndexFunc(k.refusals, func(r *fwk.Status) bool { return same(r, status) })
+// verdict returns the verdict for a status.
+func (r *refusals) verdict(status *fwk.Status) verdict {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := slices.IndexFunc(r.list, func(known *fwk.Status) bool { return same(known, status) })
 	if at < 0 {
-		at = len(k.refusals)
-		k.refusals = append(k.refusals, status)
+		at = len(r.list)
+		r.list = append(r.list, status)
 	}
 	return firstRefusal + verdict(at)
 }
 
-// refusal returns the status for a verdict.
-func (k *known) refusal(v verdict) *fwk.Status {
-	return k.refusals[v-firstRefusal]
+// status returns the status for a verdict.
+func (r *refusals) status(v verdict) *fwk.Status {
+	return r.list[v-firstRefusal]
 }
 
 // askAll evaluates all states with nodes that have no result, in parallel.
@@ -177,13 +186,17 @@ func (k *known) askAll(s *search) {
 			unknown = append(unknown, state)
 		}
 	}
-	ask := func(i int) { k.verdicts[unknown[i].ID] = k.ask(s, s.table.Node(int(unknown[i].Slots[0]))) }
-	if len(unknown) >= manyStates {
-		s.framework.Parallelizer().Until(s.ctx, len(unknown), ask, Name)
+	s.each(len(unknown), func(i int) { k.verdicts[unknown[i].ID] = k.ask(s, s.table.Node(int(unknown[i].Slots[0]))) })
+}
+
+// each calls the function for each number below count, in parallel if there are many.
+func (s *search) each(count int, do func(int)) {
+	if count >= manyStates {
+		s.framework.Parallelizer().Until(s.ctx, count, do, Name)
 		return
 	}
-	for i := range unknown {
-		ask(i)
+	for i := range count {
+		do(i)
 	}
 }
 

@@ -15,26 +15,11 @@ import (
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
-// modelled reports whether only our plugins and the properties that identify a kind of pod
+// modelled reports whether only our plugins, the properties that identify a kind of pod, and its needs
 // determine where the pod may go.
 func (pl *CandidateNodes) modelled(pod *corev1.Pod) bool {
 	spec := &pod.Spec
-	return spec.NodeName == "" && !scan.OfGroup(pod) && len(spec.ResourceClaims) == 0 &&
-		!slices.ContainsFunc(spec.Volumes, bindsToNodes) &&
-		!slices.ContainsFunc(spec.Containers, hasHostPort) && !slices.ContainsFunc(spec.InitContainers, hasHostPort) &&
-		!namesNodes(spec) && !pl.asksForDevices(pod)
-}
-
-// bindsToNodes reports whether the volume may determine where the pod can go. Unknown kinds
-// may.
-func bindsToNodes(volume corev1.Volume) bool {
-	source := volume.VolumeSource
-	return source.EmptyDir == nil && source.ConfigMap == nil && source.Secret == nil && source.DownwardAPI == nil &&
-		source.Projected == nil && source.HostPath == nil && source.NFS == nil && source.Image == nil
-}
-
-func hasHostPort(container corev1.Container) bool {
-	return slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.HostPort > 0 })
+	return spec.NodeName == "" && !scan.OfGroup(pod) && len(spec.ResourceClaims) == 0 && !namesNodes(spec) && !pl.asksForDevices(pod)
 }
 
 // namesNodes reports whether the pod selects nodes by name or hostname, which are not part of

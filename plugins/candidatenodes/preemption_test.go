@@ -97,6 +97,7 @@ func comparePreemption(t *testing.T, seed uint64, seen map[string]int) {
 	w := randomcluster.New(t, r, both{got, want}, randomcluster.Options{
 		Nodes: nodes, Pods: 30 * nodes, Affinity: share(0, 0, 0.4), Spread: share(0, 0, 0.3), Everything: true,
 		Policies: share(0, 0.3), Preferences: share(0, 0.1), Alike: r.IntN(2) == 0,
+		Volumes: share(0, 0.4), HostPorts: share(0.03, 0.3), Bound: true, // nobody creates volumes
 	})
 	for _, app := range []string{"a", "b"} {
 		budget := &policyv1.PodDisruptionBudget{

@@ -30,8 +30,13 @@ var (
 		indexedpodtopologyspread.Name, sharednodes.Name)
 	// byState are the engine's filters that only depend on a node's state.
 	byState = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity, names.NodeResourcesFit, names.NodeDeclaredFeatures)
+	// byNeed are the engine's filters that are only asked about pods that need something of them. They
+	// score no pod that is modelled.
+	byNeed = sets.New(names.NodePorts, names.VolumeRestrictions, names.NodeVolumeLimits, names.VolumeBinding, names.VolumeZone)
 	// idle are the engine's plugins that do nothing for modelled pods.
-	idle = sets.New(names.NodePorts, names.VolumeRestrictions, names.NodeVolumeLimits, names.VolumeBinding, names.VolumeZone, names.DynamicResources, names.GangScheduling)
+	idle = sets.New(names.DynamicResources, names.GangScheduling)
+	// ofEngine are all filters of the engine that are supported.
+	ofEngine = byState.Union(byNeed)
 	// scoredByState are the engine's score plugins that only depend on a node's state, and
 	// whose scores are not normalized.
 	scoredByState = sets.New(names.NodeResourcesFit, names.NodeResourcesBalancedAllocation)
@@ -43,9 +48,9 @@ type profile struct {
 	modelled bool
 	// parts are the names of our plugins.
 	parts []string
-	// others are the filters that are not evaluated per state.
-	others sets.Set[string]
-	scores []score
+	// filters are all filters of the profile; others are those that are not evaluated per state.
+	filters, others sets.Set[string]
+	scores          []score
 	// enginesFirst reports that the engine's own filters run before ours, so that their rejections
 	// come first.
 	enginesFirst bool
@@ -75,6 +80,7 @@ func (p *profile) place(name string) int {
 func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nodes []fwk.NodeInfo) *profile {
 	plugins := f.ListPlugins()
 	p := &profile{
+		filters:     sets.New[string](),
 		others:      sets.New[string](),
 		comparisons: feature.NewSchedulerFeaturesFromGates(utilfeature.DefaultFeatureGate).EnableTaintTolerationComparisonOperators,
 	}
@@ -104,11 +110,14 @@ func newProfile(ctx context.Context, f framework.Framework, pod *corev1.Pod, nod
 // read reads the plugins, and returns which of them is not supported, or "" if all are.
 func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 	parts := sets.New[string]()
+	for _, plugin := range plugins.Filter.Enabled {
+		p.filters.Insert(plugin.Name)
+	}
 	for _, plugin := range slices.Concat(plugins.PreFilter.Enabled, plugins.Filter.Enabled) {
 		switch {
 		case ours.Has(plugin.Name):
 			parts.Insert(plugin.Name)
-		case plugin.Name != Name && !byState.Has(plugin.Name) && !idle.Has(plugin.Name):
+		case plugin.Name != Name && !ofEngine.Has(plugin.Name) && !idle.Has(plugin.Name):
 			return fmt.Sprintf("it does not support the filter %s", plugin.Name)
 		}
 		if !byState.Has(plugin.Name) {
@@ -122,7 +131,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 			return fmt.Sprintf("%s is not enabled at preFilter", plugin.Name)
 		case scoredByState.Has(plugin.Name):
 			p.byEngine = true
-		case !s.ours && !idle.Has(plugin.Name) && plugin.Name != names.NodeAffinity && plugin.Name != names.TaintToleration:
+		case !s.ours && !idle.Has(plugin.Name) && !byNeed.Has(plugin.Name) && plugin.Name != names.NodeAffinity && plugin.Name != names.TaintToleration:
 			return fmt.Sprintf("it does not support the score plugin %s", plugin.Name)
 		}
 		p.scores = append(p.scores, s)
@@ -136,7 +145,7 @@ func (p *profile) read(plugins *schedulerconfig.Plugins) string {
 	}
 	at := slices.Index(afterwards, Name)
 	p.preemptsByDefault = at >= 0 && slices.Equal(afterwards[at:], []string{Name, names.DefaultPreemption})
-	lastOfEngine := lastIndex(plugins.Filter.Enabled, byState)
+	lastOfEngine := lastIndex(plugins.Filter.Enabled, ofEngine)
 	p.enginesFirst = !slices.ContainsFunc(plugins.Filter.Enabled[:lastOfEngine+1], func(f schedulerconfig.Plugin) bool { return ours.Has(f.Name) })
 	before := true
 	for _, plugin := range plugins.PreFilter.Enabled {

@@ -8,6 +8,11 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodeports"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodevolumelimits"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/volumebinding"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/volumezone"
 
 	"github.com/stowage-k8s/stowage/internal/simulation"
 	"github.com/stowage-k8s/stowage/plugins/internal/randomcluster"
@@ -25,16 +30,29 @@ const (
 	affine        kind = "with affinity to pods"
 	amongAffine   kind = "plain, where other pods have affinity"
 	named         kind = "for nodes by name"
+	ofDaemonSet   kind = "of a DaemonSet"
 	withHostPorts kind = "with host ports"
-	withClaims    kind = "with volume claims"
+	withBound     kind = "with claims that are bound"
+	withNew       kind = "with claims that wait for their first consumer"
+	withClaims    kind = "with other volume claims"
 )
 
 // leastNarrowed is how many of the decisions about a kind of pod, in percent, must be
 // narrowed to one node, of those where several nodes take the pod.
-var leastNarrowed = map[kind]int{plain: 90, amongAffine: 90, withPolicy: 90, selective: 90, spread: 90, affine: 90, choosy: 90}
+var leastNarrowed = map[kind]int{plain: 90, amongAffine: 90, withPolicy: 90, selective: 90, spread: 90, affine: 90, choosy: 90, withHostPorts: 90, withBound: 50, withNew: 50}
+
+// mustRefuse are reasons of the engine for which nodes were ruled out while the profile looked at one only, and
+// of which each must have been seen.
+var mustRefuse = []string{
+	nodeports.ErrReason, nodevolumelimits.ErrReasonMaxVolumeCountExceeded, "disks.example.com CSI driver is not installed on the node",
+	string(volumebinding.ErrReasonNodeConflict), string(volumebinding.ErrReasonBindConflict), volumezone.ErrReasonConflict,
+}
 
 // enoughDecisions is how many there must be of a kind to say something about it.
 const enoughDecisions = 100
+
+// enoughForAll is how many decisions there must be for each way to be ruled out to have been seen.
+const enoughForAll = 5_000
 
 // kindOf returns the first that applies, the most peculiar ones first.
 func kindOf(pod *corev1.Pod, options randomcluster.Options) kind {
@@ -48,12 +66,23 @@ func kindOf(pod *corev1.Pod, options randomcluster.Options) kind {
 	}
 	required := nodes.RequiredDuringSchedulingIgnoredDuringExecution
 	switch {
-	case slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil }):
+	case slices.ContainsFunc(pod.Spec.Volumes, hasClaim):
+		claimed := slices.DeleteFunc(slices.Clone(pod.Spec.Volumes), func(v corev1.Volume) bool { return !hasClaim(v) })
+		switch {
+		case asksByName(pod.Spec.NodeSelector, nodes):
+			return named
+		case !slices.ContainsFunc(claimed, func(v corev1.Volume) bool { return !randomcluster.IsBound(v) }):
+			return withBound
+		case !slices.ContainsFunc(claimed, func(v corev1.Volume) bool { return !randomcluster.IsNew(v) }):
+			return withNew
+		}
 		return withClaims
-	case slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return len(c.Ports) > 0 }):
-		return withHostPorts
+	case metav1.GetControllerOf(pod) != nil && metav1.GetControllerOf(pod).Kind == "DaemonSet" && asksByName(nil, &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}):
+		return ofDaemonSet
 	case asksByName(pod.Spec.NodeSelector, nodes):
 		return named
+	case slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return len(c.Ports) > 0 }):
+		return withHostPorts
 	case affinity.PodAffinity != nil || affinity.PodAntiAffinity != nil:
 		return affine
 	case len(pod.Spec.TopologySpreadConstraints) > 0:
@@ -69,6 +98,8 @@ func kindOf(pod *corev1.Pod, options randomcluster.Options) kind {
 	}
 	return plain
 }
+
+func hasClaim(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil }
 
 // asksByName says whether nodes are asked for by name or hostname.
 func asksByName(selector map[string]string, nodes *corev1.NodeAffinity) bool {
@@ -94,6 +125,8 @@ type count struct {
 	// open is how often several nodes took the pod, and narrowed how often of these
 	// the profile looked at one only because of CandidateNodes.
 	open, narrowed, tied int
+	// despite is how often each reason ruled out other nodes where the profile looked at one only.
+	despite map[string]int
 }
 
 func (t tally) add(profile string, k kind, got, want simulation.Decision) {
@@ -101,12 +134,19 @@ func (t tally) add(profile string, k kind, got, want simulation.Decision) {
 		t[profile] = map[kind]*count{}
 	}
 	if t[profile][k] == nil {
-		t[profile][k] = &count{}
+		t[profile][k] = &count{despite: map[string]int{}}
 	}
 	c := t[profile][k]
 	c.decisions++
 	if want.Node == "" {
 		c.unplaced++
+	}
+	if isNarrowed(got) {
+		for _, reason := range mustRefuse {
+			if want.Reasons[reason] > 0 {
+				c.despite[reason]++
+			}
+		}
 	}
 	if len(want.Scores) < 2 {
 		return
@@ -136,7 +176,7 @@ func (t tally) decisions() int {
 
 // of adds up what was counted for some profiles and kinds.
 func (t tally) of(which func(profile string, k kind) bool) count {
-	var sum count
+	sum := count{despite: map[string]int{}}
 	for profile, kinds := range t {
 		for k, c := range kinds {
 			if which(profile, k) {
@@ -145,6 +185,9 @@ func (t tally) of(which func(profile string, k kind) bool) count {
 				sum.open += c.open
 				sum.narrowed += c.narrowed
 				sum.tied += c.tied
+				for reason, times := range c.despite {
+					sum.despite[reason] += times
+				}
 			}
 		}
 	}
@@ -156,6 +199,23 @@ func (t tally) mustNarrow(tb testing.TB) {
 	tb.Helper()
 	for _, wrong := range t.tooFew(shipped(tb)) {
 		tb.Error(wrong)
+	}
+	all := t.of(func(string, kind) bool { return true })
+	if all.decisions < enoughForAll {
+		return
+	}
+	for _, reason := range mustRefuse {
+		if all.despite[reason] == 0 {
+			tb.Errorf("no pod was narrowed to one node while others were ruled out for %q", reason)
+		}
+	}
+	for _, k := range []kind{withHostPorts, withBound, withNew} {
+		if c := t.of(func(_ string, of kind) bool { return of == k }); c.narrowed == 0 {
+			tb.Errorf("of %d pods %s, none was narrowed to one node", c.decisions, k)
+		}
+	}
+	if c := t.of(func(_ string, of kind) bool { return of == ofDaemonSet }); c.decisions == c.unplaced || c.open > 0 {
+		tb.Errorf("of %d pods %s, %d were not placed, and %d could be on several nodes", c.decisions, ofDaemonSet, c.unplaced, c.open)
 	}
 }
 
@@ -182,7 +242,11 @@ func (t tally) String() string {
 		fmt.Fprintf(&text, "\n%8d decisions, %5d unplaced, %6d with a choice: %5d tied, %6d narrowed, %3d %%  %s",
 			c.decisions, c.unplaced, c.open, c.tied, c.narrowed, 100*c.narrowed/max(1, c.open), what)
 	}
-	line("all", t.of(func(string, kind) bool { return true }))
+	all := t.of(func(string, kind) bool { return true })
+	line("all", all)
+	for _, reason := range mustRefuse {
+		fmt.Fprintf(&text, "\n%8d narrowed, where others were ruled out for: %s", all.despite[reason], reason)
+	}
 	kinds := map[kind]bool{}
 	for _, profile := range slices.Sorted(maps.Keys(t)) {
 		line("profile "+profile, t.of(func(p string, _ kind) bool { return p == profile }))

@@ -30,6 +30,26 @@ type alike struct {
 	count  int
 }
 
+// alikeness is what nodes have in common that refuse a pod for the same reason: what the engine's filters
+// say of their state and of each node, and what all that depends on labels is determined by.
+type alikeness struct {
+	state, node verdict
+	static      int
+}
+
+// alikeness returns that of a node, and what the engine's filters say of it, if that is known.
+func (s *search) alikeness(state *nodetable.State, slot int) (alikeness, *fwk.Status) {
+	v := s.known.verdict(state)
+	switch {
+	case s.needs.filter():
+		// Which of the filters comes first is up to the engine.
+		return alikeness{v, s.needs.verdict(slot), state.Static}, nil
+	case v.refused():
+		return alikeness{state: v}, s.known.refusals.status(v)
+	}
+	return alikeness{state: v, static: state.Static}, nil
+}
+
 // Clone returns the same: nothing that a copy would need is changed.
 func (u *unfit) Clone() fwk.StateData {
 	return u
@@ -42,21 +62,17 @@ func (s *search) newUnfit() *unfit {
 		return nil
 	}
 	u := &unfit{search: s}
-	byVerdict, byStatic := map[int]int{}, map[int]int{}
-	// group returns the group of a state's nodes, which begins with the slot if it is new.
+	at := map[alikeness]int{}
+	// group returns the group of a state's node, which begins with the slot if it is new.
 	group := func(state *nodetable.State, slot int) *alike {
-		of, key := byStatic, state.Static
-		var status *fwk.Status
-		if v := s.known.verdict(state); v.refused() {
-			of, key, status = byVerdict, int(v), s.known.refusal(v)
-		}
-		at, known := of[key]
+		key, status := s.alikeness(state, slot)
+		i, known := at[key]
 		if !known {
-			at = len(u.groups)
-			of[key] = at
+			i = len(u.groups)
+			at[key] = i
 			u.groups = append(u.groups, alike{slot: slot, status: status})
 		}
-		return &u.groups[at]
+		return &u.groups[i]
 	}
 	nodes := 0
 	for _, state := range s.table.States() {
@@ -65,6 +81,10 @@ func (s *search) newUnfit() *unfit {
 			g := group(state, s.first(state))
 			g.states, g.count = append(g.states, state), g.count+count
 		}
+	}
+	for _, slot := range s.marks.barred {
+		g := group(s.table.StateOf(slot), slot)
+		g.slots, g.count = append(g.slots, slot), g.count+1
 	}
 	for _, slot := range s.marks.slots {
 		state := s.table.StateOf(slot)
@@ -132,7 +152,11 @@ func (u *unfit) complete(statuses *framework.NodeToStatus) (unexpected string) {
 	return ""
 }
 
-// same says whether two statuses mean the same to the engine.
+// same says whether two statuses mean the same to the engine. The order of reasons is up to chance where
+// several extended resources are not sufficient.
 func same(a, b *fwk.Status) bool {
-	return a.Code() == b.Code() && a.Plugin() == b.Plugin() && slices.Equal(a.Reasons(), b.Reasons())
+	if a.Code() != b.Code() || a.Plugin() != b.Plugin() || len(a.Reasons()) != len(b.Reasons()) {
+		return false
+	}
+	return slices.Equal(a.Reasons(), b.Reasons()) || slices.Equal(slices.Sorted(slices.Values(a.Reasons())), slices.Sorted(slices.Values(b.Reasons())))
 }

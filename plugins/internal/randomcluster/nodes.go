@@ -38,6 +38,9 @@ func (w *World) setNode(name string) {
 		w.equip(node)
 	}
 	w.putNode(node)
+	if w.options.Volumes > 0 {
+		w.setCSINode(name)
+	}
 }
 
 // setUnschedulable cordons a node, or ends that, as kubectl and the node controller do.

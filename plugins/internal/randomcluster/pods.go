@@ -29,9 +29,12 @@ func (w *World) NewPod(node string) *corev1.Pod {
 		pod.DeletionTimestamp = &metav1.Time{}
 	}
 	if node != "" {
-		// There are no claims here: a pod that asks for one has no node.
-		pod.Spec.Volumes = slices.DeleteFunc(slices.Clone(pod.Spec.Volumes), func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil })
+		// A pod that asks for a claim that does not exist has no node.
+		pod.Spec.Volumes = slices.DeleteFunc(slices.Clone(pod.Spec.Volumes), func(v corev1.Volume) bool {
+			return v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == noClaim
+		})
 	}
+	w.makeClaims(pod)
 	return pod
 }
 
@@ -43,6 +46,7 @@ func (w *World) Another(pod *corev1.Pod) *corev1.Pod {
 	if w.options.Everything && w.Chance(0.6) {
 		w.vary(pod)
 	}
+	w.makeClaims(pod)
 	return pod
 }
 

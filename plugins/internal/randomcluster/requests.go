@@ -26,8 +26,10 @@ func (w *World) outfit(pod *corev1.Pod) {
 	if w.Chance(0.02) {
 		pod.Spec.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("3")}}
 	}
-	if w.Chance(0.03) {
-		pod.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80, HostPort: int32(8080 + w.IntN(2))}}
+	if w.Chance(w.options.HostPorts) {
+		pod.Spec.Containers[0].Ports = []corev1.ContainerPort{{
+			ContainerPort: 80, HostPort: int32(8080 + w.IntN(2)), Protocol: Pick(w, corev1.ProtocolTCP, corev1.ProtocolTCP, corev1.ProtocolUDP), HostIP: Pick(w, "", "", "127.0.0.1"),
+		}}
 	}
 	if w.Chance(0.15) {
 		pod.Spec.Volumes = append(pod.Spec.Volumes,
@@ -36,8 +38,9 @@ func (w *World) outfit(pod *corev1.Pod) {
 		)
 	}
 	if w.Chance(0.01) {
-		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}})
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: noClaim}}})
 	}
+	w.addClaims(pod)
 	pod.Spec.Priority = ptr.To(Pick(w, int32(0), 0, 10, 100))
 	w.addMoreTolerations(pod)
 	w.addHostnames(pod)

@@ -51,6 +51,11 @@ type Options struct {
 	// Policies is the fraction of workloads and namespaces with a policy for preemptible
 	// nodes. This and the following options require Everything.
 	Policies float64
+	// Volumes is the fraction of workloads with PersistentVolumeClaims, HostPorts that of those with
+	// host ports.
+	Volumes, HostPorts float64
+	// Bound has all claims have their volumes already.
+	Bound bool
 	// Preferences is the fraction of pods that prefer nodes by label.
 	Preferences float64
 	// Untidy draws nodes without a hostname or a zone, or with that of another node.
@@ -74,7 +79,8 @@ type World struct {
 	workloads []*corev1.Pod
 	pods      []*corev1.Pod
 	owners    []runtime.Object
-	made      int // pods and owners
+	storage   storage
+	made      int // pods, owners and volumes
 }
 
 // New returns an empty world.
@@ -93,6 +99,9 @@ func (w *World) Fill() {
 			ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "service"},
 			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": Pick(w, "a", "b", "c")}},
 		})
+	}
+	if w.options.Volumes > 0 {
+		w.fillStorage()
 	}
 	for range 6 {
 		w.workloads = append(w.workloads, w.newOwnedWorkload())
@@ -134,6 +143,9 @@ func (w *World) Change() {
 	if w.options.Everything {
 		kinds = 15
 	}
+	if w.options.Volumes > 0 {
+		kinds = 17
+	}
 	for range w.IntN(5) {
 		switch w.IntN(kinds) {
 		case 0, 1, 2:
@@ -156,6 +168,8 @@ func (w *World) Change() {
 			w.scale()
 		case 13, 14:
 			w.alterNode()
+		case 15, 16:
+			w.changeStorage()
 		}
 	}
 }
@@ -163,6 +177,7 @@ func (w *World) Change() {
 // Placed records that the pod was placed on a node, which the cluster already knows.
 func (w *World) Placed(pod *corev1.Pod) {
 	w.pods = append(w.pods, pod)
+	w.settleClaims(pod)
 }
 
 // setNamespace adds a namespace, or changes its labels.
@@ -191,7 +206,7 @@ func (w *World) addPod() {
 	for range 4 {
 		if !w.options.Everything || w.hasRoom(pod) || w.Chance(0.02) {
 			w.must(w.cluster.AddPod(pod))
-			w.pods = append(w.pods, pod)
+			w.Placed(pod)
 			return
 		}
 		pod.Spec.NodeName = w.someNode()

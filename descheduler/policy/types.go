@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -40,8 +42,8 @@ type Policy struct {
 	// immediately. Default: the pod's own.
 	GracePeriodSeconds *int64 `json:"gracePeriodSeconds,omitempty"`
 
-	// StandIns limits the stand-ins of profiles with moves: MakeBeforeBreak or Prefer, and must be
-	// absent without such a profile. The upstream descheduler does not have it.
+	// StandIns limits the stand-ins of profiles with moves: MakeBeforeBreak or Prefer. It is an
+	// error without such a profile. The upstream descheduler does not have it.
 	StandIns *StandIns `json:"standIns,omitempty"`
 
 	// Warnings are about what is legal and may not be what was meant.
@@ -56,7 +58,7 @@ type Profile struct {
 	// MakeBeforeBreak, a stand-in on the new node is ready before a pod is deleted, and pods for
 	// which that is not possible stay. Prefer evicts those. Default: Evict. The upstream
 	// descheduler does not have it.
-	Moves Moves `json:"moves,omitempty"`
+	Moves Moves `json:"moves"`
 	// PluginConfigs are the arguments of plugins, at most one entry per plugin.
 	PluginConfigs []PluginConfig `json:"pluginConfig" strict:"null"`
 	// Plugins are the plugins to run, per extension point.
@@ -92,6 +94,11 @@ const (
 	// Prefer is MakeBeforeBreak where that is possible, and Evict elsewhere.
 	Prefer Moves = "Prefer"
 )
+
+// usesStandIns says whether a profile may create stand-ins.
+func (p *Policy) usesStandIns() bool {
+	return slices.ContainsFunc(p.Profiles, func(q Profile) bool { return q.Moves == MakeBeforeBreak || q.Moves == Prefer })
+}
 
 // StandIns limits stand-ins.
 type StandIns struct {

@@ -49,15 +49,15 @@ func (l *live) noStandIns() {
 func TestByStandIns(t *testing.T) {
 	l := newLive(t)
 	least := map[string]int{}
-	for i := range 5 {
+	for i := range 3 {
 		app := fmt.Sprint("web", i)
 		l.deploy(app, 1, "")
 		l.protect(app, 0)
 		least[app] = 1
 	}
-	l.deploy("db", 3, "")
+	l.deploy("db", 2, "")
 	l.protect("db", 0)
-	least["db"] = 3
+	least["db"] = 2
 	p, opts := l.prepare()
 	atLeast := l.watch()
 	most := 0
@@ -72,11 +72,11 @@ func TestByStandIns(t *testing.T) {
 	}
 	result := l.run(byStandIn(p), opts)
 	atLeast(least)
-	if result.Stopped != "" || outcomes(result)[plan.Moved] != 8 || len(result.Evictions) != 8 || len(result.Dropped) != 0 {
-		t.Errorf("stopped %q, outcomes %v, dropped %v, want all 8 moved", result.Stopped, outcomes(result), result.Dropped)
+	if result.Stopped != "" || outcomes(result)[plan.Moved] != 5 || len(result.Evictions) != 5 || len(result.Dropped) != 0 {
+		t.Errorf("stopped %q, outcomes %v, dropped %v, want all 5 moved", result.Stopped, outcomes(result), result.Dropped)
 	}
-	if result.Waves != 3 || result.Counts != (disruption.Counts{}) {
-		t.Errorf("%d waves, evictions %+v, want 3 waves and no eviction", result.Waves, result.Counts)
+	if result.Waves != 2 || result.Counts != (disruption.Counts{}) {
+		t.Errorf("%d waves, evictions %+v, want 2 waves and no eviction", result.Waves, result.Counts)
 	}
 	if most > opts.MaxStandIns {
 		t.Errorf("there were %d stand-ins at a time, want %d at most", most, opts.MaxStandIns)

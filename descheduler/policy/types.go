@@ -43,7 +43,7 @@ type Policy struct {
 	GracePeriodSeconds *int64 `json:"gracePeriodSeconds,omitempty"`
 
 	// StandIns limits the stand-ins of profiles with moves: MakeBeforeBreak or Prefer. It is an
-	// error without such a profile. The upstream descheduler does not have it.
+	// error without such a profile. The upstream descheduler does not have this field.
 	StandIns *StandIns `json:"standIns,omitempty"`
 
 	// Warnings are about what is legal and may not be what was meant.
@@ -54,10 +54,9 @@ type Policy struct {
 type Profile struct {
 	// Name is the name of the profile, unique among the profiles. Required.
 	Name string `json:"name"`
-	// Moves is how pods are moved: Evict, MakeBeforeBreak or Prefer. Evict evicts them. With
-	// MakeBeforeBreak, a stand-in on the new node is ready before a pod is deleted, and pods for
-	// which that is not possible stay. Prefer evicts those. Default: Evict. The upstream
-	// descheduler does not have it.
+	// Moves is how pods are moved: Evict evicts them. With MakeBeforeBreak, a stand-in on the new
+	// node is ready before a pod is deleted, and pods for which that is not possible stay. Prefer
+	// evicts those. The upstream descheduler does not have this field. Default: Evict.
 	Moves Moves `json:"moves"`
 	// PluginConfigs are the arguments of plugins, at most one entry per plugin.
 	PluginConfigs []PluginConfig `json:"pluginConfig" strict:"null"`

@@ -29,6 +29,7 @@ var shipped = []string{
 	"scheduler/route/policy.yaml",
 	"descheduler/base/policy.yaml",
 	"descheduler/base/rbac.yaml",
+	"descheduler/components/stand-ins/rbac.yaml",
 	"descheduler/deployment/election.yaml",
 	"descheduler/deployment/metrics.yaml",
 	"chaos/base/rbac.yaml",

@@ -32,12 +32,13 @@ func TestChartIsWhatKustomizeApplies(t *testing.T) {
 		},
 		{"what autoscalers take before Kubernetes 1.36", []string{"descheduler.enabled=false", "scheduler.limits.admission=webhook"}, []string{"scheduler", "scheduler/autoscaler/webhook"}, nil},
 		{"a descheduler as a Job", off("descheduler.enabled=true", "descheduler.kind=Job"), []string{"descheduler/job"}, nil},
+		{"a descheduler that creates stand-ins", off("descheduler.enabled=true", "descheduler.rights.standIns=true"), []string{"descheduler/cronjob"}, []string{"descheduler/components/stand-ins"}},
 		{"a descheduler as a Deployment", off("descheduler.enabled=true", "descheduler.kind=Deployment"), []string{"descheduler/deployment"}, nil},
 		{"chaos as a CronJob", off("chaos.enabled=true"), []string{"chaos/cronjob"}, nil},
 		{
 			"chaos as a Deployment, with more rights",
 			off("chaos.enabled=true", "chaos.kind=Deployment", "chaos.dryRun=false", "chaos.rights.nodes=true", "chaos.rights.scale=true", "chaos.rights.delete=true", "chaos.rights.latency=true"),
-			[]string{"chaos/deployment"}, []string{"nodes", "scale", "delete", "latency"},
+			[]string{"chaos/deployment"}, []string{"chaos/components/nodes", "chaos/components/scale", "chaos/components/delete", "chaos/components/latency"},
 		},
 	}
 	for _, tt := range tests {
@@ -51,7 +52,7 @@ func TestChartIsWhatKustomizeApplies(t *testing.T) {
 				applied = append(applied, decode(t, out)...)
 			}
 			for _, component := range tt.files {
-				data, err := os.ReadFile("../config/chaos/components/" + component + "/rbac.yaml")
+				data, err := os.ReadFile("../config/" + component + "/rbac.yaml")
 				if err != nil {
 					t.Fatal(err)
 				}

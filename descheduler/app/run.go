@@ -210,6 +210,9 @@ func (f *runFlags) once(ctx context.Context, d *descheduler, out io.Writer) erro
 // deschedule makes a plan and executes it, unless this is a dry run. If there is an error,
 // the document contains what was done before.
 func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Document, error) {
+	if !f.dryRun {
+		f.restore(ctx, d)
+	}
 	doc, p, err := d.plan(ctx, d.live.picture())
 	doc.Run.Cluster, doc.Run.DryRun = d.live.cluster.Name, f.dryRun
 	if err != nil || f.dryRun || len(doc.Plan.Moves) == 0 {

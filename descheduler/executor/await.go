@@ -17,7 +17,11 @@ import (
 
 // await waits until all evicted pods are replaced, or gone if nothing replaces them.
 func (r *run) await(ctx context.Context, w *wave) error {
-	r.pursue(ctx, w, r.Cluster.Snapshot())
+	picture := r.Cluster.Snapshot()
+	r.pursue(ctx, w, picture)
+	if err := r.pursueBeside(ctx, w, picture); err != nil {
+		return err
+	}
 	if len(w.evictions) == 0 {
 		return nil
 	}
@@ -27,6 +31,9 @@ func (r *run) await(ctx context.Context, w *wave) error {
 		changed := r.Cluster.Changed()
 		picture := r.Cluster.Snapshot()
 		r.pursue(ctx, w, picture)
+		if err := r.pursueBeside(ctx, w, picture); err != nil {
+			return err
+		}
 		lacking := w.look(picture, r.Clock.Now())
 		r.tell(w.progress(some(lacking, "; ")))
 		if len(lacking) == 0 {
@@ -35,6 +42,9 @@ func (r *run) await(ctx context.Context, w *wave) error {
 		if err := r.checkNodes(picture, w.evictions); err != nil {
 			return err
 		}
+		if w.movesBeside() { // each of these moves has a time of its own
+			deadline = later(deadline, r.Clock.Now().Add(r.Settle))
+		}
 		over := !r.Clock.Now().Before(deadline)
 		if over && w.leaveDeferred() {
 			continue
@@ -42,7 +52,7 @@ func (r *run) await(ctx context.Context, w *wave) error {
 		if over {
 			return &stop{plan.PodsPending, fmt.Sprintf("%v after its evictions, wave %d is still waiting for %s", limit, w.number, some(lacking, "; "))}
 		}
-		if err := r.wait(ctx, changed, w.nextAsked(deadline)); err != nil {
+		if err := r.wait(ctx, changed, w.lookAgain(r.Clock.Now(), deadline)); err != nil {
 			return err
 		}
 	}
@@ -160,6 +170,8 @@ func (e *eviction) stillThere(pod *corev1.Pod) string {
 	switch {
 	case pod.DeletionTimestamp != nil:
 		state = "being deleted"
+	case e.beside != nil:
+		state = e.beside.waiting
 	case e.deferred != nil:
 		state = "an admission webhook defers its eviction"
 	}

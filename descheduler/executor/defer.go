@@ -81,8 +81,12 @@ func (r *run) leftAfterAll(w *wave, pods map[types.UID]*corev1.Pod) {
 	}
 }
 
-// nextAsked returns when the first deferred eviction is due, if that is before the deadline.
-func (w *wave) nextAsked(deadline time.Time) time.Time {
+// lookAgain returns when to look again if nothing changes: when the first deferred eviction is
+// due, or soon if pods are moved by stand-ins, but at the deadline at the latest.
+func (w *wave) lookAgain(now, deadline time.Time) time.Time {
+	if soon := now.Add(lookBeside); w.movesBeside() && soon.Before(deadline) {
+		deadline = soon
+	}
 	for _, e := range w.evictions {
 		if e.deferred != nil && e.deferred.due.Before(deadline) {
 			deadline = e.deferred.due
@@ -98,10 +102,15 @@ func (w *wave) leaveDeferred() bool {
 	if !slices.ContainsFunc(w.evictions, put) {
 		return false
 	}
+	w.leave(put)
+	return true
+}
+
+// leave stops waiting for evictions.
+func (w *wave) leave(put func(*eviction) bool) {
 	w.evictions = slices.DeleteFunc(w.evictions, put)
 	for _, l := range w.workloads {
 		l.evictions = slices.DeleteFunc(l.evictions, put)
 	}
 	w.workloads = slices.DeleteFunc(w.workloads, func(l *workload) bool { return len(l.evictions) == 0 })
-	return true
 }

@@ -34,6 +34,10 @@ func (r *run) announce(e *plan.Eviction) {
 			to = ", replacement expected on node " + m.To
 		}
 		r.emit(m.Object, corev1.EventTypeNormal, ReasonDescheduled, fmt.Sprintf("Evicted from node %s%s; selected %s", m.From, to, why))
+	case e.Outcome == plan.Moved:
+		r.emit(m.Object, corev1.EventTypeNormal, ReasonDescheduled, fmt.Sprintf("Replaced by a stand-in on node %s, and removed from node %s; selected %s", m.To, m.From, why))
+	case r.FailureEvents && e.Outcome == plan.NotMoved:
+		r.emit(m.Object, corev1.EventTypeWarning, ReasonFailed, fmt.Sprintf("Not moved from node %s: %s; selected %s", m.From, e.Error, why))
 	case r.FailureEvents && !disrupts(e.Outcome):
 		r.emit(m.Object, corev1.EventTypeWarning, ReasonFailed, fmt.Sprintf("Not evicted from node %s: %s; selected %s", m.From, e.Error, why))
 	}

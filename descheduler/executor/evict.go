@@ -108,6 +108,9 @@ func (r *run) evictUnit(ctx context.Context, w *wave, u unit) error {
 
 // evictOne evicts one pod and records the result.
 func (r *run) evictOne(ctx context.Context, w *wave, m *plan.Move) (evicted bool, err error) {
+	if m.StandIn {
+		return r.beginBeside(w, m), nil
+	}
 	verdict := r.ledger.May(m.Object)
 	if !verdict.Allowed {
 		r.drop(unit{*m}, strategy.OverBudget, verdict.Reason)

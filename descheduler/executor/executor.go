@@ -22,6 +22,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/standin"
 )
 
 // Cluster is a cluster that is being watched.
@@ -40,6 +41,14 @@ type Planner interface {
 	Check(ctx context.Context, picture *cluster.Snapshot, moves []plan.Move, done plan.Done) (kept []plan.Move, dropped []plan.Refusal, err error)
 	// Plan makes a whole new plan.
 	Plan(ctx context.Context, picture *cluster.Snapshot, done plan.Done) (*plan.Plan, error)
+}
+
+// StandIns moves pods by stand-ins: a standin.Mover.
+type StandIns interface {
+	Begin(ctx context.Context, pod *corev1.Pod, node string) (*standin.Move, error)
+	Step(ctx context.Context, mv *standin.Move) (standin.Result, error)
+	Due(mv *standin.Move, standIn, old *corev1.Pod) bool
+	Restore(ctx context.Context, namespace string) ([]standin.Restored, error)
 }
 
 // Options are the options of a run. Cluster, Planner, Evictor, Pods, Clock and the durations
@@ -65,6 +74,10 @@ type Options struct {
 	WaveTimeout time.Duration
 	// GracePeriodSeconds is the Evictor's; nil leaves it to the pods.
 	GracePeriodSeconds *int64
+	// StandIns moves pods by stand-ins, at most MaxStandIns at once. It is required for plans with
+	// such moves.
+	StandIns    StandIns
+	MaxStandIns int
 	// Settle is how long to wait for budgets and rollouts if nothing else can be evicted.
 	Settle time.Duration
 	// Patience is how long the API server may be unavailable.
@@ -113,8 +126,12 @@ type run struct {
 	ledger *disruption.Ledger
 	// wereReady are the nodes that were ready at some time during the run and were not being
 	// removed, with their UIDs: a new machine may have the name of an old one.
-	wereReady  map[string]types.UID
-	refusals   refusals
+	wereReady map[string]types.UID
+	refusals  refusals
+	// standIns says that the run may have created stand-ins. inVain are the reasons why those of
+	// the latest moves did not help, in a row.
+	standIns   bool
+	inVain     []string
 	landings   landings
 	remembered map[types.UID]bool
 	told       Progress
@@ -128,7 +145,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 	r := &run{
 		Options:    opts,
 		result:     &plan.Result{Evictions: []plan.Eviction{}},
-		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}},
+		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}, NoStandIn: map[types.UID]string{}},
 		ledger:     disruption.NewLedger(nil, nil, nil),
 		wereReady:  map[string]types.UID{},
 		remembered: map[types.UID]bool{},
@@ -136,6 +153,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 	begin := r.Clock.Now()
 	r.enqueue(p)
 	err := r.loop(ctx)
+	r.restore(ctx)
 	r.result.Counts = r.Evictor.Counts()
 	r.result.Took = r.Clock.Since(begin)
 	var stop *stop

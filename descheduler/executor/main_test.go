@@ -34,6 +34,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
+	"github.com/stowage-k8s/stowage/internal/standin"
 )
 
 const patience = playgroundtest.Patience
@@ -243,14 +244,20 @@ func (l *live) prepare() (*plan.Plan, Options) {
 	l.Cleanup(follower.Stop)
 	opts := Options{
 		Cluster: follower, Planner: mover(l.namespace), Pods: client.CoreV1(), Clock: clock.RealClock{},
-		Evictor: disruption.NewEvictor(client, disruption.Options{Mode: disruption.ForReal}),
-		AtOnce:  4, WaveTimeout: patience, Settle: 3 * time.Second, Patience: 30 * time.Second,
+		Evictor:  disruption.NewEvictor(client, disruption.Options{Mode: disruption.ForReal}),
+		StandIns: newMover(l, patience), MaxStandIns: 2,
+		AtOnce: 4, WaveTimeout: patience, Settle: 3 * time.Second, Patience: 30 * time.Second,
 	}
 	p, err := opts.Planner.Plan(l.Context(), follower.Snapshot(), plan.Done{})
 	if err != nil {
 		l.Fatal(err)
 	}
 	return p, opts
+}
+
+// newMover moves pods by stand-ins that may take so long to become ready.
+func newMover(l *live, patience time.Duration) *standin.Mover {
+	return standin.New(standin.Options{Client: l.client, Clock: clock.RealClock{}, Run: l.namespace, Patience: patience})
 }
 
 // mover plans to move the pods of a namespace from old nodes to new ones.

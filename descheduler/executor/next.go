@@ -118,6 +118,9 @@ func (r *run) hindrance(u unit, owners *cluster.Owners, standing map[types.UID]s
 	for i := range u {
 		pod := u[i].Object
 		verdict := r.ledger.May(pod)
+		if u[i].StandIn {
+			verdict = r.ledger.MayBeside(pod)
+		}
 		if !verdict.Allowed {
 			return strategy.OverBudget, verdict.Reason
 		}

@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -61,8 +63,7 @@ func (u unit) outdated(pods map[types.UID]*corev1.Pod) string {
 // fit returns those of the units whose pods may all be gone at once, in their order. The
 // units that the ledger would cut in two wait, until one of them has a wave to itself.
 func (r *run) fit(owners *cluster.Owners, units []unit) []unit {
-	limits := r.Limits
-	limits.OnePer = r.ledger.OneWithoutBudget(owners.UIDOf)
+	limits := plan.Limits(r.Limits, r.ledger, owners, slices.Concat(units...))
 	var split []unit
 	for {
 		first := r.firstWave(units, limits)

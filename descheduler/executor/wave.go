@@ -49,6 +49,8 @@ type eviction struct {
 	traded      bool
 	// deferred is set while an admission webhook defers the eviction.
 	deferred *deferral
+	// beside is set while the pod is moved by a stand-in.
+	beside *beside
 }
 
 // workload is a workload that has to replace pods.
@@ -83,7 +85,7 @@ func (r *run) newWave(picture *cluster.Snapshot, units []unit) *wave {
 func (w *wave) progress(waiting string) Progress {
 	evicted := 0
 	for _, e := range w.evictions {
-		if e.deferred == nil {
+		if e.deferred == nil && e.beside == nil {
 			evicted++
 		}
 	}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,13 +59,16 @@ type column struct {
 	title string
 	// wide columns are only in the wide table, carried columns only for executed plans.
 	wide, carried bool
-	cell          func(move) string
+	// mixed columns are only in tables with moves by a stand-in.
+	mixed bool
+	cell  func(move) string
 }
 
 var columns = []column{
 	{title: "POD", cell: func(m move) string { return fullName(m.Pod) }},
 	{title: "FROM", cell: func(m move) string { return m.From }},
 	{title: "TO", cell: func(m move) string { return m.To }},
+	{title: "MOVED BY", mixed: true, cell: movedBy},
 	{title: "STRATEGY", cell: func(m move) string { return m.Strategy }},
 	{title: "IMPROVES", cell: func(m move) string { return m.Improves }},
 	{title: "BUDGET", cell: func(m move) string { return m.Budget }},
@@ -91,8 +95,9 @@ var columns = []column{
 // moveSheet is the table of moves.
 func moveSheet(list []move, wide, carried bool) sheet {
 	var shown []column
+	mixed := slices.ContainsFunc(list, func(m move) bool { return m.StandIn })
 	for _, c := range columns {
-		if (wide || !c.wide) && (carried || !c.carried) {
+		if (wide || !c.wide) && (carried || !c.carried) && (mixed || !c.mixed) {
 			shown = append(shown, c)
 		}
 	}
@@ -116,6 +121,13 @@ func (s *sheet) add(row ...string) {
 		row[i] = cmp.Or(clean(cell), none)
 	}
 	s.Rows = append(s.Rows, row)
+}
+
+func movedBy(m move) string {
+	if m.StandIn {
+		return "stand-in"
+	}
+	return "eviction"
 }
 
 func outcome(m move) string {

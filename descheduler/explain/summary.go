@@ -20,6 +20,8 @@ type Summary struct {
 	// Moves and Waves are the numbers that are planned.
 	Moves int `json:"moves"`
 	Waves int `json:"waves"`
+	// ByStandIn counts the moves that are planned by a stand-in instead of an eviction.
+	ByStandIn int `json:"byStandIn,omitempty"`
 	// Staying counts the candidates that no strategy moves.
 	Staying int `json:"staying"`
 	// Carried is nil if the plan was not executed.
@@ -30,8 +32,10 @@ type Summary struct {
 type Carried struct {
 	// Pods are all pods to evict, including those of plans made during the run.
 	Pods int `json:"pods"`
-	// Evicted are those that were evicted, or in a dry run would have been.
+	// Evicted are those that were evicted or moved, or in a dry run would have been.
 	Evicted int `json:"evicted"`
+	// ByStandIn are those of them that were moved by a stand-in instead.
+	ByStandIn int `json:"byStandIn,omitempty"`
 	// AsPlanned replacements landed on the planned node, Elsewhere on another one. NotSeen
 	// were expected but not found.
 	AsPlanned int `json:"asPlanned"`
@@ -47,6 +51,11 @@ type Carried struct {
 // summarize counts.
 func summarize(doc Document) Summary {
 	s := Summary{Moves: len(doc.Plan.Moves), Waves: len(doc.Plan.Waves)}
+	for i := range doc.Plan.Moves {
+		if doc.Plan.Moves[i].StandIn {
+			s.ByStandIn++
+		}
+	}
 	pods := sets.New[string]()
 	for _, r := range staying(doc.Plan) {
 		pods.Insert(id(r.Pod))
@@ -90,6 +99,9 @@ func carry(pods sets.Set[string], evictions []plan.Eviction) *Carried {
 			continue
 		}
 		evicted.Insert(id(e.Move.Pod))
+		if e.Outcome == plan.Moved {
+			c.ByStandIn++
+		}
 		switch {
 		case e.LandedOn != "" && e.LandedOn == e.Move.To:
 			c.AsPlanned++
@@ -97,7 +109,7 @@ func carry(pods sets.Set[string], evictions []plan.Eviction) *Carried {
 			c.Elsewhere++
 		case e.Completed:
 			c.Completed++
-		case e.Move.To != "" && e.Outcome == disruption.Evicted:
+		case e.Move.To != "" && (e.Outcome == disruption.Evicted || e.Outcome == plan.Moved):
 			c.NotSeen++
 		}
 		if e.Useless {
@@ -111,9 +123,9 @@ func carry(pods sets.Set[string], evictions []plan.Eviction) *Carried {
 	return c
 }
 
-// succeeded says whether the pod was evicted, or in a dry run would have been.
+// succeeded says whether the pod was evicted or moved, or in a dry run would have been.
 func succeeded(o disruption.Outcome) bool {
-	return o == disruption.Evicted || o == disruption.WouldEvict || o == disruption.Planned
+	return o == disruption.Evicted || o == plan.Moved || o == disruption.WouldEvict || o == disruption.Planned
 }
 
 // headline summarizes the document in one sentence.
@@ -121,13 +133,16 @@ func headline(doc Document, s Summary) string {
 	if s.Moves == 0 && (s.Carried == nil || s.Carried.Pods == 0) {
 		return nothing(doc, s)
 	}
-	parts := []string{report.Count(s.Moves, "move") + " in " + report.Count(s.Waves, "wave")}
+	parts := []string{report.Count(s.Moves, "move") + " in " + report.Count(s.Waves, "wave") + byStandIns(s.ByStandIn)}
 	if c := s.Carried; c != nil {
 		verb := "evicted"
-		if doc.Run.DryRun {
+		switch {
+		case c.ByStandIn > 0:
+			verb = "moved"
+		case doc.Run.DryRun:
 			verb = "would be evicted"
 		}
-		parts = []string{fmt.Sprintf("%d of %s %s in %s", c.Evicted, report.Count(c.Pods, "pod"), verb, report.Count(doc.Result.Waves, "wave"))}
+		parts = []string{fmt.Sprintf("%d of %s %s in %s%s", c.Evicted, report.Count(c.Pods, "pod"), verb, report.Count(doc.Result.Waves, "wave"), byStandIns(c.ByStandIn))}
 		if c.Useless > 0 {
 			parts = append(parts, report.Count(c.Useless, "replacement")+" no better than before")
 		}
@@ -136,6 +151,13 @@ func headline(doc Document, s Summary) string {
 		parts = append(parts, report.Count(s.Staying, "candidate")+" not moved")
 	}
 	return strings.Join(parts, "; ")
+}
+
+func byStandIns(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them by a stand-in", n)
 }
 
 // nothing says that there is nothing to do, and the most common reason.

@@ -51,6 +51,20 @@ func TestHeadline(t *testing.T) {
 			want: "2 moves in 2 waves",
 		},
 		{
+			name: "moves by a stand-in are told apart", plan: plan.Plan{Moves: []plan.Move{{Pod: pod("a", ""), StandIn: true}, two}, Waves: [][]int{{0, 1}}},
+			want: "2 moves in 1 wave, 1 of them by a stand-in",
+		},
+		{
+			name: "also when they are made", plan: plan.Plan{Moves: []plan.Move{{Pod: pod("a", ""), StandIn: true}, two}, Waves: [][]int{{0, 1}}},
+			result: &plan.Result{Waves: 1, Evictions: []plan.Eviction{tried(one, plan.Moved), tried(two, disruption.Evicted)}},
+			want:   "2 of 2 pods moved in 1 wave, 1 of them by a stand-in",
+		},
+		{
+			name: "one whose stand-in was in vain is not moved", plan: plan.Plan{Moves: []plan.Move{one, two}, Waves: [][]int{{0, 1}}},
+			result: &plan.Result{Waves: 1, Evictions: []plan.Eviction{tried(one, plan.NotMoved), tried(two, plan.Moved)}},
+			want:   "1 of 2 pods moved in 1 wave, 1 of them by a stand-in",
+		},
+		{
 			name: "a dry run that asked the server", dryRun: true, plan: plan.Plan{Moves: []plan.Move{one, two}, Waves: [][]int{{0, 1}}},
 			result: &plan.Result{Waves: 1, Evictions: []plan.Eviction{tried(one, disruption.WouldEvict), tried(two, disruption.TwoBudgets)}},
 			want:   "1 of 2 pods would be evicted in 1 wave",

@@ -60,7 +60,7 @@ func NewRecorder(version string) *Recorder {
 			Namespace: namespace, Subsystem: subsystem, Name: "last_run_timestamp_seconds", StabilityLevel: metrics.ALPHA,
 			Help: "Time when the latest run ended, successfully or not.",
 		}),
-		evictions: counters("evictions_total", "Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, and Planned or WouldEvict in a dry run.", "profile", "strategy", "namespace", "outcome"),
+		evictions: counters("evictions_total", "Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, Moved or NotMoved by a stand-in, and Planned or WouldEvict in a dry run.", "profile", "strategy", "namespace", "outcome"),
 		stopped:   counters("stopped_total", "Number of runs that ended early, by cause.", "cause"),
 		runs:      counters("runs_total", "Number of runs, by result: done, idle (nothing to do), stopped or failed.", "result"),
 		useless: metrics.NewCounter(&metrics.CounterOpts{

@@ -160,7 +160,7 @@ func TestSecondRun(t *testing.T) {
 	r := recorded()
 	r.ObservePlan(&plan.Plan{Moves: []plan.Move{{Profile: "prod", Strategy: "C"}}, Before: cpu(14), After: cpu(10)})
 	r.ObserveResult(&plan.Result{Evictions: []plan.Eviction{eviction("A", "web", disruption.Evicted)}})
-	const want = `# HELP stowage_descheduler_evictions_total [ALPHA] Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, and Planned or WouldEvict in a dry run.
+	const want = `# HELP stowage_descheduler_evictions_total [ALPHA] Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, Moved or NotMoved by a stand-in, and Planned or WouldEvict in a dry run.
 # TYPE stowage_descheduler_evictions_total counter
 stowage_descheduler_evictions_total{namespace="db",outcome="Evicted",profile="prod",strategy="B"} 1
 stowage_descheduler_evictions_total{namespace="web",outcome="Evicted",profile="prod",strategy="A"} 3

@@ -62,6 +62,9 @@ type Move struct {
 	// Note says what had to be guessed about the replacement, such as that its controller has
 	// an unknown kind. It is empty if nothing was guessed.
 	Note string `json:"note,omitempty"`
+	// StandIn says that a stand-in on To is ready before the pod is deleted, instead of an
+	// eviction.
+	StandIn bool `json:"standIn,omitempty"`
 	// Together is the number of a swap: its moves make room for each other, so the pods
 	// are evicted in the same wave. It is 0 for a single move.
 	Together int `json:"together,omitempty"`
@@ -137,4 +140,6 @@ type Done struct {
 	Replacements map[types.UID]bool
 	// Refused are the pods that may not be evicted, with the API server's error.
 	Refused map[types.UID]string
+	// NoStandIn are the pods that a stand-in could not replace, with the reason.
+	NoStandIn map[types.UID]string
 }

@@ -34,13 +34,21 @@ type Result struct {
 	Took time.Duration `json:"tookNanoseconds"`
 }
 
+// The outcomes of moves by a stand-in.
+const (
+	// Moved: the stand-in was ready, and then the pod was deleted.
+	Moved disruption.Outcome = "Moved"
+	// NotMoved: the pod is where it was, and its stand-in is removed.
+	NotMoved disruption.Outcome = "NotMoved"
+)
+
 // Eviction is a move that was tried, with its result.
 type Eviction struct {
 	Move Move `json:"move"`
 	// Wave counts the waves of the run, from 1, across plans.
 	Wave    int                `json:"wave"`
 	Outcome disruption.Outcome `json:"outcome"`
-	// Error says why the pod was not evicted. It is empty if it was.
+	// Error says why the pod was not evicted or moved. It is empty if it was.
 	Error string `json:"error,omitempty"`
 	// LandedOn is the node of the replacement, if it was found on one.
 	LandedOn string `json:"landedOn,omitempty"`

@@ -70,7 +70,8 @@ func (r *run) inAnyOrder(ctx context.Context) ([]plan.Move, error) {
 	return kept, nil
 }
 
-// hold removes all replacements, and puts the pods that they replace back as terminating.
+// hold removes all replacements, and puts the pods that they replace back as terminating, or as
+// they were if a stand-in replaces them.
 func (r *run) hold() error {
 	for i := range r.moves {
 		pod := r.moves[i].Object
@@ -81,6 +82,12 @@ func (r *run) hold() error {
 		r.state.RemoveReplacement(placed)
 		if err := r.sim.RemovePod(placed); err != nil {
 			return err
+		}
+		if r.moves[i].StandIn {
+			if err := r.sim.AddPod(pod); err != nil {
+				return err
+			}
+			continue
 		}
 		if r.state.Owners().ReplacedWhenGone(pod) {
 			continue // it is replaced only when it is gone
@@ -99,10 +106,15 @@ func (r *run) whileOthersHold(ctx context.Context, m plan.Move) (strategy.Outcom
 		return strategy.Outcome{}, nil, nil
 	}
 	replacement := r.state.Replacement(m.Object)
+	if m.StandIn {
+		replacement = pinned(replacement, m.To)
+	}
 	decision, err := r.sim.Schedule(ctx, replacement)
 	switch {
 	case err != nil:
 		return strategy.Outcome{}, nil, err
+	case decision.Node == "" && m.StandIn:
+		return noRoomBeside(decision), nil, nil
 	case decision.Node == "" && !r.state.Owners().ReplacedWhenGone(m.Object) && r.preempts(replacement):
 		return wouldPreempt, nil, nil
 	case decision.Node == "":

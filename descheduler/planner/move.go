@@ -26,6 +26,9 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 		return irreplaceable, nil
 	}
 	if p.Objective == strategy.Gone || !replaced(p.Pod) {
+		if verdict := s.ledger.May(p.Pod); !verdict.Allowed {
+			return strategy.Outcome{Rule: strategy.OverBudget, Reason: verdict.Reason}, nil
+		}
 		if err := s.depart(a, p.Pod); err != nil {
 			return strategy.Outcome{}, err
 		}
@@ -35,6 +38,18 @@ func (s *session) move(ctx context.Context, a *attempt, p strategy.Proposal) (st
 	replacement := s.state.Replacement(p.Pod)
 	if outcome := s.unplaced(replacement); outcome.Rule != "" {
 		return outcome, nil
+	}
+	beside, evict, _ := s.ways(p.Pod, s.profile)
+	if beside {
+		by := &attempt{}
+		outcome, err := s.besides(ctx, by, p, replacement)
+		if err != nil || outcome.Rule == "" || !evict {
+			a.add(by)
+			return outcome, err
+		}
+		if err := by.revert(); err != nil {
+			return strategy.Outcome{}, err
+		}
 	}
 	terminating, err := s.whileTerminating(ctx, []*corev1.Pod{p.Pod}, []*corev1.Pod{replacement})
 	if err != nil {
@@ -67,6 +82,7 @@ func (s *session) unplaced(replacement *corev1.Pod) strategy.Outcome {
 var (
 	irreplaceable = strategy.Outcome{Rule: strategy.NoDestination, Reason: "no controller would replace it"}
 	wouldPreempt  = strategy.Outcome{Rule: strategy.NoDestination, Reason: "while it terminates, no node has room for its replacement, which would preempt other pods"}
+	noSwap        = strategy.Outcome{Rule: strategy.NoStandIn, Reason: "both pods of a swap must be evicted at once, and it may only be moved by a stand-in"}
 	notAtOnce     = strategy.Outcome{Rule: strategy.OverLimit, Reason: "both pods of a swap must be evicted at once, which a budget, a workload without a budget or --wave-size does not allow"}
 )
 
@@ -83,6 +99,9 @@ func (s *session) swap(ctx context.Context, a *attempt, pair []strategy.Proposal
 		}
 		if !replaced(p.Pod) {
 			return p.Pod, irreplaceable, nil
+		}
+		if _, evict, _ := s.ways(p.Pod, s.profile); !evict {
+			return p.Pod, noSwap, nil
 		}
 		replacement := s.state.Replacement(p.Pod)
 		if outcome := s.unplaced(replacement); outcome.Rule != "" {

@@ -116,7 +116,7 @@ func (p *Planner) steps() []step {
 func (p *Planner) Picture(picture *cluster.Snapshot, evictions []plan.Eviction) plan.Picture {
 	state := strategy.NewState(picture, p.selector)
 	for i := range evictions {
-		if evictions[i].Outcome == disruption.Evicted {
+		if o := evictions[i].Outcome; o == disruption.Evicted || o == plan.Moved {
 			state.Remove(evictions[i].Move.Object)
 		}
 	}

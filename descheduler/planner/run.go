@@ -24,6 +24,8 @@ type run struct {
 	now     time.Time
 	ledger  *disruption.Ledger
 	filters map[string]*evictable.Filter // by profile
+	// standIns says which pods a stand-in can replace.
+	standIns *standIns
 	// deletedNamespaces are those that are being deleted.
 	deletedNamespaces map[string]bool
 	jobs              *cluster.Jobs
@@ -60,6 +62,9 @@ func (p *Planner) newRun(ctx context.Context, picture *cluster.Snapshot, done pl
 	r.moves = []plan.Move{} // an empty plan is a list too
 	var err error
 	if r.world, err = newWorld(ctx, picture, p); err != nil {
+		return nil, err
+	}
+	if r.standIns, err = newStandIns(p.opts.Policy, picture); err != nil {
 		return nil, err
 	}
 	for i := range p.opts.Policy.Profiles {
@@ -132,8 +137,8 @@ func (r *run) hindrance(pod *corev1.Pod, profile string) strategy.Outcome {
 			}
 		}
 	}
-	if verdict := r.ledger.May(pod); !verdict.Allowed {
-		return refuse(strategy.OverBudget, verdict.Reason)
+	if _, _, refused := r.ways(pod, profile); refused.Rule != "" {
+		return refused
 	}
 	if reason, full := r.limit(pod); reason != "" {
 		return strategy.Outcome{Rule: strategy.OverLimit, Reason: reason, Full: full}

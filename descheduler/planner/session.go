@@ -64,6 +64,11 @@ type attempt struct {
 
 func (a *attempt) onUndo(undo func() error) { a.undo = append(a.undo, undo) }
 
+// add adds another attempt.
+func (a *attempt) add(other *attempt) {
+	a.moves, a.undo = append(a.moves, other.moves...), append(a.undo, other.undo...)
+}
+
 func (a *attempt) revert() error {
 	var errs []error
 	for _, undo := range slices.Backward(a.undo) {

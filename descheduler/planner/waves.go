@@ -4,14 +4,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
-// limits are the limits of a wave, in addition to the budgets.
-func (r *run) limits() disruption.Limits {
-	limits := r.planner.opts.Wave
-	limits.OnePer = r.ledger.OneWithoutBudget(r.state.Owners().UIDOf)
-	return limits
+// cut cuts pods into waves.
+func (r *run) cut(pods []*corev1.Pod, moves []plan.Move) disruption.Plan {
+	return r.ledger.Waves(pods, plan.Limits(r.planner.opts.Wave, r.ledger, r.state.Owners(), moves))
 }
 
 // waves cuts the moves into waves by what the budgets allow now.
@@ -23,7 +22,7 @@ func (r *run) waves() [][]int {
 		index[pods[i].UID] = i
 	}
 	waves := [][]int{}
-	cut := r.ledger.Waves(pods, r.limits())
+	cut := r.cut(pods, r.moves)
 	for _, wave := range cut.Waves {
 		indices := make([]int, len(wave))
 		for i, pod := range wave {
@@ -60,6 +59,6 @@ func (r *run) reunite(waves [][]int) {
 
 // atOnce says whether the pods may leave in the same wave.
 func (r *run) atOnce(pods []*corev1.Pod) bool {
-	cut := r.ledger.Waves(pods, r.limits())
+	cut := r.cut(pods, nil)
 	return len(cut.Waves) == 1 && len(cut.Waves[0]) == len(pods)
 }

@@ -127,13 +127,24 @@ func TestBadFields(t *testing.T) {
 }
 
 const policyFields = "apiVersion, evictionFailureEventNotification, gracePeriodSeconds, kind, maxNoOfPodsToEvictPerNamespace, maxNoOfPodsToEvictPerNode, " +
-	"maxNoOfPodsToEvictTotal, metricsCollector, metricsProviders, nodeSelector, profiles"
+	"maxNoOfPodsToEvictTotal, metricsCollector, metricsProviders, nodeSelector, profiles, standIns"
 
 func TestBadPoliciesAroundPlugins(t *testing.T) {
 	testBad(t, []badCase{
 		{"no profiles", header, []string{"profiles: Required value: at least one profile"}},
 		{"profiles without names of their own", header + "profiles: [{name: a}, {}, {name: a}]\n", []string{
 			"profiles[1].name: Required value: the name of the profile in reports", `profiles[2].name: Duplicate value: "a"`,
+		}},
+		{"a way to move pods that is misspelled", header + "profiles: [{name: a, moves: makeBeforeBreak}]\n", []string{
+			`profiles[0].moves: Unsupported value: "makeBeforeBreak": supported values: "Evict", "MakeBeforeBreak", "Prefer"`,
+		}},
+		{"a way to move pods that a template left without a value", header + "profiles: [{name: a, moves: }]\n", []string{"profiles[0].moves: has no value"}},
+		{"stand-ins that no profile creates", header + "profiles: [{name: a, moves: Evict}, {name: b}]\nstandIns: {max: 3}\n", []string{
+			"standIns: Forbidden: has no effect unless a profile has moves: MakeBeforeBreak or moves: Prefer",
+		}},
+		{"limits of stand-ins that cannot be", header + "profiles: [{name: a, moves: Prefer}]\nstandIns: {max: 0, namespaceLabelSelector: {}}\n", []string{
+			"standIns.max: Invalid value: 0: must be 1 or more; to create none, use moves: Evict",
+			"standIns.namespaceLabelSelector: Required value: at least one of matchLabels and matchExpressions; omit the field to select all",
 		}},
 		{"limits that cannot be", header + idle + "nodeSelector: a b\ngracePeriodSeconds: -1\n", []string{
 			`nodeSelector: Invalid value: "a b": must be a label selector such as pool=spot: unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt`,

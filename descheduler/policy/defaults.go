@@ -4,10 +4,14 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 )
 
 // minFailedPodLifetimeSeconds is how old failed pods have to be by default.
 const minFailedPodLifetimeSeconds = 3600
+
+// defaultMaxStandIns is how many stand-ins there are at once by default.
+const defaultMaxStandIns = 10
 
 // argsOf is a pointer to a struct of arguments.
 type argsOf[A any] interface {
@@ -40,8 +44,19 @@ func setDefaults(p *Policy) {
 		p.MetricsProviders = append(p.MetricsProviders, MetricsProvider{Source: KubernetesMetrics})
 	}
 	p.MetricsCollector = nil
+	if p.usesStandIns() {
+		if p.StandIns == nil {
+			p.StandIns = &StandIns{}
+		}
+		if p.StandIns.Max == nil {
+			p.StandIns.Max = ptr.To[int32](defaultMaxStandIns)
+		}
+	}
 	for i := range p.Profiles {
 		profile := &p.Profiles[i]
+		if profile.Moves == "" {
+			profile.Moves = Evict
+		}
 		if profile.Evictor() == nil {
 			config := PluginConfig{Name: DefaultEvictor, Args: newDefaultEvictorArgs()}
 			profile.PluginConfigs = slices.Insert(profile.PluginConfigs, 0, config)

@@ -88,7 +88,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	want := &policy.Policy{
 		TypeMeta: metav1.TypeMeta{APIVersion: policy.APIVersion, Kind: policy.Kind},
 		Profiles: []policy.Profile{{
-			Name: "spread",
+			Name: "spread", Moves: policy.Evict,
 			PluginConfigs: []policy.PluginConfig{
 				{Name: policy.DefaultEvictor, Args: &policy.DefaultEvictorArgs{
 					NoEvictionPolicy: policy.PreferredNoEviction,

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -40,6 +42,10 @@ type Policy struct {
 	// immediately. Default: the pod's own.
 	GracePeriodSeconds *int64 `json:"gracePeriodSeconds,omitempty"`
 
+	// StandIns limits the stand-ins of profiles with moves: MakeBeforeBreak or Prefer. It is an
+	// error without such a profile. The upstream descheduler does not have this field.
+	StandIns *StandIns `json:"standIns,omitempty"`
+
 	// Warnings are about what is legal and may not be what was meant.
 	Warnings []string `json:"-"`
 }
@@ -48,6 +54,10 @@ type Policy struct {
 type Profile struct {
 	// Name is the name of the profile, unique among the profiles. Required.
 	Name string `json:"name"`
+	// Moves is how pods are moved: Evict evicts them. With MakeBeforeBreak, a stand-in on the new
+	// node is ready before a pod is deleted, and pods for which that is not possible stay. Prefer
+	// evicts those. The upstream descheduler does not have this field. Default: Evict.
+	Moves Moves `json:"moves"`
 	// PluginConfigs are the arguments of plugins, at most one entry per plugin.
 	PluginConfigs []PluginConfig `json:"pluginConfig" strict:"null"`
 	// Plugins are the plugins to run, per extension point.
@@ -69,6 +79,33 @@ func (p *Profile) Args(plugin string) Args {
 func (p *Profile) Evictor() *DefaultEvictorArgs {
 	args, _ := p.Args(DefaultEvictor).(*DefaultEvictorArgs)
 	return args
+}
+
+// Moves is how pods are moved.
+type Moves string
+
+// The known ways.
+const (
+	// Evict evicts pods. Their replacements are created afterwards.
+	Evict Moves = "Evict"
+	// MakeBeforeBreak has a stand-in be ready before a pod goes.
+	MakeBeforeBreak Moves = "MakeBeforeBreak"
+	// Prefer is MakeBeforeBreak where that is possible, and Evict elsewhere.
+	Prefer Moves = "Prefer"
+)
+
+// usesStandIns says whether a profile may create stand-ins.
+func (p *Policy) usesStandIns() bool {
+	return slices.ContainsFunc(p.Profiles, func(q Profile) bool { return q.Moves == MakeBeforeBreak || q.Moves == Prefer })
+}
+
+// StandIns limits stand-ins.
+type StandIns struct {
+	// Max is the maximum number of stand-ins at once. Default: 10.
+	Max *int32 `json:"max,omitempty"`
+	// NamespaceLabelSelector selects the namespaces in which stand-ins may be created. Default: all
+	// namespaces.
+	NamespaceLabelSelector *metav1.LabelSelector `json:"namespaceLabelSelector,omitempty"`
 }
 
 // PluginConfig holds the arguments of one plugin.

@@ -31,6 +31,7 @@ func validate(p *Policy, known registry) field.ErrorList {
 		}
 		errs = append(errs, validateProfile(at.Index(i), profile, known)...)
 	}
+	errs = append(errs, validateStandIns(field.NewPath("standIns"), p)...)
 	errs = append(errs, validateOpposites(at, p)...)
 	return append(errs, validateMetricsUse(at, p)...)
 }

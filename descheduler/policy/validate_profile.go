@@ -9,6 +9,9 @@ import (
 
 func validateProfile(path *field.Path, profile *Profile, known registry) field.ErrorList {
 	var errs field.ErrorList
+	if ways := []Moves{Evict, MakeBeforeBreak, Prefer}; profile.Moves != "" && !slices.Contains(ways, profile.Moves) {
+		errs = append(errs, field.NotSupported(path.Child("moves"), profile.Moves, ways))
+	}
 	for i, config := range profile.PluginConfigs {
 		at := path.Child("pluginConfig").Index(i)
 		if config.Name == "" {
@@ -28,6 +31,20 @@ func validateProfile(path *field.Path, profile *Profile, known registry) field.E
 		errs = append(errs, validatePluginSet(path.Child("plugins", string(s.point)), profile, s, known)...)
 	}
 	return errs
+}
+
+func validateStandIns(path *field.Path, p *Policy) field.ErrorList {
+	if p.StandIns == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	if !p.usesStandIns() {
+		errs = append(errs, field.Forbidden(path, "has no effect unless a profile has moves: MakeBeforeBreak or moves: Prefer"))
+	}
+	if limit := p.StandIns.Max; limit != nil && *limit < 1 {
+		errs = append(errs, field.Invalid(path.Child("max"), *limit, "must be 1 or more; to create none, use moves: Evict"))
+	}
+	return append(errs, validateLabelSelector(path.Child("namespaceLabelSelector"), p.StandIns.NamespaceLabelSelector)...)
 }
 
 func validatePluginSet(path *field.Path, profile *Profile, s set, known registry) field.ErrorList {

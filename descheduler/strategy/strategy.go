@@ -122,6 +122,8 @@ const (
 	NotEvictable Rule = "NotEvictable"
 	// OverBudget: a PodDisruptionBudget does not allow it.
 	OverBudget Rule = "OverBudget"
+	// NoStandIn: the profile moves pods only by a stand-in, which the pod cannot have.
+	NoStandIn Rule = "NoStandIn"
 	// Refused: the API server has refused to evict it in this run.
 	Refused Rule = "Refused"
 	// OverLimit: a limit of the policy is reached.

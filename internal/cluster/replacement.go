@@ -86,7 +86,10 @@ func newControllers(s *Snapshot) controllers {
 // Without a template the replacement is a copy of the pod: for kinds with unknown
 // controllers, controllers that are missing from the snapshot, and revisions that were
 // already replaced. This includes pods of DaemonSets, which return to the same node.
+//
+// A pod that was created as a stand-in is bound to its node, see Pin. Its replacement is not.
 func (o *Owners) Replacement(pod *corev1.Pod) (replacement *corev1.Pod, note string) {
+	pod = beforeMove(pod)
 	from, note := o.makers.templateFor(pod)
 	if from == nil {
 		replacement = pod.DeepCopy()

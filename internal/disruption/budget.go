@@ -55,10 +55,11 @@ func (b *budget) current() bool { return b.Status.ObservedGeneration == b.Genera
 // countsAsHealthy says whether the pod is one of those that keep the budget. Pending
 // pods are none. Those that are about to be deleted are none, as for the disruption
 // controller, which knows nothing of those whose eviction goes on in the background; the map
-// is by name, so a successor of the same name is none either.
+// is by name, so a successor of the same name is none either. A stand-in is none yet: that the
+// budget has one more meanwhile is for the pod that it stands in for.
 func (b *budget) countsAsHealthy(pod *corev1.Pod) bool {
 	_, disrupted := b.Status.DisruptedPods[pod.Name]
-	return !disrupted && !cluster.Leaving(pod) && guarded(pod) && Ready(pod)
+	return !disrupted && !cluster.Leaving(pod) && !cluster.IsStandIn(pod) && guarded(pod) && Ready(pod)
 }
 
 // desired returns how many pods must stay healthy. Both percentages are rounded up,

@@ -34,6 +34,8 @@ func pending(p *corev1.Pod)     { p.Status = corev1.PodStatus{Phase: corev1.PodP
 func failed(p *corev1.Pod)      { p.Status.Phase = corev1.PodFailed }
 func succeeded(p *corev1.Pod)   { p.Status.Phase = corev1.PodSucceeded }
 func terminating(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }
+func standIn(p *corev1.Pod)     { p.Labels[cluster.StandInLabel] = cluster.OfStandIn }
+func replaced(p *corev1.Pod)    { p.Labels[cluster.StandInLabel] = cluster.OfReplaced }
 func bare(p *corev1.Pod)        { p.OwnerReferences = nil }
 
 func evicting(p *corev1.Pod) {

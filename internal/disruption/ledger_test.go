@@ -48,6 +48,10 @@ func TestAllowed(t *testing.T) {
 			pods: three, want: 1,
 		},
 		{
+			name: "a stand-in is not one more for others to use", budget: pdb("web", 2, 3, minAvailable("1", 1)),
+			pods: pods{pod("web-1"), pod("web-2"), pod("web-3", standIn)}, want: 1,
+		},
+		{
 			name: "pods of another namespace do not count", budget: pdb("web", 3, 3, minAvailable("1", 1)),
 			pods: pods{pod("web-1"), pod("web-2", in("other"))}, want: 0,
 		},
@@ -144,6 +148,8 @@ func TestMay(t *testing.T) {
 		{name: "two budgets and a pod that cannot start", budgets: budgets{short, pdb("web", 2, 0, selecting("all", any))}, pod: pod("web-1", pending, on("up"), waits("ImagePullBackOff")), want: allow(CannotStart, "")},
 		{name: "two budgets and a terminal pod", budgets: budgets{one, pdb("web", 2, 2, selecting("all", any))}, pod: pod("web-1", failed), want: allow(Terminal, "")},
 		{name: "succeeded under a budget without room", budgets: budgets{short}, pod: pod("web-1", succeeded), want: allow(Terminal, "")},
+		{name: "a stand-in", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", standIn), want: Verdict{Rule: BeingMoved, Reason: "it stands in for a pod that is being moved (label stowage.dev/stand-in)"}},
+		{name: "about to be replaced by a stand-in", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", replaced), want: Verdict{Rule: BeingMoved, Reason: "it is being moved: its stand-in is ready (label stowage.dev/stand-in)"}},
 		{name: "terminating", budgets: budgets{one}, pod: pod("web-1", terminating), want: Verdict{Rule: Terminating, Reason: "it is already being deleted"}},
 
 		{name: "not ready while enough are", budgets: budgets{one}, others: pods{pod("web-2")}, pod: pod("web-1", notReady), want: allow(AlreadyUnavailable, "web")},

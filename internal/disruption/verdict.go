@@ -14,7 +14,7 @@ import (
 // Rule is why a pod may be evicted, or not.
 type Rule string
 
-// The rules that allow an eviction. All but WithinBudget take nothing from a budget.
+// The rules that allow an eviction, or a move. All but WithinBudget take nothing from a budget.
 const (
 	// NoBudget: no budget selects the pod.
 	NoBudget Rule = "NoBudget"
@@ -28,6 +28,8 @@ const (
 	// OnRequest: the budget allows no disruption, but an operator moves the pod itself when its
 	// webhook denies an eviction. Without such an operator, the API server checks the budget.
 	OnRequest Rule = "OnRequest"
+	// Beside: a stand-in is ready before the pod goes, so nothing is disrupted.
+	Beside Rule = "Beside"
 	// WithinBudget: the budget allows one more disruption.
 	WithinBudget Rule = "WithinBudget"
 )
@@ -40,6 +42,8 @@ const (
 	AlreadyEvicted Rule = "AlreadyEvicted"
 	// Terminating: the pod is being deleted, or evicted in the background.
 	Terminating Rule = "Terminating"
+	// BeingMoved: the pod is a stand-in, or is about to be replaced by one.
+	BeingMoved Rule = "BeingMoved"
 	// SeveralBudgets: the API server evicts no pod with two budgets, unless it is pending.
 	SeveralBudgets Rule = "SeveralBudgets"
 	// StaleStatus: the disruption controller has not seen the budget's current spec.
@@ -55,7 +59,7 @@ const (
 
 // free says whether an eviction under the rule takes nothing from any budget.
 func (r Rule) free() bool {
-	return r == NoBudget || r == Terminal || r == CannotStart || r == AlreadyUnavailable || r == OnRequest || r == Terminating
+	return r == NoBudget || r == Terminal || r == CannotStart || r == AlreadyUnavailable || r == OnRequest || r == Beside || r == Terminating
 }
 
 // Verdict says whether a pod may be evicted now.
@@ -88,6 +92,10 @@ func (l *Ledger) May(pod *corev1.Pod) Verdict {
 		return Verdict{Rule: Terminating, Reason: "it is already being evicted in the background"}
 	case terminal(e.pod):
 		return Verdict{Allowed: true, Rule: Terminal}
+	case cluster.IsStandIn(e.pod):
+		return Verdict{Rule: BeingMoved, Reason: "it stands in for a pod that is being moved (label " + cluster.StandInLabel + ")"}
+	case cluster.BeingReplaced(e.pod):
+		return Verdict{Rule: BeingMoved, Reason: "it is being moved: its stand-in is ready (label " + cluster.StandInLabel + ")"}
 	case len(e.covering) == 0:
 		return Verdict{Allowed: true, Rule: NoBudget}
 	case isPending(e.pod):
@@ -101,6 +109,17 @@ func (l *Ledger) May(pod *corev1.Pod) Verdict {
 		return Verdict{Allowed: true, Rule: OnRequest}
 	}
 	return v
+}
+
+// MayBeside says whether the pod may be moved by a stand-in now. That takes nothing from its
+// budget, so the budget need not allow anything. With several budgets, a stand-in could not be
+// removed again if it is not needed.
+func (l *Ledger) MayBeside(pod *corev1.Pod) Verdict {
+	switch v := l.May(pod); v.Rule {
+	case NotInPicture, AlreadyEvicted, Terminating, BeingMoved, SeveralBudgets:
+		return v
+	}
+	return Verdict{Allowed: true, Rule: Beside}
 }
 
 // mayPending says whether a pending pod may be evicted. Any number of budgets may select it.

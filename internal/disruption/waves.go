@@ -15,6 +15,8 @@ type Limits struct {
 	PerNode, PerNamespace int
 	// OnePer returns the group of a pod, such as Controller. A wave has at most one pod of each.
 	OnePer func(*corev1.Pod) types.UID
+	// Beside says whether the pod is moved by a stand-in: see Ledger.MayBeside.
+	Beside func(*corev1.Pod) bool
 }
 
 // Controller returns the UID of the pod's controller, or the pod's own if it has none.
@@ -84,6 +86,9 @@ func (l *Ledger) Waves(pods []*corev1.Pod, limits Limits) Plan {
 	listed := map[types.UID]bool{}
 	for i, pod := range pods {
 		verdict := l.May(pod)
+		if limits.Beside != nil && limits.Beside(pod) {
+			verdict = l.MayBeside(pod)
+		}
 		switch {
 		case listed[pod.UID]:
 			kept[i] = Verdict{Rule: AlreadyEvicted, Reason: "the list contains it twice"}

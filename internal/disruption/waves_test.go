@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -50,6 +51,15 @@ func TestWaves(t *testing.T) {
 		{name: "pods without a node count for none", picture: pods{pod("web-1"), pod("web-2")}, list: pods{pod("web-1"), pod("web-2")}, limits: Limits{PerNode: 1}, waves: []string{"web-1 web-2"}},
 		{name: "so many of a namespace", picture: all, list: all, limits: Limits{PerNamespace: 2}, waves: []string{"web-1 web-2 db-2 db-3", "web-3 web-4", "db-1"}},
 		{name: "one of a workload", picture: all, list: all, limits: Limits{OnePer: Controller}, waves: []string{"web-1 db-1", "web-2 db-2", "web-3 db-3", "web-4"}},
+		{
+			name: "pods that are moved by a stand-in take nothing from a budget", budgets: budgets{pdb("web", 4, 4, maxUnavailable("0", 4)), pdb("db", 3, 3, maxUnavailable("0", 3))}, picture: all, list: all,
+			limits: Limits{Beside: func(p *corev1.Pod) bool { return p.Labels["app"] == "web" }}, waves: []string{"web-1 web-2 web-3 web-4 db-2 db-3"}, kept: []string{"db-1 BudgetSpent"},
+		},
+		{
+			name: "unless several budgets select them, or they are moved already", budgets: budgets{pdb("db", 1, 1, maxUnavailable("0", 1)), pdb("all", 1, 1, maxUnavailable("0", 1), selecting("all", &metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}}))},
+			picture: pods{pod("web-1", replaced), pod("db-1")}, list: pods{pod("web-1", replaced), pod("db-1")},
+			limits: Limits{Beside: func(*corev1.Pod) bool { return true }}, kept: []string{"web-1 BeingMoved", "db-1 SeveralBudgets"},
+		},
 		{
 			name: "pods that are not ready take no room", budgets: budgets{pdb("web", 4, 3, maxUnavailable("2", 2))},
 			picture: pods{pod("web-1"), pod("web-2"), pod("web-3"), pod("web-4", notReady)}, list: pods{pod("web-1"), pod("web-4", notReady), pod("web-2")},

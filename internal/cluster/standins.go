@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// A pod can be moved without being missed: a stand-in for it is created on another node, and
+// becomes one of its ReplicaSet's pods when it is ready. Both carry the same label meanwhile.
+const (
+	// StandInLabel marks the two pods of a move that is under way: OfStandIn is its value on the
+	// stand-in, OfReplaced on the pod that will be deleted.
+	StandInLabel = "stowage.dev/stand-in"
+	OfStandIn    = "stand-in"
+	OfReplaced   = "replaced"
+	// StandInAnnotation says on the stand-in what it stands in for, and which run created it. It
+	// stays when the move is over, because the node affinity does, too: it cannot be changed.
+	StandInAnnotation = "stowage.dev/stand-in-for"
+	// DeletionCostWasAnnotation is on the pod that will be deleted, and has the deletion cost that
+	// the pod had before; "" if it had none.
+	DeletionCostWasAnnotation = "stowage.dev/pod-deletion-cost-was"
+)
+
+// IsStandIn reports whether the pod is a stand-in and its move is not over. It is an additional
+// pod, not one that its workload or a budget may count on.
+func IsStandIn(pod *corev1.Pod) bool { return pod.Labels[StandInLabel] == OfStandIn }
+
+// BeingReplaced reports whether a stand-in is about to replace the pod.
+func BeingReplaced(pod *corev1.Pod) bool { return pod.Labels[StandInLabel] == OfReplaced }
+
+// Pin adds a required node affinity for one node.
+func Pin(spec *corev1.PodSpec, node string) {
+	if spec.Affinity == nil {
+		spec.Affinity = &corev1.Affinity{}
+	}
+	if spec.Affinity.NodeAffinity == nil {
+		spec.Affinity.NodeAffinity = &corev1.NodeAffinity{}
+	}
+	required := &spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	if *required == nil {
+		*required = &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{}}}
+	}
+	// One of the terms must match, so each is restricted.
+	for i := range (*required).NodeSelectorTerms {
+		term := &(*required).NodeSelectorTerms[i]
+		term.MatchFields = append(term.MatchFields, corev1.NodeSelectorRequirement{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{node}})
+	}
+}
+
+// unpin removes what Pin has added.
+func unpin(spec *corev1.PodSpec) {
+	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil || spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return
+	}
+	affinity := spec.Affinity.NodeAffinity
+	terms := affinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	for i := range terms {
+		terms[i].MatchFields = slices.DeleteFunc(terms[i].MatchFields, func(r corev1.NodeSelectorRequirement) bool { return r.Key == metav1.ObjectNameField })
+	}
+	terms = slices.DeleteFunc(terms, func(t corev1.NodeSelectorTerm) bool { return len(t.MatchExpressions)+len(t.MatchFields) == 0 })
+	if affinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms = terms; len(terms) > 0 {
+		return
+	}
+	affinity.RequiredDuringSchedulingIgnoredDuringExecution = nil
+	if len(affinity.PreferredDuringSchedulingIgnoredDuringExecution) == 0 {
+		spec.Affinity.NodeAffinity = nil
+	}
+	if *spec.Affinity == (corev1.Affinity{}) {
+		spec.Affinity = nil
+	}
+}
+
+// beforeMove returns the pod as it would be if no move had ever been made by a stand-in: its
+// controller's next pod is like that.
+func beforeMove(pod *corev1.Pod) *corev1.Pod {
+	_, stoodIn := pod.Annotations[StandInAnnotation]
+	_, moves := pod.Labels[StandInLabel]
+	if !stoodIn && !moves {
+		return pod
+	}
+	pod = pod.DeepCopy()
+	if stoodIn {
+		unpin(&pod.Spec)
+	}
+	if cost, marked := pod.Annotations[DeletionCostWasAnnotation]; marked {
+		pod.Annotations[corev1.PodDeletionCost] = cost
+		if cost == "" {
+			delete(pod.Annotations, corev1.PodDeletionCost)
+		}
+	}
+	delete(pod.Labels, StandInLabel)
+	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool { return key == StandInAnnotation || key == DeletionCostWasAnnotation })
+	return pod
+}

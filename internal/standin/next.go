@@ -1,0 +1,167 @@
+package standin
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	podutil "k8s.io/kubernetes/pkg/api/v1/pod"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// Outcome is how a move ended.
+type Outcome string
+
+const (
+	// UnderWay: it has not.
+	UnderWay Outcome = ""
+	// Moved: the stand-in is one of the ReplicaSet's pods, and the old pod is gone or terminating.
+	Moved Outcome = "Moved"
+	// NotMoved: the old pod is as it was before, and there is no stand-in.
+	NotMoved Outcome = "NotMoved"
+	// Kept: the stand-in is one of the ReplicaSet's pods, and so is the old pod. The ReplicaSet was
+	// scaled up, or has deleted another pod, meanwhile.
+	Kept Outcome = "Kept"
+)
+
+// Result is what a step has found.
+type Result struct {
+	Outcome Outcome
+	// Reason says why the pod was not moved, or what a move that is under way waits for.
+	Reason string
+}
+
+// action is what to do next. Each is one request.
+type action int
+
+const (
+	// wait: until something else has changed.
+	wait action = iota
+	// mark the old pod as the first to be deleted.
+	mark
+	// hand over: give the stand-in the label by which the ReplicaSet adopts it.
+	handOver
+	// count the pods of the ReplicaSet.
+	count
+	// release the stand-in: it is a pod like any other.
+	release
+	// unmark the old pod.
+	unmark
+	// remove the stand-in.
+	remove
+	// end: nothing is left to do.
+	end
+)
+
+// view is what a step knows of a move. Objects that do not exist are nil.
+type view struct {
+	note
+	minReady     int32
+	standIn, old *corev1.Pod
+	set          *appsv1.ReplicaSet
+	deployment   *appsv1.Deployment
+	// pods is how many pods of the ReplicaSet are to stay; -1 if they were not counted.
+	pods int
+	// why is why the move was given up.
+	why string
+}
+
+// next returns what to do next. It depends on nothing but the objects and the time, so that a
+// program that knows nothing of the move goes on with it as the one that began it.
+func (v *view) next(now time.Time) (action, Result) {
+	switch {
+	case v.standIn == nil || cluster.Leaving(v.standIn):
+		return v.giveUp("its stand-in is gone")
+	case !cluster.Holds(v.standIn):
+		return v.giveUp(fmt.Sprintf("its stand-in has ended: %s %s", v.standIn.Status.Reason, v.standIn.Status.Message))
+	case v.standIn.Labels[tie] != "":
+		return v.afterHandOver(now)
+	}
+	ready := podutil.IsPodAvailable(v.standIn, v.minReady, metav1.NewTime(now))
+	switch why := hindrance(v.deployment, v.set, v.ReplicaSetUID, v.Tie); {
+	case why != "":
+		return v.giveUp(why)
+	case metav1.GetControllerOfNoCopy(v.standIn) != nil:
+		return v.giveUp("another controller has adopted its stand-in")
+	// The ReplicaSet deletes the least ready of its pods, so that nothing is lost with a stand-in
+	// that is ready, whatever has become of the old pod.
+	case ready && !v.oldStays():
+		return handOver, Result{}
+	case !v.oldStays():
+		return v.giveUp("the pod went away before its stand-in was ready")
+	case now.After(v.Until.Time) && ready:
+		return v.giveUp("the run ended before its stand-in was handed over")
+	case now.After(v.Until.Time):
+		return v.giveUp("its stand-in was not ready in time: " + notReady(v.standIn))
+	case !ready:
+		return wait, Result{Reason: "its stand-in: " + notReady(v.standIn)}
+	case !cluster.BeingReplaced(v.old):
+		return mark, Result{}
+	}
+	return handOver, Result{}
+}
+
+// afterHandOver returns what to do when the stand-in has all of its labels. It cannot be taken
+// back: the ReplicaSet may delete a pod at any time.
+func (v *view) afterHandOver(now time.Time) (action, Result) {
+	orphan := metav1.GetControllerOfNoCopy(v.standIn) == nil
+	switch {
+	case orphan && (v.set == nil || v.set.UID != v.ReplicaSetUID):
+		return v.giveUp("its ReplicaSet is gone")
+	case orphan:
+		return wait, Result{Reason: "its ReplicaSet to adopt the stand-in"}
+	case !v.oldStays() && cluster.IsStandIn(v.standIn):
+		return release, Result{}
+	case !v.oldStays():
+		return end, Result{Outcome: Moved}
+	case v.set == nil || v.pods < 0:
+		return count, Result{}
+	case v.pods > int(*v.set.Spec.Replicas):
+		return wait, Result{Reason: "its ReplicaSet to delete it"}
+	case cluster.BeingReplaced(v.old):
+		return unmark, Result{}
+	case cluster.IsStandIn(v.standIn):
+		return release, Result{}
+	}
+	return end, Result{Outcome: Kept, Reason: "its ReplicaSet was scaled, or has deleted another pod, meanwhile"}
+}
+
+// giveUp returns what is left to undo.
+func (v *view) giveUp(why string) (action, Result) {
+	if v.why == "" {
+		v.why = why
+	}
+	switch {
+	case v.old != nil && cluster.BeingReplaced(v.old):
+		return unmark, Result{}
+	case v.standIn != nil && !cluster.Leaving(v.standIn):
+		return remove, Result{}
+	}
+	return end, Result{Outcome: NotMoved, Reason: v.why}
+}
+
+// oldStays reports whether the old pod exists and nobody has deleted it.
+func (v *view) oldStays() bool {
+	return v.old != nil && !cluster.Leaving(v.old) && cluster.Holds(v.old)
+}
+
+// notReady describes why a pod is not ready.
+func notReady(pod *corev1.Pod) string {
+	kind, state := corev1.PodScheduled, "not scheduled"
+	if pod.Spec.NodeName != "" {
+		kind, state = corev1.PodReady, "not ready on node "+pod.Spec.NodeName
+		if disruption.Ready(pod) {
+			return "not ready for long enough (minReadySeconds)"
+		}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == kind && c.Message != "" {
+			return state + ": " + c.Message
+		}
+	}
+	return state
+}

@@ -1,0 +1,107 @@
+package standin
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// TestNext decides on what stands on the objects. What it decides at other moments, and that it
+// comes to an end, is tested on a control plane.
+func TestNext(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	ready := func(v *view) {
+		v.standIn.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{
+			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(now.Add(-10 * time.Second)),
+		}}}
+	}
+	marked := func(v *view) { v.old.Labels = map[string]string{cluster.StandInLabel: cluster.OfReplaced} }
+	tied := func(v *view) { v.standIn.Labels[tie] = "h1" }
+	adopted := func(v *view) {
+		tied(v)
+		v.standIn.OwnerReferences = owned("", "apps/v1", "ReplicaSet", "web-h1").OwnerReferences
+	}
+	oldGone := func(v *view) { v.old = nil }
+	late := func(v *view) { v.Until = metav1.NewTime(now.Add(-time.Second)) }
+	newTemplate := func(v *view) { v.deployment.Spec.Template.Annotations = map[string]string{"restarted": "now"} }
+	all := func(changes ...func(*view)) []func(*view) { return changes }
+	for _, tt := range []struct {
+		name    string
+		changes []func(*view)
+		want    action
+		outcome Outcome
+		reason  string
+	}{
+		{name: "a stand-in that is not ready is waited for", want: wait, reason: "not scheduled"},
+		{name: "one that is ready has the old pod marked first", changes: all(ready), want: mark},
+		{name: "then it is handed over", changes: all(ready, marked), want: handOver},
+		{
+			name: "it must be ready for as long as its ReplicaSet says", want: wait, reason: "minReadySeconds",
+			changes: all(ready, func(v *view) { v.minReady, v.standIn.Spec.NodeName = 30, "b" }),
+		},
+		{name: "and no longer", changes: all(ready, func(v *view) { v.minReady = 10 }), want: mark},
+		{name: "one that is not ready in time is removed", changes: all(late), want: remove},
+		{name: "after the old pod was restored", changes: all(late, marked), want: unmark},
+		{name: "one that is ready when its run has ended is not handed over", changes: all(ready, late), want: remove},
+		{name: "a rollout that has begun makes it useless", changes: all(ready, newTemplate), want: remove},
+		{name: "even if the old pod is gone", changes: all(ready, newTemplate, oldGone), want: remove},
+		{name: "so does the end of its ReplicaSet", changes: all(ready, func(v *view) { v.set, v.deployment = nil, nil }), want: remove},
+		{name: "and another ReplicaSet of the same name", changes: all(ready, func(v *view) { v.set.UID = "other" }), want: remove},
+		{name: "and a workload that was scaled to nothing", changes: all(ready, func(v *view) { v.set.Spec.Replicas = ptr.To[int32](0) }), want: remove},
+		{
+			name: "and a controller that has adopted it first", want: remove,
+			changes: all(ready, func(v *view) { v.standIn.OwnerReferences = owned("", "apps/v1", "DaemonSet", "all").OwnerReferences }),
+		},
+		{name: "without the old pod, one that is not ready is not needed", changes: all(oldGone), want: remove},
+		{name: "but one that is ready is: it may be the only one", changes: all(ready, oldGone), want: handOver},
+		{name: "even if its time is over", changes: all(ready, oldGone, late), want: handOver},
+		{name: "an old pod that is on its way out is gone", changes: all(ready, func(v *view) { v.old.DeletionTimestamp = &metav1.Time{} }), want: handOver},
+		{name: "a stand-in that has failed is removed", changes: all(func(v *view) { v.standIn.Status.Phase = corev1.PodFailed }), want: remove},
+		{name: "of one that is gone, the old pod's mark is left", changes: all(marked, func(v *view) { v.standIn = nil }), want: unmark},
+		{name: "or nothing", changes: all(func(v *view) { v.standIn = nil }), want: end, outcome: NotMoved, reason: "its stand-in is gone"},
+		{name: "one that was handed over is to be adopted", changes: all(ready, marked, tied), want: wait, reason: "adopt"},
+		{name: "whether its time is over or not", changes: all(ready, marked, tied, late), want: wait, reason: "adopt"},
+		{name: "unless there is no ReplicaSet", changes: all(ready, marked, tied, func(v *view) { v.set = nil }), want: unmark},
+		{name: "then the ReplicaSet has its pods counted", changes: all(ready, marked, adopted), want: count},
+		{name: "it is to delete the old pod", changes: all(ready, marked, adopted, func(v *view) { v.pods = 2 }), want: wait, reason: "delete"},
+		{name: "if it has deleted another one, the old pod is a pod like any other", changes: all(ready, marked, adopted, func(v *view) { v.pods = 1 }), want: unmark},
+		{name: "and so is the stand-in", changes: all(ready, adopted, func(v *view) { v.pods = 1 }), want: release},
+		{
+			name: "which is no move", want: end, outcome: Kept, reason: "scaled",
+			changes: all(ready, adopted, func(v *view) { v.pods = 1; delete(v.standIn.Labels, cluster.StandInLabel) }),
+		},
+		{name: "when the old pod is gone, the stand-in is a pod like any other", changes: all(ready, adopted, oldGone), want: release},
+		{
+			name: "which ends the move", want: end, outcome: Moved,
+			changes: all(ready, adopted, oldGone, func(v *view) { delete(v.standIn.Labels, cluster.StandInLabel) }),
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, pod := shop()
+			deployment, set := s.Deployments[0], s.ReplicaSets[0]
+			deployment.Spec.Template = *set.Spec.Template.DeepCopy()
+			delete(deployment.Spec.Template.Labels, tie)
+			mv := &Move{Namespace: "shop", note: note{
+				Pod: pod.Name, UID: pod.UID, ReplicaSet: set.Name, ReplicaSetUID: set.UID, Tie: "h1", Until: metav1.NewTime(now.Add(time.Minute)),
+			}}
+			standIn, err := mv.make(set, "b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := &view{note: mv.note, standIn: standIn, old: pod, set: set, deployment: deployment, pods: -1}
+			for _, change := range tt.changes {
+				change(v)
+			}
+			got, result := v.next(now)
+			if got != tt.want || result.Outcome != tt.outcome || !strings.Contains(result.Reason, tt.reason) {
+				t.Errorf("next is %d, %+v, want %d, %s and %q", got, result, tt.want, tt.outcome, tt.reason)
+			}
+		})
+	}
+}

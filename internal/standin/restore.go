@@ -1,0 +1,85 @@
+package standin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+)
+
+// Restored is a move that Restore has ended.
+type Restored struct {
+	Namespace, Pod, StandIn string
+	// Run is the run that had begun it, if that is known.
+	Run string
+	Result
+}
+
+// Restore ends the moves that a run has left behind: those of this run, and those of other runs
+// whose time is over. What is handed over is finished, everything else is undone. It returns
+// those that it has ended, and the errors of the others.
+func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, error) {
+	list, err := m.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: cluster.StandInLabel})
+	if err != nil {
+		return nil, fmt.Errorf("looking for stand-ins that were left behind: %w", err)
+	}
+	var all []Restored
+	var errs []error
+	awaited := map[types.UID]bool{}
+	for i := range list.Items {
+		pod := &list.Items[i]
+		if !cluster.IsStandIn(pod) {
+			continue
+		}
+		n, err := noteOn(pod)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if n.Run != m.Run && m.Clock.Now().Before(n.Until.Time) {
+			awaited[n.UID] = true
+			continue
+		}
+		mv := &Move{note: n, Namespace: pod.Namespace, StandIn: pod.Name, StandInUID: pod.UID}
+		m.Abandon(mv)
+		result, err := m.Finish(ctx, mv)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, Restored{pod.Namespace, n.Pod, pod.Name, n.Run, result})
+	}
+	for i := range list.Items {
+		pod := &list.Items[i]
+		if !cluster.BeingReplaced(pod) || awaited[pod.UID] || cluster.Leaving(pod) {
+			continue
+		}
+		r, err := m.unmarkAlone(ctx, pod)
+		if err != nil {
+			errs = append(errs, err)
+		} else if r != nil {
+			all = append(all, *r)
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// unmarkAlone unmarks a pod whose stand-in is gone. It does nothing if that was done meanwhile.
+func (m *Mover) unmarkAlone(ctx context.Context, pod *corev1.Pod) (*Restored, error) {
+	now, err := found(m.Client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{}))
+	if err == nil && (now == nil || now.UID != pod.UID || !cluster.BeingReplaced(now)) {
+		return nil, nil
+	}
+	if err == nil {
+		_, err = m.patch(ctx, now, labelled(nil), costBefore(now))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("restoring the deletion cost of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	return &Restored{Namespace: pod.Namespace, Pod: pod.Name, Result: Result{NotMoved, "its stand-in is gone"}}, nil
+}

@@ -1,0 +1,208 @@
+package standin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	podutil "k8s.io/kubernetes/pkg/api/v1/pod"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/disruption"
+)
+
+// lowestCost makes a pod the first that its ReplicaSet deletes of those that are ready.
+const lowestCost = "-2147483648"
+
+// Step looks at a move, and does what can be done now without waiting.
+func (m *Mover) Step(ctx context.Context, mv *Move) (Result, error) {
+	result, err := m.step(ctx, mv)
+	if err != nil {
+		return Result{}, fmt.Errorf("moving pod %s/%s: %w", mv.Namespace, mv.Pod, err)
+	}
+	if result.Outcome != UnderWay {
+		klog.FromContext(ctx).V(2).Info("A move has ended", "pod", klog.KRef(mv.Namespace, mv.Pod), "standIn", mv.StandIn, "outcome", result.Outcome, "reason", result.Reason)
+	}
+	return result, nil
+}
+
+func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
+	v, err := m.look(ctx, mv)
+	if err != nil {
+		return Result{}, err
+	}
+	for {
+		next, result := v.next(m.Clock.Now())
+		switch next {
+		case wait, end:
+			return result, nil
+		case count:
+			v.pods, err = m.countPods(ctx, v)
+		case mark:
+			v.old, err = m.patch(ctx, v.old, labelled(cluster.OfReplaced), map[string]any{
+				corev1.PodDeletionCost: lowestCost, cluster.DeletionCostWasAnnotation: v.old.Annotations[corev1.PodDeletionCost],
+			})
+		case unmark:
+			v.old, err = m.patch(ctx, v.old, labelled(nil), costBefore(v.old))
+		case handOver:
+			mv.tied = m.Clock.Now()
+			v.standIn, err = m.patch(ctx, v.standIn, map[string]any{tie: v.Tie}, nil)
+		case release:
+			v.standIn, err = m.patch(ctx, v.standIn, labelled(nil), nil)
+		case remove:
+			var waiting string
+			if v.standIn, waiting, err = m.remove(ctx, v.standIn); waiting != "" {
+				return Result{Reason: waiting}, nil
+			}
+		}
+		// Somebody else has changed or deleted the pod, which may change what is to be done.
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			return Result{Reason: "another look, because it has changed"}, nil
+		}
+		if err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+// look reads the objects of a move.
+func (m *Mover) look(ctx context.Context, mv *Move) (*view, error) {
+	v := &view{note: mv.note, minReady: mv.minReady, pods: -1}
+	pod := func(name string, uid types.UID) (*corev1.Pod, error) {
+		pod, err := found(m.Client.CoreV1().Pods(mv.Namespace).Get(ctx, name, metav1.GetOptions{}))
+		if err != nil || pod == nil || pod.UID != uid {
+			return nil, err // another pod has the name now
+		}
+		return pod, nil
+	}
+	var err error
+	if v.standIn, err = pod(mv.StandIn, mv.StandInUID); err != nil {
+		return nil, err
+	}
+	if v.old, err = pod(mv.Pod, mv.UID); err != nil {
+		return nil, err
+	}
+	v.set, v.deployment, err = m.controllers(ctx, mv.Namespace, mv.ReplicaSet)
+	return v, err
+}
+
+// countPods counts the pods of the ReplicaSet that are to stay.
+func (m *Mover) countPods(ctx context.Context, v *view) (int, error) {
+	if v.set == nil {
+		return 0, apierrors.NewNotFound(corev1.Resource("replicasets"), v.ReplicaSet)
+	}
+	list, err := m.Client.CoreV1().Pods(v.set.Namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(v.set.Spec.Selector)})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for i := range list.Items {
+		if pod := &list.Items[i]; metav1.IsControlledBy(pod, v.set) && cluster.Holds(pod) && pod.DeletionTimestamp == nil {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func labelled(value any) map[string]any { return map[string]any{cluster.StandInLabel: value} }
+
+// costBefore are the annotations that restore the deletion cost of a pod. A cost that somebody
+// else has set meanwhile stays.
+func costBefore(pod *corev1.Pod) map[string]any {
+	annotations := map[string]any{cluster.DeletionCostWasAnnotation: nil}
+	if was := pod.Annotations[cluster.DeletionCostWasAnnotation]; pod.Annotations[corev1.PodDeletionCost] == lowestCost {
+		annotations[corev1.PodDeletionCost] = was
+		if was == "" {
+			annotations[corev1.PodDeletionCost] = nil
+		}
+	}
+	return annotations
+}
+
+// patch changes labels and annotations of exactly this pod in this state, and returns it as it is
+// then.
+func (m *Mover) patch(ctx context.Context, pod *corev1.Pod, labels, annotations map[string]any) (*corev1.Pod, error) {
+	metadata := map[string]any{"uid": pod.UID, "resourceVersion": pod.ResourceVersion, "labels": labels}
+	if annotations != nil {
+		metadata["annotations"] = annotations
+	}
+	data, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return pod, err
+	}
+	patched, err := m.Client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, data, metav1.PatchOptions{})
+	if err != nil {
+		return pod, err
+	}
+	return patched, nil
+}
+
+// remove removes a stand-in that is not needed. It returns nil for one that is gone, or what to
+// wait for.
+func (m *Mover) remove(ctx context.Context, pod *corev1.Pod) (left *corev1.Pod, waiting string, err error) {
+	target := disruption.TargetOf(pod)
+	target.ResourceVersion = pod.ResourceVersion // it may be about to become ready
+	by := m.deleter
+	if disruption.Ready(pod) {
+		by = m.evictor
+	}
+	switch result := by.Evict(ctx, target); result.Outcome {
+	case disruption.Evicted, disruption.Deleted, disruption.Gone, disruption.Replaced:
+		return nil, "", nil
+	case disruption.Changed:
+		return pod, "another look, because its stand-in has changed", nil
+	case disruption.RefusedByBudget, disruption.TooManyRequests, disruption.Deferred, disruption.Denied:
+		return pod, fmt.Sprintf("the removal of its stand-in: %v", result.Err), nil
+	default:
+		return pod, "", result.Err
+	}
+}
+
+// settles is how long a ReplicaSet usually takes at most to delete a pod that it has too many.
+const settles = 2 * time.Second
+
+// Due reports whether a step may find something to do, by the two pods as a picture has them.
+// Those that it does not have are nil.
+func (m *Mover) Due(mv *Move, standIn, old *corev1.Pod) bool {
+	now := m.Clock.Now()
+	mv.seen = mv.seen || standIn != nil
+	switch {
+	case now.After(mv.Until.Time):
+		return true
+	case standIn == nil: // the picture may be from before its creation
+		return mv.seen
+	case cluster.Leaving(standIn) || !cluster.Holds(standIn) || old == nil || cluster.Leaving(old):
+		return true
+	case !mv.tied.IsZero():
+		return now.Sub(mv.tied) > settles
+	}
+	return podutil.IsPodAvailable(standIn, mv.minReady, metav1.NewTime(now))
+}
+
+// Abandon has the next step end the move, whether the stand-in is ready or not. A stand-in that
+// the ReplicaSet may have adopted stays.
+func (m *Mover) Abandon(mv *Move) { mv.Until = metav1.Time{} }
+
+// lookEvery is the time between two looks of Finish.
+const lookEvery = 200 * time.Millisecond
+
+// Finish goes on with a move until it ends.
+func (m *Mover) Finish(ctx context.Context, mv *Move) (Result, error) {
+	for {
+		result, err := m.Step(ctx, mv)
+		if err != nil || result.Outcome != UnderWay {
+			return result, err
+		}
+		select {
+		case <-m.Clock.After(lookEvery):
+		case <-ctx.Done():
+			return result, fmt.Errorf("moving pod %s/%s was interrupted while waiting for %s: %w", mv.Namespace, mv.Pod, result.Reason, context.Cause(ctx))
+		}
+	}
+}

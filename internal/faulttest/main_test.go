@@ -112,6 +112,11 @@ func summarize() {
 func eachSeed(t *testing.T, program string, run func(*testing.T, *trial)) {
 	t.Parallel()
 	for seed := *first; seed < *first+uint64(*seeds); seed++ {
+		select {
+		case <-play.Done():
+			t.Fatalf("the playground has ended: %v", play.Err())
+		default:
+		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			tr := newTrial(t, program, seed)
 			t.Cleanup(func() {

@@ -167,7 +167,12 @@ func (b *bench) descheduled(ctx context.Context, t trial) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	o.evictions = len(o.seen.evicted)
+	o.evictions, o.standIns = len(o.seen.evicted), t.Case.standIns
+	for _, m := range pair(o.seen.left, o.seen.placements()) {
+		if m.to != "" && m.to != m.from {
+			o.moved++
+		}
+	}
 	o.returned, o.useless = judge(pair(o.seen.evicted, o.seen.placements()), t.Case.goal, before, after)
 	o.after, o.emptied = after.imbalance(), before.emptiedBy(after)
 	was, is := before.grids(after)

@@ -27,6 +27,8 @@ const (
 	hot, cold = "hot", "cold"
 	// nodeMilliCPU makes percentages round figures: 100 millicores are 1 %.
 	nodeMilliCPU = 10_000
+	// standInsAtOnce is how many stand-ins there may be at once.
+	standInsAtOnce = 50
 	// target is how full the policy lets nodes be, in percent of cpu.
 	target = 50.0
 	// sparse is below how much the policy empties nodes, in percent of cpu.
@@ -50,6 +52,9 @@ type Case struct {
 	// strategy is what the policy of the upstream descheduler enables, and ours what that of
 	// stowage does; the same where it is empty.
 	strategy, ours string
+	// standIns has stowage move pods by stand-ins. It is measured for how long workloads were
+	// without a ready pod.
+	standIns bool
 }
 
 // Cases are all that is measured.
@@ -62,6 +67,7 @@ func Cases() []Case {
 		{Name: "prefers-hot", Sizes: sizes, layout: prefersHot, goal: none, strategy: lowNodeUtilization},
 		{Name: "gpu-trap", Sizes: sizes, layout: gpuTrap, goal: none, strategy: lowNodeUtilization},
 		{Name: "tight-budgets", Sizes: sizes, layout: tightBudgets, goal: level, strategy: lowNodeUtilization},
+		{Name: "no-downtime", Sizes: []int{200}, layout: noDowntime, goal: level, strategy: lowNodeUtilization, standIns: true},
 		{Name: "duplicates", Sizes: sizes, layout: duplicates, goal: apart{}, strategy: removeDuplicates},
 		{Name: "zone-returns", Sizes: sizes, layout: zoneReturns, goal: overZones{}, strategy: topologySpread},
 		{Name: "consolidate", Sizes: sizes, layout: consolidate, goal: emptied{}, strategy: highNodeUtilization, ours: consolidation},
@@ -116,9 +122,12 @@ func balance(strategy, args string) string {
 
 // policy returns the case's policy for a subject.
 func (c Case) policy(subject Subject) string {
-	strategy := c.strategy
+	strategy, moves := c.strategy, ""
 	if subject.ours {
 		strategy = cmp.Or(c.ours, c.strategy)
+	}
+	if subject.ours && c.standIns && !subject.evicts {
+		moves = fmt.Sprintf("  moves: MakeBeforeBreak\nstandIns: {max: %d}\n", standInsAtOnce)
 	}
 	return fmt.Sprintf(`apiVersion: descheduler/v1alpha2
 kind: DeschedulerPolicy
@@ -127,5 +136,5 @@ profiles:
   pluginConfig:
   - name: DefaultEvictor
     args: {nodeFit: %t}
-%s`, c.Name, !subject.noNodeFit, strategy)
+%s%s`, c.Name, !subject.noNodeFit, strategy, moves)
 }

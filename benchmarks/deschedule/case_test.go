@@ -28,11 +28,18 @@ func TestPolicies(t *testing.T) {
 			if fit := strings.Contains(c.policy(s), "nodeFit: true"); fit == s.noNodeFit {
 				t.Errorf("%s, %s: nodeFit is %v", c.Name, s.Name, fit)
 			}
+			wantMoves := policy.Evict
+			if c.Name == "no-downtime" && s.Name == "stowage" {
+				wantMoves = policy.MakeBeforeBreak
+			}
+			if profile.Moves != wantMoves {
+				t.Errorf("%s, %s: moves are %s, want %s", c.Name, s.Name, profile.Moves, wantMoves)
+			}
 			got = append(got, fmt.Sprintf("%s %s %v", c.Name, s.Name, profile.Plugins.Balance.Enabled))
 		}
 	}
 	var want []string
-	for _, name := range []string{"skew", "mixed-sizes", "prefers-hot", "gpu-trap", "tight-budgets", "duplicates", "zone-returns", "consolidate", "plan", "plan-default-scheduler"} {
+	for _, name := range []string{"skew", "mixed-sizes", "prefers-hot", "gpu-trap", "tight-budgets", "no-downtime", "duplicates", "zone-returns", "consolidate", "plan", "plan-default-scheduler"} {
 		theirs, ours := "LowNodeUtilization", ""
 		switch name {
 		case "duplicates":
@@ -45,7 +52,7 @@ func TestPolicies(t *testing.T) {
 		if ours == "" {
 			ours = theirs
 		}
-		want = append(want, fmt.Sprintf("%s stowage [%s]", name, ours), fmt.Sprintf("%s peer-nodefit [%s]", name, theirs), fmt.Sprintf("%s peer [%s]", name, theirs))
+		want = append(want, fmt.Sprintf("%s stowage [%s]", name, ours), fmt.Sprintf("%s peer-nodefit [%s]", name, theirs), fmt.Sprintf("%s peer [%s]", name, theirs), fmt.Sprintf("%s stowage-evict [%s]", name, ours))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("strategies (-want +got):\n%s", diff)
@@ -86,6 +93,7 @@ func TestLayouts(t *testing.T) {
 		"prefers-hot: 500 pods of 25 workloads on 100 nodes, 38 % used, imbalance 38, bound 0",
 		"gpu-trap: 500 pods of 25 workloads on 100 nodes, 38 % used, imbalance 38, bound 0",
 		"tight-budgets: 500 pods of 25 workloads on 100 nodes, 38 % used, imbalance 38, bound 200",
+		"no-downtime: 350 pods of 250 workloads on 100 nodes, 35 % used, imbalance 36, bound 150",
 		"duplicates: 400 pods of 68 workloads on 100 nodes, 30 % used, imbalance 30, bound 200",
 		"zone-returns: 528 pods of 44 workloads on 134 nodes, 40 % used, imbalance 28, bound 176",
 		"consolidate: 600 pods of 30 workloads on 200 nodes, 30 % used, imbalance 14, bound 240",
@@ -98,7 +106,7 @@ func TestLayouts(t *testing.T) {
 }
 
 func TestComparisons(t *testing.T) {
-	cases := []Case{Cases()[0], Cases()[7], Cases()[8]}
+	cases := []Case{Cases()[0], Cases()[8], Cases()[9]}
 	tests := []struct {
 		name string
 		got  []Comparison

@@ -23,6 +23,8 @@ type Workload struct {
 	Spec corev1.PodSpec
 	// MaxUnavailable is that of its PodDisruptionBudget; it has none where it is 0.
 	MaxUnavailable int
+	// Frozen says that its PodDisruptionBudget lets none be away.
+	Frozen bool
 	// Nodes holds the node of each replica.
 	Nodes []string
 }
@@ -130,6 +132,33 @@ func tightBudgets(nodes []*corev1.Node, seed uint64) []Workload {
 	workloads := skew(nodes, seed)
 	for i := range workloads {
 		workloads[i].MaxUnavailable = 1
+	}
+	return workloads
+}
+
+// noDowntime has the hot nodes at 60 and 80 % in turn: the first of them by single replicas without
+// a budget, the others by workloads of three replicas whose budget lets none be away. There are four
+// of the former for one of the latter.
+func noDowntime(nodes []*corev1.Node, _ uint64) []Workload {
+	var slots []string
+	hots := labelled(nodes, heatLabel, hot)
+	for i, node := range hots {
+		for range 3 + i%2 {
+			slots = append(slots, node)
+		}
+	}
+	single, triple := len(hots)*2, len(hots)/2
+	workloads := make([]Workload, single+triple)
+	for i := range workloads {
+		w := &workloads[i]
+		w.Name, w.Spec = fmt.Sprintf("app-%04d", i), podSpec(2000)
+		if w.Frozen = i >= single; !w.Frozen {
+			w.Nodes = []string{slots[i]}
+			continue
+		}
+		for replica := range 3 {
+			w.Nodes = append(w.Nodes, slots[i+replica*triple])
+		}
 	}
 	return workloads
 }

@@ -56,7 +56,7 @@ func (w Workload) deployment(namespace string) *appsv1.Deployment {
 
 // budget returns the PodDisruptionBudget, or nil where the workload has none.
 func (w Workload) budget(namespace string) *policyv1.PodDisruptionBudget {
-	if w.MaxUnavailable == 0 {
+	if w.MaxUnavailable == 0 && !w.Frozen {
 		return nil
 	}
 	labels := map[string]string{appLabel: w.Name}

@@ -33,7 +33,7 @@ type proxy struct {
 type calls struct {
 	// total counts requests, and rejected the evictions refused with 429.
 	total, rejected int
-	// firstEviction is when the first eviction was asked for; nil if none was.
+	// firstEviction is when the first eviction, or the first stand-in, was asked for; nil if none was.
 	firstEviction *time.Duration
 }
 
@@ -106,7 +106,7 @@ func (p *proxy) countRequest(r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls.total++
-	if isEviction(r) && p.calls.firstEviction == nil {
+	if (isEviction(r) || isCreation(r)) && p.calls.firstEviction == nil {
 		after := time.Since(p.began)
 		p.calls.firstEviction = &after
 	}
@@ -119,6 +119,11 @@ func (p *proxy) countResponse(r *http.Response) error {
 		p.calls.rejected++
 	}
 	return nil
+}
+
+// isCreation says whether the request creates a pod.
+func isCreation(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/pods")
 }
 
 func isEviction(r *http.Request) bool {

@@ -60,9 +60,9 @@ func TestTable(t *testing.T) {
 		got = append(got, strings.Join(strings.Fields(line), " "))
 	}
 	want := []string{
-		"CASE, SUBJECT EVICTED BOUND BACK USELESS 429 AVAIL BROKEN SKEW AFTER EMPTIED AGAIN PLAN s WALL s MiB CALLS CODE",
-		"skew/200, stowage 10 9 1 2 4 0.95 3 37.50 7.51 5 6 1.25 12 64 40 2",
-		"plan/5000, stowage 4500 - - - - - - - - - - 25.25 - - - -",
+		"CASE, SUBJECT EVICTED BOUND BACK USELESS 429 AVAIL BROKEN SKEW AFTER EMPTIED AGAIN MOVED DOWN s WORST s PER MOVE PLAN s WALL s MiB CALLS CODE",
+		"skew/200, stowage 10 9 1 2 4 0.95 3 37.50 7.51 5 6 - - - - 1.25 12 64 40 2",
+		"plan/5000, stowage 4500 - - - - - - - - - - - - - - 25.25 - - - -",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)

@@ -108,13 +108,15 @@ func Run(ctx context.Context, comparisons []Comparison, subjects []Subject, opts
 
 // subjects returns those that can take part.
 func (c Comparison) subjects(all []Subject) []Subject {
-	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool { return c.Case.recorded() && !s.ours })
+	return slices.DeleteFunc(slices.Clone(all), func(s Subject) bool {
+		return c.Case.recorded() && !s.ours || s.evicts && !c.Case.standIns
+	})
 }
 
 // check looks for the programs of the subjects before anything is started.
 func check(comparisons []Comparison, subjects []Subject) error {
 	if !slices.ContainsFunc(comparisons, func(c Comparison) bool { return len(c.subjects(subjects)) > 0 }) {
-		return exit.Refuse(fmt.Errorf("no subject takes part in any of the cases: %s and %s are for stowage only", planCase, planDefaultCase))
+		return exit.Refuse(fmt.Errorf("no subject takes part in any of the cases: %s and %s are for stowage only, and stowage-evict is for no-downtime only", planCase, planDefaultCase))
 	}
 	for _, s := range subjects {
 		if _, err := s.binary(); err != nil {

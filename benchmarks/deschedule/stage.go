@@ -138,7 +138,7 @@ func (s *stage) agreed(ctx context.Context) (string, bool, error) {
 		return "", false, err
 	}
 	for _, b := range budgets.Items {
-		if b.Status.ObservedGeneration != b.Generation || b.Status.DisruptionsAllowed == 0 {
+		if b.Status.ObservedGeneration != b.Generation || b.Status.ExpectedPods == 0 || b.Status.CurrentHealthy != b.Status.ExpectedPods {
 			return "waiting for the budgets' status", false, nil
 		}
 	}

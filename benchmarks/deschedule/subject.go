@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/stowage-k8s/stowage/benchmarks/child"
@@ -25,8 +26,9 @@ const (
 type Subject struct {
 	Name string
 	// ours says that it is Stowage's, noNodeFit that it evicts without asking whether
-	// there is a node that the pod could go to.
-	ours, noNodeFit bool
+	// there is a node that the pod could go to, and evicts that it evicts where it could create
+	// stand-ins.
+	ours, noNodeFit, evicts bool
 }
 
 // Subjects are the deschedulers that are compared.
@@ -35,6 +37,7 @@ func Subjects() []Subject {
 		{Name: "stowage", ours: true},
 		{Name: "peer-nodefit"},
 		{Name: "peer", noNodeFit: true},
+		{Name: "stowage-evict", ours: true, evicts: true},
 	}
 }
 
@@ -45,6 +48,7 @@ func Described() []figure.Subject {
 		{Name: "stowage", Version: "Stowage " + figure.Here().Stowage, Settings: limits + ", no cooldown"},
 		{Name: "peer-nodefit", Version: "descheduler " + peerVersion(), Settings: limits + ", nodeFit on"},
 		{Name: "peer", Version: "descheduler " + peerVersion(), Settings: limits + ", nodeFit off"},
+		{Name: "stowage-evict", Version: "Stowage " + figure.Here().Stowage, Settings: limits + ", no cooldown, moves: Evict in the case no-downtime, which it alone takes part in"},
 	}
 }
 
@@ -60,7 +64,9 @@ func peerVersion() string {
 }
 
 // QuickSubjects are those of a quick run.
-func QuickSubjects() []Subject { return Subjects()[:2] }
+func QuickSubjects() []Subject {
+	return slices.DeleteFunc(Subjects(), func(s Subject) bool { return s.noNodeFit })
+}
 
 // binary returns the path of the subject's program.
 func (s Subject) binary() (string, error) {

@@ -24,6 +24,7 @@ type watcher struct {
 	// pods are those that there are.
 	pods    map[types.UID]podState
 	changed time.Time
+	now     func() time.Time
 	// watched says what the pods' workloads want. Pods of other workloads do not count.
 	watched map[string]*watched
 	// known are the pods that were there when counting began.
@@ -43,6 +44,10 @@ type watched struct {
 	// desired is how many replicas it wants, and required how many its budget does.
 	desired, required int
 	pods, ready       int
+	// downSince is since when no pod is ready; zero if one is. down is for how long that was so
+	// before, since counting began.
+	downSince time.Time
+	down      time.Duration
 }
 
 // seen is what has happened since counting began.
@@ -52,6 +57,10 @@ type seen struct {
 	landed  map[types.UID]placement
 	// evictedPods are the evictions by pod.
 	evictedPods map[types.UID]bool
+	// left are the pods that were there when counting began and are gone, whoever took them away.
+	left []placement
+	// down is for how long each workload was without a ready pod.
+	down []time.Duration
 	// lowest is the lowest fraction of a workload's replicas that were ready.
 	lowest float64
 	// broken counts the moments at which a pod ceased to be ready where its budget asks
@@ -61,7 +70,7 @@ type seen struct {
 
 // watch starts to follow the pods of a cluster, until ctx ends.
 func watch(ctx context.Context, client kubernetes.Interface) (*watcher, error) {
-	w := &watcher{pods: map[types.UID]podState{}}
+	w := &watcher{pods: map[types.UID]podState{}, now: time.Now}
 	ignore := func(_, _ *corev1.Node) {}
 	if err := follow.NodesAndPods(ctx, client, follow.Changes{Node: ignore, Pod: w.change, Trim: trim}); err != nil {
 		return nil, err
@@ -76,7 +85,7 @@ func (w *watcher) expect(workloads []Workload) {
 	w.watched = map[string]*watched{}
 	for _, workload := range workloads {
 		required := 0
-		if workload.MaxUnavailable > 0 {
+		if workload.MaxUnavailable > 0 || workload.Frozen {
 			required = len(workload.Nodes) - workload.MaxUnavailable
 		}
 		w.watched[workload.Name] = &watched{desired: len(workload.Nodes), required: required}
@@ -97,6 +106,8 @@ func (w *watcher) begin() {
 	w.seen = seen{landed: map[types.UID]placement{}, evictedPods: map[types.UID]bool{}, lowest: math.Inf(1)}
 	for _, workload := range w.watched {
 		w.seen.lowest = min(w.seen.lowest, workload.available())
+		workload.down, workload.downSince = 0, time.Time{}
+		workload.noteDown(w.now())
 	}
 }
 
@@ -105,7 +116,14 @@ func (w *watcher) result() seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	result := w.seen
-	result.evicted, result.landed = slices.Clone(w.seen.evicted), maps.Clone(w.seen.landed)
+	result.evicted, result.landed, result.left = slices.Clone(w.seen.evicted), maps.Clone(w.seen.landed), slices.Clone(w.seen.left)
+	for _, workload := range w.watched {
+		down := workload.down
+		if !workload.downSince.IsZero() {
+			down += w.now().Sub(workload.downSince)
+		}
+		result.down = append(result.down, down)
+	}
 	return result
 }
 
@@ -122,7 +140,7 @@ func (s seen) placements() []placement {
 func (w *watcher) change(was, is *corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.changed = time.Now()
+	w.changed = w.now()
 	if is == nil {
 		w.noteEviction(was.UID, stateOf(was)) // the last that was to be seen of it
 		w.drop(was.UID)
@@ -133,6 +151,7 @@ func (w *watcher) change(was, is *corev1.Pod) {
 	w.count(before, -1)
 	w.count(state, 1)
 	w.pods[is.UID] = state
+	w.noteDown(state.app)
 	w.noteEviction(is.UID, state)
 	if w.seen.landed != nil && !w.known[is.UID] {
 		w.seen.landed[is.UID] = state.placement
@@ -147,6 +166,10 @@ func (w *watcher) drop(uid types.UID) {
 	before := w.pods[uid]
 	w.count(before, -1)
 	delete(w.pods, uid)
+	if w.known[uid] && w.watched[before.app] != nil {
+		w.seen.left = append(w.seen.left, before.placement)
+	}
+	w.noteDown(before.app)
 	if before.ready {
 		w.noteAvailability(before.app)
 	}
@@ -161,6 +184,23 @@ func (w *watcher) count(pod podState, sign int) {
 	workload.pods += sign
 	if pod.ready {
 		workload.ready += sign
+	}
+}
+
+// noteDown takes note of whether a workload has a ready pod.
+func (w *watcher) noteDown(app string) {
+	if workload := w.watched[app]; workload != nil {
+		workload.noteDown(w.now())
+	}
+}
+
+func (w *watched) noteDown(now time.Time) {
+	switch down := w.ready == 0; {
+	case down && w.downSince.IsZero():
+		w.downSince = now
+	case !down && !w.downSince.IsZero():
+		w.down += now.Sub(w.downSince)
+		w.downSince = time.Time{}
 	}
 }
 
@@ -223,7 +263,7 @@ func (w *watcher) left() int {
 func (w *watcher) settled() (settled bool, quiet time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	settled, quiet = true, time.Since(w.changed)
+	settled, quiet = true, w.now().Sub(w.changed)
 	for _, workload := range w.watched {
 		settled = settled && workload.pods == workload.desired
 	}

@@ -19,7 +19,7 @@ type history struct {
 
 // newHistory watches a workload of four, on n0 to n3, of which a budget lets one be away.
 func newHistory() *history {
-	h := &history{watcher: &watcher{pods: map[types.UID]podState{}}, pods: map[string]*corev1.Pod{}}
+	h := &history{watcher: &watcher{pods: map[types.UID]podState{}, now: time.Now}, pods: map[string]*corev1.Pod{}}
 	h.expect([]Workload{{Name: "web", MaxUnavailable: 1, Nodes: []string{"n0", "n1", "n2", "n3"}}})
 	for i := range 4 {
 		h.ready(fmt.Sprint("web-", i), "web", fmt.Sprint("n", i))
@@ -106,13 +106,69 @@ func TestWatcher(t *testing.T) {
 			h := newHistory()
 			tt.play(h)
 			got := h.result()
-			got.landed, got.evictedPods = nil, nil
+			got.landed, got.evictedPods, got.left, got.down = nil, nil, nil, nil
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(seen{}, placement{})); diff != "" {
 				t.Errorf("seen (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
+
+// TestDowntime follows a workload of one.
+func TestDowntime(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		play func(h *history)
+		want time.Duration
+		left int
+	}{
+		{"nothing happens", func(*history) {}, 0, 0},
+		{"one is left at all times", func(h *history) {
+			h.ready("web-1", "web", "n1")
+			h.at(1)
+			h.leave("web-0", true)
+			h.at(3)
+			h.gone("web-0")
+		}, 0, 1},
+		{"none is left for a while", func(h *history) {
+			h.leave("web-0", false)
+			h.at(5)
+			h.gone("web-0")
+			h.at(8)
+			h.ready("web-1", "web", "n1")
+		}, 8 * time.Second, 1},
+		{"none is left twice", func(h *history) {
+			h.leave("web-0", true)
+			h.at(2)
+			h.ready("web-1", "web", "n1")
+			h.at(10)
+			h.leave("web-1", true)
+			h.at(15)
+			h.ready("web-2", "web", "n2")
+		}, 7 * time.Second, 0},
+		{"none is left in the end", func(h *history) { h.leave("web-0", true); h.at(4) }, 4 * time.Second, 0},
+		{"the next one is ready before", func(h *history) { h.ready("web-1", "web", "n1"); h.leave("web-0", false); h.at(9); h.gone("web-0") }, 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := &history{watcher: &watcher{pods: map[types.UID]podState{}}, pods: map[string]*corev1.Pod{}}
+			h.at(0)
+			h.expect([]Workload{{Name: "web", Nodes: []string{"n0"}}})
+			h.ready("web-0", "web", "n0")
+			h.begin()
+			tt.play(h)
+			got := h.result()
+			if diff := cmp.Diff([]time.Duration{tt.want}, got.down); diff != "" {
+				t.Errorf("without a ready pod (-want +got):\n%s", diff)
+			}
+			if len(got.left) != tt.left {
+				t.Errorf("pods that are gone: %v, want %d", got.left, tt.left)
+			}
+		})
+	}
+}
+
+// at sets the clock.
+func (h *history) at(second int64) { h.now = func() time.Time { return time.Unix(second, 0) } }
 
 func TestWatcherSettles(t *testing.T) {
 	h := newHistory()

@@ -37,8 +37,9 @@ the API server and from a proxy in front of it, none from the subject; but for t
 plan, which is planning on a recorded cluster of 5,000 nodes and 150,000 pods.
 
 The subjects are stowage-descheduler and the upstream descheduler, with nodeFit and
-without; that one is built by hack/peers.sh. Results are written to a file as well, as
-JSON, after each case.`,
+without; that one is built by hack/peers.sh. In the case no-downtime, stowage moves pods by
+stand-ins, stowage-evict evicts them, and a watcher measures for how long workloads were
+without a ready pod. Results are written to a file as well, as JSON, after each case.`,
 		Example: `  stowage-bench deschedule --quick
   stowage-bench deschedule --case gpu-trap --case prefers-hot --nodes 200
   stowage-bench deschedule --case skew --subject stowage --log-dir /tmp/logs

@@ -21,11 +21,11 @@ func TestDescheduleErrors(t *testing.T) {
 	}{
 		{
 			"a case that is not there", []string{"--case", "skewed"},
-			`--case="skewed": must be one of ["skew" "mixed-sizes" "prefers-hot" "gpu-trap" "tight-budgets" "duplicates" "zone-returns" "consolidate" "plan" "plan-default-scheduler"]`,
+			`--case="skewed": must be one of ["skew" "mixed-sizes" "prefers-hot" "gpu-trap" "tight-budgets" "no-downtime" "duplicates" "zone-returns" "consolidate" "plan" "plan-default-scheduler"]`,
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "descheduler"},
-			`--subject="descheduler": must be one of ["stowage" "peer-nodefit" "peer"]`,
+			`--subject="descheduler": must be one of ["stowage" "peer-nodefit" "peer" "stowage-evict"]`,
 		},
 		{"a number of nodes that is not offered", []string{"--nodes", "100"}, `--nodes="100": must be one of ["200" "1000" "5000"]`},
 		{"a number of nodes that the case is not measured at", []string{"--case", "skew", "--nodes", "5000"}, `--nodes: none of the cases ["skew"] is measured at [5000]`},

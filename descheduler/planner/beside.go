@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -88,7 +89,7 @@ func (r *run) noStandIn(pod *corev1.Pod) string {
 
 // besides moves a pod by a stand-in: the pod is there until the stand-in is ready, so that there
 // must be room for both. The stand-in is bound to a node. Of those that the scheduler could
-// choose, that is the one with the largest gain.
+// choose, that is the one with the largest gain, and of several the one that it likes best.
 func (s *session) besides(ctx context.Context, a *attempt, p strategy.Proposal, replacement *corev1.Pod) (strategy.Outcome, error) {
 	decision, err := s.sim.Schedule(ctx, replacement)
 	switch {
@@ -100,8 +101,13 @@ func (s *session) besides(ctx context.Context, a *attempt, p strategy.Proposal, 
 	if err := s.depart(a, p.Pod); err != nil {
 		return strategy.Outcome{}, err
 	}
-	best := 0.0
-	for _, node := range decision.Possible {
+	best, possible := 0.0, []string{decision.Drawn(p.Pod.UID)}
+	for _, score := range decision.Scores {
+		if slices.Contains(decision.Possible, score.Name) {
+			possible = append(possible, score.Name)
+		}
+	}
+	for _, node := range possible {
 		if gain, outcome := s.gain(p, []string{node}); outcome.Rule == "" && gain > best {
 			best, decision.Node = gain, node
 		}

@@ -111,6 +111,9 @@ func (c *Candidates) Hindrance(pod *corev1.Pod) string {
 	if pod.Spec.SchedulingGroup != nil {
 		return "it belongs to a scheduling group, which a stand-in would be one too many for"
 	}
+	if why := namesTie(&pod.Spec); why != "" {
+		return why
+	}
 	if why := c.bound(pod); why != "" {
 		return why
 	}
@@ -162,6 +165,48 @@ func surges(deployment *appsv1.Deployment) bool {
 	const replicas = 1 // percentages are rounded up
 	surge, err := intstr.GetScaledValueFromIntOrPercent(rolling.MaxSurge, replicas, true)
 	return err == nil && surge > 0
+}
+
+// namesTie returns which of the pod's rules about other pods name the label that its stand-in lacks
+// at first. The API server completes such rules by the labels that a pod is created with, and they
+// cannot be changed later, so that the stand-in would be another pod for good.
+func namesTie(spec *corev1.PodSpec) string {
+	names := func(keys []string, selector *metav1.LabelSelector) bool {
+		if slices.Contains(keys, tie) || selector == nil {
+			return slices.Contains(keys, tie)
+		}
+		_, is := selector.MatchLabels[tie]
+		return is || slices.ContainsFunc(selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool { return r.Key == tie })
+	}
+	for i := range spec.TopologySpreadConstraints {
+		if c := &spec.TopologySpreadConstraints[i]; names(c.MatchLabelKeys, c.LabelSelector) {
+			return "its topology spread constraint for " + c.TopologyKey + " names " + tie + ", which a stand-in lacks at first"
+		}
+	}
+	for _, term := range podTerms(spec.Affinity) {
+		if names(slices.Concat(term.MatchLabelKeys, term.MismatchLabelKeys), term.LabelSelector) {
+			return "its pod affinity or anti-affinity for " + term.TopologyKey + " names " + tie + ", which a stand-in lacks at first"
+		}
+	}
+	return ""
+}
+
+// podTerms returns all terms of affinity and anti-affinity to pods.
+func podTerms(a *corev1.Affinity) []corev1.PodAffinityTerm {
+	var terms []corev1.PodAffinityTerm
+	add := func(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
+		terms = append(terms, required...)
+		for _, p := range preferred {
+			terms = append(terms, p.PodAffinityTerm)
+		}
+	}
+	if a != nil && a.PodAffinity != nil {
+		add(a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution, a.PodAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
+	if a != nil && a.PodAntiAffinity != nil {
+		add(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution, a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
+	return terms
 }
 
 // bound returns which volume of the pod cannot be used on another node at the same time.

@@ -46,11 +46,40 @@ func TestHindrance(t *testing.T) {
 			}
 		}
 	}
+	spread := func(c corev1.TopologySpreadConstraint) func(*cluster.Snapshot, *corev1.Pod) {
+		return func(_ *cluster.Snapshot, p *corev1.Pod) {
+			c.TopologyKey = corev1.LabelTopologyZone
+			p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: corev1.LabelHostname}, c}
+		}
+	}
+	near := func(term corev1.PodAffinityTerm) func(*cluster.Snapshot, *corev1.Pod) {
+		return func(_ *cluster.Snapshot, p *corev1.Pod) {
+			term.TopologyKey = corev1.LabelTopologyZone
+			p.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term}}}
+		}
+	}
+	away := func(term corev1.PodAffinityTerm) func(*cluster.Snapshot, *corev1.Pod) {
+		return func(_ *cluster.Snapshot, p *corev1.Pod) {
+			term.TopologyKey = corev1.LabelTopologyZone
+			p.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 1, PodAffinityTerm: term}}}}
+		}
+	}
+	const spreads, attracts = "its topology spread constraint for topology.kubernetes.io/zone names pod-template-hash", "its pod affinity or anti-affinity for topology.kubernetes.io/zone names pod-template-hash"
+	selects := &metav1.LabelSelector{MatchLabels: map[string]string{tie: "h1"}}
+	requires := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: tie, Operator: metav1.LabelSelectorOpIn, Values: []string{"h1"}}}}
 	for _, tt := range []struct {
 		name   string
 		change func(*cluster.Snapshot, *corev1.Pod)
 		want   string
 	}{
+		{name: "a spread constraint per template would be completed without the template", change: spread(corev1.TopologySpreadConstraint{MatchLabelKeys: []string{"app", tie}}), want: spreads},
+		{name: "so would one that selects by it", change: spread(corev1.TopologySpreadConstraint{LabelSelector: selects}), want: spreads},
+		{name: "other spread constraints are no obstacle", change: spread(corev1.TopologySpreadConstraint{MatchLabelKeys: []string{"app"}, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}})},
+		{name: "the same goes for affinity", change: near(corev1.PodAffinityTerm{MatchLabelKeys: []string{tie}}), want: attracts},
+		{name: "to other templates", change: near(corev1.PodAffinityTerm{MismatchLabelKeys: []string{tie}}), want: attracts},
+		{name: "by an expression", change: near(corev1.PodAffinityTerm{LabelSelector: requires}), want: attracts},
+		{name: "and anti-affinity that is preferred", change: away(corev1.PodAffinityTerm{LabelSelector: selects}), want: attracts},
+		{name: "other affinity is no obstacle", change: away(corev1.PodAffinityTerm{MatchLabelKeys: []string{"app"}})},
 		{name: "a ready pod of a Deployment's current ReplicaSet can have a stand-in"},
 		{
 			name:   "a pod without a controller cannot",

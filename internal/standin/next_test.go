@@ -55,6 +55,13 @@ func TestNext(t *testing.T) {
 		{name: "and another ReplicaSet of the same name", changes: all(ready, func(v *view) { v.set.UID = "other" }), want: remove},
 		{name: "and a workload that was scaled to nothing", changes: all(ready, func(v *view) { v.set.Spec.Replicas = ptr.To[int32](0) }), want: remove},
 		{
+			name: "and a template that names the label which the stand-in lacks", want: remove,
+			changes: all(ready, func(v *view) {
+				v.set.Spec.Template.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MatchLabelKeys: []string{tie}}}
+				v.deployment.Spec.Template.Spec = v.set.Spec.Template.Spec
+			}),
+		},
+		{
 			name: "and a controller that has adopted it first", want: remove,
 			changes: all(ready, func(v *view) { v.standIn.OwnerReferences = owned("", "apps/v1", "DaemonSet", "all").OwnerReferences }),
 		},

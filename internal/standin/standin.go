@@ -150,7 +150,10 @@ func hindrance(deployment *appsv1.Deployment, set *appsv1.ReplicaSet, uid types.
 	case !sameTemplate(deployment, set):
 		return rollout
 	}
-	return unfit(deployment, set, hash)
+	if why := unfit(deployment, set, hash); why != "" {
+		return why
+	}
+	return namesTie(&set.Spec.Template.Spec)
 }
 
 // sameTemplate reports whether the ReplicaSet is the current one of its Deployment: they have the

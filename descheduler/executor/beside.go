@@ -158,8 +158,9 @@ func (r *run) endBeside(e *eviction, result standin.Result) {
 		r.inVain = nil
 	} else {
 		entry.Outcome, entry.Error = plan.NotMoved, result.Reason
-		r.done.NoStandIn[e.move.Pod.UID] = result.Reason
-		r.differs = true // it may be evicted
+		// It is not evicted instead: whatever hindered the stand-in may hinder its replacement.
+		r.done.Refused[e.move.Pod.UID] = result.Reason
+		r.differs = true // others may be moved instead
 		if tried {
 			r.inVain = append(r.inVain, result.Reason)
 		}

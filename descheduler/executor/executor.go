@@ -145,7 +145,7 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 	r := &run{
 		Options:    opts,
 		result:     &plan.Result{Evictions: []plan.Eviction{}},
-		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}, NoStandIn: map[types.UID]string{}},
+		done:       plan.Done{Replacements: map[types.UID]bool{}, Refused: map[types.UID]string{}},
 		ledger:     disruption.NewLedger(nil, nil, nil),
 		wereReady:  map[string]types.UID{},
 		remembered: map[types.UID]bool{},

@@ -138,8 +138,7 @@ type Done struct {
 	Moves []Move
 	// Replacements are the replacements of these pods.
 	Replacements map[types.UID]bool
-	// Refused are the pods that may not be evicted, with the API server's error.
+	// Refused are the pods that may not be evicted, with the API server's error, and those for which
+	// a stand-in was tried in vain, with the reason: they stay, also with moves: Prefer.
 	Refused map[types.UID]string
-	// NoStandIn are the pods that a stand-in could not replace, with the reason.
-	NoStandIn map[types.UID]string
 }

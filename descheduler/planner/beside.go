@@ -75,9 +75,6 @@ func (r *run) ways(pod *corev1.Pod, profile string) (beside, evict bool, refused
 
 // noStandIn says why no stand-in can replace the pod. It is empty if one can.
 func (r *run) noStandIn(pod *corev1.Pod) string {
-	if reason, tried := r.done.NoStandIn[pod.UID]; tried {
-		return reason
-	}
 	if r.standIns.allowed != nil && !r.standIns.allowed[pod.Namespace] {
 		return "standIns.namespaceLabelSelector does not match namespace " + pod.Namespace
 	}

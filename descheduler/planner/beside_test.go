@@ -133,8 +133,14 @@ func TestStandIns(t *testing.T) {
 		{
 			name: "nor once more if it has failed in this run", moves: policy.MakeBeforeBreak,
 			cluster: two().pods("web", "emptiest", "1", "a").deployment("web"),
-			done:    plan.Done{NoStandIn: map[types.UID]string{"web-0": "exceeded quota"}},
-			want:    []string{"web-0 NoStandIn: exceeded quota"},
+			done:    plan.Done{Refused: map[types.UID]string{"web-0": "exceeded quota"}},
+			want:    []string{"web-0 Refused: exceeded quota"},
+		},
+		{
+			name: "after which it is not evicted either", moves: policy.Prefer,
+			cluster: two().pods("web", "emptiest", "1", "a").deployment("web"),
+			done:    plan.Done{Refused: map[types.UID]string{"web-0": "its stand-in was not ready in time"}},
+			want:    []string{"web-0 Refused: its stand-in was not ready in time"},
 		},
 		{
 			name: "pods that have ended are evicted in any case", moves: policy.MakeBeforeBreak,

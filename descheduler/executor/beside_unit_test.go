@@ -34,7 +34,9 @@ func (s scripted) Begin(_ context.Context, pod *corev1.Pod, _ string) (*standin.
 	return &standin.Move{Namespace: pod.Namespace, StandIn: "for-" + pod.Name, StandInUID: "for-" + pod.UID}, nil
 }
 
-func (s scripted) Step(_ context.Context, mv *standin.Move) (standin.Result, error) { return s.step(mv) }
+func (s scripted) Step(_ context.Context, mv *standin.Move) (standin.Result, error) {
+	return s.step(mv)
+}
 
 func (scripted) Due(*standin.Move, *corev1.Pod, *corev1.Pod) bool { return true }
 
@@ -89,4 +91,3 @@ func TestAPodWhoseStandInFailedIsLeftAlone(t *testing.T) {
 		t.Errorf("%d moves are under way, %v", len(w.evictions), r.outcomesOf())
 	}
 }
-

@@ -144,6 +144,12 @@ func classify(err error, target Target) Result {
 	return result
 }
 
+// NoAnswer reports whether the error of a request leaves open if it was carried out.
+func NoAnswer(err error) bool {
+	var status apierrors.APIStatus
+	return !errors.As(err, &status) || inTheDark(err, status.Status())
+}
+
 // inTheDark reports whether whoever responded does not know if the request was carried out: the
 // API server when etcd does not respond in time, or a proxy before it. client-go takes these for
 // responses like any other.

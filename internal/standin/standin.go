@@ -129,12 +129,30 @@ func (m *Mover) Begin(ctx context.Context, pod *corev1.Pod, node string) (*Move,
 		return nil, wrap(err)
 	}
 	created, err := m.Client.CoreV1().Pods(pod.Namespace).Create(ctx, standIn, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) || err != nil && disruption.NoAnswer(err) {
+		created, err = m.created(ctx, mv, standIn.Name, err)
+	}
 	if err != nil {
 		return nil, wrap(err)
 	}
 	mv.StandIn, mv.StandInUID = created.Name, created.UID
 	klog.FromContext(ctx).V(2).Info("Created a stand-in", "pod", klog.KObj(pod), "standIn", klog.KObj(created), "node", node)
 	return mv, nil
+}
+
+// created looks for a stand-in that this run has created, though it was not told so. If there is
+// none, the error is that of the request to create it.
+func (m *Mover) created(ctx context.Context, mv *Move, name string, err error) (*corev1.Pod, error) {
+	pod, lookup := found(m.Client.CoreV1().Pods(mv.Namespace).Get(ctx, name, metav1.GetOptions{}))
+	if lookup != nil || pod == nil || !cluster.IsStandIn(pod) {
+		return nil, errors.Join(err, lookup)
+	}
+	n, unknown := noteOn(pod)
+	if unknown != nil || n.Run != mv.Run || n.UID != mv.UID || n.ReplicaSetUID != mv.ReplicaSetUID {
+		return nil, err
+	}
+	mv.note = n
+	return pod, nil
 }
 
 // hindrance returns why there cannot be a stand-in for a pod of the ReplicaSet, by what the API

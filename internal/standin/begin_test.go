@@ -1,0 +1,81 @@
+package standin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	testingclock "k8s.io/utils/clock/testing"
+)
+
+// fakeShop returns a mover on a fake client with the objects of shop, and the pod to move.
+func fakeShop() (*Mover, *fake.Clientset, *corev1.Pod) {
+	s, pod := shop()
+	deployment, set := s.Deployments[0], s.ReplicaSets[0]
+	deployment.Spec.Template = *set.Spec.Template.DeepCopy()
+	delete(deployment.Spec.Template.Labels, tie)
+	client := fake.NewClientset(deployment, set, pod)
+	clock := testingclock.NewFakeClock(time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC))
+	return New(Options{Client: client, Clock: clock, Run: "run", Patience: time.Minute}), client, pod
+}
+
+// TestACreationWithoutAnAnswer has the API server carry out a request, or not, and not tell so.
+func TestACreationWithoutAnAnswer(t *testing.T) {
+	timeout := apierrors.NewTimeoutError("etcd does not answer", 1)
+	for _, tt := range []struct {
+		name string
+		// err is the answer, and done says whether the stand-in was created.
+		err  error
+		done bool
+		// before says who has created a stand-in before.
+		before string
+		want   error
+	}{
+		{name: "the connection is lost, and there is one", err: io.ErrUnexpectedEOF, done: true},
+		{name: "etcd has answered too late", err: timeout, done: true},
+		{name: "the connection is lost, and there is none", err: io.ErrUnexpectedEOF, want: io.ErrUnexpectedEOF},
+		{name: "it was there before, by the same run", before: "run"},
+		{name: "another program has created it", before: "another", want: apierrors.NewAlreadyExists(corev1.Resource("pods"), "web")},
+		{name: "it is refused", err: apierrors.NewForbidden(corev1.Resource("pods"), "web", errors.New("quota")), want: apierrors.NewForbidden(corev1.Resource("pods"), "web", nil)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, client, pod := fakeShop()
+			if tt.before != "" {
+				other := New(m.Options)
+				other.Run = tt.before
+				if _, err := other.Begin(t.Context(), pod, "b"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			client.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				if tt.done {
+					if err := client.Tracker().Add(a.(clienttesting.CreateAction).GetObject()); err != nil {
+						t.Error(err)
+					}
+				}
+				return tt.err != nil, nil, tt.err
+			})
+			mv, err := m.Begin(t.Context(), pod, "b")
+			switch {
+			case tt.want == nil && err != nil:
+				t.Fatal(err)
+			case tt.want != nil && (!errors.Is(err, tt.want) && apierrors.ReasonForError(err) != apierrors.ReasonForError(tt.want)):
+				t.Errorf("the error is %v, want %v", err, tt.want)
+			case tt.want == nil && (mv.StandIn != mv.name() || mv.Run != "run" || mv.UID != pod.UID):
+				t.Errorf("the move is %+v", mv)
+			case tt.want == nil:
+				if _, err := client.CoreV1().Pods(pod.Namespace).Get(context.Background(), mv.StandIn, metav1.GetOptions{}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}

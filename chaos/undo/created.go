@@ -11,6 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/stowage-k8s/stowage/internal/persist"
 )
 
 // networkChaosPath is where the API server has the NetworkChaos objects of Chaos Mesh,
@@ -110,7 +112,7 @@ func (r *restorer) created(ctx context.Context) error {
 		var found []metav1.ObjectMeta
 		opts := ofRuns
 		opts.LabelSelector += "," + CreatedLabel
-		err := persist(ctx, func() (err error) {
+		err := persist.Do(ctx, func() (err error) {
 			found, err = kind.list(ctx, opts)
 			return err
 		})
@@ -120,7 +122,7 @@ func (r *restorer) created(ctx context.Context) error {
 		}
 		found = slices.DeleteFunc(found, func(meta metav1.ObjectMeta) bool { return leaving(meta) || !r.mine(meta.Labels[RunLabel]) })
 		failed = append(failed, each(ctx, found, func(meta metav1.ObjectMeta) error {
-			err := persist(ctx, func() error {
+			err := persist.Do(ctx, func() error {
 				return kind.remove(ctx, meta.Namespace, meta.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &meta.UID}})
 			})
 			switch {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/persist"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -91,7 +92,7 @@ func (u *Undo) declareUnknown(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	err = persist(ctx, func() error {
+	err = persist.Do(ctx, func() error {
 		_, err := u.client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 		return err
 	})
@@ -148,7 +149,7 @@ func (u *Undo) declareUnready(ctx context.Context, node string) error {
 
 // podsOn lists the pods of a node as they were at a version, or later.
 func (u *Undo) podsOn(ctx context.Context, node, since string) (list *corev1.PodList, err error) {
-	err = persist(ctx, func() error {
+	err = persist.Do(ctx, func() error {
 		list, err = u.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
 			FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(), ResourceVersion: since,
 		})
@@ -168,7 +169,7 @@ func (u *Undo) declarePodUnready(ctx context.Context, pod *corev1.Pod) (version 
 	if err != nil {
 		return "", err
 	}
-	err = persist(ctx, func() error {
+	err = persist.Do(ctx, func() error {
 		written, err := u.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 		if apierrors.IsConflict(err) { // another pod has the name now
 			return nil

@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
+
+	"github.com/stowage-k8s/stowage/internal/persist"
 )
 
 const (
@@ -42,7 +44,7 @@ func Hold(ctx context.Context, client kubernetes.Interface, run string, clock cl
 	holder, _ := os.Hostname()
 	now := metav1.NewMicroTime(clock.Now())
 	leases := client.CoordinationV1().Leases(LeaseNamespace)
-	err = persist(ctx, func() error {
+	err = persist.Do(ctx, func() error {
 		_, err := leases.Create(ctx, &coordinationv1.Lease{
 			ObjectMeta: metav1.ObjectMeta{Name: leaseName(run), Labels: map[string]string{RunLabel: run}},
 			Spec: coordinationv1.LeaseSpec{
@@ -72,7 +74,7 @@ func Hold(ctx context.Context, client kubernetes.Interface, run string, clock cl
 	return func() {
 		stop()
 		working.Wait()
-		ctx, cancel := finishing(ctx)
+		ctx, cancel := persist.Finishing(ctx)
 		defer cancel()
 		_ = Release(ctx, client, run) // it runs out by itself
 	}, nil

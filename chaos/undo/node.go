@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/persist"
 )
 
 // mark is what Annotation says: what a run has changed about a node.
@@ -102,7 +103,7 @@ func whole(run string) string {
 
 func (u *Undo) changeNode(ctx context.Context, name string, uid types.UID, what string, alter func(*corev1.Node, *mark) bool) error {
 	recorded := false
-	err := persist(ctx, func() error {
+	err := persist.Do(ctx, func() error {
 		node, err := u.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 		if err != nil || node.UID != uid {
 			return err
@@ -134,7 +135,7 @@ func (u *Undo) changeNode(ctx context.Context, name string, uid types.UID, what 
 			}
 			recorded = true
 		}
-		ctx, cancel := finishing(ctx)
+		ctx, cancel := persist.Finishing(ctx)
 		defer cancel()
 		return patchNode(ctx, u.client.CoreV1().Nodes(), node, is)
 	})

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/persist"
 )
 
 // Restore restores what a run has changed, or all runs if run is empty, and returns the number of
@@ -76,7 +77,7 @@ func of(id, run string) bool { return id == run || strings.HasPrefix(id, run+Par
 // nodes looks at all nodes: somebody may have removed the label.
 func (r *restorer) nodes(ctx context.Context) error {
 	var list *corev1.NodeList
-	err := persist(ctx, func() (err error) {
+	err := persist.Do(ctx, func() (err error) {
 		list, err = r.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 		return err
 	})
@@ -109,7 +110,7 @@ func (r *restorer) has(node *corev1.Node) bool {
 func (r *restorer) node(ctx context.Context, listed *corev1.Node) error {
 	name := listed.Name
 	var what []string
-	err := persist(ctx, func() (err error) {
+	err := persist.Do(ctx, func() (err error) {
 		was := listed
 		listed = nil // to be read again, should it have changed
 		if was == nil {
@@ -174,7 +175,7 @@ func (r *restorer) workloads(ctx context.Context) error {
 	var failed []error
 	for _, s := range scalables(r.client) {
 		var changed []workload
-		err := persist(ctx, func() (err error) {
+		err := persist.Do(ctx, func() (err error) {
 			changed, err = s.list(ctx, ofRuns)
 			return err
 		})

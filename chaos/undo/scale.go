@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
+	"github.com/stowage-k8s/stowage/internal/persist"
 	"github.com/stowage-k8s/stowage/internal/report"
 )
 
@@ -131,7 +132,7 @@ func (u *Undo) Scale(ctx context.Context, kind, namespace, name string, replicas
 
 func (u *Undo) scale(ctx context.Context, s scalable, namespace, name string, replicas int32) error {
 	recorded := false
-	err := persist(ctx, func() error {
+	err := persist.Do(ctx, func() error {
 		w, err := s.get(ctx, namespace, name)
 		if err != nil {
 			return err
@@ -153,7 +154,7 @@ func (u *Undo) scale(ctx context.Context, s scalable, namespace, name string, re
 		if !changed {
 			labels[replicasWereLabel] = strconv.Itoa(int(w.replicas))
 		}
-		ctx, cancel := finishing(ctx)
+		ctx, cancel := persist.Finishing(ctx)
 		defer cancel()
 		return s.set(ctx, w, replicas, labels)
 	})
@@ -167,7 +168,7 @@ func (u *Undo) scale(ctx context.Context, s scalable, namespace, name string, re
 // was done.
 func (s scalable) unscale(ctx context.Context, w workload) (string, error) {
 	what := ""
-	err := persist(ctx, func() error {
+	err := persist.Do(ctx, func() error {
 		w, err := s.get(ctx, w.Namespace, w.Name)
 		if err != nil {
 			return err

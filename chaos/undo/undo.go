@@ -11,18 +11,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 
@@ -55,10 +49,6 @@ const (
 	// mostErrors is how many errors are listed.
 	mostErrors = 5
 )
-
-// persistence is the backoff of requests that failed because of a concurrent change or a short
-// outage of the API server: 3 s in total.
-var persistence = wait.Backoff{Steps: 9, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.2}
 
 // Undo makes the changes of one run. It is safe for concurrent use.
 //
@@ -114,31 +104,6 @@ type RunError struct {
 
 func (e *RunError) Error() string {
 	return fmt.Sprintf("%s was changed by run %s, which is not restored yet: wait until it ends, or run `%s`", e.Object, e.Run, journal.RestoreCommand(e.Run, e.arguments))
-}
-
-// finishPatience is how long a change that was asked for may take once the run is to end.
-const finishPatience = 5 * time.Second
-
-// finishing returns a context for the request of a change, which does not end with the run:
-// the API server might carry out a request that was given up after Restore has looked.
-func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), finishPatience)
-}
-
-// persist repeats what the API server refuses for the moment, and what it has not answered. All
-// requests can be repeated: changes name the version of the object that they are for.
-func persist(ctx context.Context, do func() error) error {
-	return retry.OnError(persistence, func(err error) bool {
-		return ctx.Err() == nil && (apierrors.IsConflict(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
-			apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || lost(err))
-	}, do)
-}
-
-// lost reports whether the connection was lost or could not be made, or ended in the middle of
-// an answer.
-func lost(err error) bool {
-	return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) ||
-		errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // each calls do with every item, side by side, unless the context ends. It returns why that

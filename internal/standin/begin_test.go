@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +14,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	testingclock "k8s.io/utils/clock/testing"
 )
@@ -79,3 +85,47 @@ func TestACreationWithoutAnAnswer(t *testing.T) {
 		})
 	}
 }
+
+// TestARequestIsNotCutOff ends the run while the API server works on a request.
+func TestARequestIsNotCutOff(t *testing.T) {
+	m, _, pod := fakeShop()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	held := make(chan struct{})
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(held)
+		select {
+		case <-r.Context().Done():
+			t.Error("the request was cut off")
+		case <-time.After(100 * time.Millisecond): // long enough for an end to arrive
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer api.Close()
+	real, err := kubernetes.NewForConfig(&rest.Config{Host: api.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Client = creating{m.Client, real}
+	go func() {
+		<-held
+		cancel(errors.New("terminated"))
+	}()
+	mv, err := m.Begin(ctx, pod, "b")
+	if err != nil || mv.StandIn == "" {
+		t.Errorf("the stand-in is not known: %+v, %v", mv, err)
+	}
+	// No other request begins then.
+	if _, err := m.Begin(ctx, pod, "b"); err == nil || !strings.Contains(err.Error(), "terminated") {
+		t.Errorf("the error after the end is %v", err)
+	}
+}
+
+// creating is a client whose pods are those of another one.
+type creating struct {
+	kubernetes.Interface
+	pods kubernetes.Interface
+}
+
+func (c creating) CoreV1() typedcorev1.CoreV1Interface { return c.pods.CoreV1() }

@@ -31,6 +31,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/persist"
 )
 
 // Options are the options of a Mover. Client, Clock, Run and Patience are required.
@@ -128,7 +129,11 @@ func (m *Mover) Begin(ctx context.Context, pod *corev1.Pod, node string) (*Move,
 	if err != nil {
 		return nil, wrap(err)
 	}
-	created, err := m.Client.CoreV1().Pods(pod.Namespace).Create(ctx, standIn, metav1.CreateOptions{})
+	var created *corev1.Pod
+	err = write(ctx, func(ctx context.Context) error {
+		created, err = m.Client.CoreV1().Pods(pod.Namespace).Create(ctx, standIn, metav1.CreateOptions{})
+		return err
+	})
 	if apierrors.IsAlreadyExists(err) || err != nil && disruption.NoAnswer(err) {
 		created, err = m.created(ctx, mv, standIn.Name, err)
 	}
@@ -138,6 +143,17 @@ func (m *Mover) Begin(ctx context.Context, pod *corev1.Pod, node string) (*Move,
 	mv.StandIn, mv.StandInUID = created.Name, created.UID
 	klog.FromContext(ctx).V(2).Info("Created a stand-in", "pod", klog.KObj(pod), "standIn", klog.KObj(created), "node", node)
 	return mv, nil
+}
+
+// write makes a request that changes something, unless the run has ended. The end of the run does
+// not cut it off: Restore would look before it is carried out.
+func write(ctx context.Context, do func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := persist.Finishing(ctx)
+	defer cancel()
+	return do(ctx)
 }
 
 // created looks for a stand-in that this run has created, though it was not told so. If there is

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/persist"
 )
 
 // lowestCost makes a pod the first that its ReplicaSet deletes of those that are ready.
@@ -136,7 +137,11 @@ func (m *Mover) patch(ctx context.Context, pod *corev1.Pod, labels, annotations 
 	if err != nil {
 		return pod, err
 	}
-	patched, err := m.Client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, data, metav1.PatchOptions{})
+	var patched *corev1.Pod
+	err = write(ctx, func(ctx context.Context) error {
+		patched, err = m.Client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, data, metav1.PatchOptions{})
+		return err
+	})
 	if err != nil {
 		return pod, err
 	}
@@ -152,7 +157,14 @@ func (m *Mover) remove(ctx context.Context, pod *corev1.Pod) (left *corev1.Pod, 
 	if disruption.Ready(pod) {
 		by = m.evictor
 	}
-	switch result := by.Evict(ctx, target); result.Outcome {
+	var result disruption.Result
+	if err := write(ctx, func(ctx context.Context) error {
+		result = by.Evict(ctx, target)
+		return nil
+	}); err != nil {
+		return pod, "", err
+	}
+	switch result.Outcome {
 	case disruption.Evicted, disruption.Deleted, disruption.Gone, disruption.Replaced:
 		return nil, "", nil
 	case disruption.Changed:
@@ -195,7 +207,11 @@ const lookEvery = 200 * time.Millisecond
 // Finish goes on with a move until it ends.
 func (m *Mover) Finish(ctx context.Context, mv *Move) (Result, error) {
 	for {
-		result, err := m.Step(ctx, mv)
+		var result Result
+		err := persist.Do(ctx, func() (err error) {
+			result, err = m.Step(ctx, mv)
+			return err
+		})
 		if err != nil || result.Outcome != UnderWay {
 			return result, err
 		}

@@ -42,11 +42,11 @@ func (r *run) await(ctx context.Context, w *wave) error {
 		if err := r.checkNodes(picture, w.evictions); err != nil {
 			return err
 		}
-		if w.movesBeside() { // each of these moves has a time of its own
+		if w.openBeside() > 0 { // each of these moves has a time of its own
 			deadline = later(deadline, r.Clock.Now().Add(r.Settle))
 		}
 		over := !r.Clock.Now().Before(deadline)
-		if over && w.leaveDeferred() {
+		if over && (w.leaveDeferred() || r.leaveBeside(w)) {
 			continue
 		}
 		if over {

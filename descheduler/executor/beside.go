@@ -61,6 +61,31 @@ func (w *wave) movesBeside() bool {
 	return false
 }
 
+// openBeside counts the moves that have a stand-in and are under way.
+func (w *wave) openBeside() int {
+	n := 0
+	for _, e := range w.evictions {
+		if e.beside != nil && e.beside.move != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// leaveBeside gives up the moves that have no stand-in yet. It says whether there are any.
+func (r *run) leaveBeside(w *wave) bool {
+	if !w.movesBeside() {
+		return false
+	}
+	for _, e := range w.evictions {
+		if e.beside != nil {
+			r.endBeside(e, standin.Result{Outcome: standin.NotMoved, Reason: "there were as many stand-ins as standIns.max allows all the time"})
+		}
+	}
+	w.leave(func(e *eviction) bool { return r.result.Evictions[e.entry].Outcome == plan.NotMoved })
+	return true
+}
+
 // pursueBeside creates stand-ins, and does what there is to do for those that exist, several at
 // once.
 func (r *run) pursueBeside(ctx context.Context, w *wave, picture *cluster.Snapshot) error {
@@ -68,12 +93,7 @@ func (r *run) pursueBeside(ctx context.Context, w *wave, picture *cluster.Snapsh
 		return nil
 	}
 	pods := podsOf(picture)
-	open := 0
-	for _, e := range w.evictions {
-		if e.beside != nil && e.beside.move != nil {
-			open++
-		}
-	}
+	open := w.openBeside()
 	var due []*eviction
 	for _, e := range w.evictions {
 		switch b := e.beside; {

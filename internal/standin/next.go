@@ -26,6 +26,8 @@ const (
 	// Kept: the stand-in is one of the ReplicaSet's pods, and so is the old pod. The ReplicaSet was
 	// scaled up, or has deleted another pod, meanwhile.
 	Kept Outcome = "Kept"
+	// Left: the move cannot be ended now. Its stand-in is left, and Restore of a later run ends it.
+	Left Outcome = "Left"
 )
 
 // Result is what a step has found.
@@ -33,6 +35,8 @@ type Result struct {
 	Outcome Outcome
 	// Reason says why the pod was not moved, or what a move that is under way waits for.
 	Reason string
+	// refused says that the removal of the stand-in is refused, for example by a budget.
+	refused bool
 }
 
 // action is what to do next. Each is one request.
@@ -110,7 +114,7 @@ func (v *view) next(now time.Time) (action, Result) {
 func (v *view) afterHandOver(now time.Time) (action, Result) {
 	orphan := metav1.GetControllerOfNoCopy(v.standIn) == nil
 	switch {
-	case orphan && (v.set == nil || v.set.UID != v.ReplicaSetUID):
+	case orphan && (v.set == nil || v.set.UID != v.ReplicaSetUID || v.set.DeletionTimestamp != nil):
 		return v.giveUp("its ReplicaSet is gone")
 	case orphan:
 		return wait, Result{Reason: "its ReplicaSet to adopt the stand-in"}
@@ -142,6 +146,17 @@ func (v *view) giveUp(why string) (action, Result) {
 		return remove, Result{}
 	}
 	return end, Result{Outcome: NotMoved, Reason: v.why}
+}
+
+// workloadEnds reports whether nobody wants the pods of the workload any more.
+func (v *view) workloadEnds() bool {
+	switch {
+	case v.set == nil || v.set.UID != v.ReplicaSetUID || v.set.DeletionTimestamp != nil:
+		return true
+	case v.deployment == nil || v.deployment.UID != metav1.GetControllerOfNoCopy(v.set).UID || v.deployment.DeletionTimestamp != nil:
+		return true
+	}
+	return v.set.Spec.Replicas != nil && *v.set.Spec.Replicas == 0
 }
 
 // oldStays reports whether the old pod exists and nobody has deleted it.

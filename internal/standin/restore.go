@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -20,15 +21,18 @@ type Restored struct {
 	Result
 }
 
+// restoredAtOnce is how many moves are restored in parallel.
+const restoredAtOnce = 10
+
 // Restore ends the moves that a run has left behind: those of this run, and those of other runs
 // whose time is over. What is handed over is finished, everything else is undone. It returns
-// those that it has ended, and the errors of the others.
+// those that it has ended, and errors about those that it could not end.
 func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, error) {
 	list, err := m.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: cluster.StandInLabel})
 	if err != nil {
 		return nil, fmt.Errorf("looking for stand-ins that were left behind: %w", err)
 	}
-	var all []Restored
+	var moves []*Move
 	var errs []error
 	awaited := map[types.UID]bool{}
 	for i := range list.Items {
@@ -47,12 +51,21 @@ func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, erro
 		}
 		mv := &Move{note: n, Namespace: pod.Namespace, StandIn: pod.Name, StandInUID: pod.UID}
 		m.Abandon(mv)
-		result, err := m.Finish(ctx, mv)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		moves = append(moves, mv)
+	}
+	ends := make([]Result, len(moves))
+	failed := make([]error, len(moves))
+	workqueue.ParallelizeUntil(context.WithoutCancel(ctx), restoredAtOnce, len(moves), func(i int) { ends[i], failed[i] = m.Finish(ctx, moves[i]) })
+	var all []Restored
+	for i, mv := range moves {
+		switch {
+		case failed[i] != nil:
+			errs = append(errs, failed[i])
+		case ends[i].Outcome == Left:
+			errs = append(errs, fmt.Errorf("moving pod %s/%s: %s", mv.Namespace, mv.Pod, ends[i].Reason))
+		default:
+			all = append(all, Restored{mv.Namespace, mv.Pod, mv.StandIn, mv.Run, ends[i]})
 		}
-		all = append(all, Restored{pod.Namespace, n.Pod, pod.Name, n.Run, result})
 	}
 	for i := range list.Items {
 		pod := &list.Items[i]

@@ -50,7 +50,8 @@ type Options struct {
 type Mover struct {
 	Options
 	// evictor removes stand-ins that are ready, within budgets: others may have used that there
-	// is one pod more. deleter removes those that are not, which nobody counts on.
+	// is one pod more. deleter removes those that are not, which nobody counts on, and those of
+	// workloads that are to have no pods.
 	evictor, deleter *disruption.Evictor
 }
 
@@ -99,6 +100,8 @@ type Move struct {
 	StandInUID types.UID
 	// minReady is how long a pod of the ReplicaSet must be ready to count as available.
 	minReady int32
+	// abandoned says that what is refused is not asked for again.
+	abandoned bool
 	// seen is when a picture first had the stand-in, tied when it got its label.
 	seen bool
 	tied time.Time
@@ -200,8 +203,8 @@ func sameTemplate(deployment *appsv1.Deployment, set *appsv1.ReplicaSet) bool {
 	return apiequality.Semantic.DeepEqual(template, wanted)
 }
 
-// make returns the stand-in: what the ReplicaSet would create, without its label and owner, bound
-// to the node.
+// make returns the stand-in: what the ReplicaSet would create, without its label and controller,
+// bound to the node.
 func (mv *Move) make(set *appsv1.ReplicaSet, node string) (*corev1.Pod, error) {
 	carried, err := json.Marshal(mv.note)
 	if err != nil {
@@ -212,6 +215,10 @@ func (mv *Move) make(set *appsv1.ReplicaSet, node string) (*corev1.Pod, error) {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: mv.Namespace, Name: mv.name(),
 			Labels: untied(template.Labels), Annotations: maps.Clone(template.Annotations), Finalizers: template.Finalizers,
+			// It is removed with the ReplicaSet, which becomes its controller when it adopts it.
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: appsv1.SchemeGroupVersion.String(), Kind: cluster.ReplicaSetKind.Kind, Name: set.Name, UID: set.UID,
+			}},
 		},
 		Spec: template.Spec,
 	}

@@ -21,11 +21,18 @@ import (
 // lowestCost makes a pod the first that its ReplicaSet deletes of those that are ready.
 const lowestCost = "-2147483648"
 
+// lingers is how long after its time a move may take to end.
+const lingers = 30 * time.Second
+
 // Step looks at a move, and does what can be done now without waiting.
 func (m *Mover) Step(ctx context.Context, mv *Move) (Result, error) {
 	result, err := m.step(ctx, mv)
 	if err != nil {
 		return Result{}, fmt.Errorf("moving pod %s/%s: %w", mv.Namespace, mv.Pod, err)
+	}
+	over := m.Clock.Now().After(mv.Until.Add(lingers))
+	if result.Outcome == UnderWay && (over || mv.abandoned && result.refused) {
+		result = Result{Outcome: Left, Reason: fmt.Sprintf("stand-in %s is left for the next run, because this one waited in vain for %s", mv.StandIn, result.Reason)}
 	}
 	if result.Outcome != UnderWay {
 		klog.FromContext(ctx).V(2).Info("A move has ended", "pod", klog.KRef(mv.Namespace, mv.Pod), "standIn", mv.StandIn, "outcome", result.Outcome, "reason", result.Reason)
@@ -58,8 +65,8 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 			v.standIn, err = m.patch(ctx, v.standIn, labelled(nil), nil)
 		case remove:
 			var waiting string
-			if v.standIn, waiting, err = m.remove(ctx, v.standIn); waiting != "" {
-				return Result{Reason: waiting}, nil
+			if v.standIn, waiting, err = m.remove(ctx, v); waiting != "" {
+				return Result{Reason: waiting, refused: true}, nil
 			}
 		}
 		// Somebody else has changed or deleted the pod, which may change what is to be done.
@@ -150,11 +157,12 @@ func (m *Mover) patch(ctx context.Context, pod *corev1.Pod, labels, annotations 
 
 // remove removes a stand-in that is not needed. It returns nil for one that is gone, or what to
 // wait for.
-func (m *Mover) remove(ctx context.Context, pod *corev1.Pod) (left *corev1.Pod, waiting string, err error) {
+func (m *Mover) remove(ctx context.Context, v *view) (left *corev1.Pod, waiting string, err error) {
+	pod := v.standIn
 	target := disruption.TargetOf(pod)
 	target.ResourceVersion = pod.ResourceVersion // it may be about to become ready
 	by := m.deleter
-	if disruption.Ready(pod) {
+	if disruption.Ready(pod) && !v.workloadEnds() { // a budget would keep the last pod of its workload for good
 		by = m.evictor
 	}
 	var result disruption.Result
@@ -198,13 +206,15 @@ func (m *Mover) Due(mv *Move, standIn, old *corev1.Pod) bool {
 }
 
 // Abandon has the next step end the move, whether the stand-in is ready or not. A stand-in that
-// the ReplicaSet may have adopted stays.
-func (m *Mover) Abandon(mv *Move) { mv.Until = metav1.Time{} }
+// the ReplicaSet may have adopted stays, and so does one whose removal is refused.
+func (m *Mover) Abandon(mv *Move) {
+	mv.Until, mv.abandoned = metav1.NewTime(m.Clock.Now().Add(-time.Nanosecond)), true
+}
 
 // lookEvery is the time between two looks of Finish.
 const lookEvery = 200 * time.Millisecond
 
-// Finish goes on with a move until it ends.
+// Finish goes on with a move until it ends or is left.
 func (m *Mover) Finish(ctx context.Context, mv *Move) (Result, error) {
 	for {
 		var result Result

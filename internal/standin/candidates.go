@@ -31,6 +31,8 @@ type Candidates struct {
 	claims      map[types.NamespacedName]*corev1.PersistentVolumeClaim
 	// adopters are the controllers of each namespace that adopt pods by their labels.
 	adopters map[string][]adopter
+	// unready has a pod that is not ready of each ReplicaSet that has one.
+	unready map[types.UID]string
 	// moving has the ReplicaSets that a move is under way in, with the pod that it is about.
 	moving map[types.UID]string
 }
@@ -45,7 +47,8 @@ type adopter struct {
 func NewCandidates(s *cluster.Snapshot) *Candidates {
 	c := &Candidates{
 		sets: map[types.UID]*appsv1.ReplicaSet{}, deployments: map[types.UID]*appsv1.Deployment{},
-		claims: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}, adopters: map[string][]adopter{}, moving: map[types.UID]string{},
+		claims: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}, adopters: map[string][]adopter{},
+		unready: map[types.UID]string{}, moving: map[types.UID]string{},
 	}
 	for _, deployment := range s.Deployments {
 		c.deployments[deployment.UID] = deployment
@@ -67,6 +70,9 @@ func NewCandidates(s *cluster.Snapshot) *Candidates {
 		}
 	}
 	for _, pod := range s.Pods {
+		if owner := metav1.GetControllerOfNoCopy(pod); owner != nil && cluster.Holds(pod) && pod.DeletionTimestamp == nil && !disruption.Ready(pod) {
+			c.unready[owner.UID] = pod.Name
+		}
 		if !cluster.IsStandIn(pod) {
 			continue
 		}
@@ -107,6 +113,9 @@ func (c *Candidates) Hindrance(pod *corev1.Pod) string {
 	}
 	if !disruption.Ready(pod) {
 		return "it is not ready, so there is nothing to keep up"
+	}
+	if other, is := c.unready[set.UID]; is {
+		return unreadyOther(other)
 	}
 	if pod.Spec.SchedulingGroup != nil {
 		return "it belongs to a scheduling group, which a stand-in would be one too many for"
@@ -221,10 +230,17 @@ func (c *Candidates) bound(pod *corev1.Pod) string {
 			return fmt.Sprintf("its claim %s is not in the snapshot", used.ClaimName)
 		}
 		if !slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteMany) && !slices.Contains(claim.Spec.AccessModes, corev1.ReadOnlyMany) {
-			return fmt.Sprintf("its claim %s is %s, so no other node can use it meanwhile", used.ClaimName, claim.Spec.AccessModes[0])
+			return fmt.Sprintf("its claim %s allows %s, so no other node can use it meanwhile", used.ClaimName, modes(claim))
 		}
 	}
 	return ""
+}
+
+func modes(claim *corev1.PersistentVolumeClaim) string {
+	if len(claim.Spec.AccessModes) == 0 {
+		return "no access mode"
+	}
+	return string(claim.Spec.AccessModes[0])
 }
 
 // untied returns labels without the one that ties a pod to its ReplicaSet.

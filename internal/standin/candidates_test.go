@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
@@ -175,10 +176,33 @@ func TestHindrance(t *testing.T) {
 			},
 			want: "scheduling group",
 		},
-		{name: "a volume of one node cannot be used on another", change: claim(corev1.ReadWriteOnce), want: "its claim data is ReadWriteOnce"},
-		{name: "a volume of one pod cannot be used by two", change: claim(corev1.ReadWriteOncePod), want: "its claim data is ReadWriteOncePod"},
+		{name: "a volume of one node cannot be used on another", change: claim(corev1.ReadWriteOnce), want: "its claim data allows ReadWriteOnce"},
+		{name: "a volume of one pod cannot be used by two", change: claim(corev1.ReadWriteOncePod), want: "its claim data allows ReadWriteOncePod"},
 		{name: "a volume of many nodes can", change: claim(corev1.ReadWriteOnce, corev1.ReadWriteMany)},
 		{name: "a claim that is not known may be of any kind", change: claim(), want: "its claim data is not in the snapshot"},
+		{
+			name: "a recorded claim may have no access modes", want: "its claim data allows no access mode",
+			change: func(s *cluster.Snapshot, p *corev1.Pod) {
+				claim(corev1.ReadWriteOnce)(s, p)
+				s.Others[0].(*corev1.PersistentVolumeClaim).Spec.AccessModes = nil
+			},
+		},
+		{
+			name: "another pod that is not ready would be deleted first", want: "pod web-h1-b of its ReplicaSet is not ready",
+			change: func(s *cluster.Snapshot, p *corev1.Pod) {
+				other := p.DeepCopy()
+				other.Name, other.UID, other.Status.Conditions = "web-h1-b", "b", nil
+				s.Pods = append(s.Pods, other)
+			},
+		},
+		{
+			name: "but not one that terminates",
+			change: func(s *cluster.Snapshot, p *corev1.Pod) {
+				other := p.DeepCopy()
+				other.Name, other.UID, other.Status.Conditions, other.DeletionTimestamp = "web-h1-b", "b", nil, &metav1.Time{}
+				s.Pods = append(s.Pods, other)
+			},
+		},
 		{
 			name: "one stand-in at a time is enough for a ReplicaSet",
 			change: func(s *cluster.Snapshot, p *corev1.Pod) {
@@ -202,5 +226,14 @@ func TestHindrance(t *testing.T) {
 				t.Errorf("the hindrance is %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestNamesAreValid(t *testing.T) {
+	for _, set := range []string{"web-5d4f", strings.Repeat("a", 56) + "-5d4f", strings.Repeat("a", 56) + ".b-5d4f", strings.Repeat("a", 200)} {
+		mv := &Move{note: note{ReplicaSet: set, UID: "some"}}
+		if problems := validation.IsDNS1123Subdomain(mv.name()); len(problems) > 0 || len(mv.name()) > 63 {
+			t.Errorf("the name %s for %s is not valid: %v", mv.name(), set, problems)
+		}
 	}
 }

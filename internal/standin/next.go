@@ -35,6 +35,8 @@ type Result struct {
 	Outcome Outcome
 	// Reason says why the pod was not moved, or what a move that is under way waits for.
 	Reason string
+	// InVain says that the stand-in did not get ready, or has ended.
+	InVain bool
 	// refused says that the removal of the stand-in is refused, for example by a budget.
 	refused bool
 }
@@ -68,10 +70,18 @@ type view struct {
 	standIn, old *corev1.Pod
 	set          *appsv1.ReplicaSet
 	deployment   *appsv1.Deployment
-	// pods is how many pods of the ReplicaSet are to stay; -1 if they were not counted.
-	pods int
-	// why is why the move was given up.
-	why string
+	// counted are the pods of the ReplicaSet; nil if they were not counted.
+	counted *counted
+	// why is why the move was given up, and inVain the Result's.
+	why    string
+	inVain bool
+}
+
+// counted are the pods of a ReplicaSet that are to stay.
+type counted struct {
+	pods, ready int
+	// unready is the name of one that is not ready, other than the old pod.
+	unready string
 }
 
 // next returns what to do next. It depends on nothing but the objects and the time, so that a
@@ -81,9 +91,12 @@ func (v *view) next(now time.Time) (action, Result) {
 	case v.standIn == nil || cluster.Leaving(v.standIn):
 		return v.giveUp("its stand-in is gone")
 	case !cluster.Holds(v.standIn):
+		v.inVain = true
 		return v.giveUp(fmt.Sprintf("its stand-in has ended: %s %s", v.standIn.Status.Reason, v.standIn.Status.Message))
 	case v.standIn.Labels[tie] != "":
 		return v.afterHandOver(now)
+	case v.why != "": // the old pod may be as before already
+		return v.giveUp(v.why)
 	}
 	ready := podutil.IsPodAvailable(v.standIn, v.minReady, metav1.NewTime(now))
 	switch why := hindrance(v.deployment, v.set, v.ReplicaSetUID, v.Tie); {
@@ -91,22 +104,48 @@ func (v *view) next(now time.Time) (action, Result) {
 		return v.giveUp(why)
 	case metav1.GetControllerOfNoCopy(v.standIn) != nil:
 		return v.giveUp("another controller has adopted its stand-in")
-	// The ReplicaSet deletes the least ready of its pods, so that nothing is lost with a stand-in
-	// that is ready, whatever has become of the old pod.
-	case ready && !v.oldStays():
-		return handOver, Result{}
-	case !v.oldStays():
+	case !ready && !v.oldStays():
 		return v.giveUp("the pod went away before its stand-in was ready")
-	case now.After(v.Until.Time) && ready:
-		return v.giveUp("the run ended before its stand-in was handed over")
-	case now.After(v.Until.Time):
+	case !ready && now.After(v.Until.Time):
+		v.inVain = true
 		return v.giveUp("its stand-in was not ready in time: " + notReady(v.standIn))
 	case !ready:
 		return wait, Result{Reason: "its stand-in: " + notReady(v.standIn)}
-	case !cluster.BeingReplaced(v.old):
+	case v.oldStays():
+		return v.beforeHandOver(now)
+	case v.counted == nil:
+		return count, Result{}
+	case v.counted.ready >= int(*v.set.Spec.Replicas):
+		return v.giveUp("the pod went away, and its ReplicaSet has enough ready pods without its stand-in")
+	}
+	// The ReplicaSet deletes the least ready of its pods, so that nothing is lost with a stand-in
+	// that is ready.
+	return handOver, Result{}
+}
+
+// beforeHandOver returns what to do with a stand-in that is ready while the old pod is there. The
+// ReplicaSet is to delete that and no other: of all pods that are ready, the one with the lowest
+// cost.
+func (v *view) beforeHandOver(now time.Time) (action, Result) {
+	marked := cluster.BeingReplaced(v.old)
+	switch {
+	case now.After(v.Until.Time):
+		return v.giveUp("the run ended before its stand-in was handed over")
+	case marked && v.old.Annotations[corev1.PodDeletionCost] != lowestCost:
+		return v.giveUp("somebody else has set its deletion cost")
+	case v.counted == nil:
+		return count, Result{}
+	case v.counted.unready != "":
+		return v.giveUp(unreadyOther(v.counted.unready))
+	case !marked:
 		return mark, Result{}
 	}
 	return handOver, Result{}
+}
+
+// unreadyOther is the hindrance that another pod is not ready.
+func unreadyOther(name string) string {
+	return "pod " + name + " of its ReplicaSet is not ready, and would be deleted instead"
 }
 
 // afterHandOver returns what to do when the stand-in has all of its labels. It cannot be taken
@@ -122,16 +161,16 @@ func (v *view) afterHandOver(now time.Time) (action, Result) {
 		return release, Result{}
 	case !v.oldStays():
 		return end, Result{Outcome: Moved}
-	case v.set == nil || v.pods < 0:
+	case v.set == nil || v.counted == nil:
 		return count, Result{}
-	case v.pods > int(*v.set.Spec.Replicas):
+	case v.counted.pods > int(*v.set.Spec.Replicas):
 		return wait, Result{Reason: "its ReplicaSet to delete it"}
 	case cluster.BeingReplaced(v.old):
 		return unmark, Result{}
 	case cluster.IsStandIn(v.standIn):
 		return release, Result{}
 	}
-	return end, Result{Outcome: Kept, Reason: "its ReplicaSet was scaled, or has deleted another pod, meanwhile"}
+	return end, Result{Outcome: Kept, Reason: "its stand-in has become another pod of its ReplicaSet, which was scaled up or has deleted another pod meanwhile"}
 }
 
 // giveUp returns what is left to undo.
@@ -145,7 +184,7 @@ func (v *view) giveUp(why string) (action, Result) {
 	case v.standIn != nil && !cluster.Leaving(v.standIn):
 		return remove, Result{}
 	}
-	return end, Result{Outcome: NotMoved, Reason: v.why}
+	return end, Result{Outcome: NotMoved, Reason: v.why, InVain: v.inVain}
 }
 
 // workloadEnds reports whether nobody wants the pods of the workload any more.

@@ -21,13 +21,20 @@ func TestNext(t *testing.T) {
 			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(now.Add(-10 * time.Second)),
 		}}}
 	}
-	marked := func(v *view) { v.old.Labels = map[string]string{cluster.StandInLabel: cluster.OfReplaced} }
+	marked := func(v *view) {
+		v.old.Labels = map[string]string{cluster.StandInLabel: cluster.OfReplaced}
+		v.old.Annotations = map[string]string{corev1.PodDeletionCost: lowestCost}
+	}
 	tied := func(v *view) { v.standIn.Labels[tie] = "h1" }
 	adopted := func(v *view) {
 		tied(v)
 		v.standIn.OwnerReferences = owned("", "apps/v1", "ReplicaSet", "web-h1").OwnerReferences
 	}
 	oldGone := func(v *view) { v.old = nil }
+	// n counts the pods of the ReplicaSet that stay, of which so many are ready.
+	n := func(pods, ready int) func(*view) {
+		return func(v *view) { v.counted = &counted{pods: pods, ready: ready} }
+	}
 	late := func(v *view) { v.Until = metav1.NewTime(now.Add(-time.Second)) }
 	newTemplate := func(v *view) { v.deployment.Spec.Template.Annotations = map[string]string{"restarted": "now"} }
 	all := func(changes ...func(*view)) []func(*view) { return changes }
@@ -37,17 +44,32 @@ func TestNext(t *testing.T) {
 		want    action
 		outcome Outcome
 		reason  string
+		inVain  bool
 	}{
 		{name: "a stand-in that is not ready is waited for", want: wait, reason: "not scheduled"},
-		{name: "one that is ready has the old pod marked first", changes: all(ready), want: mark},
-		{name: "then it is handed over", changes: all(ready, marked), want: handOver},
+		{name: "when it is ready, the ReplicaSet has its pods counted", changes: all(ready), want: count},
+		{name: "then it has the old pod marked first", changes: all(ready, n(1, 1)), want: mark},
+		{name: "before it is handed over, they are counted again", changes: all(ready, marked), want: count},
+		{name: "then it is handed over", changes: all(ready, marked, n(1, 1)), want: handOver},
+		{
+			name: "unless the ReplicaSet would delete another pod, which is not ready", want: remove,
+			changes: all(ready, func(v *view) { v.counted = &counted{pods: 2, ready: 1, unready: "web-h1-b"} }),
+		},
+		{
+			name: "or that has become so when the old pod was marked", want: unmark,
+			changes: all(ready, marked, func(v *view) { v.counted = &counted{pods: 2, ready: 1, unready: "web-h1-b"} }),
+		},
+		{
+			name: "or the old pod has another cost by now", want: unmark,
+			changes: all(ready, marked, n(1, 1), func(v *view) { v.old.Annotations[corev1.PodDeletionCost] = "5" }),
+		},
 		{
 			name: "it must be ready for as long as its ReplicaSet says", want: wait, reason: "minReadySeconds",
 			changes: all(ready, func(v *view) { v.minReady, v.standIn.Spec.NodeName = 30, "b" }),
 		},
-		{name: "and no longer", changes: all(ready, func(v *view) { v.minReady = 10 }), want: mark},
-		{name: "one that is not ready in time is removed", changes: all(late), want: remove},
-		{name: "after the old pod was restored", changes: all(late, marked), want: unmark},
+		{name: "and no longer", changes: all(ready, n(1, 1), func(v *view) { v.minReady = 10 }), want: mark},
+		{name: "one that is not ready in time is removed", changes: all(late), want: remove, inVain: true},
+		{name: "after the old pod was restored", changes: all(late, marked), want: unmark, inVain: true},
 		{name: "one that is ready when its run has ended is not handed over", changes: all(ready, late), want: remove},
 		{name: "a rollout that has begun makes it useless", changes: all(ready, newTemplate), want: remove},
 		{name: "even if the old pod is gone", changes: all(ready, newTemplate, oldGone), want: remove},
@@ -66,22 +88,25 @@ func TestNext(t *testing.T) {
 			changes: all(ready, func(v *view) { v.standIn.OwnerReferences = owned("", "apps/v1", "DaemonSet", "all").OwnerReferences }),
 		},
 		{name: "without the old pod, one that is not ready is not needed", changes: all(oldGone), want: remove},
-		{name: "but one that is ready is: it may be the only one", changes: all(ready, oldGone), want: handOver},
-		{name: "even if its time is over", changes: all(ready, oldGone, late), want: handOver},
-		{name: "an old pod that is on its way out is gone", changes: all(ready, func(v *view) { v.old.DeletionTimestamp = &metav1.Time{} }), want: handOver},
-		{name: "a stand-in that has failed is removed", changes: all(func(v *view) { v.standIn.Status.Phase = corev1.PodFailed }), want: remove},
+		{name: "one that is ready may be: the pods are counted", changes: all(ready, oldGone), want: count},
+		{name: "it may be the only one", changes: all(ready, oldGone, n(0, 0)), want: handOver},
+		{name: "or its ReplicaSet's new pod is not ready", changes: all(ready, oldGone, n(1, 0)), want: handOver},
+		{name: "but it is not needed if the ReplicaSet was scaled down, or has a new pod that is ready", changes: all(ready, oldGone, n(1, 1)), want: remove},
+		{name: "it may be the only one even if its time is over", changes: all(ready, oldGone, late, n(0, 0)), want: handOver},
+		{name: "an old pod that is on its way out is gone", changes: all(ready, n(0, 0), func(v *view) { v.old.DeletionTimestamp = &metav1.Time{} }), want: handOver},
+		{name: "a stand-in that has failed is removed", changes: all(func(v *view) { v.standIn.Status.Phase = corev1.PodFailed }), want: remove, inVain: true},
 		{name: "of one that is gone, the old pod's mark is left", changes: all(marked, func(v *view) { v.standIn = nil }), want: unmark},
 		{name: "or nothing", changes: all(func(v *view) { v.standIn = nil }), want: end, outcome: NotMoved, reason: "its stand-in is gone"},
 		{name: "one that was handed over is to be adopted", changes: all(ready, marked, tied), want: wait, reason: "adopt"},
 		{name: "whether its time is over or not", changes: all(ready, marked, tied, late), want: wait, reason: "adopt"},
 		{name: "unless there is no ReplicaSet", changes: all(ready, marked, tied, func(v *view) { v.set = nil }), want: unmark},
 		{name: "then the ReplicaSet has its pods counted", changes: all(ready, marked, adopted), want: count},
-		{name: "it is to delete the old pod", changes: all(ready, marked, adopted, func(v *view) { v.pods = 2 }), want: wait, reason: "delete"},
-		{name: "if it has deleted another one, the old pod is a pod like any other", changes: all(ready, marked, adopted, func(v *view) { v.pods = 1 }), want: unmark},
-		{name: "and so is the stand-in", changes: all(ready, adopted, func(v *view) { v.pods = 1 }), want: release},
+		{name: "it is to delete the old pod", changes: all(ready, marked, adopted, n(2, 2)), want: wait, reason: "delete"},
+		{name: "if it has deleted another one, the old pod is a pod like any other", changes: all(ready, marked, adopted, n(1, 1)), want: unmark},
+		{name: "and so is the stand-in", changes: all(ready, adopted, n(1, 1)), want: release},
 		{
 			name: "which is no move", want: end, outcome: Kept, reason: "scaled",
-			changes: all(ready, adopted, func(v *view) { v.pods = 1; delete(v.standIn.Labels, cluster.StandInLabel) }),
+			changes: all(ready, adopted, n(1, 1), func(v *view) { delete(v.standIn.Labels, cluster.StandInLabel) }),
 		},
 		{name: "when the old pod is gone, the stand-in is a pod like any other", changes: all(ready, adopted, oldGone), want: release},
 		{
@@ -101,11 +126,14 @@ func TestNext(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v := &view{note: mv.note, standIn: standIn, old: pod, set: set, deployment: deployment, pods: -1}
+			v := &view{note: mv.note, standIn: standIn, old: pod, set: set, deployment: deployment}
 			for _, change := range tt.changes {
 				change(v)
 			}
 			got, result := v.next(now)
+			if v.inVain != tt.inVain {
+				t.Errorf("it is in vain: %t, want %t", v.inVain, tt.inVain)
+			}
 			if got != tt.want || result.Outcome != tt.outcome || !strings.Contains(result.Reason, tt.reason) {
 				t.Errorf("next is %d, %+v, want %d, %s and %q", got, result, tt.want, tt.outcome, tt.reason)
 			}

@@ -94,5 +94,5 @@ func (m *Mover) unmarkAlone(ctx context.Context, pod *corev1.Pod) (*Restored, er
 	if err != nil {
 		return nil, fmt.Errorf("restoring the deletion cost of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	return &Restored{Namespace: pod.Namespace, Pod: pod.Name, Result: Result{NotMoved, "its stand-in is gone"}}, nil
+	return &Restored{Namespace: pod.Namespace, Pod: pod.Name, Result: Result{Outcome: NotMoved, Reason: "its stand-in is gone"}}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -100,11 +101,15 @@ type Move struct {
 	StandInUID types.UID
 	// minReady is how long a pod of the ReplicaSet must be ready to count as available.
 	minReady int32
+	// why is why the move was given up, and inVain the Result's.
+	why    string
+	inVain bool
 	// abandoned says that what is refused is not asked for again.
 	abandoned bool
-	// seen is when a picture first had the stand-in, tied when it got its label.
-	seen bool
-	tied time.Time
+	// seen says that a picture had the stand-in. tied is when it got its label, and looked when the
+	// latest step was.
+	seen         bool
+	tied, looked time.Time
 }
 
 // Begin creates a stand-in for the pod on the node. An error means that there is none, unless the
@@ -237,7 +242,7 @@ func (mv *Move) name() string {
 	hash := fnv.New32a()
 	hash.Write([]byte(mv.UID))
 	suffix := rand.SafeEncodeString(fmt.Sprintf("%08x", hash.Sum32()))
-	prefix := mv.ReplicaSet[:min(len(mv.ReplicaSet), maxPrefix)]
+	prefix := strings.TrimRight(mv.ReplicaSet[:min(len(mv.ReplicaSet), maxPrefix)], "-.") // it may be cut in the middle
 	return prefix + "-" + suffix[:suffixLength]
 }
 

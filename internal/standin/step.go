@@ -26,6 +26,7 @@ const lingers = 30 * time.Second
 
 // Step looks at a move, and does what can be done now without waiting.
 func (m *Mover) Step(ctx context.Context, mv *Move) (Result, error) {
+	mv.looked = m.Clock.Now()
 	result, err := m.step(ctx, mv)
 	if err != nil {
 		return Result{}, fmt.Errorf("moving pod %s/%s: %w", mv.Namespace, mv.Pod, err)
@@ -45,13 +46,17 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	defer func() { mv.why, mv.inVain = v.why, v.inVain }()
 	for {
 		next, result := v.next(m.Clock.Now())
+		if next != count {
+			v.counted = nil // each request is decided on by a fresh count
+		}
 		switch next {
 		case wait, end:
 			return result, nil
 		case count:
-			v.pods, err = m.countPods(ctx, v)
+			v.counted, err = m.countPods(ctx, v)
 		case mark:
 			v.old, err = m.patch(ctx, v.old, labelled(cluster.OfReplaced), map[string]any{
 				corev1.PodDeletionCost: lowestCost, cluster.DeletionCostWasAnnotation: v.old.Annotations[corev1.PodDeletionCost],
@@ -81,7 +86,7 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 
 // look reads the objects of a move.
 func (m *Mover) look(ctx context.Context, mv *Move) (*view, error) {
-	v := &view{note: mv.note, minReady: mv.minReady, pods: -1}
+	v := &view{note: mv.note, minReady: mv.minReady, why: mv.why, inVain: mv.inVain}
 	pod := func(name string, uid types.UID) (*corev1.Pod, error) {
 		pod, err := found(m.Client.CoreV1().Pods(mv.Namespace).Get(ctx, name, metav1.GetOptions{}))
 		if err != nil || pod == nil || pod.UID != uid {
@@ -101,18 +106,25 @@ func (m *Mover) look(ctx context.Context, mv *Move) (*view, error) {
 }
 
 // countPods counts the pods of the ReplicaSet that are to stay.
-func (m *Mover) countPods(ctx context.Context, v *view) (int, error) {
+func (m *Mover) countPods(ctx context.Context, v *view) (*counted, error) {
 	if v.set == nil {
-		return 0, apierrors.NewNotFound(corev1.Resource("replicasets"), v.ReplicaSet)
+		return nil, apierrors.NewNotFound(corev1.Resource("replicasets"), v.ReplicaSet)
 	}
 	list, err := m.Client.CoreV1().Pods(v.set.Namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(v.set.Spec.Selector)})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	n := 0
+	n := &counted{}
 	for i := range list.Items {
-		if pod := &list.Items[i]; metav1.IsControlledBy(pod, v.set) && cluster.Holds(pod) && pod.DeletionTimestamp == nil {
-			n++
+		pod := &list.Items[i]
+		if !metav1.IsControlledBy(pod, v.set) || !cluster.Holds(pod) || pod.DeletionTimestamp != nil {
+			continue
+		}
+		n.pods++
+		if disruption.Ready(pod) {
+			n.ready++
+		} else if pod.UID != v.UID {
+			n.unready = pod.Name
 		}
 	}
 	return n, nil
@@ -193,8 +205,8 @@ func (m *Mover) Due(mv *Move, standIn, old *corev1.Pod) bool {
 	now := m.Clock.Now()
 	mv.seen = mv.seen || standIn != nil
 	switch {
-	case now.After(mv.Until.Time):
-		return true
+	case now.After(mv.Until.Time): // it ends, or waits for something that the pods do not show
+		return now.Sub(mv.looked) >= settles
 	case standIn == nil: // the picture may be from before its creation
 		return mv.seen
 	case cluster.Leaving(standIn) || !cluster.Holds(standIn) || old == nil || cluster.Leaving(old):

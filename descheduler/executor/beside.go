@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
 	"github.com/stowage-k8s/stowage/descheduler/plan"
@@ -72,18 +73,35 @@ func (w *wave) openBeside() int {
 	return n
 }
 
-// leaveBeside gives up the moves that have no stand-in yet. It says whether there are any.
-func (r *run) leaveBeside(w *wave) bool {
-	if !w.movesBeside() {
-		return false
-	}
+// othersBeside counts the stand-ins in the cluster that are not of moves under way: those of other
+// programs, those that were left, and those that still terminate.
+func (w *wave) othersBeside(picture *cluster.Snapshot) int {
+	own := map[types.UID]bool{}
 	for _, e := range w.evictions {
-		if e.beside != nil {
-			r.endBeside(e, standin.Result{Outcome: standin.NotMoved, Reason: "there were as many stand-ins as standIns.max allows all the time"})
+		if e.beside != nil && e.beside.move != nil {
+			own[e.beside.move.StandInUID] = true
 		}
 	}
-	w.leave(func(e *eviction) bool { return r.result.Evictions[e.entry].Outcome == plan.NotMoved })
-	return true
+	n := 0
+	for _, pod := range picture.Pods {
+		if cluster.IsStandIn(pod) && !own[pod.UID] {
+			n++
+		}
+	}
+	return n
+}
+
+// leaveBeside gives up the moves that have no stand-in yet. It says whether there are any.
+func (r *run) leaveBeside(w *wave) bool {
+	left := map[*eviction]bool{}
+	for _, e := range w.evictions {
+		if e.beside != nil && e.beside.move == nil {
+			r.endBeside(e, standin.Result{Outcome: standin.NotMoved, Reason: "there were as many stand-ins as standIns.max allows all the time"})
+			left[e] = true
+		}
+	}
+	w.leave(func(e *eviction) bool { return left[e] })
+	return len(left) > 0
 }
 
 // pursueBeside creates stand-ins, and does what there is to do for those that exist, several at
@@ -93,7 +111,7 @@ func (r *run) pursueBeside(ctx context.Context, w *wave, picture *cluster.Snapsh
 		return nil
 	}
 	pods := podsOf(picture)
-	open := w.openBeside()
+	open := w.openBeside() + w.othersBeside(picture)
 	var due []*eviction
 	for _, e := range w.evictions {
 		switch b := e.beside; {
@@ -106,12 +124,13 @@ func (r *run) pursueBeside(ctx context.Context, w *wave, picture *cluster.Snapsh
 		}
 	}
 	results := make([]standin.Result, len(due))
+	answers := make([]*disruption.Result, len(due))
 	next := make(chan int)
 	var working sync.WaitGroup
 	for range min(len(due), max(1, r.AtOnce)) {
 		working.Go(func() {
 			for i := range next {
-				results[i] = r.stepBeside(ctx, due[i])
+				results[i], answers[i] = r.stepBeside(ctx, due[i])
 			}
 		})
 	}
@@ -121,22 +140,30 @@ func (r *run) pursueBeside(ctx context.Context, w *wave, picture *cluster.Snapsh
 	close(next)
 	working.Wait()
 	ended := map[*eviction]bool{}
+	var stopped error
 	for i, e := range due {
+		if a := answers[i]; a != nil && stopped == nil {
+			stopped = r.refusedStandIns.add(*a, "", w.number, w.planned)
+		}
 		if results[i].Outcome != standin.UnderWay {
 			r.endBeside(e, results[i])
 			ended[e] = r.result.Evictions[e.entry].Outcome == plan.NotMoved
 		}
 	}
 	w.leave(func(e *eviction) bool { return ended[e] })
+	if stopped != nil {
+		return stopped
+	}
 	if n := len(r.inVain); n >= refusalsInARow {
 		return &stop{plan.PodsPending, fmt.Sprintf("%d stand-ins in a row were created in vain, the last one because %s", n, r.inVain[n-1])}
 	}
 	return ctx.Err()
 }
 
-// stepBeside creates the stand-in of one move, or does what there is to do for it. It only
-// touches what belongs to this move, so that several can go on at once.
-func (r *run) stepBeside(ctx context.Context, e *eviction) standin.Result {
+// stepBeside creates the stand-in of one move, or does what there is to do for it. There is an
+// answer if it was to be created. It only touches what belongs to this move, so that several can
+// go on at once.
+func (r *run) stepBeside(ctx context.Context, e *eviction) (standin.Result, *disruption.Result) {
 	ctx, cancel := context.WithTimeout(ctx, r.Patience)
 	defer cancel()
 	b, now := e.beside, r.Clock.Now()
@@ -144,10 +171,10 @@ func (r *run) stepBeside(ctx context.Context, e *eviction) standin.Result {
 		e.at = now
 		move, err := r.StandIns.Begin(ctx, e.move.Object, e.move.To)
 		if err != nil {
-			return standin.Result{Outcome: standin.NotMoved, Reason: err.Error()}
+			return standin.Result{Outcome: standin.NotMoved, Reason: err.Error()}, answerTo(err)
 		}
 		b.move, b.waiting = move, "its stand-in is not ready"
-		return standin.Result{}
+		return standin.Result{}, &disruption.Result{Outcome: disruption.Evicted}
 	}
 	result, err := r.StandIns.Step(ctx, b.move)
 	switch {
@@ -156,20 +183,32 @@ func (r *run) stepBeside(ctx context.Context, e *eviction) standin.Result {
 		if result.Reason != "" {
 			b.waiting = result.Reason
 		}
-		return result
+		return result, nil
+	case apierrors.IsForbidden(err) || !b.failing.IsZero() && now.Sub(b.failing) >= r.Patience:
+		return standin.Result{Outcome: standin.Left, Reason: fmt.Sprintf("stand-in %s is left for the next run, because of an error: %v", b.move.StandIn, err)}, nil
 	case b.failing.IsZero():
 		b.failing = now
-	case now.Sub(b.failing) >= r.Patience || apierrors.IsForbidden(err):
-		return standin.Result{Outcome: standin.NotMoved, Reason: err.Error()}
 	}
 	b.waiting = err.Error()
-	return standin.Result{}
+	return standin.Result{}, nil
+}
+
+// answerTo says what an error of creating a stand-in means for the stand-ins of other pods. What
+// is only about this pod, because another program moves it or it has changed, means nothing.
+func answerTo(err error) *disruption.Result {
+	answer := &disruption.Result{Outcome: disruption.Failed, Err: err}
+	switch {
+	case disruption.NoAnswer(err) || apierrors.IsAlreadyExists(err):
+		answer.Outcome = disruption.Unanswered
+	case apierrors.IsForbidden(err):
+		answer.Outcome = disruption.Forbidden
+	}
+	return answer
 }
 
 // endBeside records the end of a move by a stand-in.
 func (r *run) endBeside(e *eviction, result standin.Result) {
 	entry := &r.result.Evictions[e.entry]
-	tried := e.beside.move != nil
 	e.beside = nil
 	if result.Outcome == standin.Moved {
 		entry.Outcome, entry.Error = plan.Moved, ""
@@ -181,7 +220,7 @@ func (r *run) endBeside(e *eviction, result standin.Result) {
 		// It is not evicted instead: whatever hindered the stand-in may hinder its replacement.
 		r.done.Refused[e.move.Pod.UID] = result.Reason
 		r.differs = true // others may be moved instead
-		if tried {
+		if result.InVain {
 			r.inVain = append(r.inVain, result.Reason)
 		}
 	}

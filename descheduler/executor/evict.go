@@ -31,7 +31,7 @@ func disrupts(o disruption.Outcome) bool {
 // evict evicts the wave's pods, those of different budgets in parallel. A unit is dropped if
 // its first pod cannot be evicted.
 func (r *run) evict(ctx context.Context, w *wave, units []unit) error {
-	r.refusals.wave = 0
+	r.refusals.wave, r.refusedStandIns.wave = 0, 0
 	begin := len(r.result.Evictions)
 	lanes := make(chan []unit)
 	var working sync.WaitGroup

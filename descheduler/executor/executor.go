@@ -128,6 +128,8 @@ type run struct {
 	// removed, with their UIDs: a new machine may have the name of an old one.
 	wereReady map[string]types.UID
 	refusals  refusals
+	// refusedStandIns counts the stand-ins whose creation was refused.
+	refusedStandIns refusals
 	// standIns says that the run may have created stand-ins. inVain are the reasons why those of
 	// the latest moves did not help, in a row.
 	standIns   bool
@@ -149,6 +151,8 @@ func Run(ctx context.Context, p *plan.Plan, opts Options) (*plan.Result, error) 
 		ledger:     disruption.NewLedger(nil, nil, nil),
 		wereReady:  map[string]types.UID{},
 		remembered: map[types.UID]bool{},
+
+		refusedStandIns: refusals{of: "creations of stand-ins"},
 	}
 	begin := r.Clock.Now()
 	r.enqueue(p)

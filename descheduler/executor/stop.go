@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -43,8 +44,12 @@ const (
 	uselessPart    = 10 // a tenth
 )
 
-// refusals counts the evictions that were refused: in a row, and of the wave.
-type refusals struct{ row, wave int }
+// refusals counts the requests that were refused: in a row, and of the wave. They are evictions,
+// unless of says otherwise.
+type refusals struct {
+	of        string
+	row, wave int
+}
 
 // add counts a response about a pod that the rule allowed, and stops the run after too many
 // refusals.
@@ -66,11 +71,12 @@ func (c *refusals) add(answer disruption.Result, rule disruption.Rule, wave, pla
 	}
 	c.row++
 	c.wave++
+	of := cmp.Or(c.of, "evictions")
 	switch {
 	case c.row >= refusalsInARow:
-		return &stop{cause, fmt.Sprintf("%d evictions in a row were refused, the last one: %v", c.row, answer.Err)}
+		return &stop{cause, fmt.Sprintf("%d %s in a row were refused, the last one: %v", c.row, of, answer.Err)}
 	case c.wave >= refusalsLeast && c.wave*refusalsPart > planned:
-		return &stop{cause, fmt.Sprintf("%d of %d evictions in wave %d were refused, the last one: %v", c.wave, planned, wave, answer.Err)}
+		return &stop{cause, fmt.Sprintf("%d of %d %s in wave %d were refused, the last one: %v", c.wave, planned, of, wave, answer.Err)}
 	}
 	return nil
 }

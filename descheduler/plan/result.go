@@ -38,7 +38,7 @@ type Result struct {
 const (
 	// Moved: the stand-in was ready, and then the pod was deleted.
 	Moved disruption.Outcome = "Moved"
-	// NotMoved: the pod is where it was, and its stand-in is removed.
+	// NotMoved: the pod is where it was. Its stand-in is removed, unless the error says otherwise.
 	NotMoved disruption.Outcome = "NotMoved"
 )
 

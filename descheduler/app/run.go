@@ -218,6 +218,9 @@ func (f *runFlags) deschedule(ctx context.Context, d *descheduler) (explain.Docu
 	if err != nil || f.dryRun || len(doc.Plan.Moves) == 0 {
 		return doc, err
 	}
+	if err := f.checkRights(ctx, d, doc.Plan); err != nil {
+		return doc, err
+	}
 	// The planner reads the cooldowns of earlier runs. This memory stores those of this run,
 	// which must not apply to its own waves.
 	moved, err := d.loadMemory(ctx)

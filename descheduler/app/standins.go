@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/standin"
 )
@@ -34,6 +35,23 @@ func (d *descheduler) maxStandIns() int {
 		return 0
 	}
 	return int(*d.policy.StandIns.Max)
+}
+
+// checkRights returns an error if the plan has moves by stand-ins that this program may not make.
+func (f *runFlags) checkRights(ctx context.Context, d *descheduler, p *plan.Plan) error {
+	var namespaces []string
+	for i := range p.Moves {
+		if m := &p.Moves[i]; m.StandIn && !slices.Contains(namespaces, m.Pod.Namespace) {
+			namespaces = append(namespaces, m.Pod.Namespace)
+		}
+	}
+	if len(namespaces) == 0 {
+		return nil
+	}
+	if err := f.mover(d).CheckRights(ctx, namespaces); err != nil {
+		return fmt.Errorf("%w; they are in component stand-ins of config/descheduler, and value descheduler.rights.standIns of the chart", err)
+	}
+	return nil
 }
 
 // restore ends the moves that runs which were killed have left behind. Their pods are not moved

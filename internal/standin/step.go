@@ -167,8 +167,8 @@ func (m *Mover) patch(ctx context.Context, pod *corev1.Pod, labels, annotations 
 	return patched, nil
 }
 
-// remove removes a stand-in that is not needed. It returns nil for one that is gone, or what to
-// wait for.
+// remove removes a stand-in that is not needed. It returns nil for one that is gone, or who refuses
+// it for now.
 func (m *Mover) remove(ctx context.Context, v *view) (left *corev1.Pod, waiting string, err error) {
 	pod := v.standIn
 	target := disruption.TargetOf(pod)
@@ -188,7 +188,7 @@ func (m *Mover) remove(ctx context.Context, v *view) (left *corev1.Pod, waiting 
 	case disruption.Evicted, disruption.Deleted, disruption.Gone, disruption.Replaced:
 		return nil, "", nil
 	case disruption.Changed:
-		return pod, "another look, because its stand-in has changed", nil
+		return pod, "", apierrors.NewConflict(corev1.Resource("pods"), pod.Name, result.Err)
 	case disruption.RefusedByBudget, disruption.TooManyRequests, disruption.Deferred, disruption.Denied:
 		return pod, fmt.Sprintf("the removal of its stand-in: %v", result.Err), nil
 	default:

@@ -12,8 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/apimachinery/pkg/types"
 	testingclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 
@@ -356,40 +355,50 @@ func (l *live) deleteDeployment() {
 	}
 }
 
-// TestAStandInWhoseRemovalIsRefused has a budget that counts on the stand-in, because the pod is
-// not ready.
+// TestAStandInWhoseRemovalIsRefused has a budget that wants both pods.
 func TestAStandInWhoseRemovalIsRefused(t *testing.T) {
-	m, client, pod := fakeShop()
-	mv, err := m.Begin(t.Context(), pod, "b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	standIn, err := client.CoreV1().Pods(pod.Namespace).Get(t.Context(), mv.StandIn, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clock := m.Clock.(*testingclock.FakeClock)
-	standIn.UID, standIn.Status = "stand-in", pod.Status
-	standIn.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(clock.Now())}}
-	if err := client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), standIn, standIn.Namespace); err != nil {
-		t.Fatal(err)
-	}
-	mv.StandInUID = standIn.UID
-	client.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
-		return a.GetSubresource() == "eviction", nil, apierrors.NewTooManyRequests("the budget needs it", 1)
-	})
-	step := func(want Outcome) {
+	l := newLive(t)
+	l.deploy(1)
+	m, ctx := l.mover("run", 0)
+	clock := testingclock.NewFakeClock(time.Now())
+	m.Clock = clock
+	mv := l.begin(ctx, m, l.pod(), to)
+	l.awaitReady(mv)
+	l.patchBudget(`{"spec": {"minAvailable": 2}}`)
+	step := func(want Outcome, reason string) {
 		t.Helper()
-		if got, err := m.Step(t.Context(), mv); err != nil || got.Outcome != want {
-			t.Errorf("%+v, %v, want outcome %q", got, err, want)
+		if got, err := m.Step(ctx, mv); err != nil || got.Outcome != want || !strings.Contains(got.Reason, reason) {
+			t.Errorf("%+v, %v, want outcome %q and %q", got, err, want, reason)
 		}
 	}
 	clock.SetTime(mv.Until.Add(time.Second))
-	step(UnderWay)
+	step(UnderWay, "")
 	clock.SetTime(mv.Until.Add(lingers + time.Second))
-	step(Left)
-	// Restore does not wait.
-	if restored, err := m.Restore(t.Context(), pod.Namespace); err == nil || !strings.Contains(err.Error(), "is left for the next run") || len(restored) > 0 {
+	step(Left, "stand-in "+mv.StandIn+" is left for the next run")
+	// A run that restores it does not wait for the budget.
+	next, ctx := l.mover("next", 0)
+	next.Clock = later{}
+	if restored, err := next.Restore(ctx, l.namespace); err == nil || !strings.Contains(err.Error(), "is left for the next run") || len(restored) > 0 {
 		t.Errorf("restored %+v, %v", restored, err)
 	}
+	l.patchBudget(`{"spec": {"minAvailable": 1}}`)
+	playgroundtest.Eventually(t, "the stand-in is removed", func(ctx context.Context) (bool, string) {
+		restored, err := next.Restore(ctx, l.namespace)
+		return len(restored) == 1 && err == nil, fmt.Sprint(restored, err)
+	})
+	l.settled(1)
+}
+
+// patchBudget changes the budget, and waits until its status is of that.
+func (l *live) patchBudget(patch string) {
+	l.Helper()
+	budgets := l.client.PolicyV1().PodDisruptionBudgets(l.namespace)
+	changed, err := budgets.Patch(l.Context(), "web", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	if err != nil {
+		l.Fatal(err)
+	}
+	playgroundtest.Eventually(l.T, "the budget is observed", func(ctx context.Context) (bool, string) {
+		b, err := budgets.Get(ctx, "web", metav1.GetOptions{})
+		return err == nil && b.Status.ObservedGeneration >= changed.Generation, fmt.Sprint(b, err)
+	})
 }

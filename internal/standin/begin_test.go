@@ -20,6 +20,8 @@ import (
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	testingclock "k8s.io/utils/clock/testing"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // fakeShop returns a mover on a fake client with the objects of shop, and the pod to move.
@@ -133,3 +135,40 @@ type creating struct {
 }
 
 func (c creating) CoreV1() typedcorev1.CoreV1Interface { return c.pods.CoreV1() }
+
+// TestRestoreLeavesNoHalfMove cannot end a move that is handed over.
+func TestRestoreLeavesNoHalfMove(t *testing.T) {
+	m, client, pod := fakeShop()
+	pods := corev1.SchemeGroupVersion.WithResource("pods")
+	mv, err := m.Begin(t.Context(), pod, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	standIn, err := client.CoreV1().Pods(pod.Namespace).Get(t.Context(), mv.StandIn, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	standIn.Labels[tie] = "h1"
+	old := pod.DeepCopy()
+	old.Labels = map[string]string{"app": "web", tie: "h1", cluster.StandInLabel: cluster.OfReplaced}
+	old.Annotations = map[string]string{corev1.PodDeletionCost: lowestCost, cluster.DeletionCostWasAnnotation: ""}
+	for _, changed := range []*corev1.Pod{standIn, old} {
+		if err := client.Tracker().Update(pods, changed, changed.Namespace); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client.PrependReactor("get", "replicasets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(corev1.Resource("replicasets"), "web-h1", errors.New("no right"))
+	})
+	restored, err := m.Restore(t.Context(), pod.Namespace)
+	if err == nil || !strings.Contains(err.Error(), "no right") || len(restored) > 0 {
+		t.Errorf("restored %+v, %v", restored, err)
+	}
+	now, err := client.CoreV1().Pods(pod.Namespace).Get(t.Context(), pod.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !cluster.BeingReplaced(now) || now.Annotations[corev1.PodDeletionCost] != lowestCost {
+		t.Errorf("the old pod is not marked any more, so that another one may be deleted: %v %v", now.Labels, now.Annotations)
+	}
+}

@@ -1,9 +1,11 @@
 package standin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,7 +36,7 @@ func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, erro
 	}
 	var moves []*Move
 	var errs []error
-	awaited := map[types.UID]bool{}
+	awaited, handedOver := map[types.UID]bool{}, map[types.UID]int{}
 	for i := range list.Items {
 		pod := &list.Items[i]
 		if !cluster.IsStandIn(pod) {
@@ -51,13 +53,20 @@ func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, erro
 		}
 		mv := &Move{note: n, Namespace: pod.Namespace, StandIn: pod.Name, StandInUID: pod.UID}
 		m.Abandon(mv)
+		if pod.Labels[tie] != "" {
+			handedOver[pod.UID] = 1
+		}
 		moves = append(moves, mv)
 	}
+	// What is not handed over comes first: its end leaves everything as it was, if time runs out.
+	slices.SortStableFunc(moves, func(a, b *Move) int { return cmp.Compare(handedOver[a.StandInUID], handedOver[b.StandInUID]) })
 	ends := make([]Result, len(moves))
 	failed := make([]error, len(moves))
 	workqueue.ParallelizeUntil(context.WithoutCancel(ctx), restoredAtOnce, len(moves), func(i int) { ends[i], failed[i] = m.Finish(ctx, moves[i]) })
 	var all []Restored
 	for i, mv := range moves {
+		// A stand-in that is handed over, and may be left so, needs its pod marked.
+		awaited[mv.UID] = failed[i] != nil || ends[i].Outcome == Left
 		switch {
 		case failed[i] != nil:
 			errs = append(errs, failed[i])

@@ -124,7 +124,7 @@ const (
 	OverBudget Rule = "OverBudget"
 	// NoStandIn: the profile moves pods only by a stand-in, which the pod cannot have.
 	NoStandIn Rule = "NoStandIn"
-	// Refused: the API server has refused to evict it in this run.
+	// Refused: the API server has refused to evict it in this run, or a stand-in for it has failed.
 	Refused Rule = "Refused"
 	// OverLimit: a limit of the policy is reached.
 	OverLimit Rule = "OverLimit"

@@ -172,3 +172,27 @@ func TestRestoreLeavesNoHalfMove(t *testing.T) {
 		t.Errorf("the old pod is not marked any more, so that another one may be deleted: %v %v", now.Labels, now.Annotations)
 	}
 }
+
+// TestLooksAfterTheEnd has a move whose time is over, and whose end waits for something.
+func TestLooksAfterTheEnd(t *testing.T) {
+	m, _, pod := fakeShop()
+	clock := m.Clock.(*testingclock.FakeClock)
+	mv, err := m.Begin(t.Context(), pod, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.SetTime(mv.Until.Add(time.Second))
+	if !m.Due(mv, pod, pod) {
+		t.Error("it is not looked at when its time is over")
+	}
+	if _, err := m.Step(t.Context(), mv); err != nil {
+		t.Fatal(err)
+	}
+	if m.Due(mv, pod, pod) {
+		t.Error("it is looked at again at once")
+	}
+	clock.Step(settles)
+	if !m.Due(mv, pod, pod) {
+		t.Error("it is not looked at again")
+	}
+}

@@ -60,6 +60,10 @@ func TestNext(t *testing.T) {
 			changes: all(ready, marked, func(v *view) { v.counted = &counted{pods: 2, ready: 1, unready: "web-h1-b"} }),
 		},
 		{
+			name: "what was given up before is not begun again", want: remove,
+			changes: all(ready, n(1, 1), func(v *view) { v.why = "somebody else has set its deletion cost" }),
+		},
+		{
 			name: "or the old pod has another cost by now", want: unmark,
 			changes: all(ready, marked, n(1, 1), func(v *view) { v.old.Annotations[corev1.PodDeletionCost] = "5" }),
 		},

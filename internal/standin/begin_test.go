@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -31,6 +32,12 @@ func fakeShop() (*Mover, *fake.Clientset, *corev1.Pod) {
 	deployment.Spec.Template = *set.Spec.Template.DeepCopy()
 	delete(deployment.Spec.Template.Labels, tie)
 	client := fake.NewClientset(deployment, set, pod)
+	client.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		if created, is := a.(clienttesting.CreateAction).GetObject().(*corev1.Pod); is {
+			created.UID = types.UID(created.Name) // the API server does that
+		}
+		return false, nil, nil
+	})
 	clock := testingclock.NewFakeClock(time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC))
 	return New(Options{Client: client, Clock: clock, Run: "run", Patience: time.Minute}), client, pod
 }

@@ -182,7 +182,7 @@ func TestRestoreLeavesNoHalfMove(t *testing.T) {
 
 // TestLooksAfterTheEnd has a move whose time is over, and whose end waits for something.
 func TestLooksAfterTheEnd(t *testing.T) {
-	m, _, pod := fakeShop()
+	m, client, pod := fakeShop()
 	clock := m.Clock.(*testingclock.FakeClock)
 	mv, err := m.Begin(t.Context(), pod, "b")
 	if err != nil {
@@ -192,8 +192,11 @@ func TestLooksAfterTheEnd(t *testing.T) {
 	if !m.Due(mv, pod, pod) {
 		t.Error("it is not looked at when its time is over")
 	}
-	if _, err := m.Step(t.Context(), mv); err != nil {
-		t.Fatal(err)
+	client.PrependReactor("get", "replicasets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewInternalError(errors.New("out of order"))
+	})
+	if _, err := m.Step(t.Context(), mv); err == nil {
+		t.Fatal("the step has not failed")
 	}
 	if m.Due(mv, pod, pod) {
 		t.Error("it is looked at again at once")

@@ -1,11 +1,5 @@
 package simulation
 
-import (
-	"slices"
-
-	fwk "k8s.io/kube-scheduler/framework"
-)
-
 // How the engine samples nodes: findNodesThatFitPod and numFeasibleNodesToFind in its
 // schedule_one.go.
 const (
@@ -31,21 +25,20 @@ func SampleSize(percentage *int32, nodes int) int {
 	return max(LeastSample, nodes*share/100)
 }
 
-// bestOfRuns returns the names, sorted, of the nodes that have the highest score, or share
-// it, in any run of that length. The nodes are arranged in a circle.
-func bestOfRuns(scores []fwk.NodePluginScores, size int) []string {
+// bestOfRuns returns the places of the scores that are the highest, or share it, in any run of
+// that length. The scores are arranged in a circle.
+func bestOfRuns(scores []int64, size int) []int {
 	n := len(scores)
 	size = min(size, n)
-	forwards := toHigher(n, func(i int) int64 { return scores[i].TotalScore })
-	backwards := toHigher(n, func(i int) int64 { return scores[n-1-i].TotalScore })
-	var best []string
+	forwards := toHigher(n, func(i int) int64 { return scores[i] })
+	backwards := toHigher(n, func(i int) int64 { return scores[n-1-i] })
+	var best []int
 	for i := range scores {
 		// A run with the node must not contain the next higher ones on either side.
 		if forwards[i]+backwards[n-1-i]-1 >= size {
-			best = append(best, scores[i].Name)
+			best = append(best, i)
 		}
 	}
-	slices.Sort(best)
 	return best
 }
 

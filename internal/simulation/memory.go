@@ -1,0 +1,400 @@
+package simulation
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	fwk "k8s.io/kube-scheduler/framework"
+	schedulerframework "k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/helper"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
+
+	"github.com/stowage-k8s/stowage/internal/podkind"
+)
+
+const (
+	// maxShapes limits how many shapes are remembered, and maxSorts how many sorts and images.
+	maxShapes, maxSorts = 256, 1 << 14
+	// manyNodes is the number of nodes from which on they are asked about in parallel.
+	manyNodes = 64
+)
+
+// memory is what the engine's plugins have said of the nodes of a snapshot. It is about the
+// nodes in the list, which stays the same: they are numbered by their places in it.
+type memory struct {
+	*Simulation
+	nodes  []fwk.NodeInfo
+	places map[string]int32 // by name
+	// ranks are the places of the nodes in the order of their names, and imaged says whether any
+	// has images.
+	ranks  []int32
+	imaged bool
+	census *census
+	// changed are the places of nodes that have changed, in order, from the number begin on.
+	changed []int32
+	begin   int
+
+	shapes map[string]*shape
+	sorts  map[string]*sort
+	images map[string][]int32
+	spread map[*remembered]*domains
+	// asked counts the questions about sorts, and recalled those that were answered.
+	asked, recalled int64
+	key             []byte
+	scratch
+}
+
+// sort are pods that no plugin tells apart, except by their images: of one namespace and controller,
+// with the same labels, for the same scheduler and of the same shape.
+type sort struct {
+	*shape
+	// concerned says whether pods on nodes demand something of the sort.
+	concerned bool
+	demanded  int
+	// selector selects the pods from which the scheduler's default constraints spread it; nil if
+	// there are none. Groups are the groups that it selects.
+	selector labels.Selector
+	groups   []*group
+	grown    int
+}
+
+// shape is what plugins that only look at a pod and a node have said of all nodes, for pods that
+// are alike to them.
+type shape struct {
+	profile *remembered
+	pod     *corev1.Pod
+	state   *schedulerframework.CycleState
+	affine  nodeaffinity.RequiredNodeAffinity
+	// seen is the number of the last change that it knows of.
+	seen        int
+	generations []int64
+	statuses    []*fwk.Status
+	reasons     map[string]int
+	// scores are those of the profile's plugins, before they are normalized. Of plugins that
+	// normalize, uneven counts the scores other than 0.
+	scores [][]int32
+	uneven []int
+	// base are the weighted sums of those that do not.
+	base []int64
+	used int64
+}
+
+// remember returns the memory of the snapshot as it is now.
+func (s *Simulation) remember() (*memory, error) {
+	nodes, err := s.snapshot.NodeInfos().List()
+	if err != nil || len(nodes) == 0 {
+		return nil, err
+	}
+	m := s.memory
+	if m != nil && len(m.nodes) == len(nodes) && &m.nodes[0] == &nodes[0] {
+		return m, nil
+	}
+	m = &memory{
+		Simulation: s, nodes: nodes, places: make(map[string]int32, len(nodes)), census: newCensus(),
+		shapes: map[string]*shape{}, sorts: map[string]*sort{}, images: map[string][]int32{}, spread: map[*remembered]*domains{},
+		scratch: scratch{totals: make([]int64, len(nodes)), marked: make([]bool, len(nodes))},
+	}
+	for i, node := range nodes {
+		m.places[node.Node().Name] = int32(i)
+		m.imaged = m.imaged || len(node.GetImageStates()) > 0
+		for _, pod := range node.GetPods() {
+			if err := m.census.count(pod.GetPod(), 1); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.places)) {
+		m.ranks = append(m.ranks, m.places[name])
+	}
+	s.memory = m
+	return m, nil
+}
+
+// move tells the memory of a pod that has come to its node, or left it.
+func (s *Simulation) move(pod *corev1.Pod, by int64) {
+	m := s.memory
+	if m == nil {
+		return
+	}
+	place, known := m.places[pod.Spec.NodeName]
+	if !known {
+		return // it is counted with its node, when that comes
+	}
+	if err := m.census.count(pod, by); err != nil {
+		s.memory = nil
+		return
+	}
+	m.touch(place)
+}
+
+// alter tells the memory of a node that was replaced.
+func (s *Simulation) alter(before, after *corev1.Node) {
+	if s.memory == nil {
+		return
+	}
+	place, known := s.memory.places[after.Name]
+	if !known || !maps.Equal(before.Labels, after.Labels) || !apiequality.Semantic.DeepEqual(before.Status.Images, after.Status.Images) {
+		s.memory = nil
+		return
+	}
+	s.memory.touch(place)
+}
+
+// unlearn makes the memory forget what depends on an object that has changed.
+func (s *Simulation) unlearn(obj runtime.Object) {
+	if s.memory == nil {
+		return
+	}
+	switch obj.(type) {
+	case *corev1.Service, *corev1.ReplicationController, *appsv1.ReplicaSet, *appsv1.StatefulSet, *corev1.Namespace:
+		clear(s.memory.sorts)
+	case *resourcev1.DeviceClass, *resourcev1.ResourceSlice, *resourcev1.ResourceClaim, *resourcev1.DeviceTaintRule:
+		clear(s.memory.shapes)
+	}
+}
+
+// touch notes that the node in the place has changed.
+func (m *memory) touch(place int32) {
+	m.changed = append(m.changed, place)
+	if len(m.changed) > 4*len(m.nodes)+1024 {
+		half := len(m.changed) / 2
+		m.changed = append(m.changed[:0], m.changed[half:]...)
+		m.begin += half
+	}
+}
+
+// sortOf returns the sort of the pod; nil if the memory cannot tell where it would go.
+func (m *memory) sortOf(ctx context.Context, framework schedulerframework.Framework, pod *corev1.Pod) *sort {
+	profile := m.remembered[framework.ProfileName()]
+	if profile == nil || !m.plain(pod) {
+		return nil
+	}
+	m.key = podkind.AppendText(m.key[:0], framework.ProfileName())
+	m.key = podkind.Append(m.key, pod)
+	split := len(m.key)
+	m.key = podkind.AppendText(m.key, pod.Namespace)
+	m.key = appendLabels(m.key, pod.Labels)
+	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
+		m.key = podkind.AppendText(append(m.key, 0), owner.APIVersion, owner.Kind, owner.Name)
+	}
+	m.asked++
+	of := m.sorts[string(m.key)]
+	if of == nil {
+		if len(m.sorts) >= maxSorts {
+			clear(m.sorts)
+		}
+		of = &sort{demanded: -1, grown: -1, selector: m.defaultSelector(profile, pod)}
+		m.sorts[string(m.key)] = of
+	}
+	if of.demanded != m.census.demanded {
+		of.demanded = m.census.demanded
+		of.concerned = len(m.census.demands) > 0 && m.census.concerns(pod, interpodaffinity.GetNamespaceLabelsSnapshot(m.logger, pod.Namespace, m.informers.Core().V1().Namespaces().Lister()))
+	}
+	if of.concerned {
+		return nil
+	}
+	if grown := m.census.grown[pod.Namespace]; of.selector != nil && of.grown != grown {
+		of.grown, of.groups = grown, m.census.selected(pod.Namespace, of.selector)
+	}
+	if of.shape = m.shapes[string(m.key[:split])]; of.shape == nil {
+		m.makeRoom()
+		of.shape = m.newShape(ctx, framework, profile, pod)
+		m.shapes[string(m.key[:split])] = of.shape
+	}
+	of.shape.used = m.asked
+	if of.shape.state == nil {
+		return nil
+	}
+	return of
+}
+
+// makeRoom forgets the half of the shapes that was not used for the longest time, if there are too
+// many.
+func (m *memory) makeRoom() {
+	if len(m.shapes) < maxShapes {
+		return
+	}
+	var used []int64
+	for _, of := range m.shapes {
+		used = append(used, of.used)
+	}
+	slices.Sort(used)
+	maps.DeleteFunc(m.shapes, func(_ string, of *shape) bool { return of.used < used[len(used)/2] })
+}
+
+// defaultSelector selects the pods from which the profile's default constraints spread the pod.
+func (m *memory) defaultSelector(profile *remembered, pod *corev1.Pod) labels.Selector {
+	if len(profile.spread.Constraints) == 0 {
+		return nil
+	}
+	core, apps := m.informers.Core().V1(), m.informers.Apps().V1()
+	selector := helper.DefaultSelector(pod, core.Services().Lister(), core.ReplicationControllers().Lister(), apps.ReplicaSets().Lister(), apps.StatefulSets().Lister())
+	if selector.Empty() {
+		return nil
+	}
+	return selector
+}
+
+// newShape asks the engine's plugins what they do before they look at nodes. A shape without a
+// state is one that they do not treat as this package assumes.
+func (m *memory) newShape(ctx context.Context, framework schedulerframework.Framework, profile *remembered, pod *corev1.Pod) *shape {
+	state := schedulerframework.NewCycleState()
+	state.SetSkipAllPostFilterPlugins(true)
+	narrowed, status, _ := framework.RunPreFilterPlugins(ctx, state, pod)
+	if !status.IsSuccess() || !narrowed.AllNodes() || !profile.knowsFilters(state.GetSkipFilterPlugins()) {
+		return &shape{}
+	}
+	state.SetSkipFilterPlugins(state.GetSkipFilterPlugins().Union(sets.New(names.InterPodAffinity)))
+	if status := framework.RunPreScorePlugins(ctx, state, pod, m.nodes); !status.IsSuccess() {
+		return &shape{}
+	}
+	skipped := state.GetSkipScorePlugins()
+	if !profile.knowsScores(skipped) {
+		return &shape{}
+	}
+	n := len(m.nodes)
+	of := &shape{
+		profile: profile, pod: pod, state: state, affine: nodeaffinity.GetRequiredNodeAffinity(pod), seen: -1,
+		generations: make([]int64, n), statuses: make([]*fwk.Status, n), reasons: map[string]int{}, base: make([]int64, n),
+		scores: make([][]int32, len(profile.scorers)), uneven: make([]int, len(profile.scorers)),
+	}
+	for i, scorer := range profile.scorers {
+		if scorer.how == byNode && !skipped.Has(scorer.name) {
+			of.scores[i] = make([]int32, n)
+		}
+	}
+	state.SetSkipScorePlugins(skipped.Union(profile.others))
+	return of
+}
+
+// catchUp asks the engine about the nodes that have changed. It reports whether the engine answered.
+func (m *memory) catchUp(ctx context.Context, framework schedulerframework.Framework, of *shape) bool {
+	now := m.begin + len(m.changed)
+	if of.seen == now {
+		return true
+	}
+	var places []int32
+	if of.seen < m.begin || now-of.seen > len(m.nodes) {
+		for i := range m.nodes {
+			places = append(places, int32(i))
+		}
+	} else {
+		places = m.changed[of.seen-m.begin:]
+	}
+	m.ask = m.ask[:0]
+	for _, place := range places {
+		if generation := m.nodes[place].GetGeneration(); of.generations[place] != generation {
+			first := of.generations[place] == 0
+			of.generations[place] = generation
+			m.ask = append(m.ask, place)
+			if !first {
+				of.forget(place)
+			}
+		}
+	}
+	answers := make([]answer, len(m.ask))
+	one := func(i int) { answers[i] = of.askAbout(ctx, framework, m.nodes[m.ask[i]]) }
+	if len(m.ask) >= manyNodes {
+		framework.Parallelizer().Until(ctx, len(m.ask), one, "simulation")
+	} else {
+		for i := range m.ask {
+			one(i)
+		}
+	}
+	for i, place := range m.ask {
+		if ctx.Err() != nil || !of.learn(place, answers[i]) {
+			return false
+		}
+	}
+	of.seen = now
+	return true
+}
+
+// answer is what plugins say of a node.
+type answer struct {
+	status *fwk.Status
+	scores []fwk.PluginScore
+}
+
+func (of *shape) askAbout(ctx context.Context, framework schedulerframework.Framework, node fwk.NodeInfo) answer {
+	status := framework.RunFilterPlugins(ctx, of.state, of.pod, node)
+	if !status.IsSuccess() {
+		return answer{status: status}
+	}
+	scores, status := framework.RunRawScorePlugins(ctx, of.state, of.pod, node)
+	return answer{status, scores}
+}
+
+// forget takes back what was said of the node in the place.
+func (of *shape) forget(place int32) {
+	if status := of.statuses[place]; status != nil {
+		for _, reason := range status.Reasons() {
+			if of.reasons[reason]--; of.reasons[reason] == 0 {
+				delete(of.reasons, reason)
+			}
+		}
+		return
+	}
+	for i, scores := range of.scores {
+		if scores != nil && of.profile.scorers[i].normalize && scores[place] != 0 {
+			of.uneven[i]--
+		}
+	}
+}
+
+// learn notes what is said of the node in the place, and reports whether that is no error.
+func (of *shape) learn(place int32, said answer) bool {
+	of.statuses[place] = nil
+	if !said.status.IsSuccess() {
+		if !said.status.IsRejected() {
+			return false
+		}
+		of.statuses[place] = said.status
+		for _, reason := range said.status.Reasons() {
+			of.reasons[reason]++
+		}
+		return true
+	}
+	of.base[place] = 0
+	for i, scores := range of.scores {
+		if scores == nil {
+			continue
+		}
+		name := of.profile.scorers[i].name
+		scores[place] = int32(said.scores[slices.IndexFunc(said.scores, func(s fwk.PluginScore) bool { return s.Name == name })].Score)
+		switch scorer := of.profile.scorers[i]; {
+		case !scorer.normalize:
+			of.base[place] += scorer.weight * int64(scores[place])
+		case scores[place] != 0:
+			of.uneven[i]++
+		}
+	}
+	return true
+}
+
+// appendImages appends the images of the pod.
+func appendImages(key []byte, pod *corev1.Pod) []byte {
+	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			key = podkind.AppendText(key, containers[i].Image)
+		}
+		key = append(key, 0)
+	}
+	for i := range pod.Spec.Volumes {
+		if image := pod.Spec.Volumes[i].Image; image != nil {
+			key = podkind.AppendText(key, image.Reference)
+		}
+	}
+	return key
+}

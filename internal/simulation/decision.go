@@ -15,12 +15,12 @@ import (
 // returns the same node for the same lot, such as a pod's UID. If it always returned the
 // first by name, nodes would fill up in that order, unlike with a scheduler.
 func (d Decision) Drawn(lot types.UID) string {
-	if len(d.best) < 2 {
+	if len(d.Best) < 2 {
 		return d.Node
 	}
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(lot)) // never fails
-	return d.best[hash.Sum64()%uint64(len(d.best))]
+	return d.Best[hash.Sum64()%uint64(len(d.Best))]
 }
 
 // Refusals describes why nodes do not fit the pod, the most frequent reason first: "12

@@ -35,12 +35,13 @@ const (
 type memory struct {
 	*Simulation
 	nodes  []fwk.NodeInfo
+	names  []string
 	places map[string]int32 // by name
-	// ranks are the places of the nodes in the order of their names, and imaged says whether any
-	// has images.
-	ranks  []int32
-	imaged bool
-	census *census
+	// ordered are the places of the nodes in the order of their names, and ranks the reverse. Imaged
+	// says whether any node has images.
+	ordered, ranks []int32
+	imaged         bool
+	census         *census
 	// changed are the places of nodes that have changed, in order, from the number begin on.
 	changed []int32
 	begin   int
@@ -101,11 +102,12 @@ func (s *Simulation) remember() (*memory, error) {
 		return m, nil
 	}
 	m = &memory{
-		Simulation: s, nodes: nodes, places: make(map[string]int32, len(nodes)), census: newCensus(),
+		Simulation: s, nodes: nodes, ranks: make([]int32, len(nodes)), places: make(map[string]int32, len(nodes)), census: newCensus(),
 		shapes: map[string]*shape{}, sorts: map[string]*sort{}, images: map[string][]int32{}, spread: map[*remembered]*domains{},
 		scratch: scratch{totals: make([]int64, len(nodes)), marked: make([]bool, len(nodes))},
 	}
 	for i, node := range nodes {
+		m.names = append(m.names, node.Node().Name)
 		m.places[node.Node().Name] = int32(i)
 		m.imaged = m.imaged || len(node.GetImageStates()) > 0
 		for _, pod := range node.GetPods() {
@@ -114,8 +116,9 @@ func (s *Simulation) remember() (*memory, error) {
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.places)) {
-		m.ranks = append(m.ranks, m.places[name])
+	for i, name := range slices.Sorted(maps.Keys(m.places)) {
+		m.ordered = append(m.ordered, m.places[name])
+		m.ranks[m.places[name]] = int32(i)
 	}
 	s.memory = m
 	return m, nil

@@ -16,9 +16,12 @@ import (
 type scratch struct {
 	// ask and fit are places: of nodes to ask about, and of nodes that fit.
 	ask, fit []int32
-	// totals are the scores, and marked are nodes, by place.
-	totals []int64
-	marked []bool
+	// totals are the scores, and marked are nodes, by place. Fitting are the totals of those that
+	// fit.
+	totals, fitting []int64
+	marked          []bool
+	// best are the places of the best nodes, and possible those of nodes that can be chosen.
+	best, possible []int32
 }
 
 // recall is one decision from memory.
@@ -67,33 +70,32 @@ func (r *recall) decide() (Decision, bool) {
 	case 0:
 		return d, true
 	case 1:
-		d.Node = r.name(r.fit[0])
-		d.best, d.Possible = []string{d.Node}, []string{d.Node}
+		d.Node = r.names[r.fit[0]]
+		d.Best, d.Possible = []string{d.Node}, []string{d.Node}
 		return d, true
 	}
 	if !r.score() {
 		return d, false
 	}
-	totals := make([]int64, len(r.fit))
-	for i, place := range r.fit {
-		totals[i] = r.totals[place]
-	}
 	sample := SampleSize(r.framework.PercentageOfNodesToScore(), filtered)
 	if sample < len(r.fit) {
 		sample -= sample / 8
 	}
-	var best, possible []int32
-	most := slices.Max(totals)
-	for i, total := range totals {
+	r.fitting, r.best, r.possible = r.fitting[:0], r.best[:0], r.possible[:0]
+	for _, place := range r.fit {
+		r.fitting = append(r.fitting, r.totals[place])
+	}
+	most := slices.Max(r.fitting)
+	for i, total := range r.fitting {
 		if total == most {
-			best = append(best, r.fit[i])
+			r.best = append(r.best, r.fit[i])
 		}
 	}
-	for _, i := range bestOfRuns(totals, sample) {
-		possible = append(possible, r.fit[i])
+	for _, i := range bestOfRuns(r.fitting, sample) {
+		r.possible = append(r.possible, r.fit[i])
 	}
-	d.best, d.Possible = r.names(best), r.names(possible)
-	d.Node = d.best[0]
+	d.Best, d.Possible = r.sortedNames(r.best), r.sortedNames(r.possible)
+	d.Node = d.Best[0]
 	for _, place := range r.top() {
 		d.Scores = append(d.Scores, r.scoresOf(place))
 	}
@@ -126,24 +128,22 @@ func (r *recall) filter() (int, Decision) {
 	return len(r.among), Decision{}
 }
 
-func (m *memory) name(place int32) string { return m.nodes[place].Node().Name }
-
-// names returns the sorted names of the nodes in the places.
-func (m *memory) names(places []int32) []string {
+// sortedNames returns the names of the nodes in the places.
+func (m *memory) sortedNames(places []int32) []string {
 	names := make([]string, 0, len(places))
 	if len(places) < len(m.nodes)/16 {
+		slices.SortFunc(places, func(a, b int32) int { return cmp.Compare(m.ranks[a], m.ranks[b]) })
 		for _, place := range places {
-			names = append(names, m.name(place))
+			names = append(names, m.names[place])
 		}
-		slices.Sort(names)
 		return names
 	}
 	for _, place := range places {
 		m.marked[place] = true
 	}
-	for _, place := range m.ranks {
+	for _, place := range m.ordered {
 		if m.marked[place] {
-			names = append(names, m.name(place))
+			names = append(names, m.names[place])
 			m.marked[place] = false
 		}
 	}
@@ -153,7 +153,7 @@ func (m *memory) names(places []int32) []string {
 // top returns the places of the nodes whose scores are asked for, the best first.
 func (r *recall) top() []int32 {
 	better := func(a, b int32) int {
-		return cmp.Or(cmp.Compare(r.totals[b], r.totals[a]), cmp.Compare(r.name(a), r.name(b)))
+		return cmp.Or(cmp.Compare(r.totals[b], r.totals[a]), cmp.Compare(r.ranks[a], r.ranks[b]))
 	}
 	var top []int32
 	if r.Scores >= len(r.fit)/4 {
@@ -230,7 +230,7 @@ func (r *recall) scale(scorer scorer, raw []int32) map[int32]int64 {
 
 // scoresOf returns the scores of the node in the place, plugin by plugin.
 func (r *recall) scoresOf(place int32) fwk.NodePluginScores {
-	node := fwk.NodePluginScores{Name: r.name(place), TotalScore: r.totals[place]}
+	node := fwk.NodePluginScores{Name: r.names[place], TotalScore: r.totals[place]}
 	for i, scorer := range r.profile.scorers {
 		score, part := int64(0), true
 		switch {

@@ -14,7 +14,7 @@ func TestBestOfRuns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		totals := rapid.SliceOfN(rapid.Int64Range(0, 5), 1, 12).Draw(t, "scores")
 		size := rapid.IntRange(1, 14).Draw(t, "size")
-		var want []int
+		var want []int32
 		for begin := range totals {
 			highest := int64(-1)
 			for i := range min(size, len(totals)) {
@@ -22,7 +22,7 @@ func TestBestOfRuns(t *testing.T) {
 			}
 			for i := range min(size, len(totals)) {
 				if at := (begin + i) % len(totals); totals[at] == highest {
-					want = append(want, at)
+					want = append(want, int32(at))
 				}
 			}
 		}

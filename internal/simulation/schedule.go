@@ -24,6 +24,8 @@ type Decision struct {
 	// the question asks for them. They are empty if only one node fits, or if a plugin has
 	// restricted the search to one: the engine does not score it.
 	Scores []fwk.NodePluginScores
+	// Best are the nodes with the highest score, sorted by name.
+	Best []string
 	// Possible are the nodes that the scheduler could choose, including Node, sorted by name.
 	// It chooses randomly among the best, and in a large cluster it only considers some
 	// nodes: the first that fit the pod, in a circle from where it stopped before. So the
@@ -36,9 +38,6 @@ type Decision struct {
 	Reasons map[string]int
 	// Assumed describes assumptions about volumes that do not exist yet; usually "".
 	Assumed string
-
-	// best are the names of the nodes with the highest score, sorted.
-	best []string
 }
 
 // Question says what a decision is about, and what it has to say.
@@ -112,7 +111,7 @@ func (s *Simulation) choose(ctx context.Context, framework schedulerframework.Fr
 	}
 	if len(feasible) == 1 {
 		node := feasible[0].Node().Name
-		return Decision{Node: node, best: []string{node}, Possible: []string{node}, Reasons: reasons}, nil
+		return Decision{Node: node, Best: []string{node}, Possible: []string{node}, Reasons: reasons}, nil
 	}
 	if status := framework.RunPreScorePlugins(ctx, state, pod, feasible); !status.IsSuccess() {
 		return Decision{}, fmt.Errorf("before scoring nodes for %s: %w", klog.KObj(pod), status.AsError())
@@ -126,7 +125,7 @@ func (s *Simulation) choose(ctx context.Context, framework schedulerframework.Fr
 	}
 	totals := make([]int64, len(scores))
 	for i := range scores {
-		totals[i] = scores[i].TotalScore
+		totals[i], scores[i].RawScores = scores[i].TotalScore, nil
 	}
 	d := Decision{Reasons: reasons}
 	for _, i := range bestOfRuns(totals, sample) {
@@ -139,7 +138,7 @@ func (s *Simulation) choose(ctx context.Context, framework schedulerframework.Fr
 	d.Node = scores[0].Name
 	for _, node := range scores {
 		if node.TotalScore == scores[0].TotalScore {
-			d.best = append(d.best, node.Name)
+			d.Best = append(d.Best, node.Name)
 		}
 	}
 	d.Scores = scores[:min(len(scores), q.Scores)]

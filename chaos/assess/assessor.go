@@ -22,7 +22,8 @@ type Options struct {
 	// Registry holds plugins in addition to those of the engine.
 	Registry frameworkruntime.Registry
 
-	thrift thrift
+	thrift    thrift
+	forgetful bool // see simulation.Options
 }
 
 // Assessor predicts losses. It keeps the cluster in memory between predictions, and applies only

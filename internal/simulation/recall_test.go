@@ -75,11 +75,10 @@ func newRecalling(t *testing.T, rt *rapid.T) *recalling {
 	registry := plugins.NewRegistry()
 	profile := profiles[rapid.IntRange(0, len(profiles)-1).Draw(rt, "profile")]
 	profiles = []*schedulerconfig.KubeSchedulerProfile{profile}
-	reference, err := New(t.Context(), Options{Profiles: profiles, Registry: registry})
+	reference, err := New(t.Context(), Options{Profiles: profiles, Registry: registry, Forgetful: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	reference.remembered = nil
 	if rapid.Bool().Draw(rt, "with stand-ins") {
 		registry = maps.Clone(registry)
 		maps.Copy(registry, plugins.StandIns())

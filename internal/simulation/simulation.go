@@ -46,6 +46,9 @@ type Options struct {
 	// Registry contains additional plugins, and plugins that replace those of the engine with
 	// the same name.
 	Registry frameworkruntime.Registry
+	// Forgetful has the engine's plugins asked about all nodes for each pod. The answers are the
+	// same, and slower: they are the reference of tests.
+	Forgetful bool
 	// Parallelism is the number of nodes that are evaluated in parallel; 0 is the engine's
 	// default.
 	Parallelism int
@@ -128,6 +131,9 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 			return nil, fmt.Errorf("setting up profile %q: %w", profile.SchedulerName, err)
 		}
 		s.spread[profile.SchedulerName] = spreadDefaultsOf(profile, s.frameworks[profile.SchedulerName])
+		if opts.Forgetful {
+			continue
+		}
 		s.remembered[profile.SchedulerName] = newRemembered(s.frameworks[profile.SchedulerName], opts.Registry, s.spread[profile.SchedulerName])
 	}
 	return s, nil

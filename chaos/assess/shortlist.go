@@ -50,7 +50,7 @@ func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.D
 		if len(list.nodes) == 0 {
 			return list.decision, nil // no room has come free since
 		}
-		decision, err := r.world.sim.Ask(ctx, replacement, simulation.Question{Among: list.nodes})
+		decision, err := r.world.sim.Ask(ctx, replacement, simulation.Question{Among: list.nodes, Like: list.pod})
 		if err != nil {
 			return decision, err
 		}

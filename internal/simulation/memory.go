@@ -12,23 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	fwk "k8s.io/kube-scheduler/framework"
 	schedulerframework "k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/helper"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 
 	"github.com/stowage-k8s/stowage/internal/podkind"
 )
 
-const (
-	// maxShapes limits how many shapes are remembered, and maxSorts how many sorts and images.
-	maxShapes, maxSorts = 256, 1 << 14
-	// manyNodes is the number of nodes from which on they are asked about in parallel.
-	manyNodes = 64
-)
+// maxShapes limits how many shapes and images are remembered, and maxSorts how many sorts.
+const maxShapes, maxSorts = 256, 1 << 14
 
 // memory is what the engine's plugins have said of the nodes of a snapshot. It is about the
 // nodes in the list, which stays the same: they are numbered by their places in it.
@@ -48,6 +41,8 @@ type memory struct {
 
 	shapes map[string]*shape
 	sorts  map[string]*sort
+	// likes are the sorts of the pods that were asked about last.
+	likes  map[*corev1.Pod]*sort
 	images map[string][]int32
 	spread map[*remembered]*domains
 	// asked counts the questions about sorts, and recalled those that were answered.
@@ -60,6 +55,8 @@ type memory struct {
 // with the same labels, for the same scheduler and of the same shape.
 type sort struct {
 	*shape
+	// shapeKey is the key of the shape.
+	shapeKey string
 	// concerned says whether pods on nodes demand something of the sort.
 	concerned bool
 	demanded  int
@@ -68,27 +65,6 @@ type sort struct {
 	selector labels.Selector
 	groups   []*group
 	grown    int
-}
-
-// shape is what plugins that only look at a pod and a node have said of all nodes, for pods that
-// are alike to them.
-type shape struct {
-	profile *remembered
-	pod     *corev1.Pod
-	state   *schedulerframework.CycleState
-	affine  nodeaffinity.RequiredNodeAffinity
-	// seen is the number of the last change that it knows of.
-	seen        int
-	generations []int64
-	statuses    []*fwk.Status
-	reasons     map[string]int
-	// scores are those of the profile's plugins, before they are normalized. Of plugins that
-	// normalize, uneven counts the scores other than 0.
-	scores [][]int32
-	uneven []int
-	// base are the weighted sums of those that do not.
-	base []int64
-	used int64
 }
 
 // remember returns the memory of the snapshot as it is now.
@@ -103,7 +79,7 @@ func (s *Simulation) remember() (*memory, error) {
 	}
 	m = &memory{
 		Simulation: s, nodes: nodes, ranks: make([]int32, len(nodes)), places: make(map[string]int32, len(nodes)), census: newCensus(),
-		shapes: map[string]*shape{}, sorts: map[string]*sort{}, images: map[string][]int32{}, spread: map[*remembered]*domains{},
+		shapes: map[string]*shape{}, sorts: map[string]*sort{}, likes: map[*corev1.Pod]*sort{}, images: map[string][]int32{}, spread: map[*remembered]*domains{},
 		scratch: scratch{totals: make([]int64, len(nodes)), marked: make([]bool, len(nodes))},
 	}
 	for i, node := range nodes {
@@ -162,6 +138,7 @@ func (s *Simulation) unlearn(obj runtime.Object) {
 	switch obj.(type) {
 	case *corev1.Service, *corev1.ReplicationController, *appsv1.ReplicaSet, *appsv1.StatefulSet, *corev1.Namespace:
 		clear(s.memory.sorts)
+		clear(s.memory.likes)
 	case *resourcev1.DeviceClass, *resourcev1.ResourceSlice, *resourcev1.ResourceClaim, *resourcev1.DeviceTaintRule:
 		clear(s.memory.shapes)
 	}
@@ -178,28 +155,16 @@ func (m *memory) touch(place int32) {
 }
 
 // sortOf returns the sort of the pod; nil if the memory cannot tell where it would go.
-func (m *memory) sortOf(ctx context.Context, framework schedulerframework.Framework, pod *corev1.Pod) *sort {
+func (m *memory) sortOf(ctx context.Context, framework schedulerframework.Framework, pod *corev1.Pod, like *corev1.Pod) *sort {
 	profile := m.remembered[framework.ProfileName()]
 	if profile == nil || !m.plain(pod) {
 		return nil
 	}
-	m.key = podkind.AppendText(m.key[:0], framework.ProfileName())
-	m.key = podkind.Append(m.key, pod)
-	split := len(m.key)
-	m.key = podkind.AppendText(m.key, pod.Namespace)
-	m.key = appendLabels(m.key, pod.Labels)
-	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
-		m.key = podkind.AppendText(append(m.key, 0), owner.APIVersion, owner.Kind, owner.Name)
+	of := m.likes[like]
+	if of == nil {
+		of = m.findSort(framework, profile, pod)
 	}
 	m.asked++
-	of := m.sorts[string(m.key)]
-	if of == nil {
-		if len(m.sorts) >= maxSorts {
-			clear(m.sorts)
-		}
-		of = &sort{demanded: -1, grown: -1, selector: m.defaultSelector(profile, pod)}
-		m.sorts[string(m.key)] = of
-	}
 	if of.demanded != m.census.demanded {
 		of.demanded = m.census.demanded
 		of.concerned = len(m.census.demands) > 0 && m.census.concerns(pod, interpodaffinity.GetNamespaceLabelsSnapshot(m.logger, pod.Namespace, m.informers.Core().V1().Namespaces().Lister()))
@@ -210,15 +175,40 @@ func (m *memory) sortOf(ctx context.Context, framework schedulerframework.Framew
 	if grown := m.census.grown[pod.Namespace]; of.selector != nil && of.grown != grown {
 		of.grown, of.groups = grown, m.census.selected(pod.Namespace, of.selector)
 	}
-	if of.shape = m.shapes[string(m.key[:split])]; of.shape == nil {
+	if of.shape = m.shapes[of.shapeKey]; of.shape == nil {
 		m.makeRoom()
 		of.shape = m.newShape(ctx, framework, profile, pod)
-		m.shapes[string(m.key[:split])] = of.shape
+		m.shapes[of.shapeKey] = of.shape
 	}
 	of.shape.used = m.asked
 	if of.shape.state == nil {
 		return nil
 	}
+	return of
+}
+
+// findSort returns the sort of the pod by what it is.
+func (m *memory) findSort(framework schedulerframework.Framework, profile *remembered, pod *corev1.Pod) *sort {
+	m.key = podkind.AppendText(m.key[:0], framework.ProfileName())
+	m.key = podkind.Append(m.key, pod)
+	split := len(m.key)
+	m.key = podkind.AppendText(m.key, pod.Namespace)
+	m.key = appendLabels(m.key, pod.Labels)
+	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
+		m.key = podkind.AppendText(append(m.key, 0), owner.APIVersion, owner.Kind, owner.Name)
+	}
+	of := m.sorts[string(m.key)]
+	if of == nil {
+		if len(m.sorts) >= maxSorts {
+			clear(m.sorts)
+		}
+		of = &sort{shapeKey: string(m.key[:split]), demanded: -1, grown: -1, selector: m.defaultSelector(profile, pod)}
+		m.sorts[string(m.key)] = of
+	}
+	if len(m.likes) >= maxShapes {
+		clear(m.likes)
+	}
+	m.likes[pod] = of
 	return of
 }
 
@@ -247,143 +237,6 @@ func (m *memory) defaultSelector(profile *remembered, pod *corev1.Pod) labels.Se
 		return nil
 	}
 	return selector
-}
-
-// newShape asks the engine's plugins what they do before they look at nodes. A shape without a
-// state is one that they do not treat as this package assumes.
-func (m *memory) newShape(ctx context.Context, framework schedulerframework.Framework, profile *remembered, pod *corev1.Pod) *shape {
-	state := schedulerframework.NewCycleState()
-	state.SetSkipAllPostFilterPlugins(true)
-	narrowed, status, _ := framework.RunPreFilterPlugins(ctx, state, pod)
-	if !status.IsSuccess() || !narrowed.AllNodes() || !profile.knowsFilters(state.GetSkipFilterPlugins()) {
-		return &shape{}
-	}
-	state.SetSkipFilterPlugins(state.GetSkipFilterPlugins().Union(sets.New(names.InterPodAffinity)))
-	if status := framework.RunPreScorePlugins(ctx, state, pod, m.nodes); !status.IsSuccess() {
-		return &shape{}
-	}
-	skipped := state.GetSkipScorePlugins()
-	if !profile.knowsScores(skipped) {
-		return &shape{}
-	}
-	n := len(m.nodes)
-	of := &shape{
-		profile: profile, pod: pod, state: state, affine: nodeaffinity.GetRequiredNodeAffinity(pod), seen: -1,
-		generations: make([]int64, n), statuses: make([]*fwk.Status, n), reasons: map[string]int{}, base: make([]int64, n),
-		scores: make([][]int32, len(profile.scorers)), uneven: make([]int, len(profile.scorers)),
-	}
-	for i, scorer := range profile.scorers {
-		if scorer.how == byNode && !skipped.Has(scorer.name) {
-			of.scores[i] = make([]int32, n)
-		}
-	}
-	state.SetSkipScorePlugins(skipped.Union(profile.others))
-	return of
-}
-
-// catchUp asks the engine about the nodes that have changed. It reports whether the engine answered.
-func (m *memory) catchUp(ctx context.Context, framework schedulerframework.Framework, of *shape) bool {
-	now := m.begin + len(m.changed)
-	if of.seen == now {
-		return true
-	}
-	var places []int32
-	if of.seen < m.begin || now-of.seen > len(m.nodes) {
-		for i := range m.nodes {
-			places = append(places, int32(i))
-		}
-	} else {
-		places = m.changed[of.seen-m.begin:]
-	}
-	m.ask = m.ask[:0]
-	for _, place := range places {
-		if generation := m.nodes[place].GetGeneration(); of.generations[place] != generation {
-			first := of.generations[place] == 0
-			of.generations[place] = generation
-			m.ask = append(m.ask, place)
-			if !first {
-				of.forget(place)
-			}
-		}
-	}
-	answers := make([]answer, len(m.ask))
-	one := func(i int) { answers[i] = of.askAbout(ctx, framework, m.nodes[m.ask[i]]) }
-	if len(m.ask) >= manyNodes {
-		framework.Parallelizer().Until(ctx, len(m.ask), one, "simulation")
-	} else {
-		for i := range m.ask {
-			one(i)
-		}
-	}
-	for i, place := range m.ask {
-		if ctx.Err() != nil || !of.learn(place, answers[i]) {
-			return false
-		}
-	}
-	of.seen = now
-	return true
-}
-
-// answer is what plugins say of a node.
-type answer struct {
-	status *fwk.Status
-	scores []fwk.PluginScore
-}
-
-func (of *shape) askAbout(ctx context.Context, framework schedulerframework.Framework, node fwk.NodeInfo) answer {
-	status := framework.RunFilterPlugins(ctx, of.state, of.pod, node)
-	if !status.IsSuccess() {
-		return answer{status: status}
-	}
-	scores, status := framework.RunRawScorePlugins(ctx, of.state, of.pod, node)
-	return answer{status, scores}
-}
-
-// forget takes back what was said of the node in the place.
-func (of *shape) forget(place int32) {
-	if status := of.statuses[place]; status != nil {
-		for _, reason := range status.Reasons() {
-			if of.reasons[reason]--; of.reasons[reason] == 0 {
-				delete(of.reasons, reason)
-			}
-		}
-		return
-	}
-	for i, scores := range of.scores {
-		if scores != nil && of.profile.scorers[i].normalize && scores[place] != 0 {
-			of.uneven[i]--
-		}
-	}
-}
-
-// learn notes what is said of the node in the place, and reports whether that is no error.
-func (of *shape) learn(place int32, said answer) bool {
-	of.statuses[place] = nil
-	if !said.status.IsSuccess() {
-		if !said.status.IsRejected() {
-			return false
-		}
-		of.statuses[place] = said.status
-		for _, reason := range said.status.Reasons() {
-			of.reasons[reason]++
-		}
-		return true
-	}
-	of.base[place] = 0
-	for i, scores := range of.scores {
-		if scores == nil {
-			continue
-		}
-		name := of.profile.scorers[i].name
-		scores[place] = int32(said.scores[slices.IndexFunc(said.scores, func(s fwk.PluginScore) bool { return s.Name == name })].Score)
-		switch scorer := of.profile.scorers[i]; {
-		case !scorer.normalize:
-			of.base[place] += scorer.weight * int64(scores[place])
-		case scores[place] != 0:
-			of.uneven[i]++
-		}
-	}
-	return true
 }
 
 // appendImages appends the images of the pod.

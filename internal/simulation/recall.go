@@ -50,7 +50,7 @@ func (s *Simulation) recall(ctx context.Context, framework schedulerframework.Fr
 	if err != nil || m == nil {
 		return Decision{}, false
 	}
-	of := m.sortOf(ctx, framework, pod)
+	of := m.sortOf(ctx, framework, pod, q.Like)
 	if of == nil {
 		return Decision{}, false
 	}

@@ -45,6 +45,9 @@ type Question struct {
 	// Among restricts the decision to some nodes, as if the pod demanded one of them in addition
 	// to its own demands; nil means all. Decision.Reasons is then empty.
 	Among []string
+	// Like is a pod that was asked about before, and that schedulers cannot tell from this one; nil
+	// if there is none.
+	Like *corev1.Pod
 	// Scores is the number of the best nodes whose scores the decision has, and Of another node
 	// whose scores it has, if it fits.
 	Scores int

@@ -22,7 +22,8 @@ type Options struct {
 	// Registry holds plugins in addition to those of the engine.
 	Registry frameworkruntime.Registry
 
-	thrift thrift
+	thrift    thrift
+	forgetful bool // see simulation.Options
 }
 
 // Assessor predicts losses. It keeps the cluster in memory between predictions, and applies only
@@ -32,6 +33,8 @@ type Assessor struct {
 
 	mu    sync.Mutex
 	world *world // nil until the first prediction, and after an error
+	// view is of the picture that the world has followed last.
+	view *view
 }
 
 // New returns an assessor. Call Close when it is no longer needed.
@@ -55,12 +58,12 @@ func (a *Assessor) Close() {
 func (a *Assessor) forget() {
 	if a.world != nil {
 		a.world.stop()
-		a.world = nil
+		a.world, a.view = nil, nil
 	}
 }
 
 // Predict returns the predicted effect of the loss on the cluster of the picture. It changes
-// neither the picture nor later predictions.
+// neither the picture nor later predictions. The picture must not change between predictions.
 //
 // Replacements are placed one by one, in the order of priority, together with pods that were
 // already pending, which come first among equals. A terminating pod keeps its room. Replacements
@@ -87,11 +90,12 @@ func (a *Assessor) Predict(ctx context.Context, picture *target.Picture, loss Lo
 		a.forget()
 		return nil, fmt.Errorf("simulating the cluster: %w", err)
 	}
-	r, err := newRun(a.world, picture, loss)
+	r, err := newRun(a.world, a.view, loss)
 	if err != nil {
 		return nil, err
 	}
 	err = r.predict(ctx)
+	a.view.ledger.TakeBack()
 	if reverted := a.world.revert(); reverted != nil {
 		a.forget()
 		err = errors.Join(err, reverted)
@@ -100,7 +104,7 @@ func (a *Assessor) Predict(ctx context.Context, picture *target.Picture, loss Lo
 		return nil, fmt.Errorf("predicting the loss by %s: %w", loss.How, err)
 	}
 	prediction := r.result()
-	prediction.Simulated = simulation.Caveat(picture.Snapshot, a.opts.Profiles, a.opts.Registry)
+	prediction.Simulated = a.view.simulated
 	return prediction, nil
 }
 
@@ -113,5 +117,10 @@ func (a *Assessor) look(ctx context.Context, picture *target.Picture) error {
 		}
 		a.world = world
 	}
+	if a.view != nil && a.view.picture == picture {
+		return nil
+	}
+	a.view = newView(picture)
+	a.view.simulated = simulation.Caveat(picture.Snapshot, a.opts.Profiles, a.opts.Registry)
 	return a.world.follow(picture.Snapshot)
 }

@@ -109,7 +109,7 @@ func (r *run) replaces(pod *corev1.Pod) (bool, string) {
 	if why := r.picture.Owners.Irreplaceable(pod); why != "" {
 		return false, fmt.Sprintf("%s: %s", r.picture.Owners.Of(pod), why)
 	}
-	if desired := r.desired(pod); desired >= 0 && r.live[owner.UID] >= desired {
+	if desired := r.desired(pod); desired >= 0 && r.view.live[owner.UID]+r.live[owner.UID] >= desired {
 		return false, "its controller has enough pods without it"
 	}
 	return true, ""

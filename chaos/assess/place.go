@@ -66,9 +66,9 @@ func (r *run) end() error {
 	for _, v := range r.victims {
 		gone[v.UID] = v.leaving != nil // such as one that was pushed out
 	}
-	for _, pod := range r.picture.Pods {
+	for _, pod := range r.view.leaving {
 		node := r.world.nodes[pod.Spec.NodeName]
-		if pod.DeletionTimestamp == nil || gone[pod.UID] || !onNode(pod) || node == nil || !cluster.NodeReady(node) {
+		if gone[pod.UID] || !onNode(pod) || node == nil || !cluster.NodeReady(node) {
 			continue
 		}
 		if err := r.world.remove(pod); err != nil {

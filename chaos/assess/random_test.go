@@ -40,13 +40,14 @@ func TestPredictAgainstNaiveModel(t *testing.T) {
 			}
 			fresh := newAssessor(t)
 			fresh.opts = a.opts
+			fresh.opts.forgetful = true
 			want, err := fresh.Predict(t.Context(), picture, loss)
 			fresh.Close()
 			if err != nil {
 				rt.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
-				rt.Fatalf("one that knows former pictures and losses predicts otherwise (-new +old):\n%s", diff)
+				rt.Fatalf("one that knows former pictures, losses and answers of the engine predicts otherwise (-new +old):\n%s", diff)
 			}
 			checkFates(rt, picture, loss, got)
 			ended := checkJobs(rt, picture, loss, got)

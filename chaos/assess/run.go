@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -19,12 +17,11 @@ import (
 
 // run is the making of one prediction.
 type run struct {
-	world   *world
-	picture *target.Picture
-	loss    Loss
+	*view
+	world *world
+	loss  Loss
 	// nodes are the names of those that are lost.
-	nodes  map[string]bool
-	ledger *disruption.Ledger
+	nodes map[string]bool
 
 	victims []*victim
 	// waiting are the pods that have waited for a node since before the loss, and waited how
@@ -32,16 +29,12 @@ type run struct {
 	waiting []*victim
 	waited  int
 
-	// lowest is the lowest priority of a pod on a node. Involved are the pods that the loss is
-	// about or that were pushed out, and pushed those whose replacements are not placed yet.
-	lowest   int32
+	// involved are the pods that the loss is about or that were pushed out, and pushed those whose
+	// replacements are not placed yet.
 	involved map[types.UID]bool
 	pushed   []*victim
 	// ended says that the pods which were on their way out before the loss have gone.
 	ended bool
-
-	// deletedNamespaces are those that are being deleted.
-	deletedNamespaces map[string]bool
 
 	workloads map[string]*tally
 	budgets   map[types.NamespacedName]*BudgetFate
@@ -50,9 +43,9 @@ type run struct {
 	// lost.
 	doubtful map[types.NamespacedName]bool
 
-	sets map[types.UID]*appsv1.ReplicaSet
 	jobs *cluster.Jobs
-	// live is how many pods each controller has that are not on their way out.
+	// live is how many pods each controller has more than in the picture that are not on their way
+	// out.
 	live map[types.UID]int
 
 	// large: so many pods go at once that those that are alike share looks at all nodes,
@@ -90,12 +83,10 @@ func (t *tally) change(by int) {
 	}
 }
 
-func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
+func newRun(w *world, v *view, loss Loss) (*run, error) {
 	r := &run{
-		world: w, picture: picture, loss: loss, nodes: map[string]bool{},
-		deletedNamespaces: picture.DeletedNamespaces(), workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{}, doubtful: map[types.NamespacedName]bool{},
-		sets: map[types.UID]*appsv1.ReplicaSet{}, jobs: cluster.NewJobs(picture.Snapshot), live: map[types.UID]int{},
-		involved: map[types.UID]bool{}, lowest: cluster.LowestPriority(picture.Pods),
+		view: v, world: w, loss: loss, nodes: map[string]bool{}, workloads: map[string]*tally{}, budgets: map[types.NamespacedName]*BudgetFate{},
+		doubtful: map[types.NamespacedName]bool{}, jobs: v.jobs.Clone(), live: map[types.UID]int{}, involved: map[types.UID]bool{},
 	}
 	for _, node := range loss.Nodes {
 		if w.nodes[node.Name] == nil {
@@ -108,82 +99,41 @@ func newRun(w *world, picture *target.Picture, loss Loss) (*run, error) {
 	case Evict, Delete:
 		pods = loss.Pods
 	case Drain, Down:
-		for _, pod := range picture.Pods {
-			if r.nodes[pod.Spec.NodeName] && cluster.Holds(pod) {
-				pods = append(pods, pod)
-			}
-		}
+		pods = v.podsOn(r.nodes)
 	default:
 		return nil, fmt.Errorf("unknown kind of loss %q: must be %s, %s, %s or %s", loss.How, Evict, Delete, Drain, Down)
 	}
-	r.count(pods)
+	r.findVictims(pods)
 	r.findWaiting()
 	return r, nil
 }
 
-// count makes the victims of the pods, and counts what there is now in their namespaces:
-// neither budgets nor workloads reach farther. Preemption does.
-func (r *run) count(pods []*corev1.Pod) {
-	namespaces, listed := map[string]bool{}, r.involved
+// findVictims makes the victims of the pods, and counts what there is now of their workloads.
+func (r *run) findVictims(pods []*corev1.Pod) {
 	if slices.ContainsFunc(pods, r.mayPreempt) {
-		for _, pod := range r.picture.Pods {
-			namespaces[pod.Namespace] = true
-		}
+		r.countAll()
 	}
 	for _, pod := range pods {
-		if listed[pod.UID] {
+		if r.involved[pod.UID] {
 			continue
 		}
-		listed[pod.UID], namespaces[pod.Namespace] = true, true
-		r.victims = append(r.victims, &victim{pod: pod, PodFate: PodFate{
-			Namespace: pod.Namespace, Pod: pod.Name, UID: pod.UID,
-			Workload: target.WorkloadKey(r.picture.Owners.Of(pod), pod), From: pod.Spec.NodeName,
-		}})
-	}
-	var budgets []*policyv1.PodDisruptionBudget
-	for _, budget := range r.picture.Budgets {
-		if namespaces[budget.Namespace] {
-			budgets = append(budgets, budget)
+		r.involved[pod.UID] = true
+		r.count(pod.Namespace)
+		owner := r.picture.Owners.Of(pod)
+		v := &victim{pod: pod, PodFate: PodFate{
+			Namespace: pod.Namespace, Pod: pod.Name, UID: pod.UID, Workload: target.WorkloadKey(owner, pod), From: pod.Spec.NodeName,
+		}}
+		r.victims = append(r.victims, v)
+		_, counted := r.view.workloads[v.Workload]
+		if now := r.bare[pod.UID]; now != nil {
+			t := r.tallyOf(nil, now)
+			if r.ready(now) {
+				t.Ready++
+				t.Floor, t.now = t.Ready, t.Ready
+			}
+		} else if counted {
+			r.tallyOf(owner, pod)
 		}
-	}
-	for _, set := range r.picture.ReplicaSets {
-		if namespaces[set.Namespace] {
-			r.sets[set.UID] = set
-		}
-	}
-	var around []*corev1.Pod
-	byWorkload := map[*cluster.Workload]*tally{}
-	for _, pod := range r.picture.Pods {
-		if namespaces[pod.Namespace] {
-			around = append(around, pod)
-			r.countPod(pod, listed[pod.UID], byWorkload)
-		}
-	}
-	r.ledger = disruption.NewLedger(budgets, around, r.picture.Nodes)
-	for _, t := range r.workloads {
-		t.Floor, t.now = t.Ready, t.Ready
-	}
-}
-
-// countPod adds the pod to what its workload has now. Pods without one count only where
-// they are victims.
-func (r *run) countPod(pod *corev1.Pod, isVictim bool, byWorkload map[*cluster.Workload]*tally) {
-	w := r.picture.Owners.Of(pod)
-	if w == nil && !isVictim {
-		return
-	}
-	t := byWorkload[w]
-	if t == nil {
-		t = r.tallyOf(w, pod)
-		if w != nil {
-			byWorkload[w] = t
-		}
-	}
-	if alive(pod) {
-		r.live[disruption.Controller(pod)]++
-	}
-	if available(pod) && !r.deletedNamespaces[pod.Namespace] {
-		t.Ready++
 	}
 }
 
@@ -192,10 +142,15 @@ func (r *run) tallyOf(w *cluster.Workload, pod *corev1.Pod) *tally {
 	key := target.WorkloadKey(w, pod)
 	t := r.workloads[key]
 	if t == nil {
-		t = &tally{WorkloadFate: WorkloadFate{Workload: key, Desired: 1}}
-		if w != nil {
-			t.Desired = w.Desired
+		fate, counted := r.view.workloads[key]
+		if !counted {
+			fate = WorkloadFate{Workload: key, Desired: 1}
+			if w != nil {
+				fate.Desired = w.Desired
+			}
 		}
+		t = &tally{WorkloadFate: fate, now: fate.Ready}
+		t.Floor = fate.Ready
 		r.workloads[key] = t
 	}
 	return t

@@ -2,7 +2,6 @@ package assess
 
 import (
 	"context"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -43,7 +42,7 @@ type shortlist struct {
 // depends on that of each other are always looked at in full.
 func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.Decision, error) {
 	if dependsOnOthers(replacement) {
-		return r.world.sim.Schedule(ctx, replacement)
+		return r.world.sim.Ask(ctx, replacement, simulation.Question{})
 	}
 	key := disruption.Controller(replacement)
 	if list := r.shortlists[key]; list != nil && list.left > 0 && alike(list.pod, replacement) {
@@ -51,7 +50,7 @@ func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.D
 		if len(list.nodes) == 0 {
 			return list.decision, nil // no room has come free since
 		}
-		decision, err := r.world.sim.Schedule(ctx, narrowed(replacement, list.nodes))
+		decision, err := r.world.sim.Ask(ctx, replacement, simulation.Question{Among: list.nodes, Like: list.pod})
 		if err != nil {
 			return decision, err
 		}
@@ -60,7 +59,11 @@ func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.D
 			return decision, nil
 		}
 	}
-	decision, err := r.world.sim.Schedule(ctx, replacement)
+	question := simulation.Question{}
+	if r.large {
+		question.Scores = r.world.thrift.best + 1 // one more says that there are others
+	}
+	decision, err := r.world.sim.Ask(ctx, replacement, question)
 	if err != nil {
 		return decision, err
 	}
@@ -94,36 +97,4 @@ func dependsOnOthers(pod *corev1.Pod) bool {
 	affinity := pod.Spec.Affinity
 	return len(pod.Spec.TopologySpreadConstraints) > 0 ||
 		affinity != nil && affinity.PodAffinity != nil && len(affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0
-}
-
-// narrowed returns the pod with a demand for one of the nodes, beside its own demands.
-func narrowed(pod *corev1.Pod, nodes []string) *corev1.Pod {
-	some := *pod
-	affinity, nodeAffinity := &corev1.Affinity{}, &corev1.NodeAffinity{}
-	if pod.Spec.Affinity != nil {
-		*affinity = *pod.Spec.Affinity
-	}
-	if affinity.NodeAffinity != nil {
-		*nodeAffinity = *affinity.NodeAffinity
-	}
-	own := []corev1.NodeSelectorTerm{{}}
-	if required := nodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
-		// A term that demands nothing matches nothing.
-		own = slices.DeleteFunc(slices.Clone(required.NodeSelectorTerms), func(term corev1.NodeSelectorTerm) bool {
-			return len(term.MatchExpressions) == 0 && len(term.MatchFields) == 0
-		})
-	}
-	var terms []corev1.NodeSelectorTerm
-	for _, term := range own {
-		for _, node := range nodes {
-			one := corev1.NodeSelectorRequirement{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node}}
-			terms = append(terms, corev1.NodeSelectorTerm{
-				MatchExpressions: term.MatchExpressions, MatchFields: append(slices.Clone(term.MatchFields), one),
-			})
-		}
-	}
-	nodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{NodeSelectorTerms: terms}
-	affinity.NodeAffinity = nodeAffinity
-	some.Spec.Affinity = affinity
-	return &some
 }

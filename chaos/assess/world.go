@@ -47,7 +47,7 @@ type otherKey struct {
 func newWorld(ctx context.Context, opts Options) (*world, error) {
 	// It outlives the prediction that it is made for.
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	sim, err := simulation.New(ctx, simulation.Options{Profiles: opts.Profiles, Registry: opts.Registry})
+	sim, err := simulation.New(ctx, simulation.Options{Profiles: opts.Profiles, Registry: opts.Registry, Forgetful: opts.forgetful})
 	if err != nil {
 		stop()
 		return nil, err

@@ -46,7 +46,7 @@ func (c *copied) take(pod *corev1.Pod) error {
 // place puts a pod where its scheduler would, and returns it as it runs there; nil if it fits no
 // node.
 func (c *copied) place(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
-	decision, err := c.sim.Schedule(ctx, pod)
+	decision, err := c.sim.Ask(ctx, pod, simulation.Question{})
 	if errors.Is(err, simulation.ErrIncomplete) || errors.Is(err, simulation.ErrUnknownScheduler) {
 		return nil, nil
 	}

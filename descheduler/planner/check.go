@@ -10,6 +10,7 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/plan"
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/simulation"
 )
 
 // Check plans moves again on a later snapshot. It returns those that are still justified, with
@@ -109,7 +110,7 @@ func (r *run) whileOthersHold(ctx context.Context, m plan.Move) (strategy.Outcom
 	if m.StandIn {
 		replacement = pinned(replacement, m.To)
 	}
-	decision, err := r.sim.Schedule(ctx, replacement)
+	decision, err := r.sim.Ask(ctx, replacement, simulation.Question{})
 	switch {
 	case err != nil:
 		return strategy.Outcome{}, nil, err

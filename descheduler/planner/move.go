@@ -147,7 +147,7 @@ func (s *session) place(ctx context.Context, a *attempt, p strategy.Proposal, re
 	if terminating.Node == "" && !s.state.Owners().ReplacedWhenGone(p.Pod) && s.preempts(replacement) {
 		return wouldPreempt, nil
 	}
-	decision, err := s.sim.Schedule(ctx, replacement)
+	decision, err := s.sim.Ask(ctx, replacement, simulation.Question{Scores: shownScores, Of: p.Pod.Spec.NodeName})
 	if err != nil {
 		return asOutcome(err)
 	}

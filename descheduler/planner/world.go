@@ -93,7 +93,7 @@ func (w *world) whileTerminating(ctx context.Context, pods, replacements []*core
 	var failed error
 	for i, replacement := range replacements {
 		if failed == nil && !w.state.Owners().ReplacedWhenGone(pods[i]) {
-			decisions[i], failed = w.sim.Schedule(ctx, replacement)
+			decisions[i], failed = w.sim.Ask(ctx, replacement, simulation.Question{})
 		}
 	}
 	for i, pod := range pods {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -80,6 +81,16 @@ func NewJobs(picture *Snapshot) *Jobs {
 		}
 	}
 	return j
+}
+
+// Clone returns a copy that counts its own losses.
+func (j *Jobs) Clone() *Jobs {
+	clone := &Jobs{jobs: j.jobs, lost: maps.Clone(j.lost), tally: make(map[types.UID]*jobTally, len(j.tally))}
+	for uid, tally := range j.tally {
+		own := *tally
+		clone.tally[uid] = &own
+	}
+	return clone
 }
 
 // uncounted reports whether the pod has failed or is being deleted, and its Job's status does

@@ -54,23 +54,28 @@ func (l *Ledger) Update(budgets []*policyv1.PodDisruptionBudget, pods []*corev1.
 	}
 	l.budgets = map[types.NamespacedName]*budget{}
 	l.byNamespace = map[string][]*budget{}
+	l.pods = make(map[types.UID]*entry, len(pods))
+	l.Include(budgets, pods)
+	for uid, s := range l.spent {
+		if l.settle(uid, s) {
+			delete(l.spent, uid)
+		}
+	}
+}
+
+// Include adds namespaces to the picture: all of their budgets and pods.
+func (l *Ledger) Include(budgets []*policyv1.PodDisruptionBudget, pods []*corev1.Pod) {
 	for _, pdb := range budgets {
 		if b := newBudget(pdb); b != nil {
 			l.budgets[b.key()] = b
 			l.byNamespace[pdb.Namespace] = append(l.byNamespace[pdb.Namespace], b)
 		}
 	}
-	l.pods = make(map[types.UID]*entry, len(pods))
 	for _, pod := range pods {
 		e := &entry{pod: pod, covering: l.covering(pod)}
 		l.pods[pod.UID] = e
 		if _, gone := l.spent[pod.UID]; !gone {
 			e.count(1)
-		}
-	}
-	for uid, s := range l.spent {
-		if l.settle(uid, s) {
-			delete(l.spent, uid)
 		}
 	}
 }
@@ -128,6 +133,21 @@ func (l *Ledger) Spend(pod *corev1.Pod) {
 		e.count(-1)
 	}
 	l.spent[pod.UID] = s
+}
+
+// TakeBack takes back all that was spent since the picture, as if it had only been tried.
+func (l *Ledger) TakeBack() {
+	for uid, s := range l.spent {
+		for key := range s.charged {
+			if b := l.budgets[key]; b != nil {
+				b.uncounted--
+			}
+		}
+		if e := l.pods[uid]; e != nil {
+			e.count(1)
+		}
+	}
+	clear(l.spent)
 }
 
 // covering returns the budgets that select the pod.

@@ -15,16 +15,12 @@ import (
 // returns the same node for the same lot, such as a pod's UID. If it always returned the
 // first by name, nodes would fill up in that order, unlike with a scheduler.
 func (d Decision) Drawn(lot types.UID) string {
-	best := 0
-	for best < len(d.Scores) && d.Scores[best].TotalScore == d.Scores[0].TotalScore {
-		best++
-	}
-	if best < 2 {
+	if len(d.Best) < 2 {
 		return d.Node
 	}
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(lot)) // never fails
-	return d.Scores[hash.Sum64()%uint64(best)].Name
+	return d.Best[hash.Sum64()%uint64(len(d.Best))]
 }
 
 // Refusals describes why nodes do not fit the pod, the most frequent reason first: "12

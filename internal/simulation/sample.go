@@ -1,11 +1,5 @@
 package simulation
 
-import (
-	"slices"
-
-	fwk "k8s.io/kube-scheduler/framework"
-)
-
 // How the engine samples nodes: findNodesThatFitPod and numFeasibleNodesToFind in its
 // schedule_one.go.
 const (
@@ -31,40 +25,60 @@ func SampleSize(percentage *int32, nodes int) int {
 	return max(LeastSample, nodes*share/100)
 }
 
-// bestOfRuns returns the names, sorted, of the nodes that have the highest score, or share
-// it, in any run of that length. The nodes are arranged in a circle.
-func bestOfRuns(scores []fwk.NodePluginScores, size int) []string {
+// bestOfRuns returns the places of the scores that are the highest, or share it, in any run of
+// that length. The scores are arranged in a circle.
+func bestOfRuns(scores []int64, size int) []int32 {
 	n := len(scores)
+	first := 0 // of the highest
+	for i, score := range scores {
+		if score > scores[first] {
+			first = i
+		}
+	}
 	size = min(size, n)
-	forwards := toHigher(n, func(i int) int64 { return scores[i].TotalScore })
-	backwards := toHigher(n, func(i int) int64 { return scores[n-1-i].TotalScore })
-	var best []string
-	for i := range scores {
-		// A run with the node must not contain the next higher ones on either side.
-		if forwards[i]+backwards[n-1-i]-1 >= size {
-			best = append(best, scores[i].Name)
+	var best []int32
+	if size == n {
+		for i, score := range scores {
+			if score == scores[first] {
+				best = append(best, int32(i))
+			}
+		}
+		return best
+	}
+	// From the highest on, once around: open are the places of which the next higher one is to come,
+	// with the distance to the one before. No run between the two contains a higher one.
+	type place struct{ at, far int32 }
+	open := []place{{0, int32(n)}}
+	good := make([]bool, n)
+	at := func(i int32) int { return (first + int(i)) % n }
+	closed := func(p place, next int32) {
+		good[at(p.at)] = p.far+(next-p.at)-1 >= int32(size)
+	}
+	for i := int32(1); i < int32(n); i++ {
+		score := scores[at(i)]
+		for scores[at(open[len(open)-1].at)] < score {
+			closed(open[len(open)-1], i)
+			open = open[:len(open)-1]
+		}
+		top := open[len(open)-1]
+		far := i - top.at
+		if scores[at(top.at)] == score {
+			far += top.far // the one before that is higher than both
+		}
+		open = append(open, place{i, far})
+	}
+	for _, p := range open {
+		// The next higher one is the first; there is none for those as high as that.
+		next := int32(n)
+		if scores[at(p.at)] == scores[first] {
+			next += int32(n)
+		}
+		closed(p, next)
+	}
+	for i, is := range good {
+		if is {
+			best = append(best, int32(i))
 		}
 	}
-	slices.Sort(best)
 	return best
-}
-
-// toHigher returns the distance from each of n places in a circle to the next one with a
-// higher score: n if there is none.
-func toHigher(n int, score func(int) int64) []int {
-	far := make([]int, n)
-	// ahead holds the places without a higher one before them, nearest last. There are two
-	// rounds from the end: the first one finds those beyond the second one.
-	var ahead []int
-	for i := 2*n - 1; i >= 0; i-- {
-		for len(ahead) > 0 && score(ahead[len(ahead)-1]%n) <= score(i%n) {
-			ahead = ahead[:len(ahead)-1]
-		}
-		far[i%n] = n
-		if len(ahead) > 0 {
-			far[i%n] = ahead[len(ahead)-1] - i
-		}
-		ahead = append(ahead, i)
-	}
-	return far
 }

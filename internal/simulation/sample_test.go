@@ -1,12 +1,10 @@
 package simulation
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 )
@@ -16,24 +14,20 @@ func TestBestOfRuns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		totals := rapid.SliceOfN(rapid.Int64Range(0, 5), 1, 12).Draw(t, "scores")
 		size := rapid.IntRange(1, 14).Draw(t, "size")
-		var scores []fwk.NodePluginScores
-		for i, total := range totals {
-			scores = append(scores, fwk.NodePluginScores{Name: fmt.Sprintf("n%02d", i), TotalScore: total})
-		}
-		var want []string
-		for begin := range scores {
+		var want []int32
+		for begin := range totals {
 			highest := int64(-1)
-			for i := range min(size, len(scores)) {
-				highest = max(highest, scores[(begin+i)%len(scores)].TotalScore)
+			for i := range min(size, len(totals)) {
+				highest = max(highest, totals[(begin+i)%len(totals)])
 			}
-			for i := range min(size, len(scores)) {
-				if node := scores[(begin+i)%len(scores)]; node.TotalScore == highest {
-					want = append(want, node.Name)
+			for i := range min(size, len(totals)) {
+				if at := (begin + i) % len(totals); totals[at] == highest {
+					want = append(want, int32(at))
 				}
 			}
 		}
 		slices.Sort(want)
-		if diff := cmp.Diff(slices.Compact(want), bestOfRuns(scores, size)); diff != "" {
+		if diff := cmp.Diff(slices.Compact(want), bestOfRuns(totals, size)); diff != "" {
 			t.Errorf("best nodes (-want +got):\n%s", diff)
 		}
 	})

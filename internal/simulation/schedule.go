@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -19,10 +20,12 @@ import (
 type Decision struct {
 	// Node is the chosen node; "" if no node fits.
 	Node string
-	// Scores are those of all nodes that fit the pod, best first, equal ones by name. They
-	// are empty if only one node fits, or if a plugin has restricted the search to one: the
-	// engine does not score it.
+	// Scores are those of the nodes that fit the pod, best first, equal ones by name, as far as
+	// the question asks for them. They are empty if only one node fits, or if a plugin has
+	// restricted the search to one: the engine does not score it.
 	Scores []fwk.NodePluginScores
+	// Best are the nodes with the highest score, sorted by name.
+	Best []string
 	// Possible are the nodes that the scheduler could choose, including Node, sorted by name.
 	// It chooses randomly among the best, and in a large cluster it only considers some
 	// nodes: the first that fit the pod, in a circle from where it stopped before. So the
@@ -30,12 +33,25 @@ type Decision struct {
 	// because nodes are filtered in parallel in the order of their creation, whose resolution
 	// is one second. (Scores are computed over all nodes: on a sample, plugins that scale to
 	// the highest score may weigh slightly differently.)
-	// highest may weigh a little differently.)
 	Possible []string
 	// Reasons counts the nodes that do not fit the pod, by reason.
 	Reasons map[string]int
 	// Assumed describes assumptions about volumes that do not exist yet; usually "".
 	Assumed string
+}
+
+// Question says what a decision is about, and what it has to say.
+type Question struct {
+	// Among restricts the decision to some nodes, as if the pod demanded one of them in addition
+	// to its own demands; nil means all. Decision.Reasons is then empty.
+	Among []string
+	// Like is a pod that was asked about before, and that schedulers cannot tell from this one; nil
+	// if there is none.
+	Like *corev1.Pod
+	// Scores is the number of the best nodes whose scores the decision has, and Of another node
+	// whose scores it has, if it fits.
+	Scores int
+	Of     string
 }
 
 // ErrUnknownScheduler means that a pod names a scheduler that is not simulated.
@@ -54,16 +70,22 @@ var ErrIncomplete = errors.New("its node cannot be predicted")
 // there are none, or if the devices, claims or volumes of the pod are unknown, the error is
 // ErrIncomplete.
 func (s *Simulation) Schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
+	return s.Ask(ctx, pod, Question{Scores: math.MaxInt})
+}
+
+// Ask answers a question about a new pod, like Schedule. The less it asks for, the faster is the
+// answer.
+func (s *Simulation) Ask(ctx context.Context, pod *corev1.Pod, q Question) (Decision, error) {
 	var decision Decision
 	assumed, err := s.provided(pod, func(claiming *corev1.Pod) (err error) {
-		decision, err = s.schedule(ctx, claiming)
+		decision, err = s.schedule(ctx, claiming, q)
 		return err
 	})
 	decision.Assumed = assumed
 	return decision, err
 }
 
-func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod) (Decision, error) {
+func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod, q Question) (Decision, error) {
 	framework, err := s.frameworkFor(pod)
 	if err != nil {
 		return Decision{}, err
@@ -71,6 +93,19 @@ func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod) (Decision, e
 	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
 		return Decision{}, fmt.Errorf("taking a snapshot: %w", err)
 	}
+	if decision, recalled := s.recall(ctx, framework, pod, q); recalled {
+		return decision, ctx.Err()
+	}
+	if q.Among == nil {
+		return s.choose(ctx, framework, pod, q)
+	}
+	decision, err := s.choose(ctx, framework, narrowed(pod, q.Among), q)
+	decision.Reasons = nil
+	return decision, err
+}
+
+// choose asks the engine about all nodes.
+func (s *Simulation) choose(ctx context.Context, framework schedulerframework.Framework, pod *corev1.Pod, q Question) (Decision, error) {
 	state := schedulerframework.NewCycleState()
 	found, err := s.filter(ctx, framework, state, pod)
 	feasible, sample, reasons := found.feasible, found.sample, found.reasons
@@ -79,7 +114,7 @@ func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod) (Decision, e
 	}
 	if len(feasible) == 1 {
 		node := feasible[0].Node().Name
-		return Decision{Node: node, Possible: []string{node}, Reasons: reasons}, nil
+		return Decision{Node: node, Best: []string{node}, Possible: []string{node}, Reasons: reasons}, nil
 	}
 	if status := framework.RunPreScorePlugins(ctx, state, pod, feasible); !status.IsSuccess() {
 		return Decision{}, fmt.Errorf("before scoring nodes for %s: %w", klog.KObj(pod), status.AsError())
@@ -91,11 +126,31 @@ func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod) (Decision, e
 	if sample < len(scores) {
 		sample -= sample / 8
 	}
-	possible := bestOfRuns(scores, sample)
+	totals := make([]int64, len(scores))
+	for i := range scores {
+		totals[i], scores[i].RawScores = scores[i].TotalScore, nil
+	}
+	d := Decision{Reasons: reasons}
+	for _, i := range bestOfRuns(totals, sample) {
+		d.Possible = append(d.Possible, scores[i].Name)
+	}
+	slices.Sort(d.Possible)
 	slices.SortFunc(scores, func(a, b fwk.NodePluginScores) int {
 		return cmp.Or(cmp.Compare(b.TotalScore, a.TotalScore), cmp.Compare(a.Name, b.Name))
 	})
-	return Decision{Node: scores[0].Name, Scores: scores, Possible: possible, Reasons: reasons}, nil
+	d.Node = scores[0].Name
+	for _, node := range scores {
+		if node.TotalScore == scores[0].TotalScore {
+			d.Best = append(d.Best, node.Name)
+		}
+	}
+	d.Scores = scores[:min(len(scores), q.Scores)]
+	for _, node := range scores[len(d.Scores):] {
+		if node.Name == q.Of {
+			d.Scores = append(slices.Clip(d.Scores), node)
+		}
+	}
+	return d, nil
 }
 
 // frameworkFor returns the profile that places the pod.

@@ -46,6 +46,9 @@ type Options struct {
 	// Registry contains additional plugins, and plugins that replace those of the engine with
 	// the same name.
 	Registry frameworkruntime.Registry
+	// Forgetful has the engine's plugins asked about all nodes for each pod. The answers are the
+	// same, and slower: they are the reference of tests.
+	Forgetful bool
 	// Parallelism is the number of nodes that are evaluated in parallel; 0 is the engine's
 	// default.
 	Parallelism int
@@ -65,6 +68,10 @@ type Simulation struct {
 	spread map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults
 	// provisions are those of placed pods.
 	provisions map[types.UID]*provision
+	// remembered describes the profiles whose answers are remembered, and memory are the answers;
+	// nil for none.
+	remembered map[string]*remembered
+	memory     *memory
 	// missing are the claims and storage classes of existing pods that are missing from the
 	// snapshot.
 	missing sets.Set[missing]
@@ -96,6 +103,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		nodes:      map[string]*corev1.Node{},
 		spread:     map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults{},
 		provisions: map[types.UID]*provision{},
+		remembered: map[string]*remembered{},
 		missing:    sets.New[missing](),
 	}
 	if s.devices, err = newDevices(ctx, s.informers, s.nodes); err != nil {
@@ -123,6 +131,10 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 			return nil, fmt.Errorf("setting up profile %q: %w", profile.SchedulerName, err)
 		}
 		s.spread[profile.SchedulerName] = spreadDefaultsOf(profile, s.frameworks[profile.SchedulerName])
+		if opts.Forgetful {
+			continue
+		}
+		s.remembered[profile.SchedulerName] = newRemembered(s.frameworks[profile.SchedulerName], opts.Registry, s.spread[profile.SchedulerName])
 	}
 	return s, nil
 }
@@ -156,8 +168,10 @@ func (s *Simulation) Load(picture *cluster.Snapshot) error {
 func (s *Simulation) AddNode(node *corev1.Node) {
 	if before, known := s.nodes[node.Name]; known {
 		s.cache.UpdateNode(s.logger, before, node)
+		s.alter(before, node)
 	} else {
 		s.cache.AddNode(s.logger, node)
+		s.memory = nil
 	}
 	s.nodes[node.Name] = node
 }
@@ -165,6 +179,7 @@ func (s *Simulation) AddNode(node *corev1.Node) {
 // RemoveNode removes a node. Its pods are kept and return with it, unless they are removed.
 func (s *Simulation) RemoveNode(node *corev1.Node) error {
 	delete(s.nodes, node.Name)
+	s.memory = nil
 	return s.cache.RemoveNode(s.logger, node)
 }
 
@@ -178,13 +193,22 @@ func (s *Simulation) AddPod(pod *corev1.Pod) error {
 	if err := s.miss(pod); err != nil {
 		return err
 	}
-	return s.cache.AddPod(s.logger, pod)
+	if err := s.cache.AddPod(s.logger, pod); err != nil {
+		return err
+	}
+	s.move(pod, 1)
+	return nil
 }
 
 // UpdatePod replaces a pod with a node.
 func (s *Simulation) UpdatePod(before, after *corev1.Pod) error {
 	s.devices.learn(after)
-	return s.cache.UpdatePod(s.logger, before, after)
+	if err := s.cache.UpdatePod(s.logger, before, after); err != nil {
+		return err
+	}
+	s.move(before, -1)
+	s.move(after, 1)
+	return nil
 }
 
 // RemovePod removes a pod and updates its claims as the control plane does: its own claims
@@ -192,7 +216,7 @@ func (s *Simulation) UpdatePod(before, after *corev1.Pod) error {
 // added again.
 func (s *Simulation) RemovePod(pod *corev1.Pod) error {
 	s.devices.leave(pod.UID)
-	if err := s.cache.RemovePod(s.logger, pod); err != nil {
+	if err := s.ForgetPod(pod); err != nil {
 		return err
 	}
 	if p := s.provisions[pod.UID]; p != nil {
@@ -205,7 +229,15 @@ func (s *Simulation) RemovePod(pod *corev1.Pod) error {
 // ForgetPod removes a pod that was deleted from the snapshot. The snapshot contains the state
 // of its claims.
 func (s *Simulation) ForgetPod(pod *corev1.Pod) error {
-	return s.cache.RemovePod(s.logger, pod)
+	known, err := s.cache.GetPod(pod)
+	if err != nil {
+		return err
+	}
+	if err := s.cache.RemovePod(s.logger, pod); err != nil {
+		return err
+	}
+	s.move(known, -1)
+	return nil
 }
 
 // Place adds a new pod to the node, with its devices and the claims that controllers create
@@ -246,6 +278,7 @@ func (s *Simulation) Store(obj runtime.Object) error {
 	}
 	s.devices.hear(before, obj)
 	s.found(obj)
+	s.unlearn(obj)
 	return nil
 }
 
@@ -259,6 +292,7 @@ func (s *Simulation) Forget(obj runtime.Object) error {
 		return err
 	}
 	s.devices.hear(obj, nil)
+	s.unlearn(obj)
 	return nil
 }
 

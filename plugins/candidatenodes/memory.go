@@ -8,6 +8,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
+	"github.com/stowage-k8s/stowage/internal/podkind"
 	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
@@ -74,7 +75,7 @@ func (m *memory) of(s *search, nodes []fwk.NodeInfo) *known {
 		m.epoch, m.kinds = epoch, map[string]*known{}
 	}
 	m.asked++
-	m.key = appendKind(m.key[:0], s.pod)
+	m.key = podkind.Append(m.key[:0], s.pod)
 	k := m.kinds[string(m.key)]
 	if k == nil {
 		m.makeRoom()

@@ -14,6 +14,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 	"k8s.io/kubernetes/pkg/scheduler/util"
 
+	"github.com/stowage-k8s/stowage/internal/podkind"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
@@ -68,10 +69,10 @@ func (pl *CandidateNodes) needsOf(pod *corev1.Pod) (*needs, bool) {
 func (n *needs) key() string {
 	var key []byte
 	for _, port := range n.ports {
-		key = appendText(key, port.HostIP, string(port.Protocol), strconv.Itoa(int(port.HostPort)))
+		key = podkind.AppendText(key, port.HostIP, string(port.Protocol), strconv.Itoa(int(port.HostPort)))
 	}
 	slices.Sort(n.volumes)
-	return string(appendText(append(key, 1), n.volumes...))
+	return string(podkind.AppendText(append(key, 1), n.volumes...))
 }
 
 // filter reports whether there is anything that may rule out a node.

@@ -163,6 +163,9 @@ func (pl *CandidateNodes) distrust(ctx context.Context, pod *corev1.Pod, node, r
 	klog.FromContext(ctx).Error(nil, "A node answered differently than CandidateNodes expected; the next attempt considers all nodes", "pod", klog.KObj(pod), "node", node, "reason", reason)
 	pl.distrusted.Insert(pod.UID)
 	pl.memory = memory{} // it may be what was remembered
+	if pl.individual != nil {
+		clear(pl.individual.answers)
+	}
 }
 
 // EventsToRegister returns none: the nodes that this plugin leaves out are rejected by others, whose events count.

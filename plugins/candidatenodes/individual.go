@@ -4,15 +4,22 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
+	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
+	"github.com/stowage-k8s/stowage/plugins/internal/scan"
 )
 
 // maxNeeds limits how many different needs are remembered, as maxKinds does.
 const maxNeeds = 64
+
+// unclear is how many volumes a node has that must be asked.
+const unclear = 1 << 30
 
 // individual stores what the engine's filters say of single nodes about what pods need: whether a host
 // port is free, and whether there is room for another volume. It is asked again for a node that has
@@ -24,11 +31,18 @@ type individual struct {
 	claimed [][]types.NamespacedName
 	users   map[types.NamespacedName]sets.Set[int]
 	buffer  []types.NamespacedName
+	// volumes are how many volumes the pods on each node have at most that count, by slot.
+	volumes []int
 }
 
 // answers are by slot.
 type answers struct {
 	verdicts []verdict
+	// unknown are the slots that are to be asked about, and of nodes that are gone; listed says which are
+	// among them. Refused is how many do not fit.
+	unknown  []int
+	listed   []bool
+	refused  int
 	refusals refusals
 	// ofVolumes says whether they depend on volumes.
 	ofVolumes bool
@@ -46,13 +60,20 @@ func newIndividual() *individual {
 func (in *individual) Changed(slot int, node fwk.NodeInfo) {
 	in.forget(slot)
 	for slot >= len(in.claimed) {
-		in.claimed = append(in.claimed, nil)
+		in.claimed, in.volumes = append(in.claimed, nil), append(in.volumes, 0)
 	}
-	in.buffer = in.buffer[:0]
+	in.buffer, in.volumes[slot] = in.buffer[:0], 0
 	for _, pod := range node.GetPods() {
 		pod := pod.GetPod()
 		for i := range pod.Spec.Volumes {
-			if name := claimOf(pod, &pod.Spec.Volumes[i]); name != "" {
+			v := &pod.Spec.Volumes[i]
+			switch {
+			case v.Ephemeral != nil: // its claim may be another pod's, which the engine reports
+				in.volumes[slot] = unclear
+			case v.PersistentVolumeClaim != nil || bindsToNodes(v):
+				in.volumes[slot]++
+			}
+			if name := claimOf(pod, v); name != "" {
 				in.buffer = append(in.buffer, types.NamespacedName{Namespace: pod.Namespace, Name: name})
 			}
 		}
@@ -103,21 +124,51 @@ func (in *individual) claim(slot int, claims []types.NamespacedName) {
 }
 
 func (a *answers) forget(slot int) {
-	if slot < len(a.verdicts) {
-		a.verdicts[slot] = notAsked
+	for slot >= len(a.verdicts) {
+		a.verdicts, a.listed = append(a.verdicts, notAsked), append(a.listed, false)
+	}
+	a.set(slot, notAsked)
+	a.list(slot)
+}
+
+// list notes that the node is to be asked about.
+func (a *answers) list(slot int) {
+	if !a.listed[slot] {
+		a.listed[slot] = true
+		a.unknown = append(a.unknown, slot)
+	}
+}
+
+// set notes what was said of the node.
+func (a *answers) set(slot int, v verdict) {
+	if a.verdicts[slot].refused() {
+		a.refused--
+	}
+	if v.refused() {
+		a.refused++
+	}
+	a.verdicts[slot] = v
+}
+
+// forgetAll forgets what was said of all nodes.
+func (a *answers) forgetAll(table *nodetable.Table) {
+	for _, state := range table.States() {
+		for _, slot := range state.Slots {
+			a.forget(int(slot))
+		}
 	}
 }
 
 // verdict returns what was said of the node.
 func (a *answers) verdict(slot int) verdict {
-	for slot >= len(a.verdicts) {
-		a.verdicts = append(a.verdicts, notAsked)
+	if slot >= len(a.verdicts) {
+		return notAsked
 	}
 	return a.verdicts[slot]
 }
 
 // of returns what is known about the needs.
-func (in *individual) of(n *needs) *answers {
+func (in *individual) of(n *needs, table *nodetable.Table) *answers {
 	in.asked++
 	key := n.key()
 	a := in.answers[key]
@@ -133,6 +184,7 @@ func (in *individual) of(n *needs) *answers {
 			maps.DeleteFunc(in.answers, func(_ string, a *answers) bool { return a.used < used[len(used)/2] })
 		}
 		a = &answers{ofVolumes: len(n.volumes) > 0}
+		a.forgetAll(table)
 		in.answers[key] = a
 	}
 	a.used = in.asked
@@ -140,7 +192,7 @@ func (in *individual) of(n *needs) *answers {
 }
 
 // hear forgets what depends on the volumes that have changed.
-func (in *individual) hear(changed volumeChanges, slotOf func(node string) (int, bool)) {
+func (in *individual) hear(changed volumeChanges, table *nodetable.Table, slotOf func(node string) (int, bool)) {
 	slots := sets.New[int]()
 	for node := range changed.nodes {
 		if slot, known := slotOf(node); known {
@@ -154,7 +206,7 @@ func (in *individual) hear(changed volumeChanges, slotOf func(node string) (int,
 		switch {
 		case !a.ofVolumes:
 		case changed.all:
-			clear(a.verdicts)
+			a.forgetAll(table)
 		default:
 			for slot := range slots {
 				a.forget(slot)
@@ -167,28 +219,62 @@ func (in *individual) hear(changed volumeChanges, slotOf func(node string) (int,
 // what the pod needs.
 func (s *search) askEach() {
 	if len(s.needs.volumes) > 0 {
-		s.individual.hear(s.storage.changes.drain(), s.Feed.Slot)
+		s.individual.hear(s.storage.changes.drain(), s.table, s.Feed.Slot)
 	}
-	a := s.individual.of(s.needs)
+	a := s.individual.of(s.needs, s.table)
 	s.needs.answers = a
-	var unknown []int
-	for _, state := range s.table.States() {
-		for _, slot := range state.Slots {
-			switch {
-			case a.verdict(int(slot)) != notAsked:
-			case s.needs.met(s.table.Node(int(slot)).Info):
-				a.verdicts[slot] = takes
-			default:
-				unknown = append(unknown, int(slot))
-			}
+	unknown := a.unknown[:0]
+	for _, slot := range a.unknown {
+		a.listed[slot] = false
+		switch {
+		case s.table.StateOf(slot) == nil: // it is gone
+		case s.met(s.table.Node(slot)):
+			a.set(slot, takes)
+		default:
+			unknown = append(unknown, slot)
 		}
 	}
+	said := make([]verdict, len(unknown))
 	restore := s.only(s.needs.ofNode)
-	s.each(len(unknown), func(i int) { a.verdicts[unknown[i]] = s.ask(s.state, &a.refusals, s.table.Node(unknown[i])) })
+	s.each(len(unknown), func(i int) { said[i] = s.ask(s.state, &a.refusals, s.table.Node(unknown[i])) })
 	restore()
-	for slot, v := range a.verdicts {
-		if v.refused() {
-			s.marks.bar(slot, s.table.StateOf(slot))
+	a.unknown = a.unknown[:0]
+	for i, slot := range unknown {
+		if a.set(slot, said[i]); said[i] == notAsked {
+			a.list(slot)
 		}
 	}
+	if a.refused == 0 {
+		return
+	}
+	for slot, v := range a.verdicts {
+		if state := s.table.StateOf(slot); v.refused() && state != nil {
+			s.marks.bar(slot, state)
+		}
+	}
+}
+
+// met reports whether the node surely has what the pod needs of it, so that no filter has to be asked.
+func (s *search) met(node scan.Node) bool {
+	n := s.needs
+	if slices.ContainsFunc(n.ports, func(port corev1.ContainerPort) bool {
+		return node.Info.GetUsedPorts().CheckConflict(port.HostIP, string(port.Protocol), port.HostPort)
+	}) {
+		return false
+	}
+	if len(n.volumes) == 0 {
+		return true
+	}
+	name := node.Info.Node().Name
+	csiNode, err := s.framework.SharedCSIManager().CSINodes().Get(name)
+	if err != nil {
+		return false
+	}
+	// Volumes of other drivers count as well here, and those that are attached for a pod twice.
+	most := int64(s.individual.volumes[node.Slot] + s.storage.changes.attached(name) + len(n.volumes))
+	return !slices.ContainsFunc(n.drivers, func(driver string) bool {
+		return !slices.ContainsFunc(csiNode.Spec.Drivers, func(d storagev1.CSINodeDriver) bool {
+			return d.Name == driver && (d.Allocatable == nil || d.Allocatable.Count == nil || int64(*d.Allocatable.Count) >= most)
+		})
+	})
 }

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
-	fwk "k8s.io/kube-scheduler/framework"
 	v1helper "k8s.io/kubernetes/pkg/apis/core/v1/helper"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 	"k8s.io/kubernetes/pkg/scheduler/util"
@@ -27,14 +26,35 @@ type needs struct {
 	// affinities are where the pod's volumes are, topologies where new ones may be created: the engine's
 	// filter would parse them for each node. OfLabels are filters that are asked by labels.
 	affinities []*nodeaffinity.LazyErrorNodeSelector
-	topologies [][]corev1.TopologySelectorTerm
+	topologies []topology
 	ofLabels   sets.Set[string]
 	// ofNode are the engine's filters that are asked of each node.
 	ofNode  sets.Set[string]
 	ports   []corev1.ContainerPort
 	volumes []string
+	drivers []string
 	// answers are what these say; nil if there is nothing to ask.
 	answers *answers
+}
+
+// topology is where a new volume may be created: where one of them matches.
+type topology []labels.Selector
+
+func newTopology(terms []corev1.TopologySelectorTerm) topology {
+	var t topology
+	for _, term := range terms {
+		if len(term.MatchLabelExpressions) == 0 {
+			continue // as upstream, it matches nothing
+		}
+		if selector, err := v1helper.TopologySelectorRequirementsAsSelector(term.MatchLabelExpressions); err == nil {
+			t = append(t, selector)
+		}
+	}
+	return t
+}
+
+func (t topology) matches(node *corev1.Node) bool {
+	return slices.ContainsFunc(t, func(selector labels.Selector) bool { return selector.Matches(labels.Set(node.Labels)) })
 }
 
 // needsOf returns what the pod needs, and false if that is not known well enough to find its node.
@@ -80,13 +100,6 @@ func (n *needs) filter() bool {
 	return len(n.ofLabels) > 0 || len(n.affinities) > 0 || len(n.topologies) > 0 || n.answers != nil
 }
 
-// met reports whether the node surely has what the pod needs of it, so that no filter has to be asked.
-func (n *needs) met(node fwk.NodeInfo) bool {
-	return len(n.volumes) == 0 && !slices.ContainsFunc(n.ports, func(port corev1.ContainerPort) bool {
-		return node.GetUsedPorts().CheckConflict(port.HostIP, string(port.Protocol), port.HostPort)
-	})
-}
-
 // verdict returns what the filters said of the node by itself.
 func (n *needs) verdict(slot int) verdict {
 	if n.answers == nil {
@@ -102,8 +115,8 @@ func (s *search) reaches(node scan.Node) bool {
 			return false
 		}
 	}
-	for _, terms := range s.needs.topologies {
-		if !v1helper.MatchTopologySelectorTerms(terms, labels.Set(node.Info.Node().Labels)) {
+	for _, topology := range s.needs.topologies {
+		if !topology.matches(node.Info.Node()) {
 			return false
 		}
 	}

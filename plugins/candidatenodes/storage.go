@@ -134,7 +134,7 @@ func (st *storage) addBound(n *needs, claim *corev1.PersistentVolumeClaim, used 
 		if used || st.count(withHandle(source.CSI)) > 1 { // it may be on a node already, which then needs no more room
 			id = withHandle(source.CSI)
 		}
-		n.volumes = append(n.volumes, id)
+		n.volumes, n.drivers = append(n.volumes, id), append(n.drivers, source.CSI.Driver)
 	case source.Local == nil && source.HostPath == nil && source.NFS == nil:
 		return false // it may be in the hands of a CSI driver on some nodes
 	}
@@ -171,9 +171,9 @@ func (st *storage) addWaiting(n *needs, claim *corev1.PersistentVolumeClaim) boo
 	if st.count(forClass(name)) > 0 || st.count(forClaim(claim.Namespace, claim.Name)) > 0 {
 		return false
 	}
-	n.volumes = append(n.volumes, class.Provisioner)
+	n.volumes, n.drivers = append(n.volumes, class.Provisioner), append(n.drivers, class.Provisioner)
 	if len(class.AllowedTopologies) > 0 {
-		n.topologies = append(n.topologies, class.AllowedTopologies)
+		n.topologies = append(n.topologies, newTopology(class.AllowedTopologies))
 		for _, term := range class.AllowedTopologies {
 			for _, expression := range term.MatchLabelExpressions {
 				n.labels = append(n.labels, expression.Key)

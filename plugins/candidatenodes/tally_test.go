@@ -77,7 +77,7 @@ func kindOf(pod *corev1.Pod, options randomcluster.Options) kind {
 			return withNew
 		}
 		return withClaims
-	case metav1.GetControllerOf(pod) != nil && metav1.GetControllerOf(pod).Kind == "DaemonSet" && asksByName(nil, &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: required}):
+	case metav1.GetControllerOf(pod) != nil && metav1.GetControllerOf(pod).Kind == "DaemonSet" && isForOne(required):
 		return ofDaemonSet
 	case asksByName(pod.Spec.NodeSelector, nodes):
 		return named
@@ -97,6 +97,15 @@ func kindOf(pod *corev1.Pod, options randomcluster.Options) kind {
 		return withPolicy
 	}
 	return plain
+}
+
+// isForOne says whether the requirement is that of the controller of DaemonSets.
+func isForOne(required *corev1.NodeSelector) bool {
+	if required == nil || len(required.NodeSelectorTerms) != 1 {
+		return false
+	}
+	fields := required.NodeSelectorTerms[0].MatchFields
+	return len(fields) == 1 && fields[0].Operator == corev1.NodeSelectorOpIn && len(fields[0].Values) == 1
 }
 
 func hasClaim(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil }

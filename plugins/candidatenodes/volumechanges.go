@@ -24,8 +24,8 @@ type volumeChanges struct {
 	all    bool
 }
 
-// attachedVolume is the name of the index of VolumeAttachments by PersistentVolume.
-const attachedVolume = "stowage.dev/volume"
+// attachmentIndex is the name of the index of VolumeAttachments by PersistentVolume and by node.
+const attachmentIndex = "stowage.dev/attachment"
 
 // volumeEvents collects changes.
 type volumeEvents struct {
@@ -40,7 +40,7 @@ type volumeEvents struct {
 // watchVolumes collects what changes about volumes, and about what drivers can do on nodes.
 func watchVolumes(factory informers.SharedInformerFactory) (*volumeEvents, error) {
 	core, storage := factory.Core().V1(), factory.Storage().V1()
-	if err := addIndex(storage.VolumeAttachments().Informer(), attachedVolume, volumeOf); err != nil {
+	if err := addIndex(storage.VolumeAttachments().Informer(), attachmentIndex, attachmentOf); err != nil {
 		return nil, err
 	}
 	e := &volumeEvents{attachments: storage.VolumeAttachments().Informer().GetIndexer()}
@@ -70,13 +70,26 @@ func watchVolumes(factory informers.SharedInformerFactory) (*volumeEvents, error
 	return e, nil
 }
 
-// volumeOf returns the name of the volume that is attached.
-func volumeOf(obj any) ([]string, error) {
+// attachmentOf returns what a VolumeAttachment is found by.
+func attachmentOf(obj any) ([]string, error) {
 	attachment, ok := obj.(*storagev1.VolumeAttachment)
-	if !ok || attachment.Spec.Source.PersistentVolumeName == nil {
+	if !ok {
 		return nil, nil
 	}
-	return []string{*attachment.Spec.Source.PersistentVolumeName}, nil
+	keys := []string{onNode(attachment.Spec.NodeName)}
+	if name := attachment.Spec.Source.PersistentVolumeName; name != nil {
+		keys = append(keys, ofVolume(*name))
+	}
+	return keys, nil
+}
+
+func onNode(name string) string   { return "node/" + name }
+func ofVolume(name string) string { return "volume/" + name }
+
+// attached returns how many VolumeAttachments the node has.
+func (e *volumeEvents) attached(node string) int {
+	attachments, _ := e.attachments.ByIndex(attachmentIndex, onNode(node))
+	return len(attachments)
 }
 
 // addIndex adds an index unless another profile has.
@@ -104,7 +117,7 @@ func (e *volumeEvents) note(obj any) {
 		} else {
 			e.all = true // of claims, too, that name it
 		}
-		attached, _ := e.attachments.ByIndex(attachedVolume, o.Name)
+		attached, _ := e.attachments.ByIndex(attachmentIndex, ofVolume(o.Name))
 		for _, obj := range attached {
 			if attachment, ok := obj.(*storagev1.VolumeAttachment); ok {
 				e.nodes.Insert(attachment.Spec.NodeName)

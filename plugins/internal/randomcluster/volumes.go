@@ -163,7 +163,7 @@ func (w *World) putClaim(claim *corev1.PersistentVolumeClaim, bound bool) {
 		w.putVolume(v)
 		w.bind(claim, v)
 	} else if w.Chance(0.05) {
-		metav1.SetMetaDataAnnotation(&claim.ObjectMeta, volume.AnnSelectedNode, w.someNode())
+		metav1.SetMetaDataAnnotation(&claim.ObjectMeta, volume.AnnSelectedNode, w.nodeName())
 	}
 	w.storage.claims[claim.Namespace+"/"+claim.Name] = claim
 	w.store(claim)

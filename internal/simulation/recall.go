@@ -188,7 +188,7 @@ func (r *recall) score() bool {
 			if r.uneven[i] > 0 {
 				r.scaled[i] = r.scale(scorer, r.scores[i])
 			} else if scorer.reverse {
-				r.even[i] = scorer.weight * fwk.MaxNodeScore
+				r.even[i] = scorer.weight * fwk.MaxScore
 				same += r.even[i]
 			}
 		case scorer.how == byImage && r.imaged:
@@ -219,7 +219,7 @@ func (r *recall) scale(scorer scorer, raw []int32) map[int32]int64 {
 	for i, place := range r.fit {
 		list[i].Score = int64(raw[place])
 	}
-	_ = helper.DefaultNormalizeScore(fwk.MaxNodeScore, scorer.reverse, list) // never fails
+	_ = helper.DefaultNormalizeScore(fwk.MaxScore, scorer.reverse, list) // never fails
 	scaled := make(map[int32]int64, len(list))
 	for i, place := range r.fit {
 		scaled[place] = scorer.weight * list[i].Score

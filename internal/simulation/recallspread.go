@@ -229,9 +229,9 @@ func (s *spreadScores) normalized(k *nodeClass, raw int64) int64 {
 	case k.ignored:
 		return 0
 	case s.most == 0:
-		return s.weight * fwk.MaxNodeScore
+		return s.weight * fwk.MaxScore
 	}
-	return s.weight * (fwk.MaxNodeScore * (s.most + s.least - raw) / s.most)
+	return s.weight * (fwk.MaxScore * (s.most + s.least - raw) / s.most)
 }
 
 // of returns the weighted score of the node in the place.

@@ -26,7 +26,7 @@ func TestLoopErrors(t *testing.T) {
 	}{
 		{
 			"a workload that is not there", []string{"--workload", "plane"},
-			`--workload="plane": must be one of ["plain" "job" "node-selector" "taints" "mixed" "hostname-anti-affinity" "zone-affinity" "preferred-anti-affinity" "zone-spread" "hostname-spread" "nowhere"]`,
+			`--workload="plane": must be one of ["plain" "job" "node-selector" "taints" "mixed" "hostname-anti-affinity" "zone-affinity" "preferred-anti-affinity" "zone-spread" "hostname-spread" "bound-claims" "wait-for-consumer" "csi-limits" "host-ports" "daemonset" "nowhere"]`,
 		},
 		{
 			"one subject of two that is not there", []string{"--subject", "stowage", "--subject", "upstream"},

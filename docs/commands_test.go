@@ -25,6 +25,7 @@ var runBy = map[string][]string{
 	"docs/first-steps.md":                {"charts TestFirstDay"},
 	"docs/install.md":                    {"charts TestFirstDay"},
 	"docs/kubectl-stowage.md":            {"docs TestGuides", "cmd/kubectl-stowage TestPage"},
+	"docs/make-before-break.md":          {"docs TestGuides"},
 	"docs/playground.md":                 {"charts TestFirstDay"},
 	"docs/runbooks/":                     {"docs TestGuides"},
 	"docs/scheduler.md":                  {"docs TestGuides"},

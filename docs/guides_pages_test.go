@@ -63,6 +63,7 @@ func guides(t *testing.T) []guide {
 				"kubectl stowage without zone": 2, "kubectl stowage fit": 2, "kubectl stowage survive": 2, "kubectl stowage upgrade pool": 2,
 			},
 		},
+		{page: "make-before-break.md"},
 		{page: "scheduler.md", words: []string{"FILE", "config/scheduler/config.yaml"}},
 		{
 			page:   "../charts/stowage/README.md",

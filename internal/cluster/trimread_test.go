@@ -45,6 +45,10 @@ var readWhole = map[string]string{
 	"plugins/candidatenodes VolumeSource.DownwardAPI": "as above",
 	"plugins/candidatenodes VolumeSource.Projected":   "as above",
 	"plugins/candidatenodes VolumeSource.Secret":      "as above",
+	"internal/podkind VolumeSource.ConfigMap":         "as above",
+	"internal/podkind VolumeSource.DownwardAPI":       "as above",
+	"internal/podkind VolumeSource.Projected":         "as above",
+	"internal/podkind VolumeSource.Secret":            "as above",
 
 	pluginAPI + ".VolumesSigner":                            "as above",
 	declared + "/volumebindmountoptions.InferForScheduling": "a new pod has no ephemeral containers, and one that waits is whole in the scheduler",

@@ -189,10 +189,7 @@ func heartbeats(t *testing.T, client kubernetes.Interface, node string) {
 // TestRestoreAfterACrashAtEachRequest kills a run after each of its requests that change
 // something.
 func TestRestoreAfterACrashAtEachRequest(t *testing.T) {
-	cfg, err := startOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := shared.Config(t)
 	client := kubernetes.NewForConfigOrDie(cfg)
 	ctx := t.Context()
 	metal := &corev1.Node{
@@ -284,10 +281,7 @@ func (m *meanwhile) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestOthersChangeANodeInBetween has somebody taint a node just before the run does, and
 // again just before the run is put back.
 func TestOthersChangeANodeInBetween(t *testing.T) {
-	cfg, err := startOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := shared.Config(t)
 	const name = "general-00005"
 	client := kubernetes.NewForConfigOrDie(cfg)
 	node := func() *corev1.Node {

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +30,6 @@ import (
 	"github.com/stowage-k8s/stowage/descheduler/strategy"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
-	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/playground/pool"
 	"github.com/stowage-k8s/stowage/internal/standin"
@@ -46,27 +44,10 @@ groups:
 - {name: new, count: 2, capacity: {cpu: 8, memory: 32Gi}}
 `
 
-// play is the playground that the tests share. It starts with the first that asks.
-var play *playground.Playground
+// shared is the playground that the tests share.
+var shared = playgroundtest.Shared{Pool: playgroundtest.Nodes(nodes4)}
 
-var startOnce = sync.OnceValues(func() (*rest.Config, error) {
-	four, err := pool.Parse([]byte(nodes4))
-	if err != nil {
-		return nil, err
-	}
-	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: four}); err != nil {
-		return nil, err
-	}
-	return play.RESTConfig()
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if play != nil {
-		play.Stop()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { shared.Main(m) }
 
 // live is a namespace of the playground, for one test: its pods are on the old nodes and
 // should be on the new ones.
@@ -79,24 +60,9 @@ type live struct {
 
 func newLive(t *testing.T) *live {
 	t.Helper()
-	cfg, err := startOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := kubernetes.NewForConfig(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &live{T: t, client: client, namespace: ns.Name, proxy: newProxy(t, cfg)}
-	t.Cleanup(func() { _ = client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}) })
-	l.eventually("the namespace has a service account", func(ctx context.Context) (bool, string) {
-		_, err := client.CoreV1().ServiceAccounts(ns.Name).Get(ctx, "default", metav1.GetOptions{})
-		return err == nil, fmt.Sprint(err)
-	})
+	cfg := shared.Config(t)
+	client := kubernetes.NewForConfigOrDie(cfg)
+	l := &live{T: t, client: client, namespace: playgroundtest.Namespace(t, client), proxy: newProxy(t, cfg)}
 	l.open("old")
 	return l
 }

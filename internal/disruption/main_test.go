@@ -3,8 +3,6 @@ package disruption
 import (
 	"context"
 	"fmt"
-	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
-	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
 const patience = playgroundtest.Patience
@@ -31,27 +28,10 @@ groups:
 - {name: general, count: 3, capacity: {cpu: 8, memory: 32Gi}}
 `
 
-// play is the playground that the tests share. It starts with the first that asks.
-var play *playground.Playground
+// shared is the playground that the tests share.
+var shared = playgroundtest.Shared{Pool: playgroundtest.Nodes(nodes), Options: playground.Options{NoKubeScheduler: true}}
 
-var startOnce = sync.OnceValues(func() (kubernetes.Interface, error) {
-	three, err := pool.Parse([]byte(nodes))
-	if err != nil {
-		return nil, err
-	}
-	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: three, NoKubeScheduler: true}); err != nil {
-		return nil, err
-	}
-	return play.Client()
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if play != nil {
-		play.Stop()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { shared.Main(m) }
 
 // testCluster is a namespace of the playground, for one test.
 type testCluster struct {
@@ -62,22 +42,8 @@ type testCluster struct {
 
 func newCluster(t *testing.T) *testCluster {
 	t.Helper()
-	client, err := startOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &testCluster{T: t, client: client, namespace: ns.Name}
-	t.Cleanup(func() { _ = client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{}) })
-	// Without its service account a namespace takes no pods.
-	c.eventually("the namespace has a service account", func(ctx context.Context) (bool, string) {
-		_, err := client.CoreV1().ServiceAccounts(ns.Name).Get(ctx, "default", metav1.GetOptions{})
-		return err == nil, fmt.Sprint(err)
-	})
-	return c
+	client := kubernetes.NewForConfigOrDie(shared.Config(t))
+	return &testCluster{T: t, client: client, namespace: playgroundtest.Namespace(t, client)}
 }
 
 // eventually waits until the condition holds, and fails the test with what it said

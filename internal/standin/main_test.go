@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -23,9 +22,7 @@ import (
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
-	"github.com/stowage-k8s/stowage/internal/playground"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
-	"github.com/stowage-k8s/stowage/internal/playground/pool"
 )
 
 // Pods begin on node from-00000, and are moved to node to-00000. No pod gets on node shut-00000.
@@ -39,27 +36,10 @@ groups:
 
 const from, to, shut = "from-00000", "to-00000", "shut-00000"
 
-// play is the playground that the tests share. It starts with the first that asks.
-var play *playground.Playground
+// shared is the playground that the tests share.
+var shared = playgroundtest.Shared{Pool: playgroundtest.Nodes(nodes)}
 
-var startOnce = sync.OnceValues(func() (*rest.Config, error) {
-	three, err := pool.Parse([]byte(nodes))
-	if err != nil {
-		return nil, err
-	}
-	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: three}); err != nil {
-		return nil, err
-	}
-	return play.RESTConfig()
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if play != nil {
-		play.Stop()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { shared.Main(m) }
 
 // live is a namespace of the playground, for one test.
 type live struct {
@@ -71,18 +51,10 @@ type live struct {
 
 func newLive(t *testing.T) *live {
 	t.Helper()
-	cfg, err := startOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg = rest.CopyConfig(cfg)
+	cfg := shared.Config(t)
 	cfg.QPS = -1
-	l := &live{T: t, config: cfg}
-	if l.client, err = kubernetes.NewForConfig(cfg); err != nil {
-		t.Fatal(err)
-	}
-	l.namespace = playgroundtest.Namespace(t, l.client)
-	return l
+	client := kubernetes.NewForConfigOrDie(cfg)
+	return &live{T: t, config: cfg, client: client, namespace: playgroundtest.Namespace(t, client)}
 }
 
 // deploy creates a Deployment whose pods run on the first node, and a budget that allows no

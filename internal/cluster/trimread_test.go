@@ -41,14 +41,10 @@ var readWhole = map[string]string{
 	"chaos/latency ContainerStatus.ContainerID":      "the API server is asked for the victim",
 	"chaos/latency ContainerStateTerminated.Message": "the API server is asked for the helper",
 
-	"plugins/candidatenodes VolumeSource.ConfigMap":   "a volume of these is as good as none",
-	"plugins/candidatenodes VolumeSource.DownwardAPI": "as above",
-	"plugins/candidatenodes VolumeSource.Projected":   "as above",
-	"plugins/candidatenodes VolumeSource.Secret":      "as above",
-	"internal/podkind VolumeSource.ConfigMap":         "as above",
-	"internal/podkind VolumeSource.DownwardAPI":       "as above",
-	"internal/podkind VolumeSource.Projected":         "as above",
-	"internal/podkind VolumeSource.Secret":            "as above",
+	"internal/podkind VolumeSource.ConfigMap":   "a volume of these is as good as none",
+	"internal/podkind VolumeSource.DownwardAPI": "as above",
+	"internal/podkind VolumeSource.Projected":   "as above",
+	"internal/podkind VolumeSource.Secret":      "as above",
 
 	pluginAPI + ".VolumesSigner":                            "as above",
 	declared + "/volumebindmountoptions.InferForScheduling": "a new pod has no ephemeral containers, and one that waits is whole in the scheduler",

@@ -20,14 +20,14 @@ import (
 func Plain(pod *corev1.Pod) bool {
 	spec := &pod.Spec
 	return spec.NodeName == "" && spec.SchedulingGroup == nil && len(spec.ResourceClaims) == 0 &&
-		!slices.ContainsFunc(spec.Volumes, bindsToNodes) &&
+		!slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool { return BindsToNodes(&v) }) &&
 		!slices.ContainsFunc(spec.Containers, hasHostPort) && !slices.ContainsFunc(spec.InitContainers, hasHostPort) &&
 		!NamesNodes(spec)
 }
 
-// bindsToNodes reports whether the volume may determine where the pod can go. Unknown kinds
+// BindsToNodes reports whether the volume may determine where the pod can go. Unknown kinds
 // may.
-func bindsToNodes(volume corev1.Volume) bool {
+func BindsToNodes(volume *corev1.Volume) bool {
 	source := volume.VolumeSource
 	return source.EmptyDir == nil && source.ConfigMap == nil && source.Secret == nil && source.DownwardAPI == nil &&
 		source.Projected == nil && source.HostPath == nil && source.NFS == nil && source.Image == nil

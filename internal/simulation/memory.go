@@ -176,7 +176,7 @@ func (m *memory) sortOf(ctx context.Context, framework schedulerframework.Framew
 		of.grown, of.groups = grown, m.census.selected(pod.Namespace, of.selector)
 	}
 	if of.shape = m.shapes[of.shapeKey]; of.shape == nil {
-		m.makeRoom()
+		podkind.MakeRoom(m.shapes, maxShapes, func(of *shape) int64 { return of.used })
 		of.shape = m.newShape(ctx, framework, profile, pod)
 		m.shapes[of.shapeKey] = of.shape
 	}
@@ -210,20 +210,6 @@ func (m *memory) findSort(framework schedulerframework.Framework, profile *remem
 	}
 	m.likes[pod] = of
 	return of
-}
-
-// makeRoom forgets the half of the shapes that was not used for the longest time, if there are too
-// many.
-func (m *memory) makeRoom() {
-	if len(m.shapes) < maxShapes {
-		return
-	}
-	var used []int64
-	for _, of := range m.shapes {
-		used = append(used, of.used)
-	}
-	slices.Sort(used)
-	maps.DeleteFunc(m.shapes, func(_ string, of *shape) bool { return of.used < used[len(used)/2] })
 }
 
 // defaultSelector selects the pods from which the profile's default constraints spread the pod.

@@ -1,7 +1,6 @@
 package candidatenodes
 
 import (
-	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/stowage-k8s/stowage/internal/podkind"
 	"github.com/stowage-k8s/stowage/plugins/internal/changes"
 	"github.com/stowage-k8s/stowage/plugins/internal/nodetable"
 	"github.com/stowage-k8s/stowage/plugins/internal/scan"
@@ -173,16 +173,7 @@ func (in *individual) of(n *needs, table *nodetable.Table) *answers {
 	key := n.key()
 	a := in.answers[key]
 	if a == nil {
-		if len(in.answers) >= maxNeeds {
-			used := slices.Sorted(func(yield func(int64) bool) {
-				for a := range maps.Values(in.answers) {
-					if !yield(a.used) {
-						return
-					}
-				}
-			})
-			maps.DeleteFunc(in.answers, func(_ string, a *answers) bool { return a.used < used[len(used)/2] })
-		}
+		podkind.MakeRoom(in.answers, maxNeeds, func(a *answers) int64 { return a.used })
 		a = &answers{ofVolumes: len(n.volumes) > 0}
 		a.forgetAll(table)
 		in.answers[key] = a

@@ -1,7 +1,6 @@
 package candidatenodes
 
 import (
-	"maps"
 	"slices"
 	"sync"
 
@@ -78,7 +77,7 @@ func (m *memory) of(s *search, nodes []fwk.NodeInfo) *known {
 	m.key = podkind.Append(m.key[:0], s.pod)
 	k := m.kinds[string(m.key)]
 	if k == nil {
-		m.makeRoom()
+		podkind.MakeRoom(m.kinds, maxKinds, func(k *known) int64 { return k.used })
 		if k = newKnown(s, nodes); k == nil {
 			return nil
 		}
@@ -86,19 +85,6 @@ func (m *memory) of(s *search, nodes []fwk.NodeInfo) *known {
 	}
 	k.used = m.asked
 	return k
-}
-
-// makeRoom drops kinds if there are too many.
-func (m *memory) makeRoom() {
-	if len(m.kinds) < maxKinds {
-		return
-	}
-	var used []int64
-	for _, k := range m.kinds {
-		used = append(used, k.used)
-	}
-	slices.Sort(used)
-	maps.DeleteFunc(m.kinds, func(_ string, k *known) bool { return k.used < used[len(used)/2] })
 }
 
 // newKnown runs the steps of the engine's plugins before Filter and Score.

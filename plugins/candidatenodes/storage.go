@@ -14,6 +14,8 @@ import (
 	"k8s.io/component-helpers/storage/volume"
 	v1helper "k8s.io/kubernetes/pkg/apis/core/v1/helper"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
+
+	"github.com/stowage-k8s/stowage/internal/podkind"
 )
 
 // volumeIndex is the name of the index of PersistentVolumes by what they could be used for.
@@ -114,13 +116,9 @@ func (pl *CandidateNodes) addVolume(n *needs, pod *corev1.Pod, v *corev1.Volume)
 	return !used && pl.storage.addWaiting(n, claim)
 }
 
-// bindsToNodes reports whether a volume without a claim may determine where the pod can go. Unknown
-// kinds may.
-func bindsToNodes(v *corev1.Volume) bool {
-	source := v.VolumeSource
-	return source.EmptyDir == nil && source.ConfigMap == nil && source.Secret == nil && source.DownwardAPI == nil &&
-		source.Projected == nil && source.HostPath == nil && source.NFS == nil && source.Image == nil && source.CSI == nil
-}
+// bindsToNodes reports whether a volume without a claim may determine where the pod can go, other than
+// by how many volumes of its driver a node has room for.
+func bindsToNodes(v *corev1.Volume) bool { return v.CSI == nil && podkind.BindsToNodes(v) }
 
 // addBound adds the need to reach the claim's volume.
 func (st *storage) addBound(n *needs, claim *corev1.PersistentVolumeClaim, used bool) bool {

@@ -1,4 +1,4 @@
-package simulation
+package cluster
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-func TestNarrowedDemandsOneOfTheNodesBesideThePodsOwnDemands(t *testing.T) {
+func TestPinDemandsOneOfTheNodesBesideThePodsOwnDemands(t *testing.T) {
 	zone := corev1.NodeSelectorRequirement{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"west"}}
 	name := func(node string) corev1.NodeSelectorRequirement {
 		return corev1.NodeSelectorRequirement{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node}}
@@ -32,7 +32,9 @@ func TestNarrowedDemandsOneOfTheNodesBesideThePodsOwnDemands(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := tt.pod.DeepCopy()
-			got := narrowed(tt.pod, []string{"a", "b"}).Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+			pinned := *tt.pod
+			Pin(&pinned.Spec, "a", "b")
+			got := pinned.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("terms (-want +got):\n%s", diff)
 			}

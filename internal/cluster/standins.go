@@ -31,26 +31,37 @@ func IsStandIn(pod *corev1.Pod) bool { return pod.Labels[StandInLabel] == OfStan
 // BeingReplaced reports whether a stand-in is about to replace the pod.
 func BeingReplaced(pod *corev1.Pod) bool { return pod.Labels[StandInLabel] == OfReplaced }
 
-// Pin adds a required node affinity for one node.
-func Pin(spec *corev1.PodSpec, node string) {
-	if spec.Affinity == nil {
-		spec.Affinity = &corev1.Affinity{}
+// Pin adds a required node affinity for one of the nodes. It changes nothing that the pod's own
+// affinity shares with other pods.
+func Pin(spec *corev1.PodSpec, nodes ...string) {
+	affinity, nodeAffinity := &corev1.Affinity{}, &corev1.NodeAffinity{}
+	if spec.Affinity != nil {
+		*affinity = *spec.Affinity
 	}
-	if spec.Affinity.NodeAffinity == nil {
-		spec.Affinity.NodeAffinity = &corev1.NodeAffinity{}
+	if affinity.NodeAffinity != nil {
+		*nodeAffinity = *affinity.NodeAffinity
 	}
-	required := &spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
-	if *required == nil {
-		*required = &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{}}}
+	own := []corev1.NodeSelectorTerm{{}}
+	if required := nodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
+		// A term that requires nothing matches nothing.
+		own = slices.DeleteFunc(slices.Clone(required.NodeSelectorTerms), func(term corev1.NodeSelectorTerm) bool {
+			return len(term.MatchExpressions) == 0 && len(term.MatchFields) == 0
+		})
 	}
 	// One of the terms must match, so each is restricted.
-	for i := range (*required).NodeSelectorTerms {
-		term := &(*required).NodeSelectorTerms[i]
-		term.MatchFields = append(term.MatchFields, corev1.NodeSelectorRequirement{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{node}})
+	var terms []corev1.NodeSelectorTerm
+	for _, term := range own {
+		for _, node := range nodes {
+			one := corev1.NodeSelectorRequirement{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{node}}
+			terms = append(terms, corev1.NodeSelectorTerm{MatchExpressions: term.MatchExpressions, MatchFields: append(slices.Clone(term.MatchFields), one)})
+		}
 	}
+	nodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{NodeSelectorTerms: terms}
+	affinity.NodeAffinity = nodeAffinity
+	spec.Affinity = affinity
 }
 
-// unpin removes what Pin has added.
+// unpin removes what Pin has added for one node.
 func unpin(spec *corev1.PodSpec) {
 	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil || spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
 		return

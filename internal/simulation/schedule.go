@@ -14,6 +14,8 @@ import (
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	schedulerframework "k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/stowage-k8s/stowage/internal/cluster"
 )
 
 // Decision is the scheduler's decision for a pod.
@@ -99,7 +101,9 @@ func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod, q Question) 
 	if q.Among == nil {
 		return s.choose(ctx, framework, pod, q)
 	}
-	decision, err := s.choose(ctx, framework, narrowed(pod, q.Among), q)
+	among := *pod
+	cluster.Pin(&among.Spec, q.Among...)
+	decision, err := s.choose(ctx, framework, &among, q)
 	decision.Reasons = nil
 	return decision, err
 }

@@ -39,14 +39,14 @@ type Proxy struct {
 	upstream http.RoundTripper
 	host     *url.URL
 
-	mu       sync.Mutex
-	healed   bool
+	mu sync.Mutex
+	// healed is closed while all passes.
+	healed   chan struct{}
 	numbers  map[string]int
 	injected map[Kind]int
 	log      []string
 	writes   int
 	onWrite  func(n int)
-	watches  map[*func()]bool
 }
 
 // Start starts a proxy with the rights of the configuration. Nothing fails until Break is called.
@@ -62,9 +62,9 @@ func Start(config *rest.Config, schedule Schedule) (*Proxy, error) {
 		return nil, fmt.Errorf("the API server's address: %w", err)
 	}
 	p := &Proxy{
-		schedule: schedule, upstream: upstream, host: host, healed: true,
-		numbers: map[string]int{}, injected: map[Kind]int{}, watches: map[*func()]bool{},
+		schedule: schedule, upstream: upstream, host: host, healed: make(chan struct{}), numbers: map[string]int{}, injected: map[Kind]int{},
 	}
+	close(p.healed)
 	p.server = httptest.NewUnstartedServer(p)
 	p.server.EnableHTTP2 = true
 	p.server.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -88,15 +88,24 @@ func (p *Proxy) Close() {
 func (p *Proxy) Break() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.healed = false
+	p.healed = make(chan struct{})
 }
 
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.healed = true
-	for end := range p.watches {
-		(*end)()
+	if !passes(p.healed) {
+		close(p.healed)
+	}
+}
+
+// passes reports whether the channel is closed.
+func passes(healed <-chan struct{}) bool {
+	select {
+	case <-healed:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -153,7 +162,7 @@ func (p *Proxy) next(r *http.Request) (Fault, bool) {
 	class := request.Class()
 	request.Number = p.numbers[class]
 	p.numbers[class]++
-	if p.healed {
+	if passes(p.healed) {
 		return Fault{}, false
 	}
 	fault, fails := p.schedule.Of(request)

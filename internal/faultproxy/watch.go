@@ -15,16 +15,11 @@ import (
 func (p *Proxy) stream(w http.ResponseWriter, r *http.Request, response *http.Response, fault Fault) {
 	ctx, end := context.WithCancel(r.Context())
 	defer end()
+	var healed <-chan struct{} // it does not end any other watch
 	if fault.Kind == WatchLags {
-		stop := func() { end() }
 		p.mu.Lock()
-		p.watches[&stop] = true
+		healed = p.healed
 		p.mu.Unlock()
-		defer func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			delete(p.watches, &stop)
-		}()
 	}
 	for name, values := range response.Header {
 		w.Header()[name] = values
@@ -57,6 +52,8 @@ func (p *Proxy) stream(w http.ResponseWriter, r *http.Request, response *http.Re
 				return
 			}
 			next = e
+		case <-healed:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -68,6 +65,8 @@ func (p *Proxy) stream(w http.ResponseWriter, r *http.Request, response *http.Re
 		case fault.Kind == WatchLags:
 			select {
 			case <-time.After(time.Until(next.came.Add(fault.For))):
+			case <-healed:
+				return
 			case <-ctx.Done():
 				return
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	apiserver "k8s.io/apiserver/pkg/server"
@@ -22,13 +21,8 @@ import (
 	"github.com/stowage-k8s/stowage/internal/webhook"
 )
 
-const (
-	// webhookPort is also the port of kubelets, to which firewalls allow connections from API
-	// servers.
-	webhookPort = 10250
-	// webhookDrain limits how long requests may take during shutdown.
-	webhookDrain = 5 * time.Second
-)
+// webhookPort is also the port of kubelets, to which firewalls allow connections from API servers.
+const webhookPort = 10250
 
 // webhookFlags are those of the command webhook.
 type webhookFlags struct {
@@ -110,13 +104,7 @@ func (f *webhookFlags) run(cmd *cobra.Command) error {
 			return nil
 		}
 	}
-	drained, _, err := info.Serve(mux, webhookDrain, ctx.Done())
-	if err != nil {
-		return err
-	}
-	<-ctx.Done()
-	<-drained
-	return nil
+	return webhook.Serve(ctx, info, mux)
 }
 
 // handler returns the handler that evaluates the policies.

@@ -24,8 +24,9 @@ FUZZTIME := 1m
 SEEDS := 20
 FIRST := 1
 
-# For the tests of one package: several times what they take where nothing else runs.
-TEST_TIMEOUT := 30m
+# The timeout of one package's tests is several times what they take where nothing else runs.
+# make lint vets; go test would vet again with fewer checks, and all dependencies for them.
+TEST_FLAGS := -vet=off -timeout 30m
 
 # What test-versions tests on: every minor version that a playground's control plane can be of.
 VERSIONS := $(notdir $(wildcard internal/playground/kubernetes/1.*)) $(basename $(KUBERNETES_VERSION:v%=%))
@@ -63,24 +64,24 @@ chart: helm ## Check the Helm chart and package it into out/charts/
 .PHONY: test
 test: build helm ## Run all tests, on real control planes where it matters
 	@all=$$(go list ./...); raced=$$(go list $(RACE_PACKAGES)); failed=(); \
-	go test -timeout $(TEST_TIMEOUT) $$(grep -vxF "$$raced" <<<"$$all") || failed+=("those without the race detector"); \
-	CGO_ENABLED=1 go test -timeout $(TEST_TIMEOUT) -race $$raced || failed+=("those with the race detector"); \
+	go test $(TEST_FLAGS) $$(grep -vxF "$$raced" <<<"$$all") || failed+=("those without the race detector"); \
+	CGO_ENABLED=1 go test $(TEST_FLAGS) -race $$raced || failed+=("those with the race detector"); \
 	[ $${#failed[@]} = 0 ] || { printf 'tests failed: %s\n' "$${failed[@]}" >&2; exit 1; }
 
 .PHONY: test-real
 test-real: build helm ## Run the tests on real nodes: kubelets and containers (needs root; 10 minutes at most)
 	@hack/realnodes.sh
 	@hack/test-images.sh '$(VERSION)'
-	STOWAGE_REAL_NODES=1 go test -timeout $(TEST_TIMEOUT) -count=1 ./internal/realtest $(ARGS)
+	STOWAGE_REAL_NODES=1 go test $(TEST_FLAGS) -count=1 ./internal/realtest $(ARGS)
 
 .PHONY: test-karpenter
 test-karpenter: build ## Run the tests beside the real Karpenter (10 minutes to build it, once, and then 4; ARGS=-karpenter.calm=20s: 2)
 	@hack/karpenter.sh
-	STOWAGE_KARPENTER=1 go test -timeout $(TEST_TIMEOUT) -parallel 16 -count=1 ./internal/karpentertest $(ARGS)
+	STOWAGE_KARPENTER=1 go test $(TEST_FLAGS) -parallel 16 -count=1 ./internal/karpentertest $(ARGS)
 
 .PHONY: test-versions
 test-versions: build helm ## Run the end-to-end tests on control planes of older versions of Kubernetes, too (VERSIONS=1.34; 10 minutes each to build, once)
-	@hack/test-versions.sh '$(VERSIONS)' -timeout $(TEST_TIMEOUT) $(ARGS)
+	@hack/test-versions.sh '$(VERSIONS)' $(TEST_FLAGS) $(ARGS)
 
 .PHONY: test-differential
 test-differential: ## Compare 200,000 decisions each with the engine's own plugins (4 minutes; ARGS go to go test)

@@ -28,7 +28,7 @@ const (
 	// nodeMilliCPU makes percentages round figures: 100 millicores are 1 %.
 	nodeMilliCPU = 10_000
 	// standInsAtOnce is how many stand-ins there may be at once.
-	standInsAtOnce = 50
+	standInsAtOnce = 150
 	// target is how full the policy lets nodes be, in percent of cpu.
 	target = 50.0
 	// sparse is below how much the policy empties nodes, in percent of cpu.

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
 )
@@ -204,5 +205,74 @@ func TestLooksAfterTheEnd(t *testing.T) {
 	clock.Step(settles)
 	if !m.Due(mv, pod, pod) {
 		t.Error("it is not looked at again")
+	}
+}
+
+// TestAStepGoesByThePicture counts who reads pods: nobody after a picture in which something is to be
+// done, unless the last picture was older than the pods.
+func TestAStepGoesByThePicture(t *testing.T) {
+	m, client, old := fakeShop()
+	mv, err := m.Begin(t.Context(), old, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	standIn, err := client.CoreV1().Pods(old.Namespace).Get(t.Context(), mv.StandIn, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	standIn.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	conflict := apierrors.NewConflict(corev1.Resource("pods"), old.Name, errors.New("it has changed"))
+	var patch error
+	client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return patch != nil, nil, patch
+	})
+	for _, tt := range []struct {
+		name  string
+		patch error
+		reads int
+	}{
+		{"a picture that is too old", conflict, 0},
+		{"a look at the pods", conflict, 2},
+		{"another one, in which they can be changed", nil, 2},
+	} {
+		if err := client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), standIn, standIn.Namespace); err != nil {
+			t.Fatal(err)
+		}
+		patch = tt.patch
+		if !m.Due(mv, standIn, old) {
+			t.Fatalf("%s: nothing is due", tt.name)
+		}
+		client.ClearActions()
+		if result, err := m.Step(t.Context(), mv); err != nil || result.Outcome != UnderWay {
+			t.Errorf("%s: %+v, %v", tt.name, result, err)
+		}
+		reads := 0
+		for _, a := range client.Actions() {
+			if a.Matches("get", "pods") {
+				reads++
+			}
+		}
+		if reads != tt.reads {
+			t.Errorf("%s: pods were read %d times, want %d", tt.name, reads, tt.reads)
+		}
+	}
+	// The stand-in is handed over by the picture that follows, and so is the end.
+	adopted := standIn.DeepCopy()
+	adopted.Labels[tie] = "h1"
+	adopted.OwnerReferences[0].Controller = ptr.To(true)
+	if err := client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), adopted, adopted.Namespace); err != nil {
+		t.Fatal(err)
+	}
+	if !m.Due(mv, adopted, nil) {
+		t.Fatal("the end is not due")
+	}
+	client.ClearActions()
+	if result, err := m.Step(t.Context(), mv); err != nil || result.Outcome != Moved {
+		t.Errorf("the end: %+v, %v", result, err)
+	}
+	for _, a := range client.Actions() {
+		if a.GetVerb() != "patch" {
+			t.Errorf("at the end %s %s was asked for", a.GetVerb(), a.GetResource().Resource)
+		}
 	}
 }

@@ -198,6 +198,13 @@ func (v *view) workloadEnds() bool {
 	return v.set.Spec.Replicas != nil && *v.set.Spec.Replicas == 0
 }
 
+// replaced reports whether the ReplicaSet has adopted the stand-in, and the old pod goes. What is left
+// to do does not depend on the ReplicaSet.
+func (v *view) replaced() bool {
+	return v.standIn != nil && !cluster.Leaving(v.standIn) && cluster.Holds(v.standIn) &&
+		v.standIn.Labels[tie] != "" && metav1.GetControllerOfNoCopy(v.standIn) != nil && !v.oldStays()
+}
+
 // oldStays reports whether the old pod exists and nobody has deleted it.
 func (v *view) oldStays() bool {
 	return v.old != nil && !cluster.Leaving(v.old) && cluster.Holds(v.old)

@@ -110,7 +110,14 @@ type Move struct {
 	// latest step was.
 	seen         bool
 	tied, looked time.Time
+	// pictured are the two pods by the picture that the next step is due by; nil if the step is to
+	// read them. outdated says that the picture of the latest step was older than the pods.
+	pictured *pods
+	outdated bool
 }
+
+// pods are those of a move. One that does not exist is nil.
+type pods struct{ standIn, old *corev1.Pod }
 
 // Begin creates a stand-in for the pod on the node. An error means that there is none, unless the
 // API server did not answer: then Restore finds it.

@@ -75,7 +75,7 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 			}
 		}
 		// Somebody else has changed or deleted the pod, which may change what is to be done.
-		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		if mv.outdated = apierrors.IsConflict(err) || apierrors.IsNotFound(err); mv.outdated {
 			return Result{Reason: "another look, because it has changed"}, nil
 		}
 		if err != nil {
@@ -87,20 +87,29 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 // look reads the objects of a move.
 func (m *Mover) look(ctx context.Context, mv *Move) (*view, error) {
 	v := &view{note: mv.note, minReady: mv.minReady, why: mv.why, inVain: mv.inVain}
-	pod := func(name string, uid types.UID) (*corev1.Pod, error) {
-		pod, err := found(m.Client.CoreV1().Pods(mv.Namespace).Get(ctx, name, metav1.GetOptions{}))
-		if err != nil || pod == nil || pod.UID != uid {
-			return nil, err // another pod has the name now
+	// A picture is good enough for pods: what is older than the pod is refused as a conflict.
+	if both := mv.pictured; both != nil {
+		v.standIn, v.old, mv.pictured = both.standIn, both.old, nil
+	} else {
+		pod := func(name string, uid types.UID) (*corev1.Pod, error) {
+			pod, err := found(m.Client.CoreV1().Pods(mv.Namespace).Get(ctx, name, metav1.GetOptions{}))
+			if err != nil || pod == nil || pod.UID != uid {
+				return nil, err // another pod has the name now
+			}
+			return pod, nil
 		}
-		return pod, nil
+		var err error
+		if v.standIn, err = pod(mv.StandIn, mv.StandInUID); err != nil {
+			return nil, err
+		}
+		if v.old, err = pod(mv.Pod, mv.UID); err != nil {
+			return nil, err
+		}
+	}
+	if v.replaced() {
+		return v, nil
 	}
 	var err error
-	if v.standIn, err = pod(mv.StandIn, mv.StandInUID); err != nil {
-		return nil, err
-	}
-	if v.old, err = pod(mv.Pod, mv.UID); err != nil {
-		return nil, err
-	}
 	v.set, v.deployment, err = m.controllers(ctx, mv.Namespace, mv.ReplicaSet)
 	return v, err
 }
@@ -200,10 +209,21 @@ func (m *Mover) remove(ctx context.Context, v *view) (left *corev1.Pod, waiting 
 const settles = 2 * time.Second
 
 // Due reports whether a step may find something to do, by the two pods as a picture has them.
-// Those that it does not have are nil.
+// Those that it does not have are nil. The step goes by the picture as well.
 func (m *Mover) Due(mv *Move, standIn, old *corev1.Pod) bool {
-	now := m.Clock.Now()
 	mv.seen = mv.seen || standIn != nil
+	mv.pictured = nil
+	if !m.due(mv, standIn, old) {
+		return false
+	}
+	if standIn != nil && !mv.outdated {
+		mv.pictured = &pods{standIn, old}
+	}
+	return true
+}
+
+func (m *Mover) due(mv *Move, standIn, old *corev1.Pod) bool {
+	now := m.Clock.Now()
 	switch {
 	case now.After(mv.Until.Time): // it ends, or waits for something that the pods do not show
 		return now.Sub(mv.looked) >= settles

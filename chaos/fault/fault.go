@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
@@ -112,6 +114,8 @@ type Draining struct {
 	Patience time.Duration
 	// IncludeDoNotDisrupt also evicts pods marked as do-not-disrupt.
 	IncludeDoNotDisrupt bool
+	// Pods, unless nil, are the pods to evict. The others stay.
+	Pods sets.Set[types.UID]
 }
 
 // Undo changes objects, and stores with each change how to restore the object, so that it can

@@ -69,7 +69,9 @@ func TestEveryKindIsNamedAndReadBack(t *testing.T) {
 		{Time: at(3), Change: &Change{Object: "Node n"}}, {Time: at(3), Restored: &Change{Object: "Node n"}},
 		{Time: at(4), Lost: &Lost{Budgets: []string{"b"}}}, {Time: at(5), Recovered: &Recovered{}}, {Time: at(5), Unneeded: &Unneeded{}},
 		{Time: at(6), Availability: &Availability{}}, {Time: at(6), Budget: &Budget{}},
-		{Time: at(7), Check: &Check{}}, {Time: at(7), Note: &Note{}}, {Time: at(8), End: &End{Verdict: Held}},
+		{Time: at(7), Check: &Check{}}, {Time: at(7), Note: &Note{}},
+		{Time: at(7), Upgrade: &Upgrade{Nodes: []Node{{Name: "n"}}}}, {Time: at(7), Replacing: &Node{Name: "n"}}, {Time: at(7), Replaced: &Replaced{Node: Node{Name: "n"}}},
+		{Time: at(8), End: &End{Verdict: Held}},
 	}
 	path := filepath.Join(t.TempDir(), "journal")
 	w, err := Create(path)

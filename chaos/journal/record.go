@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/target"
 	"github.com/stowage-k8s/stowage/internal/disruption"
@@ -35,6 +37,9 @@ type Record struct {
 	Budget       *Budget            `json:"budget,omitempty"`
 	Check        *Check             `json:"check,omitempty"`
 	Note         *Note              `json:"note,omitempty"`
+	Upgrade      *Upgrade           `json:"upgrade,omitempty"`
+	Replacing    *Node              `json:"replacing,omitempty"`
+	Replaced     *Replaced          `json:"replaced,omitempty"`
 	End          *End               `json:"end,omitempty"`
 }
 
@@ -181,6 +186,63 @@ type Check struct {
 // Note is a message for the reader.
 type Note struct {
 	Message string `json:"message"`
+}
+
+// Upgrade is what a run that replaces nodes is to do, so that another one can continue it.
+type Upgrade struct {
+	// Cluster is the UID of the cluster's namespace kube-system.
+	Cluster string `json:"cluster"`
+	// Title names the nodes, such as "Pool general". They are those of Pool, by PoolLabel if it is
+	// set, or those with the labels of Selector.
+	Title     string `json:"title"`
+	Pool      string `json:"pool,omitempty"`
+	PoolLabel string `json:"poolLabel,omitempty"`
+	Selector  string `json:"selector,omitempty"`
+	// Nodes are all that are to be replaced, and Done those that earlier runs have replaced. Before
+	// are the others of the cluster that were there at the beginning: they replace nothing.
+	Nodes  []Node `json:"nodes"`
+	Done   []Node `json:"done,omitempty"`
+	Before []Node `json:"before,omitempty"`
+	// Gone are nodes that an earlier run has drained and that are gone, but whose replacements it has
+	// not seen. Credited are the nodes that have replaced others. Baselines are nodes as they were right
+	// before their command.
+	Gone      []Node `json:"gone,omitempty"`
+	Credited  []Node `json:"credited,omitempty"`
+	Baselines []Node `json:"baselines,omitempty"`
+	// Taints are those of the nodes that replacements may have, too.
+	Taints []string `json:"taints,omitempty"`
+
+	Batch               int             `json:"batch"`
+	Surge               bool            `json:"surge"`
+	IncludeDoNotDisrupt bool            `json:"includeDoNotDisrupt,omitempty"`
+	NodeReady           metav1.Duration `json:"nodeReady,omitzero"`
+	// Command replaces a node, or upgrades it in place. ReplacedBy is the label of replacements, and
+	// KubeletVersion their version.
+	Command        string `json:"command,omitempty"`
+	ReplacedBy     string `json:"replacedBy,omitempty"`
+	InPlace        bool   `json:"inPlace,omitempty"`
+	KubeletVersion string `json:"kubeletVersion,omitempty"`
+	// Timeout is how long each part of a wave may take.
+	Timeout metav1.Duration `json:"timeout"`
+}
+
+// Node is a node as it was.
+type Node struct {
+	Name   string `json:"name"`
+	UID    string `json:"uid"`
+	BootID string `json:"bootID,omitempty"`
+	// MachineID tells nodes apart that run in containers of one machine, and share its boot ID.
+	MachineID      string `json:"machineID,omitempty"`
+	KubeletVersion string `json:"kubeletVersion,omitempty"`
+}
+
+// Replaced is a node that was replaced.
+type Replaced struct {
+	Node Node `json:"node"`
+	// How says what is known of it: the node is gone, was upgraded in place, or is left cordoned.
+	How string `json:"how"`
+	// By is the node that counts as its replacement, if it was not upgraded in place.
+	By *Node `json:"by,omitempty"`
 }
 
 // Verdict is the result of a run.

@@ -48,6 +48,11 @@ type Run struct {
 	Budgets      map[string][]Entry[Budget]
 	Checks       []Entry[Check]
 	Notes        []Entry[Note]
+	// Upgrade is set for a run that replaces nodes, and Replaced are those that it has replaced. Replacing
+	// are those that were to be upgraded in place, as they were right before.
+	Upgrade   *Upgrade
+	Replacing []Entry[Node]
+	Replaced  []Entry[Replaced]
 	// End is nil if the run crashed, or is still in progress.
 	End *End
 	// Truncated means that the last line was incomplete.
@@ -129,6 +134,12 @@ func (r *Run) add(record Record) {
 		r.Checks = append(r.Checks, entry(record, record.Check))
 	case record.Note != nil:
 		r.Notes = append(r.Notes, entry(record, record.Note))
+	case record.Upgrade != nil:
+		r.Upgrade = record.Upgrade
+	case record.Replacing != nil:
+		r.Replacing = append(r.Replacing, entry(record, record.Replacing))
+	case record.Replaced != nil:
+		r.Replaced = append(r.Replaced, entry(record, record.Replaced))
 	case record.End != nil:
 		r.End = record.End
 	}

@@ -55,7 +55,7 @@ func (w *Writer) Write(r Record) error {
 	if err == nil {
 		err = w.out.Flush()
 	}
-	if err == nil && w.file != nil && (r.Start != nil || r.Change != nil) {
+	if err == nil && w.file != nil && (r.Start != nil || r.Change != nil || r.Upgrade != nil || r.Replacing != nil || r.Replaced != nil) {
 		err = w.file.Sync()
 	}
 	if err != nil {

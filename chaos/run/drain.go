@@ -34,7 +34,7 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 		e.putOff() // takes note of those that have left
 		picture := e.Picture()
 		names := unreplaced(picture, nodes)
-		pods, left := draining(picture, names, how.IncludeDoNotDisrupt)
+		pods, left := draining(picture, names, how)
 		if time.Since(told) >= drainTold && len(pods) > 0 {
 			told = time.Now()
 			e.note("%s still on the nodes after %s: %s", report.Count(len(pods), "pod"), time.Since(begin).Round(time.Second), e.keeping(pods))
@@ -59,7 +59,7 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 			return context.Cause(ctx)
 		case limited.Err() != nil:
 			picture = e.Picture()
-			pods, _ = draining(picture, unreplaced(picture, nodes), how.IncludeDoNotDisrupt)
+			pods, _ = draining(picture, unreplaced(picture, nodes), how)
 			left := fmt.Sprintf("after %s, %s still on the nodes: %s", how.Patience, report.Count(len(pods), "pod"), e.keeping(pods))
 			e.note("%s", left)
 			if len(pods) > 0 {
@@ -91,15 +91,16 @@ func unreplaced(picture *target.Picture, nodes []*corev1.Node) map[string]bool {
 
 // draining returns the pods that a drain of the nodes has to evict, terminating ones included, and how many
 // it leaves, by why. It leaves the pod that this program runs in, too.
-func draining(picture *target.Picture, nodes map[string]bool, includeDoNotDisrupt bool) (pods []target.Pod, left map[string]int) {
+func draining(picture *target.Picture, nodes map[string]bool, how fault.Draining) (pods []target.Pod, left map[string]int) {
 	left = map[string]int{}
 	for _, pod := range picture.Pods {
 		mark, marked := cluster.DoNotDisrupt(pod, picture.Now)
 		switch {
 		case !nodes[pod.Spec.NodeName] || !cluster.Holds(pod) || cluster.BelongsToNode(pod) || picture.IsOwn(pod):
+		case how.Pods != nil && !how.Pods.Has(pod.UID):
 		case metav1.GetControllerOfNoCopy(pod) == nil:
 			left["no controller would replace them"]++
-		case marked && !includeDoNotDisrupt:
+		case marked && !how.IncludeDoNotDisrupt:
 			left["annotation "+mark.Annotation]++
 		default:
 			pods = append(pods, target.Pod{Pod: pod, Workload: picture.Owners.Of(pod), Rank: -1})

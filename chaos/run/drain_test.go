@@ -8,8 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/ptr"
 
+	"github.com/stowage-k8s/stowage/chaos/fault"
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/recovery"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -18,7 +20,7 @@ import (
 
 func TestDraining(t *testing.T) {
 	pod := func(name, node, kind string, annotations map[string]string) *corev1.Pod {
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations}, Spec: corev1.PodSpec{NodeName: node}}
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Annotations: annotations}, Spec: corev1.PodSpec{NodeName: node}}
 		if kind != "" {
 			p.OwnerReferences = []metav1.OwnerReference{{Kind: kind, Name: "owner", UID: "owner", Controller: ptr.To(true)}}
 		}
@@ -31,19 +33,20 @@ func TestDraining(t *testing.T) {
 		pod("bare", "a", "", nil), pod("agent", "a", "DaemonSet", nil), pod("elsewhere", "b", "ReplicaSet", nil),
 	}}, time.Unix(0, 0))
 	for _, tt := range []struct {
-		name    string
-		include bool
-		want    []string
-		left    map[string]int
+		name string
+		how  fault.Draining
+		want []string
+		left map[string]int
 	}{
 		{
 			name: "pods that are marked not to be disrupted stay", want: []string{"web"},
 			left: map[string]int{"no controller would replace them": 1, "annotation karpenter.sh/do-not-disrupt": 1, "annotation cluster-autoscaler.kubernetes.io/safe-to-evict": 1},
 		},
-		{name: "unless they are asked for", include: true, want: []string{"web", "marked", "not-safe"}, left: map[string]int{"no controller would replace them": 1}},
+		{name: "pods that came after the plan stay", how: fault.Draining{Pods: sets.New[types.UID]("web", "elsewhere")}, want: []string{"web"}, left: map[string]int{}},
+		{name: "unless they are asked for", how: fault.Draining{IncludeDoNotDisrupt: true}, want: []string{"web", "marked", "not-safe"}, left: map[string]int{"no controller would replace them": 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			pods, left := draining(picture, map[string]bool{"a": true}, tt.include)
+			pods, left := draining(picture, map[string]bool{"a": true}, tt.how)
 			var names []string
 			for _, pod := range pods {
 				names = append(names, pod.Name)

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/draw"
@@ -32,6 +33,8 @@ type Options struct {
 	Seed     draw.Seed
 	// DryRun draws and predicts, but changes nothing.
 	DryRun bool
+	// Alone refuses the run while another one is in progress, and ends it when its lease is taken.
+	Alone bool
 	// Replayed are the turns of the run that is repeated: ticks that were skipped in it because
 	// of an excluded time are skipped again, and an endless fault ends where it ended.
 	Replayed []journal.Turn
@@ -52,6 +55,9 @@ type Options struct {
 
 // recoveryPause is how long to wait before looking again who has recovered.
 const recoveryPause = 100 * time.Millisecond
+
+// mostLeft is how many nodes that are left cordoned are named.
+const mostLeft = 10
 
 // errOver ends a run at its timeout.
 var errOver = errors.New("the run timed out")
@@ -82,9 +88,11 @@ type engine struct {
 	// that something has been changed, which is to be put back.
 	parts   int
 	changed bool
-	// holding is done once the run has a lease, which release gives up.
+	// holding is done once the run has a lease, which is held.
 	holding sync.Once
-	release func()
+	held    *undo.Held
+	// left are the names of the nodes that stay as they are at the end, with their marks.
+	left sets.Set[string]
 	// lost are the pods that were taken away since their budgets were last waited for.
 	lost []*corev1.Pod
 	// down are the nodes that were taken down, and doomed the pods on them.
@@ -110,7 +118,7 @@ func Steps(ctx context.Context, s *Session) error { return s.steps(ctx) }
 // before it returns. The error is that the run could not continue, or that not everything was
 // restored; a broken steady state is not an error.
 func Run(ctx context.Context, live *Live, opts Options, do func(context.Context, *Session) error) (journal.End, error) {
-	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil, nil), down: map[string]bool{}, requests: map[types.UID]*request{}}
+	e := &engine{Options: opts, live: live, ledger: disruption.NewLedger(nil, nil, nil), down: map[string]bool{}, left: sets.New[string](), requests: map[types.UID]*request{}}
 	var err error
 	if e.undo, err = e.newUndo(opts.ID); err != nil {
 		return journal.End{Verdict: journal.Failed}, err
@@ -123,8 +131,8 @@ func Run(ctx context.Context, live *Live, opts Options, do func(context.Context,
 	e.observer = observer
 	refreshed := e.refresh(ctx)
 	outcome, restored := e.run(ctx, func(ctx context.Context) error { return do(ctx, &Session{e}) })
-	if e.release != nil {
-		e.release()
+	if e.held != nil {
+		e.held.Release(ctx)
 	}
 	refreshed()
 	stop()
@@ -136,6 +144,11 @@ func Run(ctx context.Context, live *Live, opts Options, do func(context.Context,
 			end.Verdict = journal.Failed
 		}
 		err = errors.Join(err, restored)
+	}
+	if left := sets.List(e.left); len(left) > 0 {
+		end.NotRestored = true
+		end.Reasons = append(end.Reasons, fmt.Sprintf("left cordoned, because what was to change them had begun: %s; `%s` uncordons them", report.Names(left, mostLeft), journal.RestoreCommand(e.ID, e.Arguments)))
+		e.note("%s", end.Reasons[len(end.Reasons)-1])
 	}
 	e.write(journal.Record{End: &end})
 	return end, errors.Join(err, e.journalError())
@@ -177,6 +190,11 @@ func (e *engine) run(ctx context.Context, do func(context.Context) error) (err, 
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if e.Alone {
+		if err := e.holdAlone(ctx, cancel); err != nil {
+			return err, nil
+		}
+	}
 	if timeout := e.Scenario.Timeout; timeout > 0 {
 		var release context.CancelFunc
 		ctx, release = context.WithTimeoutCause(ctx, timeout, errOver)
@@ -184,6 +202,9 @@ func (e *engine) run(ctx context.Context, do func(context.Context) error) (err, 
 	}
 	watching := e.watchSteady(ctx, cancel)
 	err = do(ctx)
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) && !errors.Is(cause, context.Canceled) {
+		err = cause // such as a lease that was lost: nobody has interrupted the run
+	}
 	if err == nil && e.changed {
 		err = e.awaitRecovery(ctx, e.RecoveryPatience) // while it lasts: it is what the run is for
 	}

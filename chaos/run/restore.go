@@ -41,33 +41,46 @@ func (e *engine) newUndo(id string) (*undo.Undo, error) {
 // `restore --all` leaves it alone.
 func (e *engine) hold() {
 	e.holding.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), holdPatience)
-		defer cancel()
-		release, err := undo.Hold(ctx, e.live.Client, e.ID, clock.RealClock{})
-		if err != nil {
+		if err := e.acquire(func(error) {}); err != nil {
 			e.note("this run has no lease, so `stowage-chaos restore --all` would not skip it: %v", err)
-			return
 		}
-		e.release = release
 	})
 }
 
-// forAWhile has a fault last, and puts back what it has changed, and only that. It goes by
-// an id of its own, since what other steps have changed lasts until the end of the run.
+// holdAlone has the lease from the beginning. The run is refused beside another one, and ends when
+// its lease is taken.
+func (e *engine) holdAlone(ctx context.Context, end context.CancelCauseFunc) error {
+	var err error
+	e.holding.Do(func() { err = e.acquire(end) })
+	if err == nil { // from now on others see this one
+		err = undo.Alone(ctx, e.live.Client, e.ID, clock.RealClock{}, e.note)
+	}
+	return err
+}
+
+func (e *engine) acquire(lost func(error)) error {
+	ctx, cancel := context.WithTimeout(context.Background(), holdPatience)
+	defer cancel()
+	held, err := undo.Hold(ctx, e.live.Client, e.ID, clock.RealClock{}, lost)
+	if err == nil {
+		e.held = held
+	}
+	return err
+}
+
+// forAWhile has a fault last, and puts back what it has changed, and only that.
 func (e *engine) forAWhile(ctx context.Context, lasting fault.Lasting, choice *fault.Choice) error {
-	e.parts++
-	id := fmt.Sprintf("%s%s%d", e.ID, undo.PartSeparator, e.parts)
-	own, err := e.newUndo(id)
+	part, err := e.newPart()
 	if err != nil {
 		return err
 	}
-	if err := e.inject(ctx, own, lasting.Inject, choice); err != nil {
+	if err := e.inject(ctx, part.undo, lasting.Inject, choice); err != nil {
 		return err
 	}
-	if err := e.outlast(ctx, env{e, own}, lasting, choice); err != nil {
+	if err := e.outlast(ctx, env{e, part.undo}, lasting, choice); err != nil {
 		return err
 	}
-	return e.restore(ctx, id)
+	return part.Restore(ctx)
 }
 
 // watchPause is how often to look whether a fault still is in force.
@@ -110,7 +123,7 @@ func (e *engine) restore(ctx context.Context, id string) error {
 	defer cancel()
 	var nodes []string
 	e.observer.Flush() // what comes from now on is not the loss's doing
-	_, err := undo.Restore(ctx, e.live.Client, id, func(c journal.Change) {
+	_, err := undo.RestoreExcept(ctx, e.live.Client, id, e.left, func(c journal.Change) {
 		progress()
 		e.write(journal.Record{Restored: &c})
 		if name, is := strings.CutPrefix(c.Object, "Node "); is && e.down[name] {

@@ -17,8 +17,9 @@ func (e *engine) judge(err error) (journal.End, error) {
 	var broken *steady.BrokenError
 	var refused *RefusedError
 	var others *undo.RunError
+	var held *undo.HeldError
 	switch {
-	case errors.As(err, &others) && !e.changed:
+	case (errors.As(err, &others) || errors.As(err, &held)) && !e.changed:
 		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err
 	case errors.As(err, &refused):
 		return journal.End{Verdict: journal.Refused, Reasons: []string{err.Error()}}, err

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
@@ -25,6 +26,11 @@ import (
 // and to list and delete pods and, with Chaos Mesh, networkchaos, in the whole cluster.
 func Restore(ctx context.Context, client kubernetes.Interface, run string, report func(journal.Change)) (restored int, err error) {
 	return (&restorer{client: client, run: run, report: report}).restore(ctx)
+}
+
+// RestoreExcept restores what a run has changed, like Restore, except the nodes of these names.
+func RestoreExcept(ctx context.Context, client kubernetes.Interface, run string, nodes sets.Set[string], report func(journal.Change)) (restored int, err error) {
+	return (&restorer{client: client, run: run, except: nodes, report: report}).restore(ctx)
 }
 
 // RestoreAll restores what all runs have changed, like Restore, except the given runs.
@@ -43,6 +49,8 @@ type restorer struct {
 	run    string
 	// alone are the runs that are skipped when all are restored.
 	alone []string
+	// except are the names of the nodes that are skipped.
+	except sets.Set[string]
 
 	mu       sync.Mutex
 	report   func(journal.Change)
@@ -86,7 +94,7 @@ func (r *restorer) nodes(ctx context.Context) error {
 	}
 	var changed []*corev1.Node
 	for i := range list.Items {
-		if node := &list.Items[i]; r.has(node) {
+		if node := &list.Items[i]; r.has(node) && !r.except.Has(node.Name) {
 			changed = append(changed, node)
 		}
 	}
@@ -105,6 +113,9 @@ func (r *restorer) has(node *corev1.Node) bool {
 	}
 	return has && r.mine(run)
 }
+
+// Changed says whether a node has something to restore of the run.
+func Changed(node *corev1.Node, run string) bool { return (&restorer{run: run}).has(node) }
 
 // node puts a node back that was listed a moment ago.
 func (r *restorer) node(ctx context.Context, listed *corev1.Node) error {

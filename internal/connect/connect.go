@@ -73,9 +73,7 @@ func (f *Flags) find() (*rest.Config, string, error) {
 		}
 		return cfg, "the cluster it runs in", err
 	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = f.Kubeconfig
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.Context})
+	loader := f.loader()
 	raw, err := loader.RawConfig()
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the kubeconfig: %w", err)
@@ -89,6 +87,13 @@ func (f *Flags) find() (*rest.Config, string, error) {
 		return nil, "", fmt.Errorf("context %q of the kubeconfig: %w", name, err)
 	}
 	return cfg, "context " + name, nil
+}
+
+// loader reads the kubeconfig.
+func (f *Flags) loader() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.Kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.Context})
 }
 
 // UseCurrentContext makes the flags name the current context of the kubeconfig, as kubectl does, if

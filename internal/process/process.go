@@ -73,11 +73,27 @@ func Start(spec Spec) (*Process, error) {
 		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
 	}
 	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
+	if !spec.OutlivesParent {
+		live.Store(p.PID(), true)
+	}
 	go func() {
 		p.err = cmd.Wait()
+		live.Delete(p.PID())
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// live are the process groups of the programs that must not outlive this process.
+var live sync.Map
+
+// KillGroups kills all programs that must not outlive this process, with all that they have started in
+// their process groups. It is for a process that ends at once.
+func KillGroups() {
+	live.Range(func(pid, _ any) bool {
+		_ = syscall.Kill(-pid.(int), syscall.SIGKILL)
+		return true
+	})
 }
 
 // starts carries commands to the one thread that starts them all.
@@ -168,6 +184,24 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) {
 	case <-ctx.Done():
 	}
 	p.Kill()
+}
+
+// groupPause is how long to wait before looking again whether a group has ended.
+const groupPause = 50 * time.Millisecond
+
+// StopGroup asks the program, and all programs that it has started in its process group, to end. It
+// kills those that have not after the grace period. The program itself may have ended already.
+func (p *Process) StopGroup(grace time.Duration) {
+	p.told.Store(true)
+	live.Store(p.PID(), true)
+	defer live.Delete(p.PID())
+	// The group is there until its last program has ended, whoever that is.
+	_ = syscall.Kill(-p.PID(), syscall.SIGTERM)
+	for deadline := time.Now().Add(grace); time.Now().Before(deadline) && syscall.Kill(-p.PID(), 0) == nil; {
+		time.Sleep(groupPause)
+	}
+	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
+	<-p.done
 }
 
 const (

@@ -159,3 +159,40 @@ func TestStartErrors(t *testing.T) {
 		t.Errorf("error %v, want one about its log", err)
 	}
 }
+
+func TestAGroupIsStoppedWithAllThatItHasStarted(t *testing.T) {
+	stop := func(p *Process) { p.StopGroup(200 * time.Millisecond) }
+	for _, tt := range []struct {
+		name, script string
+		stop         func(*Process)
+	}{
+		{"children that end when they are asked to", `sleep 600 & echo $!; wait`, stop},
+		{"children that outlive their parent, and ignore what they are asked", `sh -c 'trap "" TERM; echo $$; while :; do sleep 600; done' & wait`, stop},
+		{"children of a program that has ended", `sleep 600 & echo $!`, func(p *Process) { <-p.Done(); stop(p) }},
+		{"when this process is about to end at once", `sleep 600 & echo $!; wait`, func(*Process) { KillGroups() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			p, err := Start(Spec{Name: "script", Path: "/bin/sh", Args: []string{"-c", tt.script}, Stdout: write})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write.Close()
+			line, err := bufio.NewReader(read).ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			child, err := strconv.Atoi(strings.TrimSpace(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.stop(p)
+			awaitGone(t, child)
+			awaitGone(t, p.PID())
+		})
+	}
+}

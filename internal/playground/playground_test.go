@@ -428,14 +428,18 @@ func TestCluster(t *testing.T) {
 		}
 	})
 
-	t.Run("a node refuses pods that it has no room for, as a kubelet does", func(t *testing.T) {
-		for _, name := range []string{"fits", "too-many"} {
-			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.PodSpec{
-				NodeName: "general-00000", // as if two schedulers had bound them at once
+	t.Run("a node refuses pods that it has no room for, as a kubelet does, and starts those late that say so", func(t *testing.T) {
+		for _, pod := range []*corev1.Pod{
+			{ObjectMeta: metav1.ObjectMeta{Name: "late", Annotations: map[string]string{"pod-ready.stage.kwok.x-k8s.io/delay": "1h"}}},
+			{ObjectMeta: metav1.ObjectMeta{Name: "fits"}},
+			{ObjectMeta: metav1.ObjectMeta{Name: "too-many"}},
+		} {
+			pod.Spec = corev1.PodSpec{
+				NodeName: "general-00000", // as if several schedulers had bound them at once
 				Containers: []corev1.Container{{Name: "main", Image: "registry.k8s.io/pause", Resources: corev1.ResourceRequirements{
-					Requests: corev1.ResourceList{"cpu": resource.MustParse("5")},
+					Requests: corev1.ResourceList{"cpu": resource.MustParse("3")},
 				}}},
-			}}
+			}
 			if _, err := client.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
 			}
@@ -447,7 +451,7 @@ func TestCluster(t *testing.T) {
 			for _, pod := range pods.Items {
 				got[pod.Name] = string(pod.Status.Phase) + pod.Status.Reason
 			}
-			return cmp.Equal(got, map[string]string{"fits": "Running", "too-many": "FailedOutOfcpu"}), err
+			return cmp.Equal(got, map[string]string{"late": "Pending", "fits": "Running", "too-many": "FailedOutOfcpu"}), err
 		})
 		if err != nil {
 			t.Errorf("pods %v: %v", got, err)

@@ -53,22 +53,27 @@ var (
 	podReadyAgain string
 )
 
-// podDeleteDelay reads how long a pod takes to terminate. By default it terminates
-// immediately, while a kubelet lets its containers run for up to their grace period. The
-// annotation is a duration such as 30s.
-const podDeleteDelay = `.metadata.annotations["pod-delete.stage.kwok.x-k8s.io/delay"]`
+// By default, a pod is ready and terminates immediately, while a real one has to start, and a kubelet
+// lets its containers run for up to their grace period. Annotations delay that, by a duration such as
+// 30s.
+const (
+	podReadyDelay  = `.metadata.annotations["pod-ready.stage.kwok.x-k8s.io/delay"]`
+	podDeleteDelay = `.metadata.annotations["pod-delete.stage.kwok.x-k8s.io/delay"]`
+)
 
 // kwokConfig returns KWOK's options and the stages of nodes and pods: KWOK's own, except for
-// the start of a node, the completion of a Job's pods, the termination of pods and the return
-// of a node.
+// the start of a node, the completion of a Job's pods, the start and termination of pods and the
+// return of a node.
 func kwokConfig() ([]byte, error) {
 	nodeStart, err := delayed(nodefast.DefaultNodeInit, v1alpha1.StageDelay{DurationMilliseconds: ptr.To[int64](nodeStartMillis)})
 	if err != nil {
 		return nil, err
 	}
-	podDelete, err := delayed(podfast.DefaultPodDelete, v1alpha1.StageDelay{
-		DurationMilliseconds: ptr.To[int64](0), DurationFrom: &v1alpha1.ExpressionFrom{JQ: &v1alpha1.ExpressionJQ{Expression: podDeleteDelay}},
-	})
+	podReady, err := delayed(podfast.DefaultPodReady, delayFrom(podReadyDelay))
+	if err != nil {
+		return nil, err
+	}
+	podDelete, err := delayed(podfast.DefaultPodDelete, delayFrom(podDeleteDelay))
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +81,18 @@ func kwokConfig() ([]byte, error) {
 		kwokOptions,
 		nodeStart,
 		nodelease.DefaultNodeHeartbeatWithLease,
-		podfast.DefaultPodReady,
+		podReady,
 		podComplete,
 		podReadyAgain,
 		podDelete,
 	}, "\n---\n")), nil
+}
+
+// delayFrom returns the delay that the expression reads; none if it reads nothing.
+func delayFrom(expression string) v1alpha1.StageDelay {
+	return v1alpha1.StageDelay{
+		DurationMilliseconds: ptr.To[int64](0), DurationFrom: &v1alpha1.ExpressionFrom{JQ: &v1alpha1.ExpressionJQ{Expression: expression}},
+	}
 }
 
 // delayed returns the stage with a delay.

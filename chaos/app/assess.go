@@ -106,7 +106,7 @@ than allowed, by default none, or if the availability of a workload drops too fa
   # Predict the loss of one zone, for a recorded cluster
   stowage-chaos assess zone eu-central-1a --from-dump cluster.dump -o wide`,
 		Args: cobra.NoArgs,
-	}, func(a asking, _ []string) ([]question, error) {
+	}, nil, func(a asking, _ []string) ([]question, error) {
 		questions := []question{largestNode(a.picture)}
 		questions = append(questions, zones(a.picture)...)
 		if loss := assess.AllPreemptible(a.picture, a.recognizer); len(loss.Nodes) > 0 {
@@ -136,7 +136,7 @@ func newAssessZone(built *options) *cobra.Command {
 		Use:     "zone [NAME]...",
 		Short:   "Predict the loss of zones, one at a time (default all zones)",
 		Example: "  stowage-chaos assess zone eu-central-1a --context production",
-	}, func(a asking, names []string) ([]question, error) {
+	}, Zones, func(a asking, names []string) ([]question, error) {
 		if len(names) == 0 {
 			return zones(a.picture), nil
 		}
@@ -161,7 +161,7 @@ func newAssessNode(built *options) *cobra.Command {
 
   # Predict a drain
   stowage-chaos assess node worker-1 --drain --context production`,
-	}, func(a asking, names []string) ([]question, error) {
+	}, Nodes, func(a asking, names []string) ([]question, error) {
 		q := largestNode(a.picture)
 		if len(names) > 0 {
 			selection, err := target.Nodes{Names: names, IncludeControlPlane: true}.Compile()
@@ -191,7 +191,7 @@ func newAssessSpot(built *options) *cobra.Command {
 		Short:   "Predict the loss of all preemptible nodes",
 		Example: "  stowage-chaos assess spot --context production",
 		Args:    cobra.NoArgs,
-	}, func(a asking, _ []string) ([]question, error) {
+	}, nil, func(a asking, _ []string) ([]question, error) {
 		return []question{{"lose all preemptible nodes", assess.AllPreemptible(a.picture, a.recognizer), "no node is preemptible"}}, nil
 	})
 }
@@ -207,7 +207,7 @@ func newAssessPods(built *options) *cobra.Command {
 		Short:   "Predict the eviction of pods, all at once",
 		Example: "  stowage-chaos assess pods --namespaces shop --max-kill 5 --context production",
 		Args:    cobra.NoArgs,
-	}, func(a asking, _ []string) ([]question, error) {
+	}, nil, func(a asking, _ []string) ([]question, error) {
 		if err := selection.Check(a.picture); err != nil {
 			return nil, field.AsFlags(err)
 		}
@@ -237,10 +237,15 @@ func newAssessPods(built *options) *cobra.Command {
 	return cmd
 }
 
-// newAssessingCommand returns a command that predicts the losses that the function returns.
-func newAssessingCommand(built *options, cmd *cobra.Command, ask func(asking, []string) ([]question, error)) *cobra.Command {
+// newAssessingCommand returns a command that predicts the losses that the function returns. Its arguments
+// are names, if it takes any.
+func newAssessingCommand(built *options, cmd *cobra.Command, arguments *Names, ask func(asking, []string) ([]question, error)) *cobra.Command {
 	source, output, limits := &sourceFlags{clusterFlags: clusterFlags{built: built}}, &outputFlags{}, &thresholdFlags{}
 	source.add(cmd, cmd.Flags())
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	if arguments != nil {
+		cmd.ValidArgsFunction = source.complete(arguments, nil)
+	}
 	cli.Group(cmd.Flags(), cli.Cluster, func() { source.dump.AddNow(cmd.Flags()) })
 	limits.add(cmd.Flags())
 	output.addDocument(cmd, cmd.Flags())

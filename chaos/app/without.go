@@ -41,7 +41,7 @@ and --max-broken-budgets allow, by default none, or if a workload would drop bel
 	zone.Example = "  " + path + " without zone eu-central-1a"
 	cmd.AddCommand(node, zone, r.withoutPool(path))
 	for _, named := range cmd.Commands() {
-		named.Args, named.ValidArgsFunction = cobra.MinimumNArgs(1), cobra.NoFileCompletions
+		named.Args = cobra.MinimumNArgs(1)
 	}
 	return cmd
 }
@@ -59,7 +59,7 @@ agent pool. The pool of a node is known by its labels:
 Use --pool-label for another label.`,
 		Example: `  ` + path + ` without pool batch
   ` + path + ` without pool blue --pool-label example.com/pool`,
-	}, func(a asking, names []string) ([]question, error) {
+	}, pools(&label), func(a asking, names []string) ([]question, error) {
 		var questions []question
 		for _, name := range names {
 			loss, err := pool(a.picture, label, name)

@@ -84,10 +84,16 @@ func EveryZone(picture *target.Picture) map[string]Loss {
 // EveryPool returns the loss of each pool of nodes, by a node label, or by those of autoscalers and
 // platforms if it is empty. Nodes without such a label are in no pool.
 func EveryPool(picture *target.Picture, label string) map[string]Loss {
+	return each(picture, PoolBy(label))
+}
+
+// PoolBy returns what names the pool of a node: a node label, or those of autoscalers and platforms if
+// it is empty.
+func PoolBy(label string) func(*corev1.Node) string {
 	if label == "" {
-		return each(picture, cluster.PoolOf)
+		return cluster.PoolOf
 	}
-	return each(picture, func(node *corev1.Node) string { return node.Labels[label] })
+	return func(node *corev1.Node) string { return node.Labels[label] }
 }
 
 // each returns the loss of all nodes of the same name, except those without one.

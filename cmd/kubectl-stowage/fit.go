@@ -43,6 +43,17 @@ The exit code is 2 if not all replicas fit.`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 	f := addFlags(cmd, reader)
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		switch {
+		case len(args) == 1 && isDeployment(args[0]):
+			return f.source.Complete(app.Deployments, f.in)(cmd, args, begun)
+		case len(args) == 1:
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		case begun != "" && strings.HasPrefix("deployment", begun):
+			return []cobra.Completion{"deployment"}, cobra.ShellCompDirectiveDefault
+		}
+		return nil, cobra.ShellCompDirectiveDefault // files
+	}
 	cmd.Flags().IntVar(&replicas, "replicas", 0, "how many replicas are wanted in all, a `number` (default: those of the workload)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		file, deployment, err := fitArguments(args)

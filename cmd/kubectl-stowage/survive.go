@@ -54,6 +54,7 @@ The exit code is 2 if a loss is not survived.`,
 	cmd.Flags().BoolVar(&opts.NoChanges, "no-changes", false, "do not search for changes")
 	cmd.Flags().StringVar(&patches, "patches", "", "write the changes into this `folder`, as a kustomize component with a patch for each workload")
 	_ = cmd.MarkFlagDirname("patches")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", source.Complete(app.Namespaces, nil))
 	_ = cmd.RegisterFlagCompletionFunc("losses", cobra.FixedCompletions([]string{"node", "zone", "pool", "preemptible"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		kinds, err := survive.ParseKinds(losses)

@@ -31,10 +31,15 @@ configuration, use --scheduler-config.`,
 
   # From a dump, with the configuration of a scheduler
   kubectl stowage why web-5c7f8 --from-dump cluster.json --scheduler-config scheduler.yaml`,
-		Args:              cobra.RangeArgs(1, 2),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cobra.RangeArgs(1, 2),
 	}
 	f := addFlags(cmd, reader)
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) == 0 || len(args) == 1 && isPod(args[0]) {
+			return f.source.Complete(app.Pods, f.in)(cmd, args, begun)
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		name, err := podName(args)
 		if err != nil {
@@ -69,9 +74,10 @@ func podName(args []string) (string, error) {
 		}
 		args = []string{kind, name}
 	}
-	switch args[0] {
-	case "pod", "pods", "po":
-		return args[1], nil
+	if !isPod(args[0]) {
+		return "", fmt.Errorf("%q: must be pod", args[0])
 	}
-	return "", fmt.Errorf("%q: must be pod", args[0])
+	return args[1], nil
 }
+
+func isPod(kind string) bool { return kind == "pod" || kind == "pods" || kind == "po" }

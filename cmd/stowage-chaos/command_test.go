@@ -198,4 +198,6 @@ func TestCompletion(t *testing.T) {
 	formats.shows(t, "table\nwide\njson\nyaml\njunit\nmarkdown\nhtml\n")
 	contexts := run(t, "__complete", "evict", "--kubeconfig", play.Kubeconfig, "--context", "")
 	contexts.shows(t, play.Info.Context+"\n")
+	zones := run(t, "__complete", "assess", "zone", "--kubeconfig", play.Kubeconfig, "--context", play.Info.Context, "")
+	zones.shows(t, "zone-a\nzone-b\nzone-c\n")
 }

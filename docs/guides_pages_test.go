@@ -13,6 +13,8 @@ const (
 	isUp         = "the test has a playground"
 	noRegistry   = "takes a registry"
 	noContainers = "takes containers, which fake nodes do not run"
+
+	replacesNodes = "takes a pool whose nodes somebody replaces: cmd/kubectl-stowage has tests"
 )
 
 // Where the examples of scenarios and of monitors are.
@@ -61,6 +63,10 @@ func guides(t *testing.T) []guide {
 			page: "kubectl-stowage.md",
 			exits: map[string]int{
 				"kubectl stowage without zone": 2, "kubectl stowage fit": 2, "kubectl stowage survive": 2, "kubectl stowage upgrade pool": 2,
+			},
+			leaves: map[string]string{
+				"kubectl stowage upgrade pool workers --run": replacesNodes,
+				"kubectl stowage upgrade --run":              replacesNodes,
 			},
 		},
 		{page: "make-before-break.md"},

@@ -56,7 +56,7 @@ func (f *runFlags) carryOut(ctx context.Context, o *opened, out io.Writer, s *sc
 		return nil, err
 	}
 	show, shown := newProgress(common.NewLive(os.Stderr)).start()
-	options.Observers = []func(journal.Record){show, tells.record}
+	options.Observers = []func(journal.Record){show, tells.record, noteChanges}
 	end, err := run.Run(ctx, o.live, options, do)
 	shown()
 	err = errors.Join(err, options.Journal.Close())

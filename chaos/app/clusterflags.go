@@ -73,6 +73,17 @@ func (f *clusterFlags) choice() string {
 	return "the kubeconfig has no contexts: set --kubeconfig or KUBECONFIG"
 }
 
+// named returns the flags that name the cluster.
+func (f *clusterFlags) named() string {
+	switch {
+	case f.inCluster:
+		return "--in-cluster"
+	case f.client.Kubeconfig != "":
+		return fmt.Sprintf("--context %s --kubeconfig %s", f.client.Context, f.client.Kubeconfig)
+	}
+	return "--context " + f.client.Context
+}
+
 // validate checks everything that needs no cluster. To make changes, the cluster must be named,
 // because the current context is whatever somebody last worked with.
 func (f *clusterFlags) validate(forReal bool) error {

@@ -164,6 +164,7 @@ func (a *actions) Do(ctx context.Context, v tui.Victim) error {
 	a.mu.Lock()
 	a.id = options.ID
 	a.mu.Unlock()
+	options.Observers = append(options.Observers, noteChanges)
 	end, err := run.Run(ctx, a.live, options, func(ctx context.Context, s *run.Session) error {
 		picture := a.live.Picture()
 		choice, err := a.choose(picture, v)

@@ -24,16 +24,19 @@ import (
 // upgradeFlags are the flags of the command "upgrade".
 type upgradeFlags struct {
 	*Source
+	// path is how the program is called.
+	path                string
 	label, selector     string
 	batch, surge        int
 	includeDoNotDisrupt bool
 	nodeReady           time.Duration
+	carry               upgradeRunFlags
 }
 
 // Upgrade returns the command "upgrade" of a program: in which order nodes can be replaced, and
 // what blocks that. The path is how the program is called.
 func (r *Reader) Upgrade(path string) *cobra.Command {
-	f := &upgradeFlags{}
+	f := &upgradeFlags{path: path}
 	cmd := &cobra.Command{
 		Use:   "upgrade pool NAME | --selector LABELS",
 		Short: "Plan the replacement of nodes, such as those of a pool",
@@ -46,39 +49,75 @@ The nodes of a wave are replaced by nodes like them, after the drain, or before 
 The plan also shows how long it takes. The times are those that the running pods and nodes took
 until they were Ready.
 
-The exit code is 2 if a node cannot be drained.`,
+Nothing is changed without --run. With it, the plan is carried out wave by wave, and each wave is
+planned again on the cluster as it is then: its nodes are cordoned, their pods evicted within
+budgets, and the replacements of the pods awaited. Then the nodes are replaced, in one of these ways:
+
+  --replace-command  a command replaces each node
+  --replaced-by      somebody else creates new nodes, which have this label
+  --in-place         the command, or somebody else, upgrades the kubelet of the node itself
+
+The next wave begins when the new nodes are Ready and schedulable. If the run fails or is ended by
+SIGINT, SIGTERM or SIGHUP, the command is stopped, and the nodes that are not replaced yet are
+uncordoned, except those whose command has begun. --resume goes on with it. At the end the forecast
+is shown beside what happened.
+
+The exit code is 2 if a node cannot be drained, or if with --run a part took longer than --timeout.`,
 		Example: `  ` + path + ` upgrade pool general
 
   # Three nodes at a time, whose replacements join first
   ` + path + ` upgrade pool general --surge 3
 
-  ` + path + ` upgrade --selector node-role.kubernetes.io/worker --node-ready 4m`,
+  ` + path + ` upgrade --selector node-role.kubernetes.io/worker --node-ready 4m
+
+  # Carry it out. Each node is replaced by a script
+  ` + path + ` upgrade pool general --run --context staging --replace-command './replace.sh "$STOWAGE_NODE"'
+
+  # New nodes join before the old ones are drained. Somebody else creates them
+  ` + path + ` upgrade pool general --run --context staging --surge 3 --replaced-by version=v1.37.2
+
+  # The kubelets are upgraded in place
+  ` + path + ` upgrade pool general --run --context staging --in-place --kubelet-version v1.37.2 --replace-command 'ssh "$STOWAGE_NODE" upgrade-node'`,
 		Args: cobra.MaximumNArgs(2),
 	}
 	f.Source = r.Source(cmd)
 	cli.Group(cmd.Flags(), cli.Cluster, func() { f.source.dump.AddNow(cmd.Flags()) })
 	f.add(cmd.Flags())
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		name, err := f.pool(args)
-		if err == nil {
-			err = f.check()
-		}
-		if err != nil {
-			return refused(err)
-		}
-		if err := f.Validate(); err != nil {
-			return err
-		}
-		plan, err := f.plan(cmd.Context(), name)
-		if err != nil {
-			return err
-		}
-		if err := f.Write(cmd.OutOrStdout(), plan, plan.Write); err != nil {
-			return err
-		}
-		return blocked(plan)
-	}
+	f.carry.add(cmd, cmd.Flags())
+	cmd.ValidArgsFunction = f.completePool
+	cmd.RunE = f.do
 	return cmd
+}
+
+// do plans, and with --run carries the plan out.
+func (f *upgradeFlags) do(cmd *cobra.Command, args []string) error {
+	before, err := f.carry.read()
+	name := ""
+	if err == nil && before == nil {
+		name, err = f.pool(args)
+	} else if err == nil && len(args) > 0 {
+		err = errors.New("--resume cannot be combined with a pool: the journal has it")
+	}
+	if err := errors.Join(err, f.check(), f.carry.check(cmd.Flags(), f.surge > 0)); err != nil {
+		return refused(err)
+	}
+	if f.carry.run {
+		if err := f.validateRun(); err != nil {
+			return err
+		}
+		return f.carryOut(cmd.Context(), cmd.OutOrStdout(), name, before)
+	}
+	if err := f.Validate(); err != nil {
+		return err
+	}
+	plan, err := f.plan(cmd.Context(), name)
+	if err != nil {
+		return err
+	}
+	if err := f.Write(cmd.OutOrStdout(), plan, plan.Write); err != nil {
+		return err
+	}
+	return blocked(plan)
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {
@@ -112,6 +151,17 @@ func (f *upgradeFlags) pool(args []string) (string, error) {
 	return args[1], nil
 }
 
+// completePool completes "pool NAME".
+func (f *upgradeFlags) completePool(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	switch {
+	case len(args) == 0:
+		return []cobra.Completion{"pool"}, cobra.ShellCompDirectiveNoFileComp
+	case len(args) == 1 && args[0] == "pool":
+		return f.Complete(pools(&f.label), nil)(cmd, args, begun)
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
 // check checks the flags.
 func (f *upgradeFlags) check() error {
 	switch {
@@ -135,15 +185,23 @@ func (f *upgradeFlags) nodes(picture *target.Picture, name string) ([]*corev1.No
 		loss, err := pool(picture, f.label, name)
 		return loss.Nodes, err
 	}
-	selector, err := labels.Parse(f.selector)
+	selector, err := f.parseSelector()
 	if err != nil {
-		return nil, fmt.Errorf("--selector: %w", err)
+		return nil, err
 	}
 	nodes := slices.DeleteFunc(slices.Clone(picture.Nodes), func(node *corev1.Node) bool { return !selector.Matches(labels.Set(node.Labels)) })
 	if len(nodes) == 0 {
 		return nil, fmt.Errorf("--selector: no node has the labels %s", f.selector)
 	}
 	return nodes, nil
+}
+
+func (f *upgradeFlags) parseSelector() (labels.Selector, error) {
+	selector, err := labels.Parse(f.selector)
+	if err != nil {
+		return nil, fmt.Errorf("--selector: %w", err)
+	}
+	return selector, nil
 }
 
 // title names the nodes.

@@ -61,6 +61,9 @@ func (t *trial) harms() []harm {
 	}
 	for _, fate := range t.prediction.Pods {
 		pod := pods[fate.UID]
+		if pod.DeletionTimestamp != nil {
+			continue // it leaves by itself
+		}
 		switch fate.Fate {
 		case assess.Kept, assess.Pending, assess.Unknown:
 		case assess.Unreplaced:

@@ -1,4 +1,4 @@
-// Package upgrade plans the replacement of nodes, such as those of a pool whose
+// Package upgrade plans and carries out the replacement of nodes, such as those of a pool whose
 // Kubernetes version changes. The plan is an order of nodes in waves. No wave breaks a budget or
 // leaves a pod without a node, in a simulation of the cluster.
 package upgrade
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -80,6 +81,8 @@ type Move struct {
 	Round int    `json:"round"`
 	// PreemptedBy names the pod whose replacement preempts it. It is not evicted.
 	PreemptedBy string `json:"preemptedBy,omitempty"`
+
+	uid types.UID
 }
 
 // Evictions returns the number of evictions of the wave.
@@ -124,34 +127,52 @@ type planner struct {
 
 // New returns the plan for the cluster of the picture.
 func New(ctx context.Context, assessor *assess.Assessor, picture *target.Picture, opts Options) (*Plan, error) {
-	if opts.Progress == nil {
-		opts.Progress = func(string, ...any) {}
-	}
-	p := &planner{
-		Options: opts, assessor: assessor, picture: picture, times: measure(picture), failed: map[string]int{}, lows: map[string]assess.WorkloadFate{},
-		plan: &Plan{
-			APIVersion: ask.APIVersion, Kind: "UpgradePlan", Title: opts.Title, Nodes: len(opts.Nodes), Batch: opts.Batch, Surge: opts.Surge,
-			Waves: []Wave{}, NodeReady: nodeReady(opts),
-		},
-	}
+	p := newPlanner(assessor, picture, opts)
 	left := slices.Clone(opts.Nodes)
 	for len(left) > 0 {
-		p.sort(left)
-		done, err := p.next(ctx, left)
+		done, err := p.wave(ctx, left)
 		if err != nil {
 			return nil, err
 		}
 		if done == nil {
 			break
 		}
-		p.add(done)
-		left = slices.DeleteFunc(left, func(node *corev1.Node) bool { return slices.Contains(done.names(), node.Name) })
+		left = slices.DeleteFunc(left, func(node *corev1.Node) bool { return slices.Contains(done.Nodes, node.Name) })
 	}
 	if err := p.block(ctx, left); err != nil {
 		return nil, err
 	}
 	p.conclude()
 	return p.plan, nil
+}
+
+// Next returns the first wave of the plan; nil if no node can be drained.
+func Next(ctx context.Context, assessor *assess.Assessor, picture *target.Picture, opts Options) (*Wave, error) {
+	return newPlanner(assessor, picture, opts).wave(ctx, slices.Clone(opts.Nodes))
+}
+
+func newPlanner(assessor *assess.Assessor, picture *target.Picture, opts Options) *planner {
+	if opts.Progress == nil {
+		opts.Progress = func(string, ...any) {}
+	}
+	return &planner{
+		Options: opts, assessor: assessor, picture: picture, times: measure(picture), failed: map[string]int{}, lows: map[string]assess.WorkloadFate{},
+		plan: &Plan{
+			APIVersion: ask.APIVersion, Kind: "UpgradePlan", Title: opts.Title, Nodes: len(opts.Nodes), Batch: opts.Batch, Surge: opts.Surge,
+			Waves: []Wave{}, NodeReady: nodeReady(opts),
+		},
+	}
+}
+
+// wave adds the next wave to the plan, and returns it; nil if no node can be drained.
+func (p *planner) wave(ctx context.Context, left []*corev1.Node) (*Wave, error) {
+	p.sort(left)
+	done, err := p.next(ctx, left)
+	if err != nil || done == nil {
+		return nil, err
+	}
+	p.add(done)
+	return &p.plan.Waves[len(p.plan.Waves)-1], nil
 }
 
 // sort puts the nodes with the fewest pods to evict first: their waves are short, and the
@@ -208,7 +229,7 @@ func (p *planner) add(t *trial) {
 			continue
 		}
 		wave.Pods = append(wave.Pods, Move{
-			Namespace: fate.Namespace, Pod: fate.Pod, Workload: fate.Workload, From: fate.From, To: fate.Node, Round: fate.Wave, PreemptedBy: fate.PreemptedBy,
+			Namespace: fate.Namespace, Pod: fate.Pod, Workload: fate.Workload, From: fate.From, To: fate.Node, Round: fate.Wave, PreemptedBy: fate.PreemptedBy, uid: fate.UID,
 		})
 	}
 	wave.Duration = p.times.wave(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 )
 
@@ -45,6 +46,9 @@ func TestPlans(t *testing.T) {
 		"room with one more node":       {cluster: three().pods("ReplicaSet", "web", "3", "a", "b", "c"), opts: Options{Surge: true}},
 		"a Job that may fail once loses one pod": {
 			cluster: three().pods("Job", "once", "1", "a", "b").job("once", func(job *batchv1.Job) { job.Spec.BackoffLimit = ptr.To[int32](1) }),
+		},
+		"a pod that is being deleted blocks no node": {
+			cluster: three().pods("Pod", "bare", "1", "a").change("bare-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: now} }),
 		},
 		"each kind of block": {
 			cluster: eight().

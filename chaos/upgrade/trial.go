@@ -26,9 +26,11 @@ type trial struct {
 	prediction *assess.Prediction
 }
 
-func (t *trial) names() []string {
+func (t *trial) names() []string { return namesOf(t.nodes) }
+
+func namesOf(nodes []*corev1.Node) []string {
 	var names []string
-	for _, node := range t.nodes {
+	for _, node := range nodes {
 		names = append(names, node.Name)
 	}
 	return names

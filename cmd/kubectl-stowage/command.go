@@ -28,14 +28,14 @@ func newCommand(opts ...app.Option) *cobra.Command {
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: called},
 		Short:       "Answer questions about where pods fit",
 		Long: `kubectl stowage answers questions about where pods fit, in any cluster, by simulating the scheduler
-of each pod with its own filters and scores. It only reads: nothing in the cluster is changed.
+of each pod with its own filters and scores. It only reads, except "upgrade --run".
 
 Exit codes:
   0  answered
   1  error
-  2  the answer is no: not all replicas fit, a loss would not be survived, or a node cannot be drained
-  3  inconclusive: nothing would be lost, or what happens cannot be predicted
-  4  refused: a wrong flag, argument or file`,
+  2  the answer is no: not all replicas fit, a loss would not be survived, a node cannot be drained or was not replaced in time
+  3  inconclusive: nothing would be lost, what happens cannot be predicted, or an upgrade was interrupted
+  4  refused: a wrong flag, argument or file, or another run is in progress`,
 		Example: `  # Why is this pod pending, and what would change that?
   kubectl stowage why pod web-5c7f8 --namespace shop
 
@@ -74,6 +74,7 @@ type flags struct {
 func addFlags(cmd *cobra.Command, reader *app.Reader) *flags {
 	f := &flags{source: reader.Source(cmd)}
 	cmd.Flags().StringVarP(&f.namespace, "namespace", "n", "", "the `namespace` (default: that of the context)")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", f.source.Complete(app.Namespaces, nil))
 	return f
 }
 

@@ -100,6 +100,35 @@ func TestMachineOutput(t *testing.T) {
 	}
 }
 
+func TestNamesAreCompleted(t *testing.T) {
+	for _, tt := range []struct{ args, begun, want string }{
+		{"why -n shop", "web-7d9-b", "web-7d9-bdfgh"},
+		{"why pod -n shop", "report-", "report-x7k2p"},
+		{"why node -n shop", "report-", ""},
+		{"why -n other", "", ""},
+		{"why", "--namespace=sh", "shop"},
+		{"survive", "--namespace=sh", "shop"},
+		{"without node", "batch-", "batch-1 batch-2"},
+		{"without node general-1", "batch-1", "batch-1"},
+		{"without zone", "", "zone-a zone-b zone-c"},
+		{"without pool", "", "batch general"},
+		{"upgrade", "", "pool"},
+		{"upgrade pool", "b", "batch"},
+		{"upgrade pool --pool-label topology.kubernetes.io/zone", "", "zone-a zone-b zone-c"},
+		{"upgrade nodes", "", ""},
+		{"fit", "dep", "deployment"},
+		{"fit", "web", ""},
+		{"fit deployment -n shop", "we", "web"},
+		{"fit statefulset -n shop", "we", ""},
+	} {
+		out, failure, _ := run(append(append([]string{"__complete"}, strings.Fields(tt.args)...), "--from-dump", dump, tt.begun)...)
+		lines := strings.Fields(out)
+		if got := strings.Join(lines[:max(0, len(lines)-1)], " "); got != tt.want || failure != "" { // the last line says whether files are completed
+			t.Errorf("%s %s: %q, want %q, error %s", tt.args, tt.begun, got, tt.want, failure)
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"why", "accepts between 1 and 2 arg(s), received 0 (see kubectl stowage why --help)"},
@@ -124,6 +153,16 @@ func TestBadInput(t *testing.T) {
 		{"upgrade pool batch --selector a=b", "--selector cannot be combined with a pool"},
 		{"upgrade pool batch --batch 0", "--batch=0: must be 1 or more"},
 		{"upgrade pool batch --batch 2 --surge 1", "--batch cannot be combined with --surge"},
+		{"upgrade pool batch --replaced-by a=b", "--replaced-by requires --run"},
+		{"upgrade pool batch --run", "--run requires --replace-command, --replaced-by or --in-place"},
+		{"upgrade pool batch --run --in-place", "--in-place requires --replace-command or --kubelet-version"},
+		{"upgrade pool batch --run --in-place --replaced-by a=b", "--in-place cannot be combined with --replaced-by"},
+		{"upgrade pool batch --run --in-place --replace-command x --surge 1", "--in-place cannot be combined with --surge"},
+		{"upgrade pool batch --run --replaced-by a==b==c", "--replaced-by: "},
+		{"upgrade pool batch --run --replaced-by a=b --timeout 0s", "--timeout=0s: must be more than 0"},
+		{"upgrade pool batch --run --replaced-by a=b --kubelet-version 1.37.2", "--kubelet-version=1.37.2: must be a version as kubectl get nodes shows it, such as v1.37.2"},
+		{"upgrade pool batch --run --replaced-by a=b", "--run cannot be combined with --from-dump"},
+		{"upgrade --run --resume nowhere.jsonl", "--resume: reading the journal: open nowhere.jsonl: no such file or directory"},
 		{"fit deployment web -n shop -o html", `unknown format "html": must be table, wide, json or yaml`},
 		{"try -o xml", `unknown format "xml": must be table, wide, json, yaml or html`},
 		{"try now", `unknown command "now" for "kubectl stowage try"`},

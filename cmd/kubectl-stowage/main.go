@@ -4,11 +4,8 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"os"
-	"os/signal"
-	"syscall"
 
 	_ "k8s.io/component-base/logs/json/register"
 
@@ -20,9 +17,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends it at once
-	os.Exit(exit.Report(os.Stderr, newCommand(options()...).ExecuteContext(ctx)))
+	os.Exit(exit.Report(os.Stderr, newCommand(options()...).ExecuteContext(app.UntilSignal())))
 }
 
 // options are the schedulers that the program knows.

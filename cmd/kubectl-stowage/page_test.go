@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -18,6 +19,9 @@ func TestPage(t *testing.T) {
 	for _, block := range blocks {
 		for _, command := range block.Commands() {
 			args, is := strings.CutPrefix(command, called+" ")
+			if is && strings.Contains(args, "--run ") {
+				checkRun(t, args)
+			}
 			if !is || !strings.Contains(args, "--from-dump") {
 				continue // docs has a test that runs the page by kubectl, on a cluster
 			}
@@ -36,5 +40,23 @@ func TestPage(t *testing.T) {
 	}
 	if answers < 3 {
 		t.Errorf("the page shows %d answers: does this test know it?", answers)
+	}
+}
+
+// checkRun checks the flags of an upgrade that is carried out: it is refused only for the dump, or for a
+// journal that is not there.
+func checkRun(t *testing.T, args string) {
+	t.Helper()
+	words, err := exec.Command("/bin/sh", "-c", `printf '%s\n' `+args).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, failure, code := run(append(strings.Split(strings.TrimSpace(string(words)), "\n"), "--from-dump", "cmd/kubectl-stowage/"+dump)...)
+	want := "--run cannot be combined with --from-dump"
+	if strings.Contains(args, "--resume") {
+		want = "--resume: reading the journal: open upgrade-"
+	}
+	if code != exit.Refused || !strings.HasPrefix(failure, want) || strings.Contains(failure, "\n") {
+		t.Errorf("%s: error %s with exit code %d, want only %q", args, failure, code, want)
 	}
 }

@@ -1,0 +1,93 @@
+// Package watch keeps the answers of chaos/survive up to date for a live cluster, tells changes, and
+// shows the answers as metrics.
+package watch
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/stowage-k8s/stowage/chaos/survive"
+	"github.com/stowage-k8s/stowage/chaos/target"
+)
+
+const (
+	// pause is the time between two rounds at least: changes come in bursts.
+	pause = time.Second
+	// turn is how long losses that are stale wait at most for the next round.
+	turn = 10 * time.Second
+)
+
+// Source is a cluster that changes.
+type Source interface {
+	Picture() *target.Picture
+	// Changed receives when anything has changed since the last receive.
+	Changed() <-chan struct{}
+}
+
+// Watcher keeps the answers for losses up to date.
+type Watcher struct {
+	Source  Source
+	Tracker *survive.Tracker
+	// Losses returns the losses that there are in a picture.
+	Losses  func(*target.Picture) []*survive.Loss
+	Metrics *Recorder
+	Clock   clock.Clock
+	// Begun, if set, is called when all losses have been predicted once, before they are told.
+	Begun func()
+	Out   Out
+}
+
+// Run watches until the context ends, which is no error.
+func (w *Watcher) Run(ctx context.Context) error {
+	for first := true; ; first = false {
+		stale, err := w.round(ctx, first)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var due <-chan time.Time // never
+		if stale > 0 {
+			due = w.Clock.After(turn)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.Source.Changed():
+		case <-due:
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.Clock.After(pause):
+		}
+	}
+}
+
+// round brings the answers up to date, and returns how many are not.
+func (w *Watcher) round(ctx context.Context, first bool) (stale int, err error) {
+	picture := w.Source.Picture()
+	losses := w.Losses(picture)
+	var failed error
+	round, err := w.Tracker.Update(ctx, picture, losses, func(turn survive.Turn) {
+		if !first && failed == nil {
+			failed = w.Out.turn(turn, w.Clock.Now())
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	answers := w.Tracker.Answers(losses)
+	w.Metrics.Record(answers, round, picture.Now)
+	if first {
+		if w.Begun != nil {
+			w.Begun()
+		}
+		failed = w.Out.first(answers, w.Clock.Now())
+	}
+	return round.Stale, failed
+}

@@ -39,12 +39,12 @@ func TestWatch(t *testing.T) {
 	s := newShop(t)
 	allow := func(unavailable string) {
 		t.Helper()
-		patch := fmt.Appendf(nil, `{"spec": {"maxUnavailable": %q}}`, unavailable)
+		patch := fmt.Appendf(nil, `{"spec": {"maxUnavailable": %s}}`, unavailable)
 		if _, err := client.PolicyV1().PodDisruptionBudgets(s.namespace).Patch(t.Context(), web, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	allow("100%")
+	allow(`"100%"`)
 	port, token := playgroundtest.Port(t), playgroundtest.MetricsToken(t, client)
 	p := start(t, "watch", "--kubeconfig", account, "--losses", "node", "--namespace", s.namespace,
 		"--bind-address", "127.0.0.1", "--permit-port-sharing", "--secure-port", port)
@@ -62,7 +62,7 @@ func TestWatch(t *testing.T) {
 	allow("0")
 	serves("/metrics", lost, `stowage_watch_losses{kind="node",survived="no"} 0`)
 	serves("/metrics", fmt.Sprintf("stowage_floor_ratio{loss=%q,workload=%q}", "node/"+s.node(t), "Deployment "+s.namespace+"/web"), "")
-	allow("100%")
+	allow(`"100%"`)
 	serves("/metrics", `stowage_watch_losses{kind="node",survived="no"} 0`, lost)
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -15,8 +15,9 @@ import (
 const (
 	// pause is the time between two rounds at least: changes come in bursts.
 	pause = time.Second
-	// turn is how long losses that are stale wait at most for the next round.
-	turn = 10 * time.Second
+	// turn is the time between two rounds at most: losses that are stale have their turn in each, and
+	// answers do not age while nothing changes.
+	turn = 30 * time.Second
 )
 
 // Source is a cluster that changes.
@@ -42,23 +43,18 @@ type Watcher struct {
 // Run watches until the context ends, which is no error.
 func (w *Watcher) Run(ctx context.Context) error {
 	for first := true; ; first = false {
-		stale, err := w.round(ctx, first)
+		err := w.round(ctx, first)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		var due <-chan time.Time // never
-		if stale > 0 {
-			due = w.Clock.After(turn)
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.Source.Changed():
-		case <-due:
-			continue
+		case <-w.Clock.After(turn):
 		}
 		select {
 		case <-ctx.Done():
@@ -68,8 +64,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 }
 
-// round brings the answers up to date, and returns how many are not.
-func (w *Watcher) round(ctx context.Context, first bool) (stale int, err error) {
+// round brings the answers up to date, and tells what has changed.
+func (w *Watcher) round(ctx context.Context, first bool) error {
 	picture := w.Source.Picture()
 	losses := w.Losses(picture)
 	var failed error
@@ -79,7 +75,7 @@ func (w *Watcher) round(ctx context.Context, first bool) (stale int, err error) 
 		}
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	answers := w.Tracker.Answers(losses)
 	w.Metrics.Record(answers, round, picture.Now)
@@ -89,5 +85,5 @@ func (w *Watcher) round(ctx context.Context, first bool) (stale int, err error) 
 		}
 		failed = w.Out.first(answers, w.Clock.Now())
 	}
-	return round.Stale, failed
+	return failed
 }

@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/component-base/metrics/testutil"
-	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/clock"
 
 	"github.com/stowage-k8s/stowage/chaos/survive"
 	"github.com/stowage-k8s/stowage/chaos/target"
@@ -27,37 +27,44 @@ import (
 
 var noon = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
-// scripted is a cluster that changes when a step of it is due. The context ends after the last one.
+// scripted is a cluster that changes by a step each minute, and the clock. The context ends after the
+// last step.
 type scripted struct {
 	*cluster.Snapshot
-	clock   *testingclock.FakeClock
-	steps   []func(*cluster.Snapshot)
-	stop    context.CancelFunc
-	changed chan struct{}
+	clock.Clock
+	now   time.Time
+	steps []func(*cluster.Snapshot)
+	stop  context.CancelFunc
+}
+
+func (s *scripted) Now() time.Time { return s.now }
+
+// After returns at once, unless nothing happens before.
+func (s *scripted) After(d time.Duration) <-chan time.Time {
+	due := make(chan time.Time, 1)
+	if d == pause {
+		due <- s.now
+	}
+	return due
 }
 
 func (s *scripted) Picture() *target.Picture {
 	now := *s.Snapshot
-	return target.NewPicture(&now, s.clock.Now())
+	return target.NewPicture(&now, s.now)
 }
 
 // Changed is asked for after each round.
 func (s *scripted) Changed() <-chan struct{} {
+	changed := make(chan struct{}, 1)
 	if len(s.steps) == 0 {
 		s.stop()
-		return nil
+		return changed
 	}
 	next := *s.Snapshot
 	s.steps[0](&next)
-	s.Snapshot, s.steps = &next, s.steps[1:]
-	go func() { // the pause after it
-		for !s.clock.HasWaiters() {
-			time.Sleep(time.Millisecond)
-		}
-		s.clock.Step(time.Minute)
-	}()
-	s.changed <- struct{}{}
-	return s.changed
+	s.Snapshot, s.steps, s.now = &next, s.steps[1:], s.now.Add(time.Minute)
+	changed <- struct{}{}
+	return changed
 }
 
 func node(name, zone, cpu string) *corev1.Node {
@@ -98,12 +105,15 @@ func watching(t *testing.T, out func(w *bytes.Buffer) Out) (*bytes.Buffer, *Reco
 	nodes := []*corev1.Node{a, node("a2", "a", "2"), node("b1", "b", "2")}
 	source := &scripted{
 		Snapshot: &cluster.Snapshot{Nodes: nodes, Pods: []*corev1.Pod{pod("web-0", "a2", "1"), pod("web-1", "b1", "1")}},
-		clock:    testingclock.NewFakeClock(noon), stop: stop, changed: make(chan struct{}, 1),
+		now:      noon, stop: stop,
 		steps: []func(*cluster.Snapshot){
 			func(s *cluster.Snapshot) { s.Nodes = []*corev1.Node{cordoned, nodes[1], nodes[2]} },
 			func(s *cluster.Snapshot) { s.Pods = append(s.Pods[:1:1], pod("web-1", "b1", "1500m")) },
 			func(s *cluster.Snapshot) { s.Nodes = nodes },
-			func(s *cluster.Snapshot) { s.Nodes = append(nodes[:3:3], node("c1", "c", "8")); s.Pods = append(s.Pods[:2:2], pod("web-2", "c1", "7")) },
+			func(s *cluster.Snapshot) {
+				s.Nodes = append(nodes[:3:3], node("c1", "c", "8"))
+				s.Pods = append(s.Pods[:2:2], pod("web-2", "c1", "7"))
+			},
 			func(s *cluster.Snapshot) { s.Nodes, s.Pods = nodes, s.Pods[:2] },
 		},
 	}
@@ -118,7 +128,7 @@ func watching(t *testing.T, out func(w *bytes.Buffer) Out) (*bytes.Buffer, *Reco
 	defer tracker.Close()
 	said := &bytes.Buffer{}
 	w := &Watcher{
-		Source: source, Tracker: tracker, Metrics: NewRecorder("v1.2.3"), Clock: source.clock, Out: out(said),
+		Source: source, Tracker: tracker, Metrics: NewRecorder("v1.2.3"), Clock: source, Out: out(said),
 		Losses: func(picture *target.Picture) []*survive.Loss {
 			return survive.Losses(picture, preemptible.Recognizer{}, []survive.Kind{survive.Zone, survive.Node})
 		},

@@ -57,7 +57,7 @@ func (r *Reader) Watch(path string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch",
 		Short: "Keep watch on which losses of nodes are survived",
-		Long: `Predicts each single loss of a node, a zone and all preemptible nodes, as survive does, and goes on
+		Long: `Predicts each single loss of a node, a zone and all preemptible nodes, as "kubectl stowage survive" does, and goes on
 to watch the cluster: it prints a line when a loss can no longer be survived, or can be again. It
 only reads, and runs until it is stopped.
 

@@ -57,9 +57,9 @@ func (r *Reader) Watch(path string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch",
 		Short: "Keep watch on which losses of nodes are survived",
-		Long: `Predicts each single loss of a node, a zone and all preemptible nodes, as "kubectl stowage survive" does, and goes on
-to watch the cluster: it prints a line when a loss can no longer be survived, or can be again. It
-only reads, and runs until it is stopped.
+		Long: `Predicts each single loss of a node, a zone and all preemptible nodes, like "kubectl stowage
+survive", and goes on to watch the cluster: it prints a line when a loss can no longer be survived,
+or can be again. It only reads, and runs until it is stopped.
 
 A loss is predicted again at once if something changes that its prediction was about: a lost node, a
 node that would get one of its pods, a workload that loses pods, or one of its budgets. If pods find

@@ -203,10 +203,10 @@ func (w *world) terminate(pod *corev1.Pod) (*corev1.Pod, error) {
 	before := known.Pod
 	leaving := *before
 	leaving.DeletionTimestamp = &metav1.Time{Time: before.CreationTimestamp.Time}
-	if err := w.sim.UpdatePod(before, &leaving); err != nil {
+	if err := w.sim.Terminate(before, &leaving); err != nil {
 		return nil, err
 	}
-	w.undo = append(w.undo, func() error { return w.sim.UpdatePod(&leaving, before) })
+	w.undo = append(w.undo, func() error { return w.sim.Revive(&leaving, before) })
 	return &leaving, nil
 }
 

@@ -95,7 +95,7 @@ func BenchmarkEviction(b *testing.B) {
 	}
 }
 
-// BenchmarkZoneAt5000 predicts the loss of a third of 5,000 nodes with 150,000 pods, which are loaded
+// BenchmarkAt5000 predicts the loss of a third of 5,000 nodes with 150,000 pods, which are loaded
 // already, and single nodes of them.
 func BenchmarkAt5000(b *testing.B) {
 	picture := wide(5000, 150_000).picture()

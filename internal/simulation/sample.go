@@ -62,11 +62,11 @@ func (r *runs) bestOfRuns(scores []int64, size int) []int32 {
 	good := slices.Grow(r.good[:0], n)[:n]
 	clear(good)
 	at := func(i int32) int {
-		if place := first + int(i); place < n {
-			return place
-		} else {
-			return place - n
+		place := first + int(i)
+		if place >= n {
+			place -= n
 		}
+		return place
 	}
 	closed := func(p openPlace, next int32) {
 		good[at(p.at)] = p.far+(next-p.at)-1 >= int32(size)

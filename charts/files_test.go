@@ -38,6 +38,7 @@ var shipped = []string{
 	"chaos/components/nodes/rbac.yaml",
 	"chaos/components/scale/rbac.yaml",
 	"chaos/deployment/metrics.yaml",
+	"chaos/watch/rbac.yaml",
 	"monitoring/dashboards/*.json",
 	"monitoring/rules/*.yaml",
 }

@@ -34,6 +34,7 @@ func TestChartIsWhatKustomizeApplies(t *testing.T) {
 		{"a descheduler as a Job", off("descheduler.enabled=true", "descheduler.kind=Job"), []string{"descheduler/job"}, nil},
 		{"a descheduler that creates stand-ins", off("descheduler.enabled=true", "descheduler.rights.standIns=true"), []string{"descheduler/cronjob"}, []string{"descheduler/components/stand-ins"}},
 		{"a descheduler as a Deployment", off("descheduler.enabled=true", "descheduler.kind=Deployment"), []string{"descheduler/deployment"}, nil},
+		{"what keeps watch", off("watch.enabled=true"), []string{"chaos/watch"}, nil},
 		{"chaos as a CronJob", off("chaos.enabled=true"), []string{"chaos/cronjob"}, nil},
 		{
 			"chaos as a Deployment, with more rights",
@@ -157,10 +158,11 @@ func TestNamesAreOfTheRelease(t *testing.T) {
 	more := []string{
 		"descheduler.kind=Deployment", "scheduler.route.enabled=true", "serviceMonitor.enabled=true", "networkPolicy.enabled=true",
 		"chaos.enabled=true", "chaos.kind=Deployment", "chaos.dryRun=false", "chaos.rights.nodes=true", "chaos.rights.latency=true",
+		"watch.enabled=true",
 	}
-	stowages := regexp.MustCompile(`\bstowage-(system|scheduler|descheduler|chaos|limits)\b`)
+	stowages := regexp.MustCompile(`\bstowage-(system|scheduler|descheduler|chaos|watch|limits)\b`)
 	// Values of labels, images, what the webhook calls its policy, and a message.
-	ours := regexp.MustCompile(`^stowage-(scheduler|descheduler|chaos|limits)("|:dev"|\.stowage\.dev"|: must be one of )`)
+	ours := regexp.MustCompile(`^stowage-(scheduler|descheduler|chaos|watch|limits)("|:dev"|\.stowage\.dev"|: must be one of )`)
 	for _, admission := range []string{"policy", "webhook"} {
 		r := release{name: "1e3", namespace: "123", sets: append(slices.Clone(more), "scheduler.limits.admission="+admission)}
 		for _, o := range r.render(t, helm4) {

@@ -50,11 +50,12 @@ var refusals = []struct {
 	{name: "everything as a target of chaos", values: `chaos: {evict: {namespaceLabels: ""}}`, want: []string{"'/chaos/evict/namespaceLabels'", "minLength"}},
 	{name: "a day that there is not", values: "chaos: {day: {runDays: [Monday]}}", want: []string{"'/chaos/day/runDays/0'", "'Sun', 'Mon'"}},
 	{name: "an hour that there is not", values: "chaos: {day: {endHour: 24}}", want: []string{"'/chaos/day/endHour'", "want 23"}},
+	{name: "a loss that there is not", values: "watch: {losses: [rack]}", want: []string{"'/watch/losses/0'", "'node', 'zone'"}},
 	{name: "a right that there is not", values: "chaos: {rights: {fake-nodes: true}}", want: []string{"'/chaos/rights'", "'fake-nodes' not allowed"}},
 	{name: "a port", values: "networkPolicy: {apiServerPorts: [https]}", want: []string{"'/networkPolicy/apiServerPorts/0'", "got string, want integer"}},
 
 	// By the chart.
-	{name: "nothing to install", values: "scheduler: {enabled: false}\ndescheduler: {enabled: false}", want: []string{"nothing to install: at least one of scheduler.enabled, descheduler.enabled and chaos.enabled must be true"}},
+	{name: "nothing to install", values: "scheduler: {enabled: false}\ndescheduler: {enabled: false}", want: []string{"nothing to install: at least one of scheduler.enabled, descheduler.enabled, chaos.enabled and watch.enabled must be true"}},
 	{name: "a release's name that is too long", release: release{name: strings.Repeat("a", 41)}, want: []string{"must be at most 40 characters"}},
 	{name: "no YAML", values: `scheduler: {config: "a: ["}`, want: []string{"scheduler.config: is not valid YAML"}},
 	{name: "another kind", values: `scheduler: {config: "kind: Pod"}`, want: []string{"scheduler.config: kind: Pod: must be KubeSchedulerConfiguration"}},

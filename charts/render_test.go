@@ -92,6 +92,7 @@ chaos:
     metadata: {name: mine}
 `}},
 	{"chaos-daily", release{name: "other", values: "scheduler: {enabled: false}\ndescheduler: {enabled: false}\nchaos: {enabled: true, kind: Deployment, dryRun: false, timeZone: Asia/Tokyo, day: {runDays: [Tue]}}\n"}},
+	{"watch", release{name: "other", values: ownProfiles + "descheduler: {enabled: false}\nwatch: {enabled: true, losses: [zone, pool], refresh: 1h, image: {tag: \"2\"}}\n"}},
 	{"monitored", release{values: `
 serviceMonitor: {enabled: true, interval: 1m, labels: {release: prometheus}}
 networkPolicy:
@@ -100,6 +101,7 @@ networkPolicy:
   deschedulerEgress: [{ports: [{port: 9090}]}]
 descheduler: {kind: Deployment}
 chaos: {enabled: true}
+watch: {enabled: true}
 `}},
 }
 

@@ -161,6 +161,7 @@ func TestInstalledManifests(t *testing.T) {
 	want := []string{
 		"chaos/cronjob/cronjob.yaml",
 		"chaos/deployment/deployment.yaml",
+		"chaos/watch/deployment.yaml",
 		"descheduler/cronjob/cronjob.yaml",
 		"descheduler/deployment/deployment.yaml",
 		"descheduler/job/job.yaml",

@@ -67,6 +67,7 @@ func guides(t *testing.T) []guide {
 			leaves: map[string]string{
 				"kubectl stowage upgrade pool workers --run": replacesNodes,
 				"kubectl stowage upgrade --run":              replacesNodes,
+				"kubectl stowage watch":                      "runs until it is stopped: cmd/stowage-chaos has tests",
 			},
 		},
 		{page: "make-before-break.md"},
@@ -156,6 +157,9 @@ func runbooks(t *testing.T) (all []guide) {
 			if strings.Contains(block.Text, "stowage-chaos assess spot") {
 				g.exits["stowage-chaos assess spot"] = 2 // it would break budgets
 			}
+			if strings.Contains(block.Text, "kubectl stowage survive") {
+				g.exits["kubectl stowage survive"] = 2 // the same
+			}
 			if strings.Contains(block.Text, " top ") {
 				g.leaves["kubectl -n stowage-system top "] = "takes a metrics server"
 			}
@@ -163,6 +167,6 @@ func runbooks(t *testing.T) (all []guide) {
 		all = append(all, g)
 	}
 	all[0].begin = "helm install stowage charts/stowage --namespace stowage-system --create-namespace " +
-		"--set chaos.enabled=true,chaos.kind=Deployment,chaos.dryRun=false,chaos.rights.delete=true,descheduler.kind=Deployment,scheduler.limits.admission=auto"
+		"--set chaos.enabled=true,chaos.kind=Deployment,chaos.dryRun=false,chaos.rights.delete=true,descheduler.kind=Deployment,scheduler.limits.admission=auto,watch.enabled=true"
 	return all
 }

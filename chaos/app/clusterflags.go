@@ -160,14 +160,20 @@ func (f *clusterFlags) open(ctx context.Context) (*run.Live, *connect.Cluster, e
 	if err != nil {
 		return nil, nil, err
 	}
+	live, err := f.follow(ctx, found)
+	return live, found, err
+}
+
+// follow watches a connected cluster until the context ends.
+func (f *clusterFlags) follow(ctx context.Context, found *connect.Cluster) (*run.Live, error) {
 	live, err := run.Open(ctx, found, strings.TrimPrefix(found.Name, "context "), found.Kubernetes, sayWaiting)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if missing := live.Missing(); len(missing) > 0 {
 		fmt.Fprintf(os.Stderr, "Note: cannot list and watch %s: missing in the cluster, or forbidden. Predictions for pods that need them may be wrong\n", strings.Join(missing, ", "))
 	}
-	return live, found, nil
+	return live, nil
 }
 
 // profiles returns the profiles of all schedulers. They are read once.

@@ -113,7 +113,7 @@ Exit codes:
 	cmd.AddCommand(
 		newEvictCommand(built), newScheduleCommand(built), newNodeCommand(built), newZoneCommand(built), newSpotCommand(built),
 		newLatencyCommand(built), newAuditCommand(built), newAssessCommand(built), newScenarioCommand(built), newInteractiveCommand(built),
-		newReplayCommand(built), newReportCommand(), newRestoreCommand(built), version.Command(program),
+		(&Reader{built}).Watch(program), newReplayCommand(built), newReportCommand(), newRestoreCommand(built), version.Command(program),
 	)
 	cli.Setup(cmd)
 	return cmd

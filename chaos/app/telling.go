@@ -24,8 +24,6 @@ import (
 )
 
 const (
-	// servingPort is where metrics are served, if that is asked for.
-	servingPort = 10260
 	// exportTimeout is the timeout for exports at the end of a run, and lastWords that after
 	// an interrupt.
 	exportTimeout = 10 * time.Second
@@ -35,8 +33,7 @@ const (
 // tellingFlags are the flags for notifications and metrics.
 type tellingFlags struct {
 	notify      notify.Flags
-	serving     telemetry.ServingFlags
-	serves      func() bool
+	serving     servingFlags
 	textfile    string
 	pushgateway string
 }
@@ -47,11 +44,7 @@ func (f *tellingFlags) add(fs *pflag.FlagSet) {
 		fs.StringVar(&f.textfile, "metrics-textfile", "", "the `file` to write metrics to at the end, for the textfile collector of the node exporter. Must end in .prom")
 		fs.StringVar(&f.pushgateway, "pushgateway", "", "the Prometheus Pushgateway to push metrics to at the end, a `URL` such as http://pushgateway.monitoring:9091")
 	})
-	cli.Group(fs, cli.Serving, func() { f.serving.Add(fs, program, servingPort) })
-	f.serves = func() bool { return fs.Changed("secure-port") }
-	port := fs.Lookup("secure-port")
-	port.Usage = fmt.Sprintf("serve health checks and metrics with HTTPS on this port, such as %d (default off)", servingPort)
-	port.DefValue = "0" // what the help shows
+	f.serving.add(fs)
 }
 
 func (f *tellingFlags) validate() error {
@@ -77,7 +70,7 @@ func (f *tellingFlags) open(ctx context.Context, cluster *connect.Cluster, forRe
 	if t.notifier, err = f.notify.New(ctx, os.Getenv); err != nil {
 		return nil, err
 	}
-	if f.serves() {
+	if f.serving.serves() {
 		if err := f.serving.Serve(ctx, cluster, t.metrics.Handler()); err != nil {
 			return nil, err
 		}

@@ -170,7 +170,7 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		v.Fate, v.Reason = Pending, "its replacement waits for the scheduling gates of its template: "+gates
 		return nil
 	}
-	decision, err := r.decide(ctx, v.replacement)
+	decision, err := r.decide(ctx, v.replacement, v.UID)
 	if errors.Is(err, simulation.ErrUnknownScheduler) {
 		v.Fate, v.Reason = Pending, fmt.Sprintf("scheduler %s is not simulated: its configuration is missing", v.replacement.Spec.SchedulerName)
 		return nil
@@ -189,14 +189,13 @@ func (r *run) place(ctx context.Context, v *victim) error {
 		v.Fate, v.Reason = Pending, fmt.Sprintf("0/%d nodes are available for its replacement: %s", len(r.world.nodes), decision.Refusals())
 		return nil
 	}
-	node := decision.Drawn(v.UID)
+	node := decision.Node
 	v.Note = cluster.Notes(v.Note, decision.Assumed)
 	if err := r.world.place(v.replacement, node); err != nil {
 		return err
 	}
 	r.fit(v, node)
-	v.Choices = len(decision.Possible)
-	v.Possible = slices.Clone(decision.Possible[:min(len(decision.Possible), mostPossible)])
+	v.Choices, v.Possible = decision.Choices, decision.Possible
 	return nil
 }
 

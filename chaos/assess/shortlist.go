@@ -40,9 +40,10 @@ type shortlist struct {
 // first of them, and at the best of those for the rest: each node
 // that takes a pod is one that the scheduler's filters let it have. Pods whose place
 // depends on that of each other are always looked at in full.
-func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.Decision, error) {
+func (r *run) decide(ctx context.Context, replacement *corev1.Pod, lot types.UID) (simulation.Decision, error) {
+	question := simulation.Question{Lot: lot, Few: mostPossible}
 	if dependsOnOthers(replacement) {
-		return r.world.sim.Ask(ctx, replacement, simulation.Question{})
+		return r.world.sim.Ask(ctx, replacement, question)
 	}
 	key := disruption.Controller(replacement)
 	if list := r.shortlists[key]; list != nil && list.left > 0 && alike(list.pod, replacement) {
@@ -50,16 +51,15 @@ func (r *run) decide(ctx context.Context, replacement *corev1.Pod) (simulation.D
 		if len(list.nodes) == 0 {
 			return list.decision, nil // no room has come free since
 		}
-		decision, err := r.world.sim.Ask(ctx, replacement, simulation.Question{Among: list.nodes, Like: list.pod})
+		decision, err := r.world.sim.Ask(ctx, replacement, simulation.Question{Among: list.nodes, Like: list.pod, Lot: lot, Few: 1})
 		if err != nil {
 			return decision, err
 		}
 		if decision.Node != "" {
-			decision.Possible = list.decision.Possible
+			decision.Possible, decision.Choices = list.decision.Possible, list.decision.Choices
 			return decision, nil
 		}
 	}
-	question := simulation.Question{}
 	if r.large {
 		question.Scores = r.world.thrift.best + 1 // one more says that there are others
 	}
@@ -81,7 +81,7 @@ func (r *run) remember(key types.UID, replacement *corev1.Pod, decision simulati
 	for _, score := range decision.Scores[:min(best, len(decision.Scores))] {
 		list.nodes = append(list.nodes, score.Name)
 	}
-	list.decision = simulation.Decision{Possible: decision.Possible, Reasons: decision.Reasons}
+	list.decision = simulation.Decision{Possible: decision.Possible, Choices: decision.Choices, Reasons: decision.Reasons}
 	r.shortlists[key] = list
 }
 

@@ -85,7 +85,7 @@ func (w *world) followNodes(picture *cluster.Snapshot) ([]*corev1.Node, error) {
 	var changed []*corev1.Node
 	for _, node := range picture.Nodes {
 		nodes[node.Name] = node
-		if before, known := w.nodes[node.Name]; !known || !same(before, node) {
+		if before, known := w.nodes[node.Name]; !known || !cluster.SameVersion(before, node) {
 			changed = append(changed, node)
 		}
 	}
@@ -115,7 +115,7 @@ func (w *world) followOthers(picture *cluster.Snapshot) error {
 		}
 		key := otherKey{reflect.TypeOf(obj), named.GetNamespace(), named.GetName()}
 		others[key] = obj
-		if before, known := w.others[key]; known && same(before.(metav1.Object), named) {
+		if before, known := w.others[key]; known && cluster.SameVersion(before.(metav1.Object), named) {
 			continue
 		}
 		if err := w.sim.Store(obj); err != nil {
@@ -169,7 +169,7 @@ func (w *world) followPod(pod *corev1.Pod) error {
 	}
 	before.seen = w.pictures
 	was := before.Pod
-	if same(was, pod) {
+	if cluster.SameVersion(was, pod) {
 		return nil
 	}
 	before.Pod = pod
@@ -180,11 +180,6 @@ func (w *world) followPod(pod *corev1.Pod) error {
 		return err
 	}
 	return w.sim.AddPod(pod)
-}
-
-// same says whether two objects of the same name are known to be the same version.
-func same(a, b metav1.Object) bool {
-	return a == b || a.GetUID() == b.GetUID() && a.GetResourceVersion() != "" && a.GetResourceVersion() == b.GetResourceVersion()
 }
 
 // onNode says whether the pod takes up room on a node.
@@ -208,10 +203,10 @@ func (w *world) terminate(pod *corev1.Pod) (*corev1.Pod, error) {
 	before := known.Pod
 	leaving := *before
 	leaving.DeletionTimestamp = &metav1.Time{Time: before.CreationTimestamp.Time}
-	if err := w.sim.UpdatePod(before, &leaving); err != nil {
+	if err := w.sim.Terminate(before, &leaving); err != nil {
 		return nil, err
 	}
-	w.undo = append(w.undo, func() error { return w.sim.UpdatePod(&leaving, before) })
+	w.undo = append(w.undo, func() error { return w.sim.Revive(&leaving, before) })
 	return &leaving, nil
 }
 

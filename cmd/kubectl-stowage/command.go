@@ -45,6 +45,9 @@ Exit codes:
   # Which single losses are not survived, and what would change that?
   kubectl stowage survive --losses node,zone
 
+  # Tell when a loss is no longer survived
+  kubectl stowage watch
+
   # How many of 20 replicas fit?
   kubectl stowage fit deployment web --replicas 20 --namespace shop
 
@@ -58,7 +61,7 @@ Exit codes:
 	}
 	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
 	cmd.AddCommand(
-		newWhyCommand(reader), reader.Without(called), newSurviveCommand(reader), newFitCommand(reader), reader.Upgrade(called), newTryCommand(reader),
+		newWhyCommand(reader), reader.Without(called), newSurviveCommand(reader), reader.Watch(called), newFitCommand(reader), reader.Upgrade(called), newTryCommand(reader),
 		version.Command(program),
 	)
 	cli.Setup(cmd)

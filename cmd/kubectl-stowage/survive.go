@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/stowage-k8s/stowage/chaos/app"
 	"github.com/stowage-k8s/stowage/chaos/survive"
@@ -18,8 +17,7 @@ import (
 )
 
 func newSurviveCommand(reader *app.Reader) *cobra.Command {
-	var losses []string
-	var selector, patches string
+	var patches string
 	opts := survive.Options{}
 	cmd := &cobra.Command{
 		Use:   "survive",
@@ -48,21 +46,15 @@ The exit code is 2 if a loss is not survived.`,
 	}
 	source := reader.Source(cmd)
 	thresholds := source.Thresholds(cmd)
-	cmd.Flags().StringSliceVar(&losses, "losses", []string{"node", "zone", "preemptible"}, "the `kinds` of losses: node, zone, pool or preemptible, separated by commas")
-	cmd.Flags().StringVarP(&opts.Namespace, "namespace", "n", "", "ask only about workloads in this `namespace` (default all)")
-	cmd.Flags().StringVarP(&selector, "selector", "l", "", "ask only about workloads whose pods match this label `selector`")
+	losses := app.AddLosses(cmd, &opts)
 	cmd.Flags().BoolVar(&opts.NoChanges, "no-changes", false, "do not search for changes")
 	cmd.Flags().StringVar(&patches, "patches", "", "write the changes into this `folder`, as a kustomize component with a patch for each workload")
 	_ = cmd.MarkFlagDirname("patches")
 	_ = cmd.RegisterFlagCompletionFunc("namespace", source.Complete(app.Namespaces, nil))
-	_ = cmd.RegisterFlagCompletionFunc("losses", cobra.FixedCompletions([]string{"node", "zone", "pool", "preemptible"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		kinds, err := survive.ParseKinds(losses)
+		kinds, err := losses()
 		if err != nil {
-			return exit.Refuse(fmt.Errorf("--losses: %w", err))
-		}
-		if opts.Selector, err = labels.Parse(selector); err != nil {
-			return exit.Refuse(fmt.Errorf("--selector: %w", err))
+			return err
 		}
 		if patches != "" {
 			if opts.NoChanges {

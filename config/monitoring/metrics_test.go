@@ -39,6 +39,7 @@ type metric struct {
 // programs are the folders whose metrics are those of a program.
 var programs = map[string]string{
 	"chaos":                 "stowage-chaos",
+	"chaos/watch":           "stowage-watch",
 	"cmd/stowage-scheduler": "stowage-scheduler",
 	"descheduler":           "stowage-descheduler",
 	"plugins":               "stowage-scheduler",
@@ -53,6 +54,9 @@ func registered(t *testing.T) []metric {
 		err := filepath.WalkDir(filepath.Join("../..", folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || !entry.IsDir() {
 				return err
+			}
+			if of, is := programs[strings.TrimPrefix(filepath.ToSlash(path), "../../")]; is && of != program {
+				return filepath.SkipDir
 			}
 			found, err := registeredIn(path)
 			for _, m := range found {

@@ -137,7 +137,7 @@ func (w *world) scrape(t *testing.T, server string) promv1.API {
 			}
 			up[string(target.Labels["job"])] = true
 		}
-		return len(targets.Active) == 5 && up["stowage-scheduler"] && up["stowage-descheduler"] && up["stowage-chaos"], fmt.Sprint(up)
+		return len(targets.Active) == 6 && up["stowage-scheduler"] && up["stowage-descheduler"] && up["stowage-chaos"] && up["stowage-watch"], fmt.Sprint(up)
 	})
 	return api
 }

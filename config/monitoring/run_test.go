@@ -26,7 +26,7 @@ import (
 
 const system = "stowage-system"
 
-// world is a playground on which all three programs run, and serve their metrics.
+// world is a playground on which all programs run, and serve their metrics.
 type world struct {
 	*playground.Playground
 	client kubernetes.Interface
@@ -65,7 +65,7 @@ func newWorld(t *testing.T) *world {
 	for _, args := range [][]string{
 		{"-f", "../scheduler/rbac.yaml"}, {"-k", "../descheduler/base"}, {"-k", "../chaos/base"}, {"-f", "rbac.yaml"},
 		{"-f", "../descheduler/deployment/election.yaml"}, {"-f", "../descheduler/deployment/metrics.yaml"},
-		{"-f", "../chaos/deployment/metrics.yaml"}, {"-f", "../chaos/components/scale/rbac.yaml"},
+		{"-f", "../chaos/watch/rbac.yaml"}, {"-f", "../chaos/deployment/metrics.yaml"}, {"-f", "../chaos/components/scale/rbac.yaml"},
 		{"-f", "testdata/shop.yaml"},
 	} {
 		w.kubectl(t, append([]string{"apply"}, args...)...)
@@ -82,6 +82,7 @@ func newWorld(t *testing.T) *world {
 	w.start(t, "stowage-descheduler", "--policy-config-file", "testdata/policy.yaml", "--descheduling-interval", "3s", "--cooldown", "0",
 		"--leader-elect", "--leader-elect-retry-period", "500ms")
 	w.handOn(t)
+	w.start(t, "stowage-watch", "watch")
 	w.start(t, "stowage-chaos", "scenario", "run", "testdata/scenario.yaml", "--context", w.Info.Context, "--no-dry-run", "--journal", "-")
 	return w
 }
@@ -111,7 +112,11 @@ func (w *world) start(t *testing.T, name string, args ...string) {
 	port := playgroundtest.Port(t)
 	p := &program{name: name, url: "https://127.0.0.1:" + port, certificates: t.TempDir()}
 	p.renew(t)
-	p.Process, err = w.StartProgram(name, name, slices.Concat(args, []string{
+	binary := name
+	if name == "stowage-watch" {
+		binary = "stowage-chaos"
+	}
+	p.Process, err = w.StartProgram(binary, name, slices.Concat(args, []string{
 		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--permit-port-sharing", "--secure-port", port,
 		"--tls-cert-file", filepath.Join(p.certificates, "tls.crt"), "--tls-private-key-file", filepath.Join(p.certificates, "tls.key"),
 	})...)

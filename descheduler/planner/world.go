@@ -86,7 +86,7 @@ func (w *world) whileTerminating(ctx context.Context, pods, replacements []*core
 	decisions := make([]simulation.Decision, len(pods))
 	for i, pod := range pods {
 		leaving[i] = terminating(pod)
-		if err := w.sim.UpdatePod(pod, leaving[i]); err != nil {
+		if err := w.sim.Terminate(pod, leaving[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -97,7 +97,7 @@ func (w *world) whileTerminating(ctx context.Context, pods, replacements []*core
 		}
 	}
 	for i, pod := range pods {
-		if err := w.sim.UpdatePod(leaving[i], pod); failed == nil {
+		if err := w.sim.Revive(leaving[i], pod); failed == nil {
 			failed = err
 		}
 	}

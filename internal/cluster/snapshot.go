@@ -101,3 +101,8 @@ func each[T runtime.Object](objects []T, yield func(runtime.Object) bool) bool {
 	}
 	return true
 }
+
+// SameVersion reports whether two objects of the same name are known to be the same version.
+func SameVersion(a, b metav1.Object) bool {
+	return a == b || a.GetUID() == b.GetUID() && a.GetResourceVersion() != "" && a.GetResourceVersion() == b.GetResourceVersion()
+}

@@ -16,6 +16,7 @@ const (
 type Progress struct {
 	live        *Live
 	begin, last time.Time
+	over        bool
 }
 
 // NewProgress returns a Progress that begins now.
@@ -23,14 +24,15 @@ func NewProgress(live *Live) *Progress { return &Progress{live: live, begin: tim
 
 // Say shows what is being done now.
 func (p *Progress) Say(format string, args ...any) {
-	if now := time.Now(); now.Sub(p.begin) >= patience && now.Sub(p.last) >= refresh {
+	if now := time.Now(); !p.over && now.Sub(p.begin) >= patience && now.Sub(p.last) >= refresh {
 		p.last = now
 		p.live.Show(fmt.Sprintf(format, args...))
 	}
 }
 
-// End keeps the last line that was shown, if any.
+// End keeps the last line that was shown, if any. Nothing is shown after it.
 func (p *Progress) End() {
+	p.over = true
 	if !p.last.IsZero() {
 		p.live.Keep()
 	}

@@ -18,9 +18,14 @@ func (d Decision) Drawn(lot types.UID) string {
 	if len(d.Best) < 2 {
 		return d.Node
 	}
+	return d.Best[drawn(lot, len(d.Best))]
+}
+
+// drawn returns one of so many numbers, from 0, for the lot.
+func drawn(lot types.UID, of int) int {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(lot)) // never fails
-	return d.Best[hash.Sum64()%uint64(len(d.Best))]
+	return int(hash.Sum64() % uint64(of))
 }
 
 // Refusals describes why nodes do not fit the pod, the most frequent reason first: "12

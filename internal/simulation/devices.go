@@ -308,7 +308,7 @@ func (s *Simulation) allocate(pod *corev1.Pod, node string) ([]*resourcev1.Resou
 	if err != nil {
 		return nil, err
 	}
-	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
+	if err := s.update(); err != nil {
 		return nil, fmt.Errorf("taking a snapshot: %w", err)
 	}
 	info, err := s.snapshot.NodeInfos().Get(node)

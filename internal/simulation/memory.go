@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -90,6 +91,15 @@ func (s *Simulation) remember() (*memory, error) {
 			if err := m.census.count(pod.GetPod(), 1); err != nil {
 				return nil, err
 			}
+		}
+	}
+	for _, leaving := range s.late.pods {
+		before, err := s.cache.GetPod(leaving)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(m.census.count(before, -1), m.census.count(leaving, 1)); err != nil {
+			return nil, err
 		}
 	}
 	for i, name := range slices.Sorted(maps.Keys(m.places)) {

@@ -48,7 +48,7 @@ func (s *Simulation) preempt(ctx context.Context, pod *corev1.Pod) (Preemption, 
 	if plugin == nil {
 		return Preemption{}, nil
 	}
-	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
+	if err := s.update(); err != nil {
 		return Preemption{}, fmt.Errorf("taking a snapshot: %w", err)
 	}
 	state := schedulerframework.NewCycleState()

@@ -22,6 +22,7 @@ type scratch struct {
 	marked          []bool
 	// best are the places of the best nodes, and possible those of nodes that can be chosen.
 	best, possible []int32
+	runs           runs
 }
 
 // recall is one decision from memory.
@@ -71,7 +72,7 @@ func (r *recall) decide() (Decision, bool) {
 		return d, true
 	case 1:
 		d.Node = r.names[r.fit[0]]
-		d.Best, d.Possible = []string{d.Node}, []string{d.Node}
+		d.Best, d.Possible, d.Choices = []string{d.Node}, []string{d.Node}, 1
 		return d, true
 	}
 	if !r.score() {
@@ -85,16 +86,27 @@ func (r *recall) decide() (Decision, bool) {
 	for _, place := range r.fit {
 		r.fitting = append(r.fitting, r.totals[place])
 	}
-	most := slices.Max(r.fitting)
+	highest := slices.Max(r.fitting)
 	for i, total := range r.fitting {
-		if total == most {
+		if total == highest {
 			r.best = append(r.best, r.fit[i])
 		}
 	}
-	for _, i := range bestOfRuns(r.fitting, sample) {
+	for _, i := range r.runs.bestOfRuns(r.fitting, sample) {
 		r.possible = append(r.possible, r.fit[i])
 	}
-	d.Best, d.Possible = r.sortedNames(r.best), r.sortedNames(r.possible)
+	d.Choices = len(r.possible)
+	most := len(r.possible)
+	if r.Few > 0 {
+		most = min(most, r.Few)
+	}
+	d.Possible = r.sortedNames(r.possible, 0, most)
+	if r.Lot == "" {
+		d.Best = r.sortedNames(r.best, 0, len(r.best))
+	} else {
+		at := drawn(r.Lot, len(r.best))
+		d.Best = r.sortedNames(r.best, at, at+1)
+	}
 	d.Node = d.Best[0]
 	for _, place := range r.top() {
 		d.Scores = append(d.Scores, r.scoresOf(place))
@@ -128,12 +140,12 @@ func (r *recall) filter() (int, Decision) {
 	return len(r.among), Decision{}
 }
 
-// sortedNames returns the names of the nodes in the places.
-func (m *memory) sortedNames(places []int32) []string {
-	names := make([]string, 0, len(places))
+// sortedNames returns a part of the sorted names of the nodes in the places.
+func (m *memory) sortedNames(places []int32, from, to int) []string {
+	names := make([]string, 0, to-from)
 	if len(places) < len(m.nodes)/16 {
 		slices.SortFunc(places, func(a, b int32) int { return cmp.Compare(m.ranks[a], m.ranks[b]) })
-		for _, place := range places {
+		for _, place := range places[from:to] {
 			names = append(names, m.names[place])
 		}
 		return names
@@ -141,11 +153,20 @@ func (m *memory) sortedNames(places []int32) []string {
 	for _, place := range places {
 		m.marked[place] = true
 	}
+	at := 0
 	for _, place := range m.ordered {
-		if m.marked[place] {
-			names = append(names, m.names[place])
-			m.marked[place] = false
+		if at == to {
+			break
 		}
+		if m.marked[place] {
+			if at >= from {
+				names = append(names, m.names[place])
+			}
+			at++
+		}
+	}
+	for _, place := range places {
+		m.marked[place] = false
 	}
 	return names
 }

@@ -202,13 +202,28 @@ func (r *recalling) change() {
 	case what < 16 && len(r.pods) > 0:
 		i := rapid.IntRange(0, len(r.pods)-1).Draw(r.T, "pod")
 		before, after := r.pods[i], r.pods[i].DeepCopy()
-		if r.seldom("relabelled") {
-			after.Labels["app"] = pick(r, "app", "a", "b")
-		} else {
-			after.DeletionTimestamp = ptr.To(metav1.Unix(2, 0))
-		}
 		r.pods[i] = after
-		r.both(func(s *Simulation) error { return s.UpdatePod(before, after) })
+		switch {
+		case r.seldom("relabelled"):
+			after.Labels["app"] = pick(r, "app", "a", "b")
+			r.both(func(s *Simulation) error { return s.UpdatePod(before, after) })
+		case before.DeletionTimestamp != nil:
+			after.DeletionTimestamp = nil
+			r.both(func(s *Simulation) error {
+				if s == r.reference {
+					return s.UpdatePod(before, after)
+				}
+				return s.Revive(before, after)
+			})
+		default:
+			after.DeletionTimestamp = ptr.To(metav1.Unix(2, 0))
+			r.both(func(s *Simulation) error {
+				if s == r.reference {
+					return s.UpdatePod(before, after)
+				}
+				return s.Terminate(before, after)
+			})
+		}
 	case what < 19:
 		i := rapid.IntRange(0, len(r.nodes)-1).Draw(r.T, "node")
 		after := r.nodes[i].DeepCopy()
@@ -280,6 +295,9 @@ func (r *recalling) ask() {
 				q.Among = append(q.Among, n.Name)
 			}
 		}
+	}
+	if rapid.Bool().Draw(r.T, "briefly") {
+		q.Lot, q.Few = types.UID(p.Name), rapid.IntRange(1, 3).Draw(r.T, "few")
 	}
 	asked := int64(0)
 	if r.s.memory != nil {

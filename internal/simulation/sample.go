@@ -1,5 +1,7 @@
 package simulation
 
+import "slices"
+
 // How the engine samples nodes: findNodesThatFitPod and numFeasibleNodesToFind in its
 // schedule_one.go.
 const (
@@ -25,10 +27,21 @@ func SampleSize(percentage *int32, nodes int) int {
 	return max(LeastSample, nodes*share/100)
 }
 
+// runs is what bestOfRuns needs, and can use again.
+type runs struct {
+	open []openPlace
+	good []bool
+	best []int32
+}
+
+// openPlace is a place of which the next higher one is to come, with the distance to the one before.
+type openPlace struct{ at, far int32 }
+
 // bestOfRuns returns the places of the scores that are the highest, or share it, in any run of
-// that length. The scores are arranged in a circle.
-func bestOfRuns(scores []int64, size int) []int32 {
+// that length. The scores are arranged in a circle. The result is valid until the next call.
+func (r *runs) bestOfRuns(scores []int64, size int) []int32 {
 	n := len(scores)
+	r.best = r.best[:0]
 	first := 0 // of the highest
 	for i, score := range scores {
 		if score > scores[first] {
@@ -36,22 +49,26 @@ func bestOfRuns(scores []int64, size int) []int32 {
 		}
 	}
 	size = min(size, n)
-	var best []int32
 	if size == n {
 		for i, score := range scores {
 			if score == scores[first] {
-				best = append(best, int32(i))
+				r.best = append(r.best, int32(i))
 			}
 		}
-		return best
+		return r.best
 	}
-	// From the highest on, once around: open are the places of which the next higher one is to come,
-	// with the distance to the one before. No run between the two contains a higher one.
-	type place struct{ at, far int32 }
-	open := []place{{0, int32(n)}}
-	good := make([]bool, n)
-	at := func(i int32) int { return (first + int(i)) % n }
-	closed := func(p place, next int32) {
+	// From the highest on, once around. No run between the ends of an open place contains a higher one.
+	open := append(r.open[:0], openPlace{0, int32(n)})
+	good := slices.Grow(r.good[:0], n)[:n]
+	clear(good)
+	at := func(i int32) int {
+		place := first + int(i)
+		if place >= n {
+			place -= n
+		}
+		return place
+	}
+	closed := func(p openPlace, next int32) {
 		good[at(p.at)] = p.far+(next-p.at)-1 >= int32(size)
 	}
 	for i := int32(1); i < int32(n); i++ {
@@ -65,7 +82,7 @@ func bestOfRuns(scores []int64, size int) []int32 {
 		if scores[at(top.at)] == score {
 			far += top.far // the one before that is higher than both
 		}
-		open = append(open, place{i, far})
+		open = append(open, openPlace{i, far})
 	}
 	for _, p := range open {
 		// The next higher one is the first; there is none for those as high as that.
@@ -77,8 +94,9 @@ func bestOfRuns(scores []int64, size int) []int32 {
 	}
 	for i, is := range good {
 		if is {
-			best = append(best, int32(i))
+			r.best = append(r.best, int32(i))
 		}
 	}
-	return best
+	r.open, r.good = open, good
+	return r.best
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -36,6 +37,8 @@ type Decision struct {
 	// is one second. (Scores are computed over all nodes: on a sample, plugins that scale to
 	// the highest score may weigh slightly differently.)
 	Possible []string
+	// Choices is the number of possible nodes.
+	Choices int
 	// Reasons counts the nodes that do not fit the pod, by reason.
 	Reasons map[string]int
 	// Assumed describes assumptions about volumes that do not exist yet; usually "".
@@ -50,6 +53,11 @@ type Question struct {
 	// Like is a pod that was asked about before, and that schedulers cannot tell from this one; nil
 	// if there is none.
 	Like *corev1.Pod
+	// Lot, if set, draws one of the best nodes, as Decision.Drawn does: it is then Decision.Node, and
+	// the only one in Decision.Best.
+	Lot types.UID
+	// Few, if not 0, is the maximum number of nodes in Decision.Possible: the first by name.
+	Few int
 	// Scores is the number of the best nodes whose scores the decision has, and Of another node
 	// whose scores it has, if it fits.
 	Scores int
@@ -98,13 +106,29 @@ func (s *Simulation) schedule(ctx context.Context, pod *corev1.Pod, q Question) 
 	if decision, recalled := s.recall(ctx, framework, pod, q); recalled {
 		return decision, ctx.Err()
 	}
-	if q.Among == nil {
-		return s.choose(ctx, framework, pod, q)
+	if len(s.late.pods) > 0 {
+		if err := s.update(); err != nil {
+			return Decision{}, fmt.Errorf("taking a snapshot: %w", err)
+		}
 	}
-	among := *pod
-	cluster.Pin(&among.Spec, q.Among...)
-	decision, err := s.choose(ctx, framework, &among, q)
-	decision.Reasons = nil
+	asked := pod
+	if q.Among != nil {
+		among := *pod
+		cluster.Pin(&among.Spec, q.Among...)
+		asked = &among
+	}
+	decision, err := s.choose(ctx, framework, asked, q)
+	if q.Among != nil {
+		decision.Reasons = nil
+	}
+	decision.Choices = len(decision.Possible)
+	if q.Few > 0 {
+		decision.Possible = decision.Possible[:min(len(decision.Possible), q.Few)]
+	}
+	if q.Lot != "" && decision.Node != "" {
+		decision.Node = decision.Drawn(q.Lot)
+		decision.Best = []string{decision.Node}
+	}
 	return decision, err
 }
 
@@ -135,7 +159,7 @@ func (s *Simulation) choose(ctx context.Context, framework schedulerframework.Fr
 		totals[i], scores[i].RawScores = scores[i].TotalScore, nil
 	}
 	d := Decision{Reasons: reasons}
-	for _, i := range bestOfRuns(totals, sample) {
+	for _, i := range new(runs).bestOfRuns(totals, sample) {
 		d.Possible = append(d.Possible, scores[i].Name)
 	}
 	slices.Sort(d.Possible)

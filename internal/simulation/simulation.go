@@ -64,6 +64,7 @@ type Simulation struct {
 	devices    *devices
 	logger     klog.Logger
 	nodes      map[string]*corev1.Node
+	late       late
 	// spread are the default constraints of the profiles.
 	spread map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults
 	// provisions are those of placed pods.
@@ -101,6 +102,7 @@ func New(ctx context.Context, opts Options) (*Simulation, error) {
 		informers:  informers.NewSharedInformerFactory(client, 0), // never started: Store fills them
 		logger:     klog.FromContext(ctx),
 		nodes:      map[string]*corev1.Node{},
+		late:       late{pods: map[types.UID]*corev1.Pod{}},
 		spread:     map[string]map[corev1.UnsatisfiableConstraintAction]SpreadDefaults{},
 		provisions: map[types.UID]*provision{},
 		remembered: map[string]*remembered{},
@@ -203,6 +205,7 @@ func (s *Simulation) AddPod(pod *corev1.Pod) error {
 // UpdatePod replaces a pod with a node.
 func (s *Simulation) UpdatePod(before, after *corev1.Pod) error {
 	s.devices.learn(after)
+	s.late.drop(before.UID)
 	if err := s.cache.UpdatePod(s.logger, before, after); err != nil {
 		return err
 	}
@@ -235,6 +238,10 @@ func (s *Simulation) ForgetPod(pod *corev1.Pod) error {
 	}
 	if err := s.cache.RemovePod(s.logger, pod); err != nil {
 		return err
+	}
+	if leaving := s.late.pods[pod.UID]; leaving != nil {
+		known = leaving
+		s.late.drop(pod.UID)
 	}
 	s.move(known, -1)
 	return nil

@@ -38,7 +38,7 @@ func (s *Simulation) verdicts(ctx context.Context, pod *corev1.Pod) ([]Verdict, 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.cache.UpdateSnapshot(s.logger, s.snapshot); err != nil {
+	if err := s.update(); err != nil {
 		return nil, fmt.Errorf("taking a snapshot: %w", err)
 	}
 	found, err := s.filter(ctx, framework, schedulerframework.NewCycleState(), pod)

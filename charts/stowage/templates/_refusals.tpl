@@ -1,6 +1,6 @@
 {{- define "stowage.refuse.release" -}}
-{{- if not (or .Values.scheduler.enabled .Values.descheduler.enabled .Values.chaos.enabled) }}
-{{- fail "nothing to install: at least one of scheduler.enabled, descheduler.enabled and chaos.enabled must be true" }}
+{{- if not (or .Values.scheduler.enabled .Values.descheduler.enabled .Values.chaos.enabled .Values.watch.enabled) }}
+{{- fail "nothing to install: at least one of scheduler.enabled, descheduler.enabled, chaos.enabled and watch.enabled must be true" }}
 {{- end }}
 {{- if gt (len .Release.Name) 40 }}
 {{- fail (printf "release name %s: must be at most 40 characters: with the suffix -descheduler it is the name of a CronJob, which is limited to 52" .Release.Name) }}

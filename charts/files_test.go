@@ -37,6 +37,7 @@ var shipped = []string{
 	"chaos/components/latency/rbac.yaml",
 	"chaos/components/nodes/rbac.yaml",
 	"chaos/components/scale/rbac.yaml",
+	"chaos/components/stand-ins/rbac.yaml",
 	"chaos/deployment/metrics.yaml",
 	"monitoring/dashboards/*.json",
 	"monitoring/rules/*.yaml",

@@ -23,7 +23,7 @@ func TestStandIns(t *testing.T) {
 				w.remove("old", 2)
 				w.change("stand-in", "", 3, func(p *corev1.Pod) { delete(p.Labels, cluster.StandInLabel) })
 			},
-			want: []string{"1 Deployment default/web 2/1", "2 lost old", "2 old recovered by stand-in after 0", "2 Deployment default/web 1/1"},
+			want: []string{"0 Deployment default/web 1/1", "1 Deployment default/web 2/1", "2 Deployment default/web 1/1", "2 lost old", "2 old recovered by stand-in after 0"},
 		},
 		{
 			name: "it is removed before its pod goes",
@@ -31,7 +31,7 @@ func TestStandIns(t *testing.T) {
 				w.up("stand-in", "", 1)
 				w.remove("stand-in", 2)
 			},
-			want: []string{"1 Deployment default/web 2/1", "2 Deployment default/web 1/1"},
+			want: []string{"0 Deployment default/web 1/1", "1 Deployment default/web 2/1", "2 Deployment default/web 1/1"},
 		},
 		{
 			name: "its pod goes before it is ready",
@@ -40,7 +40,7 @@ func TestStandIns(t *testing.T) {
 				w.up("new", "ReplicaSet/web-h", 2)
 				w.remove("stand-in", 3)
 			},
-			want: []string{"1 Deployment default/web 0/1", "1 lost old", "2 old recovered by new after 1", "2 Deployment default/web 1/1"},
+			want: []string{"0 Deployment default/web 1/1", "1 Deployment default/web 0/1", "1 lost old", "2 old recovered by new after 1", "2 Deployment default/web 1/1"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

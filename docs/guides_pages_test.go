@@ -69,7 +69,7 @@ func guides(t *testing.T) []guide {
 				"kubectl stowage upgrade --run":              replacesNodes,
 			},
 		},
-		{page: "make-before-break.md"},
+		{page: "make-before-break.md", words: []string{"worker-7", "general-00000"}},
 		{page: "scheduler.md", words: []string{"FILE", "config/scheduler/config.yaml"}},
 		{
 			page:   "../charts/stowage/README.md",

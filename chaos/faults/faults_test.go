@@ -172,6 +172,8 @@ func TestLosses(t *testing.T) {
 			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 3 nodes will go down in 2m0s", "sleep 2m0s", "down %s"}},
 		{"spot with a handler", "spot", `{"kind": "drained", "percent": 50, "notice": "30s", "noticeTaint": "karpenter.sh/disrupted"}`, 10, 5, assess.Drain, false, []string{
 			"taint karpenter.sh/disrupted:NoSchedule %s", "note 5 nodes will go down in 30s", "cordon %s", "drain %s, grace own, for 30s", "sleep 30s", "down %s"}},
+		{"spot with a handler that moves pods first", "spot", `{"kind": "drained", "count": 1, "notice": "30s", "makeBeforeBreak": true}`, 10, 1, assess.Drain, false, []string{
+			"may create stand-ins %s", "taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 1 node will go down in 30s", "cordon %s", "drain %s, grace own, for 30s, by stand-ins", "sleep 30s", "down %s"}},
 		{"spot without notice", "spot", `{"count": 1, "notice": "0s"}`, 10, 1, assess.Down, true, []string{
 			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 1 node will go down in 0s", "sleep 0s", "down %s"}},
 	} {

@@ -92,15 +92,21 @@ func (l loss) Inject(ctx context.Context, env fault.Env, choice *fault.Choice) e
 	if patience == 0 {
 		patience = defaultPatience
 	}
+	if err := l.allowed(ctx, env, choice.Nodes); err != nil {
+		return err
+	}
 	return l.drain(ctx, env, choice.Nodes, patience)
 }
 
-func (l loss) drain(ctx context.Context, env fault.Env, nodes []*corev1.Node, patience time.Duration) error {
-	if l.beside {
-		if err := env.MayMakeBeforeBreak(ctx, nodes); err != nil {
-			return err
-		}
+// allowed returns an error, before anything is changed, if this program may not move pods as it is to.
+func (l loss) allowed(ctx context.Context, env fault.Env, nodes []*corev1.Node) error {
+	if !l.beside {
+		return nil
 	}
+	return env.MayMakeBeforeBreak(ctx, nodes)
+}
+
+func (l loss) drain(ctx context.Context, env fault.Env, nodes []*corev1.Node, patience time.Duration) error {
 	if err := env.Undo().Cordon(ctx, nodes...); err != nil {
 		return err
 	}

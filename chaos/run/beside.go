@@ -16,6 +16,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/undo"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/persist"
 	"github.com/stowage-k8s/stowage/internal/standin"
 )
 
@@ -120,7 +121,11 @@ func (b *besides) move(pod target.Pod, controller types.UID) error {
 	b.pods[pod.UID], b.open[controller] = p, p
 	mover := standin.New(standin.Options{Client: b.live.Client, Clock: clock.RealClock{}, Run: run, Patience: time.Until(b.deadline)})
 	go func() {
-		move, err := mover.Begin(b.moving, pod.Pod, "")
+		var move *standin.Move
+		err := persist.Do(b.moving, func() (err error) {
+			move, err = mover.Begin(b.moving, pod.Pod, "")
+			return err
+		})
 		switch {
 		case err == nil:
 			p.result, p.err = mover.Finish(b.moving, move)

@@ -212,3 +212,60 @@ func TestEndsInTheMiddleOfAMove(t *testing.T) {
 	}
 	s.over(t, thaw)
 }
+
+// TestKilledAfterEveryRequest kills a drain of a node with a single replica after each of its changes
+// in turn. Nobody hears the answer to the last one.
+func TestKilledAfterEveryRequest(t *testing.T) {
+	before := marks(t)
+	s, _ := frozen(t, "node-00000", "node-00003")
+	if _, err := client.AppsV1().Deployments(s.namespace).Patch(t.Context(), web, types.MergePatchType, []byte(`{"spec": {"replicas": 1}}`), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	settled := func(t *testing.T) {
+		t.Helper()
+		eventually(t, "the replica is there, and nothing else", func(ctx context.Context) (bool, string) {
+			list, err := client.CoreV1().Pods(s.namespace).List(ctx, metav1.ListOptions{})
+			if err != nil || len(list.Items) != 1 {
+				return false, fmt.Sprint(len(list.Items), " pods, ", err)
+			}
+			pod := &list.Items[0]
+			_, marked := pod.Labels[cluster.StandInLabel]
+			_, cost := pod.Annotations[corev1.PodDeletionCost]
+			budget, err := client.PolicyV1().PodDisruptionBudgets(s.namespace).Get(ctx, web, metav1.GetOptions{})
+			return err == nil && up(pod) && !marked && !cost && metav1.GetControllerOf(pod) != nil && budget.Status.CurrentHealthy == 1 && budget.Status.ExpectedPods == 1, fmt.Sprint(pod, err)
+		})
+	}
+	settled(t)
+	least := s.lowestOf(t, 1)
+	const atLeast = 7 // a lease, a cordon; a stand-in created, its pod marked, handed over, released; uncordoned
+	for changes := 1; ; changes++ {
+		api := newRecorder(t)
+		api.killAfter(changes)
+		p := start(t, slices.Concat([]string{"node", s.node(t), "--make-before-break", "--context=recorded", "--no-dry-run", "--journal=-"}, api.flags)...)
+		killed := false
+		select {
+		case <-api.killed:
+			killed = true
+			p.Kill()
+		case <-p.Done():
+			if err := p.Err(); err != nil {
+				t.Fatalf("with %d changes, it ended with %v: %s", changes, err, p.LogTail(5))
+			}
+		}
+		run(t, "restore", "--all", "--force", "--kubeconfig", play.Kubeconfig, "--context", play.Info.Context).want(t, 0)
+		settled(t)
+		wantAsBefore(t, before)
+		if t.Failed() {
+			t.Fatalf("killed after %d changes: %v", changes, api.seen)
+		}
+		if !killed {
+			if changes <= atLeast {
+				t.Errorf("it was killed after %d changes at most, want %d at least", changes-1, atLeast)
+			}
+			break
+		}
+	}
+	if n := least(); n < 1 {
+		t.Error("the replica was missing")
+	}
+}

@@ -37,6 +37,7 @@ var shipped = []string{
 	"chaos/components/latency/rbac.yaml",
 	"chaos/components/nodes/rbac.yaml",
 	"chaos/components/scale/rbac.yaml",
+	"chaos/components/stand-ins/rbac.yaml",
 	"chaos/deployment/metrics.yaml",
 	"chaos/watch/rbac.yaml",
 	"monitoring/dashboards/*.json",

@@ -38,8 +38,8 @@ func TestChartIsWhatKustomizeApplies(t *testing.T) {
 		{"chaos as a CronJob", off("chaos.enabled=true"), []string{"chaos/cronjob"}, nil},
 		{
 			"chaos as a Deployment, with more rights",
-			off("chaos.enabled=true", "chaos.kind=Deployment", "chaos.dryRun=false", "chaos.rights.nodes=true", "chaos.rights.scale=true", "chaos.rights.delete=true", "chaos.rights.latency=true"),
-			[]string{"chaos/deployment"}, []string{"chaos/components/nodes", "chaos/components/scale", "chaos/components/delete", "chaos/components/latency"},
+			off("chaos.enabled=true", "chaos.kind=Deployment", "chaos.dryRun=false", "chaos.rights.nodes=true", "chaos.rights.scale=true", "chaos.rights.delete=true", "chaos.rights.latency=true", "chaos.rights.standIns=true"),
+			[]string{"chaos/deployment"}, []string{"chaos/components/nodes", "chaos/components/scale", "chaos/components/delete", "chaos/components/latency", "chaos/components/stand-ins"},
 		},
 	}
 	for _, tt := range tests {

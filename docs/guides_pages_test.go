@@ -70,7 +70,10 @@ func guides(t *testing.T) []guide {
 				"kubectl stowage watch":                      "runs until it is stopped: cmd/stowage-chaos has tests",
 			},
 		},
-		{page: "make-before-break.md"},
+		{
+			page: "make-before-break.md", words: []string{"worker-7", "general-00000"},
+			leaves: map[string]string{"stowage-chaos node worker-7 --make-before-break --duration": "drains for an hour: cmd/stowage-chaos has tests"},
+		},
 		{page: "scheduler.md", words: []string{"FILE", "config/scheduler/config.yaml"}},
 		{
 			page:   "../charts/stowage/README.md",

@@ -96,6 +96,7 @@ only after the previous one is replaced, and the last ready pod of several is ne
 func addLoss(fs *pflag.FlagSet, loss *faults.Loss, kind string) (fill func()) {
 	fs.Var(&loss.Kind, "kind", "the `kind` of loss. drained: cordon the nodes and evict their pods within budgets, like an upgrade; down: lose the nodes at once, like an outage (default "+kind+")")
 	fs.DurationVar(&loss.Patience.Duration, "patience", 0, "drained nodes: how long to wait for budgets (default 10m)")
+	fs.BoolVar(&loss.MakeBeforeBreak, "make-before-break", false, "drained nodes: move pods of Deployments by stand-ins, which are ready on other nodes before the pods go. Pods that cannot have a stand-in are evicted within budgets; pods whose stand-in does not get ready stay")
 	fs.BoolVar(&loss.IncludeDoNotDisrupt, "include-do-not-disrupt", false, "drained nodes: include nodes and pods that have a do-not-disrupt annotation of Karpenter or Cluster Autoscaler; always set for spot")
 	fs.DurationVar(&loss.Duration.Duration, "duration", time.Duration(0), "how long the nodes are gone (default until the workloads have recovered, or --recovery-timeout)")
 	return optionalDuration(fs, &loss.Grace, "grace-period", "drained nodes: the grace period for pods to terminate, in whole seconds (default that of each pod)")
@@ -111,12 +112,23 @@ takes one node. The nodes are restored at the end of the run, when the run is ab
 "stowage-chaos restore" after a crash.
 
 Fake nodes go down by stopping their heartbeat. The kubelet of a real node cannot be stopped
-remotely: a taint makes the control plane evict the node's pods at once.`,
+remotely: a taint makes the control plane evict the node's pods at once.
+
+With --make-before-break, a drain moves pods without a moment in which one is missing: a stand-in
+for the pod is created, and the pod goes when the stand-in is ready on another node. Budgets that
+allow no disruption are then no obstacle. Pods that cannot have a stand-in are evicted within
+budgets: pods of StatefulSets, Jobs and others that are not of Deployments, pods with volumes that
+only one node can use, pods of a Deployment that is being rolled out, and pods whose stand-in is
+refused, for example by a quota, or fits on no node. A pod whose stand-in does not get ready within
+--patience stays, because its replacement would not get ready either.`,
 		Example: `  # Show what the loss of a node would do
   stowage-chaos node
 
   # Drain two nodes of a pool
   stowage-chaos node --node-labels pool=web --count 2 --context staging --no-dry-run
+
+  # Drain a node so that single replicas are never missing
+  stowage-chaos node worker-7 --make-before-break --context staging --no-dry-run
 
   # Take one node down for five minutes
   stowage-chaos node worker-7 --kind down --duration 5m --context staging --no-dry-run`,

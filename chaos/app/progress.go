@@ -100,7 +100,7 @@ func (p *progress) record(r journal.Record) {
 func (p *progress) answer(r journal.Record) {
 	a := r.Answer
 	switch a.Outcome {
-	case disruption.Evicted, disruption.Deleted: // it counts when it is lost
+	case disruption.Evicted, disruption.Deleted, journal.Moved: // it counts when it is lost
 	case disruption.NotAsked, disruption.RefusedByBudget:
 		p.kept++
 	default:

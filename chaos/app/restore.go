@@ -26,9 +26,9 @@ func newRestoreCommand(built *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore [ID | JOURNAL]...",
 		Short: "Restore what runs have changed, after a crash or an abort",
-		Long: `Restores what runs have changed: cordons, taints, nodes that are down, scaled workloads and
-created objects. Every changed object carries the information that is needed to restore it, so
-no journal is required. The command can be repeated at any time.
+		Long: `Restores what runs have changed: cordons, taints, nodes that are down, scaled workloads,
+stand-ins and created objects. Every changed object carries the information that is needed to
+restore it, so no journal is required. The command can be repeated at any time.
 
 --all skips runs that are in progress, unless --force is set. A run in progress holds a lease
 in the namespace ` + "`" + undo.LeaseNamespace + "`" + `. A run that is named is always restored.`,

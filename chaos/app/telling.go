@@ -102,6 +102,8 @@ func (t *telling) event(a *journal.Answer) {
 		t.events.Eventf(pod, nil, corev1.EventTypeNormal, "ChaosEviction", "Disrupting", "Evicted by %s, run %s", program, t.begin.Run)
 	case disruption.Deleted:
 		t.events.Eventf(pod, nil, corev1.EventTypeNormal, "ChaosDeletion", "Disrupting", "Deleted by %s, run %s", program, t.begin.Run)
+	case journal.Moved:
+		t.events.Eventf(pod, nil, corev1.EventTypeNormal, "ChaosMove", "Moving", "Replaced by a ready stand-in by %s, run %s", program, t.begin.Run)
 	}
 }
 

@@ -35,6 +35,9 @@ type Loss struct {
 	Dead bool
 	// IncludeDoNotDisrupt applies to Drain: it also evicts pods marked as do-not-disrupt.
 	IncludeDoNotDisrupt bool
+	// MakeBeforeBreak applies to Drain: pods that can have a stand-in are moved by one, if there is
+	// room for both. The others are evicted.
+	MakeBeforeBreak bool
 }
 
 // DownTaint is the key of the NoExecute taint that takes down a node whose kubelet keeps running.
@@ -75,6 +78,8 @@ type PodFate struct {
 	Node     string   `json:"node,omitempty"`
 	Choices  int      `json:"choices,omitempty"`
 	Possible []string `json:"possible,omitempty"`
+	// StandIn means that the replacement is ready before the pod goes.
+	StandIn bool `json:"standIn,omitempty"`
 	// Preempts is the number of pods that the replacement preempts. For a preempted pod,
 	// PreemptedBy names the lost pod whose replacement preempts it.
 	Preempts    int    `json:"preempts,omitempty"`
@@ -144,6 +149,17 @@ func (p *Prediction) Caveat() string { return "Scheduling is " + p.Simulated + "
 // Going returns the number of removed pods.
 func (p *Prediction) Going() int {
 	return p.Count(Fits) + p.Count(Pending) + p.Count(Unreplaced) + p.Count(Unknown)
+}
+
+// ByStandIn returns the number of pods that are moved by stand-ins.
+func (p *Prediction) ByStandIn() int {
+	n := 0
+	for _, pod := range p.Pods {
+		if pod.StandIn {
+			n++
+		}
+	}
+	return n
 }
 
 // Count returns the number of pods with the fate.

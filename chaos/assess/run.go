@@ -183,6 +183,12 @@ func (r *run) predict(ctx context.Context) error {
 			cordoned.Spec.Unschedulable = true
 			r.world.change(r.world.nodes[name], &cordoned)
 		}
+		if r.loss.MakeBeforeBreak {
+			var err error
+			if going, err = r.moveBeside(ctx, going); err != nil {
+				return err
+			}
+		}
 		return r.drain(ctx, going)
 	}
 	taints := downTaints(r.loss.Dead)

@@ -67,6 +67,9 @@ func (t *tables) summary(p *Prediction) {
 		if n := p.Count(part.fate); n > 0 {
 			fmt.Fprintf(&t.text, ", %d %s", n, part.said)
 		}
+		if n := p.ByStandIn(); part.fate == Fits && n > 0 {
+			fmt.Fprintf(&t.text, " (%d before they go, by stand-ins)", n)
+		}
 	}
 	t.text.WriteString("\n")
 	preempted := 0

@@ -69,13 +69,14 @@ type Choice struct {
 	Pods       []target.Pod
 	Nodes      []*corev1.Node
 	// Dead means that nothing runs any more on nodes that are down. IncludeDoNotDisrupt means
-	// that a drain also evicts pods marked as do-not-disrupt. See assess.Loss.
-	Dead, IncludeDoNotDisrupt bool
+	// that a drain also evicts pods marked as do-not-disrupt, and MakeBeforeBreak that it moves pods
+	// by stand-ins. See assess.Loss.
+	Dead, IncludeDoNotDisrupt, MakeBeforeBreak bool
 }
 
 // Loss returns the loss to predict.
 func (c *Choice) Loss() assess.Loss {
-	l := assess.Loss{How: c.How, Nodes: c.Nodes, Dead: c.Dead, IncludeDoNotDisrupt: c.IncludeDoNotDisrupt}
+	l := assess.Loss{How: c.How, Nodes: c.Nodes, Dead: c.Dead, IncludeDoNotDisrupt: c.IncludeDoNotDisrupt, MakeBeforeBreak: c.MakeBeforeBreak}
 	for _, pod := range c.Pods {
 		l.Pods = append(l.Pods, pod.Pod)
 	}
@@ -96,8 +97,11 @@ type Env interface {
 	Remove(ctx context.Context, pods []target.Pod, how assess.How, grace *int64) (gone int, kept []target.Pod, err error)
 	// Drain evicts the pods of the nodes within budgets, until none is left or Patience is over.
 	// Pods of DaemonSets, static pods, pods without a controller and pods marked as
-	// do-not-disrupt stay.
+	// do-not-disrupt stay. The nodes must be cordoned.
 	Drain(ctx context.Context, nodes []*corev1.Node, how Draining) error
+	// MayMakeBeforeBreak returns an error if this program lacks rights that a drain of the nodes with
+	// MakeBeforeBreak requires.
+	MayMakeBeforeBreak(ctx context.Context, nodes []*corev1.Node) error
 	// Undo changes objects so that they can be restored.
 	Undo() Undo
 	// Sleep waits, or returns the context's error.
@@ -116,6 +120,9 @@ type Draining struct {
 	IncludeDoNotDisrupt bool
 	// Pods, unless nil, are the pods to evict. The others stay.
 	Pods sets.Set[types.UID]
+	// MakeBeforeBreak moves pods by stand-ins, so that they are ready elsewhere before they go. Pods
+	// that cannot have one are evicted. A pod whose stand-in does not get ready stays.
+	MakeBeforeBreak bool
 }
 
 // Undo changes objects, and stores with each change how to restore the object, so that it can

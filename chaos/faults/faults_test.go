@@ -57,6 +57,8 @@ func TestArgumentsThatMakeNoSense(t *testing.T) {
 		{"a negative duration", "zone", `{"duration": "-1s"}`, "duration: must be a duration such as"},
 		{"a zone without a name", "zone", `{"zone": ""}`, "zone: is empty: omit it, or set a value"},
 		{"both a number and a share", "node", `{"count": 1, "percent": 1}`, "count: cannot be combined with percent"},
+		{"stand-ins for nodes that are down", "node", `{"kind": "down", "makeBeforeBreak": true}`, "makeBeforeBreak: is not possible for nodes that are down: requires kind drained"},
+		{"stand-ins for spot nodes that go down at once", "spot", `{"makeBeforeBreak": true}`, "makeBeforeBreak: is not possible for nodes that are down"},
 		{"nodes that nobody takes back", "spot", `{"preemptible": false}`, "preemptible: must not be false"},
 		{"patience of spot", "spot", `{"kind": "drained", "patience": "1m"}`, "patience: cannot be set for spot"},
 		{"a negative notice", "spot", `{"notice": "-1s"}`, "notice: must be a duration such as"},
@@ -158,6 +160,8 @@ func TestLosses(t *testing.T) {
 		{"a node is drained unless it says more", "node", `{}`, 16, 1, assess.Drain, false, []string{"cordon %s", "drain %s, grace own, for 10m0s, but for marked pods"}},
 		{"two nodes by name", "node", `{"names": ["a-1", "a-2"], "gracePeriod": "5s", "patience": "1m"}`, 2, 2, assess.Drain, false, []string{"cordon %s", "drain %s, grace 5, for 1m0s, but for marked pods"}},
 		{"a node with all of its pods", "node", `{"names": ["a-1"], "includeDoNotDisrupt": true}`, 1, 1, assess.Drain, false, []string{"cordon %s", "drain %s, grace own, for 10m0s"}},
+		{"a node whose pods are moved first", "node", `{"names": ["a-1"], "makeBeforeBreak": true}`, 1, 1, assess.Drain, false, []string{
+			"may create stand-ins %s", "cordon %s", "drain %s, grace own, for 10m0s, but for marked pods, by stand-ins"}},
 		{"all nodes", "node", `{"all": true, "kind": "down"}`, 16, 16, assess.Down, false, []string{fmt.Sprintf(real, 2), "down %s"}},
 		{"a fake node is down", "node", `{"zone": "zone-a", "kind": "down"}`, 4, 1, assess.Down, true, []string{"down %s"}},
 		{"a control plane that is asked for", "node", `{"names": ["control"], "includeControlPlane": true, "kind": "down"}`, 1, 1, assess.Down, true, []string{"down %s"}},
@@ -168,6 +172,8 @@ func TestLosses(t *testing.T) {
 			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 3 nodes will go down in 2m0s", "sleep 2m0s", "down %s"}},
 		{"spot with a handler", "spot", `{"kind": "drained", "percent": 50, "notice": "30s", "noticeTaint": "karpenter.sh/disrupted"}`, 10, 5, assess.Drain, false, []string{
 			"taint karpenter.sh/disrupted:NoSchedule %s", "note 5 nodes will go down in 30s", "cordon %s", "drain %s, grace own, for 30s", "sleep 30s", "down %s"}},
+		{"spot with a handler that moves pods first", "spot", `{"kind": "drained", "count": 1, "notice": "30s", "makeBeforeBreak": true}`, 10, 1, assess.Drain, false, []string{
+			"may create stand-ins %s", "taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 1 node will go down in 30s", "cordon %s", "drain %s, grace own, for 30s, by stand-ins", "sleep 30s", "down %s"}},
 		{"spot without notice", "spot", `{"count": 1, "notice": "0s"}`, 10, 1, assess.Down, true, []string{
 			"taint aws-node-termination-handler/spot-itn:NoSchedule %s", "note 1 node will go down in 0s", "sleep 0s", "down %s"}},
 	} {

@@ -135,7 +135,14 @@ func (e *env) Drain(_ context.Context, nodes []*corev1.Node, how fault.Draining)
 	if how.IncludeDoNotDisrupt {
 		spared = ""
 	}
-	return e.do("drain %s, grace %s, for %s%s", names(nodes), grace(how.Grace), how.Patience, spared)
+	beside := ""
+	if how.MakeBeforeBreak {
+		beside = ", by stand-ins"
+	}
+	return e.do("drain %s, grace %s, for %s%s%s", names(nodes), grace(how.Grace), how.Patience, spared, beside)
+}
+func (e *env) MayMakeBeforeBreak(_ context.Context, nodes []*corev1.Node) error {
+	return e.do("may create stand-ins %s", names(nodes))
 }
 func (e *env) Sleep(_ context.Context, d time.Duration) error { return e.do("sleep %s", d) }
 func (e *env) Note(format string, args ...any)                { _ = e.do("note "+format, args...) }

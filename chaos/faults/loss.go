@@ -30,8 +30,10 @@ type Loss struct {
 	Grace    *metav1.Duration `json:"gracePeriod,omitempty" doc:"drained nodes: the grace period for pods to terminate, in whole seconds. Default: that of each pod"`
 	Patience metav1.Duration  `json:"patience,omitzero" doc:"drained nodes: how long to wait for budgets. Default: 10m. For spot, it is the notice and cannot be set"`
 	// IncludeDoNotDisrupt applies to drained nodes only, because an outage ignores the marks.
-	IncludeDoNotDisrupt bool            `json:"includeDoNotDisrupt,omitempty" doc:"drained nodes: include nodes and pods that have a do-not-disrupt annotation of Karpenter or Cluster Autoscaler; always set for spot"`
-	Duration            metav1.Duration `json:"duration,omitzero" doc:"how long the nodes are gone. Default: until the end of the run"`
+	IncludeDoNotDisrupt bool `json:"includeDoNotDisrupt,omitempty" doc:"drained nodes: include nodes and pods that have a do-not-disrupt annotation of Karpenter or Cluster Autoscaler; always set for spot"`
+	// MakeBeforeBreak applies to drained nodes only, too.
+	MakeBeforeBreak bool            `json:"makeBeforeBreak,omitempty" doc:"drained nodes: move pods of Deployments by stand-ins, which are ready on other nodes before the pods go. Pods that cannot have a stand-in are evicted within budgets; pods whose stand-in does not get ready stay"`
+	Duration        metav1.Duration `json:"duration,omitzero" doc:"how long the nodes are gone. Default: until the end of the run"`
 }
 
 // loss removes nodes.
@@ -42,6 +44,8 @@ type loss struct {
 	duration time.Duration
 	// spares excludes nodes and pods marked as do-not-disrupt.
 	spares bool
+	// beside moves pods by stand-ins.
+	beside bool
 }
 
 // compile parses the arguments. The first kind is the default.
@@ -58,8 +62,12 @@ func (l Loss) compile(kinds ...string) (loss, error) {
 	if kind == down && l.IncludeDoNotDisrupt {
 		errs = append(errs, field.Errorf("includeDoNotDisrupt", "has no effect on nodes that are down: requires kind drained"))
 	}
+	if kind == down && l.MakeBeforeBreak {
+		errs = append(errs, field.Errorf("makeBeforeBreak", "is not possible for nodes that are down: requires kind drained"))
+	}
 	return loss{
 		kind: kind, grace: grace, patience: l.Patience.Duration, duration: l.Duration.Duration, spares: kind == drained && !l.IncludeDoNotDisrupt,
+		beside: l.MakeBeforeBreak,
 	}, errors.Join(errs...)
 }
 
@@ -68,7 +76,7 @@ func (l loss) Duration() time.Duration { return l.duration }
 
 // choice returns the choice of nodes.
 func (l loss) choice(nodes []*corev1.Node, candidates int, excluded map[string]int) *fault.Choice {
-	c := &fault.Choice{How: assess.Drain, Candidates: candidates, Excluded: excluded, Nodes: nodes, IncludeDoNotDisrupt: !l.spares}
+	c := &fault.Choice{How: assess.Drain, Candidates: candidates, Excluded: excluded, Nodes: nodes, IncludeDoNotDisrupt: !l.spares, MakeBeforeBreak: l.beside}
 	if l.kind == down {
 		c.How, c.Dead = assess.Down, undo.AllFake(nodes)
 	}
@@ -84,14 +92,25 @@ func (l loss) Inject(ctx context.Context, env fault.Env, choice *fault.Choice) e
 	if patience == 0 {
 		patience = defaultPatience
 	}
+	if err := l.allowed(ctx, env, choice.Nodes); err != nil {
+		return err
+	}
 	return l.drain(ctx, env, choice.Nodes, patience)
+}
+
+// allowed returns an error, before anything is changed, if this program may not move pods as it is to.
+func (l loss) allowed(ctx context.Context, env fault.Env, nodes []*corev1.Node) error {
+	if !l.beside {
+		return nil
+	}
+	return env.MayMakeBeforeBreak(ctx, nodes)
 }
 
 func (l loss) drain(ctx context.Context, env fault.Env, nodes []*corev1.Node, patience time.Duration) error {
 	if err := env.Undo().Cordon(ctx, nodes...); err != nil {
 		return err
 	}
-	return env.Drain(ctx, nodes, fault.Draining{Grace: l.grace, Patience: patience, IncludeDoNotDisrupt: !l.spares})
+	return env.Drain(ctx, nodes, fault.Draining{Grace: l.grace, Patience: patience, IncludeDoNotDisrupt: !l.spares, MakeBeforeBreak: l.beside})
 }
 
 func takeDown(ctx context.Context, env fault.Env, nodes []*corev1.Node) error {

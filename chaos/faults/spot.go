@@ -80,6 +80,9 @@ func (s Spot) fault(recognizer preemptible.Recognizer) (fault.Fault, error) {
 
 // Inject implements fault.Fault.
 func (s *spot) Inject(ctx context.Context, env fault.Env, choice *fault.Choice) error {
+	if err := s.allowed(ctx, env, choice.Nodes); err != nil {
+		return err
+	}
 	if err := env.Undo().Taint(ctx, s.taint, choice.Nodes...); err != nil {
 		return err
 	}

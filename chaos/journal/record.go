@@ -104,7 +104,18 @@ func (c *Choice) Empty() bool { return len(c.Victims)+len(c.Nodes) == 0 }
 // Title returns how victims are removed, or the name of a fault that removes nothing.
 func (c *Choice) Title() string { return cmp.Or(string(c.How), c.Fault) }
 
-// Request is written before a pod is evicted or deleted, and Answer after.
+// ByStandIn means that a stand-in for the pod is created, and ready before the pod is deleted.
+const ByStandIn assess.How = "standIn"
+
+// The outcomes of a move by a stand-in.
+const (
+	// Moved: the stand-in has taken the place of the pod.
+	Moved disruption.Outcome = "Moved"
+	// NotMoved: there is no stand-in any more, and the pod may be evicted.
+	NotMoved disruption.Outcome = "NotMoved"
+)
+
+// Request is written before a pod is evicted, deleted or moved, and Answer after.
 type Request struct {
 	Victim Victim     `json:"victim"`
 	How    assess.How `json:"how"`

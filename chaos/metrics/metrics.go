@@ -33,7 +33,7 @@ func NewRecorder(version string) *Recorder {
 		Registry:   telemetry.NewRegistry(),
 		draws:      counters("draws_total", "Number of draws, by fault and by whether the draw was empty.", "fault", "empty"),
 		candidates: gauges("candidates", "Number of candidates, pods or nodes, of the latest draw, by fault.", "fault"),
-		answers:    counters("evictions_total", "Number of evictions and deletions, by namespace and outcome, such as Evicted, Deleted, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).", "namespace", "outcome"),
+		answers:    counters("evictions_total", "Number of evictions, deletions and moves by stand-ins, by namespace and outcome, such as Evicted, Deleted, Moved, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).", "namespace", "outcome"),
 		lost:       counters("lost_pods_total", "Number of pods lost during runs, by namespace and by whether the run drew them.", "namespace", "drawn"),
 		recovery: metrics.NewHistogram(&metrics.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "recovery_seconds", StabilityLevel: metrics.ALPHA,

@@ -38,7 +38,8 @@ type Options struct {
 // a StatefulSet, in its workload: the first that is created stands in for the first that
 // went. One that was created before, and becomes ready only now, takes the place of a pod
 // that nobody stands in for. A pod that is not ready without being on its way out gets no
-// successor from its controller, so none is expected.
+// successor from its controller, so none is expected. A stand-in counts as a pod of its
+// workload, and takes the place of its pod in the moment in which that goes.
 type Observer struct {
 	options Options
 
@@ -54,6 +55,8 @@ type Observer struct {
 	budgets      map[string]map[string]*budget
 	// buried are the pods that went before Begin.
 	buried map[types.UID]bool
+	// standIns are those of the pods that are moved by one.
+	standIns map[types.UID]*pod
 	// returning are the pods that come back with their nodes.
 	returning map[types.UID]bool
 	// deleted are the namespaces that are being deleted.
@@ -90,7 +93,7 @@ type drawing struct {
 func New(options Options) *Observer {
 	return &Observer{
 		options: options, pods: map[types.UID]*pod{}, drawn: map[types.UID]drawing{}, loads: map[string]*load{},
-		byController: map[types.UID]*load{}, budgets: map[string]map[string]*budget{}, buried: map[types.UID]bool{}, returning: map[types.UID]bool{}, deleted: map[string]bool{},
+		byController: map[types.UID]*load{}, budgets: map[string]map[string]*budget{}, buried: map[types.UID]bool{}, returning: map[types.UID]bool{}, standIns: map[types.UID]*pod{}, deleted: map[string]bool{},
 	}
 }
 

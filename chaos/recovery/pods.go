@@ -4,11 +4,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/journal"
 	"github.com/stowage-k8s/stowage/chaos/target"
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/standin"
 )
 
 // pod is a pod as it was seen last.
@@ -22,6 +26,8 @@ type pod struct {
 	// lost is its own loss while that waits, and standsFor the loss of the pod in whose
 	// place it was created.
 	lost, standsFor *victim
+	// before is the pod that it replaces, and was created before that went.
+	before types.UID
 }
 
 // ended says whether the pod has come to its end.
@@ -37,11 +43,15 @@ func (p *pod) completed() bool {
 
 // seen takes a pod as it is.
 func (o *Observer) seen(is *corev1.Pod, at time.Time) {
+	is = member(is)
 	p := o.pods[is.UID]
 	leaving := is.DeletionTimestamp != nil || ended(is)
 	if p == nil {
-		p = &pod{Pod: is, load: o.loadOf(is, at)}
+		p = &pod{Pod: is, load: o.loadOf(is, at), before: standin.For(is)}
 		o.pods[is.UID] = p
+		if p.before != "" {
+			o.standIns[p.before] = p
+		}
 		p.load.pods++
 		if !leaving && !o.drawn[is.UID].evicted {
 			o.created(p)
@@ -72,6 +82,7 @@ func (o *Observer) gone(uid types.UID, at time.Time) {
 		p.load = p.load.find()
 		o.leave(p, at)
 		delete(o.pods, uid)
+		delete(o.standIns, p.before)
 		p.load.find().pods--
 	}
 	delete(o.drawn, uid)
@@ -148,8 +159,8 @@ func (o *Observer) leave(p *pod, at time.Time) {
 
 // lose writes a loss, and waits for the replacement.
 func (o *Observer) lose(p *pod, at time.Time) {
-	if o.began.IsZero() {
-		return
+	if old := o.pods[p.before]; o.began.IsZero() || old != nil && !old.leaving {
+		return // a stand-in is one pod more until its pod goes
 	}
 	o.losses++
 	v := &victim{Victim: journal.VictimOf(target.Pod{Pod: p.Pod, Rank: -1}), lostAt: at, number: o.losses, load: p.load, of: p}
@@ -174,7 +185,22 @@ func (o *Observer) lose(p *pod, at time.Time) {
 		o.unneeded(v, "a pod without a workload is not replaced", at)
 	case o.returning[p.UID]:
 		o.unneeded(v, "it comes back with its node", at)
+	case o.standIns[p.UID] != nil && o.standIns[p.UID].ready:
+		o.recovered(v, o.standIns[p.UID], at)
 	}
+}
+
+// member returns a stand-in as the pod of its ReplicaSet that it is about to be, and other pods as
+// they are.
+func member(p *corev1.Pod) *corev1.Pod {
+	if !cluster.IsStandIn(p) || metav1.GetControllerOfNoCopy(p) != nil {
+		return p
+	}
+	p = p.DeepCopy()
+	for i := range p.OwnerReferences {
+		p.OwnerReferences[i].Controller = ptr.To(cluster.OwnerKind(&p.OwnerReferences[i]) == cluster.ReplicaSetKind)
+	}
+	return p
 }
 
 // recovered writes that a pod has taken the place of a victim.

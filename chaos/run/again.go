@@ -83,7 +83,7 @@ func (e *engine) giveUp(pods []target.Pod, after time.Duration) {
 	if len(pods) == 0 {
 		return
 	}
-	e.doubt("after %s, the evictions of %s were still deferred: %s", after, report.Count(len(pods), "pod"), e.keeping(pods))
+	e.doubt("after %s, the evictions of %s were still deferred: %s", after, report.Count(len(pods), "pod"), e.keeping(pods, nil))
 	e.forget(pods)
 }
 

@@ -1,7 +1,9 @@
 package run
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,11 +27,13 @@ const drainPause = 200 * time.Millisecond
 const drainTold = 30 * time.Second
 
 // Drain implements fault.Env.
-func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining) error {
+func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining) (err error) {
 	limited, cancel := context.WithTimeout(ctx, how.Patience)
 	defer cancel()
 	begin := time.Now()
 	told := begin
+	besides := e.newBesides(ctx, how)
+	defer func() { err = errors.Join(err, besides.end(ctx)) }()
 	for first := true; ; first = false {
 		e.putOff() // takes note of those that have left
 		picture := e.Picture()
@@ -37,7 +41,7 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 		pods, left := draining(picture, names, how)
 		if time.Since(told) >= drainTold && len(pods) > 0 {
 			told = time.Now()
-			e.note("%s still on the nodes after %s: %s", report.Count(len(pods), "pod"), time.Since(begin).Round(time.Second), e.keeping(pods))
+			e.note("%s still on the nodes after %s: %s", report.Count(len(pods), "pod"), time.Since(begin).Round(time.Second), e.keeping(pods, besides))
 		}
 		if first {
 			for _, why := range slices.Sorted(maps.Keys(left)) {
@@ -50,7 +54,10 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 		if len(pods) == 0 {
 			return nil
 		}
-		err := e.remove(limited, pods, assess.Evict, how.Grace).err
+		evict, err := besides.begin(picture, pods)
+		if err == nil {
+			err = e.remove(limited, evict, assess.Evict, how.Grace).err
+		}
 		if err == nil {
 			err = e.sleep(limited, drainPause)
 		}
@@ -58,9 +65,12 @@ func (e env) Drain(ctx context.Context, nodes []*corev1.Node, how fault.Draining
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case limited.Err() != nil:
+			if err := besides.end(ctx); err != nil {
+				e.doubt("stand-ins are left until the run is restored: %v", err)
+			}
 			picture = e.Picture()
 			pods, _ = draining(picture, unreplaced(picture, nodes), how)
-			left := fmt.Sprintf("after %s, %s still on the nodes: %s", how.Patience, report.Count(len(pods), "pod"), e.keeping(pods))
+			left := fmt.Sprintf("after %s, %s still on the nodes: %s", how.Patience, report.Count(len(pods), "pod"), e.keeping(pods, besides))
 			e.note("%s", left)
 			if len(pods) > 0 {
 				e.doubts = append(e.doubts, left)
@@ -110,7 +120,7 @@ func draining(picture *target.Picture, nodes map[string]bool, how fault.Draining
 }
 
 // keeping says what keeps the first of the pods.
-func (e *engine) keeping(pods []target.Pod) string {
+func (e *engine) keeping(pods []target.Pod, besides *besides) string {
 	if len(pods) == 0 {
 		return "the last ones are terminating"
 	}
@@ -118,5 +128,6 @@ func (e *engine) keeping(pods []target.Pod) string {
 	if r := e.requests[pods[0].UID]; r != nil {
 		why = r.why
 	}
+	why = cmp.Or(besides.why(pods[0]), why)
 	return fmt.Sprintf("for example pod %s/%s: %s", pods[0].Namespace, pods[0].Name, why)
 }

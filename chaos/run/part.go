@@ -100,7 +100,7 @@ func (p *Part) Cordon(ctx context.Context, nodes ...*corev1.Node) error {
 
 // Drain evicts the pods of nodes, like fault.Env.Drain.
 func (p *Part) Drain(ctx context.Context, kind string, picture *target.Picture, nodes []*corev1.Node, how fault.Draining) error {
-	choice := &fault.Choice{How: assess.Drain, Candidates: len(nodes), Nodes: nodes, IncludeDoNotDisrupt: how.IncludeDoNotDisrupt}
+	choice := &fault.Choice{How: assess.Drain, Candidates: len(nodes), Nodes: nodes, IncludeDoNotDisrupt: how.IncludeDoNotDisrupt, MakeBeforeBreak: how.MakeBeforeBreak}
 	goes, err := p.engine.announce(ctx, kind, picture, choice)
 	if err != nil || !goes {
 		return err

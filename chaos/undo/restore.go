@@ -23,7 +23,8 @@ import (
 // that made the changes. Objects that no longer exist count as restored.
 //
 // It requires permission to list, get and patch nodes, deployments, statefulsets and replicasets,
-// and to list and delete pods and, with Chaos Mesh, networkchaos, in the whole cluster.
+// and to list and delete pods and, with Chaos Mesh, networkchaos, in the whole cluster. If a run has
+// created stand-ins, it also requires permission to do so, see standin.Options.
 func Restore(ctx context.Context, client kubernetes.Interface, run string, report func(journal.Change)) (restored int, err error) {
 	return (&restorer{client: client, run: run, report: report}).restore(ctx)
 }
@@ -40,7 +41,7 @@ func RestoreAll(ctx context.Context, client kubernetes.Interface, alone []string
 
 func (r *restorer) restore(ctx context.Context) (restored int, err error) {
 	// Nodes first: they are what most is waiting for.
-	err = join(r.nodes(ctx), r.workloads(ctx), r.created(ctx))
+	err = join(r.nodes(ctx), r.workloads(ctx), r.created(ctx), r.standIns(ctx))
 	return r.restored, err
 }
 
@@ -259,5 +260,6 @@ func Leftovers(ctx context.Context, client kubernetes.Interface) ([]string, erro
 			left = append(left, fmt.Sprintf("%s: created by run %s", kind.object(object), object.Labels[RunLabel]))
 		}
 	}
-	return left, nil
+	standIns, err := standInsLeft(ctx, client)
+	return append(left, standIns...), err
 }

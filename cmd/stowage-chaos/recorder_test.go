@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -22,6 +23,24 @@ type recorder struct {
 
 	mu   sync.Mutex
 	seen []string
+	// killed is closed when the program has made the last of its changes, if there is one.
+	killed  chan struct{}
+	changes int
+}
+
+// killAfter answers no request after so many that change something, the last of which is carried out.
+func (r *recorder) killAfter(changes int) { r.killed, r.changes = make(chan struct{}), changes }
+
+// last counts the request, and says whether it is the last one, or comes after that.
+func (r *recorder) last(request *http.Request) (last, over bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	over = r.killed != nil && r.changes == 0
+	if over || r.killed == nil || request.Method == http.MethodGet || strings.HasSuffix(request.URL.Path, "reviews") {
+		return false, over
+	}
+	r.changes--
+	return r.changes == 0, false
 }
 
 // newRecorder returns a recorder, whose kubeconfig has the one context "recorded".
@@ -45,6 +64,14 @@ func newRecorder(t *testing.T) *recorder {
 		r.mu.Lock()
 		r.seen = append(r.seen, request.Method+" "+request.URL.Path)
 		r.mu.Unlock()
+		switch last, over := r.last(request); {
+		case last:
+			through.ServeHTTP(httptest.NewRecorder(), request)
+			close(r.killed)
+			panic(http.ErrAbortHandler)
+		case over:
+			panic(http.ErrAbortHandler)
+		}
 		through.ServeHTTP(w, request)
 	}))
 	t.Cleanup(server.Close)

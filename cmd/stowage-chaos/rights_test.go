@@ -153,7 +153,8 @@ spec:
 	})
 }
 
-// TestForbids tries what chaos has no business with, whatever components there are but latency.
+// TestForbids tries what chaos has no business with, whatever components there are but
+// latency and stand-ins.
 func TestForbids(t *testing.T) {
 	for _, component := range []string{"delete", "nodes", "fake-nodes", "scale"} {
 		grant(t, component)

@@ -165,9 +165,15 @@ func (s shop) node(t *testing.T) string {
 // replicas there ever were.
 func (s shop) lowest(t *testing.T) func() int64 {
 	t.Helper()
+	return s.lowestOf(t, replicas)
+}
+
+// lowestOf is lowest for so many replicas.
+func (s shop) lowestOf(t *testing.T, all int) func() int64 {
+	t.Helper()
 	ready := map[types.UID]bool{}
 	var least atomic.Int64
-	least.Store(replicas)
+	least.Store(int64(all))
 	started := false
 	err := follow.NodesAndPods(t.Context(), client, follow.Changes{
 		Node: func(_, _ *corev1.Node) {},
@@ -180,7 +186,7 @@ func (s shop) lowest(t *testing.T) func() int64 {
 			default:
 				delete(ready, was.UID)
 			}
-			started = started || len(ready) == replicas
+			started = started || len(ready) == all
 			if n := int64(len(ready)); started && n < least.Load() {
 				least.Store(n)
 			}

@@ -116,8 +116,11 @@ func (d *demo) prepare(ctx context.Context, act string) ([]workload, error) {
 }
 
 // sized returns the workload with so many times the replicas, three at least: one for
-// each zone.
+// each zone. A single replica stays single.
 func (w workload) sized(size float64) (workload, error) {
+	if w.pods == 1 {
+		return w, nil
+	}
 	w.object, w.pods = w.object.DeepCopy(), max(3, int(math.Round(size*float64(w.pods))))
 	err := unstructured.SetNestedField(w.object.Object, int64(w.pods), "spec", replicaFields[w.object.GetKind()])
 	return w, err

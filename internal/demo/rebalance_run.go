@@ -22,7 +22,7 @@ type descheduling struct {
 	Summary struct {
 		Headline       string
 		Moves, Staying int
-		Carried        struct{ Evicted, Useless, Returned int }
+		Carried        struct{ Evicted, ByStandIn, Useless, Returned int }
 	}
 	Plan struct {
 		Moves []move

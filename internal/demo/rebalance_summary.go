@@ -147,8 +147,8 @@ func (r rebalancing) skewRows() [][]string {
 func (r rebalancing) carried() string {
 	var b strings.Builder
 	carried := r.run.Summary.Carried
-	fmt.Fprintf(&b, "%s in %s: %s no better than before, %d back on the old node\n", report.Count(carried.Evicted, "eviction"),
-		report.Count(r.run.Result.Waves, "wave"), report.Count(carried.Useless, "replacement"), carried.Returned)
+	fmt.Fprintf(&b, "%s in %s, %d of them by a stand-in that is ready before the pod goes: %s no better than before, %d back on the old node\n",
+		report.Count(carried.Evicted, "move"), report.Count(r.run.Result.Waves, "wave"), carried.ByStandIn, report.Count(carried.Useless, "replacement"), carried.Returned)
 	if second := r.second.Summary; second.Moves == 0 {
 		fmt.Fprintf(&b, "A second plan has nothing to do: %s not moved\n", report.Count(second.Staying, "candidate"))
 	} else {
@@ -164,10 +164,10 @@ func (r rebalancing) workloadRows(workloads []workload) [][]string {
 		zones = zones.Union(sets.KeySet(before.at[w.app])).Union(sets.KeySet(after.at[w.app]))
 	}
 	sorted := sets.List(zones)
-	rows := [][]string{append([]string{"", "replicas", "evicted", "lowest ready", "budget requires"}, sorted...)}
+	rows := [][]string{append([]string{"", "replicas", "evicted", "by stand-in", "lowest ready", "budget requires"}, sorted...)}
 	for _, w := range workloads {
 		h := r.watched.of(w.app)
-		row := append([]string{w.app}, figures(w.pods, h.evicted, h.lowest, h.budget)...)
+		row := append([]string{w.app}, figures(w.pods, h.evicted, h.moved, h.lowest, h.budget)...)
 		for _, zone := range sorted {
 			row = append(row, fmt.Sprintf("%d → %d", before.at[w.app][zone], after.at[w.app][zone]))
 		}

@@ -63,6 +63,10 @@ func TestSized(t *testing.T) {
 			t.Errorf("30 pods times %g: %d, and %d in the object; want %d", size, sized.pods, replicas, want)
 		}
 	}
+	w.pods = 1
+	if single, err := w.sized(30); err != nil || single.pods != 1 {
+		t.Errorf("a single replica becomes %d, %v", single.pods, err)
+	}
 	if replicas, _, _ := unstructured.NestedInt64(w.object.Object, "spec", "replicas"); replicas != 30 {
 		t.Errorf("the workload itself has %d replicas now", replicas)
 	}
@@ -142,6 +146,7 @@ func TestAvailability(t *testing.T) {
 	evict := func(p *corev1.Pod) {
 		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI"})
 	}
+	standIn := func(p *corev1.Pod) { p.Labels[cluster.StandInLabel] = cluster.OfStandIn }
 	terminate := func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
 	for _, step := range []struct {
 		name   string
@@ -158,7 +163,11 @@ func TestAvailability(t *testing.T) {
 		}, health{ready: 2, lowest: 2, evicted: 1, budget: 2}, 0},
 		{"another is gone, by other means than eviction", func() { _ = pods.Delete(t.Context(), "b", metav1.DeleteOptions{}) }, health{ready: 1, lowest: 1, evicted: 1, budget: 2}, 1},
 		{"what broke the budget is not forgotten when the replacement is ready", func() { update("d", nil) }, health{ready: 2, lowest: 1, evicted: 1, budget: 2}, 1},
-		{"nor when a ready pod changes", func() { update("c", evict) }, health{ready: 2, lowest: 1, evicted: 2, budget: 2}, 1},
+		{"a stand-in counts as ready, and is a move when it is a pod like any other", func() {
+			_, _ = pods.Create(t.Context(), readyPod("s", standIn), metav1.CreateOptions{})
+			update("s", nil)
+		}, health{ready: 3, lowest: 1, evicted: 1, moved: 1, budget: 2}, 1},
+		{"nor when a ready pod changes", func() { update("c", evict) }, health{ready: 3, lowest: 1, evicted: 2, moved: 1, budget: 2}, 1},
 	} {
 		step.do()
 		diff := ""

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
 	"github.com/stowage-k8s/stowage/internal/playground/observe"
 	"github.com/stowage-k8s/stowage/internal/report"
@@ -25,8 +26,9 @@ const appLabel = "app"
 type health struct {
 	// ready is how many of its pods are ready, lowest the fewest that were.
 	ready, lowest int
-	// evicted counts its pods that were evicted, by the API server's word.
-	evicted int
+	// evicted counts its pods that were evicted, by the API server's word, and moved the stand-ins
+	// that have taken the place of a pod.
+	evicted, moved int
 	// budget is how many are to be ready by its PodDisruptionBudget.
 	budget int
 }
@@ -92,6 +94,9 @@ func (a *availability) change(was, is *corev1.Pod) {
 	if is != nil && observe.Evicted(is) && (was == nil || !observe.Evicted(was)) {
 		h.evicted++
 	}
+	if was != nil && is != nil && cluster.IsStandIn(was) && !cluster.IsStandIn(is) {
+		h.moved++
+	}
 }
 
 // of returns how a workload fares.
@@ -114,10 +119,10 @@ func (a *availability) broken(workloads []workload) []error {
 
 // table shows how the workloads fare after so long.
 func (a *availability) table(workloads []workload, elapsed time.Duration) string {
-	rows := [][]string{{"WORKLOAD", "REPLICAS", "EVICTED", "READY", "LOWEST", "BUDGET ASKS FOR"}}
+	rows := [][]string{{"WORKLOAD", "REPLICAS", "EVICTED", "BY STAND-IN", "READY", "LOWEST", "BUDGET ASKS FOR"}}
 	for _, w := range workloads {
 		h := a.of(w.app)
-		rows = append(rows, append([]string{w.app}, figures(w.pods, h.evicted, h.ready, h.lowest, h.budget)...))
+		rows = append(rows, append([]string{w.app}, figures(w.pods, h.evicted, h.moved, h.ready, h.lowest, h.budget)...))
 	}
 	return fmt.Sprintf("%s%6.1fs", report.Table(rows), elapsed.Seconds())
 }
@@ -139,7 +144,7 @@ func trimToHealth(obj any) (any, error) {
 	}
 	trimmed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion, DeletionTimestamp: pod.DeletionTimestamp,
-		Labels: map[string]string{appLabel: pod.Labels[appLabel]},
+		Labels: map[string]string{appLabel: pod.Labels[appLabel], cluster.StandInLabel: pod.Labels[cluster.StandInLabel]},
 	}}
 	trimmed.Status.Conditions = pod.Status.Conditions
 	return trimmed, nil

@@ -83,6 +83,12 @@ func NewCandidates(s *cluster.Snapshot) *Candidates {
 	return c
 }
 
+// Moving says whether a move is under way in the pod's ReplicaSet. That ends by itself.
+func (c *Candidates) Moving(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && c.moving[owner.UID] != ""
+}
+
 // Hindrance returns why no stand-in can replace the pod; "" if one can, as far as the snapshot
 // shows.
 func (c *Candidates) Hindrance(pod *corev1.Pod) string {

@@ -67,6 +67,7 @@ const (
 type view struct {
 	note
 	minReady     int32
+	unbound      bool
 	standIn, old *corev1.Pod
 	set          *appsv1.ReplicaSet
 	deployment   *appsv1.Deployment
@@ -106,6 +107,8 @@ func (v *view) next(now time.Time) (action, Result) {
 		return v.giveUp("another controller has adopted its stand-in")
 	case !ready && !v.oldStays():
 		return v.giveUp("the pod went away before its stand-in was ready")
+	case v.unbound && v.standIn.Spec.NodeName == "" && cluster.CannotStart(v.standIn, nil) != "":
+		return v.giveUp("its stand-in fits on no node: " + notReady(v.standIn))
 	case !ready && now.After(v.Until.Time):
 		v.inVain = true
 		return v.giveUp("its stand-in was not ready in time: " + notReady(v.standIn))

@@ -30,6 +30,11 @@ func TestNext(t *testing.T) {
 		tied(v)
 		v.standIn.OwnerReferences = owned("", "apps/v1", "ReplicaSet", "web-h1").OwnerReferences
 	}
+	nowhere := func(v *view) {
+		v.standIn.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available",
+		}}}
+	}
 	oldGone := func(v *view) { v.old = nil }
 	// n counts the pods of the ReplicaSet that stay, of which so many are ready.
 	n := func(pods, ready int) func(*view) {
@@ -72,6 +77,11 @@ func TestNext(t *testing.T) {
 			changes: all(ready, func(v *view) { v.minReady, v.standIn.Spec.NodeName = 30, "b" }),
 		},
 		{name: "and no longer", changes: all(ready, n(1, 1), func(v *view) { v.minReady = 10 }), want: mark},
+		{
+			name: "one for any node is removed when the scheduler finds none", want: remove,
+			changes: all(func(v *view) { v.unbound = true }, nowhere),
+		},
+		{name: "one for a certain node waits for its room", want: wait, reason: "0/3 nodes", changes: all(nowhere)},
 		{name: "one that is not ready in time is removed", changes: all(late), want: remove, inVain: true},
 		{name: "after the old pod was restored", changes: all(late, marked), want: unmark, inVain: true},
 		{name: "one that is ready when its run has ended is not handed over", changes: all(ready, late), want: remove},

@@ -184,6 +184,62 @@ func TestAStandInThatDoesNotGetReady(t *testing.T) {
 	atLeast(1)
 }
 
+// TestTheSchedulerChoosesTheNode drains the first node, and then has no other one.
+func TestTheSchedulerChoosesTheNode(t *testing.T) {
+	l := newLive(t)
+	l.deploy(1)
+	cordon := func(node string) {
+		t.Helper()
+		set := func(ctx context.Context, unschedulable bool) error {
+			_, err := l.client.CoreV1().Nodes().Patch(ctx, node, types.MergePatchType, fmt.Appendf(nil, `{"spec": {"unschedulable": %t}}`, unschedulable), metav1.PatchOptions{})
+			return err
+		}
+		if err := set(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := set(context.Background(), false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	cordon(from)
+	atLeast := l.watch()
+	m, ctx := l.mover("run", 0)
+	l.finish(ctx, m, l.begin(ctx, m, l.pod(), ""), Moved, "")
+	moved := l.settled(1)[0]
+	if a := moved.Spec.Affinity.NodeAffinity; moved.Spec.NodeName != to || a.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		t.Errorf("the pod is on node %s, and bound to %v", moved.Spec.NodeName, a.RequiredDuringSchedulingIgnoredDuringExecution)
+	}
+	cordon(to)
+	result, err := m.Finish(ctx, l.begin(ctx, m, &moved, ""))
+	if err != nil || result.Outcome != NotMoved || result.InVain || !strings.Contains(result.Reason, "its stand-in fits on no node: not scheduled: 0/") {
+		t.Errorf("the move has ended with %+v, %v", result, err)
+	}
+	l.settled(1)
+	atLeast(1)
+}
+
+// TestRestoresOnlyWhatItIsAskedFor has a program that ends the moves of certain runs, whether their
+// time is over or not.
+func TestRestoresOnlyWhatItIsAskedFor(t *testing.T) {
+	l := newLive(t)
+	l.deploy(1)
+	m, ctx := l.mover("run", 0)
+	mv := l.begin(ctx, m, l.pod(), shut)
+	for _, of := range []string{"another", "run"} {
+		restorer, ctx := l.mover("restorer", 0)
+		restorer.Clock = later{}
+		restorer.Mine = func(run string) bool { return run == of }
+		restored, err := restorer.Restore(ctx, l.namespace)
+		if err != nil || len(restored) > 0 != (of == "run") {
+			t.Errorf("asked for %s, it has ended %+v, %v", of, restored, err)
+		}
+	}
+	l.finish(ctx, m, mv, NotMoved, "its stand-in is gone")
+	l.settled(1)
+}
+
 func TestARolloutBeginsInTheMiddle(t *testing.T) {
 	l := newLive(t)
 	l.deploy(1)

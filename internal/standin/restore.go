@@ -26,9 +26,9 @@ type Restored struct {
 // restoredAtOnce is how many moves are restored in parallel.
 const restoredAtOnce = 10
 
-// Restore ends the moves that a run has left behind: those of this run, and those of other runs
-// whose time is over. What is handed over is finished, everything else is undone. It returns
-// those that it has ended, and errors about those that it could not end.
+// Restore ends the moves that runs have left behind, see Options.Mine. What is handed over is
+// finished, everything else is undone. It returns those that it has ended, and errors about those
+// that it could not end.
 func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, error) {
 	list, err := m.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: cluster.StandInLabel})
 	if err != nil {
@@ -43,11 +43,14 @@ func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, erro
 			continue
 		}
 		n, err := noteOn(pod)
+		if err != nil && m.Mine != nil {
+			continue // nobody knows whose it is
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if n.Run != m.Run && m.Clock.Now().Before(n.Until.Time) {
+		if !m.mine(n) {
 			awaited[n.UID] = true
 			continue
 		}
@@ -89,6 +92,14 @@ func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, erro
 		}
 	}
 	return all, errors.Join(errs...)
+}
+
+// mine reports whether Restore ends the move.
+func (m *Mover) mine(n note) bool {
+	if m.Mine != nil {
+		return m.Mine(n.Run)
+	}
+	return n.Run == m.Run || !m.Clock.Now().Before(n.Until.Time)
 }
 
 // unmarkAlone unmarks a pod whose stand-in is gone. It does nothing if that was done meanwhile.

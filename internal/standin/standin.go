@@ -43,6 +43,9 @@ type Options struct {
 	Clock  clock.Clock
 	// Run names the run. Each stand-in carries it.
 	Run string
+	// Mine says which runs' moves Restore ends. If it is not set, those are the moves of this run, and
+	// those of other runs whose time is over.
+	Mine func(run string) bool
 	// Patience is how long a stand-in may take to become ready.
 	Patience time.Duration
 }
@@ -106,6 +109,8 @@ type Move struct {
 	inVain bool
 	// abandoned says that what is refused is not asked for again.
 	abandoned bool
+	// unbound says that the scheduler chooses the node.
+	unbound bool
 	// seen says that a picture had the stand-in. tied is when it got its label, and looked when the
 	// latest step was.
 	seen         bool
@@ -119,8 +124,24 @@ type Move struct {
 // pods are those of a move. One that does not exist is nil.
 type pods struct{ standIn, old *corev1.Pod }
 
-// Begin creates a stand-in for the pod on the node. An error means that there is none, unless the
-// API server did not answer: then Restore finds it.
+// For returns the UID of the pod that a stand-in stands in for; "" for other pods.
+func For(pod *corev1.Pod) types.UID {
+	if !cluster.IsStandIn(pod) {
+		return ""
+	}
+	n, _ := noteOn(pod)
+	return n.UID
+}
+
+// RunOf returns the name of the run that created a stand-in; "" for other pods.
+func RunOf(pod *corev1.Pod) string {
+	n, _ := noteOn(pod)
+	return n.Run
+}
+
+// Begin creates a stand-in for the pod on the node, or on any node if that is empty: then the move is
+// given up when the scheduler finds none. An error means that there is no stand-in, unless the API
+// server did not answer: then Restore finds it.
 func (m *Mover) Begin(ctx context.Context, pod *corev1.Pod, node string) (*Move, error) {
 	wrap := func(err error) error {
 		return fmt.Errorf("creating a stand-in for pod %s/%s: %w", pod.Namespace, pod.Name, err)
@@ -136,7 +157,7 @@ func (m *Mover) Begin(ctx context.Context, pod *corev1.Pod, node string) (*Move,
 	if why := hindrance(deployment, set, owner.UID, pod.Labels[tie]); why != "" {
 		return nil, wrap(errors.New(why))
 	}
-	mv := &Move{Namespace: pod.Namespace, minReady: set.Spec.MinReadySeconds, note: note{
+	mv := &Move{Namespace: pod.Namespace, minReady: set.Spec.MinReadySeconds, unbound: node == "", note: note{
 		Pod: pod.Name, UID: pod.UID, ReplicaSet: set.Name, ReplicaSetUID: set.UID, Tie: pod.Labels[tie],
 		Run: m.Run, Until: metav1.NewTime(m.Clock.Now().Add(m.Patience + time.Duration(set.Spec.MinReadySeconds)*time.Second)),
 	}}
@@ -216,7 +237,7 @@ func sameTemplate(deployment *appsv1.Deployment, set *appsv1.ReplicaSet) bool {
 }
 
 // make returns the stand-in: what the ReplicaSet would create, without its label and controller,
-// bound to the node.
+// bound to the node if there is one.
 func (mv *Move) make(set *appsv1.ReplicaSet, node string) (*corev1.Pod, error) {
 	carried, err := json.Marshal(mv.note)
 	if err != nil {
@@ -239,7 +260,9 @@ func (mv *Move) make(set *appsv1.ReplicaSet, node string) (*corev1.Pod, error) {
 	}
 	pod.Labels[cluster.StandInLabel] = cluster.OfStandIn
 	pod.Annotations[cluster.StandInAnnotation] = string(carried)
-	cluster.Pin(&pod.Spec, node)
+	if node != "" {
+		cluster.Pin(&pod.Spec, node)
+	}
 	return pod, nil
 }
 

@@ -86,7 +86,7 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 
 // look reads the objects of a move.
 func (m *Mover) look(ctx context.Context, mv *Move) (*view, error) {
-	v := &view{note: mv.note, minReady: mv.minReady, why: mv.why, inVain: mv.inVain}
+	v := &view{note: mv.note, minReady: mv.minReady, unbound: mv.unbound, why: mv.why, inVain: mv.inVain}
 	// A picture is good enough for pods: what is older than the pod is refused as a conflict.
 	if both := mv.pictured; both != nil {
 		v.standIn, v.old, mv.pictured = both.standIn, both.old, nil

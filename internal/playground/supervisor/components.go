@@ -130,6 +130,7 @@ func (s *supervisor) controllerManagerArgs() []string {
 		"--concurrent-job-syncs=10",
 		"--concurrent-namespace-syncs=20",
 		"--concurrent-gc-syncs=20",
+		"--horizontal-pod-autoscaler-sync-period=1s", // in place of 15 s, which a test would have to wait for
 	)
 }
 

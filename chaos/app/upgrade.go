@@ -29,6 +29,7 @@ type upgradeFlags struct {
 	label, selector     string
 	batch, surge        int
 	includeDoNotDisrupt bool
+	makeBeforeBreak     bool
 	nodeReady           time.Duration
 	carry               upgradeRunFlags
 }
@@ -69,6 +70,9 @@ The exit code is 2 if a node cannot be drained, or if with --run a part took lon
   ` + path + ` upgrade pool general --surge 3
 
   ` + path + ` upgrade --selector node-role.kubernetes.io/worker --node-ready 4m
+
+  # Single replicas are never missing
+  ` + path + ` upgrade pool general --make-before-break
 
   # Carry it out. Each node is replaced by a script
   ` + path + ` upgrade pool general --run --context staging --replace-command './replace.sh "$STOWAGE_NODE"'
@@ -126,6 +130,7 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.IntVar(&f.batch, "batch", 1, "the maximum `number` of nodes that are drained together")
 	fs.IntVar(&f.surge, "surge", 0, "have up to this `number` of replacement nodes join before as many nodes are drained (default: they join after the drain)")
 	fs.BoolVar(&f.includeDoNotDisrupt, "include-do-not-disrupt", false, "also evict pods that have a do-not-disrupt annotation of Karpenter or Cluster Autoscaler")
+	fs.BoolVar(&f.makeBeforeBreak, "make-before-break", false, "move pods of Deployments by stand-ins, which are ready on other nodes before the pods go; evict the others")
 	fs.DurationVar(&f.nodeReady, "node-ready", 0, "how long a replacement node takes until it is Ready (default: what the nodes took, if known)")
 }
 
@@ -230,7 +235,7 @@ func (f *upgradeFlags) plan(ctx context.Context, name string) (*upgrade.Plan, er
 	progress := common.NewProgress(common.NewLive(os.Stderr))
 	defer progress.End()
 	return upgrade.New(ctx, assessor, picture, upgrade.Options{
-		Title: f.title(name), Nodes: nodes, Batch: max(f.batch, f.surge), Surge: f.surge > 0, IncludeDoNotDisrupt: f.includeDoNotDisrupt, NodeReady: f.nodeReady, Progress: progress.Say,
+		Title: f.title(name), Nodes: nodes, Batch: max(f.batch, f.surge), Surge: f.surge > 0, IncludeDoNotDisrupt: f.includeDoNotDisrupt, MakeBeforeBreak: f.makeBeforeBreak, NodeReady: f.nodeReady, Progress: progress.Say,
 	})
 }
 

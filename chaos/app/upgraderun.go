@@ -69,7 +69,7 @@ func (f *upgradeRunFlags) check(fs *pflag.FlagSet, surge bool) error {
 		return nil
 	}
 	if f.resume != "" {
-		for _, name := range slices.Concat(settings, []string{"selector", "pool-label", "batch", "surge", "include-do-not-disrupt", "node-ready"}) {
+		for _, name := range slices.Concat(settings, []string{"selector", "pool-label", "batch", "surge", "include-do-not-disrupt", "make-before-break", "node-ready"}) {
 			if fs.Changed(name) {
 				return fmt.Errorf("--%s cannot be combined with --resume, which takes it from the journal", name)
 			}
@@ -100,7 +100,7 @@ func (f *upgradeRunFlags) check(fs *pflag.FlagSet, surge bool) error {
 func (f *upgradeFlags) settings(name string, nodes []*corev1.Node) (journal.Upgrade, error) {
 	u := journal.Upgrade{
 		Title: f.title(name), Pool: name, PoolLabel: f.label, Selector: f.selector, Batch: max(f.batch, f.surge), Surge: f.surge > 0,
-		IncludeDoNotDisrupt: f.includeDoNotDisrupt, NodeReady: metav1.Duration{Duration: f.nodeReady},
+		IncludeDoNotDisrupt: f.includeDoNotDisrupt, MakeBeforeBreak: f.makeBeforeBreak, NodeReady: metav1.Duration{Duration: f.nodeReady},
 		Command: f.carry.command, ReplacedBy: f.carry.replacedBy, InPlace: f.carry.inPlace, KubeletVersion: f.carry.kubelet, Timeout: metav1.Duration{Duration: f.carry.timeout},
 	}
 	by, err := labels.Parse(u.ReplacedBy)

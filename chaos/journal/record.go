@@ -226,6 +226,7 @@ type Upgrade struct {
 	Batch               int             `json:"batch"`
 	Surge               bool            `json:"surge"`
 	IncludeDoNotDisrupt bool            `json:"includeDoNotDisrupt,omitempty"`
+	MakeBeforeBreak     bool            `json:"makeBeforeBreak,omitempty"`
 	NodeReady           metav1.Duration `json:"nodeReady,omitzero"`
 	// Command replaces a node, or upgrades it in place. ReplacedBy is the label of replacements, and
 	// KubeletVersion their version.

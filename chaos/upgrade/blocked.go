@@ -15,6 +15,7 @@ import (
 	"github.com/stowage-k8s/stowage/chaos/assess"
 	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
+	"github.com/stowage-k8s/stowage/internal/standin"
 )
 
 // Blocked is a node that cannot be drained.
@@ -94,7 +95,10 @@ func (p *planner) block(ctx context.Context, nodes []*corev1.Node) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	f := &fixer{planner: p, ledger: disruption.NewLedger(p.picture.Budgets, p.picture.Snapshot.Pods, p.picture.Nodes)}
+	f := &fixer{
+		planner: p, ledger: disruption.NewLedger(p.picture.Budgets, p.picture.Snapshot.Pods, p.picture.Nodes),
+		standIns: standin.NewCandidates(p.picture.Snapshot),
+	}
 	for i, node := range nodes {
 		p.Progress("finding out what blocks %s: %d of %d nodes", node.Name, i+1, len(nodes))
 		t, err := p.try(ctx, []*corev1.Node{node}, p.Surge)
@@ -130,7 +134,8 @@ func (b *Blocked) add(reason Reason) {
 // fixer finds what to change so that a node can be drained.
 type fixer struct {
 	*planner
-	ledger *disruption.Ledger
+	ledger   *disruption.Ledger
+	standIns *standin.Candidates
 	// roomier is the drain of the node when its replacement has joined before.
 	roomier *trial
 }
@@ -152,7 +157,11 @@ func (f *fixer) change(ctx context.Context, h harm, node *corev1.Node) (string, 
 		if f.picture.Owners.Of(h.pod) == nil {
 			return "delete it if nobody needs it, or run it under a controller such as a StatefulSet", nil
 		}
-		return f.budget(h.pod), nil
+		change := f.budget(h.pod)
+		if change != "" && !f.MakeBeforeBreak && f.ledger.MayBeside(h.pod).Allowed && f.standIns.Hindrance(h.pod) == "" {
+			change += ", or use --make-before-break"
+		}
+		return change, nil
 	}
 	return "", nil
 }

@@ -30,7 +30,7 @@ func (r *Run) drain(ctx context.Context, s *run.Session, part *run.Part, nodes [
 			if err := s.Confirm(ctx); err != nil {
 				return err
 			}
-			how := fault.Draining{Patience: r.Timeout.Duration - time.Since(begin), IncludeDoNotDisrupt: r.IncludeDoNotDisrupt, Pods: pods}
+			how := fault.Draining{Patience: r.Timeout.Duration - time.Since(begin), IncludeDoNotDisrupt: r.IncludeDoNotDisrupt, MakeBeforeBreak: r.MakeBeforeBreak, Pods: pods}
 			if err := part.Drain(ctx, kind, s.Picture(), nodes, how); err != nil {
 				return err
 			}

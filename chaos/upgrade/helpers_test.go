@@ -122,6 +122,25 @@ func (b *build) pods(kind, workload, cpu string, nodes ...string) *build {
 	return b
 }
 
+// deployment has the ReplicaSet of a workload belong to a Deployment of the same name.
+func (b *build) deployment(workload string) *build {
+	meta := metav1.ObjectMeta{Namespace: "shop", Name: workload, UID: types.UID(workload + "-deployment")}
+	const tie = appsv1.DefaultDeploymentUniqueLabelKey
+	for _, set := range b.ReplicaSets {
+		if set.Name == workload {
+			set.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: workload, UID: meta.UID, Controller: ptr.To(true)}}
+			set.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": workload, tie: "hash"}}
+			b.Deployments = append(b.Deployments, &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Replicas: set.Spec.Replicas}})
+		}
+	}
+	for _, pod := range b.Pods {
+		if pod.Labels["app"] == workload {
+			pod.Labels[tie] = "hash"
+		}
+	}
+	return b
+}
+
 // budget gives a workload one, which the disruption controller has counted.
 func (b *build) budget(workload string, spec policyv1.PodDisruptionBudgetSpec) *build {
 	spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": workload}}

@@ -31,6 +31,8 @@ type Options struct {
 	Surge bool
 	// IncludeDoNotDisrupt also evicts pods marked as do-not-disrupt.
 	IncludeDoNotDisrupt bool
+	// MakeBeforeBreak moves pods that can have a stand-in by one. The others are evicted.
+	MakeBeforeBreak bool
 	// NodeReady is how long a replacement node takes until it is Ready; 0 for what the nodes took.
 	NodeReady time.Duration
 	// Progress, if set, is told what is being done.

@@ -50,6 +50,12 @@ func TestPlans(t *testing.T) {
 		"a pod that is being deleted blocks no node": {
 			cluster: three().pods("Pod", "bare", "1", "a").change("bare-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: now} }),
 		},
+		"a single replica that a budget keeps": {
+			cluster: three().pods("ReplicaSet", "web", "1", "a").deployment("web").budget("web", minAvailable("1")),
+		},
+		"a single replica that is moved by a stand-in": {
+			cluster: three().pods("ReplicaSet", "web", "1", "a").deployment("web").budget("web", minAvailable("1")), opts: Options{MakeBeforeBreak: true},
+		},
 		"each kind of block": {
 			cluster: eight().
 				pods("Pod", "bare", "1", "a").

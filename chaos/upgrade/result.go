@@ -55,7 +55,7 @@ func (r *Run) Result(records *journal.Run) *Result {
 	}
 	evictions := map[int]int{} // by step: each wave is one
 	for _, answer := range records.Answers {
-		if answer.What.Outcome == disruption.Evicted {
+		if answer.What.Outcome == disruption.Evicted || answer.What.Outcome == journal.Moved {
 			evictions[answer.Step]++
 			result.Evictions++
 		}

@@ -125,6 +125,11 @@ func bootOf(node journal.Node) string { return node.BootID + "/" + node.MachineI
 func (r *Run) Steps(ctx context.Context, s *run.Session) error {
 	begin := time.Now()
 	defer func() { r.took = time.Since(begin) }()
+	if r.MakeBeforeBreak {
+		if err := s.MayMakeBeforeBreak(ctx, r.Left(s.Picture())); err != nil {
+			return err
+		}
+	}
 	if err := s.Record(journal.Record{Upgrade: &r.Upgrade}); err != nil {
 		return err
 	}
@@ -190,7 +195,7 @@ func (r *Run) Left(picture *target.Picture) []*corev1.Node {
 
 // Options are those of a plan for the nodes.
 func (r *Run) Options(nodes []*corev1.Node) Options {
-	return Options{Title: r.Title, Nodes: nodes, Batch: r.Batch, Surge: r.Surge, IncludeDoNotDisrupt: r.IncludeDoNotDisrupt, NodeReady: r.NodeReady.Duration}
+	return Options{Title: r.Title, Nodes: nodes, Batch: r.Batch, Surge: r.Surge, IncludeDoNotDisrupt: r.IncludeDoNotDisrupt, MakeBeforeBreak: r.MakeBeforeBreak, NodeReady: r.NodeReady.Duration}
 }
 
 // wave plans and carries out the next wave.

@@ -46,7 +46,7 @@ func (p *planner) try(ctx context.Context, nodes []*corev1.Node, surge bool) (*t
 		t.picture = with(p.picture, t.new)
 	}
 	var err error
-	t.prediction, err = p.assessor.Predict(ctx, t.picture, assess.Loss{How: assess.Drain, Nodes: nodes, IncludeDoNotDisrupt: p.IncludeDoNotDisrupt})
+	t.prediction, err = p.assessor.Predict(ctx, t.picture, assess.Loss{How: assess.Drain, Nodes: nodes, IncludeDoNotDisrupt: p.IncludeDoNotDisrupt, MakeBeforeBreak: p.MakeBeforeBreak})
 	if err != nil {
 		return nil, fmt.Errorf("simulating the drain of %s: %w", strings.Join(t.names(), ", "), err)
 	}

@@ -12,8 +12,10 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/chaos/undo"
@@ -117,6 +119,19 @@ func TestUpgradeForReal(t *testing.T) {
 			t.Errorf("the command was run for %v", nodes)
 		}
 		u.restore(t)
+	})
+	t.Run("a single replica whose budget allows no disruption is moved by a stand-in", func(t *testing.T) {
+		ns := playgroundtest.Namespace(t, u.client)
+		u.deploy(t, ns, 1, policyv1.PodDisruptionBudgetSpec{MinAvailable: ptr.To(intstr.FromInt32(1))}, 0)
+		least := playgroundtest.Lowest(t, u.client, 1, func(pod *corev1.Pod) bool { return pod.Namespace == ns })
+		p := u.start(t, "beside.jsonl", "pool", "workers", "--in-place", "--replace-command", restarts, "--make-before-break")
+		if result := p.end(t, 0); result.Replaced != 3 || result.BudgetsBroken != 0 {
+			t.Errorf("result %+v: %s", result, p.failed.String())
+		}
+		if n := least(); n < 1 {
+			t.Errorf("there were %d ready pods at a time, want 1 at least", n)
+		}
+		u.clean(t)
 	})
 	t.Run("in place, refused beside a run that is alive, and continued after a crash", func(t *testing.T) {
 		asked := u.file("asked")

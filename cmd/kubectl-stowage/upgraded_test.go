@@ -77,27 +77,32 @@ func newUpgraded(t *testing.T) *upgraded {
 	}
 	u.env = append(playgroundtest.Environ(t), "PATH="+filepath.Dir(kubectl)+":"+os.Getenv("PATH"))
 	u.ns = playgroundtest.Namespace(t, u.client)
+	u.deploy(t, u.ns, 5, policyv1.PodDisruptionBudgetSpec{MaxUnavailable: ptr.To(intstr.FromInt32(1))}, 1)
+	return u
+}
+
+// deploy creates a workload in the namespace with a budget that allows so many disruptions.
+func (u *upgraded) deploy(t *testing.T, ns string, replicas int32, spec policyv1.PodDisruptionBudgetSpec, allowed int32) {
+	t.Helper()
 	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
-	budget := &policyv1.PodDisruptionBudget{
-		ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: selector, MaxUnavailable: ptr.To(intstr.FromInt32(1))},
-	}
-	if _, err := u.client.PolicyV1().PodDisruptionBudgets(u.ns).Create(t.Context(), budget, metav1.CreateOptions{}); err != nil {
+	spec.Selector = selector
+	budget := &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: spec}
+	if _, err := u.client.PolicyV1().PodDisruptionBudgets(ns).Create(t.Context(), budget, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](5), Selector: selector, Template: corev1.PodTemplateSpec{
+	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: appsv1.DeploymentSpec{Replicas: ptr.To(replicas), Selector: selector, Template: corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: selector.MatchLabels},
 		Spec: corev1.PodSpec{TerminationGracePeriodSeconds: ptr.To[int64](1), Containers: []corev1.Container{{
 			Name: "main", Image: "registry.k8s.io/pause:3.10", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}},
 		}}},
 	}}}
-	if _, err := u.client.AppsV1().Deployments(u.ns).Create(t.Context(), web, metav1.CreateOptions{}); err != nil {
+	if _, err := u.client.AppsV1().Deployments(ns).Create(t.Context(), web, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	playgroundtest.Eventually(t, "the budget allows a disruption", func(ctx context.Context) (bool, string) {
-		is, err := u.client.PolicyV1().PodDisruptionBudgets(u.ns).Get(ctx, "web", metav1.GetOptions{})
-		return err == nil && is.Status.DisruptionsAllowed == 1 && is.Status.CurrentHealthy == 5, fmt.Sprint(is, err)
+	playgroundtest.Eventually(t, "the budget counts the pods", func(ctx context.Context) (bool, string) {
+		is, err := u.client.PolicyV1().PodDisruptionBudgets(ns).Get(ctx, "web", metav1.GetOptions{})
+		return err == nil && is.Status.DisruptionsAllowed == allowed && is.Status.CurrentHealthy == replicas, fmt.Sprint(is, err)
 	})
-	return u
 }
 
 // file returns the path of a file of the test.

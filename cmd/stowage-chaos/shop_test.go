@@ -5,18 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync/atomic"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
-	"github.com/stowage-k8s/stowage/internal/playground/follow"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
 
@@ -171,31 +168,7 @@ func (s shop) lowest(t *testing.T) func() int64 {
 // lowestOf is lowest for so many replicas.
 func (s shop) lowestOf(t *testing.T, all int) func() int64 {
 	t.Helper()
-	ready := map[types.UID]bool{}
-	var least atomic.Int64
-	least.Store(int64(all))
-	started := false
-	err := follow.NodesAndPods(t.Context(), client, follow.Changes{
-		Node: func(_, _ *corev1.Node) {},
-		Pod: func(was, is *corev1.Pod) {
-			switch {
-			case is != nil && is.Namespace == s.namespace && up(is):
-				ready[is.UID] = true
-			case is != nil:
-				delete(ready, is.UID)
-			default:
-				delete(ready, was.UID)
-			}
-			started = started || len(ready) == all
-			if n := int64(len(ready)); started && n < least.Load() {
-				least.Store(n)
-			}
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return least.Load
+	return playgroundtest.Lowest(t, client, all, func(pod *corev1.Pod) bool { return pod.Namespace == s.namespace })
 }
 
 func up(pod *corev1.Pod) bool {

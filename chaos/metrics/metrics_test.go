@@ -181,7 +181,7 @@ stowage_chaos_candidates{fault="zone"} 2
 stowage_chaos_draws_total{empty="false",fault="evict"} 2
 stowage_chaos_draws_total{empty="true",fault="evict"} 1
 stowage_chaos_draws_total{empty="false",fault="zone"} 1
-# HELP stowage_chaos_evictions_total [ALPHA] Number of evictions and deletions, by namespace and outcome, such as Evicted, Deleted, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).
+# HELP stowage_chaos_evictions_total [ALPHA] Number of evictions, deletions and moves by stand-ins, by namespace and outcome, such as Evicted, Deleted, Moved, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).
 # TYPE stowage_chaos_evictions_total counter
 stowage_chaos_evictions_total{namespace="blog",outcome="RefusedByBudget"} 1
 stowage_chaos_evictions_total{namespace="shop",outcome="Deleted"} 1

@@ -269,14 +269,14 @@ func (tr *trial) grant(ctx context.Context) error {
 	return playgroundtest.AwaitAllowed(ctx, client, tr.namespace, account, authorizationv1.ResourceAttributes{Verb: "list", Resource: "nodes"})
 }
 
-// smallDisk mounts a disk that is full after one or a few pages.
+// smallDisk mounts a disk that is full after one or two pages.
 func (tr *trial) smallDisk(t *testing.T) (dir string) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("only root can mount a small disk")
 	}
 	dir = t.TempDir()
-	size := fmt.Sprintf("size=%d", os.Getpagesize()<<tr.aroundDraw.IntN(3))
+	size := fmt.Sprintf("size=%d", os.Getpagesize()<<tr.aroundDraw.IntN(2))
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, size); err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func TestChaos(t *testing.T) {
 		proxy.Break()
 		p := tr.start(t, run(kubeconfig, disk, output)...)
 		signal := tr.endAtAWrite(proxy, p, 12)
-		endAround := tr.beginAround(t, 6, proxy)
+		endAround := tr.beginAround(t, 4, proxy)
 		second := tr.beginSecond(t, func(kubeconfig, dir string) []string { return run(kubeconfig, dir, filepath.Join(dir, "report.json")) })
 		code := exitCode(t, p)
 		endAround()

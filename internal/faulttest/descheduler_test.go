@@ -56,7 +56,7 @@ func TestDescheduler(t *testing.T) {
 		one := filepath.Join(tr.dir, "one.json")
 		p := tr.start(t, run(kubeconfig, one)...)
 		signal := tr.endAtAWrite(proxy, p, 8)
-		endAround := tr.beginAround(t, 4, proxy)
+		endAround := tr.beginAround(t, 3, proxy)
 		second := tr.beginSecond(t, func(kubeconfig, dir string) []string { return run(kubeconfig, filepath.Join(dir, "report.json")) })
 		code := exitCode(t, p)
 		endAround()

@@ -166,6 +166,7 @@ func newTrial(t *testing.T, program string, seed uint64) *trial {
 	t.Helper()
 	tr := &trial{program: program, dir: t.TempDir(), seed: seed, draw: rand.New(rand.NewPCG(seed, 1))}
 	tr.drawAround(t)
+	t.Cleanup(func() { tr.awaitEmpty(t) })
 	tr.namespace = playgroundtest.Namespace(t, client)
 	if err := tr.grant(t.Context()); err != nil {
 		t.Fatal(err)
@@ -176,6 +177,20 @@ func newTrial(t *testing.T, program string, seed uint64) *trial {
 		}
 	})
 	return tr
+}
+
+// awaitEmpty waits until the pods of the namespace, which is being deleted, have left the nodes
+// to the next trial.
+func (tr *trial) awaitEmpty(t *testing.T) {
+	t.Helper()
+	playgroundtest.Eventually(t, "the namespace has no pods", func(ctx context.Context) (bool, string) {
+		pods := client.CoreV1().Pods(tr.namespace)
+		if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}, metav1.ListOptions{}); err != nil {
+			return false, err.Error()
+		}
+		list, err := pods.List(ctx, metav1.ListOptions{})
+		return err == nil && len(list.Items) == 0, fmt.Sprint(err)
+	})
 }
 
 // proxy starts a proxy, and returns it with the path of its kubeconfig.
@@ -276,6 +291,9 @@ var signals = []os.Signal{nil, syscall.SIGTERM, syscall.SIGKILL, syscall.SIGINT}
 func (tr *trial) endAtAWrite(proxy *faultproxy.Proxy, p *process.Process, most int) os.Signal {
 	signal := signals[tr.draw.IntN(len(signals))]
 	at := 1 + tr.draw.IntN(most)
+	if tr.around != "" && tr.aroundDraw.IntN(2) == 0 {
+		return nil // it would often end before the fault around the proxy
+	}
 	if signal != nil {
 		proxy.OnWrite(func(n int) {
 			if n == at {
@@ -365,9 +383,11 @@ func (tr *trial) awaitProgress(t *testing.T) {
 	t.Helper()
 	begin := time.Now()
 	tr.awaitRunning(t)
+	took := time.Since(begin)
+	t.Logf("all pods run %s after the end of faults", took.Round(time.Millisecond))
 	mu.Lock()
 	defer mu.Unlock()
-	recovery = append(recovery, time.Since(begin))
+	recovery = append(recovery, took)
 }
 
 // record starts recording.

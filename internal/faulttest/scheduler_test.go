@@ -2,6 +2,8 @@ package faulttest
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -11,10 +13,11 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/faultproxy"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
-// faulty is how long there are faults beside the scheduler.
+// faulty is how long there are faults beside the scheduler, from the first binding on.
 const faulty = 5 * time.Second
 
 const leaseDuration = 3 * time.Second
@@ -47,6 +50,10 @@ func TestScheduler(t *testing.T) {
 			spec.SchedulerName, spec.NodeSelector = "stowage", map[string]string{"for": "scheduler"}
 		}, false)
 		endAround := tr.beginAround(t, 20, replicas[0].proxy, replicas[1].proxy)
+		playgroundtest.Eventually(t, "a pod is bound", func(ctx context.Context) (bool, string) {
+			pods, err := client.CoreV1().Pods(tr.namespace).List(ctx, metav1.ListOptions{})
+			return err == nil && slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Spec.NodeName != "" }), fmt.Sprint(err)
+		})
 		end := time.After(faulty)
 		step := time.NewTicker(faulty / 5)
 		defer step.Stop()

@@ -12,6 +12,8 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
+
+	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 // patience is how long a change that was asked for may take once the run is to end.
@@ -34,6 +36,11 @@ func Do(ctx context.Context, do func() error) error {
 		return ctx.Err() == nil && (apierrors.IsConflict(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
 			apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || lost(err))
 	}, do)
+}
+
+// Answer repeats a request that is not answered, until it is known whether it was carried out.
+func Answer(ctx context.Context, do func() error) error {
+	return retry.OnError(backoff, func(err error) bool { return ctx.Err() == nil && disruption.NoAnswer(err) }, do)
 }
 
 // lost reports whether the connection was lost or could not be made, or ended in the middle of

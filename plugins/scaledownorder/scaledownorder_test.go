@@ -108,15 +108,20 @@ func TestLostAnswers(t *testing.T) {
 		name string
 		// carriedOut are requests of which the answer is lost, and whether they are carried out.
 		carriedOut []bool
+		// refused is how many requests after these are refused for the moment.
+		refused int
 		// before is the node of the pod before.
-		before string
-		fails  bool
+		before   string
+		requests int
+		fails    bool
 	}{
-		{name: "a binding that was carried out", carriedOut: []bool{true}},
-		{name: "a binding that was not", carriedOut: []bool{false}},
-		{name: "the third one was", carriedOut: []bool{false, false, true}},
-		{name: "a pod that is elsewhere", before: "b", fails: true},
-		{name: "a pod that is elsewhere, after a lost answer", carriedOut: []bool{false}, before: "b", fails: true},
+		{name: "a binding that was carried out", carriedOut: []bool{true}, requests: 2},
+		{name: "a binding that was not", carriedOut: []bool{false}, requests: 2},
+		{name: "the third one was", carriedOut: []bool{false, false, true}, requests: 4},
+		{name: "one that was, before refusals", carriedOut: []bool{true}, refused: 2, requests: 4},
+		{name: "only a refusal", refused: 1, requests: 1, fails: true},
+		{name: "a pod that is elsewhere", before: "b", requests: 1, fails: true},
+		{name: "a pod that is elsewhere, after a lost answer", carriedOut: []bool{false}, before: "b", requests: 2, fails: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pod(nil)
@@ -127,6 +132,9 @@ func TestLostAnswers(t *testing.T) {
 				binding := action.(clienttesting.CreateAction).GetObject().(*corev1.Binding)
 				requests++
 				lost := requests <= len(tt.carriedOut)
+				if !lost && requests <= len(tt.carriedOut)+tt.refused {
+					return true, nil, apierrors.NewTooManyRequestsError("later")
+				}
 				if !lost || tt.carriedOut[requests-1] {
 					if p.Spec.NodeName != "" {
 						return true, nil, apierrors.NewConflict(corev1.Resource("pods/binding"), p.Name, errors.New("it is already assigned to a node"))
@@ -150,8 +158,8 @@ func TestLostAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			status := plugin.(fwk.BindPlugin).Bind(t.Context(), nil, pod(nil), "a")
-			if status.IsSuccess() == tt.fails || requests != len(tt.carriedOut)+1 {
-				t.Errorf("%v after %d requests", status, requests)
+			if status.IsSuccess() == tt.fails || requests != tt.requests {
+				t.Errorf("%v after %d requests, want %d", status, requests, tt.requests)
 			}
 		})
 	}

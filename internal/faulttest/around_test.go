@@ -169,10 +169,12 @@ func (tr *trial) injections(t *testing.T) map[faultproxy.Kind]func(context.Conte
 			return play.Signal(playground.Etcd, syscall.SIGCONT)
 		},
 		compacted: func(ctx context.Context) error {
+			last := int64(0)
 			for begin := time.Now(); time.Since(begin) < lasts && ctx.Err() == nil; pause(ctx, 200*time.Millisecond) {
 				now, err := etcd.Get(others, "/registry/health")
-				if err == nil {
-					_, err = etcd.Compact(others, now.Header.Revision, clientv3.WithCompactPhysical())
+				if err == nil && now.Header.Revision > last {
+					last = now.Header.Revision
+					_, err = etcd.Compact(others, last, clientv3.WithCompactPhysical())
 				}
 				if err != nil {
 					return err

@@ -91,7 +91,7 @@ test-differential: ## Compare 200,000 decisions each with the engine's own plugi
 
 .PHONY: test-faults
 test-faults: build ## Run the programs against an API server that fails (SEEDS=20 each, 5 minutes; FIRST=1)
-	go test -timeout 6h -count=1 ./internal/faulttest -faults.seeds=$(SEEDS) -faults.first=$(FIRST) -v $(ARGS)
+	go test -timeout 6h -count=1 ./internal/faulttest -faults.seeds=$(SEEDS) -faults.first=$(FIRST) -parallel 3 -v $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz how the node table and the feed of changes are brought up to date (FUZZTIME=1m each)

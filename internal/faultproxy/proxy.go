@@ -1,4 +1,4 @@
-// Package faultproxy is a proxy before an API server that fails by a schedule, for tests: it
+// Package faultproxy is a proxy before an API server that fails as a test says, or by a seed: it
 // delays requests, cuts connections, answers with errors before or after a request was carried
 // out, spoils answers, and disturbs watches.
 package faultproxy
@@ -34,7 +34,7 @@ const Context = "faulty"
 
 // Proxy stands between one program and an API server. It has the program's rights.
 type Proxy struct {
-	schedule Schedule
+	faults   Faults
 	server   *httptest.Server
 	upstream http.RoundTripper
 	host     *url.URL
@@ -46,11 +46,11 @@ type Proxy struct {
 	injected map[Kind]int
 	log      []string
 	writes   int
-	onWrite  func(n int)
+	onWrite  []func(n int)
 }
 
 // Start starts a proxy with the rights of the configuration. Nothing fails until Break is called.
-func Start(config *rest.Config, schedule Schedule) (*Proxy, error) {
+func Start(config *rest.Config, faults Faults) (*Proxy, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	upstream, err := rest.TransportFor(config)
@@ -62,7 +62,7 @@ func Start(config *rest.Config, schedule Schedule) (*Proxy, error) {
 		return nil, fmt.Errorf("the API server's address: %w", err)
 	}
 	p := &Proxy{
-		schedule: schedule, upstream: upstream, host: host, healed: make(chan struct{}), numbers: map[string]int{}, injected: map[Kind]int{},
+		faults: faults, upstream: upstream, host: host, healed: make(chan struct{}), numbers: map[string]int{}, injected: map[Kind]int{},
 	}
 	close(p.healed)
 	p.server = httptest.NewUnstartedServer(p)
@@ -109,11 +109,11 @@ func passes(healed <-chan struct{}) bool {
 	}
 }
 
-// OnWrite calls a function after each request that writes, with its number from 1.
+// OnWrite has a function called after each request that writes, with its number from 1.
 func (p *Proxy) OnWrite(f func(n int)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.onWrite = f
+	p.onWrite = append(p.onWrite, f)
 }
 
 // Injected returns how many faults there were of each kind.
@@ -165,7 +165,7 @@ func (p *Proxy) next(r *http.Request) (Fault, bool) {
 	if passes(p.healed) {
 		return Fault{}, false
 	}
-	fault, fails := p.schedule.Of(request)
+	fault, fails := p.faults.Of(request)
 	if fails {
 		p.injected[fault.Kind]++
 		p.log = append(p.log, fmt.Sprintf("%s %s %d: %s", time.Now().Format("15:04:05.000"), class, request.Number, fault.Kind))
@@ -180,9 +180,9 @@ func (p *Proxy) wrote(r *http.Request) {
 	}
 	p.mu.Lock()
 	p.writes++
-	n, f := p.writes, p.onWrite
+	n, functions := p.writes, p.onWrite
 	p.mu.Unlock()
-	if f != nil {
+	for _, f := range functions {
 		f(n)
 	}
 }
@@ -199,7 +199,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case CutBefore:
 		cut(r)
-	case Throttled, ThrottledFor, Conflict, Internal, Unavailable, Expired:
+	case Throttled, ThrottledFor, Conflict, Internal, Unavailable, Expired, Forbidden:
 		answer(w, fault.Kind)
 		return
 	}
@@ -287,6 +287,8 @@ func answer(w http.ResponseWriter, kind Kind) {
 		status.Code, status.Reason = http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable
 	case Timeout:
 		status.Code, status.Reason = http.StatusGatewayTimeout, metav1.StatusReasonTimeout
+	case Forbidden:
+		status.Code, status.Reason = http.StatusForbidden, metav1.StatusReasonForbidden
 	case Expired:
 		status.Code, status.Reason = http.StatusGone, metav1.StatusReasonExpired
 	}

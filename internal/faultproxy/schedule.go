@@ -37,11 +37,27 @@ const (
 	NoBookmarks Kind = "no bookmarks" // bookmarks are left out
 )
 
-// Kinds are all kinds of faults.
+// Forbidden is only injected where a test asks for it: at random, it would say that the program
+// lacks a right.
+const Forbidden Kind = "403"
+
+// Kinds are the kinds of faults that a Schedule draws from.
 var Kinds = []Kind{
 	Delay, CutBefore, CutAfter, Timeout, Throttled, ThrottledFor, Conflict, Internal, Unavailable, Truncated, Garbled, HangUp, Expired,
 	WatchCut, WatchLags, NoBookmarks,
 }
+
+// Faults decide which requests fail, and how.
+type Faults interface {
+	// Of returns the fault of a request, if it has one.
+	Of(r Request) (Fault, bool)
+}
+
+// Func decides by a function. It is called for one request at a time.
+type Func func(r Request) (Fault, bool)
+
+// Of implements Faults.
+func (f Func) Of(r Request) (Fault, bool) { return f(r) }
 
 // Schedule decides which requests fail, and how. The same seed gives the same faults to the same
 // requests, whatever comes in between: a request is known by its verb, its resource and how many
@@ -103,7 +119,7 @@ type Fault struct {
 	After int
 }
 
-// Of returns the fault of a request, if it has one.
+// Of implements Faults.
 func (s Schedule) Of(r Request) (Fault, bool) {
 	h := fnv.New64a()
 	h.Write([]byte(r.Class()))

@@ -42,13 +42,22 @@ func TestChaos(t *testing.T) {
 			args = []string{"node", "--node-labels=for=chaos", "--kind=down", "--duration=1s"}
 			limits = Limits{}
 		}
-		output, journal := filepath.Join(tr.dir, "report.json"), filepath.Join(tr.dir, "run.jsonl")
-		args = append(args, "--kubeconfig", kubeconfig, "--context", faultproxy.Context, "--no-dry-run", "--journal", journal,
-			"--recovery-timeout=15s", "--seed", fmt.Sprint(tr.seed), "-o", "json", "--output-file", output, "-v=2")
+		output, disk := filepath.Join(tr.dir, "report.json"), tr.dir
+		if tr.around == journalFull {
+			disk = tr.smallDisk(t)
+		}
+		run := func(kubeconfig, disk, output string) []string {
+			return append(slices.Clone(args), "--kubeconfig", kubeconfig, "--context", faultproxy.Context, "--no-dry-run", "--journal", filepath.Join(disk, "run.jsonl"),
+				"--recovery-timeout=15s", "--seed", fmt.Sprint(tr.seed), "-o", "json", "--output-file", output, "-v=2")
+		}
 		proxy.Break()
-		p := tr.start(t, args...)
+		p := tr.start(t, run(kubeconfig, disk, output)...)
 		signal := tr.endAtAWrite(proxy, p, 12)
+		endAround := tr.beginAround(t, 4, proxy)
+		second := tr.beginSecond(t, func(kubeconfig, dir string) []string { return run(kubeconfig, dir, filepath.Join(dir, "report.json")) })
 		code := exitCode(t, p)
+		endAround()
+		second.awaitEnd(t, 0, 1, 2, 3, 4)
 		limits.End = time.Now()
 		proxy.Heal()
 		checkExit(t, signal, code, 0, 1, 2, 3, 4)
@@ -61,8 +70,12 @@ func TestChaos(t *testing.T) {
 		case code > 0 && left != "" && !strings.Contains(p.LogTail(200), "restore"):
 			t.Errorf("it does not say how to put back (-before +after):\n%s", left)
 		}
+		if tr.around == journalFull && isFull(t, disk) {
+			tr.injected(journalFull)
+		}
 		if code == 0 {
 			checkVerdict(t, output)
+			checkJournal(t, filepath.Join(disk, "run.jsonl"))
 		}
 		if out, err := playgroundtest.Run(t, "stowage-chaos", "restore", "--all", "--force", "--kubeconfig", play.Kubeconfig, "--context", play.Info.Context); err != nil {
 			t.Errorf("restore: %v: %s", err, out)
@@ -80,7 +93,7 @@ func TestChaos(t *testing.T) {
 		for _, lease := range leases.Items {
 			t.Errorf("lease %s is left", lease.Name)
 		}
-		holds(t, recorder.Stop(), limits)
+		tr.holds(t, recorder, limits)
 	})
 }
 
@@ -121,5 +134,19 @@ func checkVerdict(t *testing.T, file string) {
 	}
 	if report.Verdict != "held" || len(report.NotRestored) > 0 {
 		t.Errorf("it ends with exit code 0, and reports %q, not restored %v", report.Verdict, report.NotRestored)
+	}
+}
+
+// checkJournal checks that the journal of a run that ended with exit code 0 is complete.
+func checkJournal(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	var last struct{ End *struct{ Verdict string } }
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.End == nil {
+		t.Errorf("it ends with exit code 0, and its journal ends with %q: %v", lines[len(lines)-1], err)
 	}
 }

@@ -6,26 +6,21 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
-	toolswatch "k8s.io/client-go/tools/watch"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // Event is a change of an object, or its state at the beginning.
 type Event struct {
 	// At is when it was seen, soon after it happened.
 	At time.Time
-	// Version is the resource version, which orders the changes of all objects.
-	Version uint64
+	// Version is the revision of etcd, which orders the changes of all objects.
+	Version int64
 	Gone    bool
 	// One of these is set. They are not modified.
 	Pod    *corev1.Pod
@@ -36,67 +31,48 @@ type Event struct {
 // History is what happened, in order.
 type History []Event
 
-// Recorder watches a cluster directly, not through what fails.
+// Recorder watches etcd, so that it misses nothing while the API server is down.
 type Recorder struct {
+	end  context.CancelFunc
+	done sync.WaitGroup
+
 	mu     sync.Mutex
 	events History
-	stops  []func()
-	done   sync.WaitGroup
+	err    error
 }
 
 // Record starts recording nodes, and pods and budgets of a namespace.
-func Record(ctx context.Context, client kubernetes.Interface, namespace string) (*Recorder, error) {
+func Record(ctx context.Context, etcd *clientv3.Client, namespace string) (*Recorder, error) {
 	r := &Recorder{}
-	lists := map[string]cache.WatcherWithContext{
-		"pods": &cache.ListWatch{
-			WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-				return client.CoreV1().Pods(namespace).Watch(ctx, o)
-			},
-		},
-		"nodes": &cache.ListWatch{
-			WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-				return client.CoreV1().Nodes().Watch(ctx, o)
-			},
-		},
-		"budgets": &cache.ListWatch{
-			WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-				return client.PolicyV1().PodDisruptionBudgets(namespace).Watch(ctx, o)
-			},
-		},
-	}
-	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("recording: %w", err)
-	}
-	budgets, err := client.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("recording: %w", err)
-	}
-	pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("recording: %w", err)
-	}
-	for i := range nodes.Items {
-		r.add(&nodes.Items[i], false)
-	}
-	for i := range budgets.Items {
-		r.add(&budgets.Items[i], false)
-	}
-	for i := range pods.Items {
-		r.add(&pods.Items[i], false)
-	}
-	from := map[string]string{"pods": pods.ResourceVersion, "nodes": nodes.ResourceVersion, "budgets": budgets.ResourceVersion}
-	for kind, list := range lists {
-		w, err := toolswatch.NewRetryWatcherWithContext(ctx, from[kind], list)
+	var revision int64
+	prefixes := []string{"/registry/minions/", "/registry/poddisruptionbudgets/" + namespace + "/", "/registry/pods/" + namespace + "/"}
+	for _, prefix := range prefixes {
+		// All lists are of the revision of the first one.
+		list, err := etcd.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(revision))
 		if err != nil {
-			r.Stop()
-			return nil, fmt.Errorf("recording %s: %w", kind, err)
+			return nil, fmt.Errorf("recording %s: %w", prefix, err)
 		}
-		r.stops = append(r.stops, w.Stop)
+		if revision == 0 {
+			revision = list.Header.Revision
+		}
+		for _, kv := range list.Kvs {
+			r.add(kv.Value, kv.ModRevision, false)
+		}
+	}
+	ctx, r.end = context.WithCancel(ctx)
+	for _, prefix := range prefixes {
+		changes := etcd.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(revision+1), clientv3.WithPrevKV())
 		r.done.Go(func() {
-			for e := range w.ResultChan() {
-				if e.Type == watch.Added || e.Type == watch.Modified || e.Type == watch.Deleted {
-					r.add(e.Object, e.Type == watch.Deleted)
+			for change := range changes {
+				if err := change.Err(); err != nil && ctx.Err() == nil {
+					r.fail(fmt.Errorf("recording %s: %w", prefix, err))
+				}
+				for _, e := range change.Events {
+					if e.Type == clientv3.EventTypeDelete {
+						r.add(e.PrevKv.Value, e.Kv.ModRevision, true)
+					} else {
+						r.add(e.Kv.Value, e.Kv.ModRevision, false)
+					}
 				}
 			}
 		})
@@ -104,35 +80,32 @@ func Record(ctx context.Context, client kubernetes.Interface, namespace string) 
 	return r, nil
 }
 
-func (r *Recorder) add(object runtime.Object, gone bool) {
-	e := Event{At: time.Now(), Gone: gone}
+// add adds an object as etcd stores it.
+func (r *Recorder) add(stored []byte, version int64, gone bool) {
+	e := Event{At: time.Now(), Version: version, Gone: gone}
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(stored, nil, nil)
+	if err != nil {
+		r.fail(err)
+		return
+	}
 	e.Pod, _ = object.(*corev1.Pod)
 	e.Node, _ = object.(*corev1.Node)
 	e.Budget, _ = object.(*policyv1.PodDisruptionBudget)
-	if m, ok := object.(metav1.Object); ok {
-		e.Version, _ = strconv.ParseUint(m.GetResourceVersion(), 10, 64)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
 }
 
-// Stop ends recording, and returns the history.
-func (r *Recorder) Stop() History {
-	for _, stop := range r.stops {
-		stop()
-	}
-	r.done.Wait()
+func (r *Recorder) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slices.SortStableFunc(r.events, func(a, b Event) int {
-		switch {
-		case a.Version < b.Version:
-			return -1
-		case a.Version > b.Version:
-			return 1
-		}
-		return 0
-	})
-	return r.events
+	r.err = err
+}
+
+// Stop ends recording, and returns the history. An error means that it has gaps.
+func (r *Recorder) Stop() (History, error) {
+	r.end()
+	r.done.Wait()
+	slices.SortStableFunc(r.events, func(a, b Event) int { return int(a.Version - b.Version) })
+	return r.events, r.err
 }

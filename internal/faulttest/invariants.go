@@ -47,6 +47,8 @@ type Limits struct {
 	Budgets bool
 	// AtOnce is the maximum number of pods that may be missing at the same time; 0 for no limit.
 	AtOnce int
+	// Others is how many pods others may remove, for which the program does not answer.
+	Others int
 	// End is when the program had ended, so that no more pods are removed, and Until the end of
 	// that. They are zero if it does not matter.
 	End, Until time.Time
@@ -213,8 +215,8 @@ func (c *checker) count(selector labels.Selector) int {
 func (c *checker) checkMissing(at time.Time) {
 	now := c.count(labels.Everything())
 	c.most = max(c.most, now)
-	if c.limits.AtOnce > 0 && c.most-now > c.limits.AtOnce {
-		c.breaks(AtOnce, at, "%d of %d pods are missing, and %d may be", c.most-now, c.most, c.limits.AtOnce)
+	if may := c.limits.AtOnce + c.limits.Others; c.limits.AtOnce > 0 && c.most-now > may {
+		c.breaks(AtOnce, at, "%d of %d pods are missing, and %d may be", c.most-now, c.most, may)
 	}
 }
 
@@ -232,6 +234,7 @@ func (c *checker) checkBudgets(at time.Time) {
 		if least := budget.Spec.MinAvailable; least != nil && least.Type == intstr.Int {
 			desired = least.IntValue()
 		}
+		desired -= c.limits.Others
 		now := c.count(selector)
 		switch {
 		case now >= desired && desired > 0:

@@ -102,6 +102,8 @@ func TestCheck(t *testing.T) {
 		{"as few as a budget allows", budgets, told(budget(2), pod("p", "a"), pod("q", "a"), pod("r", "a"), pod("q", "a", leaving)), nil},
 		{"two pods away where one may be", atOnce, told(pod("p", "a"), pod("q", "a"), pod("r", "a"), pod("p", "a", leaving), pod("q", "a", leaving)), []string{AtOnce}},
 		{"one after the other", atOnce, told(pod("p", "a"), pod("q", "a"), pod("p", "a", leaving), pod("p2", "b"), gone(pod("p", "a")), pod("q", "a", leaving)), nil},
+		{"two pods away, of which another program has removed one", Limits{AtOnce: 1, Budgets: true, Others: 1}, told(budget(2), pod("p", "a"), pod("q", "a"), pod("r", "a"), pod("p", "a", leaving), pod("q", "a", leaving)), nil},
+		{"three pods away, of which another program has removed one", Limits{AtOnce: 1, Budgets: true, Others: 1}, told(budget(2), pod("p", "a"), pod("q", "a"), pod("r", "a"), pod("p", "a", leaving), pod("q", "a", leaving), pod("r", "a", leaving)), []string{AtOnce, Budgets}},
 		{"a pod removed long after the end", quiet, told(pod("p", "a"), pod("q", "a"), pod("q", "a"), pod("p", "a", leaving)), []string{Quiet}},
 		{"a pod removed that was on its way at the end", quiet, told(pod("p", "a"), pod("p", "a", leaving), pod("q", "a"), pod("q", "a"), gone(pod("p", "a", leaving))), nil},
 	} {

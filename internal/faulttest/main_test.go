@@ -1,6 +1,7 @@
 package faulttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,10 +13,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -50,6 +53,7 @@ groups:
 var (
 	play   *playground.Playground
 	client kubernetes.Interface
+	etcd   *clientv3.Client
 
 	mu       sync.Mutex
 	injected = map[faultproxy.Kind]int{}
@@ -78,13 +82,17 @@ func runOnPlayground(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: parsed}); err != nil {
+	if play, err = playgroundtest.Start(context.Background(), playground.Options{Pool: parsed, Restart: true}); err != nil {
 		return 0, err
 	}
 	defer play.Stop()
 	if client, err = play.Client(); err != nil {
 		return 0, err
 	}
+	if etcd, err = clientv3.New(clientv3.Config{Endpoints: []string{"unix://" + play.EtcdSocket()}}); err != nil {
+		return 0, err
+	}
+	defer etcd.Close()
 	code := m.Run()
 	summarize()
 	return code, nil
@@ -99,7 +107,7 @@ func summarize() {
 		all += n
 	}
 	fmt.Printf("runs: %v; %d faults:", runs, all)
-	for _, kind := range faultproxy.Kinds {
+	for _, kind := range kinds() {
 		fmt.Printf(" %s %d,", kind, injected[kind])
 	}
 	fmt.Println()
@@ -125,6 +133,7 @@ func eachSeed(t *testing.T, program string, run func(*testing.T, *trial)) {
 		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			tr := newTrial(t, program, seed)
+			t.Logf("around the proxy: %s", cmp.Or(tr.around, "no fault"))
 			t.Cleanup(func() {
 				if t.Failed() {
 					t.Logf("again: go test ./internal/faulttest -run '%s' -faults.first=%d -faults.seeds=1\nfaults:\n%s\nlog:\n%s",
@@ -143,14 +152,45 @@ type trial struct {
 	draw                    *rand.Rand
 	proxies                 []*faultproxy.Proxy
 	programs                []*process.Process
+
+	// around is the fault around the proxy, "" for none, and aroundDraw draws its details, so that
+	// it does not change what a seed draws otherwise.
+	around     faultproxy.Kind
+	aroundDraw *rand.Rand
+	// othersRemove is how many pods are removed that the program did not remove.
+	othersRemove atomic.Int64
+	log          []string
 }
 
 func newTrial(t *testing.T, program string, seed uint64) *trial {
 	t.Helper()
-	return &trial{
-		program: program, namespace: playgroundtest.Namespace(t, client), dir: t.TempDir(),
-		seed: seed, draw: rand.New(rand.NewPCG(seed, 1)),
+	tr := &trial{program: program, dir: t.TempDir(), seed: seed, draw: rand.New(rand.NewPCG(seed, 1))}
+	tr.drawAround(t)
+	t.Cleanup(func() { tr.awaitEmpty(t) })
+	tr.namespace = playgroundtest.Namespace(t, client)
+	if err := tr.grant(t.Context()); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := client.RbacV1().ClusterRoleBindings().Delete(context.Background(), tr.namespace, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	return tr
+}
+
+// awaitEmpty waits until the pods of the namespace, which is being deleted, have left the nodes
+// to the next trial.
+func (tr *trial) awaitEmpty(t *testing.T) {
+	t.Helper()
+	playgroundtest.Eventually(t, "the namespace has no pods", func(ctx context.Context) (bool, string) {
+		pods := client.CoreV1().Pods(tr.namespace)
+		if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}, metav1.ListOptions{}); err != nil {
+			return false, err.Error()
+		}
+		list, err := pods.List(ctx, metav1.ListOptions{})
+		return err == nil && len(list.Items) == 0, fmt.Sprint(err)
+	})
 }
 
 // proxy starts a proxy, and returns it with the path of its kubeconfig.
@@ -160,7 +200,7 @@ func (tr *trial) proxy(t *testing.T) (*faultproxy.Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := faultproxy.Start(config, faultproxy.Schedule{Seed: tr.seed + uint64(len(tr.proxies))<<32, Percent: 3 + tr.draw.IntN(20)})
+	p, err := faultproxy.Start(tr.asAccount(config), faultproxy.Schedule{Seed: tr.seed + uint64(len(tr.proxies))<<32, Percent: 3 + tr.draw.IntN(20)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +224,10 @@ func (tr *trial) proxy(t *testing.T) (*faultproxy.Proxy, string) {
 	return p, path
 }
 
-func (tr *trial) faults() (all []string) {
+func (tr *trial) faults() []string {
+	mu.Lock()
+	all := slices.Clone(tr.log)
+	mu.Unlock()
 	for _, p := range tr.proxies {
 		all = append(all, p.Log()...)
 	}
@@ -248,6 +291,9 @@ var signals = []os.Signal{nil, syscall.SIGTERM, syscall.SIGKILL, syscall.SIGINT}
 func (tr *trial) endAtAWrite(proxy *faultproxy.Proxy, p *process.Process, most int) os.Signal {
 	signal := signals[tr.draw.IntN(len(signals))]
 	at := 1 + tr.draw.IntN(most)
+	if tr.around != "" && tr.aroundDraw.IntN(2) == 0 {
+		return nil // it would often end before the fault around the proxy
+	}
 	if signal != nil {
 		proxy.OnWrite(func(n int) {
 			if n == at {
@@ -300,9 +346,10 @@ func (tr *trial) deploy(t *testing.T, replicas, mayLack int, change func(*corev1
 func (tr *trial) scale(t *testing.T, replicas int) {
 	t.Helper()
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	if _, err := client.AppsV1().Deployments(tr.namespace).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	playgroundtest.Eventually(t, fmt.Sprintf("there are to be %d replicas", replicas), func(ctx context.Context) (bool, string) {
+		_, err := client.AppsV1().Deployments(tr.namespace).Patch(ctx, "web", types.MergePatchType, patch, metav1.PatchOptions{})
+		return err == nil, fmt.Sprint(err)
+	})
 }
 
 // awaitRunning waits until the Deployment has all of its pods, and no other is left.
@@ -336,9 +383,11 @@ func (tr *trial) awaitProgress(t *testing.T) {
 	t.Helper()
 	begin := time.Now()
 	tr.awaitRunning(t)
+	took := time.Since(begin)
+	t.Logf("all pods run %s after the end of faults", took.Round(time.Millisecond))
 	mu.Lock()
 	defer mu.Unlock()
-	recovery = append(recovery, time.Since(begin))
+	recovery = append(recovery, took)
 }
 
 // record starts recording.
@@ -346,17 +395,23 @@ func (tr *trial) record(t *testing.T) *Recorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(cancel)
-	r, err := Record(ctx, client, tr.namespace)
+	r, err := Record(ctx, etcd, tr.namespace)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// holds fails the test for each invariant that is broken.
-func holds(t *testing.T, history History, limits Limits) {
+// holds fails the test for each invariant that is broken, and returns the history.
+func (tr *trial) holds(t *testing.T, recorder *Recorder, limits Limits) History {
 	t.Helper()
+	history, err := recorder.Stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits.Others = int(tr.othersRemove.Load())
 	for _, broken := range Check(history, limits) {
 		t.Error(broken)
 	}
+	return history
 }

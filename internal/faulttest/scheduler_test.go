@@ -2,6 +2,8 @@ package faulttest
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -11,11 +13,14 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stowage-k8s/stowage/internal/faultproxy"
+	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 	"github.com/stowage-k8s/stowage/internal/process"
 )
 
-// faulty is how long there are faults beside the scheduler.
+// faulty is how long there are faults beside the scheduler, from the first binding on.
 const faulty = 5 * time.Second
+
+const leaseDuration = 3 * time.Second
 
 // TestScheduler has two replicas of the scheduler, each with an API server of its own that fails,
 // place the pods of a Deployment that is scaled up and down. One is killed, or paused for longer
@@ -44,6 +49,11 @@ func TestScheduler(t *testing.T) {
 		tr.deploy(t, 20+tr.draw.IntN(20), 4, func(spec *corev1.PodSpec) {
 			spec.SchedulerName, spec.NodeSelector = "stowage", map[string]string{"for": "scheduler"}
 		}, false)
+		endAround := tr.beginAround(t, 20, replicas[0].proxy, replicas[1].proxy)
+		playgroundtest.Eventually(t, "a pod is bound", func(ctx context.Context) (bool, string) {
+			pods, err := client.CoreV1().Pods(tr.namespace).List(ctx, metav1.ListOptions{})
+			return err == nil && slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Spec.NodeName != "" }), fmt.Sprint(err)
+		})
 		end := time.After(faulty)
 		step := time.NewTicker(faulty / 5)
 		defer step.Stop()
@@ -57,23 +67,23 @@ func TestScheduler(t *testing.T) {
 			}
 		}
 		tr.scale(t, 10+tr.draw.IntN(38))
+		endAround()
 		for _, r := range replicas {
 			r.hit(syscall.SIGCONT)
 			r.proxy.Heal()
 		}
 		tr.awaitProgress(t)
-		history := recorder.Stop()
 		limits := Limits{Scheduler: "stowage"}
-		if leaderChanged(t, tr.namespace) {
-			// What one leader binds at the last moment, the next one may not have heard of, and
-			// nodes have the last word. Rejected pods are replaced and placed.
-			limits.Stale = true
+		// What one leader binds at the last moment, the next one may not have heard of, and nodes
+		// have the last word. Rejected pods are replaced and placed.
+		limits.Stale = leaderChanged(t, tr.namespace)
+		history := tr.holds(t, recorder, limits)
+		if limits.Stale {
 			mu.Lock()
 			changes++
 			rejected += Rejected(history)
 			mu.Unlock()
 		}
-		holds(t, history, limits)
 	})
 }
 
@@ -84,12 +94,14 @@ type replica struct {
 	kubeconfig string
 	current    chan *process.Process
 	done       chan struct{}
+	// paused is when the program was, or zero.
+	paused time.Time
 }
 
 func (r *replica) start(t *testing.T) {
 	t.Helper()
 	r.current <- r.trial.start(t, "--kubeconfig", r.kubeconfig, "--secure-port=0", "-v=2",
-		"--leader-elect-resource-namespace", r.trial.namespace, "--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")
+		"--leader-elect-resource-namespace", r.trial.namespace, "--leader-elect-lease-duration="+leaseDuration.String(), "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")
 }
 
 // hit sends the program a signal; 0 for none.
@@ -99,6 +111,14 @@ func (r *replica) hit(signal syscall.Signal) {
 	}
 	p := <-r.current
 	_ = p.Signal(signal)
+	switch {
+	case signal == syscall.SIGSTOP && r.paused.IsZero():
+		r.paused = time.Now()
+	case signal == syscall.SIGCONT && !r.paused.IsZero() && time.Since(r.paused) > leaseDuration:
+		r.trial.injected(leaseOutlived)
+	case signal == syscall.SIGKILL:
+		r.paused = time.Time{} // the next one is not
+	}
 	r.current <- p
 }
 

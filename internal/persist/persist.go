@@ -12,6 +12,8 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
+
+	"github.com/stowage-k8s/stowage/internal/disruption"
 )
 
 // patience is how long a change that was asked for may take once the run is to end.
@@ -31,9 +33,23 @@ var backoff = wait.Backoff{Steps: 9, Duration: 10 * time.Millisecond, Factor: 2,
 // possible to repeat the request: changes name the version of the object that they are for.
 func Do(ctx context.Context, do func() error) error {
 	return retry.OnError(backoff, func(err error) bool {
-		return ctx.Err() == nil && (apierrors.IsConflict(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
-			apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || lost(err))
+		return ctx.Err() == nil && (apierrors.IsConflict(err) || busy(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || lost(err))
 	}, do)
+}
+
+// Answer repeats a request that was not answered, until it is known whether it was carried out: a
+// refusal for the moment says nothing of the requests before. A conflict may be with one of these.
+func Answer(ctx context.Context, do func() error) error {
+	err := do()
+	if err == nil || !disruption.NoAnswer(err) {
+		return err
+	}
+	return retry.OnError(backoff, func(err error) bool { return ctx.Err() == nil && (disruption.NoAnswer(err) || busy(err)) }, do)
+}
+
+// busy reports whether the API server refuses for the moment.
+func busy(err error) bool {
+	return apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err)
 }
 
 // lost reports whether the connection was lost or could not be made, or ended in the middle of

@@ -65,6 +65,9 @@ type Options struct {
 	Kubernetes string
 	// NoKubeScheduler disables kube-scheduler.
 	NoKubeScheduler bool
+	// Restart starts a process of the control plane again when it has ended, as a kubelet does.
+	// By default, the playground ends with it.
+	Restart bool
 	// ClientQPS and ClientBurst limit each client of the control plane in requests
 	// per second; 0 means the defaults above.
 	ClientQPS   float32

@@ -36,7 +36,7 @@ type Playground struct {
 	dir        string
 	lock       *os.File
 	supervisor *process.Process
-	lifeline   io.Closer
+	lifeline   io.WriteCloser
 
 	done chan struct{}
 	stop sync.Once

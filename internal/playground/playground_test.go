@@ -143,11 +143,21 @@ func awaitNothingLeft(t *testing.T, info playground.Info) {
 	}
 }
 
+// TestStopLeavesNothing also has a component that was killed start again before that.
 func TestStopLeavesNothing(t *testing.T) {
-	p := start(t, playground.Options{})
+	p := start(t, playground.Options{Restart: true})
 	if got := len(processesOf(t, p.Info)); got != 6 {
 		t.Errorf("%d processes are running, want the supervisor, etcd, the API server, its two controllers and KWOK", got)
 	}
+	before := componentPID(t, p.Info, playground.KubeScheduler)
+	if err := p.Signal(playground.KubeScheduler, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	playgroundtest.Eventually(t, "kube-scheduler runs again", func(context.Context) (bool, string) {
+		processes := processesOf(t, p.Info)
+		_, same := processes[before]
+		return !same && len(processes) == 6, fmt.Sprint(processes)
+	})
 	p.Stop()
 	if err := p.Err(); err != nil {
 		t.Errorf("a playground that was asked to stop ended with %v", err)

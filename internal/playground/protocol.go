@@ -1,9 +1,15 @@
 package playground
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+)
 
-// The supervisor reads Options, as one JSON document, from its standard input. The input
-// remains open while the playground is needed: its end, for whatever reason, ends the
+// The supervisor reads Options, as one JSON document, from its standard input, and then Signals.
+// The input remains open while the playground is needed: its end, for whatever reason, ends the
 // playground. The supervisor inherits two more files.
 const (
 	// LockFD is the playground's directory, which is locked while any process has it open.
@@ -12,6 +18,27 @@ const (
 	// after the reader has ended would kill the process before it has cleaned up.
 	EventsFD = 4
 )
+
+// Signal is a signal for a process of the control plane.
+type Signal struct {
+	Component string
+	Signal    syscall.Signal
+}
+
+// Signal sends a signal to one of the processes of the control plane, for tests of what happens
+// when it does not respond, or ends (see Options.Restart).
+func (p *Playground) Signal(component string, signal syscall.Signal) error {
+	if err := json.NewEncoder(p.lifeline).Encode(Signal{component, signal}); err != nil {
+		return fmt.Errorf("sending %v to %s: %w", signal, component, err)
+	}
+	return nil
+}
+
+// EtcdSocket returns the Unix socket on which the etcd of the playground in a directory listens.
+func EtcdSocket(dir string) string { return filepath.Join(dir, "etcd.sock") }
+
+// EtcdSocket returns the Unix socket on which etcd listens.
+func (p *Playground) EtcdSocket() string { return EtcdSocket(p.dir) }
 
 // Event is a message of the supervisor, one JSON document per line: steps, then Ready, and at
 // any time an Error, which is the last message.

@@ -117,6 +117,9 @@ func startOnLastingThread(cmd *exec.Cmd) error {
 	return <-result
 }
 
+// Again starts the same program once more.
+func (p *Process) Again() (*Process, error) { return Start(p.spec) }
+
 // Name returns the name given in the Spec.
 func (p *Process) Name() string { return p.spec.Name }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -19,6 +20,7 @@ import (
 	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/persist"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/plugins/apis/config/validation"
 )
@@ -64,14 +66,36 @@ func (pl *ScaleDownOrder) Bind(ctx context.Context, _ fwk.CycleState, pod *corev
 		},
 		Target: corev1.ObjectReference{Kind: cluster.NodeKind.Kind, Name: node},
 	}
-	if cacher := pl.handle.APICacher(); cacher != nil {
-		finished, err := cacher.BindPod(binding)
-		if err == nil {
-			err = cacher.WaitOnFinish(ctx, finished)
-		}
-		return fwk.AsStatus(err)
+	// A binding that was carried out and not answered would count as failed. Its room would be
+	// given to another pod, until the scheduler hears of the binding.
+	err = persist.Answer(ctx, func() error { return pl.request(ctx, binding) })
+	if apierrors.IsConflict(err) && pl.isBound(ctx, binding) {
+		return nil
 	}
-	return fwk.AsStatus(schedutil.BindPod(ctx, pl.handle.ClientSet(), binding))
+	return fwk.AsStatus(err)
+}
+
+// request requests the binding.
+func (pl *ScaleDownOrder) request(ctx context.Context, binding *corev1.Binding) error {
+	cacher := pl.handle.APICacher()
+	if cacher == nil {
+		return schedutil.BindPod(ctx, pl.handle.ClientSet(), binding)
+	}
+	finished, err := cacher.BindPod(binding)
+	if err != nil {
+		return err
+	}
+	return cacher.WaitOnFinish(ctx, finished)
+}
+
+// isBound reports whether the pod is on the node of the binding.
+func (pl *ScaleDownOrder) isBound(ctx context.Context, binding *corev1.Binding) bool {
+	var pod *corev1.Pod
+	err := persist.Do(ctx, func() (err error) {
+		pod, err = pl.handle.ClientSet().CoreV1().Pods(binding.Namespace).Get(ctx, binding.Name, metav1.GetOptions{})
+		return err
+	})
+	return err == nil && pod.UID == binding.UID && pod.Spec.NodeName == binding.Target.Name
 }
 
 // respected are annotations of pods that are not changed: their own cost, and limits on

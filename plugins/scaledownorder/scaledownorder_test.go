@@ -2,11 +2,14 @@ package scaledownorder
 
 import (
 	"context"
+	"errors"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
@@ -94,6 +97,69 @@ func TestBind(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, bound); diff != "" || status.IsSkip() != (tt.want == "") || !status.IsSkip() && !status.IsSuccess() {
 				t.Errorf("%v, bound (-want +got):\n%s", status, diff)
+			}
+		})
+	}
+}
+
+// TestLostAnswers has connections end in place of the answer to a binding.
+func TestLostAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		// carriedOut are requests of which the answer is lost, and whether they are carried out.
+		carriedOut []bool
+		// refused is how many requests after these are refused for the moment.
+		refused int
+		// before is the node of the pod before.
+		before   string
+		requests int
+		fails    bool
+	}{
+		{name: "a binding that was carried out", carriedOut: []bool{true}, requests: 2},
+		{name: "a binding that was not", carriedOut: []bool{false}, requests: 2},
+		{name: "the third one was", carriedOut: []bool{false, false, true}, requests: 4},
+		{name: "one that was, before refusals", carriedOut: []bool{true}, refused: 2, requests: 4},
+		{name: "only a refusal", refused: 1, requests: 1, fails: true},
+		{name: "a pod that is elsewhere", before: "b", requests: 1, fails: true},
+		{name: "a pod that is elsewhere, after a lost answer", carriedOut: []bool{false}, before: "b", requests: 2, fails: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := pod(nil)
+			p.Spec.NodeName = tt.before
+			client := fake.NewClientset(p)
+			requests := 0
+			client.PrependReactor("create", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				binding := action.(clienttesting.CreateAction).GetObject().(*corev1.Binding)
+				requests++
+				lost := requests <= len(tt.carriedOut)
+				if !lost && requests <= len(tt.carriedOut)+tt.refused {
+					return true, nil, apierrors.NewTooManyRequestsError("later")
+				}
+				if !lost || tt.carriedOut[requests-1] {
+					if p.Spec.NodeName != "" {
+						return true, nil, apierrors.NewConflict(corev1.Resource("pods/binding"), p.Name, errors.New("it is already assigned to a node"))
+					}
+					p.Spec.NodeName = binding.Target.Name
+					if err := client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), p, p.Namespace); err != nil {
+						t.Error(err)
+					}
+				}
+				if lost {
+					return true, nil, io.ErrUnexpectedEOF
+				}
+				return true, binding, nil
+			})
+			h := handle{client: client, informers: informers.NewSharedInformerFactory(client, 0)}
+			if err := h.informers.Core().V1().Nodes().Informer().GetStore().Add(node("a", epoch)); err != nil {
+				t.Fatal(err)
+			}
+			plugin, err := New(t.Context(), nil, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			status := plugin.(fwk.BindPlugin).Bind(t.Context(), nil, pod(nil), "a")
+			if status.IsSuccess() == tt.fails || requests != tt.requests {
+				t.Errorf("%v after %d requests, want %d", status, requests, tt.requests)
 			}
 		})
 	}

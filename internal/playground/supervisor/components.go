@@ -47,7 +47,7 @@ func memoryLimit(name string) int64 {
 }
 
 // etcdSocket is a Unix socket, which requires no port and is only accessible to this user.
-func (s *supervisor) etcdSocket() string { return s.path("etcd.sock") }
+func (s *supervisor) etcdSocket() string { return playground.EtcdSocket(s.dir) }
 
 func (s *supervisor) etcdArgs() []string {
 	return []string{

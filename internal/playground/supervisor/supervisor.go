@@ -66,6 +66,8 @@ type supervisor struct {
 	components    []*process.Process
 	// failed receives the component that ended unexpectedly.
 	failed chan *process.Process
+	// signals are those to send to components.
+	signals chan playground.Signal
 }
 
 // Run runs the playground in the directory, which the parent process has locked and passed
@@ -87,7 +89,8 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 			// The parent may have ended, but cleaning up must continue.
 			_ = encoder.Encode(e)
 		},
-		failed: make(chan *process.Process, maxComponents+playground.MostRealNodes),
+		failed:  make(chan *process.Process, maxComponents+playground.MostRealNodes),
+		signals: make(chan playground.Signal),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -95,9 +98,18 @@ func Run(ctx context.Context, dir, binary string, in io.Reader) error {
 	err := decoder.Decode(&s.opts)
 	if err == nil {
 		go func() {
-			// The parent holds the other end open.
-			_, _ = io.Copy(io.Discard, in)
-			cancel()
+			defer cancel() // the parent holds the other end open
+			for {
+				var signal playground.Signal
+				if decoder.Decode(&signal) != nil {
+					return
+				}
+				select {
+				case s.signals <- signal:
+				case <-ctx.Done():
+					return
+				}
+			}
 		}()
 		err = s.run(ctx)
 	}
@@ -129,12 +141,44 @@ func (s *supervisor) run(ctx context.Context) error {
 		return err
 	}
 	s.emit(playground.Event{Ready: &info})
-	select {
-	case <-ctx.Done():
-		return nil
-	case p := <-s.failed:
-		return s.explain(p)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case p := <-s.failed:
+			if !s.opts.Restart {
+				return s.explain(p)
+			}
+			if err := s.restart(p); err != nil {
+				return err
+			}
+		case signal := <-s.signals:
+			if err := s.signal(signal); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// signal sends a signal to a component.
+func (s *supervisor) signal(signal playground.Signal) error {
+	for _, p := range s.components {
+		if p.Name() == signal.Component {
+			return p.Signal(signal.Signal)
+		}
+	}
+	return fmt.Errorf("no component %q to send %v to", signal.Component, signal.Signal)
+}
+
+// restart starts a component that has ended again.
+func (s *supervisor) restart(p *process.Process) error {
+	again, err := p.Again()
+	if err != nil {
+		return err
+	}
+	s.components[slices.Index(s.components, p)] = again
+	s.follow(again)
+	return nil
 }
 
 // start starts the control plane and the nodes.
@@ -294,11 +338,16 @@ func (s *supervisor) startProcess(spec process.Spec) (*process.Process, error) {
 		return nil, err
 	}
 	s.components = append(s.components, p)
+	s.follow(p)
+	return p, nil
+}
+
+// follow reports the end of a component.
+func (s *supervisor) follow(p *process.Process) {
 	go func() {
 		<-p.Done()
 		s.failed <- p
 	}()
-	return p, nil
 }
 
 // stop kills the components in reverse order. Nothing in them needs a graceful shutdown.

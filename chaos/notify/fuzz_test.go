@@ -1,0 +1,29 @@
+package notify
+
+import (
+	"strings"
+	"testing"
+)
+
+// FuzzAddress shows that no URL makes the reader panic, that errors name the source and never
+// show the URL, and that what is accepted has a host.
+func FuzzAddress(f *testing.F) {
+	for _, text := range []string{"https://hooks.example.com/T000/B000/secret", "http://[::1]:80/x", "hooks.example.com/secret", "https://user:secret@/x", "http://%zz/secret", "javascript://secret", " https://a\n", "\x00"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		u, err := address("notify-webhook", "", "", WebhookVariable, func(string) string { return text })
+		switch {
+		case err != nil:
+			if !strings.Contains(err.Error(), "$"+WebhookVariable) || len(text) > 20 && strings.Contains(err.Error(), strings.TrimSpace(text)) {
+				t.Errorf("the error does not name the variable, or shows the URL: %v", err)
+			}
+		case u == nil:
+			if strings.TrimSpace(text) != "" {
+				t.Errorf("%q is taken for nothing", text)
+			}
+		case u.Host == "":
+			t.Errorf("%q has no host", text)
+		}
+	})
+}

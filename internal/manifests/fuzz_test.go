@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/yaml"
 )
 
 // FuzzDecode shows that no file makes the readers panic, and that objects are written as files
@@ -22,7 +21,7 @@ func FuzzDecode(f *testing.F) {
 		IsNoObject(err)
 		_ = CheckKeys(data)
 		for _, object := range objects {
-			written, err := yaml.Marshal(object)
+			written, err := object.MarshalJSON()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,7 +18,9 @@ LDFLAGS := -s -w \
 # Programs are static, for images that have nothing else in them.
 export CGO_ENABLED := 0
 
+# How long each fuzz target runs, and the folder that has them.
 FUZZTIME := 1m
+FUZZ := .
 
 # How many seeds test-faults has for each program, and the first one.
 SEEDS := 20
@@ -94,10 +96,12 @@ test-faults: build ## Run the programs against an API server that fails (SEEDS=2
 	go test -timeout 6h -count=1 ./internal/faulttest -faults.seeds=$(SEEDS) -faults.first=$(FIRST) -parallel 3 -v $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## Fuzz how the node table and the feed of changes are brought up to date (FUZZTIME=1m each)
-	go test ./plugins/internal/changes -run '^$$' -fuzz FuzzComparing -fuzztime $(FUZZTIME)
-	go test ./plugins/internal/changes -run '^$$' -fuzz FuzzHearing -fuzztime $(FUZZTIME)
-	go test ./plugins/internal/nodetable -run '^$$' -fuzz FuzzGrouping -fuzztime $(FUZZTIME)
+fuzz: ## Fuzz what reads input, one target after another (FUZZTIME=1m each; FUZZ=chaos: those in a folder)
+	@failed=(); while IFS=: read -r file target; do \
+		target=$${target#func }; echo "$$target in $${file%/*}"; \
+		go test ./$${file%/*} -vet=off -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s </dev/null || failed+=("$$target in $${file%/*}"); \
+	done < <(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z]+' $(FUZZ) | sort); \
+	[ $${#failed[@]} = 0 ] || { printf 'failed: %s\n' "$${failed[@]}" >&2; exit 1; }
 
 .PHONY: demo
 demo: build ## Show scheduler, descheduler and chaos at work on 500 fake nodes (ARGS=--keep leaves it up)

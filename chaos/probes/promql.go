@@ -86,7 +86,9 @@ func (p *promQL) compare(results model.Vector) steady.Observation {
 	}
 	var wrong []string
 	for _, r := range results {
-		if !p.holds(float64(r.Value), *p.Value) {
+		if r == nil {
+			wrong = append(wrong, "null")
+		} else if !p.holds(float64(r.Value), *p.Value) {
 			name := ""
 			if len(r.Metric) > 0 {
 				name = " of " + r.Metric.String()

@@ -33,6 +33,7 @@ func TestPromQL(t *testing.T) {
 		{"below", scalar, "<", 0.5, steady.Observation{Message: `"q" must be < 0.5, but is 0.5`}},
 		{"at most", scalar, "<=", 0.5, steady.Observation{OK: true, Message: `"q" is <= 0.5 in 1 of 1 results`}},
 		{"a share of nothing holds for nothing", vector(sample("a", "NaN")), "<", 1, steady.Observation{Message: `"q" must be < 1, but is NaN of {pod="a"}`}},
+		{"null is no pass", vector("null", sample("a", "0")), "<", 1, steady.Observation{Message: `"q" must be < 1, but is null`}},
 		{"nothing is no pass", vector(), "<", 1, steady.Observation{Nothing: true, Message: `"q" returns no results`}},
 	}
 	for _, tt := range tests {

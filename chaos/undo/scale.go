@@ -176,7 +176,7 @@ func (s scalable) unscale(ctx context.Context, w workload) (string, error) {
 		replicas := w.replicas
 		what = fmt.Sprintf("left at %s, because somebody else has scaled it", report.Count(int(replicas), "replica"))
 		if w.Labels[replicasSetLabel] == strconv.Itoa(int(replicas)) {
-			were, err := strconv.ParseInt(w.Labels[replicasWereLabel], 10, 32)
+			were, err := strconv.ParseUint(w.Labels[replicasWereLabel], 10, 31)
 			if err != nil {
 				return fmt.Errorf("label %s is invalid: scale the object by hand, and remove the labels %s, %s and %s", replicasWereLabel, RunLabel, replicasWereLabel, replicasSetLabel)
 			}

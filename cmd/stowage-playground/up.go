@@ -59,8 +59,8 @@ func (f *startFlags) options(ctx context.Context) (playground.Options, error) {
 // validated returns the options that the flags set, complete but for the program to start.
 func (f *startFlags) validated() (playground.Options, error) {
 	opts := f.opts
-	if f.nodes < 0 {
-		return opts, fmt.Errorf("--nodes=%d: must be 1 or more, or 0 for the number in the pool", f.nodes)
+	if f.nodes < 0 || f.nodes > pool.MaxNodes {
+		return opts, fmt.Errorf("--nodes=%d: must be from 1 to %d, or 0 for the number in the pool", f.nodes, pool.MaxNodes)
 	}
 	var err error
 	if f.poolFile != "" {

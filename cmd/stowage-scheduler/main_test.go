@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -41,6 +42,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if flag.Parse(); flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(m.Run()) // it needs no cluster
+	}
 	code, err := runOnPlayground(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

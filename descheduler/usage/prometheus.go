@@ -92,6 +92,9 @@ func shares(answer model.Value) (*figures, error) {
 	}
 	f := &figures{nodes: make(map[string]strategy.Amounts, len(vector))}
 	for _, sample := range vector {
+		if sample == nil {
+			return nil, errors.New("returns a sample that is null")
+		}
 		node := string(sample.Metric[nodeLabel])
 		_, twice := f.nodes[node]
 		share := float64(sample.Value)

@@ -38,6 +38,7 @@ func TestPrometheus(t *testing.T) {
 			want: map[string]strategy.Amounts{"n1": {policy.MetricResource: Whole / 4}, "n2": {policy.MetricResource: Whole}, "n3": {policy.MetricResource: 0}},
 		},
 		{name: "what is not a number is no figure", answer: vector(sample("n1", "NaN") + "," + sample("n2", "0.5")), want: map[string]strategy.Amounts{"n2": {policy.MetricResource: Whole / 2}}},
+		{name: "a sample that is null", answer: vector("null"), err: `query "load" returns a sample that is null`},
 		{name: "nothing", answer: vector(""), err: `query "load" returns nothing: it must return one share per node`},
 		{name: "no vector", answer: `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"1"]}}`, err: `query "load" returns a scalar: it must return an instant vector`},
 		{name: "percent", answer: vector(sample("n1", "25")), err: "returns 25 for node n1: shares are from 0 to 1"},

@@ -62,7 +62,7 @@ func ReadWorkloads(path string, stdin io.Reader, namespace string) ([]*Workload,
 	take := func(object *unstructured.Unstructured) error {
 		workload, err := workloadOf(object)
 		if err != nil {
-			return fmt.Errorf("%s: %s %s: %w", path, object.GetKind(), object.GetName(), err)
+			return fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 		if workload != nil {
 			workload.Namespace = cmp.Or(workload.Namespace, namespace)
@@ -77,7 +77,7 @@ func ReadWorkloads(path string, stdin io.Reader, namespace string) ([]*Workload,
 			err = take(object)
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	if len(all) == 0 {

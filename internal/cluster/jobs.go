@@ -318,24 +318,22 @@ func jobEnding(job *batchv1.Job) bool {
 	})
 }
 
-// failedIndexes counts the failed indexes of the Job, which its status contains as "1,3-5".
+// failedIndexes counts the failed indexes of the Job, which its status contains as "1,3-5". Other
+// text in it counts as none.
 func failedIndexes(job *batchv1.Job) (n int) {
 	if job.Status.FailedIndexes == nil {
 		return 0
 	}
 	for _, interval := range strings.Split(*job.Status.FailedIndexes, ",") {
 		first, last, several := strings.Cut(interval, "-")
-		from, err := strconv.Atoi(first)
-		if err != nil {
-			continue
+		if !several {
+			last = first
 		}
-		to := from
-		if several {
-			if to, err = strconv.Atoi(last); err != nil {
-				continue
-			}
+		from, err := strconv.ParseUint(first, 10, 31)
+		to, toErr := strconv.ParseUint(last, 10, 31)
+		if err == nil && toErr == nil && from <= to {
+			n += int(to-from) + 1
 		}
-		n += to - from + 1
 	}
 	return n
 }

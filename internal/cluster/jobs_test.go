@@ -183,6 +183,7 @@ func TestLossOfAJobsPod(t *testing.T) {
 		{name: "an index has failures of its own", picture: jobs(job(perIndex(1, nil), func(j *batchv1.Job) { j.Status.Failed = 50 })), pod: jobPod("p", atIndex("4", "0")), want: Counted},
 		{name: "and fails when they are used up", picture: jobs(job(perIndex(1, nil))), pod: jobPod("p", atIndex("4", "1")), want: FailsIndex, why: "it allows 1 failed pod and has had 1"},
 		{name: "an index that fails is the end of a Job that allows no more", picture: jobs(job(perIndex(0, ptr.To[int32](2)), func(j *batchv1.Job) { j.Status.FailedIndexes = ptr.To("0,3") })), pod: jobPod("p", atIndex("4", "")), want: FailsJob, why: "maxFailedIndexes is 2"},
+		{name: "failed indexes that are no numbers of pods make no room for more", picture: jobs(job(perIndex(0, ptr.To[int32](2)), func(j *batchv1.Job) { j.Status.FailedIndexes = ptr.To("0,3,9-1,0-9223372036854775807,x") })), pod: jobPod("p", atIndex("4", "")), want: FailsJob, why: "maxFailedIndexes is 2"},
 		{name: "and not of one that does", picture: jobs(job(perIndex(0, ptr.To[int32](5)), func(j *batchv1.Job) { j.Status.FailedIndexes = ptr.To("0,2-4") })), pod: jobPod("p", atIndex("5", "")), want: FailsIndex},
 		{name: "failures in all count beside those of the index", picture: jobs(job(perIndex(5, nil), failures(3, 3))), pod: jobPod("p", atIndex("4", "")), want: FailsJob, why: "it allows 3 failed pods and has had 3"},
 	}

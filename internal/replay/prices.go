@@ -60,6 +60,10 @@ func LoadPrices(path string) (*Prices, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parsePrices(path, data)
+}
+
+func parsePrices(path string, data []byte) (*Prices, error) {
 	root, err := strict.Parse(data, strict.Plain)
 	if root == nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -111,21 +112,21 @@ func (n *Node) plain() any {
 
 // LineOf returns the line of the field with that path below the node, or of the nearest one
 // above it.
-func (n *Node) LineOf(path string) int {
-	best, line := -1, n.Line
-	var walk func(at string, n *Node, keyLine int)
-	walk = func(at string, n *Node, keyLine int) {
-		if Within(path, at) && len(at) > best {
-			best, line = len(at), keyLine
-		}
-		for i, item := range n.Items {
-			walk(Index(at, i), item, item.Line)
-		}
-		for _, e := range n.Fields {
-			walk(Child(at, e.Key), e.Value, e.Line)
+func (n *Node) LineOf(path string) int { return n.lineOf(path, "", n.Line) }
+
+// lineOf goes down to the field, from a node at the path and line. It looks at no other branch:
+// there may be as many mistakes as there are values.
+func (n *Node) lineOf(path, at string, line int) int {
+	if number, _, is := strings.Cut(strings.TrimPrefix(path[len(at):], "["), "]"); is && n.Kind == List {
+		if i, err := strconv.Atoi(number); err == nil && 0 <= i && i < len(n.Items) {
+			return n.Items[i].lineOf(path, Index(at, i), n.Items[i].Line)
 		}
 	}
-	walk("", n, n.Line)
+	for _, e := range n.Fields {
+		if below := Child(at, e.Key); Within(path, below) {
+			return e.Value.lineOf(path, below, e.Line)
+		}
+	}
 	return line
 }
 
@@ -214,7 +215,7 @@ func (b *builder) build(path string, from *yaml.Node, depth int) *Node {
 			}
 		}
 		for _, from := range merged {
-			b.merge(path, n, from)
+			b.merge(path, n, keys, from)
 		}
 	default:
 		b.scalar(path, n, from)
@@ -247,18 +248,19 @@ func (b *builder) entry(path string, n *Node, keys map[string]bool, key, value *
 	return nil
 }
 
-// merge adds what a merge key brings and the map does not have itself.
-func (b *builder) merge(path string, into, from *Node) {
+// merge adds what a merge key brings and the map, which has the keys, does not have itself.
+func (b *builder) merge(path string, into *Node, keys map[string]bool, from *Node) {
 	switch from.Kind {
 	case Map:
 		for _, e := range from.Fields {
-			if !into.Has(e.Key) {
+			if !keys[e.Key] {
+				keys[e.Key] = true
 				into.Fields = append(into.Fields, e)
 			}
 		}
 	case List:
 		for _, item := range from.Items {
-			b.merge(path, into, item)
+			b.merge(path, into, keys, item)
 		}
 	default:
 		b.fail(Child(path, "<<"), from.Line, "merges %s; it can only merge maps", from.Kind)

@@ -124,7 +124,7 @@ func read(object *unstructured.Unstructured) *claim {
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		q, err := resource.ParseQuantity(requests[string(name)])
 		switch {
-		case err != nil: // not planned
+		case err != nil || q.Sign() < 0: // not planned
 		case name == corev1.ResourceCPU:
 			c.planned[name] = q.MilliValue()
 		default:

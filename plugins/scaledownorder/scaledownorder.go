@@ -7,12 +7,14 @@ package scaledownorder
 import (
 	"context"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	corelisters "k8s.io/client-go/listers/core/v1"
@@ -88,14 +90,18 @@ func (pl *ScaleDownOrder) request(ctx context.Context, binding *corev1.Binding) 
 	return cacher.WaitOnFinish(ctx, finished)
 }
 
-// isBound reports whether the pod is on the node of the binding.
+// isBound reports whether the pod is on the node of the binding. It lists the pod, as the scheduler has
+// no right to get pods.
 func (pl *ScaleDownOrder) isBound(ctx context.Context, binding *corev1.Binding) bool {
-	var pod *corev1.Pod
+	named := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, binding.Name).String()}
+	var pods *corev1.PodList
 	err := persist.Do(ctx, func() (err error) {
-		pod, err = pl.handle.ClientSet().CoreV1().Pods(binding.Namespace).Get(ctx, binding.Name, metav1.GetOptions{})
+		pods, err = pl.handle.ClientSet().CoreV1().Pods(binding.Namespace).List(ctx, named)
 		return err
 	})
-	return err == nil && pod.UID == binding.UID && pod.Spec.NodeName == binding.Target.Name
+	return err == nil && slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool {
+		return pod.UID == binding.UID && pod.Spec.NodeName == binding.Target.Name
+	})
 }
 
 // respected are annotations of pods that are not changed: their own cost, and limits on

@@ -27,6 +27,9 @@ const (
 	// GroupLabel names the group of a fake node.
 	GroupLabel = "playground.stowage.dev/group"
 
+	// MaxNodes is the maximum number of nodes of a pool: more than a control plane can have.
+	MaxNodes = 1_000_000
+
 	// podsPerNode is Kubernetes' default limit.
 	podsPerNode = "110"
 )

@@ -80,6 +80,7 @@ func TestBadPools(t *testing.T) {
 		{"an unknown field of a group", group("  zone: zone-a\n"), `unknown field "groups[0].zone"`},
 		{"a field given twice", group("  count: 2\n"), `key "count" already set in map`},
 		{"a negative count", header + "groups:\n- name: a\n  count: -1\n  capacity: {cpu: 1, memory: 1Gi}\n", "groups[0].count: Invalid value: -1: must be 0 or more"},
+		{"more nodes than memory has room for", header + "groups:\n- name: a\n  count: 9223372036854775807\n  capacity: {cpu: 1, memory: 1Gi}\n", "groups[0].count: Invalid value: 9223372036854775807: a pool can have at most 1000000 nodes"},
 		{"a count that is no number", header + "groups:\n- name: a\n  count: many\n", "cannot unmarshal string"},
 		{"a name that no node can have", header + "groups:\n- name: A_b\n  count: 1\n  capacity: {cpu: 1, memory: 1Gi}\n", `groups[0].name: Invalid value: "A_b"`},
 		{"two groups of one name", group("- name: a\n  count: 1\n  capacity: {cpu: 1, memory: 1Gi}\n"), `groups[1].name: Duplicate value: "a"`},

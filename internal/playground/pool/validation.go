@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,9 +28,14 @@ func (p *Pool) Validate() error {
 	if len(p.Groups) == 0 {
 		errs = append(errs, field.Required(groups, "at least one node group"))
 	}
-	names := sets.New[string]()
+	names, left := sets.New[string](), MaxNodes
 	for i := range p.Groups {
 		g, at := &p.Groups[i], groups.Index(i)
+		if g.Count > left {
+			errs = append(errs, field.Invalid(at.Child("count"), g.Count, fmt.Sprintf("a pool can have at most %d nodes", MaxNodes)))
+		} else {
+			left -= max(0, g.Count)
+		}
 		if names.Has(g.Name) {
 			errs = append(errs, field.Duplicate(at.Child("name"), g.Name))
 		}

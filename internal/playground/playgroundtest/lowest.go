@@ -7,8 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	podutil "k8s.io/kubernetes/pkg/api/v1/pod"
 
-	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/playground/follow"
 )
 
@@ -24,7 +24,7 @@ func Lowest(t *testing.T, client kubernetes.Interface, all int, selects func(*co
 		Node: func(_, _ *corev1.Node) {},
 		Pod: func(was, is *corev1.Pod) {
 			switch {
-			case is != nil && selects(is) && disruption.Ready(is) && is.DeletionTimestamp == nil:
+			case is != nil && selects(is) && podutil.IsPodReady(is) && is.DeletionTimestamp == nil:
 				ready[is.UID] = true
 			case is != nil:
 				delete(ready, is.UID)

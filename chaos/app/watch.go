@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/clock"
 
@@ -38,6 +40,9 @@ func AddLosses(cmd *cobra.Command, opts *survive.Options) func() ([]survive.Kind
 		return kinds, nil
 	}
 }
+
+// checkTimeout is how long the API server may take to answer a small request.
+const checkTimeout = 10 * time.Second
 
 // watchFlags are the flags of the command "watch".
 type watchFlags struct {
@@ -121,7 +126,7 @@ func (f *watchFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	metrics := watch.NewRecorder(version.Stowage())
+	metrics := watch.NewRecorder(version.Stowage(), time.Now())
 	if f.serving.serves() { // before the cluster is read, which may take long
 		if err := f.serving.Serve(cmd.Context(), cluster, metrics.Handler()); err != nil {
 			return err
@@ -137,7 +142,13 @@ func (f *watchFlags) run(cmd *cobra.Command) error {
 	w := &watch.Watcher{
 		Source: live, Tracker: tracker, Metrics: metrics, Clock: clock.RealClock{},
 		Losses: func(picture *target.Picture) []*survive.Loss { return survive.Losses(picture, recognizer, kinds) },
-		Begun:  progress.End, Out: watch.Text(cmd.OutOrStdout()),
+		Check: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+			defer cancel()
+			_, err := cluster.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1})
+			return err
+		},
+		Begun: progress.End, Out: watch.Text(cmd.OutOrStdout()),
 	}
 	if f.format == report.JSON {
 		w.Out = watch.JSON(cmd.OutOrStdout())

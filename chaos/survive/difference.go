@@ -2,6 +2,7 @@ package survive
 
 import (
 	"reflect"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -187,6 +188,7 @@ func (d *difference) touchNode(name string) {
 func nodesAlike(a, b *corev1.Node) bool {
 	return a.UID == b.UID && equality.Semantic.DeepEqual(a.Spec, b.Spec) && equality.Semantic.DeepEqual(a.Labels, b.Labels) &&
 		equality.Semantic.DeepEqual(a.Annotations, b.Annotations) && equality.Semantic.DeepEqual(a.Status.Allocatable, b.Status.Allocatable) &&
+		slices.Equal(a.Status.DeclaredFeatures, b.Status.DeclaredFeatures) &&
 		cluster.NodeReady(a) == cluster.NodeReady(b) && cluster.NodeLeaving(a) == cluster.NodeLeaving(b)
 }
 

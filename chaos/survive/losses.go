@@ -66,7 +66,8 @@ func (l *Loss) String() string {
 }
 
 // Losses returns the losses of the kinds. Kinds that the cluster does not have are left out, such as
-// zones where no node is in one.
+// zones where no node is in one. So are zones, pools and preemptible nodes that are the whole cluster:
+// nothing survives that.
 func Losses(picture *target.Picture, recognizer preemptible.Recognizer, kinds []Kind) []*Loss {
 	var all []*Loss
 	add := func(kind Kind, losses map[string]assess.Loss, keys []string) {
@@ -75,10 +76,10 @@ func Losses(picture *target.Picture, recognizer preemptible.Recognizer, kinds []
 			for _, node := range l.loss.Nodes {
 				l.Nodes = append(l.Nodes, node.Name)
 			}
-			if len(l.Nodes) == 0 {
+			slices.Sort(l.Nodes)
+			if len(l.Nodes) == 0 || kind != Node && l.isAll(picture) {
 				continue
 			}
-			slices.Sort(l.Nodes)
 			l.keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !l.divides(picture, key) })
 			all = append(all, l)
 		}
@@ -100,6 +101,14 @@ func Losses(picture *target.Picture, recognizer preemptible.Recognizer, kinds []
 		}
 	}
 	return all
+}
+
+// isAll says whether no other node could take pods. The names of the nodes are sorted.
+func (l *Loss) isAll(picture *target.Picture) bool {
+	return !slices.ContainsFunc(picture.Nodes, func(node *corev1.Node) bool {
+		_, lost := slices.BinarySearch(l.Nodes, node.Name)
+		return !lost && cluster.NodeReady(node) && !node.Spec.Unschedulable
+	})
 }
 
 // divides says whether the label has one value on all nodes that are lost, and others elsewhere.

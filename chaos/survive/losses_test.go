@@ -35,6 +35,11 @@ func TestLosses(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.names, diff)
 		}
 	}
+	alone := new(build).node("a1", "a", "4").node("a2", "a", "4").node("b1", "b", "4").picture()
+	alone.Nodes[2].Spec.Unschedulable = true
+	if got := Losses(alone, preemptible.Known(), []Kind{Zone}); len(got) != 1 || got[0].Name != "b" {
+		t.Errorf("of two zones, one of which is cordoned, the losses are %v, want that of the cordoned one", got)
+	}
 	const want = `"zones" (did you mean "zone"?): must be one of zone, pool, preemptible, node`
 	if _, err := ParseKinds([]string{"zones"}); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)

@@ -90,7 +90,8 @@ type Round struct {
 }
 
 // Update brings the answers up to date with a picture. Told is called for each answer that is
-// different. After an error, the answers are those from before, as far as they were not told.
+// different. A loss that cannot be predicted has one failure that is unknown. The error is that the
+// context has ended; then the answers are those from before, as far as they were not told.
 func (t *Tracker) Update(ctx context.Context, picture *target.Picture, losses []*Loss, told func(Turn)) (Round, error) {
 	now := newJudge(picture, t.opts.Thresholds)
 	due := t.due(picture, now, losses)
@@ -102,10 +103,15 @@ func (t *Tracker) Update(ctx context.Context, picture *target.Picture, losses []
 	for i, loss := range due {
 		t.opts.Progress("predicting the loss of %s: %d of %d losses", loss, i+1, len(due))
 		prediction, err := t.assessor.Predict(ctx, picture, loss.loss)
-		if err != nil {
+		if ctx.Err() != nil {
 			return Round{}, fmt.Errorf("%s: %w", loss, err)
 		}
-		is := &tracked{Tracked: newTracked(loss, now, prediction, asked), scope: scopeOf(prediction), short: short(prediction), asked: t.rounds}
+		var is *tracked
+		if err == nil {
+			is = &tracked{Tracked: newTracked(loss, now, prediction, asked), scope: scopeOf(prediction), short: short(prediction), asked: t.rounds}
+		} else { // the other losses can be predicted all the same; this one is asked about again in turn
+			is = &tracked{Tracked: Tracked{Result: Result{Loss: *loss, Failures: []*Failure{{Workload: "all workloads", Why: []string{err.Error()}, Unknown: true}}}}, asked: t.rounds, stale: true}
+		}
 		var was *Tracked
 		if before := t.known[loss.String()]; before != nil {
 			was = &before.Tracked

@@ -113,7 +113,7 @@ func line(turn survive.Turn) string {
 		if was == Survived {
 			return ""
 		}
-		return turn.Was.String() + " is no longer there"
+		return turn.Was.String() + " is no longer predicted: its nodes are gone, not ready or being drained"
 	}
 	loss, why := turn.Is.String(), because(turn.Is)
 	switch {

@@ -26,7 +26,8 @@ type Recorder struct {
 	survives, floors, losses, stale, asOf *metrics.GaugeVec
 	predictions                           *metrics.CounterVec
 
-	// losing and falling are the labels that there are.
+	// kinds, losing and falling are the labels that there are.
+	kinds   map[survive.Kind]bool
 	losing  map[string]bool
 	falling map[falling]bool
 }
@@ -34,8 +35,9 @@ type Recorder struct {
 // falling is a workload that loses pods in a loss.
 type falling struct{ workload, loss string }
 
-// NewRecorder returns a recorder with its own registry. The version is that of the program.
-func NewRecorder(version string) *Recorder {
+// NewRecorder returns a recorder with its own registry. The version is that of the program, and begin is
+// when it has started: until the first predictions, the latest are said to be as old as that.
+func NewRecorder(version string, begin time.Time) *Recorder {
 	r := &Recorder{
 		Registry: telemetry.NewRegistry(),
 		survives: metrics.NewGaugeVec(&metrics.GaugeOpts{
@@ -48,27 +50,33 @@ func NewRecorder(version string) *Recorder {
 		}, []string{"workload", "loss"}),
 		losses:      gauges("losses", "Number of losses, by kind (node, zone, pool or preemptible) and by whether they would be survived: yes, no or unknown.", "kind", "survived"),
 		stale:       gauges("stale_losses", "Number of losses that wait for their turn to be predicted again, because something has changed that does not concern them directly."),
-		asOf:        gauges("last_update_timestamp_seconds", "Unix time of the state of the cluster that the latest predictions are about."),
+		asOf:        gauges("last_update_timestamp_seconds", "Unix time of the state of the cluster that the latest predictions are about, or of the start if there are none yet. It does not move on while the API server does not answer."),
 		predictions: counters("predictions_total", "Number of losses that were predicted."),
-		losing:      map[string]bool{}, falling: map[falling]bool{},
+		kinds:       map[survive.Kind]bool{}, losing: map[string]bool{}, falling: map[falling]bool{},
 	}
 	build := gauges("build_info", "Always 1. The versions of the build.", "version", "kubernetes_version", "go_version")
 	r.Registry.MustRegister(build, r.survives, r.floors, r.losses, r.stale, r.asOf, r.predictions)
 	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
+	r.asOf.WithLabelValues().Set(seconds(begin))
 	return r
 }
+
+func seconds(at time.Time) float64 { return float64(at.UnixMilli()) / 1000 }
 
 // Record shows the answers as of a time.
 func (r *Recorder) Record(answers []*survive.Tracked, round survive.Round, at time.Time) {
 	r.predictions.WithLabelValues().Add(float64(round.Asked))
 	r.stale.WithLabelValues().Set(float64(round.Stale))
-	r.asOf.WithLabelValues().Set(float64(at.UnixMilli()) / 1000)
+	r.asOf.WithLabelValues().Set(seconds(at))
 	counts, losing, fall := map[survive.Kind]map[string]int{}, map[string]bool{}, map[falling]bool{}
+	for _, is := range answers {
+		r.kinds[is.Kind] = true
+	}
+	for kind := range r.kinds { // also those that have no loss any more
+		counts[kind] = map[string]int{"yes": 0, "no": 0, "unknown": 0}
+	}
 	nodes := 0
 	for _, is := range answers {
-		if counts[is.Kind] == nil {
-			counts[is.Kind] = map[string]int{"yes": 0, "no": 0, "unknown": 0}
-		}
 		survived, value := "no", 0.0
 		switch {
 		case is.Survived():

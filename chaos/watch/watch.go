@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/stowage-k8s/stowage/chaos/survive"
@@ -35,9 +36,14 @@ type Watcher struct {
 	Losses  func(*target.Picture) []*survive.Loss
 	Metrics *Recorder
 	Clock   clock.Clock
+	// Check asks the API server for something. While that fails, what the source has may be old.
+	Check func(context.Context) error
 	// Begun, if set, is called when all losses have been predicted once, before they are told.
 	Begun func()
 	Out   Out
+
+	// checked is the time of the latest picture before which the API server has answered.
+	checked time.Time
 }
 
 // Run watches until the context ends, which is no error.
@@ -66,7 +72,13 @@ func (w *Watcher) Run(ctx context.Context) error {
 
 // round brings the answers up to date, and tells what has changed.
 func (w *Watcher) round(ctx context.Context, first bool) error {
+	failing := w.Check(ctx)
 	picture := w.Source.Picture()
+	if failing == nil {
+		w.checked = picture.Now
+	} else {
+		klog.FromContext(ctx).Error(failing, "The API server does not answer, so the predictions may be for an old state of the cluster")
+	}
 	losses := w.Losses(picture)
 	var failed error
 	round, err := w.Tracker.Update(ctx, picture, losses, func(turn survive.Turn) {
@@ -78,7 +90,9 @@ func (w *Watcher) round(ctx context.Context, first bool) error {
 		return err
 	}
 	answers := w.Tracker.Answers(losses)
-	w.Metrics.Record(answers, round, picture.Now)
+	if !w.checked.IsZero() {
+		w.Metrics.Record(answers, round, w.checked)
+	}
 	if first {
 		if w.Begun != nil {
 			w.Begun()

@@ -93,9 +93,12 @@ func pod(name, node, cpu string) *corev1.Pod {
 	}
 }
 
+// there is a check of an API server that answers.
+func there(context.Context) error { return nil }
+
 // watching watches a cluster of three nodes in two zones, with a pod in each zone, while a cordon takes
 // the room for replacements away and gives it back, and a node that cannot be lost joins and goes.
-func watching(t *testing.T, out func(w *bytes.Buffer) Out) (*bytes.Buffer, *Recorder) {
+func watching(t *testing.T, out func(w *bytes.Buffer) Out, check func(context.Context) error) (*bytes.Buffer, *Recorder) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -128,7 +131,7 @@ func watching(t *testing.T, out func(w *bytes.Buffer) Out) (*bytes.Buffer, *Reco
 	defer tracker.Close()
 	said := &bytes.Buffer{}
 	w := &Watcher{
-		Source: source, Tracker: tracker, Metrics: NewRecorder("v1.2.3"), Clock: source, Out: out(said),
+		Source: source, Tracker: tracker, Metrics: NewRecorder("v1.2.3", source.Now()), Check: check, Clock: source, Out: out(said),
 		Losses: func(picture *target.Picture) []*survive.Loss {
 			return survive.Losses(picture, preemptible.Recognizer{}, []survive.Kind{survive.Zone, survive.Node})
 		},
@@ -140,7 +143,7 @@ func watching(t *testing.T, out func(w *bytes.Buffer) Out) (*bytes.Buffer, *Reco
 }
 
 func TestTellsPeople(t *testing.T) {
-	said, _ := watching(t, func(w *bytes.Buffer) Out { return Text(w) })
+	said, _ := watching(t, func(w *bytes.Buffer) Out { return Text(w) }, there)
 	want := `5 of 5 losses are survived.
 
 12:00:00 watching for changes
@@ -155,8 +158,8 @@ func TestTellsPeople(t *testing.T) {
 12:04:00 zone c cannot be lost: ReplicaSet shop/web: 1 of 1 lost pod stays pending: 0/4 nodes are available for its replacement: 3 Insufficient cpu, 1 node(s) had untolerated taint(s)
 12:04:00 node c1 cannot be lost: ReplicaSet shop/web: 1 of 1 lost pod stays pending: 0/4 nodes are available for its replacement: 3 Insufficient cpu, 1 node(s) had untolerated taint(s)
 12:05:00 zone a can no longer be lost: ReplicaSet shop/web: 1 of 1 lost pod stays pending: 0/3 nodes are available for its replacement: 2 node(s) had untolerated taint(s), 1 Insufficient cpu
-12:05:00 node c1 is no longer there
-12:05:00 zone c is no longer there
+12:05:00 node c1 is no longer predicted: its nodes are gone, not ready or being drained
+12:05:00 zone c is no longer predicted: its nodes are gone, not ready or being drained
 `
 	if diff := cmp.Diff(want, said.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -164,7 +167,7 @@ func TestTellsPeople(t *testing.T) {
 }
 
 func TestTellsPrograms(t *testing.T) {
-	said, _ := watching(t, func(w *bytes.Buffer) Out { return JSON(w) })
+	said, _ := watching(t, func(w *bytes.Buffer) Out { return JSON(w) }, there)
 	var got []string
 	for line := range strings.Lines(said.String()) {
 		var c Change
@@ -202,7 +205,7 @@ func TestTellsPrograms(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	_, r := watching(t, func(w *bytes.Buffer) Out { return JSON(w) })
+	_, r := watching(t, func(w *bytes.Buffer) Out { return JSON(w) }, there)
 	want := `
 # HELP stowage_floor_ratio [ALPHA] Number of ready pods of a workload at the worst moment of a loss ÷ number of desired pods, as predicted. For the losses of stowage_survives, each with the 20 workloads that would drop the furthest.
 # TYPE stowage_floor_ratio gauge
@@ -220,7 +223,7 @@ stowage_watch_losses{kind="node",survived="yes"} 3
 stowage_watch_losses{kind="zone",survived="no"} 1
 stowage_watch_losses{kind="zone",survived="unknown"} 0
 stowage_watch_losses{kind="zone",survived="yes"} 1
-# HELP stowage_watch_last_update_timestamp_seconds [ALPHA] Unix time of the state of the cluster that the latest predictions are about.
+# HELP stowage_watch_last_update_timestamp_seconds [ALPHA] Unix time of the state of the cluster that the latest predictions are about, or of the start if there are none yet. It does not move on while the API server does not answer.
 # TYPE stowage_watch_last_update_timestamp_seconds gauge
 stowage_watch_last_update_timestamp_seconds 1.7960403e+09
 # HELP stowage_watch_stale_losses [ALPHA] Number of losses that wait for their turn to be predicted again, because something has changed that does not concern them directly.
@@ -233,9 +236,35 @@ stowage_watch_stale_losses 0
 	}
 }
 
+// TestOldIsToldToBeOld has the API server answer twice, and no more.
+func TestOldIsToldToBeOld(t *testing.T) {
+	for _, answers := range []int{0, 2} {
+		checks := 0
+		_, r := watching(t, func(w *bytes.Buffer) Out { return JSON(w) }, func(context.Context) error {
+			if checks++; checks > answers {
+				return errors.New("connection refused")
+			}
+			return nil
+		})
+		families, err := r.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := noon.Add(time.Duration(max(0, answers-1)) * time.Minute)
+		for _, family := range families {
+			if family.GetName() != "stowage_watch_last_update_timestamp_seconds" {
+				continue
+			}
+			if got := family.GetMetric()[0].GetGauge().GetValue(); got != seconds(want) {
+				t.Errorf("after %d answers the state is said to be of %v, want %v", answers, got, seconds(want))
+			}
+		}
+	}
+}
+
 // Of many nodes that cannot be lost, some have series, and all are counted.
 func TestMetricsAreBounded(t *testing.T) {
-	r := NewRecorder("v1.2.3")
+	r := NewRecorder("v1.2.3", time.Unix(0, 0))
 	var answers []*survive.Tracked
 	for i := range 2 * mostNodes {
 		answers = append(answers, &survive.Tracked{

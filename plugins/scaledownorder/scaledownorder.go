@@ -32,6 +32,9 @@ const (
 	Name = "ScaleDownOrder"
 	// generation is the period within which nodes count as created at the same time.
 	generation = 10 * time.Minute
+	// answerPatience is how long a binding without an answer is requested again. Its room is withheld
+	// meanwhile.
+	answerPatience = 30 * time.Second
 	// shuffle is the number of groups into which these are divided, by name.
 	shuffle = 64
 )
@@ -70,6 +73,8 @@ func (pl *ScaleDownOrder) Bind(ctx context.Context, _ fwk.CycleState, pod *corev
 	}
 	// A binding that was carried out and not answered would count as failed. Its room would be
 	// given to another pod, until the scheduler hears of the binding.
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
 	err = persist.Answer(ctx, func() error { return pl.request(ctx, binding) })
 	if apierrors.IsConflict(err) && pl.isBound(ctx, binding) {
 		return nil

@@ -137,6 +137,8 @@ type Change struct {
 	Object string `json:"object"`
 	// What describes the change, such as cordoned, tainted, silenced, scaled or created.
 	What string `json:"what"`
+	// Move says that it is the end of a move by a stand-in, which is also restored while a loss lasts.
+	Move bool `json:"move,omitempty"`
 }
 
 // Lost is a pod that is gone or no longer ready, drawn or not. The time of the record is the time

@@ -33,7 +33,7 @@ func prediction(run *journal.Run, all []loss) *Prediction {
 			w.until = run.Predictions[i+1].Time
 		}
 		for _, back := range run.Restored {
-			if back.Time.After(w.from) && back.Time.Before(w.until) {
+			if !back.What.Move && back.Time.After(w.from) && back.Time.Before(w.until) {
 				w.until, w.last = back.Time, true
 			}
 		}

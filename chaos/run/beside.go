@@ -61,6 +61,8 @@ type beside struct {
 	open   bool
 	result standin.Result
 	err    error
+	// tries is how many stand-ins were to be created.
+	tries int
 }
 
 func (e env) newBesides(ctx context.Context, how fault.Draining) *besides {
@@ -86,9 +88,9 @@ func (b *besides) begin(picture *target.Picture, pods []target.Pod) (evict []tar
 		known, controller := b.pods[pod.UID], disruption.Controller(pod.Pod)
 		switch {
 		case known != nil && known.stays():
-		case known != nil || cluster.Leaving(pod.Pod):
+		case known != nil && !known.again() || cluster.Leaving(pod.Pod):
 			evict = append(evict, pod)
-		case b.open[controller] != nil || candidates.Moving(pod.Pod): // a ReplicaSet has one stand-in at a time
+		case b.open[controller] != nil || candidates.Moving(pod.Pod, picture.Now): // a ReplicaSet has one stand-in at a time
 		case !b.ledger.MayBeside(pod.Pod).Allowed || candidates.Hindrance(pod.Pod) != "":
 			evict = append(evict, pod)
 		case len(b.open) < atOnce:
@@ -103,8 +105,14 @@ func (b *besides) begin(picture *target.Picture, pods []target.Pod) (evict []tar
 // stays says whether the pod is not to be evicted: it is being moved or has been, or the replacement
 // of an evicted pod would not get ready either.
 func (p *beside) stays() bool {
-	return p.open || p.err != nil || p.result.Outcome == standin.Moved || p.result.Outcome == standin.Left || p.result.InVain
+	return p.open || p.err != nil || p.result.Outcome == standin.Moved || p.result.Outcome == standin.Left || p.result.InVain && !p.result.Lost
 }
+
+// mostTries is how often a stand-in is created for a pod whose stand-ins go away or end.
+const mostTries = 3
+
+// again says whether another stand-in may do better.
+func (p *beside) again() bool { return p.result.Lost && p.tries < mostTries }
 
 // move begins to move a pod.
 func (b *besides) move(pod target.Pod, controller types.UID) error {
@@ -117,18 +125,26 @@ func (b *besides) move(pod target.Pod, controller types.UID) error {
 		return err
 	}
 	b.observer.Drawn(pod, time.Time{})
-	p := &beside{pod: pod, open: true}
+	p := &beside{pod: pod, open: true, tries: 1}
+	if before := b.pods[pod.UID]; before != nil {
+		p.tries += before.tries
+	}
 	b.pods[pod.UID], b.open[controller] = p, p
 	mover := standin.New(standin.Options{Client: b.live.Client, Clock: clock.RealClock{}, Run: run, Patience: time.Until(b.deadline)})
 	go func() {
 		var move *standin.Move
-		err := persist.Do(b.moving, func() (err error) {
-			move, err = mover.Begin(b.moving, pod.Pod, "")
-			return err
+		err := whileAway(b.moving, func() error {
+			return persist.Do(b.moving, func() (err error) {
+				move, err = mover.Begin(b.moving, pod.Pod, "")
+				return err
+			})
 		})
 		switch {
 		case err == nil:
-			p.result, p.err = mover.Finish(b.moving, move)
+			p.err = whileAway(b.moving, func() (err error) {
+				p.result, err = mover.Finish(b.moving, move)
+				return err
+			})
 		case b.moving.Err() != nil:
 			p.err = err
 		default: // it is evicted, whatever keeps it from having a stand-in
@@ -137,6 +153,25 @@ func (b *besides) move(pod target.Pod, controller types.UID) error {
 		b.ended <- p
 	}()
 	return nil
+}
+
+// awayPause is how long to wait while the API server is away.
+const awayPause = time.Second
+
+// whileAway repeats what fails because the API server does not answer, or refuses for the moment: a
+// move waits for it like an eviction.
+func whileAway(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if err == nil || !persist.Passing(err) {
+			return err
+		}
+		select {
+		case <-time.After(awayPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // conclude takes note of the end of a move.
@@ -169,10 +204,14 @@ const endPatience = 10 * time.Second
 
 // end ends the moves. If the run is to end, what they leave behind is restored with the rest.
 func (b *besides) end(ctx context.Context) error {
-	if b == nil || b.over || len(b.pods) == 0 {
+	if b == nil || b.over {
 		return nil
 	}
 	b.over = true
+	defer b.stop()
+	if len(b.pods) == 0 {
+		return nil
+	}
 	overtime := time.AfterFunc(endPatience, b.stop)
 	defer overtime.Stop()
 	for len(b.open) > 0 {
@@ -187,7 +226,8 @@ func (b *besides) end(ctx context.Context) error {
 	left, err := b.undo.EndMoves(ctx)
 	for _, pod := range left {
 		for _, p := range b.pods {
-			if p.pod.Namespace == pod.Namespace && p.pod.Name == pod.Pod {
+			unknown := p.err != nil || p.result.Outcome == standin.Left
+			if unknown && p.pod.Namespace == pod.Namespace && p.pod.Name == pod.Pod {
 				p.result, p.err = pod.Result, nil
 				b.answer(p)
 			}
@@ -201,9 +241,12 @@ func (b *besides) why(pod target.Pod) string {
 	if b == nil || b.pods[pod.UID] == nil {
 		return ""
 	}
-	p := b.pods[pod.UID]
-	if p.err != nil {
+	switch p := b.pods[pod.UID]; {
+	case p.open: // its goroutine writes the rest
+		return "its stand-in is not ready yet"
+	case p.err != nil:
 		return p.err.Error()
+	default:
+		return p.result.Reason
 	}
-	return p.result.Reason
 }

@@ -36,7 +36,7 @@ func EndOfMove(namespace, pod string, outcome standin.Outcome) journal.Change {
 	what := map[standin.Outcome]string{
 		standin.Moved: "replaced by its stand-in", standin.NotMoved: "no stand-in is left", standin.Kept: "its stand-in is another pod of its workload",
 	}[outcome]
-	return journal.Change{Object: podObject(namespace, pod), What: what}
+	return journal.Change{Object: podObject(namespace, pod), What: what, Move: true}
 }
 
 // endMoves finishes what is handed over, and undoes everything else.

@@ -71,7 +71,7 @@ func (r *Run) Result(records *journal.Run) *Result {
 		kept["Node "+replaced.What.Node.Name] = true
 	}
 	for _, change := range records.Restored {
-		if !kept[change.What.Object] {
+		if !kept[change.What.Object] && !change.What.Move {
 			result.Restored = append(result.Restored, change.What)
 		}
 	}

@@ -22,6 +22,8 @@ const (
 	// DeletionCostWasAnnotation is on the pod that will be deleted, and has the deletion cost that
 	// the pod had before; "" if it had none.
 	DeletionCostWasAnnotation = "stowage.dev/pod-deletion-cost-was"
+	// ReplacedByAnnotation is on the pod that will be deleted, and names the run that has marked it.
+	ReplacedByAnnotation = "stowage.dev/replaced-by-run"
 )
 
 // IsStandIn reports whether the pod is a stand-in and its move is not over. It is an additional
@@ -103,6 +105,8 @@ func beforeMove(pod *corev1.Pod) *corev1.Pod {
 		}
 	}
 	delete(pod.Labels, StandInLabel)
-	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool { return key == StandInAnnotation || key == DeletionCostWasAnnotation })
+	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool {
+		return key == StandInAnnotation || key == DeletionCostWasAnnotation || key == ReplacedByAnnotation
+	})
 	return pod
 }

@@ -44,8 +44,12 @@ func Answer(ctx context.Context, do func() error) error {
 	if err == nil || !disruption.NoAnswer(err) {
 		return err
 	}
-	return retry.OnError(backoff, func(err error) bool { return ctx.Err() == nil && (disruption.NoAnswer(err) || busy(err)) }, do)
+	return retry.OnError(backoff, func(err error) bool { return ctx.Err() == nil && Passing(err) }, do)
 }
+
+// Passing reports whether the API server did not answer, or refuses for the moment: later, the request
+// may be carried out.
+func Passing(err error) bool { return disruption.NoAnswer(err) || busy(err) }
 
 // busy reports whether the API server refuses for the moment.
 func busy(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -35,6 +36,8 @@ type Candidates struct {
 	unready map[types.UID]string
 	// moving has the ReplicaSets that a move is under way in, with the pod that it is about.
 	moving map[types.UID]string
+	// until is when the run of that move has given it up at the latest.
+	until map[types.UID]time.Time
 }
 
 // adopter is a controller that adopts pods by their labels.
@@ -48,7 +51,7 @@ func NewCandidates(s *cluster.Snapshot) *Candidates {
 	c := &Candidates{
 		sets: map[types.UID]*appsv1.ReplicaSet{}, deployments: map[types.UID]*appsv1.Deployment{},
 		claims: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}, adopters: map[string][]adopter{},
-		unready: map[types.UID]string{}, moving: map[types.UID]string{},
+		unready: map[types.UID]string{}, moving: map[types.UID]string{}, until: map[types.UID]time.Time{},
 	}
 	for _, deployment := range s.Deployments {
 		c.deployments[deployment.UID] = deployment
@@ -77,16 +80,17 @@ func NewCandidates(s *cluster.Snapshot) *Candidates {
 			continue
 		}
 		if n, err := noteOn(pod); err == nil {
-			c.moving[n.ReplicaSetUID] = n.Pod
+			c.moving[n.ReplicaSetUID], c.until[n.ReplicaSetUID] = n.Pod, n.Until.Add(lingers)
 		}
 	}
 	return c
 }
 
-// Moving says whether a move is under way in the pod's ReplicaSet. That ends by itself.
-func (c *Candidates) Moving(pod *corev1.Pod) bool {
+// Moving says whether a move is under way in the pod's ReplicaSet, and will end by itself: not one of a
+// run that was killed and whose time is over.
+func (c *Candidates) Moving(pod *corev1.Pod, now time.Time) bool {
 	owner := metav1.GetControllerOfNoCopy(pod)
-	return owner != nil && c.moving[owner.UID] != ""
+	return owner != nil && now.Before(c.until[owner.UID])
 }
 
 // Hindrance returns why no stand-in can replace the pod; "" if one can, as far as the snapshot

@@ -37,6 +37,8 @@ type Result struct {
 	Reason string
 	// InVain says that the stand-in did not get ready, or has ended.
 	InVain bool
+	// Lost says that somebody or something else has ended the stand-in: another one may do better.
+	Lost bool
 	// refused says that the removal of the stand-in is refused, for example by a budget.
 	refused bool
 }
@@ -73,9 +75,9 @@ type view struct {
 	deployment   *appsv1.Deployment
 	// counted are the pods of the ReplicaSet; nil if they were not counted.
 	counted *counted
-	// why is why the move was given up, and inVain the Result's.
-	why    string
-	inVain bool
+	// why is why the move was given up, and inVain and lost are the Result's.
+	why          string
+	inVain, lost bool
 }
 
 // counted are the pods of a ReplicaSet that are to stay.
@@ -90,9 +92,10 @@ type counted struct {
 func (v *view) next(now time.Time) (action, Result) {
 	switch {
 	case v.standIn == nil || cluster.Leaving(v.standIn):
+		v.lost = v.lost || v.why == ""
 		return v.giveUp("its stand-in is gone")
 	case !cluster.Holds(v.standIn):
-		v.inVain = true
+		v.inVain, v.lost = true, v.lost || v.why == ""
 		return v.giveUp(fmt.Sprintf("its stand-in has ended: %s %s", v.standIn.Status.Reason, v.standIn.Status.Message))
 	case v.standIn.Labels[tie] != "":
 		return v.afterHandOver(now)
@@ -187,7 +190,7 @@ func (v *view) giveUp(why string) (action, Result) {
 	case v.standIn != nil && !cluster.Leaving(v.standIn):
 		return remove, Result{}
 	}
-	return end, Result{Outcome: NotMoved, Reason: v.why, InVain: v.inVain}
+	return end, Result{Outcome: NotMoved, Reason: v.why, InVain: v.inVain, Lost: v.lost}
 }
 
 // workloadEnds reports whether nobody wants the pods of the workload any more.

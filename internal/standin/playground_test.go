@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -16,6 +18,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 
+	"github.com/stowage-k8s/stowage/internal/cluster"
 	"github.com/stowage-k8s/stowage/internal/disruption"
 	"github.com/stowage-k8s/stowage/internal/playground/playgroundtest"
 )
@@ -238,6 +241,36 @@ func TestRestoresOnlyWhatItIsAskedFor(t *testing.T) {
 	}
 	l.finish(ctx, m, mv, NotMoved, "its stand-in is gone")
 	l.settled(1)
+}
+
+// TestUnmarksOnlyItsOwn has a run that was killed after it had marked a pod, and whose stand-in is gone:
+// another program leaves the pod alone.
+func TestUnmarksOnlyItsOwn(t *testing.T) {
+	l := newLive(t)
+	l.deploy(1)
+	m, ctx := l.mover("run", 0)
+	old := l.pod()
+	marked, err := m.patch(ctx, old, labelled(cluster.OfReplaced), map[string]any{
+		corev1.PodDeletionCost: lowestCost, cluster.DeletionCostWasAnnotation: old.Annotations[corev1.PodDeletionCost], cluster.ReplacedByAnnotation: "run",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []string{"another", "run"} {
+		restorer, ctx := l.mover("restorer", 0)
+		restorer.Mine = func(run string) bool { return run == of }
+		restored, err := restorer.Restore(ctx, l.namespace)
+		if err != nil || len(restored) > 0 != (of == "run") {
+			t.Errorf("asked for %s, it has restored %+v, %v", of, restored, err)
+		}
+	}
+	now, err := l.client.CoreV1().Pods(l.namespace).Get(ctx, marked.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(old.Annotations, now.Annotations, cmpopts.EquateEmpty()); diff != "" || cluster.BeingReplaced(now) {
+		t.Errorf("labels %v, annotations (-want +got):\n%s", now.Labels, diff)
+	}
 }
 
 func TestARolloutBeginsInTheMiddle(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/stowage-k8s/stowage/internal/cluster"
+	"github.com/stowage-k8s/stowage/internal/persist"
 )
 
 // Restored is a move that Restore has ended.
@@ -30,13 +31,21 @@ const restoredAtOnce = 10
 // finished, everything else is undone. It returns those that it has ended, and errors about those
 // that it could not end.
 func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, error) {
-	list, err := m.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: cluster.StandInLabel})
+	var list *corev1.PodList
+	err := persist.Do(ctx, func() (err error) {
+		list, err = m.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: cluster.StandInLabel})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("looking for stand-ins that were left behind: %w", err)
 	}
 	var moves []*Move
 	var errs []error
 	awaited, handedOver := map[types.UID]bool{}, map[types.UID]int{}
+	marked := map[types.UID]bool{}
+	for i := range list.Items {
+		marked[list.Items[i].UID] = cluster.BeingReplaced(&list.Items[i])
+	}
 	for i := range list.Items {
 		pod := &list.Items[i]
 		if !cluster.IsStandIn(pod) {
@@ -53,6 +62,9 @@ func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, erro
 		if !m.mine(n) {
 			awaited[n.UID] = true
 			continue
+		}
+		if cluster.Leaving(pod) && !marked[n.UID] {
+			continue // it was removed, and its pod is as it was
 		}
 		mv := &Move{note: n, Namespace: pod.Namespace, StandIn: pod.Name, StandInUID: pod.UID}
 		m.Abandon(mv)
@@ -81,7 +93,7 @@ func (m *Mover) Restore(ctx context.Context, namespace string) ([]Restored, erro
 	}
 	for i := range list.Items {
 		pod := &list.Items[i]
-		if !cluster.BeingReplaced(pod) || awaited[pod.UID] || cluster.Leaving(pod) {
+		if !cluster.BeingReplaced(pod) || awaited[pod.UID] || cluster.Leaving(pod) || m.Mine != nil && !m.Mine(pod.Annotations[cluster.ReplacedByAnnotation]) {
 			continue
 		}
 		r, err := m.unmarkAlone(ctx, pod)
@@ -104,14 +116,20 @@ func (m *Mover) mine(n note) bool {
 
 // unmarkAlone unmarks a pod whose stand-in is gone. It does nothing if that was done meanwhile.
 func (m *Mover) unmarkAlone(ctx context.Context, pod *corev1.Pod) (*Restored, error) {
-	now, err := found(m.Client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{}))
-	if err == nil && (now == nil || now.UID != pod.UID || !cluster.BeingReplaced(now)) {
-		return nil, nil
-	}
-	if err == nil {
+	done := false
+	err := persist.Do(ctx, func() error {
+		now, err := found(m.Client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{}))
+		if err != nil || now == nil || now.UID != pod.UID || !cluster.BeingReplaced(now) {
+			return err
+		}
 		_, err = m.patch(ctx, now, labelled(nil), costBefore(now))
-	}
-	if err != nil {
+		done = err == nil
+		return err
+	})
+	switch {
+	case err == nil && !done:
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("restoring the deletion cost of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	return &Restored{Namespace: pod.Namespace, Pod: pod.Name, Result: Result{Outcome: NotMoved, Reason: "its stand-in is gone"}}, nil

@@ -104,9 +104,9 @@ type Move struct {
 	StandInUID types.UID
 	// minReady is how long a pod of the ReplicaSet must be ready to count as available.
 	minReady int32
-	// why is why the move was given up, and inVain the Result's.
-	why    string
-	inVain bool
+	// why is why the move was given up, and inVain and lost are the Result's.
+	why          string
+	inVain, lost bool
 	// abandoned says that what is refused is not asked for again.
 	abandoned bool
 	// unbound says that the scheduler chooses the node.

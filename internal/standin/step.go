@@ -46,7 +46,7 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { mv.why, mv.inVain = v.why, v.inVain }()
+	defer func() { mv.why, mv.inVain, mv.lost = v.why, v.inVain, v.lost }()
 	for {
 		next, result := v.next(m.Clock.Now())
 		if next != count {
@@ -59,7 +59,7 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 			v.counted, err = m.countPods(ctx, v)
 		case mark:
 			v.old, err = m.patch(ctx, v.old, labelled(cluster.OfReplaced), map[string]any{
-				corev1.PodDeletionCost: lowestCost, cluster.DeletionCostWasAnnotation: v.old.Annotations[corev1.PodDeletionCost],
+				corev1.PodDeletionCost: lowestCost, cluster.DeletionCostWasAnnotation: v.old.Annotations[corev1.PodDeletionCost], cluster.ReplacedByAnnotation: v.Run,
 			})
 		case unmark:
 			v.old, err = m.patch(ctx, v.old, labelled(nil), costBefore(v.old))
@@ -86,7 +86,7 @@ func (m *Mover) step(ctx context.Context, mv *Move) (Result, error) {
 
 // look reads the objects of a move.
 func (m *Mover) look(ctx context.Context, mv *Move) (*view, error) {
-	v := &view{note: mv.note, minReady: mv.minReady, unbound: mv.unbound, why: mv.why, inVain: mv.inVain}
+	v := &view{note: mv.note, minReady: mv.minReady, unbound: mv.unbound, why: mv.why, inVain: mv.inVain, lost: mv.lost}
 	// A picture is good enough for pods: what is older than the pod is refused as a conflict.
 	if both := mv.pictured; both != nil {
 		v.standIn, v.old, mv.pictured = both.standIn, both.old, nil
@@ -144,7 +144,7 @@ func labelled(value any) map[string]any { return map[string]any{cluster.StandInL
 // costBefore are the annotations that restore the deletion cost of a pod. A cost that somebody
 // else has set meanwhile stays.
 func costBefore(pod *corev1.Pod) map[string]any {
-	annotations := map[string]any{cluster.DeletionCostWasAnnotation: nil}
+	annotations := map[string]any{cluster.DeletionCostWasAnnotation: nil, cluster.ReplacedByAnnotation: nil}
 	if was := pod.Annotations[cluster.DeletionCostWasAnnotation]; pod.Annotations[corev1.PodDeletionCost] == lowestCost {
 		annotations[corev1.PodDeletionCost] = was
 		if was == "" {

@@ -41,6 +41,9 @@ var readWhole = map[string]string{
 	"chaos/latency ContainerStatus.ContainerID":      "the API server is asked for the victim",
 	"chaos/latency ContainerStateTerminated.Message": "the API server is asked for the helper",
 
+	"chaos/upgrade NodeSystemInfo.BootID":    "the API server is asked for the nodes of an upgrade and their replacements",
+	"chaos/upgrade NodeSystemInfo.MachineID": "as above",
+
 	"internal/podkind VolumeSource.ConfigMap":   "a volume of these is as good as none",
 	"internal/podkind VolumeSource.DownwardAPI": "as above",
 	"internal/podkind VolumeSource.Projected":   "as above",

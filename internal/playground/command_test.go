@@ -53,7 +53,7 @@ func TestBadCommands(t *testing.T) {
 		{"a pool file that is missing", []string{"up", "--pool", "/does/not/exist"}, "reading the pool file: open /does/not/exist: no such file or directory"},
 		{"a pool with a negative count", []string{"up", "--pool", file(header + "- {name: a, count: -5, capacity: {cpu: 1, memory: 1Gi}}")}, "groups[0].count: Invalid value: -5: must be 0 or more"},
 		{"a pool with an unknown field", []string{"up", "--pool", file(header + "- {name: a, cuont: 5, capacity: {cpu: 1, memory: 1Gi}}")}, `unknown field "groups[0].cuont"`},
-		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be 1 or more, or 0 for the number in the pool"},
+		{"a negative number of nodes", []string{"demo", "--nodes=-1"}, "--nodes=-1: must be from 1 to 1000000, or 0 for the number in the pool"},
 		{"a version that there is none of", []string{"up", "--kubernetes=1.20"}, `Kubernetes version "1.20": must be one of 1.34, `},
 		{"an unknown flag", []string{"up", "--node=1"}, `unknown flag: --node (did you mean "--nodes"?)`},
 		{"an unknown command", []string{"start"}, `unknown command "start" for "stowage-playground"`},

@@ -2,10 +2,13 @@ package charts_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
@@ -171,7 +174,19 @@ func (d *day) after(t *testing.T, command string) {
 			on[pod.Spec.NodeName]++
 		}
 		if len(pods.Items) != 12 || len(on) != 1 {
-			t.Errorf("12 pods that one node has room for are on %v", on)
+			// Which scheduler has placed each, and when.
+			events, err := d.client.EventsV1().Events(metav1.NamespaceDefault).List(t.Context(), metav1.ListOptions{})
+			if err != nil {
+				t.Error(err)
+			}
+			var placed []string
+			for _, e := range events.Items {
+				if e.Reason == "Scheduled" {
+					placed = append(placed, fmt.Sprintf("%s %s: %s", e.EventTime.Format(time.StampMicro), e.ReportingInstance, e.Note))
+				}
+			}
+			slices.Sort(placed)
+			t.Errorf("12 pods that one node has room for are on %v:\n%s", on, strings.Join(placed, "\n"))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -163,7 +164,7 @@ const awayPause = time.Second
 func whileAway(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if err == nil || !persist.Passing(err) {
+		if _, hindered := errors.AsType[standin.HindranceError](err); err == nil || hindered || !persist.Passing(err) {
 			return err
 		}
 		select {

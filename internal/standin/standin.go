@@ -139,6 +139,12 @@ func RunOf(pod *corev1.Pod) string {
 	return n.Run
 }
 
+// HindranceError is why there cannot be a stand-in for a pod. No request was made for it, so that it must
+// not be taken for a request without an answer.
+type HindranceError string
+
+func (e HindranceError) Error() string { return string(e) }
+
 // Begin creates a stand-in for the pod on the node, or on any node if that is empty: then the move is
 // given up when the scheduler finds none. An error means that there is no stand-in, unless the API
 // server did not answer: then Restore finds it.
@@ -148,14 +154,14 @@ func (m *Mover) Begin(ctx context.Context, pod *corev1.Pod, node string) (*Move,
 	}
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil || cluster.OwnerKind(owner) != cluster.ReplicaSetKind {
-		return nil, wrap(errors.New(notOfADeployment(pod)))
+		return nil, wrap(HindranceError(notOfADeployment(pod)))
 	}
 	set, deployment, err := m.controllers(ctx, pod.Namespace, owner.Name)
 	if err != nil {
 		return nil, wrap(err)
 	}
 	if why := hindrance(deployment, set, owner.UID, pod.Labels[tie]); why != "" {
-		return nil, wrap(errors.New(why))
+		return nil, wrap(HindranceError(why))
 	}
 	mv := &Move{Namespace: pod.Namespace, minReady: set.Spec.MinReadySeconds, unbound: node == "", note: note{
 		Pod: pod.Name, UID: pod.UID, ReplicaSet: set.Name, ReplicaSetUID: set.UID, Tie: pod.Labels[tie],

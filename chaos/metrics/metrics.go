@@ -11,10 +11,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
 
-const (
-	namespace = "stowage"
-	subsystem = "chaos"
-)
+const subsystem telemetry.Subsystem = "chaos"
 
 // Recorder records runs. Record must not be called concurrently.
 type Recorder struct {
@@ -31,24 +28,20 @@ type Recorder struct {
 func NewRecorder(version string) *Recorder {
 	r := &Recorder{
 		Registry:   telemetry.NewRegistry(),
-		draws:      counters("draws_total", "Number of draws, by fault and by whether the draw was empty.", "fault", "empty"),
-		candidates: gauges("candidates", "Number of candidates, pods or nodes, of the latest draw, by fault.", "fault"),
-		answers:    counters("evictions_total", "Number of evictions, deletions and moves by stand-ins, by namespace and outcome, such as Evicted, Deleted, Moved, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).", "namespace", "outcome"),
-		lost:       counters("lost_pods_total", "Number of pods lost during runs, by namespace and by whether the run drew them.", "namespace", "drawn"),
-		recovery: metrics.NewHistogram(&metrics.HistogramOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "recovery_seconds", StabilityLevel: metrics.ALPHA,
-			Help:    "Time from the loss of a pod until its replacement is ready. Pods that were not replaced are not included.",
-			Buckets: []float64{0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800},
-		}),
-		ready:   gauges("workload_ready_pods", "Number of ready pods of workloads that lost pods or changed during the run.", "workload"),
-		desired: gauges("workload_desired_pods", "Number of desired pods of workloads that lost pods or changed during the run.", "workload"),
-		allowed: gauges("budget_allowed_disruptions", "Number of disruptions that a PodDisruptionBudget allows, if it changed during the run.", "namespace", "budget"),
-		steady:  gauges("probe_ok", "1 if the latest check of a probe succeeded, else 0.", "probe"),
-		changes: gauges("changes", "Number of changes to objects, by state: made by the run, or restored.", "state"),
-		runs:    counters("runs_total", "Number of runs, by verdict.", "verdict"),
-		lastRun: gauges("last_run_timestamp_seconds", "Unix time at which the latest run ended, by verdict.", "verdict"),
+		draws:      subsystem.Counters("draws_total", "Number of draws, by fault and by whether the draw was empty.", "fault", "empty"),
+		candidates: subsystem.Gauges("candidates", "Number of candidates, pods or nodes, of the latest draw, by fault.", "fault"),
+		answers:    subsystem.Counters("evictions_total", "Number of evictions, deletions and moves by stand-ins, by namespace and outcome, such as Evicted, Deleted, Moved, RefusedByBudget or NotAsked (not requested, because budgets do not allow it).", "namespace", "outcome"),
+		lost:       subsystem.Counters("lost_pods_total", "Number of pods lost during runs, by namespace and by whether the run drew them.", "namespace", "drawn"),
+		recovery:   metrics.NewHistogram(subsystem.Histogram("recovery_seconds", "Time from the loss of a pod until its replacement is ready. Pods that were not replaced are not included.", 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
+		ready:      subsystem.Gauges("workload_ready_pods", "Number of ready pods of workloads that lost pods or changed during the run.", "workload"),
+		desired:    subsystem.Gauges("workload_desired_pods", "Number of desired pods of workloads that lost pods or changed during the run.", "workload"),
+		allowed:    subsystem.Gauges("budget_allowed_disruptions", "Number of disruptions that a PodDisruptionBudget allows, if it changed during the run.", "namespace", "budget"),
+		steady:     subsystem.Gauges("probe_ok", "1 if the latest check of a probe succeeded, else 0.", "probe"),
+		changes:    subsystem.Gauges("changes", "Number of changes to objects, by state: made by the run, or restored.", "state"),
+		runs:       subsystem.Counters("runs_total", "Number of runs, by verdict.", "verdict"),
+		lastRun:    subsystem.Gauges("last_run_timestamp_seconds", "Unix time at which the latest run ended, by verdict.", "verdict"),
 	}
-	build := gauges("build_info", "Always 1. The versions of the build.", "version", "kubernetes_version", "go_version")
+	build := subsystem.Gauges("build_info", "Always 1. The versions of the build.", "version", "kubernetes_version", "go_version")
 	r.Registry.MustRegister(build, r.draws, r.candidates, r.answers, r.lost, r.recovery, r.ready, r.desired, r.allowed, r.steady, r.changes, r.runs, r.lastRun)
 	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
 	// These are there from the start, so that alerts see them rise from 0.
@@ -98,16 +91,4 @@ func flag(yes bool) string {
 		return "true"
 	}
 	return "false"
-}
-
-func counters(name, help string, labels ...string) *metrics.CounterVec {
-	return metrics.NewCounterVec(&metrics.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
-	}, labels)
-}
-
-func gauges(name, help string, labels ...string) *metrics.GaugeVec {
-	return metrics.NewGaugeVec(&metrics.GaugeOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
-	}, labels)
 }

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	namespace = "stowage"
-	subsystem = "watch"
+	namespace                     = "stowage"
+	subsystem telemetry.Subsystem = "watch"
 )
 
 // mostNodes is how many nodes that cannot be lost have series of their own.
@@ -48,13 +48,13 @@ func NewRecorder(version string, begin time.Time) *Recorder {
 			Namespace: namespace, Name: "floor_ratio", StabilityLevel: metrics.ALPHA,
 			Help: "Number of ready pods of a workload at the worst moment of a loss ÷ number of desired pods, as predicted. For the losses of stowage_survives, each with the 20 workloads that would drop the furthest.",
 		}, []string{"workload", "loss"}),
-		losses:      gauges("losses", "Number of losses, by kind (node, zone, pool or preemptible) and by whether they would be survived: yes, no or unknown.", "kind", "survived"),
-		stale:       gauges("stale_losses", "Number of losses that wait for their turn to be predicted again, because something has changed that does not concern them directly."),
-		asOf:        gauges("last_update_timestamp_seconds", "Unix time of the state of the cluster that the latest predictions are about, or of the start if there are none yet. It does not move on while the API server does not answer."),
-		predictions: counters("predictions_total", "Number of losses that were predicted."),
+		losses:      subsystem.Gauges("losses", "Number of losses, by kind (node, zone, pool or preemptible) and by whether they would be survived: yes, no or unknown.", "kind", "survived"),
+		stale:       subsystem.Gauges("stale_losses", "Number of losses that wait for their turn to be predicted again, because something has changed that does not concern them directly."),
+		asOf:        subsystem.Gauges("last_update_timestamp_seconds", "Unix time of the state of the cluster that the latest predictions are about, or of the start if there are none yet. It does not move on while the API server does not answer."),
+		predictions: subsystem.Counters("predictions_total", "Number of losses that were predicted."),
 		kinds:       map[survive.Kind]bool{}, losing: map[string]bool{}, falling: map[falling]bool{},
 	}
-	build := gauges("build_info", "Always 1. The versions of the build.", "version", "kubernetes_version", "go_version")
+	build := subsystem.Gauges("build_info", "Always 1. The versions of the build.", "version", "kubernetes_version", "go_version")
 	r.Registry.MustRegister(build, r.survives, r.floors, r.losses, r.stale, r.asOf, r.predictions)
 	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
 	r.asOf.WithLabelValues().Set(seconds(begin))
@@ -124,16 +124,4 @@ func labelOf(loss *survive.Loss) string {
 		return string(loss.Kind)
 	}
 	return string(loss.Kind) + "/" + loss.Name
-}
-
-func counters(name, help string, labels ...string) *metrics.CounterVec {
-	return metrics.NewCounterVec(&metrics.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
-	}, labels)
-}
-
-func gauges(name, help string, labels ...string) *metrics.GaugeVec {
-	return metrics.NewGaugeVec(&metrics.GaugeOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
-	}, labels)
 }

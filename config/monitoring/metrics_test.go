@@ -118,22 +118,19 @@ func registeredIn(folder string) ([]metric, error) {
 	return all, nil
 }
 
-// kinds are the functions that make metrics: those of k8s.io/component-base/metrics, and those
-// that packages here have for metrics of the same subsystem.
+// kinds are the functions that make metrics: those of k8s.io/component-base/metrics, and those of
+// telemetry.Subsystem, of which packages here have one as subsystem.
 var kinds = map[string]string{
 	"NewCounter": "counter", "NewCounterVec": "counter", "NewGauge": "gauge", "NewGaugeVec": "gauge",
 	"NewHistogram": "histogram", "NewHistogramVec": "histogram",
-	"counters": "counter", "gauges": "gauge",
+	"Counter": "counter", "Counters": "counter", "Gauge": "gauge", "Gauges": "gauge",
 }
 
 // made returns the metric that a call makes, unless its name is a variable.
 func made(call *ast.CallExpr, constants map[string]string) (m metric, is bool) {
 	name := ""
-	switch function := call.Fun.(type) {
-	case *ast.Ident:
-		name = function.Name
-	case *ast.SelectorExpr:
-		if x, is := function.X.(*ast.Ident); is && x.Name == "metrics" {
+	if function, is := call.Fun.(*ast.SelectorExpr); is {
+		if x, is := function.X.(*ast.Ident); is && (x.Name == "metrics" || x.Name == "subsystem") {
 			name = function.Sel.Name
 		}
 	}
@@ -146,9 +143,9 @@ func made(call *ast.CallExpr, constants map[string]string) (m metric, is bool) {
 		if literal, written := options.X.(*ast.CompositeLit); written {
 			m.Name, m.Help, is = literalOptions(literal, constants)
 		}
-	case *ast.CallExpr: // histogram(name, help, buckets...)
+	case *ast.CallExpr: // subsystem.Histogram(name, help, buckets...)
 		m.Name, m.Help, is = nameAndHelp(options.Args, constants)
-	default: // counters(name, help, labels...)
+	default: // subsystem.Counters(name, help, labels...)
 		if m.Name, m.Help, is = nameAndHelp(call.Args, constants); is {
 			rest = rest[1:]
 		}

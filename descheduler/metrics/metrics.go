@@ -13,10 +13,7 @@ import (
 	"github.com/stowage-k8s/stowage/internal/telemetry"
 )
 
-const (
-	namespace = "stowage"
-	subsystem = "descheduler"
-)
+const subsystem telemetry.Subsystem = "descheduler"
 
 // End is how a run ended.
 type End string
@@ -53,27 +50,21 @@ type Recorder struct {
 func NewRecorder(version string) *Recorder {
 	r := &Recorder{
 		Registry:    telemetry.NewRegistry(),
-		planMoves:   gauges("plan_moves", "Number of moves in the latest plan, by the strategy that proposed them.", "profile", "strategy"),
-		planRefused: gauges("plan_refused", "Number of candidates that the latest plan does not move, by the strategy that proposed them and the rule that refused them. A pod may be a candidate of several strategies.", "profile", "strategy", "rule"),
-		deviation:   gauges("node_utilization_stddev", "Standard deviation of node utilization, by requests: 0.25 is 25 percentage points. Before and after the latest run; after a dry run, as planned.", "resource", "when"),
-		lastRun: metrics.NewGauge(&metrics.GaugeOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "last_run_timestamp_seconds", StabilityLevel: metrics.ALPHA,
-			Help: "Time when the latest run ended, successfully or not.",
-		}),
-		evictions: counters("evictions_total", "Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, Moved or NotMoved by a stand-in, and Planned or WouldEvict in a dry run.", "profile", "strategy", "namespace", "outcome"),
-		stopped:   counters("stopped_total", "Number of runs that ended early, by cause.", "cause"),
-		runs:      counters("runs_total", "Number of runs, by result: done, idle (nothing to do), stopped or failed.", "result"),
-		useless: metrics.NewCounter(&metrics.CounterOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "useless_landings_total", StabilityLevel: metrics.ALPHA,
-			Help: "Number of evicted pods whose replacement landed on a node that is no better.",
-		}),
-		planning:   metrics.NewHistogram(histogram("plan_duration_seconds", "Duration of planning.", 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)),
-		wave:       metrics.NewHistogram(histogram("wave_duration_seconds", "Duration of a wave, until its replacements were ready or given up.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
-		ready:      metrics.NewHistogram(histogram("replacement_ready_seconds", "Time from an eviction until its replacement was ready. Replacements that never became ready do not count.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
-		runFor:     metrics.NewHistogram(histogram("run_duration_seconds", "Duration of a run, from reading the cluster to the end.", 0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)),
-		strategies: metrics.NewHistogramVec(histogram("strategy_duration_seconds", "Duration of a strategy within a plan, including the simulation of its proposals.", 0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120), []string{"profile", "strategy"}),
+		planMoves:   subsystem.Gauges("plan_moves", "Number of moves in the latest plan, by the strategy that proposed them.", "profile", "strategy"),
+		planRefused: subsystem.Gauges("plan_refused", "Number of candidates that the latest plan does not move, by the strategy that proposed them and the rule that refused them. A pod may be a candidate of several strategies.", "profile", "strategy", "rule"),
+		deviation:   subsystem.Gauges("node_utilization_stddev", "Standard deviation of node utilization, by requests: 0.25 is 25 percentage points. Before and after the latest run; after a dry run, as planned.", "resource", "when"),
+		lastRun:     subsystem.Gauge("last_run_timestamp_seconds", "Time when the latest run ended, successfully or not."),
+		evictions:   subsystem.Counters("evictions_total", "Number of attempted evictions, by the strategy that proposed them and their outcome, such as Evicted or RefusedByBudget, Moved or NotMoved by a stand-in, and Planned or WouldEvict in a dry run.", "profile", "strategy", "namespace", "outcome"),
+		stopped:     subsystem.Counters("stopped_total", "Number of runs that ended early, by cause.", "cause"),
+		runs:        subsystem.Counters("runs_total", "Number of runs, by result: done, idle (nothing to do), stopped or failed.", "result"),
+		useless:     subsystem.Counter("useless_landings_total", "Number of evicted pods whose replacement landed on a node that is no better."),
+		planning:    metrics.NewHistogram(subsystem.Histogram("plan_duration_seconds", "Duration of planning.", 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)),
+		wave:        metrics.NewHistogram(subsystem.Histogram("wave_duration_seconds", "Duration of a wave, until its replacements were ready or given up.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
+		ready:       metrics.NewHistogram(subsystem.Histogram("replacement_ready_seconds", "Time from an eviction until its replacement was ready. Replacements that never became ready do not count.", 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)),
+		runFor:      metrics.NewHistogram(subsystem.Histogram("run_duration_seconds", "Duration of a run, from reading the cluster to the end.", 0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)),
+		strategies:  metrics.NewHistogramVec(subsystem.Histogram("strategy_duration_seconds", "Duration of a strategy within a plan, including the simulation of its proposals.", 0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120), []string{"profile", "strategy"}),
 	}
-	build := gauges("build_info", "Always 1, with the versions of the program, Kubernetes and Go as labels.", "version", "kubernetes_version", "go_version")
+	build := subsystem.Gauges("build_info", "Always 1, with the versions of the program, Kubernetes and Go as labels.", "version", "kubernetes_version", "go_version")
 	r.Registry.MustRegister(build, r.planMoves, r.planRefused, r.deviation, r.lastRun, r.evictions, r.stopped, r.runs, r.useless, r.planning, r.wave, r.ready, r.runFor, r.strategies)
 	build.WithLabelValues(version, kubernetes.Get().GitVersion, runtime.Version()).Set(1)
 	// These series exist from the start, so that alerts see them increase from 0.
@@ -147,16 +138,4 @@ func (r *Recorder) observePicture(picture plan.Picture, when string) {
 	for _, u := range picture.Resources {
 		r.deviation.WithLabelValues(string(u.Name), when).Set(u.StdDev / 100)
 	}
-}
-
-func gauges(name, help string, labels ...string) *metrics.GaugeVec {
-	return metrics.NewGaugeVec(&metrics.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA}, labels)
-}
-
-func counters(name, help string, labels ...string) *metrics.CounterVec {
-	return metrics.NewCounterVec(&metrics.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, StabilityLevel: metrics.ALPHA}, labels)
-}
-
-func histogram(name, help string, buckets ...float64) *metrics.HistogramOpts {
-	return &metrics.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets, StabilityLevel: metrics.ALPHA}
 }

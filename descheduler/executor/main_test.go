@@ -322,63 +322,8 @@ func (p *proxy) requests() int {
 	return p.asked
 }
 
-// watch counts the ready pods of each app by a watch of its own, and returns a function
-// that fails the test where there were fewer than said at any time.
+// watch counts the ready pods of each app, see playgroundtest.LeastReady.
 func (l *live) watch() func(least map[string]int) {
 	l.Helper()
-	list, err := l.client.CoreV1().Pods(l.namespace).List(l.Context(), metav1.ListOptions{})
-	if err != nil {
-		l.Fatal(err)
-	}
-	ready := map[types.UID]string{}
-	lowest := map[string]int{}
-	count := func() map[string]int {
-		n := map[string]int{}
-		for _, app := range ready {
-			n[app]++
-		}
-		return n
-	}
-	for i := range list.Items {
-		ready[list.Items[i].UID] = list.Items[i].Labels["app"]
-	}
-	for app, n := range count() {
-		lowest[app] = n
-	}
-	ctx, cancel := context.WithCancel(l.Context())
-	events, err := l.client.CoreV1().Pods(l.namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
-	if err != nil {
-		l.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for e := range events.ResultChan() {
-			p, is := e.Object.(*corev1.Pod)
-			if !is {
-				if ctx.Err() == nil {
-					l.Errorf("the watch ended with %v", e.Object)
-				}
-				return
-			}
-			delete(ready, p.UID)
-			if e.Type != "DELETED" && p.DeletionTimestamp == nil && disruption.Ready(p) {
-				ready[p.UID] = p.Labels["app"]
-			}
-			now := count()
-			for app := range lowest {
-				lowest[app] = min(lowest[app], now[app])
-			}
-		}
-	})
-	return func(least map[string]int) {
-		l.Helper()
-		cancel()
-		events.Stop()
-		all.Wait()
-		for app, n := range least {
-			if lowest[app] < n {
-				l.Errorf("%s had %d ready pods at a time, want %d at least", app, lowest[app], n)
-			}
-		}
-	}
+	return playgroundtest.LeastReady(l.T, l.client, l.namespace)
 }

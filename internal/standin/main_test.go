@@ -196,49 +196,14 @@ type later struct{ clock.RealClock }
 
 func (later) Now() time.Time { return time.Now().Add(time.Hour) }
 
-// watch counts the ready pods by a watch of its own, and returns a function that fails the test if
-// there were fewer than this at any time.
+// watch counts the ready pods, and returns a function that fails the test if there were fewer than this at
+// any time.
 func (l *live) watch() (atLeast func(int)) {
 	l.Helper()
-	list, err := l.client.CoreV1().Pods(l.namespace).List(l.Context(), metav1.ListOptions{})
-	if err != nil {
-		l.Fatal(err)
-	}
-	ready := map[types.UID]bool{}
-	for i := range list.Items {
-		ready[list.Items[i].UID] = disruption.Ready(&list.Items[i])
-	}
-	lowest := len(ready)
-	ctx, cancel := context.WithCancel(l.Context())
-	events, err := l.client.CoreV1().Pods(l.namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
-	if err != nil {
-		l.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for e := range events.ResultChan() {
-			pod, is := e.Object.(*corev1.Pod)
-			if !is {
-				if ctx.Err() == nil {
-					l.Errorf("the watch ended with %v", e.Object)
-				}
-				return
-			}
-			delete(ready, pod.UID)
-			if e.Type != "DELETED" && pod.DeletionTimestamp == nil && disruption.Ready(pod) {
-				ready[pod.UID] = true
-			}
-			lowest = min(lowest, len(ready))
-		}
-	})
-	return func(least int) {
+	least := playgroundtest.LeastReady(l.T, l.client, l.namespace)
+	return func(n int) {
 		l.Helper()
-		cancel()
-		events.Stop()
-		all.Wait()
-		if lowest < least {
-			l.Errorf("there were %d ready pods at a time, want %d at least", lowest, least)
-		}
+		least(map[string]int{"web": n})
 	}
 }
 

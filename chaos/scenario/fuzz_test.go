@@ -3,14 +3,13 @@ package scenario_test
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/stowage-k8s/stowage/chaos/faults"
 	"github.com/stowage-k8s/stowage/chaos/scenario"
+	"github.com/stowage-k8s/stowage/internal/fuzztest"
 	"github.com/stowage-k8s/stowage/internal/preemptible"
 	"github.com/stowage-k8s/stowage/internal/strict"
 )
@@ -18,19 +17,7 @@ import (
 // FuzzParse shows that no scenario makes Parse panic, that mistakes have a line, that what is
 // accepted means the same when it is read as JSON, and that one more field anywhere is refused.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*.yaml", "../../config/chaos/scenarios/*.yaml"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			f.Fatalf("no examples: %v", err)
-		}
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data)
-		}
-	}
+	fuzztest.AddFiles(f, "testdata/*.yaml", "../../config/chaos/scenarios/*.yaml")
 	all := faults.All(preemptible.Recognizer{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := scenario.Parse(data, all, allProbes)

@@ -60,14 +60,7 @@ func TestUpgradeForReal(t *testing.T) {
 				t.Errorf("result %+v", result)
 			}
 			u.leaves(t, p)
-			pid, err := strconv.Atoi(told[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			gone(t, pid)
-			if _, err := os.Stat(told[1]); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the kubeconfig of the command is still there: error %v", err)
-			}
+			commandGone(t, told[0], told[1])
 		})
 	}
 	t.Run("a node that does not change is not upgraded in place", func(t *testing.T) {
@@ -100,14 +93,7 @@ func TestUpgradeForReal(t *testing.T) {
 		if code := p.cmd.ProcessState.ExitCode(); code != exit.Error {
 			t.Errorf("exit code %d, want %d", code, exit.Error)
 		}
-		pid, err := strconv.Atoi(told[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		gone(t, pid)
-		if _, err := os.Stat(told[1]); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the kubeconfig of the command is still there: error %v", err)
-		}
+		commandGone(t, told[0], told[1])
 		u.restore(t)
 	})
 	t.Run("a run whose lease is taken changes nothing more", func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -257,6 +258,19 @@ func (u *upgraded) hold(t *testing.T, node string) {
 	}
 	if err := u.client.CoreV1().Pods(u.ns).Delete(t.Context(), "slow", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// commandGone checks that nothing is left of a command: neither its process nor its kubeconfig.
+func commandGone(t *testing.T, process, kubeconfig string) {
+	t.Helper()
+	pid, err := strconv.Atoi(process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone(t, pid)
+	if _, err := os.Stat(kubeconfig); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the kubeconfig of the command is still there: error %v", err)
 	}
 }
 

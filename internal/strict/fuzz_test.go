@@ -2,27 +2,17 @@ package strict
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stowage-k8s/stowage/internal/fuzztest"
 )
 
 // FuzzParse shows that no file makes Parse panic, that what it takes means the same when it is
 // written as JSON, and that JSON means what the standard library takes it for.
 func FuzzParse(f *testing.F) {
-	files, err := filepath.Glob("../../config/chaos/scenarios/*.yaml")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no examples: %v", err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	fuzztest.AddFiles(f, "../../config/chaos/scenarios/*.yaml")
 	for _, text := range []string{
 		`{"a": [1, -1, 1.5, 1e3, 18446744073709551615, true, null, "x\u0000"], "b": {"": {}}}`,
 		"a: &a {b: 1}\nc: {<<: *a, d: [*a, *a]}\n", "a: &a [*a]\n", "? [a]\n: b\n", "a: !!binary aGk=\nb: !c d\n", "yes: on\noff: 0o7\n", "a: .inf\nb: 1:30\n",

@@ -11,6 +11,8 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stowage-k8s/stowage/internal/fuzztest"
 )
 
 // FuzzReview shows that no request makes the webhook panic: it is refused as a bad one, or the
@@ -81,13 +83,7 @@ func FuzzReview(f *testing.F) {
 // FuzzPolicies shows that no file makes the reader panic, and that the handler of what it accepts
 // answers.
 func FuzzPolicies(f *testing.F) {
-	for _, file := range []string{shipped} {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	fuzztest.AddFiles(f, shipped)
 	const head = "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingAdmissionPolicy"
 	for _, text := range []string{
 		head + "\nmetadata: {name: a}\nspec:\n  failurePolicy: Ignore\n  matchConstraints: {resourceRules: []}\n  matchConditions: [{name: a, expression: 'true'}]\n  variables: [{name: b, expression: '1'}]\n" +

@@ -1,29 +1,19 @@
 package pool
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stowage-k8s/stowage/internal/fuzztest"
 )
 
 // FuzzParse shows that no file makes Parse panic, and that the nodes of one that it accepts can
 // be created.
 func FuzzParse(f *testing.F) {
-	files, err := filepath.Glob("../../../config/pools/*.yaml")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no examples: %v", err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	fuzztest.AddFiles(f, "../../../config/pools/*.yaml")
 	f.Add([]byte(header + `groups: [{name: a, count: 3, zones: [a, b], preemptible: gke, capacity: {cpu: 1e3, memory: "1Gi", x.io/y: 0.5}, labels: {a: b}, taints: [{key: a, effect: NoExecute}]}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Parse(data)
